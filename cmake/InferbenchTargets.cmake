@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+# How this project's targets are built: language level, warnings, sanitizers, and where the results go.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_C_STANDARD 99)
+set(CMAKE_C_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_CXX_VISIBILITY_PRESET hidden)
+set(CMAKE_C_VISIBILITY_PRESET hidden)
+set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
+set(INFERBENCH_PLUGIN_BUILD_DIR ${PROJECT_BINARY_DIR}/lib/inferbench)
+set(INFERBENCH_PLUGIN_INSTALL_DIR ${CMAKE_INSTALL_LIBDIR}/inferbench)
+
+set(INFERBENCH_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor)
+set(INFERBENCH_C_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wconversion)
+
+# Language level, warnings and sanitizers for one target.
+function(inferbench_configure target)
+  target_compile_options(
+    ${target} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:${INFERBENCH_WARNINGS}>"
+                      "$<$<COMPILE_LANGUAGE:C>:${INFERBENCH_C_WARNINGS}>" "$<$<BOOL:${INFERBENCH_WERROR}>:-Werror>")
+  if(INFERBENCH_SANITIZE)
+    target_compile_options(${target} PRIVATE -fsanitize=${INFERBENCH_SANITIZE} -fno-omit-frame-pointer
+                                             -fno-sanitize-recover=all)
+    target_link_options(${target} PRIVATE -fsanitize=${INFERBENCH_SANITIZE})
+  endif()
+  if(INFERBENCH_FUZZ)
+    target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
+  endif()
+endfunction()
+
+# A static library of the host: inferbench_library(model safetensors.cpp ...) makes inferbench_model.
+function(inferbench_library name)
+  add_library(inferbench_${name} STATIC ${ARGN})
+  target_include_directories(inferbench_${name} PUBLIC ${PROJECT_SOURCE_DIR}/core ${PROJECT_SOURCE_DIR}/core/include)
+  inferbench_configure(inferbench_${name})
+endfunction()
+
+# A backend: a shared object in lib/inferbench/ that exports inferbench_backend_v1 and nothing else.
+function(inferbench_plugin name)
+  add_library(${name} MODULE ${ARGN})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/core/include ${CMAKE_CURRENT_SOURCE_DIR})
+  set_target_properties(${name} PROPERTIES PREFIX "lib" LIBRARY_OUTPUT_DIRECTORY ${INFERBENCH_PLUGIN_BUILD_DIR})
+  inferbench_configure(${name})
+  install(TARGETS ${name} LIBRARY DESTINATION ${INFERBENCH_PLUGIN_INSTALL_DIR})
+endfunction()
+
+# A GoogleTest program under ctest: inferbench_test(name SOURCES a.cpp LIBS inferbench_model LABEL unit).
+function(inferbench_test name)
+  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "SOURCES;LIBS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_LIBS} GTest::gmock_main)
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_compile_definitions(
+    ${name}
+    PRIVATE INFERBENCH_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data" INFERBENCH_CONFIGS="${PROJECT_SOURCE_DIR}/configs"
+            INFERBENCH_PROGRAM="${PROJECT_BINARY_DIR}/inferbench" INFERBENCH_PLUGINS="${INFERBENCH_PLUGIN_BUILD_DIR}"
+            INFERBENCH_TEST_BINARY_DIR="${CMAKE_CURRENT_BINARY_DIR}")
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+  inferbench_configure(${name})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES LABELS "${ARG_LABEL}" TIMEOUT ${ARG_TIMEOUT})
+endfunction()

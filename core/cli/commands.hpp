@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+namespace CLI {
+class App;
+}
+
+namespace inferbench {
+
+/// What the subcommands share. Lives as long as the program's CLI::App.
+struct CommandContext {
+  int exit_code = 0;  ///< set by a subcommand that ends with something other than 0
+};
+
+// Each adds one subcommand; its callback does the work and throws Error.
+void add_backends_command(CLI::App& app, CommandContext& context);
+void add_generate_command(CLI::App& app, CommandContext& context);
+void add_logits_command(CLI::App& app, CommandContext& context);
+void add_machine_command(CLI::App& app, CommandContext& context);
+void add_run_command(CLI::App& app, CommandContext& context);
+void add_tokenize_command(CLI::App& app, CommandContext& context);
+void add_worker_command(CLI::App& app, CommandContext& context);
+
+}  // namespace inferbench

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/common_options.hpp"
+
+#include <fmt/core.h>
+#include <sched.h>
+
+#include <CLI/CLI.hpp>
+
+#include "support/error.hpp"
+
+namespace inferbench {
+
+void add_plugin_dir_option(CLI::App& command, std::vector<std::filesystem::path>& plugin_dirs) {
+  command.add_option("--plugin-dir", plugin_dirs, "Folder with backends, looked at first; may be given again")
+      ->type_name("DIR");
+}
+
+void add_threads_option(CLI::App& command, std::int32_t& threads) {
+  threads = usable_cpus();
+  command.add_option("--threads", threads, "Compute threads")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str()
+      ->type_name("N");
+}
+
+void add_json_flag(CLI::App& command, bool& json) {
+  command.add_flag("--json", json, "Print JSON");
+}
+
+std::int32_t usable_cpus() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof(set), &set) != 0) return 1;
+  return std::max(1, CPU_COUNT(&set));
+}
+
+BackendReference parse_backend_reference(const std::string& text) {
+  const auto colon = text.rfind(':');
+  if (colon == std::string::npos || text.find('/', colon) != std::string::npos) return {text, ""};
+  BackendReference reference{text.substr(0, colon), text.substr(colon + 1)};
+  if (reference.plugin.empty() || reference.precision.empty()) {
+    throw Error("--backend '" + text + "' is not BACKEND or BACKEND:PRECISION", "for example --backend cpu_quant:int8");
+  }
+  return reference;
+}
+
+std::map<std::string, std::string> parse_options(const std::vector<std::string>& texts) {
+  std::map<std::string, std::string> options;
+  for (const std::string& text : texts) {
+    const auto equals = text.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      throw Error(fmt::format("--option '{}' is not KEY=VALUE", text), "for example --option isa=generic");
+    }
+    if (!options.emplace(text.substr(0, equals), text.substr(equals + 1)).second) {
+      throw Error(fmt::format("--option {} is given twice", text.substr(0, equals)), "give it once");
+    }
+  }
+  return options;
+}
+
+}  // namespace inferbench

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.hpp"
+#include "cli/common_options.hpp"
+#include "measure/machine_limits.hpp"
+
+namespace inferbench {
+namespace {
+
+constexpr std::uint64_t kMiB = 1U << 20U;
+
+struct MachineArguments {
+  std::int32_t threads = 1;
+  std::vector<std::uint64_t> buffers_mib;
+  bool quick = false;
+  bool json = false;
+};
+
+/// On a terminal one line that changes, else a line for each part.
+void show_progress(double fraction, const std::string& what) {
+  if (isatty(STDERR_FILENO) == 1) {
+    fmt::print(stderr, "\r\x1b[K{}", what.empty() ? "" : fmt::format("{:3.0f}% {}", fraction * 100, what));
+  } else if (!what.empty()) {
+    fmt::print(stderr, "{:3.0f}% {}\n", fraction * 100, what);
+  }
+  std::fflush(stderr);
+}
+
+std::string rate_text(const MeasuredRate& rate, double unit) {
+  return fmt::format("{:.1f} ({:.1f})", rate.best / unit, rate.median / unit);
+}
+
+void print_table(const MachineLimits& limits) {
+  fmt::print("best (median); threads are pinned, one to a core as long as there are cores\n\n");
+  std::string header = fmt::format("{:>7}", "threads");
+  for (const ReadBandwidth& read : limits.by_threads.front().read) {
+    header += fmt::format("{:>16}", fmt::format("read {} MiB", read.buffer_bytes / kMiB));
+  }
+  std::string units = fmt::format("{:>7}", "");
+  for (std::size_t i = 0; i < limits.by_threads.front().read.size(); ++i) units += fmt::format("{:>16}", "GB/s");
+  fmt::print("{}{:>18}{:>18}\n{}{:>18}{:>18}\n", header, "fp32", "int8", units, "GFLOP/s", "GOP/s");
+  for (const ThreadLimits& here : limits.by_threads) {
+    std::string row = fmt::format("{:>7}", here.threads);
+    for (const ReadBandwidth& read : here.read) row += fmt::format("{:>16}", rate_text(read.bytes_per_s, 1e9));
+    fmt::print("{}{:>18}{:>18}\n", row, rate_text(here.fp32_flops_per_s, 1e9), rate_text(here.int8_ops_per_s, 1e9));
+  }
+  const ThreadLimits& most = limits.by_threads.back();
+  fmt::print("\nfp32 by {}, int8 by {}; a clock reading costs {:.0f} ns\n", most.fp32_flops_per_s.how,
+             most.int8_ops_per_s.how, limits.clock_read_ns);
+}
+
+void measure(const MachineArguments& arguments) {
+  MachineOptions options;
+  options.thread_counts = thread_ladder(arguments.threads);
+  for (const std::uint64_t mib : arguments.buffers_mib) options.buffer_bytes.push_back(mib * kMiB);
+  options.quick = arguments.quick;
+  options.progress = show_progress;
+  const MachineLimits limits = measure_machine(options);
+  if (arguments.json) {
+    fmt::print("{}\n", to_json(limits).dump(2));
+  } else {
+    print_table(limits);
+  }
+}
+
+}  // namespace
+
+void add_machine_command(CLI::App& app, CommandContext&) {
+  auto arguments = std::make_shared<MachineArguments>();
+  CLI::App* command =
+      app.add_subcommand("machine", "Measure this machine's limits: read bandwidth, fp32 and int8 peak");
+  command->add_option("--threads", arguments->threads, "Measure 1, 2, 4, ... and N threads; left out: all CPUs")
+      ->default_val(usable_cpus())
+      ->check(CLI::Range(1, 1024))
+      ->type_name("N");
+  command
+      ->add_option("--buffer", arguments->buffers_mib,
+                   "One more buffer to read, such as a model's size; may be given again")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 20U))
+      ->allow_extra_args(false)
+      ->type_name("MIB");
+  command->add_flag("--quick", arguments->quick, "Less than half of the time, less certain");
+  add_json_flag(*command, arguments->json);
+  command->footer(
+      "Let nothing else run meanwhile. A median far below its best says that something did.\n"
+      "A decode step cannot be faster than its weights' bytes over the bandwidth of a buffer of that size; a prefill\n"
+      "not faster than its operations over the peak.");
+  command->callback([arguments] { measure(*arguments); });
+}
+
+}  // namespace inferbench

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/commands.hpp"
+#include "cli/common_options.hpp"
+#include "cli/interrupt.hpp"
+#include "cli/run_preparation.hpp"
+#include "cli/run_progress.hpp"
+#include "experiment/load.hpp"
+#include "experiment/plan_text.hpp"
+#include "report/chrome_trace.hpp"
+#include "report/comparison.hpp"
+#include "report/console_table.hpp"
+#include "report/profile_table.hpp"
+#include "results/run_folder.hpp"
+#include "support/error.hpp"
+#include "worker/loaded_contender.hpp"
+#include "worker/process_runner.hpp"
+#include "worker/profile_sweep.hpp"
+#include "worker/prompt_source.hpp"
+#include "worker/sweep.hpp"
+
+namespace inferbench {
+
+namespace {
+
+constexpr int kInterrupted = 130;  // 128 + SIGINT, as a shell says it
+
+struct RunOptions {
+  std::string experiment;
+  std::vector<std::string> overrides;
+  std::filesystem::path out = "results";
+  std::string resume;
+  std::vector<std::filesystem::path> plugin_dirs;
+  bool plan = false;
+  bool profile = false;
+  bool json = false;
+  bool in_process = false;
+};
+
+// A resumed run is its own experiment, whatever became of the YAML file.
+Experiment resumed_experiment(const RunFolder& folder, const PluginPath& plugins) {
+  return load_experiment_text(folder.info().resolved_yaml, folder.info().experiment_file, {}, real_lookups(plugins));
+}
+
+RunFolder open_folder(const RunOptions& options, const RunInfo& info, std::optional<RunFolder>& resumed) {
+  if (!resumed) return RunFolder::create(options.out, info);
+  if (const std::string difference = find_difference(resumed->info(), info); !difference.empty()) {
+    throw Error(fmt::format("cannot resume {}: {}", resumed->path().string(), difference),
+                "put back what the run began with, or start a new run");
+  }
+  return std::move(*resumed);
+}
+
+void check_use(const RunOptions& options) {
+  if (options.experiment.empty() && options.resume.empty()) {
+    throw Error("run needs an experiment file", "inferbench run EXPERIMENT.yaml, or inferbench run --resume FOLDER");
+  }
+  if (!options.resume.empty() && !options.overrides.empty()) {
+    throw Error("--set cannot change a run that has begun", "leave --set out, or start a new run");
+  }
+}
+
+void print_results(const RunOptions& options, const RunFolder& folder) {
+  Comparison comparison = compare_contenders(folder.data());
+  comparison.folder = folder.path().string();
+  if (options.json) {
+    fmt::print("{}", to_json_text(comparison));
+    return;
+  }
+  fmt::print("{}\nresults: {}\n", console_table(comparison, wants_colour(STDOUT_FILENO)), folder.path().string());
+}
+
+bool any_failed(const RunFolder& folder) {
+  return std::any_of(folder.trials().begin(), folder.trials().end(), [](const TrialRecord& t) { return !t.ok(); });
+}
+
+// A worker process for each contender, unless a debugger wants it all here.
+RunnerFactory runner_factory(const RunOptions& options) {
+  if (options.in_process) return [] { return std::make_unique<LoadedContender>(); };
+  return [] { return std::make_unique<ProcessRunner>(std::vector<std::string>{"/proc/self/exe", "worker"}); };
+}
+
+// Traces beside run.json, tables on stderr: stdout stays what the run measured.
+void write_profiles(const SweepSetup& setup, const RunFolder& folder) {
+  run_profiles(setup, [&](const PlannedTrial& trial, const TrialOutcome& outcome) {
+    const Point& point = setup.experiment.points[static_cast<std::size_t>(trial.point)];
+    const std::string title =
+        fmt::format("{}: {}, prompt {}, generate {}, batch {}, threads {}",
+                    setup.experiment.contenders[static_cast<std::size_t>(trial.contender)].name, point.model,
+                    point.prompt_tokens, point.generate_tokens, point.batch, point.threads);
+    if (outcome.status != TrialStatus::kOk) {
+      fmt::print(stderr, "\n{}\n  no profile: {}\n", title, outcome.error);
+      return;
+    }
+    const auto file = folder.path() / fmt::format("profile-p{}-c{}.json", trial.point, trial.contender);
+    write_file_atomically(file, chrome_trace(outcome, title));
+    fmt::print(stderr, "\n{}\n{}  trace: {}\n", title, profile_table(profile_phases(outcome, point.threads, {})),
+               file.string());
+  });
+}
+
+int run(const RunOptions& options) {
+  check_use(options);
+  const PluginPath plugins(options.plugin_dirs);
+  std::optional<RunFolder> resumed;
+  if (!options.resume.empty()) resumed.emplace(RunFolder::resume(options.resume));
+  const Experiment experiment =
+      resumed ? resumed_experiment(*resumed, plugins) : load_experiment(options.experiment, options.overrides, plugins);
+  if (resumed && !options.experiment.empty() &&
+      load_experiment(options.experiment, {}, plugins).resolved_yaml != resumed->info().resolved_yaml) {
+    throw Error(fmt::format("{} is not the experiment of {}", options.experiment, options.resume),
+                "leave the experiment file out: the folder holds it");
+  }
+  const PromptSource checked_prompts(experiment);
+  if (options.plan) {
+    fmt::print("{}", plan_text(experiment));
+    return 0;
+  }
+
+  const RunInfo info = describe_run(experiment, plugins);
+  RunFolder folder = open_folder(options, info, resumed);
+  for (const std::string& warning : machine_warnings(experiment))
+    fmt::print(stderr, "inferbench: warning: {}\n", warning);
+  const InterruptGuard interrupt;
+  RunProgress progress(experiment, folder, isatty(STDERR_FILENO) == 1);
+  const SweepSetup setup{experiment, info.plugins, runner_factory(options), [&] { return interrupt.requested(); },
+                         progress};
+  const bool complete = run_sweep(setup, folder);
+  progress.finish();
+  print_results(options, folder);
+  if (complete && options.profile) write_profiles(setup, folder);
+  progress.finish();
+  if (!complete) {
+    fmt::print(stderr, "inferbench: stopped; to go on: inferbench run --resume {}\n", folder.path().string());
+    return kInterrupted;
+  }
+  return static_cast<int>(any_failed(folder) ? ExitCode::kTrialsFailed : ExitCode::kDone);
+}
+
+constexpr const char* kFooter =
+    "Everything is checked before the first measurement. A failed trial is a row with its reason, and the sweep goes "
+    "on.\n"
+    "Ctrl-C finishes the current trial, writes it, and leaves a folder that --resume continues; twice stops at once.\n"
+    "Exit codes: 0 all trials ok, 2 wrong use or input, 3 some trials failed, 130 stopped by Ctrl-C.";
+
+}  // namespace
+
+void add_run_command(CLI::App& app, CommandContext& context) {
+  auto options = std::make_shared<RunOptions>();
+  CLI::App& command =
+      *app.add_subcommand("run", "Run an experiment file: every contender at every point, side by side");
+  command.add_option("experiment", options->experiment, "The experiment")->type_name("EXPERIMENT.yaml");
+  command.add_option("--set", options->overrides, "Change a key of the experiment, such as sweep.batch=[1,8]")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+  command.add_option("--out", options->out, "Where run folders go: DIR/<name>/<time>-<id>/")
+      ->type_name("DIR")
+      ->capture_default_str();
+  command.add_option("--resume", options->resume, "Go on with a run that was stopped or killed")->type_name("FOLDER");
+  command.add_flag("--plan", options->plan, "Print what would run and about how long; measure nothing");
+  command.add_flag("--profile", options->profile,
+                   "Then run each point once more, untimed, and write where the time went: a Chrome trace and a table");
+  command.add_flag("--in-process", options->in_process,
+                   "No worker processes: a crash of a backend ends the run (for debuggers and sanitizers)");
+  add_plugin_dir_option(command, options->plugin_dirs);
+  add_json_flag(command, options->json);
+  command.footer(kFooter);
+  command.callback([options, &context] { context.exit_code = run(*options); });
+}
+
+}  // namespace inferbench

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "experiment/experiment.hpp"
+#include "experiment/plan.hpp"
+#include "worker/sweep.hpp"
+
+namespace inferbench {
+
+/// How long the rest of a plan will take, from what the trials so far took.
+class TimeLeft {
+ public:
+  TimeLeft(const Experiment& experiment, std::vector<PlannedTrial> remaining);
+
+  void ended(const PlannedTrial& trial, double seconds);
+  /// Seconds; negative while nothing is known.
+  double estimate() const;
+
+ private:
+  double work(const PlannedTrial& trial) const;
+
+  const Experiment* experiment_;
+  std::vector<PlannedTrial> remaining_;  ///< in order
+  std::size_t next_ = 0;
+  std::map<std::pair<std::int32_t, std::int32_t>, std::pair<double, int>> seen_;  ///< (point, contender) -> sum, count
+  std::map<std::int32_t, std::pair<double, double>> rate_;                        ///< contender -> seconds, work
+};
+
+/// Progress on stderr: on a terminal one line that is written over, with a bar; else a plain line a trial.
+class RunProgress : public SweepObserver {
+ public:
+  RunProgress(const Experiment& experiment, const RunFolder& folder, bool terminal);
+  ~RunProgress() override;
+
+  void loading(const Contender& contender, const Point& point) override;
+  void trial_begins(const PlannedTrial& trial) override;
+  void trial_ended(const PlannedTrial& trial, const TrialRecord& record) override;
+
+  /// Ends the line that is written over.
+  void finish();
+
+ private:
+  std::string place(const PlannedTrial& trial) const;
+  void show(const std::string& what);
+
+  const Experiment& experiment_;
+  bool terminal_;
+  bool line_open_ = false;
+  std::size_t total_ = 0;
+  std::size_t done_ = 0;
+  TimeLeft time_left_;
+};
+
+}  // namespace inferbench

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <iostream>
+#include <iterator>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.hpp"
+#include "model/model.hpp"
+#include "support/error.hpp"
+#include "text/tokenizer.hpp"
+
+namespace inferbench {
+namespace {
+
+struct TokenizeArguments {
+  std::string model;
+  bool decode = false;
+};
+
+/// A folder needs only its tokenizer files here, so it is not opened as a model.
+std::filesystem::path tokenizer_folder(const std::string& reference) {
+  if (std::filesystem::is_directory(reference)) return reference;
+  const Model model = Model::open(reference);
+  if (!model.folder()) {
+    throw Error(fmt::format("{} has no tokenizer: its weights are made up", reference),
+                "give a folder or a hub name, such as gpt2");
+  }
+  return *model.folder();
+}
+
+std::string read_stdin() {
+  std::string text{std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
+  if (std::cin.bad()) throw Error("standard input cannot be read");
+  return text;
+}
+
+std::vector<std::int32_t> parse_ids(const std::string& text) {
+  const char* const cure = "give what 'inferbench tokenize' prints, such as [15496, 995]";
+  try {
+    const auto json = nlohmann::json::parse(text);
+    if (!json.is_array())
+      throw Error(fmt::format("expected a JSON array of token ids, found {}", json.type_name()), cure);
+    std::vector<std::int32_t> ids;
+    ids.reserve(json.size());
+    for (const auto& id : json) {
+      if (!id.is_number_integer() || id != id.get<std::int32_t>()) {
+        throw Error(fmt::format("token id {} at index {} is not one", id.dump(), ids.size()), cure);
+      }
+      ids.push_back(id.get<std::int32_t>());
+    }
+    return ids;
+  } catch (const nlohmann::json::parse_error& error) {
+    throw Error(fmt::format("standard input is not JSON: {}", error.what()), cure);
+  }
+}
+
+void write_stdout(std::string_view bytes) {
+  if (std::fwrite(bytes.data(), 1, bytes.size(), stdout) != bytes.size() || std::fflush(stdout) != 0) {
+    throw Error("standard output cannot be written");
+  }
+}
+
+void tokenize(const TokenizeArguments& arguments) {
+  const Tokenizer tokenizer = Tokenizer::load(tokenizer_folder(arguments.model));
+  if (arguments.decode) {
+    write_stdout(tokenizer.decode(parse_ids(read_stdin())));
+    return;
+  }
+  std::string line = "[";
+  for (const std::int32_t id : tokenizer.encode(read_stdin())) {
+    if (line.size() > 1) line += ", ";
+    line += fmt::format("{}", id);
+  }
+  write_stdout(line + "]\n");
+}
+
+}  // namespace
+
+void add_tokenize_command(CLI::App& app, CommandContext&) {
+  auto arguments = std::make_shared<TokenizeArguments>();
+  CLI::App* command = app.add_subcommand("tokenize", "Text from standard input to token ids, or back");
+  command->add_option("--model", arguments->model, "Folder with vocab.json and merges.txt, or a hub name")
+      ->required()
+      ->type_name("MODEL");
+  command->add_flag("--decode", arguments->decode, "Read a JSON array of ids and write the bytes that they stand for");
+  command->footer(
+      "Every byte counts: a final newline is a token too, and --decode adds none. Text such as <|endoftext|> is text.\n"
+      "  printf 'Hello, world!' | inferbench tokenize --model gpt2");
+  command->callback([arguments] { tokenize(*arguments); });
+}
+
+}  // namespace inferbench

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace inferbench {
+
+// What an experiment may ask for at most. Far beyond any sensible one; they exist so that a slip of the finger (or a
+// hostile file) is a message and not a day of work or a full memory.
+inline constexpr std::int64_t kMaxContenders = 256;
+inline constexpr std::size_t kMaxModels = 100;
+inline constexpr std::int64_t kMaxPoints = 10'000;
+inline constexpr std::size_t kMaxExclusions = 1000;
+inline constexpr std::int64_t kMaxTrials = 1'000'000;
+inline constexpr std::int32_t kMaxTokens = 1 << 24;
+inline constexpr std::int32_t kMaxBatch = 4096;
+inline constexpr std::int32_t kMaxBlocks = 10'000;
+inline constexpr std::int32_t kMaxWarmup = 1000;
+inline constexpr double kMaxCooldownS = 3600;
+inline constexpr double kMaxTimeoutS = 604'800;  // a week
+inline constexpr int kMaxExtends = 16;
+
+}  // namespace inferbench

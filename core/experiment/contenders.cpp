@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "experiment/contenders.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "experiment/bounds.hpp"
+#include "experiment/yaml_value.hpp"
+#include "plugin/options.hpp"
+#include "support/error.hpp"
+#include "support/one_line.hpp"
+#include "support/suggest.hpp"
+
+namespace inferbench {
+namespace {
+
+constexpr std::size_t kMaxNameBytes = 100;
+constexpr const char* kListCure = "'inferbench backends' lists what each backend offers";
+
+/// One entry of `backends` before its lists are multiplied out.
+struct Entry {
+  Position at;
+  std::string name;  // empty: none given
+  BackendSchema schema;
+  std::vector<std::string> precisions;
+  std::vector<std::pair<std::string, std::vector<std::string>>> options;
+
+  std::int64_t expansions() const {
+    std::int64_t count = static_cast<std::int64_t>(precisions.size());
+    for (const auto& [key, values] : options) count *= static_cast<std::int64_t>(values.size());
+    return count;
+  }
+};
+
+class ContenderReader {
+ public:
+  explicit ContenderReader(const ExperimentLookups& lookups) : lookups_(lookups) {}
+
+  void read(const YamlNode& node) {
+    Entry entry = node.kind == YamlNode::Kind::kScalar ? read_short(node) : read_map(node);
+    for (const ib_precision_info& precision : entry.schema.precisions) add_known_precision(precision.name);
+    expand(entry);
+  }
+
+  ContenderList take() { return std::move(list_); }
+
+ private:
+  // "PLUGIN" or "PLUGIN:PRECISION".
+  Entry read_short(const YamlNode& node) {
+    const std::string text = read_text(node, "backends");
+    const std::size_t colon = text.rfind(':');
+    const bool has_precision = colon != std::string::npos && text.find('/', colon) == std::string::npos;
+    Entry entry;
+    entry.at = node.at;
+    entry.schema = find(text.substr(0, has_precision ? colon : std::string::npos), node);
+    if (has_precision) {
+      entry.precisions.push_back(checked_precision(text.substr(colon + 1), node, entry.schema));
+    } else {
+      entry.precisions.emplace_back(entry.schema.precisions.front().name);
+    }
+    return entry;
+  }
+
+  Entry read_map(const YamlNode& node) {
+    check_map(node, "backends", {"plugin", "name", "precision", "options"});
+    const YamlNode* plugin = optional_value(node, "plugin");
+    if (plugin == nullptr)
+      fail(node.at, "backends: 'plugin' is missing, expected for example {plugin: cpu_ref}", "add it");
+    Entry entry;
+    entry.at = node.at;
+    entry.schema = find(read_text(*plugin, "backends.plugin"), *plugin);
+    if (const YamlNode* name = optional_value(node, "name")) {
+      entry.name = read_name(*name);
+      entry.at = name->at;
+    }
+    if (const YamlNode* precision = optional_value(node, "precision")) {
+      for (const YamlNode* item : read_items(*precision, "backends.precision")) {
+        entry.precisions.push_back(checked_precision(read_text(*item, "backends.precision"), *item, entry.schema));
+      }
+    } else {
+      entry.precisions.emplace_back(entry.schema.precisions.front().name);
+    }
+    if (const YamlNode* options = optional_value(node, "options")) read_options(*options, entry);
+    return entry;
+  }
+
+  static std::string read_name(const YamlNode& node) {
+    std::string name = read_text(node, "backends.name");
+    if (name.size() > kMaxNameBytes || one_line(name) != name) {
+      fail_type(node, "backends.name", fmt::format("at most {} bytes on one line", kMaxNameBytes));
+    }
+    return name;
+  }
+
+  BackendSchema find(const std::string& reference, const YamlNode& node) {
+    const auto key = std::make_pair(reference, node.at.source->folder);
+    if (const auto known = schemas_.find(key); known != schemas_.end()) return known->second;
+    try {
+      return schemas_[key] = lookups_.backend(reference, node.at.source->folder);
+    } catch (const Error& error) {
+      fail_lookup(node.at, error, kListCure);
+    }
+  }
+
+  static std::string checked_precision(const std::string& precision, const YamlNode& node,
+                                       const BackendSchema& schema) {
+    std::vector<std::string> offered;
+    for (const ib_precision_info& info : schema.precisions) offered.emplace_back(info.name);
+    if (std::find(offered.begin(), offered.end(), precision) != offered.end()) return precision;
+    fail(node.at,
+         fmt::format("backend '{}' has no precision {}; {}", schema.name, quote(precision),
+                     suggestion(precision, "precisions", offered)),
+         kListCure);
+  }
+
+  static const ib_option_info& find_option(const YamlEntry& entry, const BackendSchema& schema) {
+    std::vector<std::string> known;
+    for (const ib_option_info& option : schema.options) {
+      if (entry.key == option.key) return option;
+      known.emplace_back(option.key);
+    }
+    fail(entry.at,
+         fmt::format("backend '{}' has no option {}; {}", schema.name, quote(entry.key),
+                     suggestion(entry.key, "options", known)),
+         kListCure);
+  }
+
+  static void read_options(const YamlNode& node, Entry& entry) {
+    if (node.kind != YamlNode::Kind::kMap) fail_type(node, "backends.options", "a map of option: value");
+    for (const YamlEntry& given : node.entries) {
+      const ib_option_info& option = find_option(given, entry.schema);
+      const std::string what = fmt::format("backends.options.{}", given.key);
+      std::vector<std::string> values;
+      for (const YamlNode* item : read_items(given.value, what)) {
+        if (item->kind != YamlNode::Kind::kScalar) fail_type(*item, what, "a value or a list of values");
+        try {
+          check_option(option, item->text);
+        } catch (const Error& error) {
+          fail_lookup(item->at, Error(fmt::format("backend '{}': {}", entry.schema.name, error.what()), error.cure()),
+                      kListCure);
+        }
+        values.push_back(item->text);
+      }
+      entry.options.emplace_back(given.key, std::move(values));
+      check_count(entry.expansions(), entry.at);
+    }
+  }
+
+  static void check_count(std::int64_t count, const Position& at) {
+    if (count <= kMaxContenders) return;
+    fail(at, fmt::format("backends: more than {} contenders, expected fewer", kMaxContenders),
+         "shorten the lists of precisions and option values: they multiply");
+  }
+
+  void expand(const Entry& entry) {
+    const std::int64_t count = entry.expansions();
+    check_count(count + static_cast<std::int64_t>(list_.contenders.size()), entry.at);
+    for (std::int64_t index = 0; index < count; ++index) {
+      Contender contender = expansion(entry, index);
+      const auto [taken, is_new] = names_.emplace(contender.name, entry.at);
+      if (!is_new) {
+        fail(entry.at,
+             fmt::format("the contender name {} is already taken at {}, expected distinct names", quote(contender.name),
+                         taken->second.text_beside(entry.at)),
+             "give one of them another name: {plugin: ..., name: ...}");
+      }
+      list_.contenders.push_back(std::move(contender));
+    }
+  }
+
+  // The index-th of entry.expansions(); the last option varies fastest.
+  static Contender expansion(const Entry& entry, std::int64_t index) {
+    Contender contender;
+    contender.plugin = entry.schema.reference;
+    std::string varying;
+    for (auto option = entry.options.rbegin(); option != entry.options.rend(); ++option) {
+      const auto n = static_cast<std::int64_t>(option->second.size());
+      const std::string& value = option->second[static_cast<std::size_t>(index % n)];
+      index /= n;
+      contender.options[option->first] = value;
+      if (n > 1) varying = fmt::format("/{}={}{}", option->first, one_line(value, kMaxNameBytes), varying);
+    }
+    contender.precision = entry.precisions[static_cast<std::size_t>(index)];
+    contender.name = entry.name.empty() ? entry.schema.name : entry.name;
+    if (entry.name.empty() || entry.precisions.size() > 1) contender.name += ":" + contender.precision;
+    contender.name += varying;
+    return contender;
+  }
+
+  void add_known_precision(const std::string& name) {
+    if (std::find(list_.precisions.begin(), list_.precisions.end(), name) == list_.precisions.end()) {
+      list_.precisions.push_back(name);
+    }
+  }
+
+  const ExperimentLookups& lookups_;
+  std::map<std::pair<std::string, std::filesystem::path>, BackendSchema> schemas_;
+  std::map<std::string, Position> names_;
+  ContenderList list_;
+};
+
+}  // namespace
+
+ContenderList read_contenders(const YamlNode& backends, const ExperimentLookups& lookups) {
+  ContenderReader reader(lookups);
+  for (const YamlNode* entry : read_items(backends, "backends")) reader.read(*entry);
+  return reader.take();
+}
+
+std::vector<std::string> contender_names(const std::vector<Contender>& contenders) {
+  std::vector<std::string> names;
+  names.reserve(contenders.size());
+  for (const Contender& contender : contenders) names.push_back(contender.name);
+  return names;
+}
+
+}  // namespace inferbench

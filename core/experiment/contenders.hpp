@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "experiment/experiment.hpp"
+#include "experiment/lookups.hpp"
+#include "experiment/yaml_tree.hpp"
+
+namespace inferbench {
+
+struct ContenderList {
+  std::vector<Contender> contenders;    ///< names distinct
+  std::vector<std::string> precisions;  ///< every precision that one of the backends offers
+};
+
+/// Reads `backends`: an entry is "PLUGIN", "PLUGIN:PRECISION" or {plugin, name, precision, options}; lists of
+/// precisions and of option values multiply out, precision slowest. A contender that has no name of its own is called
+/// plugin:precision/option=value, with the options that vary; one that has, and expands to several, gets what varies as
+/// a suffix. Throws Error with the position.
+ContenderList read_contenders(const YamlNode& backends, const ExperimentLookups& lookups);
+
+std::vector<std::string> contender_names(const std::vector<Contender>& contenders);
+
+}  // namespace inferbench

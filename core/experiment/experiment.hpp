@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/model_config.hpp"
+
+namespace inferbench {
+
+/// One backend with its precision and options, as the sweep drives it.
+struct Contender {
+  std::string name;       ///< unique; the YAML's, or made from plugin, precision and the options that vary
+  std::string plugin;     ///< a name as written, or an absolute path
+  std::string precision;  ///< resolved, never empty
+  std::map<std::string, std::string> options;  ///< only what the YAML set
+
+  friend bool operator==(const Contender&, const Contender&) = default;
+};
+
+/// One combination of model and sweep axes.
+struct Point {
+  std::string model;  ///< reference as written; of a folder, its absolute path
+  std::int32_t prompt_tokens = 0;
+  std::int32_t generate_tokens = 0;  ///< n tokens make n - 1 decode intervals
+  std::int32_t batch = 0;            ///< sequences at once, all of the same lengths
+  std::int32_t threads = 0;
+
+  friend bool operator==(const Point&, const Point&) = default;
+};
+
+struct Prompts {
+  std::uint64_t seed = 0;
+  std::optional<std::filesystem::path> file;  ///< text, one prompt stream; else random token ids (DESIGN section 9)
+
+  friend bool operator==(const Prompts&, const Prompts&) = default;
+};
+
+struct MeasureSettings {
+  std::int32_t blocks = 5;
+  std::int32_t warmup = 1;  ///< trials a contender and point run before the first block, recorded as warm-up
+  double cooldown_s = 0;    ///< pause before each trial
+  std::uint64_t seed = 1;   ///< of the order within blocks
+
+  friend bool operator==(const MeasureSettings&, const MeasureSettings&) = default;
+};
+
+struct Limits {
+  double timeout_s = 300;
+  std::uint64_t memory_bytes = 0;  ///< 0: none
+
+  friend bool operator==(const Limits&, const Limits&) = default;
+};
+
+struct Quality {
+  std::optional<std::filesystem::path> text;
+  std::map<std::string, double> max_kl;  ///< precision -> nats per token
+
+  friend bool operator==(const Quality&, const Quality&) = default;
+};
+
+/// What `check` judges.
+struct Target {
+  std::string contender;  ///< empty: all
+  std::string metric;
+  std::optional<double> percentile;
+  bool at_least = true;  ///< else at most
+  double value = 0;
+  bool times_baseline = false;  ///< value is a multiple of the baseline's
+
+  friend bool operator==(const Target&, const Target&) = default;
+};
+
+/// What was found of a model when the experiment was checked.
+struct ModelFacts {
+  std::string reference;  ///< as in Point::model
+  std::string name;       ///< short, for tables
+  ModelConfig config;
+  std::uint64_t n_parameters = 0;
+
+  friend bool operator==(const ModelFacts&, const ModelFacts&) = default;
+};
+
+/// A checked experiment file: defaults filled in, lists multiplied out, paths made absolute.
+struct Experiment {
+  std::string name;
+  std::filesystem::path file;  ///< the YAML it came from
+  std::vector<Contender> contenders;
+  std::string baseline;                 ///< a contender's name
+  std::vector<std::string> models;      ///< references, as in Point::model
+  std::vector<ModelFacts> model_facts;  ///< beside `models`
+  std::vector<Point> points;            ///< in sweep order, exclusions taken out
+  Prompts prompts;
+  MeasureSettings measure;
+  Limits limits;
+  std::optional<Quality> quality;
+  std::vector<Target> targets;
+  std::optional<Target> interactive;
+  std::string resolved_yaml;  ///< everything above as YAML, for run.json and for running it again
+
+  friend bool operator==(const Experiment&, const Experiment&) = default;
+};
+
+}  // namespace inferbench

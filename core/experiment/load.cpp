@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "experiment/load.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "experiment/bounds.hpp"
+#include "experiment/contenders.hpp"
+#include "experiment/document.hpp"
+#include "experiment/resolved.hpp"
+#include "experiment/settings.hpp"
+#include "experiment/sweep.hpp"
+#include "experiment/targets.hpp"
+#include "experiment/yaml_value.hpp"
+#include "plugin/plugin.hpp"
+#include "support/suggest.hpp"
+
+namespace inferbench {
+namespace {
+
+constexpr std::size_t kMaxNameBytes = 100;
+
+bool is_name_character(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
+}
+
+// The name becomes a folder under results/.
+bool is_name(const std::string& name) {
+  return !name.empty() && name.size() <= kMaxNameBytes && name.front() != '.' &&
+         std::all_of(name.begin(), name.end(), is_name_character);
+}
+
+std::string read_name(const YamlNode& root, const std::filesystem::path& path) {
+  const YamlNode* node = optional_value(root, "name");
+  if (node != nullptr) {
+    std::string name = read_text(*node, "name");
+    if (!is_name(name)) {
+      fail_type(*node, "name",
+                fmt::format("at most {} letters, digits, '_', '-' and '.', not starting with '.'", kMaxNameBytes));
+    }
+    return name;
+  }
+  std::string name = path.stem().string();
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return !is_name_character(c); }, '_');
+  return is_name(name) ? name : "experiment";
+}
+
+const YamlNode& required(const YamlNode& root, const char* key, const char* example) {
+  const YamlEntry* entry = root.find(key);
+  if (entry == nullptr) fail(root.at, fmt::format("'{}' is missing, expected for example {}", key, example), "add it");
+  return entry->value;
+}
+
+std::string read_baseline(const YamlNode& root, const std::vector<Contender>& contenders) {
+  const YamlNode* node = optional_value(root, "baseline");
+  if (node == nullptr) return contenders.front().name;
+  std::string name = read_text(*node, "baseline");
+  const std::vector<std::string> known = contender_names(contenders);
+  if (std::find(known.begin(), known.end(), name) == known.end()) {
+    fail(node->at,
+         fmt::format("baseline: unknown contender {}; {}", quote(name), suggestion(name, "contenders", known)),
+         "name one of them, or leave 'baseline' out to take the first");
+  }
+  return name;
+}
+
+void check_trials(const Experiment& experiment, const YamlNode& root) {
+  const auto pairs = static_cast<std::int64_t>(experiment.points.size() * experiment.contenders.size());
+  const std::int64_t trials = pairs * (experiment.measure.blocks + experiment.measure.warmup);
+  if (trials <= kMaxTrials) return;
+  const YamlEntry* measure = root.find("measure");
+  fail(measure == nullptr ? root.at : measure->at,
+       fmt::format("{} points x {} contenders x {} repetitions make {} trials, expected at most {}",
+                   experiment.points.size(), experiment.contenders.size(),
+                   experiment.measure.blocks + experiment.measure.warmup, trials, kMaxTrials),
+       "use fewer blocks, points or contenders");
+}
+
+Experiment build(const YamlNode& root, const std::filesystem::path& path, const ExperimentLookups& lookups) {
+  check_map(root, "",
+            {"name", "extends", "backends", "baseline", "models", "sweep", "prompts", "measure", "limits", "quality",
+             "targets", "interactive"});
+  Experiment experiment;
+  experiment.file = path;
+  experiment.name = read_name(root, path);
+  ContenderList list = read_contenders(required(root, "backends", "backends: [cpu_ref]"), lookups);
+  experiment.contenders = std::move(list.contenders);
+  experiment.baseline = read_baseline(root, experiment.contenders);
+  const std::vector<SweepModel> models = read_models(required(root, "models", "models: [synthetic:gpt2]"), lookups);
+  for (const SweepModel& model : models) {
+    experiment.models.push_back(model.facts.reference);
+    experiment.model_facts.push_back(model.facts);
+  }
+  const Sweep sweep = read_sweep(optional_value(root, "sweep"), root.at, models, lookups.usable_cpus);
+  experiment.points = sweep_points(sweep, models);
+  experiment.prompts = read_prompts(optional_value(root, "prompts"), lookups);
+  experiment.measure = read_measure(optional_value(root, "measure"));
+  experiment.limits = read_limits(optional_value(root, "limits"));
+  experiment.quality = read_quality(optional_value(root, "quality"), list.precisions, lookups);
+  experiment.targets = read_targets(optional_value(root, "targets"), experiment.contenders);
+  experiment.interactive = read_interactive(optional_value(root, "interactive"));
+  check_trials(experiment, root);
+  experiment.resolved_yaml = resolve_yaml(experiment, sweep);
+  return experiment;
+}
+
+std::filesystem::path absolute_path(const std::filesystem::path& path) {
+  std::error_code problem;
+  const std::filesystem::path absolute = std::filesystem::absolute(path, problem);
+  return (problem ? path : absolute).lexically_normal();
+}
+
+}  // namespace
+
+Experiment load_experiment_text(const std::string& text, const std::filesystem::path& path,
+                                const std::vector<std::string>& overrides, const ExperimentLookups& lookups) {
+  return build(read_document(text, path, overrides, lookups), absolute_path(path), lookups);
+}
+
+Experiment load_experiment(const std::filesystem::path& path, const std::vector<std::string>& overrides,
+                           const ExperimentLookups& lookups) {
+  return load_experiment_text(lookups.read_file(path), path, overrides, lookups);
+}
+
+Experiment load_experiment(const std::filesystem::path& path, const std::vector<std::string>& overrides,
+                           const PluginPath& plugins) {
+  return load_experiment(path, overrides, real_lookups(plugins));
+}
+
+}  // namespace inferbench

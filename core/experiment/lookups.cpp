@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "experiment/lookups.hpp"
+
+#include <fmt/format.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <fstream>
+#include <system_error>
+
+#include "model/model.hpp"
+#include "plugin/plugin.hpp"
+#include "support/error.hpp"
+
+namespace inferbench {
+namespace {
+
+std::int32_t cpus_in_mask() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof(set), &set) != 0) return 1;
+  return std::max(1, CPU_COUNT(&set));
+}
+
+std::ifstream open_text(const std::filesystem::path& path) {
+  std::error_code problem;
+  const auto status = std::filesystem::status(path, problem);
+  if (std::filesystem::is_directory(status)) {
+    throw Error(fmt::format("cannot read '{}': it is a folder", path.string()), "name a file");
+  }
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
+    throw Error(fmt::format("cannot read '{}': it is not a regular file", path.string()), "name a file");
+  }
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    const auto reason = std::error_code(errno, std::generic_category()).message();
+    throw Error(fmt::format("cannot read '{}': {}", path.string(), reason), "check the path and its permissions");
+  }
+  return file;
+}
+
+std::string read_whole(const std::filesystem::path& path) {
+  std::ifstream file = open_text(path);
+  std::string text(kMaxFileBytes + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  if (file.bad()) throw Error(fmt::format("cannot read '{}' to its end", path.string()), "check the disk");
+  if (text.size() > kMaxFileBytes) {
+    throw Error(
+        fmt::format("'{}' is larger than {} MiB, expected a short YAML file", path.string(), kMaxFileBytes >> 20U),
+        "is this an experiment file?");
+  }
+  return text;
+}
+
+BackendSchema find_backend(const PluginPath& plugins, const std::string& reference,
+                           const std::filesystem::path& folder) {
+  const Plugin plugin = plugins.find(reference, folder);
+  const bool is_path = reference.find('/') != std::string::npos;
+  return {is_path ? plugin.path().string() : reference, std::string(plugin.name()), plugin.precisions(),
+          plugin.options()};
+}
+
+ModelFacts find_model(const std::string& reference, const std::filesystem::path& folder) {
+  const Model model = Model::open(reference, folder);
+  ModelFacts facts{reference, model.name(), model.config(), model.n_parameters()};
+  // A folder is kept with its whole path, so that run.json can be used from anywhere; hub and synthetic names are not.
+  if (!model.folder()) return facts;
+  for (const std::filesystem::path& written : {folder / reference, std::filesystem::path(reference)}) {
+    std::error_code problem;
+    if (!std::filesystem::equivalent(*model.folder(), written, problem) || problem) continue;
+    facts.reference = std::filesystem::absolute(written, problem).lexically_normal().string();
+    break;
+  }
+  return facts;
+}
+
+}  // namespace
+
+ExperimentLookups real_lookups(const PluginPath& plugins) {
+  ExperimentLookups lookups;
+  lookups.backend = [plugins](const std::string& reference, const std::filesystem::path& folder) {
+    return find_backend(plugins, reference, folder);
+  };
+  lookups.model = find_model;
+  lookups.read_file = read_whole;
+  lookups.check_readable = [](const std::filesystem::path& path) { open_text(path); };
+  lookups.usable_cpus = cpus_in_mask();
+  return lookups;
+}
+
+}  // namespace inferbench

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <span>
+#include <string>
+
+#include "experiment/experiment.hpp"
+#include "inferbench/backend.h"
+
+namespace inferbench {
+
+class PluginPath;
+
+/// What a backend says of itself, as far as an experiment file is checked against it. Borrows from the library, which
+/// is never unloaded.
+struct BackendSchema {
+  std::string reference;  ///< what the experiment keeps: the name as written, or an absolute path
+  std::string name;
+  std::span<const ib_precision_info> precisions;  ///< at least one; the first is the default
+  std::span<const ib_option_info> options;
+};
+
+/// The world outside the experiment file, handed in, so that tests and the fuzzer need no backends, models or files.
+/// All throw Error with one line and no position; the reader puts file:line:column before it.
+struct ExperimentLookups {
+  /// A backend by name, or by path (has a '/'; relative ones start at `folder`).
+  std::function<BackendSchema(const std::string& reference, const std::filesystem::path& folder)> backend;
+  /// A model by folder (relative ones start at `folder`), hub name or synthetic:SHAPE.
+  std::function<ModelFacts(const std::string& reference, const std::filesystem::path& folder)> model;
+  /// All bytes of an experiment file; refuses what is larger than kMaxFileBytes.
+  std::function<std::string(const std::filesystem::path&)> read_file;
+  /// Throws where a text named by the experiment is not a readable file.
+  std::function<void(const std::filesystem::path&)> check_readable;
+  std::int32_t usable_cpus = 1;
+};
+
+/// Experiments are written by hand; more is a mistaken file name.
+inline constexpr std::uintmax_t kMaxFileBytes = 1 << 20;
+
+/// The real ones: backends from `plugins`, models and files of this machine, the CPUs in the process's affinity mask.
+ExperimentLookups real_lookups(const PluginPath& plugins);
+
+}  // namespace inferbench

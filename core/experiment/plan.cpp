@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "experiment/plan.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+#include <utility>
+
+namespace inferbench {
+namespace {
+
+/// splitmix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014). Our own, with our
+/// own shuffle, because the standard library leaves std::shuffle's result to the implementation.
+class SplitMix64 {
+ public:
+  explicit SplitMix64(std::uint64_t seed) : state_(seed) {}
+
+  std::uint64_t next() {
+    state_ += 0x9E3779B97F4A7C15U;
+    std::uint64_t z = state_;
+    z = (z ^ (z >> 30U)) * 0xBF58476D1CE4E5B9U;
+    z = (z ^ (z >> 27U)) * 0x94D049BB133111EBU;
+    return z ^ (z >> 31U);
+  }
+
+  /// Uniform in [0, n), n at least 1: draws beyond the last whole multiple of n are thrown away.
+  std::uint64_t below(std::uint64_t n) {
+    const std::uint64_t whole = std::numeric_limits<std::uint64_t>::max() / n * n;
+    std::uint64_t draw = next();
+    while (draw >= whole) draw = next();
+    return draw % n;
+  }
+
+ private:
+  std::uint64_t state_;
+};
+
+std::uint64_t mixed(std::uint64_t seed, std::uint64_t value) {
+  return SplitMix64(SplitMix64(seed).next() ^ value).next();
+}
+
+// Fisher and Yates.
+std::vector<std::int32_t> shuffled(std::int32_t n, std::uint64_t seed) {
+  std::vector<std::int32_t> order(static_cast<std::size_t>(n));
+  std::iota(order.begin(), order.end(), 0);
+  SplitMix64 random(seed);
+  for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random.below(i)]);
+  return order;
+}
+
+// Far enough apart that no point's blocks (10,000 at most, of 4096 sequences) reach the warm-ups or the next point; and
+// where an axis or a block is added, the prompts of the others stay.
+constexpr std::uint64_t kStreamsPerPoint = std::uint64_t{1} << 40U;
+constexpr std::uint64_t kFirstWarmupStream = std::uint64_t{1} << 39U;
+
+std::vector<std::int32_t> grouped_points(const std::vector<Point>& points) {
+  std::vector<std::pair<std::string, std::int32_t>> groups;  // (model, threads) by first appearance
+  std::vector<std::pair<std::size_t, std::int32_t>> order;   // (group, point)
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    const auto group = std::make_pair(points[i].model, points[i].threads);
+    auto found = std::find(groups.begin(), groups.end(), group);
+    if (found == groups.end()) found = groups.insert(groups.end(), group);
+    order.emplace_back(static_cast<std::size_t>(found - groups.begin()), static_cast<std::int32_t>(i));
+  }
+  std::sort(order.begin(), order.end());
+  std::vector<std::int32_t> indices;
+  indices.reserve(order.size());
+  for (const auto& [group, point] : order) indices.push_back(point);
+  return indices;
+}
+
+void plan_point(const Experiment& experiment, std::int32_t index, std::vector<PlannedTrial>& plan) {
+  const auto n_contenders = static_cast<std::int32_t>(experiment.contenders.size());
+  const auto point = static_cast<std::uint64_t>(index);
+  const auto batch = static_cast<std::uint64_t>(experiment.points[static_cast<std::size_t>(index)].batch);
+  const std::uint64_t first = mixed(experiment.prompts.seed, 0) + point * kStreamsPerPoint;
+  for (std::int32_t repeat = 0; repeat < experiment.measure.warmup; ++repeat) {
+    const std::uint64_t stream = first + kFirstWarmupStream + static_cast<std::uint64_t>(repeat) * batch;
+    for (std::int32_t contender = 0; contender < n_contenders; ++contender) {
+      plan.push_back({index, contender, -1, repeat, stream});
+    }
+  }
+  for (std::int32_t block = 0; block < experiment.measure.blocks; ++block) {
+    const std::uint64_t stream = first + static_cast<std::uint64_t>(block) * batch;
+    const std::uint64_t seed = mixed(mixed(experiment.measure.seed, point), static_cast<std::uint64_t>(block));
+    for (const std::int32_t contender : shuffled(n_contenders, seed)) {
+      plan.push_back({index, contender, block, 0, stream});
+    }
+  }
+}
+
+}  // namespace
+
+std::string PlannedTrial::id() const {
+  if (block < 0) return fmt::format("p{}.c{}.w{}", point, contender, repeat);
+  return fmt::format("p{}.c{}.b{}", point, contender, block);
+}
+
+std::vector<PlannedTrial> make_plan(const Experiment& experiment) {
+  const auto per_point =
+      static_cast<std::size_t>(experiment.measure.warmup) + static_cast<std::size_t>(experiment.measure.blocks);
+  std::vector<PlannedTrial> plan;
+  plan.reserve(experiment.points.size() * experiment.contenders.size() * per_point);
+  for (const std::int32_t index : grouped_points(experiment.points)) plan_point(experiment, index, plan);
+  return plan;
+}
+
+}  // namespace inferbench

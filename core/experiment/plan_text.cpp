@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "experiment/plan_text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+#include <string_view>
+
+namespace inferbench {
+namespace {
+
+// Assumed of an ordinary CPU; printed with the estimate.
+constexpr double kFlopsPerThread = 50e9;          // fp32 multiply-adds of a matrix product, counted as two each
+constexpr double kBytesPerSecondPerThread = 8e9;  // weights streamed from memory
+constexpr double kMaxBytesPerSecond = 40e9;
+constexpr double kLoadBytesPerSecond = 0.5e9;  // fp32 weights read or generated, converted and packed
+constexpr double kSecondsPerWorker = 0.05;
+
+constexpr std::size_t kListed = 40;
+
+// By the usual names; what is unknown is taken as fp32, the slowest.
+double bytes_per_weight(std::string_view precision) {
+  if (precision.find("16") != std::string_view::npos) return 2;
+  if (precision.find('8') != std::string_view::npos) return 1.0625;
+  if (precision.find('4') != std::string_view::npos) return 0.625;
+  return 4;
+}
+
+const ModelFacts& facts_of(const Experiment& experiment, const std::string& model) {
+  const auto found = std::find_if(experiment.model_facts.begin(), experiment.model_facts.end(),
+                                  [&](const ModelFacts& facts) { return facts.reference == model; });
+  static const ModelFacts kUnknown{};
+  return found == experiment.model_facts.end() ? kUnknown : *found;
+}
+
+double trial_seconds(const Point& point, double parameters, std::string_view precision) {
+  const double flops = kFlopsPerThread * point.threads;
+  const double bandwidth = std::min(kBytesPerSecondPerThread * point.threads, kMaxBytesPerSecond);
+  const double prefill = 2 * parameters * point.prompt_tokens * point.batch / flops;
+  const double step =
+      std::max(parameters * bytes_per_weight(precision) / bandwidth, 2 * parameters * point.batch / flops);
+  return prefill + step * (point.generate_tokens - 1);
+}
+
+std::string duration(double seconds) {
+  if (seconds < 1) return "under a second";
+  if (seconds < 100) return fmt::format("{:.0f} s", seconds);
+  if (seconds < 100 * 60) return fmt::format("{:.0f} min", seconds / 60);
+  return fmt::format("{:.1f} h", seconds / 3600);
+}
+
+std::string parameters_text(std::uint64_t n) {
+  const auto millions = static_cast<double>(n) / 1e6;
+  return millions < 10 ? fmt::format("{:.1f}M", millions) : fmt::format("{:.0f}M", millions);
+}
+
+// "1 point", "2 points".
+std::string count(std::size_t n, const char* noun) {
+  return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s");
+}
+
+std::string models_text(const Experiment& experiment) {
+  std::string text = fmt::format("\n{}\n", count(experiment.models.size(), "model"));
+  for (const ModelFacts& facts : experiment.model_facts) {
+    text += fmt::format("  {}  {} parameters, context {}\n", facts.reference, parameters_text(facts.n_parameters),
+                        facts.config.context);
+  }
+  return text;
+}
+
+std::string contenders_text(const Experiment& experiment) {
+  std::string text = fmt::format("\n{}\n", count(experiment.contenders.size(), "contender"));
+  for (const Contender& contender : experiment.contenders) {
+    text += fmt::format("  {}  {} in {}", contender.name, contender.plugin, contender.precision);
+    for (const auto& [key, value] : contender.options) text += fmt::format(", {} {}", key, value);
+    text += contender.name == experiment.baseline ? "  (baseline)\n" : "\n";
+  }
+  return text;
+}
+
+std::string points_text(const Experiment& experiment) {
+  std::string text = fmt::format("\n{}\n", count(experiment.points.size(), "point"));
+  text += fmt::format("  {:>6} {:>8} {:>6} {:>8}  {}\n", "prompt", "generate", "batch", "threads", "model");
+  for (std::size_t i = 0; i < std::min(kListed, experiment.points.size()); ++i) {
+    const Point& point = experiment.points[i];
+    text += fmt::format("  {:>6} {:>8} {:>6} {:>8}  {}\n", point.prompt_tokens, point.generate_tokens, point.batch,
+                        point.threads, facts_of(experiment, point.model).name);
+  }
+  if (experiment.points.size() > kListed)
+    text += fmt::format("  ... and {} more\n", experiment.points.size() - kListed);
+  return text;
+}
+
+}  // namespace
+
+double estimate_seconds(const Experiment& experiment) {
+  const double trials = static_cast<double>(experiment.measure.warmup) + experiment.measure.blocks;
+  double seconds = 0;
+  std::set<std::pair<std::string, std::int32_t>> loaded;
+  for (const Point& point : experiment.points) {
+    const auto parameters = static_cast<double>(facts_of(experiment, point.model).n_parameters);
+    const bool is_new = loaded.emplace(point.model, point.threads).second;
+    for (const Contender& contender : experiment.contenders) {
+      if (is_new) seconds += kSecondsPerWorker + parameters * 4 / kLoadBytesPerSecond;
+      seconds += trials * (trial_seconds(point, parameters, contender.precision) + experiment.measure.cooldown_s);
+    }
+  }
+  return seconds;
+}
+
+std::string plan_text(const Experiment& experiment) {
+  const std::size_t pairs = experiment.points.size() * experiment.contenders.size();
+  const auto blocks = static_cast<std::size_t>(experiment.measure.blocks);
+  const auto warmup = static_cast<std::size_t>(experiment.measure.warmup);
+  std::string text = fmt::format("experiment {}\n", experiment.name);
+  text += models_text(experiment) + contenders_text(experiment) + points_text(experiment);
+  text += fmt::format("\n{}: {} x {} x {}, {} of them warm-up\n", count(pairs * (blocks + warmup), "trial"),
+                      count(experiment.points.size(), "point"), count(experiment.contenders.size(), "contender"),
+                      count(blocks + warmup, "repetition"), pairs * warmup);
+  text +=
+      fmt::format("estimated time: {} (a guess from {:.0f} GFLOP/s and {:.0f} GB/s a thread; nothing was measured)\n",
+                  duration(estimate_seconds(experiment)), kFlopsPerThread / 1e9, kBytesPerSecondPerThread / 1e9);
+  return text;
+}
+
+}  // namespace inferbench

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "experiment/resolved.hpp"
+
+#include <fmt/format.h>
+#include <yaml-cpp/emitter.h>
+#include <yaml-cpp/emittermanip.h>
+
+#include "experiment/targets.hpp"
+
+namespace inferbench {
+namespace {
+
+// Numbers go out as fmt's shortest form that reads back equal; texts in double quotes, so that "null" stays a text.
+template <typename T>
+void number(YAML::Emitter& out, const char* key, T value) {
+  out << YAML::Key << key << YAML::Value << fmt::format("{}", value);
+}
+
+void text(YAML::Emitter& out, const std::string& key, const std::string& value) {
+  out << YAML::Key << key << YAML::Value << YAML::DoubleQuoted << value;
+}
+
+void backends(YAML::Emitter& out, const std::vector<Contender>& contenders) {
+  out << YAML::Key << "backends" << YAML::Value << YAML::BeginSeq;
+  for (const Contender& contender : contenders) {
+    out << YAML::BeginMap;
+    text(out, "name", contender.name);
+    text(out, "plugin", contender.plugin);
+    text(out, "precision", contender.precision);
+    if (!contender.options.empty()) {
+      out << YAML::Key << "options" << YAML::Value << YAML::BeginMap;
+      for (const auto& [key, value] : contender.options) text(out, key, value);
+      out << YAML::EndMap;
+    }
+    out << YAML::EndMap;
+  }
+  out << YAML::EndSeq;
+}
+
+void texts(YAML::Emitter& out, const std::string& key, const std::vector<std::string>& values) {
+  out << YAML::Key << key << YAML::Value << YAML::BeginSeq;
+  for (const std::string& value : values) out << YAML::DoubleQuoted << value;
+  out << YAML::EndSeq;
+}
+
+void integers(YAML::Emitter& out, std::string_view key, const std::vector<std::int32_t>& values) {
+  out << YAML::Key << std::string(key) << YAML::Value << YAML::Flow << YAML::BeginSeq;
+  for (const std::int32_t value : values) out << value;
+  out << YAML::EndSeq;
+}
+
+void sweep_section(YAML::Emitter& out, const Sweep& sweep) {
+  out << YAML::Key << "sweep" << YAML::Value << YAML::BeginMap;
+  for (std::size_t i = 0; i < kAxes; ++i) {
+    std::vector<std::int32_t> values;
+    for (const AxisValue& value : sweep.axes[i]) values.push_back(value.value);
+    integers(out, kAxisRules[i].name, values);
+  }
+  if (!sweep.exclusions.empty()) {
+    out << YAML::Key << "exclude" << YAML::Value << YAML::BeginSeq;
+    for (const Exclusion& exclusion : sweep.exclusions) {
+      out << YAML::BeginMap;
+      if (!exclusion.models.empty()) texts(out, "model", exclusion.models);
+      for (std::size_t i = 0; i < kAxes; ++i) {
+        if (!exclusion.values[i].empty()) integers(out, kAxisRules[i].name, exclusion.values[i]);
+      }
+      out << YAML::EndMap;
+    }
+    out << YAML::EndSeq;
+  }
+  out << YAML::EndMap;
+}
+
+void settings(YAML::Emitter& out, const Experiment& experiment) {
+  out << YAML::Key << "prompts" << YAML::Value << YAML::BeginMap;
+  number(out, "seed", experiment.prompts.seed);
+  if (experiment.prompts.file) text(out, "file", experiment.prompts.file->string());
+  out << YAML::EndMap;
+  out << YAML::Key << "measure" << YAML::Value << YAML::BeginMap;
+  number(out, "blocks", experiment.measure.blocks);
+  number(out, "warmup", experiment.measure.warmup);
+  number(out, "cooldown_s", experiment.measure.cooldown_s);
+  number(out, "seed", experiment.measure.seed);
+  out << YAML::EndMap;
+  out << YAML::Key << "limits" << YAML::Value << YAML::BeginMap;
+  number(out, "timeout_s", experiment.limits.timeout_s);
+  if (experiment.limits.memory_bytes != 0) number(out, "memory", experiment.limits.memory_bytes);
+  out << YAML::EndMap;
+}
+
+void quality_section(YAML::Emitter& out, const Quality& quality) {
+  out << YAML::Key << "quality" << YAML::Value << YAML::BeginMap;
+  if (quality.text) text(out, "text", quality.text->string());
+  if (!quality.max_kl.empty()) {
+    out << YAML::Key << "max_kl" << YAML::Value << YAML::BeginMap;
+    for (const auto& [precision, bound] : quality.max_kl) number(out, precision.c_str(), bound);
+    out << YAML::EndMap;
+  }
+  out << YAML::EndMap;
+}
+
+void judgement(YAML::Emitter& out, const Target& target) {
+  out << YAML::BeginMap;
+  if (!target.contender.empty()) text(out, "contender", target.contender);
+  text(out, "metric", target.metric);
+  if (target.percentile) number(out, "percentile", *target.percentile);
+  out << YAML::Key << (target.at_least ? "at_least" : "at_most") << YAML::Value << bound_text(target);
+  out << YAML::EndMap;
+}
+
+}  // namespace
+
+std::string resolve_yaml(const Experiment& experiment, const Sweep& sweep) {
+  YAML::Emitter out;
+  out << YAML::BeginMap;
+  text(out, "name", experiment.name);
+  backends(out, experiment.contenders);
+  text(out, "baseline", experiment.baseline);
+  texts(out, "models", experiment.models);
+  sweep_section(out, sweep);
+  settings(out, experiment);
+  if (experiment.quality) quality_section(out, *experiment.quality);
+  if (!experiment.targets.empty()) {
+    out << YAML::Key << "targets" << YAML::Value << YAML::BeginSeq;
+    for (const Target& target : experiment.targets) judgement(out, target);
+    out << YAML::EndSeq;
+  }
+  if (experiment.interactive) {
+    out << YAML::Key << "interactive" << YAML::Value;
+    judgement(out, *experiment.interactive);
+  }
+  out << YAML::EndMap;
+  return std::string(out.c_str()) + "\n";
+}
+
+}  // namespace inferbench

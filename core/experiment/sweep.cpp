@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "experiment/sweep.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "experiment/bounds.hpp"
+#include "experiment/yaml_value.hpp"
+#include "support/error.hpp"
+#include "support/suggest.hpp"
+
+namespace inferbench {
+
+namespace {
+
+constexpr std::size_t kPromptAxis = 1;
+constexpr std::size_t kGenerateAxis = 2;
+constexpr std::size_t kBatchAxis = 3;
+
+bool contains(const std::vector<std::int32_t>& values, std::int32_t value) {
+  return values.empty() || std::find(values.begin(), values.end(), value) != values.end();
+}
+
+std::string list_of(const std::vector<AxisValue>& values) {
+  std::vector<std::int32_t> numbers;
+  numbers.reserve(values.size());
+  for (const AxisValue& value : values) numbers.push_back(value.value);
+  return fmt::format("{}", fmt::join(numbers, ", "));
+}
+
+// Threads, besides numbers: "all", and "doubling" for 1, 2, 4, ... all, so that one file fits every machine.
+std::vector<std::int32_t> thread_word(const YamlNode& node, std::int32_t usable_cpus) {
+  if (node.kind != YamlNode::Kind::kScalar || node.quoted) return {};
+  if (node.text == "all") return {usable_cpus};
+  if (node.text != "doubling") return {};
+  std::vector<std::int32_t> counts;
+  for (std::int32_t n = 1; n < usable_cpus; n *= 2) counts.push_back(n);
+  counts.push_back(usable_cpus);
+  return counts;
+}
+
+std::vector<std::int32_t> read_axis_item(const YamlNode& node, const AxisRule& rule, std::int32_t usable_cpus) {
+  const std::string what = fmt::format("sweep.{}", rule.name);
+  if (rule.max != 0) return {static_cast<std::int32_t>(read_integer(node, what, 1, rule.max))};
+  if (auto counts = thread_word(node, usable_cpus); !counts.empty()) return counts;
+  try {
+    return {static_cast<std::int32_t>(read_integer(node, what, 1, usable_cpus))};
+  } catch (const Error&) {
+    fail_type(node, what,
+              fmt::format("a whole number from 1 to {} (the CPUs usable here), all, or doubling", usable_cpus));
+  }
+}
+
+std::vector<AxisValue> read_axis(const YamlNode& node, const AxisRule& rule, std::int32_t usable_cpus) {
+  std::vector<AxisValue> axis;
+  const std::string what = fmt::format("sweep.{}", rule.name);
+  for (const YamlNode* item : read_items(node, what)) {
+    const std::vector<std::int32_t> values = read_axis_item(*item, rule, usable_cpus);
+    for (const std::int32_t value : values) {
+      const bool known = std::any_of(axis.begin(), axis.end(), [&](const AxisValue& v) { return v.value == value; });
+      if (known) {
+        fail(item->at, fmt::format("{}: {} is on the axis twice, expected distinct values", what, value),
+             "take one of the two out");
+      }
+      axis.push_back({value, item->at, false});
+    }
+    if (axis.size() > static_cast<std::size_t>(kMaxPoints)) {
+      fail(item->at, fmt::format("{}: more than {} values, expected fewer", what, kMaxPoints), "shorten the list");
+    }
+  }
+  return axis;
+}
+
+// The values of one key of an exclusion; each must be on its axis, else the line excludes nothing and is a mistake.
+std::vector<std::int32_t> read_excluded(const YamlNode& node, const AxisRule& rule, const std::vector<AxisValue>& axis,
+                                        std::int32_t usable_cpus) {
+  std::vector<std::int32_t> values;
+  for (const YamlNode* item : read_items(node, fmt::format("sweep.exclude.{}", rule.name))) {
+    const bool is_all = rule.max == 0 && item->text == "all" && !item->quoted;
+    const auto value =
+        is_all
+            ? usable_cpus
+            : static_cast<std::int32_t>(read_integer(*item, fmt::format("sweep.exclude.{}", rule.name), 0, kMaxTokens));
+    if (std::none_of(axis.begin(), axis.end(), [&](const AxisValue& v) { return v.value == value; })) {
+      fail(item->at,
+           fmt::format("sweep.exclude: no point has {} {}, expected one of: {}", rule.name, value, list_of(axis)),
+           "correct the value, or take the exclusion out");
+    }
+    values.push_back(value);
+  }
+  return values;
+}
+
+std::vector<std::string> read_excluded_models(const YamlNode& node, const std::vector<SweepModel>& models) {
+  std::vector<std::string> references;
+  for (const YamlNode* item : read_items(node, "sweep.exclude.model")) {
+    const std::string text = read_text(*item, "sweep.exclude.model");
+    const auto found = std::find_if(models.begin(), models.end(), [&](const SweepModel& model) {
+      return model.written == text || model.facts.reference == text;
+    });
+    if (found == models.end()) {
+      std::vector<std::string> known;
+      known.reserve(models.size());
+      for (const SweepModel& model : models) known.push_back(model.written);
+      fail(item->at,
+           fmt::format("sweep.exclude: no point has the model {}; {}", quote(text), suggestion(text, "models", known)),
+           "write the model as under 'models', or take the exclusion out");
+    }
+    references.push_back(found->facts.reference);
+  }
+  return references;
+}
+
+Exclusion read_exclusion(const YamlNode& node, const Sweep& sweep, const std::vector<SweepModel>& models,
+                         std::int32_t usable_cpus) {
+  check_map(node, "sweep.exclude", {"model", "prompt_tokens", "generate_tokens", "batch", "threads"});
+  if (node.entries.empty()) {
+    fail(node.at, "sweep.exclude: an empty map would exclude every point, expected at least one key",
+         "for example {prompt_tokens: 512, batch: 4}");
+  }
+  Exclusion exclusion;
+  if (const YamlEntry* model = node.find("model")) exclusion.models = read_excluded_models(model->value, models);
+  for (std::size_t i = 0; i < kAxes; ++i) {
+    if (const YamlEntry* entry = node.find(kAxisRules[i].name)) {
+      exclusion.values[i] = read_excluded(entry->value, kAxisRules[i], sweep.axes[i], usable_cpus);
+    }
+  }
+  return exclusion;
+}
+
+void check_size(const Sweep& sweep, std::size_t n_models) {
+  auto points = static_cast<std::int64_t>(n_models);
+  for (const auto& axis : sweep.axes) {
+    points *= static_cast<std::int64_t>(axis.size());
+    if (points <= kMaxPoints) continue;
+    fail(axis.front().at, fmt::format("sweep: the axes multiply to more than {} points, expected fewer", kMaxPoints),
+         "shorten the lists, or split the experiment");
+  }
+}
+
+using Chosen = std::array<const AxisValue*, kAxes>;
+
+// The index-th combination; the last axis varies fastest.
+Chosen choose(const Sweep& sweep, std::int64_t index) {
+  Chosen chosen{};
+  for (std::size_t i = kAxes; i-- > 0;) {
+    const auto size = static_cast<std::int64_t>(sweep.axes[i].size());
+    chosen[i] = &sweep.axes[i][static_cast<std::size_t>(index % size)];
+    index /= size;
+  }
+  return chosen;
+}
+
+void check_point(const Point& point, const SweepModel& model, const Chosen& chosen) {
+  const std::int64_t tokens = std::int64_t{point.prompt_tokens} + point.generate_tokens;
+  const std::int64_t context = model.facts.config.context;
+  if (tokens > context) {
+    const std::int64_t room = context - point.generate_tokens;
+    const bool blame_prompt = room >= 1 && !chosen[kPromptAxis]->is_default;
+    fail(
+        chosen[blame_prompt ? kPromptAxis : kGenerateAxis]->at,
+        fmt::format("sweep: {} prompt + {} generated tokens make {}, but the model {} has a context of {}; expected {}",
+                    point.prompt_tokens, point.generate_tokens, tokens, quote(model.written), context,
+                    room >= 1 ? fmt::format("prompt_tokens up to {} there", room) : "fewer generate_tokens"),
+        fmt::format("shorten it, or exclude it: {{model: {}, prompt_tokens: {}}}", model.written, point.prompt_tokens));
+  }
+  if (tokens * point.batch > std::numeric_limits<std::int32_t>::max()) {
+    fail(chosen[kBatchAxis]->at,
+         fmt::format("sweep: a batch of {} sequences of {} tokens is {} tokens, expected at most {}", point.batch,
+                     tokens, tokens * point.batch, std::numeric_limits<std::int32_t>::max()),
+         "use a smaller batch");
+  }
+}
+
+}  // namespace
+
+bool Exclusion::matches(const Point& point) const {
+  if (!models.empty() && std::find(models.begin(), models.end(), point.model) == models.end()) return false;
+  for (std::size_t i = 0; i < kAxes; ++i) {
+    if (!contains(values[i], point.*kAxisRules[i].field)) return false;
+  }
+  return true;
+}
+
+std::vector<SweepModel> read_models(const YamlNode& node, const ExperimentLookups& lookups) {
+  std::vector<SweepModel> models;
+  for (const YamlNode* item : read_items(node, "models")) {
+    if (models.size() == kMaxModels) {
+      fail(item->at, fmt::format("models: more than {}, expected fewer", kMaxModels), "split the experiment");
+    }
+    SweepModel model{read_text(*item, "models"), {}, item->at};
+    try {
+      model.facts = lookups.model(model.written, item->at.source->folder);
+    } catch (const Error& error) {
+      fail_lookup(item->at, error, "correct the reference, or take the model out");
+    }
+    const auto same = std::find_if(models.begin(), models.end(), [&](const SweepModel& other) {
+      return other.facts.reference == model.facts.reference;
+    });
+    if (same != models.end()) {
+      fail(item->at,
+           fmt::format("models: {} is the same as {} at {}, expected distinct models", quote(model.written),
+                       quote(same->written), same->at.text_beside(item->at)),
+           "take one of the two out");
+    }
+    models.push_back(std::move(model));
+  }
+  return models;
+}
+
+Sweep read_sweep(const YamlNode* node, const Position& fallback, const std::vector<SweepModel>& models,
+                 std::int32_t usable_cpus) {
+  Sweep sweep;
+  if (node != nullptr) {
+    check_map(*node, "sweep", {"prompt_tokens", "generate_tokens", "batch", "threads", "exclude"});
+  }
+  for (std::size_t i = 0; i < kAxes; ++i) {
+    const AxisRule& rule = kAxisRules[i];
+    if (const YamlEntry* entry = node == nullptr ? nullptr : node->find(rule.name)) {
+      sweep.axes[i] = read_axis(entry->value, rule, usable_cpus);
+    } else {
+      sweep.axes[i] = {{rule.fallback == 0 ? usable_cpus : rule.fallback, fallback, true}};
+    }
+  }
+  check_size(sweep, models.size());
+  const YamlNode* exclude = node == nullptr ? nullptr : optional_value(*node, "exclude");
+  if (exclude == nullptr || (exclude->kind == YamlNode::Kind::kList && exclude->items.empty())) return sweep;
+  sweep.exclude_at = exclude->at;
+  if (exclude->items.size() > kMaxExclusions) {
+    fail(exclude->at, fmt::format("sweep.exclude: more than {} entries, expected fewer", kMaxExclusions),
+         "exclude whole lists of values: {batch: [4, 8], prompt_tokens: [512, 1024]}");
+  }
+  for (const YamlNode* item : read_items(*exclude, "sweep.exclude")) {
+    sweep.exclusions.push_back(read_exclusion(*item, sweep, models, usable_cpus));
+  }
+  return sweep;
+}
+
+std::vector<Point> sweep_points(const Sweep& sweep, const std::vector<SweepModel>& models) {
+  std::int64_t combinations = 1;
+  for (const auto& axis : sweep.axes) combinations *= static_cast<std::int64_t>(axis.size());
+  std::vector<Point> points;
+  for (const SweepModel& model : models) {
+    for (std::int64_t index = 0; index < combinations; ++index) {
+      const Chosen chosen = choose(sweep, index);
+      Point point;
+      point.model = model.facts.reference;
+      for (std::size_t i = 0; i < kAxes; ++i) point.*kAxisRules[i].field = chosen[i]->value;
+      const bool excluded = std::any_of(sweep.exclusions.begin(), sweep.exclusions.end(),
+                                        [&](const Exclusion& exclusion) { return exclusion.matches(point); });
+      if (excluded) continue;
+      check_point(point, model, chosen);
+      points.push_back(std::move(point));
+    }
+  }
+  if (points.empty()) {
+    fail(sweep.exclude_at, "sweep: 'exclude' leaves no point, expected at least one", "take an exclusion out");
+  }
+  return points;
+}
+
+}  // namespace inferbench

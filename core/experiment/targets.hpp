@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "experiment/experiment.hpp"
+#include "experiment/yaml_tree.hpp"
+
+namespace inferbench {
+
+/// Reads `targets`; null and an empty list give none. Throws Error with the position.
+std::vector<Target> read_targets(const YamlNode* node, const std::vector<Contender>& contenders);
+
+/// Reads `interactive`: a metric with one bound, without contender. Throws Error with the position.
+std::optional<Target> read_interactive(const YamlNode* node);
+
+/// The bound as the file would have it: "1.5 x baseline" or "200".
+std::string bound_text(const Target& target);
+
+}  // namespace inferbench

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+// yaml-cpp's events to a YamlNode tree. The event interface, not YAML::Node, because the tree must keep duplicate keys
+// and positions visible and must not share nodes between aliases.
+#include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/parser.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <sstream>
+#include <utility>
+
+#include "experiment/yaml_tree.hpp"
+#include "experiment/yaml_value.hpp"
+#include "support/error.hpp"
+#include "support/utf8.hpp"
+
+namespace inferbench {
+namespace {
+
+/// Turns yaml-cpp's marks (line and byte from 0) into positions (line and character from 1).
+class Lines {
+ public:
+  Lines(std::string_view text, std::shared_ptr<const YamlSource> source) : text_(text), source_(std::move(source)) {
+    starts_.push_back(0);
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      if (text[i] == '\n') starts_.push_back(i + 1);
+    }
+  }
+
+  Position at(const YAML::Mark& mark) const {
+    if (mark.is_null() || mark.line < 0 || mark.column < 0) return {source_, 1, 1};
+    const auto line = std::min(static_cast<std::size_t>(mark.line), starts_.size() - 1);
+    const std::size_t end = std::min(starts_[line] + static_cast<std::size_t>(mark.column), text_.size());
+    return {source_, static_cast<int>(line) + 1, characters(starts_[line], end) + 1};
+  }
+
+  Position at_byte(std::size_t byte) const {
+    const auto after = std::upper_bound(starts_.begin(), starts_.end(), byte);
+    const auto line = static_cast<std::size_t>(after - starts_.begin()) - 1;
+    return {source_, static_cast<int>(line) + 1, characters(starts_[line], byte) + 1};
+  }
+
+ private:
+  int characters(std::size_t begin, std::size_t end) const {
+    int count = 0;
+    for (std::size_t i = begin; i < end; ++i) count += (static_cast<unsigned char>(text_[i]) & 0xC0U) != 0x80U ? 1 : 0;
+    return count;
+  }
+
+  std::string_view text_;
+  std::shared_ptr<const YamlSource> source_;
+  std::vector<std::size_t> starts_;
+};
+
+constexpr const char* kBoundsCure = "write out what the aliases stand for, or split the file with 'extends'";
+
+/// Builds the tree; throws Error out of yaml-cpp's parser at the first thing that is refused.
+class TreeBuilder : public YAML::EventHandler {
+ public:
+  explicit TreeBuilder(const Lines& lines) : lines_(lines) {}
+
+  /// The tree, once the document has ended.
+  YamlNode take() {
+    if (bad_key_) {
+      fail(bad_key_->at, fmt::format("found {} as a key, expected a word", describe(*bad_key_)),
+           "check the indentation and the colons of this line");
+    }
+    return std::move(root_);
+  }
+
+  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentEnd() override {}
+
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    add(make(YamlNode::Kind::kNull, mark, ""), anchor);
+  }
+
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& value) override {
+    YamlNode node = make(YamlNode::Kind::kScalar, mark, tag);
+    node.text = value;
+    node.quoted = tag == "!";
+    add(std::move(node), anchor);
+  }
+
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
+    open(make(YamlNode::Kind::kList, mark, tag), anchor);
+  }
+  void OnSequenceEnd() override { close(); }
+
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
+    open(make(YamlNode::Kind::kMap, mark, tag), anchor);
+  }
+  void OnMapEnd() override { close(); }
+
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    const Position at = lines_.at(mark);
+    const auto found = anchors_.find(anchor);
+    if (found == anchors_.end()) fail(at, "this alias stands inside its own anchor", "write the value out");
+    YamlNode copy = found->second;
+    count(copy, at, static_cast<int>(open_.size()));
+    copy.at = at;
+    add_counted(std::move(copy));
+  }
+
+ private:
+  struct Open {
+    YamlNode node;
+    YAML::anchor_t anchor = 0;
+    bool has_key = false;
+    std::string key;
+    Position key_at;
+    std::map<std::string, int> lines;  // key -> line of its first use
+  };
+
+  YamlNode make(YamlNode::Kind kind, const YAML::Mark& mark, const std::string& tag) const {
+    YamlNode node;
+    node.kind = kind;
+    node.at = lines_.at(mark);
+    if (!tag.empty() && tag != "?" && tag != "!") {
+      fail(node.at, fmt::format("found the tag {}, but an experiment has no tags", quote(tag)), "take the tag out");
+    }
+    return node;
+  }
+
+  // Adds what `node` and all below it cost to the totals.
+  void count(const YamlNode& node, const Position& at, int depth) {
+    ++nodes_;
+    bytes_ += node.text.size();
+    for (const YamlEntry& entry : node.entries) bytes_ += entry.key.size();
+    if (nodes_ > kMaxYamlNodes || bytes_ > kMaxYamlBytes) {
+      fail(at,
+           fmt::format("the experiment grows beyond {} values or {} MiB here, aliases counted at full length",
+                       kMaxYamlNodes, kMaxYamlBytes >> 20U),
+           kBoundsCure);
+    }
+    if (depth > kMaxYamlDepth) {
+      fail(at, fmt::format("nested more than {} deep", kMaxYamlDepth), "an experiment needs six levels at most");
+    }
+    for (const YamlNode& item : node.items) count(item, at, depth + 1);
+    for (const YamlEntry& entry : node.entries) count(entry.value, at, depth + 1);
+  }
+
+  void add(YamlNode node, YAML::anchor_t anchor) {
+    count(node, node.at, static_cast<int>(open_.size()));
+    remember(node, anchor);
+    add_counted(std::move(node));
+  }
+
+  void remember(const YamlNode& node, YAML::anchor_t anchor) {
+    if (anchor == 0) return;
+    count(node, node.at, 0);  // the copy kept for the aliases takes memory too
+    anchors_[anchor] = node;
+  }
+
+  void open(YamlNode node, YAML::anchor_t anchor) {
+    count(node, node.at, static_cast<int>(open_.size()));
+    Open frame;
+    frame.node = std::move(node);
+    frame.anchor = anchor;
+    open_.push_back(std::move(frame));
+  }
+
+  void close() {
+    Open frame = std::move(open_.back());
+    open_.pop_back();
+    remember(frame.node, frame.anchor);
+    add_counted(std::move(frame.node));
+  }
+
+  void add_counted(YamlNode node) {
+    if (open_.empty()) {
+      root_ = std::move(node);
+      return;
+    }
+    Open& parent = open_.back();
+    if (parent.node.kind == YamlNode::Kind::kList) {
+      parent.node.items.push_back(std::move(node));
+    } else if (!parent.has_key) {
+      take_key(parent, std::move(node));
+    } else {
+      // yaml-cpp places a value that is not there at whatever follows, perhaps lines below.
+      if (node.kind == YamlNode::Kind::kNull) node.at = parent.key_at;
+      parent.node.entries.push_back({std::move(parent.key), std::move(parent.key_at), std::move(node)});
+      parent.has_key = false;
+    }
+  }
+
+  void take_key(Open& parent, YamlNode node) {
+    parent.has_key = true;
+    // Not thrown yet: the bracket of a list that never ends looks like a key too, and then yaml-cpp knows better.
+    if (node.kind != YamlNode::Kind::kScalar) {
+      if (!bad_key_) bad_key_ = std::move(node);
+      return;
+    }
+    const auto [first, is_new] = parent.lines.emplace(node.text, node.at.line);
+    if (!is_new) {
+      fail(node.at,
+           fmt::format("the key {} was already given on line {}, expected it once", quote(node.text), first->second),
+           "keep one of the two");
+    }
+    parent.key = std::move(node.text);
+    parent.key_at = std::move(node.at);
+  }
+
+  const Lines& lines_;
+  YamlNode root_;
+  std::optional<YamlNode> bad_key_;
+  std::vector<Open> open_;
+  std::map<YAML::anchor_t, YamlNode> anchors_;
+  std::size_t nodes_ = 0;
+  std::size_t bytes_ = 0;
+};
+
+// yaml-cpp guesses UTF-16 and UTF-32 from the first bytes and passes bad bytes on: both are refused before it looks.
+void check_characters(std::string_view text, const Lines& lines) {
+  for (std::size_t i = 0; i < text.size();) {
+    const std::size_t length = utf8_length(text.substr(i));
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (length == 0) {
+      fail(lines.at_byte(i), fmt::format("found the byte 0x{:02x}, which is not UTF-8 text", byte),
+           "save the file as UTF-8");
+    }
+    const bool control = (byte < 0x20U && byte != '\t' && byte != '\n' && byte != '\r') || byte == 0x7FU;
+    if (control) {
+      fail(lines.at_byte(i), fmt::format("found the control character 0x{:02x}, which YAML does not allow", byte),
+           "is this a YAML file? Take the character out");
+    }
+    i += length;
+  }
+}
+
+}  // namespace
+
+YamlNode parse_yaml(std::string_view text, const std::shared_ptr<const YamlSource>& source) {
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  const Lines lines(text, source);
+  check_characters(text, lines);
+  // yaml-cpp notices a quote without its end only where the text does not end in a line break.
+  std::istringstream stream{std::string(text.substr(0, text.find_last_not_of(" \t\r\n") + 1))};
+  TreeBuilder builder(lines);
+  try {
+    YAML::Parser parser(stream);
+    parser.HandleNextDocument(builder);
+    YamlNode root = builder.take();
+    if (!root.at.source) root.at = {source, 1, 1};
+    TreeBuilder second(lines);
+    if (parser.HandleNextDocument(second)) {
+      fail(second.take().at, "a second YAML document starts here, expected one", "take out the '---' before it");
+    }
+    return root;
+  } catch (const YAML::Exception& error) {
+    fail(lines.at(error.mark), "not valid YAML: " + error.msg,
+         "check the indentation, brackets and quotes of this line and the one before it");
+  }
+}
+
+}  // namespace inferbench

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Help for backends written in C++20; header-only, needs only the standard library. Nothing of it crosses the C ABI, so
+// a backend may use all of it, some, or none.
+//
+//   struct Context { explicit Context(const ib_init_params&); };
+//   struct Model   { Model(Context&, const ib_model_params&);      const ib_model_info& info() const; };
+//   struct Session { Session(Model&, const ib_session_params&);    const ib_session_info& info() const;
+//                    void forward(const ib_forward_params&);       void truncate(std::int32_t slot, std::int32_t
+//                    n_past); };
+//   using Functions = inferbench::BackendFunctions<Context, Model, Session>;
+//   extern "C" IB_EXPORT const ib_backend inferbench_backend_v1 = {
+//       IB_BACKEND_HEADER, "mine", "1.0", "g++ 12.2 -O3", "Apache-2.0", "what it is", 0, precisions, 1, options, 0,
+//       Functions::init, Functions::shutdown, Functions::model_create, Functions::model_destroy, Functions::model_info,
+//       Functions::session_create, Functions::session_destroy, Functions::session_info, Functions::forward,
+//       Functions::session_truncate, nullptr};
+//
+// Constructors and methods throw Failure (or anything else); the adapter turns it into a status and a message.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "inferbench/backend.h"
+#include "inferbench/backend_checks.hpp"
+#include "inferbench/backend_failure.hpp"
+
+namespace inferbench {
+
+// ---- the host's callbacks ----
+
+/// The host's callbacks, any of which may be missing. Only from the thread that is inside a call of the backend.
+class HostCalls {
+ public:
+  explicit HostCalls(const ib_host* host = nullptr) : host_(host) {}
+
+  void log(std::int32_t level, const std::string& message) const {
+    if (host_ != nullptr && IB_HAS(ib_host, host_, log) && host_->log != nullptr) {
+      host_->log(host_->user, level, message.c_str());
+    }
+  }
+  /// `fraction` of the present call that is done, 0 to 1.
+  void progress(double fraction) const {
+    if (host_ != nullptr && IB_HAS(ib_host, host_, progress) && host_->progress != nullptr) {
+      host_->progress(host_->user, fraction);
+    }
+  }
+  bool is_cancelled() const {
+    return host_ != nullptr && IB_HAS(ib_host, host_, is_cancelled) && host_->is_cancelled != nullptr &&
+           host_->is_cancelled(host_->user) != 0;
+  }
+  /// Throws Failure(IB_CANCELLED) if the host wants the present call to stop.
+  void throw_if_cancelled() const {
+    if (is_cancelled()) throw Failure(IB_CANCELLED, "cancelled by the host");
+  }
+
+ private:
+  const ib_host* host_;
+};
+
+// ---- options ----
+
+/// The values of model_create's options by key. Borrows from the parameters. A missing key, or one of another type,
+/// throws Failure(IB_INVALID_ARGUMENT): the host passes every option of the schema.
+class OptionReader {
+ public:
+  explicit OptionReader(const ib_model_params& params) : OptionReader(params.options, params.n_options) {}
+  OptionReader(const ib_option_value* values, std::uint64_t count) : values_(values), count_(count) {
+    require(values != nullptr || count == 0, "options is null");
+  }
+
+  bool boolean(std::string_view key) const { return get(key, IB_OPTION_BOOL).boolean != 0; }
+  std::int64_t integer(std::string_view key) const { return get(key, IB_OPTION_INT).integer; }
+  double number(std::string_view key) const { return get(key, IB_OPTION_FLOAT).number; }
+  /// Of a choice or a text.
+  std::string_view text(std::string_view key) const {
+    const ib_option_value& value = get(key, IB_OPTION_CHOICE, IB_OPTION_TEXT);
+    if (value.text == nullptr) throw Failure(IB_INVALID_ARGUMENT, "option '" + std::string(key) + "' has no text");
+    return value.text;
+  }
+
+ private:
+  const ib_option_value& get(std::string_view key, std::int32_t type, std::int32_t other_type = -1) const {
+    for (std::uint64_t i = 0; i < count_; ++i) {
+      const ib_option_value& value = values_[i];
+      if (value.key == nullptr || key != value.key) continue;
+      if (value.type == type || value.type == other_type) return value;
+      throw Failure(IB_INVALID_ARGUMENT, "option '" + std::string(key) + "' has another type than its schema says");
+    }
+    throw Failure(IB_INVALID_ARGUMENT, "option '" + std::string(key) + "' is missing");
+  }
+
+  const ib_option_value* values_;
+  std::uint64_t count_;
+};
+
+// ---- the table's functions ----
+
+/// The ABI's functions over three C++ classes (see the top of this file). Handles are the objects themselves.
+template <typename Context, typename Model, typename Session>
+struct BackendFunctions {
+  static Context* object(ib_context* handle) { return reinterpret_cast<Context*>(handle); }
+  static Model* object(ib_model* handle) { return reinterpret_cast<Model*>(handle); }
+  static Session* object(ib_session* handle) { return reinterpret_cast<Session*>(handle); }
+
+  static ib_status init(const ib_init_params* params, ib_context** context, ib_error* error) noexcept {
+    return guard(error, [&] {
+      require(params != nullptr && context != nullptr, "null argument");
+      require(IB_HAS(ib_init_params, params, n_threads), "ib_init_params is shorter than that of ABI 1.0");
+      require(params->n_threads >= 1, "n_threads must be at least 1");
+      *context = reinterpret_cast<ib_context*>(new Context(*params));
+    });
+  }
+  static void shutdown(ib_context* context) noexcept { delete object(context); }
+
+  static ib_status model_create(ib_context* context, const ib_model_params* params, ib_model** model,
+                                ib_error* error) noexcept {
+    return guard(error, [&] {
+      require(context != nullptr && params != nullptr && model != nullptr, "null argument");
+      check_model_params(*params);
+      *model = reinterpret_cast<ib_model*>(new Model(*object(context), *params));
+    });
+  }
+  static void model_destroy(ib_model* model) noexcept { delete object(model); }
+  static const ib_model_info* model_info(const ib_model* model) noexcept {
+    return &reinterpret_cast<const Model*>(model)->info();
+  }
+
+  static ib_status session_create(ib_model* model, const ib_session_params* params, ib_session** session,
+                                  ib_error* error) noexcept {
+    return guard(error, [&] {
+      require(model != nullptr && params != nullptr && session != nullptr, "null argument");
+      *session = reinterpret_cast<ib_session*>(new Session(*object(model), *params));
+    });
+  }
+  static void session_destroy(ib_session* session) noexcept { delete object(session); }
+  static const ib_session_info* session_info(const ib_session* session) noexcept {
+    return &reinterpret_cast<const Session*>(session)->info();
+  }
+
+  static ib_status forward(ib_session* session, const ib_forward_params* params, ib_error* error) noexcept {
+    return guard(error, [&] {
+      require(session != nullptr && params != nullptr, "null argument");
+      object(session)->forward(*params);
+    });
+  }
+  static ib_status session_truncate(ib_session* session, std::int32_t slot, std::int32_t n_past,
+                                    ib_error* error) noexcept {
+    return guard(error, [&] {
+      require(session != nullptr, "null argument");
+      object(session)->truncate(slot, n_past);
+    });
+  }
+};
+
+}  // namespace inferbench

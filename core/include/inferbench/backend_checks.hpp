@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a backend must check of its arguments, once for all backends. Part of backend.hpp.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "inferbench/backend.h"
+#include "inferbench/backend_failure.hpp"
+
+namespace inferbench {
+
+// ---- weights ----
+
+/// Throws Failure(IB_INVALID_ARGUMENT) unless the parameters of model_create are whole and the sizes make sense.
+/// Tensors are not looked at: see TensorMap.
+inline void check_model_params(const ib_model_params& params) {
+  require(IB_HAS(ib_model_params, &params, n_options), "ib_model_params is shorter than that of ABI 1.0");
+  require(params.precision != nullptr, "precision is null");
+  require(params.options != nullptr || params.n_options == 0, "options is null");
+  require(params.desc != nullptr, "desc is null");
+  const ib_model_desc& desc = *params.desc;
+  require(IB_HAS(ib_model_desc, &desc, n_tensors), "ib_model_desc is shorter than that of ABI 1.0");
+  require(desc.n_layers >= 1 && desc.n_heads >= 1 && desc.width >= 1 && desc.inner >= 1 && desc.context >= 1 &&
+              desc.vocab >= 1,
+          "layers, heads, width, inner, context and vocab must be at least 1");
+  require(desc.width % desc.n_heads == 0, "width is not a multiple of the heads");
+  require(desc.layer_norm_epsilon > 0, "layer_norm_epsilon is not above 0");
+  require(desc.tensors != nullptr && desc.n_tensors > 0, "there are no tensors");
+}
+
+/// Bytes of one element; throws Failure(IB_UNSUPPORTED) for an unknown dtype.
+inline std::uint64_t dtype_bytes(std::int32_t dtype) {
+  if (dtype == IB_DTYPE_F32) return 4;
+  if (dtype == IB_DTYPE_F16 || dtype == IB_DTYPE_BF16) return 2;
+  throw Failure(IB_UNSUPPORTED, "unknown dtype " + std::to_string(dtype));
+}
+
+/// The tensors of a model by name. Borrows from the description.
+class TensorMap {
+ public:
+  explicit TensorMap(const ib_model_desc& desc) {
+    for (std::uint64_t i = 0; i < desc.n_tensors; ++i) {
+      require(desc.tensors[i].name != nullptr && desc.tensors[i].data != nullptr, "a tensor has no name or no data");
+      require(tensors_.emplace(desc.tensors[i].name, &desc.tensors[i]).second, "two tensors have the same name");
+    }
+  }
+
+  /// Throws Failure: IB_INVALID_ARGUMENT where it is missing or not of `shape`, IB_UNSUPPORTED for an unknown dtype.
+  const ib_tensor& get(const std::string& name, std::initializer_list<std::int64_t> shape) const {
+    const auto found = tensors_.find(name);
+    if (found == tensors_.end()) throw Failure(IB_INVALID_ARGUMENT, "tensor '" + name + "' is missing");
+    const ib_tensor& tensor = *found->second;
+    const bool same_shape = tensor.rank == static_cast<std::int32_t>(shape.size()) && shape.size() <= IB_MAX_RANK &&
+                            std::equal(shape.begin(), shape.end(), tensor.shape);
+    std::uint64_t n_bytes = dtype_bytes(tensor.dtype);
+    for (const std::int64_t extent : shape) n_bytes *= static_cast<std::uint64_t>(extent);
+    if (!same_shape || tensor.n_bytes != n_bytes) {
+      throw Failure(IB_INVALID_ARGUMENT, "tensor '" + name + "' has another shape than the model's sizes ask for");
+    }
+    return tensor;
+  }
+
+ private:
+  std::unordered_map<std::string_view, const ib_tensor*> tensors_;
+};
+
+// ---- sessions ----
+
+/// What bounds a session's forward calls.
+struct SessionLimits {
+  std::int32_t n_slots = 0;
+  std::int32_t max_tokens = 0;          ///< positions per slot
+  std::int64_t max_forward_tokens = 0;  ///< of one call, all sequences together
+  std::int32_t vocab = 0;
+};
+
+/// The limits that session_create's parameters set, for a model of that context and vocabulary. Throws
+/// Failure(IB_INVALID_ARGUMENT).
+inline SessionLimits checked_session_limits(const ib_session_params& params, std::int32_t context, std::int32_t vocab) {
+  require(IB_HAS(ib_session_params, &params, max_forward_tokens), "ib_session_params is shorter than that of ABI 1.0");
+  require(params.n_slots >= 1, "n_slots must be at least 1");
+  if (params.max_tokens < 1 || params.max_tokens > context) {
+    throw Failure(IB_INVALID_ARGUMENT, "max_tokens is " + std::to_string(params.max_tokens) +
+                                           ", but must be 1 to the model's context of " + std::to_string(context));
+  }
+  require(params.max_forward_tokens >= 0, "max_forward_tokens is negative");
+  const std::int64_t all = static_cast<std::int64_t>(params.n_slots) * params.max_tokens;
+  return {params.n_slots, params.max_tokens, params.max_forward_tokens == 0 ? all : params.max_forward_tokens, vocab};
+}
+
+namespace detail {
+
+inline void check_sequence(const ib_sequence& sequence, const SessionLimits& limits,
+                           std::span<const std::int32_t> held) {
+  if (sequence.slot < 0 || sequence.slot >= limits.n_slots) {
+    throw Failure(IB_INVALID_ARGUMENT,
+                  "slot " + std::to_string(sequence.slot) + " is not 0 to " + std::to_string(limits.n_slots - 1));
+  }
+  require(sequence.n_tokens >= 1 && sequence.tokens != nullptr, "a sequence has no tokens");
+  const std::int64_t past = held[static_cast<std::size_t>(sequence.slot)];
+  if (past + sequence.n_tokens > limits.max_tokens) {
+    throw Failure(IB_INVALID_ARGUMENT, "slot " + std::to_string(sequence.slot) + " holds " + std::to_string(past) +
+                                           " tokens; " + std::to_string(sequence.n_tokens) +
+                                           " more exceed max_tokens " + std::to_string(limits.max_tokens));
+  }
+  for (std::int32_t i = 0; i < sequence.n_tokens; ++i) {
+    if (sequence.tokens[i] >= 0 && sequence.tokens[i] < limits.vocab) continue;
+    throw Failure(IB_INVALID_ARGUMENT, "token " + std::to_string(sequence.tokens[i]) +
+                                           " is outside the vocabulary of " + std::to_string(limits.vocab));
+  }
+}
+
+inline void check_slots_differ(std::span<const ib_sequence> sequences, std::int32_t n_slots) {
+  // Quadratic without memory for the usual few; marks for many.
+  if (sequences.size() <= 32) {
+    for (std::size_t i = 1; i < sequences.size(); ++i) {
+      for (std::size_t j = 0; j < i; ++j) require(sequences[i].slot != sequences[j].slot, "a slot comes twice");
+    }
+    return;
+  }
+  std::vector<bool> seen(static_cast<std::size_t>(n_slots), false);
+  for (const ib_sequence& sequence : sequences) {
+    require(!seen[static_cast<std::size_t>(sequence.slot)], "a slot comes twice");
+    seen[static_cast<std::size_t>(sequence.slot)] = true;
+  }
+}
+
+inline void check_output(const ib_forward_params& params, std::uint64_t n_tokens, std::int32_t vocab) {
+  const std::uint64_t sequences = static_cast<std::uint64_t>(params.n_sequences);
+  switch (params.output) {
+    case IB_OUTPUT_NONE:
+      return;
+    case IB_OUTPUT_GREEDY:
+      require(params.ids != nullptr && params.ids_capacity >= sequences, "the buffer for ids is too small");
+      return;
+    case IB_OUTPUT_LAST_LOGITS:
+    case IB_OUTPUT_ALL_LOGITS: {
+      const std::uint64_t rows = params.output == IB_OUTPUT_ALL_LOGITS ? n_tokens : sequences;
+      require(params.logits != nullptr && params.logits_capacity >= rows * static_cast<std::uint64_t>(vocab),
+              "the buffer for logits is too small");
+      return;
+    }
+    default:
+      throw Failure(IB_UNSUPPORTED, "unknown output " + std::to_string(params.output));
+  }
+}
+
+}  // namespace detail
+
+/// All that the header lets a caller of forward get wrong, checked before anything changes: struct size, slots in range
+/// and different, lengths, capacity, vocabulary, output and its buffer. `held[slot]`: tokens that each slot holds now.
+/// Returns the number of new tokens, all sequences together. Throws Failure; allocates nothing where all is well and
+/// there are at most 32 sequences.
+inline std::int64_t check_forward(const ib_forward_params& params, const SessionLimits& limits,
+                                  std::span<const std::int32_t> held) {
+  require(IB_HAS(ib_forward_params, &params, ids_capacity), "ib_forward_params is shorter than that of ABI 1.0");
+  require(params.sequences != nullptr && params.n_sequences >= 1, "there are no sequences");
+  const std::span sequences(params.sequences, static_cast<std::size_t>(params.n_sequences));
+  std::int64_t n_tokens = 0;
+  for (const ib_sequence& sequence : sequences) {
+    detail::check_sequence(sequence, limits, held);
+    n_tokens += sequence.n_tokens;
+  }
+  detail::check_slots_differ(sequences, limits.n_slots);
+  if (n_tokens > limits.max_forward_tokens) {
+    throw Failure(IB_INVALID_ARGUMENT, std::to_string(n_tokens) + " tokens in one call exceed max_forward_tokens " +
+                                           std::to_string(limits.max_forward_tokens));
+  }
+  detail::check_output(params, static_cast<std::uint64_t>(n_tokens), limits.vocab);
+  return n_tokens;
+}
+
+/// What session_truncate's caller can get wrong. Throws Failure(IB_INVALID_ARGUMENT).
+inline void check_truncate(std::int32_t slot, std::int32_t n_past, std::span<const std::int32_t> held) {
+  if (slot < 0 || static_cast<std::size_t>(slot) >= held.size()) throw Failure(IB_INVALID_ARGUMENT, "no such slot");
+  require(n_past >= 0 && n_past <= held[static_cast<std::size_t>(slot)], "n_past is beyond what the slot holds");
+}
+
+}  // namespace inferbench

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "measure/affinity.hpp"
+
+#include <fmt/core.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <fstream>
+#include <set>
+
+namespace inferbench {
+
+namespace {
+
+void bind_to(const std::vector<int>& cpus) {
+  if (cpus.empty()) return;
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (const int cpu : cpus) CPU_SET(static_cast<std::size_t>(cpu), &set);
+  sched_setaffinity(0, sizeof(set), &set);
+}
+
+// The lowest CPU that shares the core: the same for all siblings.
+int core_of_cpu(int cpu) {
+  std::ifstream file(fmt::format("/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list", cpu));
+  int first = cpu;
+  if (!(file >> first)) return cpu;
+  return first;
+}
+
+}  // namespace
+
+std::vector<int> allowed_cpus() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  std::vector<int> cpus;
+  if (sched_getaffinity(0, sizeof(set), &set) != 0) return cpus;  // more than 1024 CPUs: left alone
+  for (std::size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &set)) cpus.push_back(static_cast<int>(cpu));
+  }
+  return cpus;
+}
+
+std::vector<int> spread_over_cores(const std::vector<int>& allowed, const std::vector<int>& core_of, std::int32_t n) {
+  std::vector<int> chosen;
+  std::vector<int> siblings;
+  std::set<int> cores;
+  for (const int cpu : allowed) {
+    const auto index = static_cast<std::size_t>(cpu);
+    const int core = index < core_of.size() ? core_of[index] : cpu;
+    (cores.insert(core).second ? chosen : siblings).push_back(cpu);
+  }
+  chosen.insert(chosen.end(), siblings.begin(), siblings.end());
+  if (chosen.size() > static_cast<std::size_t>(n)) chosen.resize(static_cast<std::size_t>(n));
+  std::sort(chosen.begin(), chosen.end());
+  return chosen;
+}
+
+ScopedAffinity::ScopedAffinity(std::int32_t n) : before_(allowed_cpus()) {
+  std::vector<int> core_of;
+  if (!before_.empty()) core_of.resize(static_cast<std::size_t>(before_.back()) + 1);
+  for (const int cpu : before_) core_of[static_cast<std::size_t>(cpu)] = core_of_cpu(cpu);
+  cpus_ = spread_over_cores(before_, core_of, n);
+  bind_to(cpus_);
+}
+
+ScopedAffinity::~ScopedAffinity() {
+  bind_to(before_);
+}
+
+}  // namespace inferbench

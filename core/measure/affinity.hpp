@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace inferbench {
+
+/// The CPUs that the calling thread may run on, ascending; empty where the kernel does not say.
+std::vector<int> allowed_cpus();
+
+/// `n` CPUs of `allowed`: one of each physical core first (core_of[cpu] tells), then the siblings. All of `allowed`
+/// where it has fewer.
+std::vector<int> spread_over_cores(const std::vector<int>& allowed, const std::vector<int>& core_of, std::int32_t n);
+
+/// Binds the calling thread, and every thread that it starts, to `n` CPUs of those that it might use when this object
+/// was made; the destructor gives them back. What cannot be bound is left as it was.
+class ScopedAffinity {
+ public:
+  explicit ScopedAffinity(std::int32_t n);
+  ~ScopedAffinity();
+  ScopedAffinity(const ScopedAffinity&) = delete;
+  ScopedAffinity& operator=(const ScopedAffinity&) = delete;
+
+  const std::vector<int>& cpus() const { return cpus_; }
+
+ private:
+  std::vector<int> before_;
+  std::vector<int> cpus_;
+};
+
+}  // namespace inferbench

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "measure/machine_kernels.hpp"
+
+namespace inferbench {
+
+/// Loops for the instruction sets that both the processor and the operating system offer, narrowest first; never empty.
+std::vector<machine_kernels::PeakKernel> fp32_kernels();
+std::vector<machine_kernels::PeakKernel> int8_kernels();
+
+struct ReadKernel {
+  const char* isa;
+  machine_kernels::ReadFunction run;
+};
+std::vector<ReadKernel> read_kernels();
+
+}  // namespace inferbench

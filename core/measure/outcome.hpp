@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "measure/resources.hpp"
+#include "measure/trial.hpp"
+#include "measure/trial_status.hpp"
+
+namespace inferbench {
+
+/// How loading a contender's model went. Plain data: it crosses process borders and stands in every row.
+struct LoadOutcome {
+  TrialStatus status = TrialStatus::kSkipped;
+  std::string error;        ///< one line, unless ok
+  std::string stderr_tail;  ///< the last lines that the worker printed, unless ok
+
+  double load_ms = 0;                      ///< map the files, quantize, pack: weights in, model out
+  double init_ms = 0;                      ///< start of the backend (threads, devices)
+  std::optional<double> generate_ms;       ///< making synthetic weights; not part of load_ms
+  std::optional<double> page_cache_share;  ///< of the weight files before the load, 0 cold to 1 warm
+  std::uint64_t weights_bytes = 0;
+  std::uint64_t decode_weights_bytes = 0;  ///< that one decode step of one sequence reads
+  std::uint64_t peak_rss_bytes = 0;        ///< of the process while it loaded
+  std::string device;
+  std::string kernels;
+};
+
+/// One operation of a profiled trial: ib_profile_event with an owned name.
+struct ProfileEvent {
+  std::string operation;
+  std::int32_t layer = -1;
+  std::int32_t thread = 0;
+  std::uint64_t begin_ns = 0;
+  std::uint64_t end_ns = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t flops = 0;
+};
+
+/// How one trial went.
+struct TrialOutcome {
+  TrialStatus status = TrialStatus::kSkipped;
+  std::string error;        ///< one line, unless ok
+  std::string stderr_tail;  ///< the last lines that the worker printed, unless ok
+
+  std::optional<TrialMetrics> metrics;  ///< when ok
+  std::string digest;                   ///< of the emitted ids, when ok
+  std::uint64_t kv_bytes = 0;
+  std::uint64_t scratch_bytes = 0;
+  std::uint64_t device_bytes = 0;
+  std::uint64_t backend_peak_bytes = 0;  ///< what the backend itself says it held at most
+  MemoryUse memory;                      ///< of the process; the peak is of this trial
+  ResourceUse used;                      ///< by this trial
+  std::int32_t trials_since_load = 0;    ///< 0: the first after the model was loaded
+
+  std::uint64_t submit_ns = 0;        ///< the profile's zero; 0 unless profiled
+  std::vector<ProfileEvent> profile;  ///< empty unless asked for
+  std::uint64_t profile_dropped = 0;
+};
+
+}  // namespace inferbench

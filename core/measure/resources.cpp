@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "measure/resources.hpp"
+
+#include <sys/resource.h>
+
+#include <charconv>
+#include <fstream>
+#include <string>
+#include <string_view>
+
+namespace inferbench {
+
+namespace {
+
+// "VmHWM:\t   12345 kB" -> bytes.
+std::uint64_t kib_field(std::string_view line, std::size_t name_length) {
+  const auto digit = line.find_first_of("0123456789", name_length);
+  if (digit == std::string_view::npos) return 0;
+  std::uint64_t kib = 0;
+  std::from_chars(line.data() + digit, line.data() + line.size(), kib);
+  return kib * 1024;
+}
+
+double seconds(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+}
+
+}  // namespace
+
+MemoryUse read_memory_use() {
+  MemoryUse use;
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    const auto take = [&](std::string_view name, std::uint64_t& field) {
+      if (line.starts_with(name)) field += kib_field(line, name.size());
+    };
+    take("VmHWM:", use.peak_rss_bytes);
+    take("VmRSS:", use.rss_bytes);
+    take("RssAnon:", use.anonymous_bytes);
+    take("RssShmem:", use.anonymous_bytes);
+    take("RssFile:", use.file_bytes);
+  }
+  return use;
+}
+
+std::uint64_t available_memory_bytes() {
+  constexpr std::string_view kName = "MemAvailable:";
+  std::ifstream info("/proc/meminfo");
+  for (std::string line; std::getline(info, line);) {
+    if (line.starts_with(kName)) return kib_field(line, kName.size());
+  }
+  return 0;
+}
+
+bool reset_peak_rss() {
+  std::ofstream clear("/proc/self/clear_refs");
+  clear << "5";  // proc(5): reset the peak resident set size
+  clear.flush();
+  return clear.good();
+}
+
+ResourceUse read_resource_use() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return {seconds(usage.ru_utime) + seconds(usage.ru_stime), usage.ru_nivcsw, usage.ru_majflt};
+}
+
+}  // namespace inferbench

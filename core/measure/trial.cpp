@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "measure/trial.hpp"
+
+#include <fmt/core.h>
+
+#include <stdexcept>
+
+#include "measure/clock.hpp"
+
+namespace inferbench {
+
+namespace {
+
+constexpr double kMsPerS = 1000;
+
+// An id that no backend emits: a backend that writes nothing is found out.
+constexpr std::int32_t kNoId = -1;
+
+}  // namespace
+
+TrialMetrics derive_metrics(const TrialTimes& times, std::int32_t batch, std::int32_t prompt_tokens) {
+  if (times.tokens.empty()) throw std::invalid_argument("derive_metrics: no token");
+  TrialMetrics metrics;
+  const std::uint64_t first = times.tokens.front();
+  const std::uint64_t last = times.tokens.back();
+  metrics.ttft_ms = elapsed_ms(times.submit, first);
+  metrics.e2e_ms = elapsed_ms(times.submit, last);
+  metrics.prefill_tokens_per_s = kMsPerS * batch * prompt_tokens / metrics.ttft_ms;
+  metrics.inter_token_ms.reserve(times.tokens.size() - 1);
+  for (std::size_t i = 1; i < times.tokens.size(); ++i) {
+    metrics.inter_token_ms.push_back(elapsed_ms(times.tokens[i - 1], times.tokens[i]));
+  }
+  if (times.tokens.size() > 1) {
+    const double decode_ms = elapsed_ms(first, last);
+    const auto intervals = static_cast<double>(times.tokens.size() - 1);
+    metrics.decode_ms_per_token = decode_ms / intervals;
+    metrics.decode_tokens_per_s = kMsPerS * batch * intervals / decode_ms;
+  }
+  return metrics;
+}
+
+TrialLoop::TrialLoop(std::int32_t batch, std::int32_t prompt_tokens, std::int32_t generate_tokens,
+                     std::span<const std::int32_t> prompts)
+    : batch_(batch),
+      prompt_tokens_(prompt_tokens),
+      generate_tokens_(generate_tokens),
+      prompts_(prompts.begin(), prompts.end()) {
+  if (batch < 1 || prompt_tokens < 1 || generate_tokens < 1) throw std::invalid_argument("TrialLoop: empty trial");
+  const auto rows = static_cast<std::size_t>(batch);
+  if (prompts.size() != rows * static_cast<std::size_t>(prompt_tokens)) {
+    throw std::invalid_argument("TrialLoop: prompts are not [batch, prompt_tokens]");
+  }
+  ids_.assign(rows * static_cast<std::size_t>(generate_tokens), kNoId);
+  sequences_.resize(rows);
+  times_.tokens.assign(static_cast<std::size_t>(generate_tokens), 0);
+}
+
+ib_status TrialLoop::run(const SessionCall& call, ib_error& error) {
+  const auto rows = static_cast<std::size_t>(batch_);
+  const auto steps = static_cast<std::size_t>(generate_tokens_);
+  ids_.assign(ids_.size(), kNoId);  // same size: no allocation; touches every page before the clock starts
+  times_.tokens.assign(steps, 0);
+  ib_forward_params params{};
+  params.struct_size = sizeof(params);
+  params.sequences = sequences_.data();
+  params.n_sequences = batch_;
+  params.output = IB_OUTPUT_GREEDY;
+  params.ids_capacity = rows;
+  params.ids = ids_.data();
+  for (std::size_t row = 0; row < rows; ++row) {
+    const std::int32_t* prompt = prompts_.data() + row * static_cast<std::size_t>(prompt_tokens_);
+    sequences_[row] = {static_cast<std::int32_t>(row), prompt_tokens_, prompt};
+  }
+
+  times_.submit = now_ns();
+  ib_status status = call.forward(call.session, &params, &error);
+  times_.tokens[0] = now_ns();
+  for (std::size_t step = 1; status == IB_OK && step < steps; ++step) {
+    const std::int32_t* fed = ids_.data() + (step - 1) * rows;
+    for (std::size_t row = 0; row < rows; ++row) sequences_[row] = {static_cast<std::int32_t>(row), 1, fed + row};
+    params.ids = ids_.data() + step * rows;
+    status = call.forward(call.session, &params, &error);
+    times_.tokens[step] = now_ns();
+  }
+  return status;
+}
+
+std::string digest_of(std::span<const std::int32_t> ids) {
+  std::uint64_t hash = 0xcbf29ce484222325U;
+  for (const std::int32_t id : ids) {
+    for (int shift = 0; shift < 32; shift += 8) {
+      hash ^= (static_cast<std::uint32_t>(id) >> shift) & 0xffU;
+      hash *= 0x100000001b3U;
+    }
+  }
+  return fmt::format("{:016x}", hash);
+}
+
+std::string find_wrong_id(std::span<const std::int32_t> ids, std::int32_t vocab) {
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (ids[i] == kNoId) return fmt::format("the backend wrote no id {}", i);
+    if (ids[i] < 0 || ids[i] >= vocab)
+      return fmt::format("id {} is {}, outside the vocabulary of {}", i, ids[i], vocab);
+  }
+  return {};
+}
+
+}  // namespace inferbench

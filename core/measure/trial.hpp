@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "inferbench/backend.h"
+
+namespace inferbench {
+
+/// The raw forward of one session: what the clock runs around.
+struct SessionCall {
+  ib_session* session = nullptr;
+  ib_status (*forward)(ib_session*, const ib_forward_params*, ib_error*) = nullptr;
+};
+
+/// When things happened, in nanoseconds of CLOCK_MONOTONIC.
+struct TrialTimes {
+  std::uint64_t submit = 0;           ///< just before the prefill
+  std::vector<std::uint64_t> tokens;  ///< [i]: the forward that emitted token i of every sequence had returned
+};
+
+/// The metrics of DESIGN section 5, from the times alone.
+struct TrialMetrics {
+  double ttft_ms = 0;               ///< submit to first token
+  double prefill_tokens_per_s = 0;  ///< prompt tokens of all sequences over ttft
+  double e2e_ms = 0;                ///< submit to last token
+  /// (last token - first token) / (n - 1); absent for n = 1.
+  std::optional<double> decode_ms_per_token;
+  /// Of all sequences: batch (n - 1) / (last token - first token); absent for n = 1.
+  std::optional<double> decode_tokens_per_s;
+  std::vector<double> inter_token_ms;  ///< all n - 1 gaps, raw
+};
+
+/// `times.tokens` has n >= 1 entries, ascending.
+TrialMetrics derive_metrics(const TrialTimes& times, std::int32_t batch, std::int32_t prompt_tokens);
+
+/// One prefill and n - 1 greedy decode steps. The constructor allocates all that `run` needs; `run` allocates, prints
+/// and sends nothing.
+class TrialLoop {
+ public:
+  /// `prompts`: row-major [batch, prompt_tokens], copied. All counts at least 1. Throws std::invalid_argument
+  /// otherwise.
+  TrialLoop(std::int32_t batch, std::int32_t prompt_tokens, std::int32_t generate_tokens,
+            std::span<const std::int32_t> prompts);
+
+  /// Slots 0 to batch - 1 of the session are empty before, and hold prompt_tokens + generate_tokens - 1 positions
+  /// after. Stops at the first status other than IB_OK; `error` is the backend's. May be called again after the slots
+  /// were truncated. An exception of the backend, which none may throw, comes out as it is. Between two
+  /// forwards there are one clock reading and `batch` pointer updates.
+  ib_status run(const SessionCall& call, ib_error& error);
+
+  const TrialTimes& times() const { return times_; }
+  /// Row-major [generate_tokens, batch]: what was emitted.
+  std::span<const std::int32_t> ids() const { return ids_; }
+
+ private:
+  std::int32_t batch_;
+  std::int32_t prompt_tokens_;
+  std::int32_t generate_tokens_;
+  std::vector<std::int32_t> prompts_;
+  std::vector<std::int32_t> ids_;
+  std::vector<ib_sequence> sequences_;
+  TrialTimes times_;
+};
+
+/// 64-bit FNV-1a over the ids' little-endian bytes, as 16 hex digits: equal digests, equal output.
+std::string digest_of(std::span<const std::int32_t> ids);
+
+/// The first id outside [0, vocab), as a message; empty where all are inside.
+std::string find_wrong_id(std::span<const std::int32_t> ids, std::int32_t vocab);
+
+}  // namespace inferbench

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/checkpoint.hpp"
+
+#include <fmt/format.h>
+
+#include <cstring>
+#include <system_error>
+#include <unordered_map>
+#include <utility>
+
+#include "model/canonical_tensors.hpp"
+#include "model/in_quotes.hpp"
+#include "model/safetensors_layout.hpp"
+#include "model/shard_index.hpp"
+#include "model/weights_storage.hpp"
+#include "support/error.hpp"
+
+namespace inferbench {
+namespace {
+
+namespace fs = std::filesystem;
+
+using NameMap = std::unordered_map<std::string_view, BoundTensor>;
+
+// The index and the shards must tell the same story.
+void check_index(const ShardIndex& index, const fs::path& index_path, std::span<const SafetensorsFile> files) {
+  std::size_t n_found = 0;
+  for (const SafetensorsFile& file : files) {
+    const std::string file_name = file.path().filename().string();
+    for (const SafetensorsTensor& tensor : file.tensors()) {
+      const auto entry = index.file_of.find(tensor.name);
+      if (entry == index.file_of.end() || entry->second != file_name) {
+        throw Error(fmt::format("{}: tensor {} is not in the index for this file", file.path().string(),
+                                in_quotes(tensor.name)),
+                    fmt::format("fetch {} and the shards again", index_path.string()));
+      }
+      ++n_found;
+    }
+  }
+  if (n_found == index.file_of.size()) return;
+  std::unordered_map<std::string_view, const SafetensorsFile*> by_name;
+  for (const SafetensorsFile& file : files) {
+    for (const SafetensorsTensor& tensor : file.tensors()) by_name.emplace(tensor.name, &file);
+  }
+  for (const auto& [tensor, file_name] : index.file_of) {
+    if (by_name.contains(tensor)) continue;
+    throw Error(fmt::format("{}: tensor {} is said to be in {}, which lacks it", index_path.string(), in_quotes(tensor),
+                            in_quotes(file_name)),
+                "fetch the index and the shards again");
+  }
+}
+
+std::vector<SafetensorsFile> open_files(const fs::path& folder) {
+  std::vector<SafetensorsFile> files;
+  const fs::path single = folder / "model.safetensors";
+  const fs::path index_path = folder / "model.safetensors.index.json";
+  std::error_code ignored;
+  if (fs::exists(single, ignored)) {
+    files.push_back(SafetensorsFile::open(single));
+  } else if (fs::exists(index_path, ignored)) {
+    const ShardIndex index = read_shard_index(index_path);
+    for (const std::string& name : index.files) files.push_back(SafetensorsFile::open(folder / name));
+    check_index(index, index_path, files);
+  } else if (fs::exists(folder / "pytorch_model.bin", ignored)) {
+    throw Error(fmt::format("{}: weights only as pytorch_model.bin, which is not read", folder.string()),
+                "save the model as safetensors: model.save_pretrained(folder, safe_serialization=True)");
+  } else {
+    throw Error(fmt::format("{}: neither model.safetensors nor model.safetensors.index.json", folder.string()),
+                "give a folder as transformers' save_pretrained writes it");
+  }
+  return files;
+}
+
+NameMap map_names(std::span<const SafetensorsFile> files) {
+  NameMap names;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    for (const SafetensorsTensor& tensor : files[i].tensors()) {
+      const std::string_view name = canonical_name(tensor.name);
+      if (!names.emplace(name, BoundTensor{i, &tensor}).second) {
+        throw Error(fmt::format("{}: tensor {} is there twice", files[i].path().string(), in_quotes(name)),
+                    "with and without the prefix \"transformer.\", or in two shards: keep one");
+      }
+    }
+  }
+  return names;
+}
+
+void check_shape(const SafetensorsFile& file, const SafetensorsTensor& tensor, const TensorSpec& spec) {
+  const std::vector<std::uint64_t> wanted(spec.shape.begin(), spec.shape.end());
+  if (tensor.shape == wanted) return;
+  throw Error(fmt::format("{}: tensor {}: shape {}, but config.json asks for {}", file.path().string(),
+                          in_quotes(tensor.name), shape_text(tensor.shape), shape_text(wanted)),
+              "config.json and the weights are of different models; fetch both again");
+}
+
+std::int32_t dtype_code(const SafetensorsFile& file, const SafetensorsTensor& tensor) {
+  if (tensor.dtype == "F32") return IB_DTYPE_F32;
+  if (tensor.dtype == "F16") return IB_DTYPE_F16;
+  if (tensor.dtype == "BF16") return IB_DTYPE_BF16;
+  throw Error(fmt::format("{}: tensor {}: dtype {} is not supported", file.path().string(), in_quotes(tensor.name),
+                          tensor.dtype),
+              "convert the file to F32, F16 or BF16");
+}
+
+// `names`: what the config did not ask for. Mask buffers may stay, and the copy of a tied head.
+void check_nothing_besides(std::span<const SafetensorsFile> files, const NameMap& names, const ModelConfig& config) {
+  for (const SafetensorsFile& file : files) {
+    for (const SafetensorsTensor& tensor : file.tensors()) {
+      const std::string_view name = canonical_name(tensor.name);
+      if (!names.contains(name) || is_mask_buffer(name)) continue;
+      if (config.tied_head && name == "lm_head.weight") continue;
+      throw Error(fmt::format("{}: tensor {} belongs to no GPT-2 of {} layers", file.path().string(),
+                              in_quotes(tensor.name), config.n_layers),
+                  "config.json and the weights are of different models, or the model is more than a GPT-2");
+    }
+  }
+}
+
+class MappedStorage final : public Weights::Storage {
+ public:
+  MappedStorage(Checkpoint checkpoint, const ModelConfig& config)
+      : Storage(canonical_tensors(config)), checkpoint_(std::move(checkpoint)) {
+    for (const BoundTensor& bound : checkpoint_.tensors()) {
+      const SafetensorsFile& file = checkpoint_.files()[bound.file];
+      const auto bytes = file.bytes(*bound.tensor);
+      const std::int32_t dtype = dtype_code(file, *bound.tensor);
+      const std::size_t alignment = dtype == IB_DTYPE_F32 ? 4 : 2;
+      const bool aligned = reinterpret_cast<std::uintptr_t>(bytes.data()) % alignment == 0;
+      add_tensor(dtype, aligned ? bytes.data() : copy(bytes), bytes.size());
+    }
+  }
+
+ private:
+  const void* copy(std::span<const std::byte> bytes) {
+    auto& words = copies_.emplace_back((bytes.size() + 3) / 4);
+    std::memcpy(words.data(), bytes.data(), bytes.size());
+    return words.data();
+  }
+
+  Checkpoint checkpoint_;
+  std::vector<std::vector<std::uint32_t>> copies_;
+};
+
+}  // namespace
+
+Checkpoint Checkpoint::open(const fs::path& folder, const ModelConfig& config) {
+  Checkpoint checkpoint;
+  checkpoint.files_ = open_files(folder);
+  NameMap names = map_names(checkpoint.files_);
+  for (const TensorSpec& spec : canonical_tensors(config)) {
+    const auto found = names.find(spec.name);
+    if (found == names.end()) {
+      throw Error(
+          fmt::format("{}: tensor {} is missing", checkpoint.files_.front().path().string(), in_quotes(spec.name)),
+          spec.name == "lm_head.weight" ? "config.json says tie_word_embeddings: false; without an own head, true"
+                                        : "config.json asks for it; fetch both files again");
+    }
+    const BoundTensor bound = found->second;
+    const SafetensorsFile& file = checkpoint.files_[bound.file];
+    check_shape(file, *bound.tensor, spec);
+    dtype_code(file, *bound.tensor);
+    checkpoint.tensors_.push_back(bound);
+    names.erase(found);
+  }
+  check_nothing_besides(checkpoint.files_, names, config);
+  return checkpoint;
+}
+
+std::vector<fs::path> Checkpoint::paths() const {
+  std::vector<fs::path> paths;
+  for (const SafetensorsFile& file : files_) paths.push_back(file.path());
+  return paths;
+}
+
+std::shared_ptr<const Weights::Storage> Checkpoint::storage(Checkpoint checkpoint, const ModelConfig& config) {
+  return std::make_shared<MappedStorage>(std::move(checkpoint), config);
+}
+
+}  // namespace inferbench

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <vector>
+
+#include "model/model.hpp"
+#include "model/model_config.hpp"
+#include "model/safetensors_file.hpp"
+
+namespace inferbench {
+
+/// Where a canonical tensor lies in a checkpoint.
+struct BoundTensor {
+  std::size_t file = 0;
+  const SafetensorsTensor* tensor = nullptr;
+};
+
+/// A folder's model.safetensors, or the shards of its index: opened, names and shapes checked, no weight read.
+class Checkpoint {
+ public:
+  /// Throws Error that names the file and the tensor: missing, extra, twice, wrong shape, wrong dtype.
+  static Checkpoint open(const std::filesystem::path& folder, const ModelConfig& config);
+
+  std::vector<std::filesystem::path> paths() const;
+  std::span<const SafetensorsFile> files() const { return files_; }
+  /// One per canonical_tensors(config), in its order.
+  std::span<const BoundTensor> tensors() const { return tensors_; }
+
+  /// Views of the mapped files; tensors that are not aligned to their element are copied.
+  static std::shared_ptr<const Weights::Storage> storage(Checkpoint checkpoint, const ModelConfig& config);
+
+ private:
+  std::vector<SafetensorsFile> files_;
+  std::vector<BoundTensor> tensors_;
+};
+
+}  // namespace inferbench

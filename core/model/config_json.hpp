@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "model/model_config.hpp"
+
+namespace inferbench {
+
+/// Reads a Hugging Face GPT-2 config.json. `file` names it in messages. Whatever would change the logits is honoured or
+/// refused: throws Error that names the file, the key and what would be accepted. The flags' defaults are
+/// transformers.GPT2Config's; the shape must be given.
+ModelConfig parse_config(std::string_view json, const std::string& file = "config.json");
+
+/// The same from a file.
+ModelConfig read_config(const std::filesystem::path& path);
+
+}  // namespace inferbench

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/synthetic_model.hpp"
+
+#include <fmt/format.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <charconv>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "model/canonical_tensors.hpp"
+#include "model/in_quotes.hpp"
+#include "model/synthetic_formula.hpp"
+#include "model/weights_storage.hpp"
+#include "support/error.hpp"
+#include "support/suggest.hpp"
+
+namespace inferbench {
+namespace {
+
+constexpr std::string_view kScheme = "synthetic:";
+constexpr std::string_view kSeed = "seed=";
+
+struct Shape {
+  std::string_view name;
+  std::int32_t n_layers;
+  std::int32_t n_heads;
+  std::int32_t width;
+};
+
+// Radford et al. 2019, "Language Models are Unsupervised Multitask Learners", as published on the Hugging Face hub.
+constexpr std::array<Shape, 4> kShapes = {
+    {{"gpt2", 12, 12, 768}, {"gpt2-medium", 24, 16, 1024}, {"gpt2-large", 36, 20, 1280}, {"gpt2-xl", 48, 25, 1600}}};
+
+ModelConfig config_of(const Shape& shape) {
+  ModelConfig config;
+  config.n_layers = shape.n_layers;
+  config.n_heads = shape.n_heads;
+  config.width = shape.width;
+  config.inner = 4 * shape.width;
+  config.context = 1024;
+  config.vocab = 50257;
+  config.eos_token = 50256;
+  return config;
+}
+
+const Shape& find_shape(std::string_view name) {
+  std::vector<std::string> names;
+  for (const Shape& shape : kShapes) {
+    if (shape.name == name) return shape;
+    names.push_back(fmt::format("{}{}", kScheme, shape.name));
+  }
+  const std::string reference = fmt::format("{}{}", kScheme, name);
+  throw Error(fmt::format("model {}: unknown shape", in_quotes(reference)),
+              suggestion(reference, "synthetic models", names));
+}
+
+struct Distribution {
+  float amplitude;
+  float mean;
+};
+
+Distribution distribution_of(TensorRole role) {
+  switch (role) {
+    case TensorRole::kTokenEmbedding:
+      return {0.12F, 0.0F};
+    case TensorRole::kPositionEmbedding:
+      return {0.02F, 0.0F};
+    case TensorRole::kLinearWeight:
+      return {0.06F, 0.0F};
+    case TensorRole::kLinearBias:
+      return {0.05F, 0.0F};
+    case TensorRole::kNormWeight:
+      return {0.1F, 1.0F};
+    case TensorRole::kNormBias:
+      return {0.05F, 0.0F};
+  }
+  return {0.0F, 0.0F};
+}
+
+// Anonymous memory in huge pages where granted: touched first by the thread that fills it.
+class Memory {
+ public:
+  explicit Memory(std::size_t n_bytes) : n_bytes_(n_bytes) {
+    void* data = ::mmap(nullptr, n_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (data == MAP_FAILED) {
+      throw Error(fmt::format("no memory for {} MiB of synthetic weights", n_bytes_ >> 20U), "take a smaller shape");
+    }
+    data_ = static_cast<float*>(data);
+    ::madvise(data, n_bytes_, MADV_HUGEPAGE);
+  }
+  Memory(const Memory&) = delete;
+  Memory& operator=(const Memory&) = delete;
+  ~Memory() { ::munmap(data_, n_bytes_); }
+
+  float* data() const { return data_; }
+
+ private:
+  std::size_t n_bytes_;
+  float* data_ = nullptr;
+};
+
+// A run of one tensor that one thread fills at a time.
+struct Piece {
+  std::span<float> out;
+  std::uint64_t stream = 0;
+  std::uint64_t first = 0;
+  Distribution distribution = {};
+};
+
+void fill_in_parallel(std::span<const Piece> pieces) {
+  std::atomic<std::size_t> next = 0;
+  const auto work = [&] {
+    for (std::size_t i = next++; i < pieces.size(); i = next++) {
+      const Piece& piece = pieces[i];
+      fill_synthetic(piece.out, piece.stream, piece.first, piece.distribution.amplitude, piece.distribution.mean);
+    }
+  };
+  std::vector<std::jthread> threads;
+  try {
+    for (unsigned i = 1; i < std::thread::hardware_concurrency(); ++i) threads.emplace_back(work);
+  } catch (const std::system_error&) {
+    // Fewer threads than cores will do.
+  }
+  work();
+}
+
+class SyntheticStorage final : public Weights::Storage {
+ public:
+  explicit SyntheticStorage(const SyntheticReference& reference)
+      : Storage(canonical_tensors(reference.config)), memory_(total_bytes(specs())) {
+    constexpr std::uint64_t kPieceElements = std::uint64_t{1} << 20U;
+    std::vector<Piece> pieces;
+    float* out = memory_.data();
+    for (const TensorSpec& spec : specs()) {
+      const std::uint64_t n = spec.n_elements();
+      const std::uint64_t stream = synthetic_stream(spec.name, reference.seed);
+      for (std::uint64_t first = 0; first < n; first += kPieceElements) {
+        const std::uint64_t length = std::min(kPieceElements, n - first);
+        pieces.push_back({{out + first, length}, stream, first, distribution_of(spec.role)});
+      }
+      add_tensor(IB_DTYPE_F32, out, n * sizeof(float));
+      out += padded(n);
+    }
+    fill_in_parallel(pieces);
+  }
+
+ private:
+  // Each tensor starts a cache line.
+  static std::uint64_t padded(std::uint64_t n_elements) { return (n_elements + 15) / 16 * 16; }
+
+  static std::size_t total_bytes(std::span<const TensorSpec> specs) {
+    std::uint64_t n = 0;
+    for (const TensorSpec& spec : specs) n += padded(spec.n_elements());
+    return static_cast<std::size_t>(n * sizeof(float));
+  }
+
+  Memory memory_;
+};
+
+}  // namespace
+
+std::string SyntheticReference::canonical_text() const {
+  return fmt::format("{}{}?{}{}", kScheme, shape, kSeed, seed);
+}
+
+std::string SyntheticReference::short_name() const {
+  return seed == 0 ? fmt::format("{}{}", kScheme, shape) : canonical_text();
+}
+
+bool is_synthetic(std::string_view reference) {
+  return reference.starts_with(kScheme);
+}
+
+SyntheticReference parse_synthetic(std::string_view reference) {
+  std::string_view rest = reference.substr(kScheme.size());
+  SyntheticReference result;
+  if (const auto question = rest.find('?'); question != std::string_view::npos) {
+    const std::string_view query = rest.substr(question + 1);
+    rest = rest.substr(0, question);
+    const std::string_view digits = query.starts_with(kSeed) ? query.substr(kSeed.size()) : std::string_view();
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), result.seed);
+    if (digits.empty() || error != std::errc() || end != digits.data() + digits.size()) {
+      throw Error(fmt::format("model {}: {} is not understood", in_quotes(reference), in_quotes(query)),
+                  "write ?seed=N with N from 0 to 18446744073709551615");
+    }
+  }
+  const Shape& shape = find_shape(rest);
+  result.shape = shape.name;
+  result.config = config_of(shape);
+  return result;
+}
+
+std::shared_ptr<const Weights::Storage> synthetic_storage(const SyntheticReference& reference) {
+  return std::make_shared<SyntheticStorage>(reference);
+}
+
+}  // namespace inferbench

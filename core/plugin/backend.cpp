@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plugin/backend.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <exception>
+#include <utility>
+
+#include "support/one_line.hpp"
+
+namespace inferbench {
+namespace {
+
+std::string cure_of(ib_status status) {
+  switch (status) {
+    case IB_UNSUPPORTED:
+      return "choose what this backend can do on this machine: inferbench backends";
+    case IB_OUT_OF_MEMORY:
+      return "use a smaller model, batch or context, or a narrower precision";
+    case IB_DEVICE_LOST:
+      return "start again; the device went away";
+    case IB_INTERNAL:
+      return "a defect of the backend: tell its author";
+    default:
+      return {};
+  }
+}
+
+// The message of a plugin that may have left it empty, unterminated or of several lines.
+std::string message_of(const ib_error& error) {
+  const std::string_view text(error.message, strnlen(error.message, sizeof(error.message)));
+  std::string line = one_line(text);
+  return line.empty() ? "no message" : line;
+}
+
+[[noreturn]] void throw_status(const Plugin& plugin, std::string_view call, ib_status status, const std::string& text) {
+  const bool is_known = status >= IB_OK && status <= IB_INTERNAL;
+  const std::string name = is_known ? std::string(status_name(status)) : fmt::format("unknown status {}", status);
+  throw BackendError(is_known ? status : IB_UNSUPPORTED,
+                     fmt::format("backend {}: {}: {}: {}", plugin.name(), call, name, text));
+}
+
+std::string current_exception_text() {
+  try {
+    throw;
+  } catch (const std::exception& error) {
+    return one_line(error.what());
+  } catch (...) {
+    return "of an unknown type";
+  }
+}
+
+/// Calls one function of the backend and turns its status, or an exception that it let through, into a BackendError.
+template <typename Call>
+void checked_call(const Plugin& plugin, std::string_view name, Call call) {
+  ib_error error{};
+  ib_status status = IB_INTERNAL;
+  try {
+    status = call(error);
+  } catch (...) {
+    throw_status(plugin, name, IB_INTERNAL, "it threw an exception across the ABI: " + current_exception_text());
+  }
+  if (status != IB_OK) throw_status(plugin, name, status, message_of(error));
+}
+
+// Nothing can be done about a destructor of a plugin that throws; the rest must still be torn down.
+template <typename Call>
+void destroy(Call call) noexcept {
+  try {
+    call();
+  } catch (...) {
+  }
+}
+
+/// The plugin's struct as this host knows it: what an older plugin lacks is zero, what a newer one adds is cut.
+template <typename Info>
+Info completed(const Plugin& plugin, std::string_view call, const Info* info) {
+  if (info == nullptr) throw_status(plugin, call, IB_INTERNAL, "it returned null");
+  Info copy{};
+  std::memcpy(&copy, info, std::min<std::size_t>(info->struct_size, sizeof(copy)));
+  return copy;
+}
+
+}  // namespace
+
+BackendError::BackendError(ib_status status, const std::string& what) : Error(what, cure_of(status)), status_(status) {}
+
+std::string_view status_name(ib_status status) {
+  switch (status) {
+    case IB_OK:
+      return "ok";
+    case IB_INVALID_ARGUMENT:
+      return "invalid argument";
+    case IB_UNSUPPORTED:
+      return "unsupported";
+    case IB_OUT_OF_MEMORY:
+      return "out of memory";
+    case IB_CANCELLED:
+      return "cancelled";
+    case IB_DEVICE_LOST:
+      return "device lost";
+    case IB_INTERNAL:
+      return "internal error";
+    default:
+      return "unknown status";
+  }
+}
+
+// ---- context ----
+
+struct BackendContext::Impl {
+  Impl(Plugin loaded, HostCallbacks given) : plugin(std::move(loaded)), callbacks(std::move(given)) {
+    host.struct_size = sizeof(host);
+    host.user = this;
+    if (callbacks.log) host.log = on_log;
+    if (callbacks.progress) host.progress = on_progress;
+    // Always there: an exception in another callback ends the call by cancelling it.
+    host.is_cancelled = on_is_cancelled;
+  }
+  ~Impl() {
+    if (context != nullptr) destroy([&] { plugin.table().shutdown(context); });
+  }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  /// checked_call; an exception of a callback during it comes out here rather than in the backend.
+  template <typename Call>
+  void call(std::string_view name, Call function) {
+    failed_callback = nullptr;
+    in_call = true;
+    std::exception_ptr failed_call;
+    try {
+      checked_call(plugin, name, function);
+    } catch (const BackendError&) {
+      failed_call = std::current_exception();
+    }
+    in_call = false;
+    if (failed_callback != nullptr) std::rethrow_exception(std::exchange(failed_callback, nullptr));
+    if (failed_call != nullptr) std::rethrow_exception(failed_call);
+  }
+
+  static void on_log(void* user, std::int32_t level, const char* message) {
+    auto& self = *static_cast<Impl*>(user);
+    self.guarded([&] { self.callbacks.log(level, message == nullptr ? "" : message); });
+  }
+  static void on_progress(void* user, double fraction) {
+    auto& self = *static_cast<Impl*>(user);
+    // A NaN fails the first comparison and becomes 0.
+    const double within = fraction > 0 ? std::min(fraction, 1.0) : 0.0;
+    self.guarded([&] { self.callbacks.progress(within); });
+  }
+  static std::int32_t on_is_cancelled(void* user) {
+    auto& self = *static_cast<Impl*>(user);
+    bool cancelled = false;
+    const bool asked = !self.callbacks.is_cancelled || self.guarded([&] { cancelled = self.callbacks.is_cancelled(); });
+    return cancelled || !asked || self.failed_callback != nullptr ? 1 : 0;
+  }
+
+  // False if it threw. Outside call() nobody would take the exception: it is dropped.
+  template <typename Call>
+  bool guarded(Call function) noexcept {
+    try {
+      function();
+      return true;
+    } catch (...) {
+      if (in_call && failed_callback == nullptr) failed_callback = std::current_exception();
+      return false;
+    }
+  }
+
+  Plugin plugin;
+  HostCallbacks callbacks;
+  ib_host host{};
+  bool in_call = false;
+  std::exception_ptr failed_callback;  // the first one, during call()
+  ib_context* context = nullptr;
+};
+
+BackendContext::BackendContext(Plugin plugin, std::int32_t n_threads, HostCallbacks callbacks)
+    : impl_(std::make_shared<Impl>(std::move(plugin), std::move(callbacks))) {
+  ib_init_params params{};
+  params.struct_size = sizeof(params);
+  params.host = &impl_->host;
+  params.n_threads = n_threads;
+  impl_->call("init", [&](ib_error& error) { return impl_->plugin.table().init(&params, &impl_->context, &error); });
+  if (impl_->context == nullptr) throw_status(impl_->plugin, "init", IB_INTERNAL, "it returned ok, but no context");
+}
+
+const Plugin& BackendContext::plugin() const {
+  return impl_->plugin;
+}
+ib_context* BackendContext::get() const {
+  return impl_->context;
+}
+
+// ---- model ----
+
+struct BackendModel::Impl {
+  Impl(BackendContext parent, const ModelConfig& shape) : context(std::move(parent)), config(shape) {}
+  ~Impl() {
+    if (model != nullptr) destroy([&] { context.plugin().table().model_destroy(model); });
+  }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  BackendContext context;
+  ModelConfig config;
+  ib_model* model = nullptr;
+  ib_model_info info{};
+};
+
+BackendModel::BackendModel(BackendContext context, const Weights& weights, const std::string& precision,
+                           const OptionValues& options)
+    : impl_(std::make_shared<Impl>(std::move(context), weights.config())) {
+  const Plugin& plugin = impl_->context.plugin();
+  const std::string wanted = precision.empty() ? plugin.precisions().front().name : precision;
+  const ib_model_desc desc = weights.desc();
+  ib_model_params params{};
+  params.struct_size = sizeof(params);
+  params.desc = &desc;
+  params.precision = wanted.c_str();
+  params.options = options.values().data();
+  params.n_options = options.values().size();
+  impl_->context.impl_->call("model_create", [&](ib_error& error) {
+    return plugin.table().model_create(impl_->context.get(), &params, &impl_->model, &error);
+  });
+  if (impl_->model == nullptr) throw_status(plugin, "model_create", IB_INTERNAL, "it returned ok, but no model");
+  impl_->info = completed(plugin, "model_info", plugin.table().model_info(impl_->model));
+  if (impl_->info.device == nullptr) impl_->info.device = "";
+  if (impl_->info.kernels == nullptr) impl_->info.kernels = "";
+}
+
+const ib_model_info& BackendModel::info() const {
+  return impl_->info;
+}
+const ModelConfig& BackendModel::config() const {
+  return impl_->config;
+}
+const Plugin& BackendModel::plugin() const {
+  return impl_->context.plugin();
+}
+ib_model* BackendModel::get() const {
+  return impl_->model;
+}
+
+// ---- session ----
+
+struct BackendSession::Impl {
+  explicit Impl(BackendModel parent) : model(std::move(parent)) {}
+  ~Impl() {
+    if (session != nullptr) destroy([&] { model.plugin().table().session_destroy(session); });
+  }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  /// A forward of one sequence.
+  void forward(std::int32_t slot, std::span<const std::int32_t> tokens, std::int32_t output, std::span<float> logits,
+               std::span<std::int32_t> ids) {
+    const ib_sequence sequence{slot, static_cast<std::int32_t>(tokens.size()), tokens.data()};
+    ib_forward_params params{};
+    params.struct_size = sizeof(params);
+    params.sequences = &sequence;
+    params.n_sequences = 1;
+    params.output = output;
+    params.logits = logits.data();
+    params.logits_capacity = logits.size();
+    params.ids = ids.data();
+    params.ids_capacity = ids.size();
+    model.impl_->context.impl_->call(
+        "forward", [&](ib_error& error) { return model.plugin().table().forward(session, &params, &error); });
+  }
+
+  BackendModel model;
+  ib_session* session = nullptr;
+  ib_session_info info{};
+};
+
+BackendSession::BackendSession(BackendModel model, std::int32_t n_slots, std::int32_t max_tokens,
+                               std::int32_t max_forward_tokens)
+    : impl_(std::make_shared<Impl>(std::move(model))) {
+  const BackendModel& parent = impl_->model;
+  const ib_backend& table = parent.plugin().table();
+  ib_session_params params{};
+  params.struct_size = sizeof(params);
+  params.n_slots = n_slots;
+  params.max_tokens = max_tokens;
+  params.max_forward_tokens = max_forward_tokens;
+  parent.impl_->context.impl_->call("session_create", [&](ib_error& error) {
+    return table.session_create(parent.get(), &params, &impl_->session, &error);
+  });
+  if (impl_->session == nullptr) {
+    throw_status(parent.plugin(), "session_create", IB_INTERNAL, "it returned ok, but no session");
+  }
+  session_ = impl_->session;
+  forward_ = table.forward;
+}
+
+const ib_session_info& BackendSession::info() const {
+  const Plugin& plugin = impl_->model.plugin();
+  impl_->info = completed(plugin, "session_info", plugin.table().session_info(session_));
+  return impl_->info;
+}
+
+ib_session* BackendSession::get() const {
+  return session_;
+}
+
+ib_status BackendSession::forward_threw(ib_error& error) noexcept {
+  constexpr std::string_view kMessage = "forward threw an exception across the ABI";
+  std::memcpy(error.message, kMessage.data(), kMessage.size() + 1);
+  return IB_INTERNAL;
+}
+
+std::vector<float> BackendSession::all_logits(std::int32_t slot, std::span<const std::int32_t> tokens) const {
+  const auto vocab = static_cast<std::size_t>(impl_->model.config().vocab);
+  std::vector<float> logits(tokens.size() * vocab);
+  impl_->forward(slot, tokens, IB_OUTPUT_ALL_LOGITS, logits, {});
+  return logits;
+}
+
+std::vector<float> BackendSession::last_logits(std::int32_t slot, std::span<const std::int32_t> tokens) const {
+  std::vector<float> logits(static_cast<std::size_t>(impl_->model.config().vocab));
+  impl_->forward(slot, tokens, IB_OUTPUT_LAST_LOGITS, logits, {});
+  return logits;
+}
+
+std::int32_t BackendSession::greedy(std::int32_t slot, std::span<const std::int32_t> tokens) const {
+  std::int32_t id = -1;
+  impl_->forward(slot, tokens, IB_OUTPUT_GREEDY, {}, {&id, 1});
+  return id;
+}
+
+void BackendSession::truncate(std::int32_t slot, std::int32_t n_past) const {
+  impl_->model.impl_->context.impl_->call("session_truncate", [&](ib_error& error) {
+    return impl_->model.plugin().table().session_truncate(session_, slot, n_past, &error);
+  });
+}
+
+}  // namespace inferbench

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "inferbench/backend.h"
+#include "model/model.hpp"
+#include "plugin/options.hpp"
+#include "plugin/plugin.hpp"
+#include "support/error.hpp"
+
+namespace inferbench {
+
+/// A backend function returned something other than IB_OK.
+class BackendError : public Error {
+ public:
+  BackendError(ib_status status, const std::string& what);
+  ib_status status() const noexcept { return status_; }
+
+ private:
+  ib_status status_;
+};
+
+/// "out of memory", ... for messages and rows.
+std::string_view status_name(ib_status status);
+
+/// What a backend may tell the host while it works. Each may be empty.
+struct HostCallbacks {
+  std::function<void(std::int32_t level, std::string_view message)> log;
+  std::function<void(double fraction)> progress;
+  std::function<bool()> is_cancelled;
+};
+
+/// RAII view of ib_context. Not thread-safe; destroyed after its models.
+///
+/// An exception in a callback does not reach the backend: the call is cancelled, and the exception comes out of the
+/// function below that made it. (Of the raw BackendSession::forward comes IB_CANCELLED.)
+class BackendContext {
+ public:
+  /// Throws BackendError.
+  BackendContext(Plugin plugin, std::int32_t n_threads, HostCallbacks callbacks = {});
+  const Plugin& plugin() const;
+  ib_context* get() const;
+
+ private:
+  friend class BackendModel;
+  friend class BackendSession;
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+/// RAII view of ib_model; keeps its context alive.
+class BackendModel {
+ public:
+  /// The weights may be dropped afterwards. `precision` empty: the backend's first. Throws BackendError.
+  BackendModel(BackendContext context, const Weights& weights, const std::string& precision,
+               const OptionValues& options);
+  /// Completed with zeros where the backend was built against an older minor; no string is null.
+  const ib_model_info& info() const;
+  const ModelConfig& config() const;
+  const Plugin& plugin() const;
+  ib_model* get() const;
+
+ private:
+  friend class BackendSession;
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+/// RAII view of ib_session; keeps its model alive.
+class BackendSession {
+ public:
+  /// `max_forward_tokens` 0: n_slots * max_tokens. Throws BackendError.
+  BackendSession(BackendModel model, std::int32_t n_slots, std::int32_t max_tokens,
+                 std::int32_t max_forward_tokens = 0);
+
+  /// As of now; the next call of info() overwrites it.
+  const ib_session_info& info() const;
+  ib_session* get() const;
+
+  /// The raw call, for the measured path: no allocation, no exception.
+  ib_status forward(const ib_forward_params& params, ib_error& error) const noexcept {
+    try {
+      return forward_(session_, &params, &error);
+    } catch (...) {  // a backend that breaks the rules; costs nothing where it does not
+      return forward_threw(error);
+    }
+  }
+
+  // Conveniences for everything that is not timed; they throw BackendError.
+  /// Appends `tokens` to `slot`; row-major logits [tokens.size(), vocab].
+  std::vector<float> all_logits(std::int32_t slot, std::span<const std::int32_t> tokens) const;
+  /// Logits after the last token [vocab].
+  std::vector<float> last_logits(std::int32_t slot, std::span<const std::int32_t> tokens) const;
+  std::int32_t greedy(std::int32_t slot, std::span<const std::int32_t> tokens) const;
+  void truncate(std::int32_t slot, std::int32_t n_past) const;
+
+ private:
+  struct Impl;
+  static ib_status forward_threw(ib_error& error) noexcept;
+  std::shared_ptr<Impl> impl_;
+  ib_session* session_ = nullptr;
+  ib_status (*forward_)(ib_session*, const ib_forward_params*, ib_error*) = nullptr;
+};
+
+}  // namespace inferbench

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plugin/table_check.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstring>
+#include <set>
+
+#include "plugin/options.hpp"
+#include "support/error.hpp"
+#include "support/one_line.hpp"
+
+namespace inferbench {
+namespace {
+
+constexpr std::size_t kLongestName = 64;
+constexpr std::size_t kLongestText = 4096;
+constexpr std::uint64_t kMostEntries = 1024;  // a count beyond it is garbage, and reading so far would be a crash
+
+constexpr const char* kAuthor = "compare its table with the comments of inferbench/backend.h and build it again";
+
+/// Collects what every message starts with.
+class TableCheck {
+ public:
+  TableCheck(const ib_backend& table, const std::string& path) : table_(table), path_(path) {}
+
+  void strings() const {
+    text(table_.name, "name");
+    if (!is_well_formed_name(table_.name)) {
+      fail(fmt::format("its name '{}' is not [a-z0-9_]+ of at most {} characters", one_line(table_.name, 80),
+                       kLongestName));
+    }
+    text(table_.version, "version");
+    text(table_.build, "build");
+    text(table_.license, "license");
+    text(table_.doc, "doc");
+  }
+
+  void functions() const {
+    required(table_.init != nullptr, "init");
+    required(table_.shutdown != nullptr, "shutdown");
+    required(table_.model_create != nullptr, "model_create");
+    required(table_.model_destroy != nullptr, "model_destroy");
+    required(table_.model_info != nullptr, "model_info");
+    required(table_.session_create != nullptr, "session_create");
+    required(table_.session_destroy != nullptr, "session_destroy");
+    required(table_.session_info != nullptr, "session_info");
+    required(table_.forward != nullptr, "forward");
+    required(table_.session_truncate != nullptr, "session_truncate");
+  }
+
+  void precisions() const {
+    if (table_.n_precisions == 0) fail("it offers no precision");
+    count(table_.n_precisions, table_.precisions != nullptr, "precisions");
+    std::set<std::string_view> names;
+    for (std::uint64_t i = 0; i < table_.n_precisions; ++i) {
+      const ib_precision_info& precision = table_.precisions[i];
+      text(precision.name, fmt::format("precisions[{}].name", i));
+      name(precision.name, fmt::format("precisions[{}].name", i));
+      text(precision.doc, fmt::format("precisions[{}].doc", i));
+      if (!names.insert(precision.name).second) fail(fmt::format("it offers precision '{}' twice", precision.name));
+    }
+  }
+
+  void options() const {
+    count(table_.n_options, table_.n_options == 0 || table_.options != nullptr, "options");
+    std::set<std::string_view> keys;
+    for (std::uint64_t i = 0; i < table_.n_options; ++i) {
+      const ib_option_info& option = table_.options[i];
+      text(option.key, fmt::format("options[{}].key", i));
+      name(option.key, fmt::format("options[{}].key", i));
+      if (!keys.insert(option.key).second) fail(fmt::format("it has option '{}' twice", option.key));
+      one_option(option);
+    }
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& fault, const char* cure = kAuthor) const {
+    throw Error(fmt::format("{}: {}", path_, fault), cure);
+  }
+
+  void required(bool present, const char* field) const {
+    if (!present) fail(fmt::format("its required function '{}' is null", field));
+  }
+
+  void text(const char* string, const std::string& field) const {
+    if (string == nullptr) fail(fmt::format("its required string '{}' is null", field));
+    if (strnlen(string, kLongestText + 1) > kLongestText) {
+      fail(fmt::format("its string '{}' is longer than {} bytes", field, kLongestText));
+    }
+  }
+
+  void name(const char* string, const std::string& field) const {
+    if (is_well_formed_name(string)) return;
+    fail(fmt::format("its {} '{}' is not [a-z0-9_]+ of at most {} characters", field, one_line(string, 80),
+                     kLongestName));
+  }
+
+  void count(std::uint64_t n, bool present, const char* field) const {
+    if (n > kMostEntries) fail(fmt::format("its n_{} is {}, more than {}", field, n, kMostEntries));
+    if (!present) fail(fmt::format("its n_{} is {}, but '{}' is null", field, n, field));
+  }
+
+  void one_option(const ib_option_info& option) const {
+    const std::string where = fmt::format("option '{}'", option.key);
+    text(option.default_value, where + " default_value");
+    text(option.doc, where + " doc");
+    if (option_type_name(option.type).empty()) fail(fmt::format("{} has the unknown type {}", where, option.type));
+    const bool number = option.type == IB_OPTION_INT || option.type == IB_OPTION_FLOAT;
+    if (number && (std::isnan(option.min) || std::isnan(option.max))) fail(where + " has a bound that is not a number");
+    if (option.type == IB_OPTION_CHOICE) choices(option, where);
+    try {
+      check_option(option, option.default_value);
+    } catch (const Error& error) {
+      fail(fmt::format("it refuses its own default: {}", error.what()));
+    }
+  }
+
+  void choices(const ib_option_info& option, const std::string& where) const {
+    if (option.choices == nullptr || option.choices[0] == nullptr) fail(where + " has no choices");
+    std::set<std::string_view> seen;
+    for (std::uint64_t i = 0; option.choices[i] != nullptr; ++i) {
+      if (i == kMostEntries) fail(where + " has choices without a final NULL");
+      text(option.choices[i], where + " choice");
+      if (!seen.insert(option.choices[i]).second) {
+        fail(fmt::format("{} has choice '{}' twice", where, one_line(option.choices[i], 80)));
+      }
+    }
+  }
+
+  const ib_backend& table_;
+  const std::string& path_;
+};
+
+struct Field {
+  const char* name;
+  std::size_t end;
+};
+
+#define FIELD(name)                                              \
+  Field {                                                        \
+#name, offsetof(ib_backend, name) + sizeof(ib_backend::name) \
+  }
+// What a table of ABI 1.0 must reach; `extension` may be null, so it may as well be missing.
+constexpr std::array kFields{
+    FIELD(name),           FIELD(version),         FIELD(build),        FIELD(license),       FIELD(doc),
+    FIELD(flags),          FIELD(precisions),      FIELD(n_precisions), FIELD(options),       FIELD(n_options),
+    FIELD(init),           FIELD(shutdown),        FIELD(model_create), FIELD(model_destroy), FIELD(model_info),
+    FIELD(session_create), FIELD(session_destroy), FIELD(session_info), FIELD(forward),       FIELD(session_truncate),
+};
+#undef FIELD
+
+void check_header(const ib_backend& raw, const std::string& path) {
+  if (raw.magic != IB_MAGIC) {
+    throw Error(fmt::format("{}: its table starts with {:#018x}, not with the magic number {:#018x}", path, raw.magic,
+                            IB_MAGIC),
+                "start the table with IB_BACKEND_HEADER of inferbench/backend.h");
+  }
+  if (raw.abi_major != IB_ABI_MAJOR) {
+    throw Error(fmt::format("{}: it was built for ABI {}.{}, this inferbench has ABI {}.{}", path, raw.abi_major,
+                            raw.abi_minor, IB_ABI_MAJOR, IB_ABI_MINOR),
+                fmt::format("build it against the inferbench/backend.h of ABI {}, or use the inferbench that it was "
+                            "made for",
+                            IB_ABI_MAJOR));
+  }
+  for (const Field& field : kFields) {
+    if (raw.struct_size >= field.end) continue;
+    throw Error(fmt::format("{}: its table says that it has {} bytes, too few to hold the required '{}'", path,
+                            raw.struct_size, field.name),
+                "start the table with IB_BACKEND_HEADER, which sets struct_size to sizeof(ib_backend)");
+  }
+}
+
+}  // namespace
+
+bool is_well_formed_name(std::string_view name) {
+  const auto good = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; };
+  return !name.empty() && name.size() <= kLongestName && std::all_of(name.begin(), name.end(), good);
+}
+
+ib_backend checked_table(const ib_backend* raw, const std::string& path) {
+  check_header(*raw, path);
+  ib_backend table{};
+  std::memcpy(&table, raw, std::min<std::size_t>(raw->struct_size, sizeof(table)));
+  const TableCheck check(table, path);
+  check.strings();
+  check.functions();
+  check.precisions();
+  check.options();
+  return table;
+}
+
+}  // namespace inferbench

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "measure/outcome.hpp"
+
+namespace inferbench {
+
+/// A profiled trial in the Trace Event Format (complete events, one row a thread), which chrome://tracing and Perfetto
+/// read; times count from the submission. `title` names the process.
+std::string chrome_trace(const TrialOutcome& outcome, const std::string& title);
+
+}  // namespace inferbench

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "results/run_folder.hpp"
+#include "stats/ratio.hpp"
+#include "stats/summary.hpp"
+
+namespace inferbench {
+
+/// What failed, and how often, with the same status and message.
+struct FailureCount {
+  TrialStatus status = TrialStatus::kSkipped;
+  std::string error;
+  std::size_t count = 0;
+  std::string stderr_tail;  ///< of the first of them
+};
+
+/// One contender at one point, over the blocks; warm-ups are left out.
+struct ContenderResult {
+  std::string contender;
+  std::size_t ok = 0;
+  std::size_t failed = 0;
+  std::map<std::string, Summary> metrics;    ///< by metric name; absent where no trial has it
+  std::map<std::string, SpeedRatio> ratios;  ///< to the baseline, of the metrics that are times or rates
+  std::optional<LoadOutcome> load;           ///< of the last trial that ran
+  std::vector<FailureCount> failures;        ///< warm-ups too
+};
+
+struct PointResult {
+  Point point;
+  std::string model_name;  ///< short, for tables
+  std::vector<ContenderResult> contenders;
+};
+
+/// A run, ready for any report.
+struct Comparison {
+  std::string name;
+  std::string folder;  ///< where the run lies; empty where that is nobody's business
+  std::string baseline;
+  std::vector<PointResult> points;
+  std::size_t planned = 0;
+  std::size_t recorded = 0;
+  std::size_t failed = 0;
+};
+
+/// Ratios are speeds: more than 1 is faster than the baseline, for times and rates alike; they pair the blocks in which
+/// both were ok.
+Comparison compare_contenders(const RunData& run);
+
+/// As JSON: the statistics of every metric and ratio; indented, ending with a newline.
+std::string to_json_text(const Comparison& comparison);
+
+}  // namespace inferbench

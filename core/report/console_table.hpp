@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "report/comparison.hpp"
+
+namespace inferbench {
+
+/// Contenders side by side, point after point; then what loading took and what memory was held; then what failed. At
+/// most 100 columns. `colour`: ANSI codes around headings and verdicts.
+std::string console_table(const Comparison& comparison, bool colour);
+
+/// Whether `fd` is a terminal that takes colour: NO_COLOR (no-color.org) unset or empty, TERM not "dumb".
+bool wants_colour(int fd);
+
+}  // namespace inferbench

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "results/environment.hpp"
+
+#include <fmt/core.h>
+#include <gnu/libc-version.h>
+#include <openssl/crypto.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <array>
+#include <charconv>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "measure/affinity.hpp"
+#include "results/utc_time.hpp"
+
+namespace inferbench {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+namespace fs = std::filesystem;
+
+std::string trimmed(const std::string& text) {
+  const auto begin = text.find_first_not_of(" \t\"\n");
+  const auto end = text.find_last_not_of(" \t\"\n");
+  return begin == std::string::npos ? std::string() : text.substr(begin, end - begin + 1);
+}
+
+// The first line of a file of /proc or /sys; null where there is none.
+Json first_line(const fs::path& path) {
+  std::ifstream file(path);
+  std::string line;
+  if (!std::getline(file, line)) return nullptr;
+  return trimmed(line);
+}
+
+// "key<separator>value" lines; the first of a key wins.
+std::map<std::string, std::string> read_pairs(const fs::path& path, char separator) {
+  std::map<std::string, std::string> pairs;
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    const auto at = line.find(separator);
+    if (at != std::string::npos) pairs.emplace(trimmed(line.substr(0, at)), trimmed(line.substr(at + 1)));
+  }
+  return pairs;
+}
+
+Json value_or_null(const std::map<std::string, std::string>& pairs, const std::string& key) {
+  const auto found = pairs.find(key);
+  return found == pairs.end() ? Json(nullptr) : Json(found->second);
+}
+
+Json kib_to_bytes(const std::map<std::string, std::string>& pairs, const std::string& key) {
+  const auto found = pairs.find(key);
+  if (found == pairs.end()) return nullptr;
+  return std::strtoull(found->second.c_str(), nullptr, 10) * 1024;
+}
+
+Json caches() {
+  Json list = Json::array();
+  for (int index = 0; index < 8; ++index) {
+    const fs::path folder = fmt::format("/sys/devices/system/cpu/cpu0/cache/index{}", index);
+    const Json size = first_line(folder / "size");
+    if (size.is_null()) break;
+    list.push_back({{"level", first_line(folder / "level")},
+                    {"type", first_line(folder / "type")},
+                    {"size", size},
+                    {"shared_by_cpus", first_line(folder / "shared_cpu_list")}});
+  }
+  return list;
+}
+
+Json cpu() {
+  const auto info = read_pairs("/proc/cpuinfo", ':');
+  return {{"model", value_or_null(info, "model name")},
+          {"vendor", value_or_null(info, "vendor_id")},
+          {"family", value_or_null(info, "cpu family")},
+          {"model_number", value_or_null(info, "model")},
+          {"stepping", value_or_null(info, "stepping")},
+          {"microcode", value_or_null(info, "microcode")},
+          {"mhz_now", value_or_null(info, "cpu MHz")},
+          {"online", sysconf(_SC_NPROCESSORS_ONLN)},
+          {"usable", allowed_cpus()},
+          {"smt", first_line("/sys/devices/system/cpu/smt/active")},
+          {"governor", first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")},
+          {"boost", first_line("/sys/devices/system/cpu/cpufreq/boost")},
+          {"no_turbo", first_line("/sys/devices/system/cpu/intel_pstate/no_turbo")},
+          {"hypervisor", first_line("/sys/hypervisor/type")},
+          {"caches", caches()},
+          {"flags", value_or_null(info, "flags")}};
+}
+
+Json memory() {
+  const auto info = read_pairs("/proc/meminfo", ':');
+  return {{"total_bytes", kib_to_bytes(info, "MemTotal")},
+          {"available_bytes", kib_to_bytes(info, "MemAvailable")},
+          {"swap_bytes", kib_to_bytes(info, "SwapTotal")},
+          {"transparent_huge_pages", first_line("/sys/kernel/mm/transparent_hugepage/enabled")}};
+}
+
+Json system() {
+  utsname names{};
+  uname(&names);
+  return {{"os", value_or_null(read_pairs("/etc/os-release", '='), "PRETTY_NAME")},
+          {"kernel", fmt::format("{} {}", names.sysname, names.release)},
+          {"machine", names.machine},
+          {"load", first_line("/proc/loadavg")}};
+}
+
+Json build() {
+#ifdef NDEBUG
+  const bool assertions = false;
+#else
+  const bool assertions = true;
+#endif
+#if defined(__clang__)
+  const std::string compiler = "clang " __VERSION__;
+#else
+  const std::string compiler = "gcc " __VERSION__;
+#endif
+  return {{"compiler", compiler}, {"assertions", assertions}};
+}
+
+Json libraries() {
+  return {{"libc", fmt::format("glibc {}", gnu_get_libc_version())},
+          {"fmt", fmt::format("{}.{}.{}", FMT_VERSION / 10000, FMT_VERSION / 100 % 100, FMT_VERSION % 100)},
+          {"nlohmann_json", fmt::format("{}.{}.{}", NLOHMANN_JSON_VERSION_MAJOR, NLOHMANN_JSON_VERSION_MINOR,
+                                        NLOHMANN_JSON_VERSION_PATCH)},
+          {"openssl", OpenSSL_version(OPENSSL_VERSION)}};
+}
+
+}  // namespace
+
+std::string collect_environment() {
+  const Json environment{{"time", utc_now()},  {"cpu", cpu()},     {"memory", memory()},
+                         {"system", system()}, {"build", build()}, {"libraries", libraries()}};
+  return environment.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace inferbench

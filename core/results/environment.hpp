@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+namespace inferbench {
+
+/// What could explain a difference between two runs, as one JSON object: CPU (model, flags, cores, caches), memory,
+/// kernel, frequency governor, transparent huge pages, compiler, libraries, usable CPUs, load. What this machine does
+/// not tell is null.
+std::string collect_environment();
+
+}  // namespace inferbench

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "results/metric_values.hpp"
+
+#include <string>
+
+#include "support/error.hpp"
+
+namespace inferbench {
+
+namespace {
+
+std::optional<double> time_metric(const TrialMetrics& metrics, std::string_view name) {
+  if (name == "ttft_ms") return metrics.ttft_ms;
+  if (name == "prefill_tokens_per_s") return metrics.prefill_tokens_per_s;
+  if (name == "decode_ms_per_token") return metrics.decode_ms_per_token;
+  if (name == "decode_tokens_per_s") return metrics.decode_tokens_per_s;
+  if (name == "e2e_ms") return metrics.e2e_ms;
+  throw Error("unknown metric '" + std::string(name) + "'");
+}
+
+}  // namespace
+
+std::optional<double> metric_value(const TrialRecord& trial, std::string_view metric) {
+  if (!trial.ok() || !trial.outcome.metrics) return std::nullopt;
+  if (metric == "load_ms") return trial.load.load_ms;
+  if (metric == "weights_bytes") return static_cast<double>(trial.load.weights_bytes);
+  if (metric == "kv_bytes") return static_cast<double>(trial.outcome.kv_bytes);
+  if (metric == "peak_rss_bytes") return static_cast<double>(trial.outcome.memory.peak_rss_bytes);
+  if (metric == "cpu_s") return trial.outcome.used.cpu_s;
+  return time_metric(*trial.outcome.metrics, metric);
+}
+
+std::vector<double> metric_samples(const TrialRecord& trial, std::string_view metric) {
+  if (metric == "inter_token_ms") {
+    return trial.ok() && trial.outcome.metrics ? trial.outcome.metrics->inter_token_ms : std::vector<double>{};
+  }
+  const auto value = metric_value(trial, metric);
+  return value ? std::vector<double>{*value} : std::vector<double>{};
+}
+
+bool more_is_better(std::string_view metric) {
+  return metric.ends_with("_per_s");
+}
+
+}  // namespace inferbench

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "results/run_folder.hpp"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <random>
+#include <string_view>
+#include <utility>
+
+#include "results/utc_time.hpp"
+#include "support/error.hpp"
+
+namespace inferbench {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kRunFile = "run.json";
+constexpr const char* kTrialsFile = "trials.jsonl";
+
+[[noreturn]] void fail(const std::string& what, const fs::path& path, int error_number, const std::string& cure) {
+  throw Error(fmt::format("{} {}: {}", what, path.string(), std::strerror(error_number)), cure);
+}
+
+bool write_all(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      return false;
+    }
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return true;
+}
+
+void sync_folder(const fs::path& folder) {
+  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return;
+  fsync(fd);
+  close(fd);
+}
+
+std::string read_text(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    fail("cannot read", path, errno == 0 ? ENOENT : errno,
+         "a run folder holds run.json and trials.jsonl; name that folder");
+  }
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+struct ParsedTrials {
+  std::vector<TrialRecord> records;
+  std::size_t good_bytes = 0;  ///< where the whole lines end
+};
+
+// A line counts when its newline is there: append writes it last and fsyncs after it. A crash may leave a last line
+// that is cut, or, on some file systems, filled with zeros: only the last may be bad.
+ParsedTrials parse_trials(std::string_view text, const fs::path& path) {
+  ParsedTrials parsed;
+  std::size_t number = 1;
+  for (std::size_t begin = 0; begin < text.size(); ++number) {
+    const std::size_t end = text.find('\n', begin);
+    if (end == std::string_view::npos) break;
+    try {
+      parsed.records.push_back(parse_trial_record(text.substr(begin, end - begin)));
+    } catch (const Error& error) {
+      if (end + 1 == text.size()) break;
+      throw Error(fmt::format("{}:{}: {}", path.string(), number, error.what()),
+                  "the file was changed by something else; restore it or start a new run");
+    }
+    begin = end + 1;
+    parsed.good_bytes = begin;
+  }
+  return parsed;
+}
+
+// Opens for appending and takes the lock. The lock is on trials.jsonl itself: it goes with the process, however that
+// ends.
+int open_locked(const fs::path& path) {
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  if (fd < 0) fail("cannot write", path, errno, "check the folder's permissions, or choose another with --out DIR");
+  if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    const int error_number = errno;
+    close(fd);
+    if (error_number == EWOULDBLOCK) {
+      throw Error(fmt::format("another inferbench is writing to {}", path.parent_path().string()),
+                  "wait until it ends, or start a run of its own");
+    }
+    fail("cannot lock", path, error_number, "keep results on a file system that supports flock");
+  }
+  return fd;
+}
+
+std::string random_id() {
+  std::random_device device;
+  return fmt::format("{:08x}", device());
+}
+
+fs::path make_run_folder(const fs::path& parent) {
+  const std::string cure = "choose another place with --out DIR";
+  std::error_code error;
+  fs::create_directories(parent, error);
+  if (error) fail("cannot create", parent, error.value(), cure);
+  for (int attempt = 0; attempt < 10; ++attempt) {
+    const fs::path folder = parent / fmt::format("{}-{}", utc_for_file_names(), random_id());
+    if (::mkdir(folder.c_str(), 0755) == 0) return fs::absolute(folder);
+    if (errno != EEXIST) fail("cannot create", folder, errno, cure);
+  }
+  throw Error(fmt::format("cannot find a free folder name in {}", parent.string()), cure);
+}
+
+}  // namespace
+
+void write_file_atomically(const fs::path& path, const std::string& text) {
+  const std::string cure = "check the disk's free space and the folder's permissions";
+  const fs::path temporary = fs::path(path).concat(".new");
+  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (fd < 0) fail("cannot write", path, errno, cure);
+  bool good = write_all(fd, text) && fsync(fd) == 0;
+  int error_number = errno;
+  close(fd);
+  if (good && ::rename(temporary.c_str(), path.c_str()) != 0) {
+    good = false;
+    error_number = errno;
+  }
+  if (!good) {
+    ::unlink(temporary.c_str());
+    fail("cannot write", path, error_number, cure);
+  }
+  sync_folder(path.parent_path());
+}
+
+RunData read_run(const fs::path& folder) {
+  RunData data;
+  data.info = parse_run_info(read_text(folder / kRunFile));
+  const fs::path trials = folder / kTrialsFile;
+  if (fs::exists(trials)) data.trials = parse_trials(read_text(trials), trials).records;
+  return data;
+}
+
+RunFolder RunFolder::create(const fs::path& root, const RunInfo& info) {
+  const fs::path folder = make_run_folder(root / info.name);
+  RunFolder run(folder, RunData{info, {}}, open_locked(folder / kTrialsFile));
+  write_file_atomically(folder / kRunFile, to_json_text(info));
+  sync_folder(folder.parent_path());
+  return run;
+}
+
+RunFolder RunFolder::resume(const fs::path& folder) {
+  const fs::path absolute = fs::absolute(folder);
+  RunInfo info = parse_run_info(read_text(absolute / kRunFile));
+  const fs::path trials = absolute / kTrialsFile;
+  RunFolder run(absolute, RunData{std::move(info), {}}, open_locked(trials));
+  const std::string text = read_text(trials);
+  ParsedTrials parsed = parse_trials(text, trials);
+  if (parsed.good_bytes != text.size() && ftruncate(run.fd_, static_cast<off_t>(parsed.good_bytes)) != 0) {
+    fail("cannot cut the half-written last line off", trials, errno, "check the file's permissions");
+  }
+  run.data_.trials = std::move(parsed.records);
+  return run;
+}
+
+RunFolder::RunFolder(fs::path path, RunData data, int fd) : path_(std::move(path)), data_(std::move(data)), fd_(fd) {}
+
+RunFolder::RunFolder(RunFolder&& other) noexcept
+    : path_(std::move(other.path_)), data_(std::move(other.data_)), fd_(std::exchange(other.fd_, -1)) {}
+
+RunFolder::~RunFolder() {
+  if (fd_ >= 0) close(fd_);
+}
+
+void RunFolder::append(TrialRecord record) {
+  const std::string line = to_json_line(record) + "\n";
+  const off_t before = lseek(fd_, 0, SEEK_END);
+  if (before < 0 || !write_all(fd_, line) || fsync(fd_) != 0) {
+    const int error_number = errno;
+    const bool restored = before >= 0 && ftruncate(fd_, before) == 0;
+    fail("cannot write", path_ / kTrialsFile, error_number,
+         fmt::format("{}free space, then: inferbench run --resume {}",
+                     restored ? "" : "(the last line may be half-written: --resume drops it) ", path_.string()));
+  }
+  data_.trials.push_back(std::move(record));
+}
+
+}  // namespace inferbench

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "results/run_info.hpp"
+#include "results/trial_record.hpp"
+
+namespace inferbench {
+
+/// What a run folder holds, read without a lock.
+struct RunData {
+  RunInfo info;
+  std::vector<TrialRecord> trials;
+};
+
+/// A half-written last line of trials.jsonl is left out. Throws Error that names the file and the line.
+RunData read_run(const std::filesystem::path& folder);
+
+/// A run folder open for writing: run.json and trials.jsonl. Holds a lock until it is destroyed; move-only.
+class RunFolder {
+ public:
+  /// Makes ROOT/<name>/<UTC time>-<id>/ and writes run.json. Throws Error.
+  static RunFolder create(const std::filesystem::path& root, const RunInfo& info);
+
+  /// Opens a folder that an earlier run left, and cuts a half-written last line off trials.jsonl. Throws Error, also
+  /// where another process holds the lock.
+  static RunFolder resume(const std::filesystem::path& folder);
+
+  RunFolder(RunFolder&& other) noexcept;
+  RunFolder& operator=(RunFolder&& other) = delete;
+  RunFolder(const RunFolder&) = delete;
+  RunFolder& operator=(const RunFolder&) = delete;
+  ~RunFolder();
+
+  /// Appends one line and waits until it is on the disk. On failure the file is as it was before, and Error is thrown.
+  void append(TrialRecord record);
+
+  const std::filesystem::path& path() const { return path_; }
+  const RunInfo& info() const { return data_.info; }
+  /// Those of earlier runs and those appended, in order.
+  const std::vector<TrialRecord>& trials() const { return data_.trials; }
+  const RunData& data() const { return data_; }
+
+ private:
+  RunFolder(std::filesystem::path path, RunData data, int fd);
+
+  std::filesystem::path path_;
+  RunData data_;
+  int fd_ = -1;  ///< of trials.jsonl, locked
+};
+
+/// Writes `text` to `path` so that a reader, or a crash, sees either the old file or the whole new one. Throws Error.
+void write_file_atomically(const std::filesystem::path& path, const std::string& text);
+
+}  // namespace inferbench

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "results/run_info.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "support/error.hpp"
+
+namespace inferbench {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kFormat = 1;
+
+Json to_json(const Contender& contender) {
+  return Json{{"name", contender.name},
+              {"plugin", contender.plugin},
+              {"precision", contender.precision},
+              {"options", contender.options}};
+}
+
+Json to_json(const Point& point) {
+  return Json{{"model", point.model},
+              {"prompt_tokens", point.prompt_tokens},
+              {"generate_tokens", point.generate_tokens},
+              {"batch", point.batch},
+              {"threads", point.threads}};
+}
+
+Json to_json(const PluginIdentity& plugin) {
+  return Json{{"contender", plugin.contender}, {"path", plugin.path},   {"name", plugin.name},
+              {"version", plugin.version},     {"build", plugin.build}, {"sha256", plugin.sha256}};
+}
+
+Json to_json(const ModelIdentity& model) {
+  return Json{{"reference", model.reference},
+              {"name", model.name},
+              {"sha256", model.sha256},
+              {"n_parameters", model.n_parameters}};
+}
+
+template <typename T>
+Json list_of(const std::vector<T>& values) {
+  Json list = Json::array();
+  for (const auto& value : values) list.push_back(to_json(value));
+  return list;
+}
+
+Contender contender_from(const Json& object) {
+  return {object.at("name").get<std::string>(), object.at("plugin").get<std::string>(),
+          object.at("precision").get<std::string>(), object.at("options").get<std::map<std::string, std::string>>()};
+}
+
+Point point_from(const Json& object) {
+  return {object.at("model").get<std::string>(), object.at("prompt_tokens").get<std::int32_t>(),
+          object.at("generate_tokens").get<std::int32_t>(), object.at("batch").get<std::int32_t>(),
+          object.at("threads").get<std::int32_t>()};
+}
+
+PluginIdentity plugin_from(const Json& object) {
+  return {object.at("contender").get<std::string>(), object.at("path").get<std::string>(),
+          object.at("name").get<std::string>(),      object.at("version").get<std::string>(),
+          object.at("build").get<std::string>(),     object.at("sha256").get<std::string>()};
+}
+
+ModelIdentity model_from(const Json& object) {
+  return {object.at("reference").get<std::string>(), object.at("name").get<std::string>(),
+          object.at("sha256").get<std::string>(), object.at("n_parameters").get<std::uint64_t>()};
+}
+
+template <typename T>
+std::vector<T> read_list(const Json& list, T (*read)(const Json&)) {
+  std::vector<T> values;
+  for (const auto& item : list) values.push_back(read(item));
+  return values;
+}
+
+}  // namespace
+
+std::string to_json_text(const RunInfo& info) {
+  const Json object{{"format", kFormat},
+                    {"name", info.name},
+                    {"program", info.program},
+                    {"started", info.started},
+                    {"experiment_file", info.experiment_file},
+                    {"experiment", info.resolved_yaml},
+                    {"baseline", info.baseline},
+                    {"blocks", info.blocks},
+                    {"planned_trials", info.planned_trials},
+                    {"contenders", list_of(info.contenders)},
+                    {"points", list_of(info.points)},
+                    {"plugins", list_of(info.plugins)},
+                    {"models", list_of(info.models)},
+                    {"environment", Json::parse(info.environment)}};
+  return object.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+RunInfo parse_run_info(std::string_view text) {
+  try {
+    const auto object = Json::parse(text);
+    if (const int format = object.at("format").get<int>(); format != kFormat) {
+      throw Error(fmt::format("run.json has format {}, this program reads {}", format, kFormat),
+                  "use the inferbench version that wrote it: see \"program\" in run.json");
+    }
+    RunInfo info;
+    info.name = object.at("name").get<std::string>();
+    info.program = object.at("program").get<std::string>();
+    info.started = object.at("started").get<std::string>();
+    info.experiment_file = object.at("experiment_file").get<std::string>();
+    info.resolved_yaml = object.at("experiment").get<std::string>();
+    info.baseline = object.at("baseline").get<std::string>();
+    info.blocks = object.at("blocks").get<std::int32_t>();
+    info.planned_trials = object.at("planned_trials").get<std::uint64_t>();
+    info.contenders = read_list(object.at("contenders"), contender_from);
+    info.points = read_list(object.at("points"), point_from);
+    info.plugins = read_list(object.at("plugins"), plugin_from);
+    info.models = read_list(object.at("models"), model_from);
+    info.environment = object.at("environment").dump();
+    return info;
+  } catch (const nlohmann::json::exception& error) {
+    throw Error(std::string("run.json is damaged: ") + error.what());
+  }
+}
+
+std::string find_difference(const RunInfo& before, const RunInfo& now) {
+  if (before.resolved_yaml != now.resolved_yaml) return "the experiment is another";
+  for (const auto& plugin : before.plugins) {
+    const auto same = [&](const PluginIdentity& other) { return other.contender == plugin.contender; };
+    const auto found = std::find_if(now.plugins.begin(), now.plugins.end(), same);
+    if (found == now.plugins.end() || found->sha256 != plugin.sha256) {
+      return fmt::format("the backend of {} is another build: {}", plugin.contender, plugin.path);
+    }
+  }
+  for (const auto& model : before.models) {
+    if (std::find(now.models.begin(), now.models.end(), model) == now.models.end()) {
+      return fmt::format("the model {} has changed", model.reference);
+    }
+  }
+  return {};
+}
+
+}  // namespace inferbench

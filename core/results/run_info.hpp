@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "experiment/experiment.hpp"
+
+namespace inferbench {
+
+/// The library that a contender ran.
+struct PluginIdentity {
+  std::string contender;
+  std::string path;
+  std::string name;
+  std::string version;
+  std::string build;
+  std::string sha256;  ///< of the file
+
+  friend bool operator==(const PluginIdentity&, const PluginIdentity&) = default;
+};
+
+/// The model that a point ran.
+struct ModelIdentity {
+  std::string reference;  ///< as the experiment says
+  std::string name;       ///< short, for tables
+  std::string sha256;     ///< of the weight files, or of the synthetic reference
+  std::uint64_t n_parameters = 0;
+
+  friend bool operator==(const ModelIdentity&, const ModelIdentity&) = default;
+};
+
+/// run.json: all that is known before the first trial.
+struct RunInfo {
+  std::string name;
+  std::string experiment_file;
+  std::string resolved_yaml;
+  std::string baseline;
+  std::vector<Contender> contenders;
+  std::vector<Point> points;
+  std::int32_t blocks = 0;
+  std::uint64_t planned_trials = 0;
+  std::string program;      ///< "inferbench 0.1.0"
+  std::string started;      ///< UTC, ISO 8601
+  std::string environment;  ///< a JSON object, as collect_environment makes it
+  std::vector<PluginIdentity> plugins;
+  std::vector<ModelIdentity> models;
+};
+
+/// Indented JSON, ending with a newline.
+std::string to_json_text(const RunInfo& info);
+
+/// Throws Error that says what is missing or wrong.
+RunInfo parse_run_info(std::string_view text);
+
+/// What differs between the run that `before` began and the one that `now` would continue, as one line; empty where
+/// they are the same experiment on the same plugins and models.
+std::string find_difference(const RunInfo& before, const RunInfo& now);
+
+}  // namespace inferbench

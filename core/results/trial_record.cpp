@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "results/trial_record.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "results/outcome_json.hpp"
+#include "support/error.hpp"
+
+namespace inferbench {
+
+using Json = nlohmann::ordered_json;
+
+std::string to_json_line(const TrialRecord& record) {
+  Json line{{"id", record.id},
+            {"contender", record.contender},
+            {"backend", record.backend},
+            {"precision", record.precision},
+            {"model", record.point.model},
+            {"prompt_tokens", record.point.prompt_tokens},
+            {"generate_tokens", record.point.generate_tokens},
+            {"batch", record.point.batch},
+            {"threads", record.point.threads},
+            {"block", record.block},
+            {"repeat", record.repeat},
+            {"warm_up", record.warm_up()},
+            {"prompt_stream", record.prompt_stream},
+            {"started", record.started},
+            {"duration_s", record.duration_s}};
+  const nlohmann::json outcome = to_json(record.outcome);  // items() borrows
+  for (const auto& [key, value] : outcome.items()) line[key] = value;
+  line["load"] = to_json(record.load);
+  // A message may hold bytes that are not UTF-8: they must not cost the row.
+  return line.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+TrialRecord parse_trial_record(std::string_view line) {
+  try {
+    const auto object = nlohmann::json::parse(line);
+    TrialRecord record;
+    record.id = object.at("id").get<std::string>();
+    record.contender = object.at("contender").get<std::string>();
+    record.backend = object.at("backend").get<std::string>();
+    record.precision = object.at("precision").get<std::string>();
+    record.point.model = object.at("model").get<std::string>();
+    record.point.prompt_tokens = object.at("prompt_tokens").get<std::int32_t>();
+    record.point.generate_tokens = object.at("generate_tokens").get<std::int32_t>();
+    record.point.batch = object.at("batch").get<std::int32_t>();
+    record.point.threads = object.at("threads").get<std::int32_t>();
+    record.block = object.at("block").get<std::int32_t>();
+    record.repeat = object.at("repeat").get<std::int32_t>();
+    record.prompt_stream = object.at("prompt_stream").get<std::uint64_t>();
+    record.started = object.at("started").get<std::string>();
+    record.duration_s = object.at("duration_s").get<double>();
+    record.outcome = trial_outcome_from(object);
+    record.load = load_outcome_from(object.at("load"));
+    return record;
+  } catch (const nlohmann::json::exception& error) {
+    throw Error(std::string("not a trial record: ") + error.what());
+  }
+}
+
+}  // namespace inferbench

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "experiment/experiment.hpp"
+#include "experiment/plan.hpp"
+#include "measure/outcome.hpp"
+
+namespace inferbench {
+
+/// One row of trials.jsonl: what was planned, and what came of it. Complete in itself, so that folders merge.
+struct TrialRecord {
+  std::string id;         ///< PlannedTrial::id()
+  std::string contender;  ///< its name
+  std::string backend;    ///< the plugin's name
+  std::string precision;
+  Point point;
+  std::int32_t block = 0;  ///< -1 for warm-up
+  std::int32_t repeat = 0;
+  std::uint64_t prompt_stream = 0;
+  std::string started;    ///< UTC, ISO 8601
+  double duration_s = 0;  ///< wall time of the whole trial, session creation included
+  LoadOutcome load;       ///< of the model that it ran on
+  TrialOutcome outcome;
+
+  bool warm_up() const { return block < 0; }
+  bool ok() const { return outcome.status == TrialStatus::kOk; }
+};
+
+/// One line of JSON without the newline.
+std::string to_json_line(const TrialRecord& record);
+
+/// The reverse. Throws Error that says what is missing or wrong.
+TrialRecord parse_trial_record(std::string_view line);
+
+}  // namespace inferbench

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+
+namespace inferbench {
+
+/// What a sample says. Percentiles are absent where the sample cannot bear them.
+struct Summary {
+  std::size_t n = 0;
+  double mean = 0;
+  double median = 0;
+  double min = 0;
+  double max = 0;
+  std::optional<double> sd;  ///< with n - 1 below the sum; n >= 2
+  std::optional<double> p50;
+  std::optional<double> p90;
+  std::optional<double> p95;
+  std::optional<double> p99;
+};
+
+/// Of at least one value, in any order; nullopt for none. Every value must be finite.
+std::optional<Summary> summarize(std::span<const double> values);
+
+/// The p-th quantile, 0 < p < 1, by linear interpolation between order statistics (Hyndman and Fan 1996, type 7: what R
+/// and NumPy do by default). nullopt where fewer than 1 / (1 - p) values back it.
+std::optional<double> percentile(std::span<const double> values, double p);
+
+}  // namespace inferbench

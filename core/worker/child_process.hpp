@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace inferbench {
+
+/// How a process ended.
+struct ChildEnd {
+  int signal = 0;     ///< that killed it, or 0
+  int exit_code = 0;  ///< when no signal did
+};
+
+/// "was killed by signal 11 (Segmentation fault)", "exited with code 3".
+std::string to_string(const ChildEnd& end);
+
+/// The last lines of a stream, in bounded memory.
+class TextTail {
+ public:
+  void append(std::string_view bytes);
+  /// At most 20 lines and 2048 bytes, control characters made harmless, lines separated by '\n'.
+  std::string text() const;
+
+ private:
+  std::string bytes_;
+};
+
+/// A child in a process group of its own, with a socket on its descriptor 3 and both of its output streams in a pipe.
+/// The kernel kills it when the thread that made it ends; the destructor kills the whole group and reaps it.
+class ChildProcess {
+ public:
+  /// Runs `command` (a path and its arguments). Throws Error.
+  explicit ChildProcess(const std::vector<std::string>& command);
+  ~ChildProcess();
+  ChildProcess(const ChildProcess&) = delete;
+  ChildProcess& operator=(const ChildProcess&) = delete;
+
+  int socket() const { return socket_; }      ///< stream, non-blocking
+  int output() const { return output_; }      ///< the pipe's end, non-blocking; -1 once it is closed
+  int process_fd() const { return pid_fd_; }  ///< readable when the child has ended; -1 on old kernels
+
+  /// Reads what the child printed so far; false at its end.
+  bool drain_output();
+  std::string output_tail() const { return tail_.text(); }
+
+  /// Memory that it holds now and shares with no file; nullopt once it has ended.
+  std::optional<std::uint64_t> resident_bytes() const;
+
+  /// Whether it has ended; how, where it has.
+  std::optional<ChildEnd> poll_end();
+
+  /// Closes the socket, waits up to `patience_s` for the child to end, then kills. Returns how it ended.
+  ChildEnd stop(double patience_s);
+
+  /// Kills the whole group with SIGKILL and reaps.
+  ChildEnd kill();
+
+ private:
+  void close_all();
+  void kill_group() const;
+
+  pid_t pid_ = -1;
+  int socket_ = -1;
+  int output_ = -1;
+  int pid_fd_ = -1;
+  std::optional<ChildEnd> end_;
+  TextTail tail_;
+};
+
+}  // namespace inferbench

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker/loaded_contender.hpp"
+
+#include <algorithm>
+#include <new>
+#include <string>
+
+#include "measure/affinity.hpp"
+#include "measure/clock.hpp"
+#include "measure/page_cache.hpp"
+#include "measure/resources.hpp"
+#include "measure/trial.hpp"
+#include "model/model.hpp"
+#include "support/one_line.hpp"
+#include "worker/profiled_trial.hpp"
+
+namespace inferbench {
+
+/// When the host's is_cancelled says stop. The backend polls it, so it is one comparison.
+struct LoadedContender::Deadline {
+  std::uint64_t at_ns = 0;  ///< 0: never
+
+  void set(double timeout_s) { at_ns = timeout_s > 0 ? now_ns() + static_cast<std::uint64_t>(timeout_s * 1e9) : 0; }
+  bool passed() const { return at_ns != 0 && now_ns() > at_ns; }
+};
+
+namespace {
+
+// Whatever goes wrong inside `work` becomes a status and a line.
+template <typename Outcome, typename Work>
+void guard(Outcome& outcome, Work work) {
+  outcome.status = TrialStatus::kOk;
+  const auto failed = [&](TrialStatus status, const char* what) {
+    outcome.status = status;
+    outcome.error = one_line(what);
+  };
+  try {
+    work();
+  } catch (const BackendError& error) {
+    failed(trial_status_of(error.status()), error.what());
+  } catch (const std::bad_alloc&) {
+    failed(TrialStatus::kOom, "out of memory");
+  } catch (const Error& error) {  // of this program: a bad option, an unreadable model
+    failed(TrialStatus::kInvalid, error.what());
+  } catch (const std::exception& error) {
+    failed(TrialStatus::kCrashed, (std::string("an exception came out of the backend: ") + error.what()).c_str());
+  } catch (...) {
+    failed(TrialStatus::kCrashed, "an exception came out of the backend");
+  }
+}
+
+}  // namespace
+
+LoadedContender::LoadedContender() : deadline_(std::make_unique<Deadline>()) {}
+
+LoadedContender::~LoadedContender() = default;
+
+void LoadedContender::unload() {
+  session_.reset();
+  model_.reset();
+  shape_ = {};
+  trials_since_load_ = 0;
+}
+
+LoadOutcome LoadedContender::load(const LoadRequest& request) {
+  LoadOutcome outcome;
+  unload();
+  threads_ = request.threads;
+  const ScopedAffinity affinity(threads_);  // the backend's threads inherit it
+  deadline_->set(request.timeout_s);
+  reset_peak_rss();
+  guard(outcome, [&] { load_model(request, outcome); });
+  outcome.peak_rss_bytes = read_memory_use().peak_rss_bytes;
+  if (outcome.status != TrialStatus::kOk) unload();
+  return outcome;
+}
+
+void LoadedContender::load_model(const LoadRequest& request, LoadOutcome& outcome) {
+  const Plugin plugin = Plugin::load(request.plugin);
+  const OptionValues options(plugin.options(), request.options);
+  const Model model = Model::open(request.model, request.model_base);
+  outcome.page_cache_share = page_cache_share(model.files());
+
+  HostCallbacks callbacks;
+  callbacks.is_cancelled = [deadline = deadline_.get()] { return deadline->passed(); };
+  const std::uint64_t before_init = now_ns();
+  BackendContext context(plugin, request.threads, std::move(callbacks));
+  outcome.init_ms = elapsed_ms(before_init, now_ns());
+
+  const std::uint64_t before_weights = now_ns();
+  const Weights weights = model.weights();
+  const std::uint64_t before_create = now_ns();
+  model_.emplace(std::move(context), weights, request.precision, options);
+  const std::uint64_t end = now_ns();
+  // Making up weights is this program's work, not a load.
+  const bool made_up = model.files().empty();
+  if (made_up) outcome.generate_ms = elapsed_ms(before_weights, before_create);
+  outcome.load_ms = elapsed_ms(made_up ? before_create : before_weights, end);
+
+  const ib_model_info& info = model_->info();
+  outcome.weights_bytes = info.weights_bytes;
+  outcome.decode_weights_bytes = info.decode_weights_bytes;
+  outcome.device = one_line(info.device);
+  outcome.kernels = one_line(info.kernels);
+}
+
+TrialOutcome LoadedContender::run(const TrialRequest& request) {
+  TrialOutcome outcome;
+  if (!model_) {
+    outcome.status = TrialStatus::kInvalid;
+    outcome.error = "no model is loaded";
+    return outcome;
+  }
+  const ScopedAffinity affinity(threads_);
+  deadline_->set(request.timeout_s);
+  outcome.trials_since_load = trials_since_load_++;
+  reset_peak_rss();
+  guard(outcome, [&] { run_on_session(request, outcome); });
+  outcome.memory = read_memory_use();
+  if (outcome.status != TrialStatus::kOk) session_.reset();  // in an unknown state
+  return outcome;
+}
+
+const BackendSession& LoadedContender::session_for(const SessionShape& shape) {
+  if (session_ && shape == shape_) {
+    for (std::int32_t slot = 0; slot < shape.slots; ++slot) session_->truncate(slot, 0);
+    return *session_;
+  }
+  session_.reset();  // before the new one: both may not fit
+  session_.emplace(*model_, shape.slots, shape.max_tokens, shape.max_forward_tokens);
+  shape_ = shape;
+  return *session_;
+}
+
+void LoadedContender::run_on_session(const TrialRequest& request, TrialOutcome& outcome) {
+  TrialLoop loop(request.batch, request.prompt_tokens, request.generate_tokens, request.prompts);
+  // The last id is emitted, never fed.
+  const std::int32_t positions = request.prompt_tokens + request.generate_tokens - 1;
+  const std::int32_t forward_tokens = request.batch * request.prompt_tokens;
+  const BackendSession& session = session_for({request.batch, positions, forward_tokens});
+  const ib_backend& table = model_->plugin().table();
+  const SessionCall call{session.get(), table.forward};
+
+  ib_error error{};
+  const ResourceUse before = read_resource_use();
+  const ib_status status =
+      request.profile ? run_profiled(model_->plugin(), loop, call, outcome) : loop.run(call, error);
+  outcome.used = read_resource_use() - before;
+  if (status != IB_OK) throw BackendError(status, "forward: " + std::string(error.message));
+
+  const ib_session_info& info = session.info();
+  outcome.kv_bytes = info.kv_bytes;
+  outcome.scratch_bytes = info.scratch_bytes;
+  outcome.device_bytes = info.device_bytes;
+  outcome.backend_peak_bytes = info.peak_bytes;
+  if (std::string wrong = find_wrong_id(loop.ids(), model_->config().vocab); !wrong.empty()) {
+    outcome.status = TrialStatus::kWrongOutput;
+    outcome.error = std::move(wrong);
+    return;
+  }
+  outcome.digest = digest_of(loop.ids());
+  outcome.metrics = derive_metrics(loop.times(), request.batch, request.prompt_tokens);
+  outcome.submit_ns = loop.times().submit;
+}
+
+}  // namespace inferbench

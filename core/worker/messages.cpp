@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker/messages.hpp"
+
+#include <fmt/core.h>
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "worker/frame.hpp"
+
+namespace inferbench {
+
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::int32_t kMaxThreads = 4096;
+constexpr std::int64_t kMaxTokens = std::int64_t{1} << 26;
+constexpr double kMaxTimeoutS = 1e9;
+
+// nlohmann's exceptions as ProtocolError.
+template <typename Read>
+auto reading(Read read) {
+  try {
+    return read();
+  } catch (const Json::exception& error) {
+    throw ProtocolError(std::string("a message of another form: ") + error.what());
+  }
+}
+
+void require(bool good, const char* what) {
+  if (!good) throw ProtocolError(std::string("a message with an impossible ") + what);
+}
+
+// get<int32_t> would wrap around.
+std::int32_t int32_of(const Json& object, const char* key, std::int64_t low, std::int64_t high) {
+  const auto value = object.at(key).get<std::int64_t>();
+  require(value >= low && value <= high, key);
+  return static_cast<std::int32_t>(value);
+}
+
+double timeout_of(const Json& object) {
+  const auto timeout = object.at("timeout_s").get<double>();
+  require(timeout >= 0 && timeout <= kMaxTimeoutS, "timeout_s");
+  return timeout;
+}
+
+}  // namespace
+
+Json hello_message() {
+  return {{"hello", kProtocolVersion}};
+}
+
+Json load_message(std::uint64_t sequence, const LoadRequest& request) {
+  return {{"sequence", sequence},
+          {"op", "load"},
+          {"request",
+           {{"contender", request.contender},
+            {"plugin", request.plugin},
+            {"model", request.model},
+            {"model_base", request.model_base},
+            {"precision", request.precision},
+            {"options", request.options},
+            {"threads", request.threads},
+            {"timeout_s", request.timeout_s},
+            {"memory_bytes", request.memory_bytes}}}};
+}
+
+Json run_message(std::uint64_t sequence, const TrialRequest& request) {
+  return {{"sequence", sequence},
+          {"op", "run"},
+          {"request",
+           {{"batch", request.batch},
+            {"prompt_tokens", request.prompt_tokens},
+            {"generate_tokens", request.generate_tokens},
+            {"prompts", request.prompts},
+            {"timeout_s", request.timeout_s},
+            {"profile", request.profile}}}};
+}
+
+Json outcome_message(std::uint64_t sequence, Json outcome) {
+  return {{"sequence", sequence}, {"outcome", std::move(outcome)}};
+}
+
+void check_hello(const Json& message) {
+  const int version = reading([&] { return message.at("hello").get<int>(); });
+  if (version != kProtocolVersion) {
+    throw ProtocolError(fmt::format("the worker speaks protocol {}, not {}", version, kProtocolVersion));
+  }
+}
+
+std::uint64_t sequence_of(const Json& message) {
+  return reading([&] { return message.at("sequence").get<std::uint64_t>(); });
+}
+
+Operation operation_of(const Json& message) {
+  const auto name = reading([&] { return message.at("op").get<std::string>(); });
+  if (name == "load") return Operation::kLoad;
+  if (name == "run") return Operation::kRun;
+  throw ProtocolError("a message with an unknown operation");
+}
+
+LoadRequest load_request_of(const Json& message) {
+  return reading([&] {
+    const Json& object = message.at("request");
+    LoadRequest request;
+    request.contender = object.at("contender").get<std::string>();
+    request.plugin = object.at("plugin").get<std::string>();
+    request.model = object.at("model").get<std::string>();
+    request.model_base = object.at("model_base").get<std::string>();
+    request.precision = object.at("precision").get<std::string>();
+    request.options = object.at("options").get<std::map<std::string, std::string>>();
+    request.threads = int32_of(object, "threads", 1, kMaxThreads);
+    request.timeout_s = timeout_of(object);
+    request.memory_bytes = object.at("memory_bytes").get<std::uint64_t>();
+    return request;
+  });
+}
+
+TrialRequest trial_request_of(const Json& message) {
+  return reading([&] {
+    const Json& object = message.at("request");
+    TrialRequest request;
+    request.batch = int32_of(object, "batch", 1, kMaxTokens);
+    request.prompt_tokens = int32_of(object, "prompt_tokens", 1, kMaxTokens);
+    request.generate_tokens = int32_of(object, "generate_tokens", 1, kMaxTokens);
+    request.prompts = object.at("prompts").get<std::vector<std::int32_t>>();
+    request.timeout_s = timeout_of(object);
+    request.profile = object.at("profile").get<bool>();
+    const auto batch = static_cast<std::int64_t>(request.batch);
+    require(batch * request.prompt_tokens == static_cast<std::int64_t>(request.prompts.size()), "number of prompt ids");
+    require(batch * request.generate_tokens <= kMaxTokens, "number of tokens");
+    return request;
+  });
+}
+
+const Json& outcome_of(const Json& message, std::uint64_t sequence) {
+  if (sequence_of(message) != sequence) throw ProtocolError("an answer to another request");
+  const auto found = message.find("outcome");
+  if (found == message.end() || !found->is_object()) throw ProtocolError("an answer without an outcome");
+  return *found;
+}
+
+}  // namespace inferbench

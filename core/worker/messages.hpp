@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "worker/requests.hpp"
+
+namespace inferbench {
+
+// What host and worker say to each other, as JSON values:
+//   worker, once:  {"hello": kProtocolVersion}
+//   host:          {"sequence": n, "op": "load" | "run", "request": {...}}
+//   worker:        {"sequence": n, "outcome": {...}}
+// The worker ends when its socket does.
+
+inline constexpr int kProtocolVersion = 1;
+
+// What a worker's exit code says.
+inline constexpr int kExitProtocol = 70;  ///< the host sent something that is no request (EX_SOFTWARE)
+inline constexpr int kExitMemory = 71;    ///< out of memory outside of the backend (EX_OSERR)
+
+enum class Operation { kLoad, kRun };
+
+nlohmann::json hello_message();
+nlohmann::json load_message(std::uint64_t sequence, const LoadRequest& request);
+nlohmann::json run_message(std::uint64_t sequence, const TrialRequest& request);
+nlohmann::json outcome_message(std::uint64_t sequence, nlohmann::json outcome);
+
+// The readers throw ProtocolError for a message of another form, and for numbers that no host would send.
+void check_hello(const nlohmann::json& message);
+std::uint64_t sequence_of(const nlohmann::json& message);
+Operation operation_of(const nlohmann::json& message);
+LoadRequest load_request_of(const nlohmann::json& message);
+TrialRequest trial_request_of(const nlohmann::json& message);
+/// The outcome's object, if it answers `sequence`.
+const nlohmann::json& outcome_of(const nlohmann::json& message, std::uint64_t sequence);
+
+}  // namespace inferbench

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker/process_runner.hpp"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <fstream>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <utility>
+
+#include "measure/clock.hpp"
+#include "results/outcome_json.hpp"
+#include "support/error.hpp"
+#include "worker/child_process.hpp"
+#include "worker/frame.hpp"
+#include "worker/messages.hpp"
+
+namespace inferbench {
+
+namespace {
+
+// A worker is asked to stop by itself at the timeout (the backend may poll is_cancelled), and killed this much later.
+constexpr double kGraceS = 1;
+constexpr double kStartTimeoutS = 30;
+constexpr double kStopPatienceS = 5;
+constexpr std::uint64_t kForever = std::numeric_limits<std::uint64_t>::max();
+constexpr std::uint64_t kMemoryWatchNs = 100'000'000;
+
+std::uint64_t deadline_after(double seconds) {
+  return seconds > 0 ? now_ns() + static_cast<std::uint64_t>(seconds * 1e9) : kForever;
+}
+
+// How often the kernel killed for want of memory since it started; 0 where it does not say.
+long long kernel_oom_kills() {
+  std::ifstream vmstat("/proc/vmstat");
+  std::string key;
+  for (long long value = 0; vmstat >> key >> value;) {
+    if (key == "oom_kill") return value;
+  }
+  return 0;
+}
+
+template <typename Outcome>
+Outcome failed_outcome(TrialStatus status, const std::string& error, const std::string& tail) {
+  Outcome outcome;
+  outcome.status = status;
+  outcome.error = error;
+  outcome.stderr_tail = tail;
+  return outcome;
+}
+
+}  // namespace
+
+/// An answer, or why there is none.
+struct ProcessRunner::Exchange {
+  nlohmann::json answer;
+  TrialStatus status = TrialStatus::kOk;
+  std::string error;
+  std::string tail;
+};
+
+ProcessRunner::ProcessRunner(std::vector<std::string> command) : command_(std::move(command)) {}
+
+ProcessRunner::~ProcessRunner() = default;
+
+void ProcessRunner::unload() {
+  if (child_) child_->stop(kStopPatienceS);
+  child_.reset();
+  buffer_.reset();
+  loaded_ = false;
+}
+
+ProcessRunner::Exchange ProcessRunner::failed(TrialStatus status, std::string error) {
+  Exchange result;
+  result.status = status;
+  result.error = std::move(error);
+  if (child_) {
+    child_->kill();
+    result.tail = child_->output_tail();
+  }
+  child_.reset();
+  buffer_.reset();
+  loaded_ = false;
+  return result;
+}
+
+LoadOutcome ProcessRunner::load(const LoadRequest& request) {
+  unload();
+  memory_bytes_ = request.memory_bytes;
+  Exchange result;
+  try {
+    child_ = std::make_unique<ChildProcess>(command_);
+    buffer_ = std::make_unique<FrameBuffer>();
+    timeout_s_ = kStartTimeoutS;
+    result = wait_for({}, deadline_after(kStartTimeoutS));
+    if (result.status == TrialStatus::kOk) check_hello(result.answer);
+    if (result.status == TrialStatus::kOk) {
+      ++sequence_;
+      result = exchange(load_message(sequence_, request), sequence_, request.timeout_s);
+    }
+    if (result.status == TrialStatus::kOk) {
+      LoadOutcome outcome = load_outcome_from(result.answer);
+      loaded_ = outcome.status == TrialStatus::kOk;
+      if (!loaded_ && child_) {
+        child_->drain_output();
+        outcome.stderr_tail = child_->output_tail();
+      }
+      return outcome;
+    }
+  } catch (const std::exception& error) {  // Error, ProtocolError, nlohmann's
+    result = failed(TrialStatus::kCrashed, error.what());
+  }
+  return failed_outcome<LoadOutcome>(result.status, result.error, result.tail);
+}
+
+TrialOutcome ProcessRunner::run(const TrialRequest& request) {
+  if (!loaded_) return failed_outcome<TrialOutcome>(TrialStatus::kInvalid, "no model is loaded", {});
+  Exchange result;
+  try {
+    ++sequence_;
+    result = exchange(run_message(sequence_, request), sequence_, request.timeout_s);
+    if (result.status == TrialStatus::kOk) {
+      TrialOutcome outcome = trial_outcome_from(result.answer);
+      if (outcome.status != TrialStatus::kOk) {
+        child_->drain_output();
+        outcome.stderr_tail = child_->output_tail();
+      }
+      return outcome;
+    }
+  } catch (const std::exception& error) {
+    result = failed(TrialStatus::kCrashed, error.what());
+  }
+  return failed_outcome<TrialOutcome>(result.status, result.error, result.tail);
+}
+
+ProcessRunner::Exchange ProcessRunner::exchange(const nlohmann::json& message, std::uint64_t sequence,
+                                                double timeout_s) {
+  timeout_s_ = timeout_s;
+  Exchange result = wait_for(encode_frame(message), deadline_after(timeout_s > 0 ? timeout_s + kGraceS : 0));
+  if (result.status == TrialStatus::kOk) result.answer = nlohmann::json(outcome_of(result.answer, sequence));
+  return result;
+}
+
+ProcessRunner::Exchange ProcessRunner::ended(long long oom_kills_before) {
+  // SIGKILL that nobody here sent: mostly the kernel, for want of memory.
+  const ChildEnd end = child_->stop(kStopPatienceS);
+  if (end.signal == SIGKILL && kernel_oom_kills() > oom_kills_before) {
+    return failed(TrialStatus::kOom, "killed by the kernel: the machine ran out of memory");
+  }
+  // A thread of the backend that could not allocate ends in std::terminate.
+  const bool bad_alloc = end.signal == SIGABRT && child_->output_tail().find("std::bad_alloc") != std::string::npos;
+  if (bad_alloc || (end.signal == 0 && end.exit_code == kExitMemory)) {
+    return failed(TrialStatus::kOom, "out of memory: the worker " + to_string(end));
+  }
+  return failed(TrialStatus::kCrashed, "the worker " + to_string(end));
+}
+
+ProcessRunner::Exchange ProcessRunner::wait_for(std::vector<std::uint8_t> outgoing, std::uint64_t deadline_ns) {
+  const long long oom_kills = kernel_oom_kills();
+  std::span<const std::uint8_t> unsent(outgoing);
+  std::array<std::uint8_t, 65536> bytes{};
+  while (true) {
+    if (auto payload = buffer_->next()) {
+      Exchange result;
+      result.answer = decode_payload(*payload);
+      return result;
+    }
+    const std::uint64_t now = now_ns();
+    if (now >= deadline_ns) return failed(TrialStatus::kTimeout, fmt::format("longer than {} s", timeout_s_));
+    if (memory_bytes_ > 0 && child_->resident_bytes().value_or(0) > memory_bytes_) {
+      return failed(TrialStatus::kOom, fmt::format("more than the limit of {} bytes resident", memory_bytes_));
+    }
+    // Without anything to watch, no wake-up but for news: the worker measures.
+    std::uint64_t wake = deadline_ns;
+    if (memory_bytes_ > 0 || child_->process_fd() < 0) wake = std::min(wake, now + kMemoryWatchNs);
+    const std::uint64_t ms =
+        wake == kForever ? 0 : std::min<std::uint64_t>((wake - now) / 1'000'000 + 1, 1'000'000'000);
+    const short socket_events = unsent.empty() ? POLLIN : POLLIN | POLLOUT;
+    std::array<pollfd, 3> polled{pollfd{child_->socket(), socket_events, 0}, pollfd{child_->output(), POLLIN, 0},
+                                 pollfd{child_->process_fd(), POLLIN, 0}};
+    ::poll(polled.data(), polled.size(), wake == kForever ? -1 : static_cast<int>(ms));
+    if (polled[1].revents != 0) child_->drain_output();
+    if (!unsent.empty() && (polled[0].revents & POLLOUT) != 0) {
+      const ssize_t sent = send(child_->socket(), unsent.data(), unsent.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (sent > 0) unsent = unsent.subspan(static_cast<std::size_t>(sent));
+    }
+    const ssize_t received = recv(child_->socket(), bytes.data(), bytes.size(), MSG_DONTWAIT);
+    if (received > 0) {
+      buffer_->append(std::span(bytes).first(static_cast<std::size_t>(received)));
+      continue;  // what it said before it ended still counts
+    }
+    const bool closed = received == 0 || (received < 0 && errno != EAGAIN && errno != EINTR);
+    if (closed || child_->poll_end()) return ended(oom_kills);
+  }
+}
+
+}  // namespace inferbench

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "worker/trial_runner.hpp"
+
+namespace inferbench {
+
+class ChildProcess;
+class FrameBuffer;
+
+/// A contender in a worker process of its own, started anew for each load. Whatever the worker does (crash, exit, hang,
+/// flood its output, send garbage, use up memory) becomes an outcome; afterwards the worker is gone, and loaded()
+/// false.
+class ProcessRunner : public TrialRunner {
+ public:
+  /// `command`: a path and arguments that end in run_worker_loop(3).
+  explicit ProcessRunner(std::vector<std::string> command);
+  ~ProcessRunner() override;
+
+  LoadOutcome load(const LoadRequest& request) override;
+  TrialOutcome run(const TrialRequest& request) override;
+  void unload() override;
+  bool loaded() const override { return loaded_; }
+
+ private:
+  struct Exchange;
+
+  /// Sends and waits for the answer. On anything but an answer the worker is killed.
+  Exchange exchange(const nlohmann::json& message, std::uint64_t sequence, double timeout_s);
+  Exchange wait_for(std::vector<std::uint8_t> outgoing, std::uint64_t deadline_ns);
+  Exchange ended(long long oom_kills_before);
+  Exchange failed(TrialStatus status, std::string error);
+
+  std::vector<std::string> command_;
+  std::unique_ptr<ChildProcess> child_;
+  std::unique_ptr<FrameBuffer> buffer_;
+  std::uint64_t sequence_ = 0;
+  std::uint64_t memory_bytes_ = 0;  ///< 0: no limit
+  double timeout_s_ = 0;            ///< of the exchange under way, for messages
+  bool loaded_ = false;
+};
+
+}  // namespace inferbench

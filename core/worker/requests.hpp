@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace inferbench {
+
+/// Loads one contender's model. Plain data: it crosses process borders.
+struct LoadRequest {
+  std::string contender;   ///< for messages
+  std::string plugin;      ///< absolute path of the library
+  std::string model;       ///< reference, as in Point::model
+  std::string model_base;  ///< where relative references start
+  std::string precision;
+  std::map<std::string, std::string> options;
+  std::int32_t threads = 1;
+  double timeout_s = 0;            ///< 0: none
+  std::uint64_t memory_bytes = 0;  ///< 0: none
+
+  friend bool operator==(const LoadRequest&, const LoadRequest&) = default;
+};
+
+/// Runs one trial on the loaded model.
+struct TrialRequest {
+  std::int32_t batch = 1;
+  std::int32_t prompt_tokens = 1;
+  std::int32_t generate_tokens = 1;
+  std::vector<std::int32_t> prompts;  ///< row-major [batch, prompt_tokens]
+  double timeout_s = 0;               ///< 0: none
+  bool profile = false;               ///< record every operation, where the backend can
+
+  friend bool operator==(const TrialRequest&, const TrialRequest&) = default;
+};
+
+}  // namespace inferbench

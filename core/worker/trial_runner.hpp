@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "measure/outcome.hpp"
+#include "worker/requests.hpp"
+
+namespace inferbench {
+
+/// One contender, wherever it runs: the border between the sweep and the backend. Nothing that the backend does comes
+/// out of these functions as an exception: it is a status and a line of text.
+class TrialRunner {
+ public:
+  TrialRunner() = default;
+  virtual ~TrialRunner() = default;
+  TrialRunner(const TrialRunner&) = delete;
+  TrialRunner& operator=(const TrialRunner&) = delete;
+
+  /// Replaces whatever was loaded.
+  virtual LoadOutcome load(const LoadRequest& request) = 0;
+
+  /// Needs a loaded model. After an outcome that cost the model (a crash, a hang), loaded() is false.
+  virtual TrialOutcome run(const TrialRequest& request) = 0;
+
+  /// Frees the model and its memory; nothing if none is loaded.
+  virtual void unload() = 0;
+
+  virtual bool loaded() const = 0;
+};
+
+using RunnerFactory = std::function<std::unique_ptr<TrialRunner>()>;
+
+}  // namespace inferbench

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker/worker_loop.hpp"
+
+#include <fmt/core.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <new>
+#include <nlohmann/json.hpp>
+
+#include "results/outcome_json.hpp"
+#include "worker/frame.hpp"
+#include "worker/loaded_contender.hpp"
+#include "worker/messages.hpp"
+
+namespace inferbench {
+
+namespace {
+
+// RLIMIT_DATA counts private writable memory (heap, anonymous maps, stacks), touched or not, but not mapped files, and
+// not address space that is only reserved, which RLIMIT_AS would: allocations beyond it fail, and the backend can say
+// so.
+void limit_memory(std::uint64_t bytes) {
+  if (bytes == 0) return;
+  rlimit limit{};
+  getrlimit(RLIMIT_DATA, &limit);
+  limit.rlim_cur = limit.rlim_max == RLIM_INFINITY ? bytes : std::min<rlim_t>(bytes, limit.rlim_max);
+  setrlimit(RLIMIT_DATA, &limit);
+}
+
+nlohmann::json answer(LoadedContender& contender, const nlohmann::json& message) {
+  if (operation_of(message) == Operation::kLoad) {
+    const LoadRequest request = load_request_of(message);
+    limit_memory(request.memory_bytes);
+    return to_json(contender.load(request));
+  }
+  return to_json(contender.run(trial_request_of(message)));
+}
+
+}  // namespace
+
+int run_worker_loop(int fd) {
+  try {
+    LoadedContender contender;
+    FrameBuffer buffer;
+    send_frame(fd, hello_message());
+    while (const auto message = receive_frame(fd, buffer)) {
+      const std::uint64_t sequence = sequence_of(*message);
+      send_frame(fd, outcome_message(sequence, answer(contender, *message)));
+    }
+    return 0;
+  } catch (const ProtocolError& error) {
+    fmt::print(stderr, "inferbench worker: {}\n", error.what());
+    return kExitProtocol;
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "inferbench worker: out of memory\n");
+    return kExitMemory;
+  }
+}
+
+}  // namespace inferbench

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/forward.hpp"
+
+#include <algorithm>
+
+namespace inferbench::cpu_quant {
+namespace {
+
+// Pieces that a product is cut into, per thread: enough that threads end together although one may be disturbed, few
+// enough that each streams a good stretch of weights.
+constexpr std::int32_t kPiecesPerThread = 6;
+constexpr std::int32_t kRowsPerItem = 8;         // of work on rows
+constexpr std::int32_t kHeadTiles = 16;          // 256 channels
+constexpr std::int32_t kHeadRows = 32;           // of one item of the head, where it is no gemv
+constexpr std::int32_t kBlockBytes = 256 << 10;  // quantized rows of one item of gemm: they stay in the L2 cache
+
+std::int32_t divide_up(std::int32_t a, std::int32_t b) {
+  return (a + b - 1) / b;
+}
+
+}  // namespace
+
+ForwardPass::ForwardPass(const Model& model, KvCache& cache, std::int32_t max_rows, std::int32_t n_slots)
+    : model_(model), kernels_(model.kernels), cache_(cache), profile_(model.context.team.n_threads()) {
+  const ib_model_desc& shape = model.shape;
+  const auto rows = static_cast<std::uint64_t>(max_rows);
+  const auto width = static_cast<std::uint64_t>(shape.width);
+  const auto inner = static_cast<std::uint64_t>(shape.inner);
+  const auto n_threads = static_cast<std::size_t>(model.context.team.n_threads());
+  const std::int32_t head_blocks = divide_up(n_tiles(shape.vocab), kHeadTiles);
+  const auto wanted = static_cast<std::uint64_t>(std::min(max_rows, n_slots));
+
+  BufferPlan plan;
+  const std::uint64_t x = plan.reserve(rows * width, sizeof(float));
+  const std::uint64_t qkv = plan.reserve(rows * 3 * width, sizeof(float));
+  const std::uint64_t attention = plan.reserve(rows * width, sizeof(float));
+  const std::uint64_t hidden = plan.reserve(rows * inner, sizeof(float));
+  const std::uint64_t quantized_width =
+      plan.reserve(rows, static_cast<std::uint64_t>(quantized_row_bytes(shape.width)));
+  const std::uint64_t quantized_hidden =
+      plan.reserve(rows, static_cast<std::uint64_t>(quantized_row_bytes(shape.inner)));
+  const std::uint64_t best = plan.reserve(static_cast<std::uint64_t>(head_blocks) * wanted, sizeof(Best));
+  const std::int64_t scratch_bytes = std::max(gemm_scratch_bytes(std::max(shape.width, shape.inner)),
+                                              attention_scratch_bytes(cache.head_dim(), cache.capacity()));
+  std::vector<std::uint64_t> scratch(n_threads);
+  std::vector<std::uint64_t> logits(n_threads);
+  for (std::size_t t = 0; t < n_threads; ++t) {
+    scratch[t] = plan.reserve(static_cast<std::uint64_t>(scratch_bytes), 1);
+    logits[t] = plan.reserve(std::uint64_t{kHeadRows} * kHeadTiles * kTile, sizeof(float));
+  }
+
+  buffer_ = Buffer(plan.bytes(), model.context.memory);
+  std::uint8_t* base = buffer_.data();
+  const auto floats = [base](std::uint64_t offset) { return reinterpret_cast<float*>(base + offset); };
+  x_ = floats(x);
+  qkv_ = floats(qkv);
+  attention_ = floats(attention);
+  hidden_ = floats(hidden);
+  quantized_width_ = base + quantized_width;
+  quantized_hidden_ = base + quantized_hidden;
+  best_ = reinterpret_cast<Best*>(base + best);
+  for (std::size_t t = 0; t < n_threads; ++t) {
+    thread_scratch_.push_back(base + scratch[t]);
+    thread_logits_.push_back(floats(logits[t]));
+  }
+  constexpr std::size_t kStepsPerLayer = 9;
+  steps_.reserve(model.layers.size() * kStepsPerLayer + 3);
+}
+
+bool ForwardPass::run(const Batch& batch, const ib_forward_params& params) {
+  batch_ = &batch;
+  params_ = &params;
+  polled_layer_ = -1;
+  cancelled_.store(false, std::memory_order_relaxed);
+  build_program();
+  model_.context.team.run(*this);
+  return !cancelled_.load(std::memory_order_relaxed);
+}
+
+void ForwardPass::build_program() {
+  const std::int32_t rows = batch_->n_rows();
+  serial_rows_ = rows == 1;
+  steps_.clear();
+  add_items(Op::Embed, -1, static_cast<std::size_t>(row_items(rows)));
+  const auto heads = static_cast<std::size_t>(model_.shape.n_heads);
+  for (std::int32_t i = 0; i < model_.shape.n_layers; ++i) {
+    const Layer& layer = model_.layers[static_cast<std::size_t>(i)];
+    add_rows(Op::NormAttention, i);
+    add_product(Op::Qkv, i, layer.attn_qkv, rows);
+    if (batch_->appends_first()) add_items(Op::Append, i, batch_->segments().size() * heads);
+    add_items(Op::Attention, i, batch_->query_blocks().size() * heads);
+    add_rows(Op::QuantizeAttention, i);
+    add_product(Op::AttentionProj, i, layer.attn_proj, rows);
+    add_rows(Op::NormMlp, i);
+    add_product(Op::Fc, i, layer.mlp_fc, rows);
+    add_rows(Op::QuantizeHidden, i);
+    add_product(Op::MlpProj, i, layer.mlp_proj, rows);
+  }
+  const auto wanted = static_cast<std::int32_t>(batch_->wanted().size());
+  if (wanted == 0) return;
+  add_rows(Op::NormHead, -1);
+  add_product(Op::Head, -1, model_.head, wanted);
+}
+
+std::int32_t ForwardPass::row_items(std::int32_t rows) const {
+  // Few rows: one each, so that all threads have some.
+  return rows <= 4 * kRowsPerItem ? rows : divide_up(rows, kRowsPerItem);
+}
+
+void ForwardPass::add_items(Op op, std::int32_t layer, std::size_t n_items) {
+  Step step;
+  step.op = op;
+  step.layer = layer;
+  step.n_items = static_cast<std::uint32_t>(n_items);
+  steps_.push_back(step);
+}
+
+void ForwardPass::add_rows(Op op, std::int32_t layer) {
+  if (serial_rows_) {
+    steps_.back().after = op;
+    steps_.back().after_layer = layer;
+    return;
+  }
+  const auto rows = op == Op::NormHead ? static_cast<std::int32_t>(batch_->wanted().size()) : batch_->n_rows();
+  add_items(op, layer, static_cast<std::size_t>(row_items(rows)));
+}
+
+void ForwardPass::add_product(Op op, std::int32_t layer, const Linear& linear, std::int32_t rows) {
+  const Grid grid = product_grid(op, linear, rows);
+  add_items(op, layer,
+            static_cast<std::size_t>(grid.tile_blocks) * static_cast<std::size_t>(divide_up(rows, grid.rows)));
+  steps_.back().grid = grid;
+}
+
+ForwardPass::Grid ForwardPass::product_grid(Op op, const Linear& linear, std::int32_t rows) const {
+  const std::int32_t tiles = n_tiles(linear.n);
+  const bool few = rows <= kMaxGemvRows;
+  Grid grid;
+  if (op == Op::Head) {
+    grid.rows = few ? rows : kHeadRows;
+    grid.tiles = kHeadTiles;
+  } else if (few) {
+    grid.rows = rows;
+    const std::int32_t pieces = kPiecesPerThread * model_.context.team.n_threads();
+    grid.tiles = std::max(1, tiles / pieces);
+    if (grid.tiles > kPanelTiles) grid.tiles = grid.tiles / kPanelTiles * kPanelTiles;
+  } else {
+    const auto fit = static_cast<std::int32_t>(kBlockBytes / quantized_row_bytes(linear.k));
+    const std::int32_t blocks = divide_up(rows, std::max(48, fit));
+    grid.rows = divide_up(divide_up(rows, blocks), 8) * 8;
+    grid.tiles = kPanelTiles;
+  }
+  grid.tile_blocks = divide_up(tiles, grid.tiles);
+  return grid;
+}
+
+void ForwardPass::poll(std::uint32_t phase) noexcept {
+  const Step& step = steps_[phase];
+  if (step.layer == polled_layer_) return;
+  polled_layer_ = step.layer;
+  const HostCalls& host = model_.context.host;
+  if (host.is_cancelled()) cancelled_.store(true, std::memory_order_relaxed);
+  if (batch_->call_rows() > kMaxGemvRows) {
+    const double done = batch_->rows_before() + static_cast<double>(batch_->n_rows()) * phase / n_phases();
+    host.progress(done / batch_->call_rows());
+  }
+}
+
+const char* ForwardPass::operation_name(Op op) {
+  switch (op) {
+    case Op::None:
+      break;
+    case Op::Embed:
+      return "embed";
+    case Op::NormAttention:
+      return "ln_1";
+    case Op::Qkv:
+      return "attn.c_attn";
+    case Op::Append:
+      return "attn.append";
+    case Op::Attention:
+      return "attn.attention";
+    case Op::QuantizeAttention:
+      return "attn.quantize";
+    case Op::AttentionProj:
+      return "attn.c_proj";
+    case Op::NormMlp:
+      return "ln_2";
+    case Op::Fc:
+      return "mlp.c_fc";
+    case Op::QuantizeHidden:
+      return "mlp.activate";
+    case Op::MlpProj:
+      return "mlp.c_proj";
+    case Op::NormHead:
+      return "ln_f";
+    case Op::Head:
+      return "lm_head";
+  }
+  return "";
+}
+
+void ForwardPass::record(Op op, std::int32_t layer, int thread, std::uint64_t begin, std::uint64_t bytes,
+                         std::uint64_t flops) {
+  profile_.add(thread, operation_name(op), layer, begin, bytes, flops);
+}
+
+}  // namespace inferbench::cpu_quant

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+#include "engine/batch.hpp"
+#include "engine/buffer.hpp"
+#include "engine/kv_cache.hpp"
+#include "engine/model.hpp"
+#include "engine/profile.hpp"
+#include "engine/team.hpp"
+
+namespace inferbench::cpu_quant {
+
+/// Takes one batch after another through the model: a program of steps whose items the team shares.
+///
+/// A step is a matrix product, attention, or work on rows (normalize, quantize). With one row, work on rows is too
+/// short to share: whoever ends the step before does it.
+class ForwardPass final : public PhasedWork {
+ public:
+  /// All scratch memory is allocated here, for batches of at most max_rows rows. Throws std::bad_alloc.
+  ForwardPass(const Model& model, KvCache& cache, std::int32_t max_rows, std::int32_t n_slots);
+
+  std::uint64_t scratch_bytes() const { return buffer_.size(); }
+  Profile& profile() { return profile_; }
+
+  /// Runs the batch: fills the cache and writes the wanted outputs. False when the host cancelled.
+  bool run(const Batch& batch, const ib_forward_params& params);
+
+  std::uint32_t n_phases() const noexcept override { return static_cast<std::uint32_t>(steps_.size()); }
+  std::uint32_t n_items(std::uint32_t phase) const noexcept override { return steps_[phase].n_items; }
+  void run_item(std::uint32_t phase, std::uint32_t item, int thread) noexcept override;
+  void finish_phase(std::uint32_t phase, int thread) noexcept override;
+  void poll(std::uint32_t phase) noexcept override;
+
+ private:
+  enum class Op : std::int32_t {
+    None,
+    Embed,              // rows: x = embedding + position
+    NormAttention,      // rows: quantized_width = layer_norm(x; ln_1)
+    Qkv,                // product: qkv
+    Append,             // per segment and head: keys and values into the cache
+    Attention,          // per query block and head: attention; appends too where a segment is one block
+    QuantizeAttention,  // rows: quantized_width = attention
+    AttentionProj,      // product: x += ...
+    NormMlp,            // rows: quantized_width = layer_norm(x; ln_2)
+    Fc,                 // product: hidden
+    QuantizeHidden,     // rows: quantized_hidden = activation(hidden)
+    MlpProj,            // product: x += ...
+    NormHead,           // wanted rows: quantized_width = layer_norm(x; ln_f)
+    Head,               // product: logits, or the best of each piece
+  };
+
+  /// How a product is cut into items: row blocks of `rows` times tile blocks of `tiles`.
+  struct Grid {
+    std::int32_t rows = 0;
+    std::int32_t tiles = 0;
+    std::int32_t tile_blocks = 0;
+  };
+
+  struct Step {
+    Op op = Op::None;
+    Op after = Op::None;  // row work for the thread that ends the step
+    std::int32_t layer = 0;
+    std::int32_t after_layer = 0;
+    std::uint32_t n_items = 0;
+    Grid grid;
+  };
+
+  struct Best {
+    float value;
+    std::int32_t id;
+  };
+
+  // forward.cpp: the program
+  void build_program();
+  void add_rows(Op op, std::int32_t layer);
+  void add_product(Op op, std::int32_t layer, const Linear& linear, std::int32_t rows);
+  void add_items(Op op, std::int32_t layer, std::size_t n_items);
+  Grid product_grid(Op op, const Linear& linear, std::int32_t rows) const;
+  void record(Op op, std::int32_t layer, int thread, std::uint64_t begin, std::uint64_t bytes, std::uint64_t flops);
+  static const char* operation_name(Op op);
+
+  // forward_items.cpp: what the items compute
+  void row_work(Op op, std::int32_t layer, std::int32_t begin, std::int32_t end);
+  void embed(std::int32_t begin, std::int32_t end);
+  void product_item(const Step& step, std::uint32_t item, int thread);
+  void head_item(const Step& step, std::uint32_t item, int thread);
+  void multiply(const MatmulArgs& args, WeightFormat format, std::int32_t tile_begin, std::int32_t tile_end,
+                std::int32_t row_begin, std::int32_t row_end, int thread);
+  void append_item(const Step& step, std::uint32_t item, int thread);
+  void attention_item(const Step& step, std::uint32_t item, int thread);
+  AttentionArgs attention_args(const Segment& segment, std::int32_t layer, std::int32_t head,
+                               std::int32_t first_row) const;
+  void pick_best();
+  const Linear& linear_of(const Step& step) const;
+  MatmulArgs product_args(const Step& step) const;
+
+  std::int32_t row_items(std::int32_t rows) const;
+  std::uint8_t* quantized(std::uint8_t* base, std::int32_t k, std::int32_t row) const {
+    return base + row * quantized_row_bytes(k);
+  }
+
+  const Model& model_;
+  const KernelTable& kernels_;
+  KvCache& cache_;
+  Profile profile_;
+  std::vector<Step> steps_;
+  const Batch* batch_ = nullptr;
+  const ib_forward_params* params_ = nullptr;
+  bool serial_rows_ = false;
+  std::int32_t polled_layer_ = -1;
+  std::atomic<bool> cancelled_{false};
+
+  Buffer buffer_;
+  float* x_ = nullptr;                         // [rows][width] residual stream
+  float* qkv_ = nullptr;                       // [rows][3 width]
+  float* attention_ = nullptr;                 // [rows][width]
+  float* hidden_ = nullptr;                    // [rows][inner]
+  std::uint8_t* quantized_width_ = nullptr;    // [rows] quantized rows of width
+  std::uint8_t* quantized_hidden_ = nullptr;   // [rows] quantized rows of inner
+  Best* best_ = nullptr;                       // [tile blocks of the head][wanted rows]
+  std::vector<std::uint8_t*> thread_scratch_;  // per thread: an unpacked panel, or attention's blocks
+  std::vector<float*> thread_logits_;          // per thread: logits of one item of the head, when only ids are wanted
+};
+
+}  // namespace inferbench::cpu_quant

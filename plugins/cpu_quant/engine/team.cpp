@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/team.hpp"
+
+#include <immintrin.h>
+#include <oneapi/tbb/global_control.h>
+#include <oneapi/tbb/info.h>
+#include <oneapi/tbb/task_arena.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <new>
+#include <optional>
+#include <thread>
+
+namespace inferbench::cpu_quant {
+namespace {
+
+// Two cache lines apart, because the prefetcher of adjacent lines makes neighbours share.
+constexpr std::size_t kApart = 128;
+
+// A pause is 40 to 140 cycles: about 50 microseconds before a waiting thread offers its core to somebody else.
+constexpr std::uint32_t kSpinsBeforeYield = 1000;
+constexpr std::uint32_t kSpinsBetweenLooks = 256;
+
+// How long a helper waits for the next run before it goes back to oneTBB, which needs 30 to 70 microseconds to bring it
+// again (and now and then does not, see Crew::call_helpers).
+constexpr std::chrono::microseconds kLinger{500};
+constexpr int kRunsBeforeAsking = 16;
+
+void run_alone(PhasedWork& work) noexcept {
+  const std::uint32_t n_phases = work.n_phases();
+  for (std::uint32_t phase = 0; phase < n_phases; ++phase) {
+    const std::uint32_t n_items = work.n_items(phase);
+    for (std::uint32_t item = 0; item < n_items; ++item) {
+      work.run_item(phase, item, 0);
+      work.poll(phase);
+    }
+    work.finish_phase(phase, 0);
+  }
+}
+
+}  // namespace
+
+void PhasedWork::finish_phase(std::uint32_t /*phase*/, int /*thread*/) noexcept {}
+void PhasedWork::poll(std::uint32_t /*phase*/) noexcept {}
+void PhasedWork::idle(std::uint32_t /*phase*/, int /*thread*/, std::uint32_t /*spins*/) noexcept {}
+
+/// What the threads of a team share. Helpers keep it alive, so that one which oneTBB starts late finds it closed.
+struct Team::Crew {
+  // The run that is open: `claim` holds its phase in the upper half and the phase's next item in the lower.
+  PhasedWork* work = nullptr;
+  std::uint32_t n_phases = 0;
+  alignas(kApart) std::atomic<std::uint64_t> claim{0};
+  alignas(kApart) std::atomic<std::uint32_t> done{0};
+
+  // A helper counts itself in before it looks whether a run is open; the caller closes the run before it looks whether
+  // helpers are in. So `work` outlives whoever uses it.
+  alignas(kApart) std::atomic<bool> open{false};
+  std::atomic<bool> stopped{false};
+  alignas(kApart) std::atomic<int> inside{0};
+
+  std::atomic<int> present{0};  // helpers that run or linger
+  std::atomic<int> called{0};   // helpers asked for that have not come
+  int runs_waiting = 0;
+
+  void participate(int thread, bool is_caller) noexcept;
+  void help(int thread) noexcept;
+  bool wait_for_run() const noexcept;
+};
+
+void Team::Crew::participate(int thread, bool is_caller) noexcept {
+  std::uint32_t spins = 0;
+  for (;;) {
+    const std::uint64_t seen = claim.load(std::memory_order_acquire);
+    const auto phase_seen = static_cast<std::uint32_t>(seen >> 32);
+    if (phase_seen >= n_phases) return;
+    if (static_cast<std::uint32_t>(seen) >= work->n_items(phase_seen)) {
+      ++spins;
+      work->idle(phase_seen, thread, spins);
+      _mm_pause();
+      if (is_caller && spins % kSpinsBetweenLooks == 0) work->poll(phase_seen);
+      if (spins > kSpinsBeforeYield) std::this_thread::yield();
+      continue;
+    }
+    spins = 0;
+    const std::uint64_t ticket = claim.fetch_add(1, std::memory_order_acq_rel);
+    const auto phase = static_cast<std::uint32_t>(ticket >> 32);
+    const auto item = static_cast<std::uint32_t>(ticket);
+    if (phase >= n_phases) return;
+    const std::uint32_t n_items = work->n_items(phase);
+    if (item >= n_items) continue;
+    work->run_item(phase, item, thread);
+    if (done.fetch_add(1, std::memory_order_acq_rel) + 1 == n_items) {
+      done.store(0, std::memory_order_relaxed);
+      work->finish_phase(phase, thread);
+      claim.store(static_cast<std::uint64_t>(phase + 1) << 32, std::memory_order_release);
+    }
+    if (is_caller) work->poll(phase);
+  }
+}
+
+/// True when a run opens soon, false when it is time to leave.
+bool Team::Crew::wait_for_run() const noexcept {
+  const auto end = std::chrono::steady_clock::now() + kLinger;
+  for (std::uint32_t spins = 1; !stopped.load(std::memory_order_relaxed); ++spins) {
+    if (open.load(std::memory_order_relaxed)) return true;
+    _mm_pause();
+    if (spins > kSpinsBeforeYield) std::this_thread::yield();
+    if (spins % kSpinsBetweenLooks == 0 && std::chrono::steady_clock::now() > end) return false;
+  }
+  return false;
+}
+
+void Team::Crew::help(int thread) noexcept {
+  present.fetch_add(1);
+  called.fetch_sub(1);
+  do {
+    inside.fetch_add(1);
+    if (open.load()) participate(thread, false);
+    inside.fetch_sub(1);
+  } while (wait_for_run());
+  present.fetch_sub(1);
+}
+
+struct Team::Pool {
+  explicit Pool(int n_threads) : handle(tbb::attach{}), arena(n_threads, 1) {
+    if (n_threads > tbb::info::default_concurrency()) {
+      more_threads.emplace(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(n_threads));
+    }
+    arena.initialize();
+  }
+
+  /// Asks oneTBB for those of `n_helpers` that are not here. Enqueued rather than spawned: oneTBB allows itself to miss
+  /// wake-ups of spawned tasks (advertise_new_work in its arena.h), and then whole runs stay alone.
+  void call_helpers(int n_helpers) {
+    int missing = n_helpers - crew->present.load() - crew->called.load();
+    if (crew->called.load() > 0 && ++crew->runs_waiting % kRunsBeforeAsking == 0) missing = 1;
+    for (int i = 0; i < missing; ++i) {
+      crew->called.fetch_add(1);
+      arena.enqueue([state = crew] { state->help(tbb::this_task_arena::current_thread_index()); });
+    }
+  }
+
+  tbb::task_scheduler_handle handle;
+  std::optional<tbb::global_control> more_threads;
+  tbb::task_arena arena;  // its slot 0 is the caller's
+  std::shared_ptr<Crew> crew = std::make_shared<Crew>();
+};
+
+Team::Team(int n_threads) : n_threads_(n_threads) {
+  if (n_threads > 1) pool_ = std::make_unique<Pool>(n_threads);
+}
+
+Team::~Team() {
+  if (!pool_) return;
+  pool_->crew->stopped.store(true);
+  pool_->arena.terminate();
+  pool_->more_threads.reset();
+  // Fails, without harm, while another user of TBB in this process holds the scheduler.
+  (void)tbb::finalize(pool_->handle, std::nothrow);
+}
+
+void Team::run(PhasedWork& work) {
+  if (!pool_) {
+    run_alone(work);
+    return;
+  }
+  Crew& crew = *pool_->crew;
+  crew.work = &work;
+  crew.n_phases = work.n_phases();
+  crew.claim.store(0);
+  crew.open.store(true);
+  pool_->call_helpers(n_threads_ - 1);
+  crew.participate(0, true);
+  crew.open.store(false);
+  while (crew.inside.load() != 0) _mm_pause();
+}
+
+}  // namespace inferbench::cpu_quant

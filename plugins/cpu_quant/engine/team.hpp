@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+namespace inferbench::cpu_quant {
+
+/// Work that runs as phases, one after another; the items of a phase run in any order, on any thread of the team.
+/// What an item computes must not depend on the thread, so that results are the same bits always.
+class PhasedWork {
+ public:
+  virtual std::uint32_t n_phases() const noexcept = 0;
+  /// At least 1 for each phase, below 2^31, and unchanged while the work runs.
+  virtual std::uint32_t n_items(std::uint32_t phase) const noexcept = 0;
+  /// `thread`: 0 to n_threads - 1, one item at a time each.
+  virtual void run_item(std::uint32_t phase, std::uint32_t item, int thread) noexcept = 0;
+  /// Runs once, on the thread that finished the phase's last item, before any item of the next phase.
+  virtual void finish_phase(std::uint32_t phase, int thread) noexcept;
+  /// Runs between items on the calling thread only: the place for the host's callbacks.
+  virtual void poll(std::uint32_t phase) noexcept;
+  /// A thread waits for `phase` to end: `spins` counts up from 1. May warm caches; must be short.
+  virtual void idle(std::uint32_t phase, int thread, std::uint32_t spins) noexcept;
+
+ protected:
+  PhasedWork() = default;
+  ~PhasedWork() = default;
+  PhasedWork(const PhasedWork&) = default;
+  PhasedWork& operator=(const PhasedWork&) = default;
+};
+
+/// Threads of oneTBB that work on one PhasedWork at a time, together with the caller.
+///
+/// A run is one parallel region, whatever its number of phases: threads claim items from one atomic word, and whoever
+/// ends the last item of a phase opens the next. The caller never waits for a helper that has not come (oneTBB promises
+/// none), only for items that a helper has begun. After a run, helpers wait half a millisecond for the next.
+class Team {
+ public:
+  /// `n_threads`: at least 1, the calling thread included.
+  explicit Team(int n_threads);
+  /// Joins all threads, unless another user of TBB in the process still keeps them.
+  ~Team();
+  Team(const Team&) = delete;
+  Team& operator=(const Team&) = delete;
+
+  int n_threads() const noexcept { return n_threads_; }
+
+  /// Runs all phases; returns when no thread works on them any more. Not for two callers at once.
+  void run(PhasedWork& work);
+
+ private:
+  struct Crew;
+  struct Pool;
+  int n_threads_;
+  std::unique_ptr<Pool> pool_;
+};
+
+}  // namespace inferbench::cpu_quant

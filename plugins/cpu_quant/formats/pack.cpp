@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "formats/pack.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <iterator>
+#include <limits>
+
+#include "formats/quantize.hpp"
+
+namespace inferbench::cpu_quant {
+namespace {
+
+// Channels read at a time: 256 bytes of each row of an F32 linear weight.
+constexpr std::int32_t kChannels = 64;
+constexpr std::int32_t kQuads = kTile * 4;  // bytes of four inputs of a tile
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+
+/// Up to kChannels channels of a matrix, and a super-block of them in f32: channel c from weights[c * kSuperBlock] on,
+/// zeros where the matrix ends.
+class Piece {
+ public:
+  Piece(const WeightSource& source, std::int32_t first, std::int32_t channels)
+      : source_(source),
+        first_(first),
+        channels_(channels),
+        existing_(std::min(channels, static_cast<std::int32_t>(source.n_channels) - first)) {}
+
+  std::int32_t channels() const { return channels_; }
+  std::int32_t existing() const { return existing_; }
+  const float* weights(std::int32_t channel) const { return block_ + channel * kSuperBlock; }
+
+  void read(std::int32_t super_block) {
+    const std::int32_t inputs = super_block_inputs(static_cast<std::int32_t>(source_.n_inputs), super_block);
+    if (inputs < kSuperBlock || existing_ < channels_) std::fill(std::begin(block_), std::end(block_), 0.0F);
+    read_block(source_, first_, existing_, std::int64_t{super_block} * kSuperBlock, inputs, block_, kSuperBlock);
+  }
+
+  /// Replaces the channel by zeros.
+  void clear(std::int32_t channel) { std::fill_n(block_ + channel * kSuperBlock, kSuperBlock, 0.0F); }
+
+ private:
+  const WeightSource& source_;
+  std::int32_t first_;
+  std::int32_t channels_;
+  std::int32_t existing_;
+  alignas(64) float block_[kChannels * kSuperBlock];
+};
+
+/// Largest magnitude; NaN where a weight is not finite.
+float largest(const float* weights) {
+  float most = 0.0F;
+  bool finite = true;
+  for (std::int32_t i = 0; i < kSuperBlock; ++i) {
+    const float magnitude = std::fabs(weights[i]);
+    most = magnitude > most ? magnitude : most;
+    finite &= magnitude <= std::numeric_limits<float>::max();
+  }
+  return finite ? most : kNan;
+}
+
+/// Writes the groups of one channel's super-block into its tile; returns the sum of multiplier * value.
+std::int64_t write_int8(const float* weights, float scale, int flip, std::int32_t k, std::int32_t channel,
+                        std::int32_t first, std::uint8_t* tile) {
+  std::int64_t sum = 0;
+  const std::int32_t end = std::min(first + kSuperBlock, k);
+  for (std::int32_t input = first; input < end; input += kScaleGroup) {
+    Int8Group group;
+    quantize_int8(weights + (input - first), scale, group);
+    tile[i8_multiplier_offset(k, channel, input)] = group.multiplier;
+    std::uint8_t* to = tile + i8_weight_offset(k, channel, input);
+    std::int32_t values = 0;
+    for (std::int32_t quad = 0; quad < pieces(std::min(kScaleGroup, end - input), 4); ++quad) {
+      std::uint8_t four[4];
+      for (int i = 0; i < 4; ++i) {
+        values += group.values[quad * 4 + i];
+        four[i] = static_cast<std::uint8_t>(group.values[quad * 4 + i] ^ flip);
+      }
+      std::memcpy(to + quad * kQuads, four, sizeof four);
+    }
+    sum += std::int64_t{group.multiplier} * values;
+  }
+  return sum;
+}
+
+void pack_int8(Piece& piece, std::int32_t k, bool is_signed, std::uint8_t* tiles, float* sums) {
+  float most[kChannels] = {};
+  for (std::int32_t b = 0; b < n_super_blocks(k); ++b) {
+    piece.read(b);
+    for (std::int32_t c = 0; c < piece.existing(); ++c) {
+      const float block_most = largest(piece.weights(c));
+      most[c] = block_most > most[c] || std::isnan(block_most) ? block_most : most[c];
+    }
+  }
+  const int flip = is_signed ? 0 : 0x80;  // w + 128 as a byte
+  std::int64_t totals[kChannels] = {};
+  for (std::int32_t b = 0; b < n_super_blocks(k); ++b) {
+    if (n_super_blocks(k) > 1) piece.read(b);
+    if (k - b * kSuperBlock <= kSuperBlock) {
+      // The last block's line of multipliers may have groups that no input belongs to.
+      for (std::int32_t tile = 0; tile < piece.channels() / kTile; ++tile) {
+        std::memset(tiles + tile * i8_tile_bytes(k) + i8_block_offset((k - 1) / kBlock), 0, 64);
+      }
+    }
+    for (std::int32_t c = 0; c < piece.channels(); ++c) {
+      if (std::isnan(most[c])) piece.clear(c);
+      std::uint8_t* tile = tiles + c / kTile * i8_tile_bytes(k);
+      totals[c] += write_int8(piece.weights(c), int8_channel_scale(most[c]), flip, k, c % kTile, b * kSuperBlock, tile);
+    }
+  }
+  for (std::int32_t c = 0; c < piece.channels(); ++c) {
+    const float scale = int8_channel_scale(most[c]);
+    std::memcpy(tiles + i8_scale_offset(k, c), &scale, sizeof scale);
+    if (sums != nullptr && c < piece.existing()) sums[c] = scale * static_cast<float>(totals[c]);
+  }
+}
+
+/// Writes one channel's super-block into its tile; returns the sum of its weights as quantized.
+float write_int4(const Int4Block& block, std::int32_t k, std::int32_t channel, std::int32_t first, std::uint8_t* tile) {
+  const std::int32_t groups = n_groups(std::min(kSuperBlock, k - first));
+  std::int32_t sum = 0;
+  for (std::int32_t g = 0; g < groups; ++g) {
+    const std::int32_t input = first + g * kScaleGroup;
+    const int low = block.multipliers[2 * g];
+    const int high = block.multipliers[2 * g + 1];
+    tile[i4_multiplier_offset(k, channel, input)] = static_cast<std::uint8_t>((low - 1) | (high - 1) << 4);
+    const std::uint8_t* low_codes = block.codes + g * kScaleGroup;
+    const std::uint8_t* high_codes = low_codes + kHalfGroup;
+    std::uint8_t* to = tile + i4_code_offset(k, channel, input);
+    for (int quad = 0; quad < kHalfGroup / 4; ++quad) {
+      std::uint8_t four[4];
+      for (int i = 0; i < 4; ++i) {
+        const int at = quad * 4 + i;
+        four[i] = static_cast<std::uint8_t>(low_codes[at] | high_codes[at] << 4);
+        sum += low * (low_codes[at] - 8) + high * (high_codes[at] - 8);
+      }
+      std::memcpy(to + quad * kQuads, four, sizeof four);
+    }
+  }
+  std::memcpy(tile + i4_scale_offset(k, channel, first / kSuperBlock), &block.scale, sizeof block.scale);
+  return block.scale * static_cast<float>(sum);
+}
+
+void pack_int4(Piece& piece, std::int32_t k, std::uint8_t* tiles, float* sums) {
+  for (std::int32_t b = 0; b < n_super_blocks(k); ++b) {
+    piece.read(b);
+    for (std::int32_t tile = 0; tile < piece.channels() / kTile; ++tile) {
+      std::uint8_t* multipliers = tiles + tile * i4_tile_bytes(k) + i4_super_block_offset(b);
+      std::memset(multipliers, 0, static_cast<std::size_t>(i4_multiplier_bytes(super_block_inputs(k, b))));
+    }
+    for (std::int32_t c = 0; c < piece.channels(); ++c) {
+      const bool finite = !std::isnan(largest(piece.weights(c)));
+      if (!finite) piece.clear(c);
+      Int4Block block;
+      quantize_int4(piece.weights(c), block);
+      if (!finite) block.scale = kNan;
+      const float sum = write_int4(block, k, c % kTile, b * kSuperBlock, tiles + c / kTile * i4_tile_bytes(k));
+      if (sums != nullptr && c < piece.existing()) sums[c] = b == 0 ? sum : sums[c] + sum;
+    }
+  }
+}
+
+}  // namespace
+
+std::int64_t packed_bytes(WeightFormat format, std::int32_t n, std::int32_t k) {
+  return n_tiles(n) * packed_tile_bytes(format, k);
+}
+
+std::int64_t packed_tile_bytes(WeightFormat format, std::int32_t k) {
+  return format == WeightFormat::Int4 ? i4_tile_bytes(k) : i8_tile_bytes(k);
+}
+
+void pack_tiles(const WeightSource& source, WeightFormat format, std::int32_t tile_begin, std::int32_t tile_end,
+                std::uint8_t* packed, float* sums) {
+  const auto k = static_cast<std::int32_t>(source.n_inputs);
+  for (std::int32_t first = tile_begin * kTile; first < tile_end * kTile; first += kChannels) {
+    Piece piece(source, first, std::min(kChannels, tile_end * kTile - first));
+    std::uint8_t* tiles = packed + first / kTile * packed_tile_bytes(format, k);
+    float* piece_sums = sums == nullptr ? nullptr : sums + (first - tile_begin * kTile);
+    if (format == WeightFormat::Int4) {
+      pack_int4(piece, k, tiles, piece_sums);
+    } else {
+      pack_int8(piece, k, format == WeightFormat::Int8Signed, tiles, piece_sums);
+    }
+  }
+}
+
+}  // namespace inferbench::cpu_quant

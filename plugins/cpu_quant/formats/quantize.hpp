@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/kernels.h"
+
+namespace inferbench::cpu_quant {
+
+// All of these take finite weights; results depend on the weights only, not on the machine.
+
+/// The scale S of an int8 channel whose largest magnitude is `most`: with multiplier 255 it reaches just there.
+float int8_channel_scale(float most);
+
+/// A group of one channel in 8 bits: weight i is about S * multiplier * values[i]. `weights`: kScaleGroup of them,
+/// 16-byte aligned, zeros where the matrix has fewer; `scale`: the channel's S. No weight is clipped.
+struct Int8Group {
+  std::int8_t values[kScaleGroup];
+  std::uint8_t multiplier;
+};
+void quantize_int8(const float* weights, float scale, Int8Group& group);
+
+/// A super-block of one output channel in 4 bits: weight i is about scale * multipliers[i / kHalfGroup] *
+/// (codes[i] - 8), codes 0 to 15, multipliers 1 to 16. `weights`: kSuperBlock of them, 16-byte aligned, zeros where the
+/// matrix has fewer.
+struct Int4Block {
+  std::uint8_t codes[kSuperBlock];
+  std::uint8_t multipliers[kSuperBlock / kHalfGroup];
+  float scale;
+};
+void quantize_int4(const float* weights, Int4Block& block);
+
+}  // namespace inferbench::cpu_quant

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <emmintrin.h>
+
+#include <cmath>
+#include <initializer_list>
+#include <limits>
+
+#include "formats/quantize.hpp"
+
+// The search minimises the squared error of the super-block, sum (w - d s_g v)^2, over the scale d, a multiplier s_g
+// per group and a code v in -8..7 per weight: a product quantizer of shape and gain, alternated as S. P. Lloyd, "Least
+// Squares Quantization in PCM", 1982 does: given steps, the best code is the nearest; given codes, the best scale is
+// the least-squares one, d = sum(w q) / sum(q^2) with q = s_g v.
+
+namespace inferbench::cpu_quant {
+namespace {
+
+constexpr int kGroups = kSuperBlock / kHalfGroup;
+constexpr int kLanes = 4;
+constexpr int kVectors = kHalfGroup / kLanes;
+constexpr float kRounder = 12582912.0F;  // rounds to nearest even: see quantize_int8.cpp
+constexpr float kLeastCode = -8.0F;
+constexpr float kMostCode = 7.0F;
+
+/// Codes of one vector of weights at a step, as floats -8 to 7.
+__m128 nearest_codes(__m128 weights, __m128 inverse_step) {
+  const __m128 rounder = _mm_set1_ps(kRounder);
+  const __m128 rounded = _mm_sub_ps(_mm_add_ps(_mm_mul_ps(weights, inverse_step), rounder), rounder);
+  return _mm_min_ps(_mm_max_ps(rounded, _mm_set1_ps(kLeastCode)), _mm_set1_ps(kMostCode));
+}
+
+float sum_of(__m128 v) {
+  const __m128 pairs = _mm_add_ps(v, _mm_movehl_ps(v, v));
+  return _mm_cvtss_f32(_mm_add_ss(pairs, _mm_shuffle_ps(pairs, pairs, 1)));
+}
+
+/// Squared error of a group at `step` > 0 with the best codes.
+float group_error(const float* weights, float step) {
+  const __m128 inverse = _mm_set1_ps(1.0F / step);
+  const __m128 steps = _mm_set1_ps(step);
+  __m128 error = _mm_setzero_ps();
+  for (int i = 0; i < kVectors; ++i) {
+    const __m128 w = _mm_load_ps(weights + i * kLanes);
+    const __m128 difference = _mm_sub_ps(w, _mm_mul_ps(steps, nearest_codes(w, inverse)));
+    error = _mm_add_ps(error, _mm_mul_ps(difference, difference));
+  }
+  return sum_of(error);
+}
+
+/// The step that a group would take if it were free: the best of a few around max |w| / 7.5.
+float free_step(const float* weights) {
+  float most = 0.0F;
+  for (int i = 0; i < kHalfGroup; ++i) {
+    const float magnitude = std::fabs(weights[i]);
+    most = magnitude > most ? magnitude : most;
+  }
+  if (most < std::numeric_limits<float>::min() * 1024) return 0.0F;
+  float best_step = 0.0F;
+  float best_error = std::numeric_limits<float>::max();
+  for (const float reach : {5.5F, 6.0F, 6.5F, 7.0F, 7.5F, 8.0F}) {
+    const float step = most / reach;
+    const float error = group_error(weights, step);
+    if (error < best_error) {
+      best_error = error;
+      best_step = step;
+    }
+  }
+  return best_step;
+}
+
+/// Best multiplier of a group near its free step, given the scale; adds the error to `total`.
+int best_multiplier(const float* weights, float free, float scale, float& total) {
+  const int low = static_cast<int>(free / scale);
+  int best = 1;
+  float best_error = std::numeric_limits<float>::max();
+  for (int s = low; s <= low + 1; ++s) {
+    const int multiplier = s < 1 ? 1 : (s > 16 ? 16 : s);
+    const float error = group_error(weights, scale * static_cast<float>(multiplier));
+    if (error < best_error) {
+      best_error = error;
+      best = multiplier;
+    }
+  }
+  total += best_error;
+  return best;
+}
+
+/// The least-squares scale for fixed multipliers, with the codes that `scale` gives.
+float refit_scale(const float* weights, const int* multipliers, float scale) {
+  __m128 numerator = _mm_setzero_ps();
+  __m128 denominator = _mm_setzero_ps();
+  for (int g = 0; g < kGroups; ++g) {
+    const __m128 multiplier = _mm_set1_ps(static_cast<float>(multipliers[g]));
+    const __m128 inverse = _mm_set1_ps(1.0F / (scale * static_cast<float>(multipliers[g])));
+    for (int i = 0; i < kVectors; ++i) {
+      const __m128 w = _mm_load_ps(weights + g * kHalfGroup + i * kLanes);
+      const __m128 q = _mm_mul_ps(multiplier, nearest_codes(w, inverse));
+      numerator = _mm_add_ps(numerator, _mm_mul_ps(w, q));
+      denominator = _mm_add_ps(denominator, _mm_mul_ps(q, q));
+    }
+  }
+  const float d = sum_of(denominator);
+  const float refit = d > 0.0F ? sum_of(numerator) / d : scale;
+  return refit > 0.0F ? refit : scale;
+}
+
+void fill_codes(const float* weights, const int* multipliers, float scale, Int4Block& block) {
+  block.scale = scale;
+  for (int g = 0; g < kGroups; ++g) {
+    block.multipliers[g] = static_cast<std::uint8_t>(multipliers[g]);
+    const __m128 inverse = _mm_set1_ps(1.0F / (scale * static_cast<float>(multipliers[g])));
+    for (int i = 0; i < kVectors; ++i) {
+      alignas(16) float codes[kLanes];
+      _mm_store_ps(codes, nearest_codes(_mm_load_ps(weights + g * kHalfGroup + i * kLanes), inverse));
+      for (int lane = 0; lane < kLanes; ++lane) {
+        block.codes[g * kHalfGroup + i * kLanes + lane] = static_cast<std::uint8_t>(static_cast<int>(codes[lane]) + 8);
+      }
+    }
+  }
+}
+
+void fill_zeros(Int4Block& block) {
+  block.scale = 0.0F;
+  for (std::uint8_t& code : block.codes) code = 8;
+  for (std::uint8_t& multiplier : block.multipliers) multiplier = 1;
+}
+
+}  // namespace
+
+void quantize_int4(const float* weights, Int4Block& block) {
+  float steps[kGroups];
+  float most = 0.0F;
+  for (int g = 0; g < kGroups; ++g) {
+    steps[g] = free_step(weights + g * kHalfGroup);
+    most = steps[g] > most ? steps[g] : most;
+  }
+  if (most == 0.0F) return fill_zeros(block);
+
+  int multipliers[kGroups];
+  float scale = 0.0F;
+  float best = std::numeric_limits<float>::max();
+  for (const float factor : {0.82F, 0.88F, 0.94F, 1.0F, 1.06F, 1.14F}) {
+    const float candidate = most * factor / 16.0F;
+    int trial[kGroups];
+    float error = 0.0F;
+    for (int g = 0; g < kGroups; ++g) {
+      trial[g] = best_multiplier(weights + g * kHalfGroup, steps[g], candidate, error);
+    }
+    if (error < best) {
+      best = error;
+      scale = candidate;
+      for (int g = 0; g < kGroups; ++g) multipliers[g] = trial[g];
+    }
+  }
+  if (scale == 0.0F) return fill_zeros(block);  // magnitudes whose squares overflow or vanish
+  for (int i = 0; i < 2; ++i) scale = refit_scale(weights, multipliers, scale);
+  fill_codes(weights, multipliers, scale, block);
+}
+
+}  // namespace inferbench::cpu_quant

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vec_avx512.h"
+// The order matters: attention.h is written over the Vec above.
+#include "attention.h"
+#include "parts.h"
+
+namespace inferbench::cpu_quant {
+
+void add_attention_avx512(KernelTable* table) {
+  fill_attention(table);
+}
+
+}  // namespace inferbench::cpu_quant

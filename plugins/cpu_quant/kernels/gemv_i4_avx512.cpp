@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// int4 weights times up to kMaxGemvRows rows, in two ways that give the same integers.
+//
+// Few rows: the codes are never made int8. Of a group, the low nibbles (u) and the high ones (16 u) each go through
+// four dot products; the two sums fit 16 bits (16 * 15 * 127 < 2^15), and one 16-bit dot product multiplies both by
+// their multipliers. A second one adds -8 * (sum of activations) * multiplier.
+//
+// More rows: each group is expanded to int8 in registers once, which costs less than the extra work per row.
+#include "int4_avx512.h"
+#include "matmul_avx512.h"
+#include "parts.h"
+
+namespace {
+
+constexpr int kRowsFromCodes = 5;
+
+// Multipliers of a group: per channel two 16-bit numbers, 1 to 16.
+inline __m512i multipliers_of(const uint8_t* p) {
+  const __m512i m = _mm512_cvtepu8_epi32(_mm_load_si128(reinterpret_cast<const __m128i*>(p)));
+  const __m512i both = _mm512_or_si512(m, _mm512_slli_epi32(m, 12));
+  return _mm512_add_epi32(_mm512_and_si512(both, _mm512_set1_epi32(0x000f000f)), _mm512_set1_epi32(0x00010001));
+}
+
+// Group g of a tile and the activations that belong to it.
+struct Group {
+  const uint8_t* codes;
+  const uint8_t* multipliers;
+  __m512 factor;
+  const Activations& first;
+  int64_t row_bytes;
+  int32_t g;
+};
+
+template <int kRows>
+inline void add_from_codes(const Group& group, __m512 (&y)[count(kRows)]) {
+  const __m512i low_nibbles = _mm512_set1_epi8(0x0f);
+  const __m512i low_words = _mm512_set1_epi32(0xffff);
+  const __m512i multipliers = multipliers_of(group.multipliers);
+  __m512i low[4];
+  __m512i high[4];
+  for (int j = 0; j < 4; ++j) {
+    const __m512i line = _mm512_load_si512(group.codes + 64 * j);
+    low[j] = _mm512_and_si512(line, low_nibbles);
+    high[j] = _mm512_andnot_si512(low_nibbles, line);
+  }
+  const auto* q = reinterpret_cast<const uint8_t*>(group.first.q) + int64_t{group.g} * kScaleGroup;
+  const auto* half = reinterpret_cast<const uint8_t*>(group.first.half + int64_t{group.g} * 2);
+  const auto* scale = reinterpret_cast<const uint8_t*>(group.first.scale + group.g);
+  for (int m = 0; m < kRows; ++m) {
+    __m512i sum_low = _mm512_setzero_si512();
+    __m512i sum_high = _mm512_setzero_si512();
+    for (int j = 0; j < 4; ++j) {
+      const uint8_t* a = q + m * group.row_bytes + 4 * j;
+      sum_low = _mm512_dpbusd_epi32(sum_low, low[j], _mm512_set1_epi32(four_bytes(a)));
+      sum_high = _mm512_dpbusd_epi32(sum_high, high[j], _mm512_set1_epi32(four_bytes(a + kHalfGroup)));
+    }
+    // (sum_low & 0xffff) | (sum_high / 16) << 16
+    const __m512i sums = _mm512_ternarylogic_epi32(sum_low, low_words, _mm512_slli_epi32(sum_high, 12), 0xea);
+    const __m512i offsets = _mm512_set1_epi32(four_bytes(half + m * group.row_bytes));
+    __m512i acc = _mm512_dpwssd_epi32(_mm512_setzero_si512(), multipliers, offsets);
+    acc = _mm512_dpwssd_epi32(acc, multipliers, sums);
+    y[m] = add_scaled(y[m], acc, float_at(scale + m * group.row_bytes), group.factor);
+  }
+}
+
+template <int kRows>
+inline void add_expanded(const Group& group, __m512 (&y)[count(kRows)]) {
+  __m512i lines[8];
+  expand_group(group.codes, group.multipliers, lines);
+  const auto* q = reinterpret_cast<const uint8_t*>(group.first.q) + int64_t{group.g} * kScaleGroup;
+  const auto* offset = reinterpret_cast<const uint8_t*>(group.first.offset + group.g);
+  const auto* scale = reinterpret_cast<const uint8_t*>(group.first.scale + group.g);
+  for (int m = 0; m < kRows; ++m) {
+    __m512i acc = _mm512_set1_epi32(four_bytes(offset + m * group.row_bytes));
+    for (int j = 0; j < 8; ++j) {
+      acc = dot_line<false>(acc, lines[j], _mm512_set1_epi32(four_bytes(q + m * group.row_bytes + 4 * j)));
+    }
+    y[m] = add_scaled(y[m], acc, float_at(scale + m * group.row_bytes), group.factor);
+  }
+}
+
+template <int kRows>
+void multiply_tile(const MatmulArgs& args, int32_t tile) {
+  const uint8_t* block = args.weights + tile * i4_tile_bytes(args.k);
+  const Activations first = activations_at(args, 0);
+  const int64_t row_bytes = quantized_row_bytes(args.k);
+  __m512 y[count(kRows)];
+  for (int m = 0; m < kRows; ++m) y[m] = _mm512_setzero_ps();
+  for (int32_t b = 0; b < n_super_blocks(args.k); ++b) {
+    const int32_t inputs = super_block_inputs(args.k, b);
+    const int32_t groups = n_groups(inputs);
+    const uint8_t* codes = block + i4_multiplier_bytes(inputs);
+    const uint8_t* end = codes + int64_t{groups} * 256;
+    const __m512 factor = _mm512_load_ps(end);
+    for (int32_t g = 0; g < groups; ++g) {
+      const Group group = {codes,     block + int64_t{g} * kTile,         factor, first,
+                           row_bytes, b * (kSuperBlock / kScaleGroup) + g};
+      if (kRows <= kRowsFromCodes) {
+        add_from_codes<kRows>(group, y);
+      } else {
+        add_expanded<kRows>(group, y);
+      }
+      codes += 256;
+    }
+    block = end + kScaleBytes;
+  }
+  for (int m = 0; m < kRows; ++m) store_result(args, tile, m, y[m], _mm512_set1_ps(1.0F));
+}
+
+struct Kernel {
+  const MatmulArgs& args;
+  int32_t tile_begin;
+  int32_t tile_end;
+
+  template <int kRows>
+  void run() const {
+    for (int32_t tile = tile_begin; tile < tile_end; ++tile) multiply_tile<kRows>(args, tile);
+  }
+};
+
+void gemv_i4(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end) {
+  with_row_count(Kernel{*args, tile_begin, tile_end}, args->m);
+}
+
+}  // namespace
+
+namespace inferbench::cpu_quant {
+
+void add_gemv_i4_avx512(KernelTable* table) {
+  table->gemv_i4 = gemv_i4;
+}
+
+}  // namespace inferbench::cpu_quant

@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the kernels of cpu_quant compute, on which layouts, and the table through which the engine calls them.
+//
+// Numbers. An int8 weight is S * m * w: w in [-127, 127], an 8-bit multiplier m per (output channel, group of 32
+// inputs), an f32 scale S per channel. An int4 weight is S * s * (u - 8): a 4-bit code u in 0..15, a multiplier s
+// in 1..16 per (channel, half group of 16 inputs), an f32 scale S per (channel, super-block of 256 inputs). Activations
+// are 8-bit with an f32 scale per (row, group of 32). The products inside a group are exact integers:
+//
+//   int8:  y = sum over groups g, in order, by fused multiply-add:
+//              fma(float(sum_k a[m][k] * w[n][k]), a_scale[m][g] * float(m[n][g]), y)
+//          c[m][n] = fma(y, S[n], init)
+//   int4:  the same with s * (u - 8) for w, S[n][super-block of g] for m[n][g], and 1 for S[n]
+//   init = (accumulate ? c[m][n] : 0) + (bias ? bias[n] : 0)
+//
+// so every instruction set, gemv and gemm give the same bits.
+//
+// The kernel files include this header and <immintrin.h>, <stdint.h> only; everything here has internal linkage, so
+// that no copy compiled for a newer instruction set can reach another object.
+#pragma once
+
+#include <stdint.h>
+
+namespace inferbench::cpu_quant {
+
+// ---- sizes --------------------------------------------------------------------------------------------------
+
+static constexpr int32_t kTile = 16;         // output channels of a tile
+static constexpr int32_t kScaleGroup = 32;   // inputs whose activations share a scale; int8: weights a multiplier
+static constexpr int32_t kHalfGroup = 16;    // int4: inputs that share a multiplier
+static constexpr int32_t kBlock = 128;       // int8: inputs of a line of multipliers
+static constexpr int32_t kSuperBlock = 256;  // int4: inputs that share an f32 scale
+static constexpr int32_t kScaleBytes = kTile * 4;
+static constexpr int32_t kMaxGemvRows = 8;
+static constexpr int32_t kPanelTiles = 4;  // gemm: split work items at multiples of 4 tiles where possible
+static constexpr int32_t kKvBlock = 16;    // positions of a transposed block of keys
+
+static constexpr int64_t round_up(int64_t value, int64_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
+
+static constexpr int32_t pieces(int32_t n, int32_t size) {
+  return (n + size - 1) / size;
+}
+
+static constexpr int32_t n_groups(int32_t k) {
+  return pieces(k, kScaleGroup);
+}
+
+static constexpr int32_t n_super_blocks(int32_t k) {
+  return pieces(k, kSuperBlock);
+}
+
+static constexpr int32_t n_tiles(int32_t n) {
+  return pieces(n, kTile);
+}
+
+// Inputs in the piece that starts at input `first`, of `size` inputs each but the last, of k in all.
+static constexpr int32_t inputs_of(int32_t k, int32_t first, int32_t size) {
+  return k - first < size ? k - first : size;
+}
+
+// ---- packed int8 weights ---------------------------------------------------------------------------------------
+//
+// Tile after tile (16 channels each); in a tile, block after block of 128 inputs; in a block
+//   [4 groups][16 channels] u8 multipliers m                        64 bytes
+//   [ceil(inputs / 4)][16 channels][4 inputs]                       64 bytes for 4 inputs
+//       u8 = w + 128 where the activations are signed, s8 = w where they are unsigned (MatmulArgs::unsigned_rows)
+// and after the last block
+//   [16 channels] f32 S                                             64 bytes
+// Every piece is 64-byte aligned when the base is. Padding channels: w = 0, m = 0, S = 0. Padding inputs: w = 0;
+// padding groups: m = 0.
+
+static constexpr int64_t i8_block_offset(int32_t b) {
+  return int64_t{b} * (64 + kBlock / 4 * 64);
+}
+
+static constexpr int64_t i8_tile_scale_offset(int32_t k) {
+  return int64_t{pieces(k, kBlock)} * 64 + int64_t{pieces(k, 4)} * 64;
+}
+
+static constexpr int64_t i8_tile_bytes(int32_t k) {
+  return i8_tile_scale_offset(k) + kScaleBytes;
+}
+
+static constexpr int64_t i8_bytes(int32_t n, int32_t k) {
+  return n_tiles(n) * i8_tile_bytes(k);
+}
+
+// Byte of weight (channel, input) in a matrix with k inputs.
+static constexpr int64_t i8_weight_offset(int32_t k, int32_t channel, int32_t input) {
+  return (channel / kTile) * i8_tile_bytes(k) + i8_block_offset(input / kBlock) + 64 + input % kBlock / 4 * 64 +
+         channel % kTile * 4 + input % 4;
+}
+
+// Byte of the multiplier of (channel, group of input).
+static constexpr int64_t i8_multiplier_offset(int32_t k, int32_t channel, int32_t input) {
+  return (channel / kTile) * i8_tile_bytes(k) + i8_block_offset(input / kBlock) + input % kBlock / kScaleGroup * kTile +
+         channel % kTile;
+}
+
+// Byte of the f32 scale S of a channel.
+static constexpr int64_t i8_scale_offset(int32_t k, int32_t channel) {
+  return (channel / kTile) * i8_tile_bytes(k) + i8_tile_scale_offset(k) + channel % kTile * 4;
+}
+
+// ---- packed int4 weights ---------------------------------------------------------------------------------------
+//
+// Tiles as above; in a tile, super-block after super-block of 256 inputs; in a super-block of `inputs`, with
+// G = ceil(inputs / 32) groups,
+//   [G][16 channels] u8 multipliers: low nibble s - 1 of the group's first half, high nibble of its second; then zeros
+//   up
+//       to a multiple of 64 bytes
+//   [G][4 quads][16 channels][4 inputs] u8 codes: low nibble input 4 * quad + i of the group's first half, high nibble
+//   the
+//       same input of its second half                               256 bytes for 32 inputs
+//   [16 channels] f32 scale S
+// Padding channels: code 8, nibble 0 (s = 1), scale 0. Padding inputs: code 8, nibble 0.
+
+static constexpr int64_t i4_multiplier_bytes(int32_t inputs) {
+  return round_up(int64_t{pieces(inputs, kScaleGroup)} * kTile, 64);
+}
+
+static constexpr int64_t i4_super_block_bytes(int32_t inputs) {
+  return i4_multiplier_bytes(inputs) + int64_t{pieces(inputs, kScaleGroup)} * 256 + kScaleBytes;
+}
+
+static constexpr int64_t i4_super_block_offset(int32_t b) {
+  return b * i4_super_block_bytes(kSuperBlock);
+}
+
+static constexpr int32_t super_block_inputs(int32_t k, int32_t b) {
+  return inputs_of(k, b * kSuperBlock, kSuperBlock);
+}
+
+static constexpr int64_t i4_tile_bytes(int32_t k) {
+  const int32_t last = n_super_blocks(k) - 1;
+  return i4_super_block_offset(last) + i4_super_block_bytes(super_block_inputs(k, last));
+}
+
+static constexpr int64_t i4_bytes(int32_t n, int32_t k) {
+  return n_tiles(n) * i4_tile_bytes(k);
+}
+
+// Shift of the nibble (code or multiplier) that belongs to `input`: 0 or 4.
+static constexpr int32_t i4_shift(int32_t input) {
+  return input / kHalfGroup % 2 * 4;
+}
+
+// Byte that holds the code of (channel, input), at i4_shift(input).
+static constexpr int64_t i4_code_offset(int32_t k, int32_t channel, int32_t input) {
+  const int32_t in_block = input % kSuperBlock;
+  return (channel / kTile) * i4_tile_bytes(k) + i4_super_block_offset(input / kSuperBlock) +
+         i4_multiplier_bytes(super_block_inputs(k, input / kSuperBlock)) + in_block / kScaleGroup * 256 +
+         in_block % kHalfGroup / 4 * 64 + channel % kTile * 4 + in_block % 4;
+}
+
+// Byte that holds the multiplier - 1 of (channel, half group of input), at i4_shift(input).
+static constexpr int64_t i4_multiplier_offset(int32_t k, int32_t channel, int32_t input) {
+  return (channel / kTile) * i4_tile_bytes(k) + i4_super_block_offset(input / kSuperBlock) +
+         input % kSuperBlock / kScaleGroup * kTile + channel % kTile;
+}
+
+// Byte of the f32 scale of (channel, super-block b).
+static constexpr int64_t i4_scale_offset(int32_t k, int32_t channel, int32_t b) {
+  return (channel / kTile) * i4_tile_bytes(k) + i4_super_block_offset(b) +
+         i4_super_block_bytes(super_block_inputs(k, b)) - kScaleBytes + channel % kTile * 4;
+}
+
+// ---- quantized activations -------------------------------------------------------------------------------------
+//
+// One row of k activations is one block of quantized_row_bytes(k) bytes, 64-byte aligned, with G = n_groups(k):
+//   q[padded_inputs(k)]       s8 (signed rows) or u8 (unsigned rows); zeros from k on
+//   int16_t half[padded_inputs(k) / 16]   -8 * sum of the half group's q  (used by int4; signed rows only, else 0)
+//   float   scale[G]          of a group
+//   int32_t offset[G]         -128 * sum of the group's q  (used by int8; 0 in unsigned rows)
+// Signed: scale = largest magnitude * (1 / 127), q = round to nearest even of x * (127 / largest magnitude).
+// Unsigned: of x' = max(x + shift, 0): scale = largest * (1 / 255), q = round(x' * (255 / largest)). The row then
+// stands for x + shift; the engine subtracts shift * sum of weights in the bias. A group whose largest is below 1e-30
+// has q = 0, scale = 0; one that holds a NaN or an infinity has q = 0, scale = NaN, so that it makes its products NaN.
+
+static constexpr int32_t padded_inputs(int32_t k) {
+  return static_cast<int32_t>(round_up(k, 64));
+}
+
+static constexpr int64_t row_half_offset(int32_t k) {
+  return padded_inputs(k);
+}
+
+static constexpr int64_t row_scale_offset(int32_t k) {
+  return row_half_offset(k) + padded_inputs(k) / kHalfGroup * 2;
+}
+
+static constexpr int64_t row_sum_offset(int32_t k) {
+  return row_scale_offset(k) + int64_t{n_groups(k)} * 4;
+}
+
+static constexpr int64_t quantized_row_bytes(int32_t k) {
+  return round_up(row_sum_offset(k) + int64_t{n_groups(k)} * 4, 64);
+}
+
+// What an activation function's output is shifted by in unsigned rows: GELU is never below -0.17005.
+static constexpr float kGeluShift = 0.17F;
+static constexpr float kReluShift = 0.0F;
+
+// ---- matrix products -------------------------------------------------------------------------------------------
+
+// C[m][n] = A[m][k] * transpose(W[n][k]), as the head of this file says.
+struct MatmulArgs {
+  const uint8_t* weights;  // packed, 64-byte aligned: i8_bytes(n, k) or i4_bytes(n, k)
+  const uint8_t* rows;     // m quantized rows, quantized_row_bytes(k) apart, 64-byte aligned
+  float* c;                // [m] rows of n floats, ldc apart; any alignment
+  int64_t ldc;             // in floats
+  const float* bias;       // n floats, or null
+  int32_t m;
+  int32_t n;
+  int32_t k;
+  int32_t accumulate;     // 1: add to what c holds (residual); 0: overwrite
+  int32_t unsigned_rows;  // 1: rows are u8 and weights s8 (int8 only); 0: rows are s8 and weights u8 = w + 128, or int4
+};
+
+// Bytes of scratch (64-byte aligned) that gemm_i8 and gemm_i4 need, one per thread.
+static constexpr int64_t gemm_scratch_bytes(int32_t k) {
+  return kPanelTiles * (i8_tile_bytes(k) + int64_t{n_groups(k)} * kTile * 4);
+}
+
+// ---- activation functions --------------------------------------------------------------------------------------
+
+static constexpr int32_t kActivationGeluTanh = 0;  // as IB_ACTIVATION_*
+static constexpr int32_t kActivationGeluErf = 1;
+static constexpr int32_t kActivationRelu = 2;
+
+// ---- keys, values and attention --------------------------------------------------------------------------------
+//
+// The cache of one (layer, slot, head) is one block of kv_head_bytes(...) bytes, 64-byte aligned, with P = capacity
+// rounded up to 16 positions and D = head_dim:
+//   K  [P / 16][D][16 positions]   elements of the type (int8: value = element * K scale of the position)
+//   V  [P][D]                      elements
+//   int8 only: f32 K scales [P], f32 V scales [P]
+// Each of the parts starts at a multiple of 64 bytes. The whole block must be zeroed once before its first use
+// (positions that were never written are read, and masked).
+
+static constexpr int32_t kKvF32 = 0;
+static constexpr int32_t kKvF16 = 1;
+static constexpr int32_t kKvInt8 = 2;
+
+static constexpr int64_t kv_element_bytes(int32_t type) {
+  return type == kKvF32 ? 4 : type == kKvF16 ? 2 : 1;
+}
+
+static constexpr int64_t kv_value_offset(int32_t type, int32_t capacity, int32_t head_dim) {
+  return round_up(round_up(capacity, kKvBlock) * head_dim * kv_element_bytes(type), 64);
+}
+
+static constexpr int64_t kv_key_scale_offset(int32_t type, int32_t capacity, int32_t head_dim) {
+  return 2 * kv_value_offset(type, capacity, head_dim);
+}
+
+static constexpr int64_t kv_value_scale_offset(int32_t type, int32_t capacity, int32_t head_dim) {
+  return kv_key_scale_offset(type, capacity, head_dim) + round_up(capacity, kKvBlock) * 4;
+}
+
+static constexpr int64_t kv_head_bytes(int32_t type, int32_t capacity, int32_t head_dim) {
+  return round_up(type == kKvInt8 ? kv_value_scale_offset(type, capacity, head_dim) + round_up(capacity, kKvBlock) * 4
+                                  : kv_key_scale_offset(type, capacity, head_dim),
+                  64);
+}
+
+// One head of one sequence: row r is at position first_position + r and sees positions 0 to that, itself included.
+struct AttentionArgs {
+  const float* q;    // n_rows rows of head_dim floats, q_stride apart
+  const float* k;    // kv_append: new keys and values, rows as q, kv_stride apart
+  const float* v;    //
+  float* out;        // n_rows rows of head_dim floats, out_stride apart
+  uint8_t* cache;    // kv_head_bytes(kv_type, capacity, head_dim)
+  void* scratch;     // attention: attention_scratch_bytes(...), 64-byte aligned, one per thread
+  int64_t q_stride;  // in floats, as all strides here
+  int64_t kv_stride;
+  int64_t out_stride;
+  int32_t n_rows;
+  int32_t first_position;
+  int32_t head_dim;  // 1 to 1024
+  int32_t capacity;  // positions of the cache; first_position + n_rows <= capacity
+  int32_t kv_type;   // kKv*
+  float scale;       // scores are scale * q k^T
+};
+
+// Attention over query rows is done in blocks of this many rows: split work items at its multiples.
+static constexpr int32_t kAttentionRows = 48;
+static constexpr int32_t kAttentionKeys = 64;  // keys of a block of the online softmax
+
+static constexpr int64_t attention_scratch_bytes(int32_t head_dim, int32_t capacity) {
+  const int64_t dim = round_up(head_dim, 16);
+  const int64_t blocks = 2 * kAttentionKeys * dim + kAttentionRows * (2 * dim + kAttentionKeys + 32);
+  return (blocks + round_up(capacity, kAttentionKeys) + 64) * 4;
+}
+
+// ---- the table --------------------------------------------------------------------------------------------------
+
+enum class Isa : int32_t { Auto = 0, Generic = 1, Avx2 = 2, Avx512Vnni = 3 };
+
+// All functions: any thread, no allocation, no state; arguments checked by the caller.
+struct KernelTable {
+  Isa isa;
+  const char* name;  // "generic", "avx2", "avx512vnni"
+
+  // Columns of tiles [tile_begin, tile_end) for all m rows, m <= kMaxGemvRows. Made to stream the weights once.
+  void (*gemv_i8)(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end);
+  void (*gemv_i4)(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end);
+
+  // Columns of tiles [tile_begin, tile_end) for rows [row_begin, row_end), any number of them. scratch:
+  // gemm_scratch_bytes(k), in which each panel of tiles is prepared once per call.
+  void (*gemm_i8)(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end, int32_t row_begin, int32_t row_end,
+                  uint8_t* scratch);
+  void (*gemm_i4)(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end, int32_t row_begin, int32_t row_end,
+                  uint8_t* scratch);
+
+  // m rows of k floats, stride floats apart, to m signed quantized rows.
+  void (*quantize_rows)(const float* x, int64_t stride, int32_t m, int32_t k, uint8_t* rows);
+
+  // layer_norm(x; weight, bias, epsilon) of m rows of k floats (biased variance), to floats or to quantized rows.
+  void (*layernorm_rows)(const float* x, int64_t stride, int32_t m, int32_t k, const float* weight, const float* bias,
+                         float epsilon, float* out, int64_t out_stride);
+  void (*layernorm_quantize_rows)(const float* x, int64_t stride, int32_t m, int32_t k, const float* weight,
+                                  const float* bias, float epsilon, uint8_t* rows);
+
+  // activation(x) (kActivation*) of m rows of k floats, in place.
+  void (*activate_rows)(float* x, int64_t stride, int32_t m, int32_t k, int32_t activation);
+  // The same to quantized rows: signed (unsigned_rows = 0), or unsigned with kGeluShift or kReluShift (1). x is scratch
+  // afterwards.
+  void (*activate_quantize_rows)(float* x, int64_t stride, int32_t m, int32_t k, int32_t activation,
+                                 int32_t unsigned_rows, uint8_t* rows);
+
+  // x[i] += y[i], n of them.
+  void (*add)(float* x, const float* y, int64_t n);
+
+  // Index of the largest of n >= 1 floats, the lowest where equal; NaNs lose against all else.
+  int32_t (*argmax)(const float* x, int32_t n);
+
+  // out[i] = weight (channel, i) of a packed matrix with k inputs, plus add[i] where add is not null. A weight is its
+  // integer (m * w or s * (u - 8)) times S, rounded once. int8: of a matrix for signed rows.
+  void (*dequantize_row_i8)(const uint8_t* weights, int32_t k, int32_t channel, const float* add, float* out);
+  void (*dequantize_row_i4)(const uint8_t* weights, int32_t k, int32_t channel, const float* add, float* out);
+
+  // Writes keys and values of the rows into the cache at their positions.
+  void (*kv_append)(const AttentionArgs* args);
+  // out = softmax(scale * q K^T, causal) V for every row; the rows' own keys and values are already in the cache.
+  void (*attention)(const AttentionArgs* args);
+};
+
+// The table of an instruction set, Auto: the best that this processor and operating system run; null where they lack
+// it.
+const KernelTable* select_kernels(Isa isa);
+
+}  // namespace inferbench::cpu_quant

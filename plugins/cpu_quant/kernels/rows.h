@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The row kernels over Vec (vec_*.h): quantization, layer norm, activations, addition, argmax. Included by one file per
+// instruction set, after its Vec.
+#pragma once
+
+#include "kernels.h"
+#include "math.h"
+
+namespace {
+
+// Where the parts of a quantized row lie.
+struct QuantizedRow {
+  int8_t* q;
+  int16_t* half;
+  float* scale;
+  int32_t* offset;
+};
+
+inline QuantizedRow row_at(uint8_t* rows, int32_t k, int32_t m) {
+  uint8_t* base = rows + m * quantized_row_bytes(k);
+  return {reinterpret_cast<int8_t*>(base), reinterpret_cast<int16_t*>(base + row_half_offset(k)),
+          reinterpret_cast<float*>(base + row_scale_offset(k)), reinterpret_cast<int32_t*>(base + row_sum_offset(k))};
+}
+
+constexpr int32_t kChunk = 16 * kScaleGroup;  // inputs quantized at once: a group per lane
+
+Vec load_up_to(const float* x, int32_t n) {
+  return n >= 16 ? Vec::load(x) : Vec::load_part(x, n);
+}
+
+void store_up_to(Vec v, float* x, int32_t n) {
+  if (n >= 16) {
+    v.store(x);
+  } else {
+    v.store_part(x, n);
+  }
+}
+
+// What signed rows stand for.
+struct Signed {
+  static constexpr float kLargest = 127.0F;
+  static constexpr float kInverse = 1.0F / 127.0F;
+  static constexpr bool kUnsigned = false;
+  [[nodiscard]] Vec operator()(Vec x) const { return x; }
+};
+
+// What unsigned rows stand for.
+struct Unsigned {
+  static constexpr float kLargest = 255.0F;
+  static constexpr float kInverse = 1.0F / 255.0F;
+  static constexpr bool kUnsigned = true;
+  Vec shift;
+  [[nodiscard]] Vec operator()(Vec x) const { return Vec::max(Vec::set(0.0F), Vec::add(x, shift)); }
+};
+
+// Values i to i + 15 of n as the row's kind wants them; 0 from n on.
+template <class Kind>
+Vec value_at(const float* x, int32_t i, int32_t n, const Kind& kind) {
+  if (i + 16 <= n) return kind(Vec::load(x + i));
+  if (i >= n) return Vec::set(0.0F);
+  return Vec::fill_from(kind(Vec::load_part(x + i, n - i)), n - i, 0.0F);
+}
+
+// Scales of up to 16 groups and the factors that make their values 8-bit integers; NaN for both where a group holds a
+// NaN or an infinity.
+template <class Kind>
+void scales_of(const float* x, int32_t n, const Kind& kind, float* scale, float* factor) {
+  Vec part[16];
+  for (int32_t g = 0; g < 16; ++g) {
+    const int32_t i = g * kScaleGroup;
+    part[g] = Vec::max_bits(Vec::abs(value_at(x, i, n, kind)), Vec::abs(value_at(x, i + 16, n, kind)));
+  }
+  const Vec largest = Vec::largest_of_each(part);
+  const Vec tiny = Vec::set(1e-30F);
+  const Vec bad = Vec::mul(largest, Vec::set(0.0F));  // 0, or NaN where not finite
+  const Vec wanted = Vec::mul(largest, Vec::set(Kind::kInverse));
+  Vec::add(Vec::zero_below(wanted, largest, tiny), bad).store(scale);
+  Vec::add(Vec::zero_below(Vec::div(Vec::set(Kind::kLargest), largest), largest, tiny), bad).store(factor);
+}
+
+// Quantizes inputs [first, first + kChunk) or what there is of them, which are at x.
+template <class Kind>
+void quantize_chunk(const float* x, int32_t first, int32_t k, const Kind& kind, const QuantizedRow& row) {
+  const int32_t n = inputs_of(k, first, kChunk);
+  alignas(64) float scale[16];
+  alignas(64) float factor[16];
+  scales_of(x, n, kind, scale, factor);
+  const int32_t groups = n_groups(n);
+  for (int32_t g = 0; g < groups; ++g) row.scale[first / kScaleGroup + g] = scale[g];
+
+  int8_t* q = row.q + first;
+  int16_t* half = row.half + first / kHalfGroup;
+  int32_t* offset = row.offset + first / kScaleGroup;
+  for (int32_t i = 0; i < n; i += 64) {
+    Vec v[4];
+    for (int32_t j = 0; j < 4; ++j) {
+      const float by = factor[(i + 16 * j) / kScaleGroup];
+      v[j] = by >= 0.0F ? Vec::mul(value_at(x, i + 16 * j, n, kind), Vec::set(by)) : Vec::set(0.0F);
+    }
+    Vec::store_rounded<Kind::kUnsigned>(v, q + i);
+    int16_t halves[4] = {};
+    int32_t offsets[2] = {};
+    if (!Kind::kUnsigned) Vec::sums_of_64(q + i, halves, offsets);
+    __builtin_memcpy(half + i / kHalfGroup, halves, sizeof(halves));
+    offset[i / kScaleGroup] = offsets[0];
+    if (i / kScaleGroup + 1 < groups) offset[i / kScaleGroup + 1] = offsets[1];
+  }
+}
+
+void quantize_rows(const float* x, int64_t stride, int32_t m, int32_t k, uint8_t* rows) {
+  for (int32_t r = 0; r < m; ++r) {
+    const QuantizedRow row = row_at(rows, k, r);
+    for (int32_t i = 0; i < k; i += kChunk) quantize_chunk(x + r * stride + i, i, k, Signed{}, row);
+  }
+}
+
+// Sum over a row of (x - shift), or of its square, in 64 partial sums: lane i % 64 takes element i.
+template <bool kSquare>
+float row_sum(const float* x, int32_t k, float shift) {
+  Vec part[4] = {Vec::set(0.0F), Vec::set(0.0F), Vec::set(0.0F), Vec::set(0.0F)};
+  const Vec center = Vec::set(shift);
+  const auto take = [&](Vec v, Vec& to) { to = kSquare ? Vec::fma(v, v, to) : Vec::add(v, to); };
+  int32_t i = 0;
+  for (; i + 64 <= k; i += 64) {
+    for (int32_t j = 0; j < 4; ++j) take(Vec::sub(Vec::load(x + i + 16 * j), center), part[j]);
+  }
+  for (int32_t j = 0; i < k; i += 16, ++j) {
+    take(Vec::fill_from(Vec::sub(load_up_to(x + i, k - i), center), k - i, 0.0F), part[j]);
+  }
+  return Vec::sum(Vec::add(Vec::add(part[0], part[1]), Vec::add(part[2], part[3])));
+}
+
+struct Norm {
+  Vec mean;
+  Vec inverse_deviation;
+};
+
+Norm norm_of(const float* x, int32_t k, float epsilon) {
+  const float mean = row_sum<false>(x, k, 0.0F) / static_cast<float>(k);
+  const float variance = row_sum<true>(x, k, mean) / static_cast<float>(k);
+  return {Vec::set(mean), Vec::set(1.0F / __builtin_sqrtf(variance + epsilon))};
+}
+
+// n elements of a row from element 0 of each pointer.
+void normalize(const float* x, int32_t n, const Norm& norm, const float* weight, const float* bias, float* out) {
+  for (int32_t i = 0; i < n; i += 16) {
+    const Vec unit = Vec::mul(Vec::sub(load_up_to(x + i, n - i), norm.mean), norm.inverse_deviation);
+    store_up_to(Vec::fma(unit, load_up_to(weight + i, n - i), load_up_to(bias + i, n - i)), out + i, n - i);
+  }
+}
+
+void layernorm_rows(const float* x, int64_t stride, int32_t m, int32_t k, const float* weight, const float* bias,
+                    float epsilon, float* out, int64_t out_stride) {
+  for (int32_t r = 0; r < m; ++r) {
+    const float* row = x + r * stride;
+    normalize(row, k, norm_of(row, k, epsilon), weight, bias, out + r * out_stride);
+  }
+}
+
+void layernorm_quantize_rows(const float* x, int64_t stride, int32_t m, int32_t k, const float* weight,
+                             const float* bias, float epsilon, uint8_t* rows) {
+  alignas(64) float chunk[kChunk];
+  for (int32_t r = 0; r < m; ++r) {
+    const float* from = x + r * stride;
+    const Norm norm = norm_of(from, k, epsilon);
+    const QuantizedRow row = row_at(rows, k, r);
+    for (int32_t i = 0; i < k; i += kChunk) {
+      normalize(from + i, inputs_of(k, i, kChunk), norm, weight + i, bias + i, chunk);
+      quantize_chunk(chunk, i, k, Signed{}, row);
+    }
+  }
+}
+
+template <class F>
+void activate(float* x, int32_t n, F function) {
+  for (int32_t i = 0; i < n; i += 16) store_up_to(function(load_up_to(x + i, n - i)), x + i, n - i);
+}
+
+void activate_part(float* x, int32_t n, int32_t activation) {
+  if (activation == kActivationGeluTanh) {
+    activate(x, n, [](Vec v) { return gelu_tanh(v); });
+  } else if (activation == kActivationGeluErf) {
+    activate(x, n, [](Vec v) { return gelu_erf(v); });
+  } else {
+    activate(x, n, [](Vec v) { return relu(v); });
+  }
+}
+
+void activate_rows(float* x, int64_t stride, int32_t m, int32_t k, int32_t activation) {
+  for (int32_t r = 0; r < m; ++r) activate_part(x + r * stride, k, activation);
+}
+
+void activate_quantize_rows(float* x, int64_t stride, int32_t m, int32_t k, int32_t activation, int32_t unsigned_rows,
+                            uint8_t* rows) {
+  const Unsigned kind = {Vec::set(activation == kActivationRelu ? kReluShift : kGeluShift)};
+  for (int32_t r = 0; r < m; ++r) {
+    const QuantizedRow row = row_at(rows, k, r);
+    for (int32_t i = 0; i < k; i += kChunk) {
+      float* part = x + r * stride + i;
+      activate_part(part, inputs_of(k, i, kChunk), activation);
+      if (unsigned_rows != 0) {
+        quantize_chunk(part, i, k, kind, row);
+      } else {
+        quantize_chunk(part, i, k, Signed{}, row);
+      }
+    }
+  }
+}
+
+void add(float* x, const float* y, int64_t n) {
+  int64_t i = 0;
+  for (; i + 16 <= n; i += 16) Vec::add(Vec::load(x + i), Vec::load(y + i)).store(x + i);
+  for (; i < n; ++i) x[i] += y[i];
+}
+
+int32_t argmax(const float* x, int32_t n) {
+  const float lowest = -__builtin_inff();
+  Vec best = Vec::set(lowest);
+  for (int32_t i = 0; i < n; i += 16) best = Vec::max(Vec::fill_from(load_up_to(x + i, n - i), n - i, lowest), best);
+  const Vec largest = Vec::set(Vec::largest(best));
+  for (int32_t i = 0; i < n; i += 16) {
+    const uint32_t valid = n - i >= 16 ? 0xffffU : (1U << (n - i)) - 1U;
+    const uint32_t hit = Vec::equal(load_up_to(x + i, n - i), largest) & valid;
+    if (hit != 0) return i + __builtin_ctz(hit);
+  }
+  return 0;
+}
+
+void fill_rows(KernelTable* table) {
+  table->quantize_rows = quantize_rows;
+  table->layernorm_rows = layernorm_rows;
+  table->layernorm_quantize_rows = layernorm_quantize_rows;
+  table->activate_rows = activate_rows;
+  table->activate_quantize_rows = activate_quantize_rows;
+  table->add = add;
+  table->argmax = argmax;
+}
+
+}  // namespace

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vec_avx2.h"
+// The order matters: rows.h is written over the Vec above.
+#include "parts.h"
+#include "rows.h"
+
+namespace inferbench::cpu_quant {
+
+void add_rows_avx2(KernelTable* table) {
+  fill_rows(table);
+}
+
+}  // namespace inferbench::cpu_quant

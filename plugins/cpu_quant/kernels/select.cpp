@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Which instruction sets this machine runs, and their tables.
+#include <cpuid.h>
+
+#include "kernels.h"
+#include "parts.h"
+
+namespace inferbench::cpu_quant {
+namespace {
+
+// Bits of XCR0 that the operating system must have set for AVX (xmm, ymm) and AVX-512 (and mask, zmm) registers.
+constexpr uint64_t kAvxState = 0x6;
+constexpr uint64_t kAvx512State = 0xe6;
+
+struct CpuidLeaf {
+  uint32_t a = 0;
+  uint32_t b = 0;
+  uint32_t c = 0;
+  uint32_t d = 0;
+};
+
+CpuidLeaf cpuid(uint32_t leaf) {
+  CpuidLeaf r;
+  if (__get_cpuid_max(0, nullptr) >= leaf) __cpuid_count(leaf, 0, r.a, r.b, r.c, r.d);
+  return r;
+}
+
+uint64_t enabled_state() {
+  if ((cpuid(1).c & (1U << 27)) == 0) return 0;  // OSXSAVE: without it xgetbv faults
+  uint32_t low = 0;
+  uint32_t high = 0;
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return (uint64_t{high} << 32) | low;
+}
+
+bool all_set(uint32_t value, uint32_t bits) {
+  return (value & bits) == bits;
+}
+
+bool has_avx2() {
+  return (enabled_state() & kAvxState) == kAvxState &&
+         all_set(cpuid(1).c, (1U << 28) | (1U << 12) | (1U << 29)) &&  // AVX, FMA, F16C
+         all_set(cpuid(7).b, 1U << 5);
+}
+
+bool has_avx512_vnni() {
+  const CpuidLeaf leaf = cpuid(7);
+  return has_avx2() && (enabled_state() & kAvx512State) == kAvx512State &&
+         all_set(leaf.b, (1U << 16) | (1U << 17) | (1U << 30) | (1U << 31)) &&  // F, DQ, BW, VL
+         all_set(leaf.c, 1U << 11);                                             // VNNI
+}
+
+KernelTable make_generic() {
+  KernelTable table = {};
+  table.isa = Isa::Generic;
+  table.name = "generic";
+  add_matmul_generic(&table);
+  add_rows_generic(&table);
+  add_attention_generic(&table);
+  return table;
+}
+
+// The rest comes from the generic table: what would gain nothing.
+KernelTable make_avx2() {
+  KernelTable table = make_generic();
+  table.isa = Isa::Avx2;
+  table.name = "avx2";
+  add_matmul_i8_avx2(&table);
+  add_matmul_i4_avx2(&table);
+  add_rows_avx2(&table);
+  add_attention_avx2(&table);
+  return table;
+}
+
+KernelTable make_avx512() {
+  KernelTable table = make_generic();
+  table.isa = Isa::Avx512Vnni;
+  table.name = "avx512vnni";
+  add_gemv_i8_avx512(&table);
+  add_gemv_i4_avx512(&table);
+  add_gemm_avx512(&table);
+  add_rows_avx512(&table);
+  add_attention_avx512(&table);
+  return table;
+}
+
+}  // namespace
+
+const KernelTable* select_kernels(Isa isa) {
+  static const KernelTable generic = make_generic();
+  static const KernelTable avx2 = make_avx2();
+  static const KernelTable avx512 = make_avx512();
+  switch (isa) {
+    case Isa::Auto:
+      return has_avx512_vnni() ? &avx512 : has_avx2() ? &avx2 : &generic;
+    case Isa::Generic:
+      return &generic;
+    case Isa::Avx2:
+      return has_avx2() ? &avx2 : nullptr;
+    case Isa::Avx512Vnni:
+      return has_avx512_vnni() ? &avx512 : nullptr;
+  }
+  return nullptr;
+}
+
+}  // namespace inferbench::cpu_quant

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "options.hpp"
+
+#include <array>
+#include <string>
+#include <string_view>
+
+#include "inferbench/backend.hpp"
+
+namespace inferbench::cpu_quant {
+namespace {
+
+// A null ends each list of choices; a choice's place is the code of its enumeration.
+constexpr const char* kIsaChoices[] = {"auto", "generic", "avx2", "avx512vnni", nullptr};
+constexpr const char* kKvChoices[] = {"f32", "f16", "int8", nullptr};
+
+constexpr std::int64_t kMostChunk = 65536;
+
+constexpr std::array<ib_option_info, 3> kSchema = {{
+    {"isa", IB_OPTION_CHOICE, 0, "auto", 0, 0, kIsaChoices,
+     "instruction set of the kernels; auto takes the best that the machine runs, another one it must run"},
+    {"kv", IB_OPTION_CHOICE, 0, "f16", 0, 0, kKvChoices,
+     "format of the KV cache; int8 has a scale per position and head"},
+    {"chunk", IB_OPTION_INT, 0, "512", 1, kMostChunk, nullptr,
+     "most rows (tokens of all sequences together) that go through the layers at once; bounds the scratch memory"},
+}};
+
+std::int32_t choice_index(const OptionReader& reader, const char* key, const char* const* choices) {
+  const std::string_view text = reader.text(key);
+  for (std::int32_t i = 0; choices[i] != nullptr; ++i) {
+    if (text == choices[i]) return i;
+  }
+  throw Failure(IB_INVALID_ARGUMENT, "option '" + std::string(key) + "' cannot be '" + std::string(text) + "'");
+}
+
+}  // namespace
+
+const ib_option_info* option_schema() {
+  return kSchema.data();
+}
+std::uint64_t n_options() {
+  return kSchema.size();
+}
+
+Options read_options(const ib_model_params& params) {
+  const OptionReader reader(params);
+  const std::int64_t chunk = reader.integer("chunk");
+  require(chunk >= 1 && chunk <= kMostChunk, "option 'chunk' must be 1 to 65536");
+  Options options;
+  options.isa = static_cast<Isa>(choice_index(reader, "isa", kIsaChoices));
+  options.kv_type = choice_index(reader, "kv", kKvChoices);
+  options.chunk = static_cast<std::int32_t>(chunk);
+  return options;
+}
+
+}  // namespace inferbench::cpu_quant

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+#include "inferbench/backend.h"
+#include "kernels/kernels.h"
+
+namespace inferbench::cpu_quant {
+
+/// What the experiment may choose of a model; the schema is in options.cpp.
+struct Options {
+  Isa isa = Isa::Auto;
+  std::int32_t kv_type = kKvF16;  ///< kKv*
+  std::int32_t chunk = 512;       ///< rows that go through the layers together; bounds the scratch memory
+};
+
+/// The schema for the table of the backend.
+const ib_option_info* option_schema();
+std::uint64_t n_options();
+
+/// Reads the values that the host passed. Throws Failure on a value that the schema does not have.
+Options read_options(const ib_model_params& params);
+
+}  // namespace inferbench::cpu_quant

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "forward.hpp"
+
+namespace inferbench::cpu_ref {
+
+void activate(const Model& model, const Rows& x) {
+  const Kernels& kernels = *model.engine.kernels;
+  const auto apply = model.shape.activation == IB_ACTIVATION_GELU_TANH  ? kernels.gelu_tanh
+                     : model.shape.activation == IB_ACTIVATION_GELU_ERF ? kernels.gelu_erf
+                                                                        : kernels.relu;
+  model.engine.pool->parallel_for(x.n, [&](std::int64_t r, int) { apply(x.row(r), model.shape.inner); });
+}
+
+}  // namespace inferbench::cpu_ref

@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "stub.h"
+
+IB_EXPORT const ib_backend inferbench_backend_v1 = {IB_BACKEND_HEADER,
+                                                    STUB_TABLE("Bad Name", stub_precisions, stub_options)};

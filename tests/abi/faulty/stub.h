@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A table that passes every check and does nothing, for the plugins in this folder to spoil at one place each:
+ * STUB_TABLE(name, precisions, options) after IB_BACKEND_HEADER.
+ */
+#ifndef INFERBENCH_TESTS_FAULTY_STUB_H
+#define INFERBENCH_TESTS_FAULTY_STUB_H
+
+#include <stddef.h>
+
+#include "inferbench/backend.h"
+
+#define STUB_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+static ib_status stub_init(const ib_init_params* params, ib_context** context, ib_error* error) {
+  (void)params, (void)context;
+  error->message[0] = '\0';
+  return IB_UNSUPPORTED;
+}
+static void stub_shutdown(ib_context* context) {
+  (void)context;
+}
+static ib_status stub_model_create(ib_context* context, const ib_model_params* params, ib_model** model,
+                                   ib_error* error) {
+  (void)context, (void)params, (void)model;
+  error->message[0] = '\0';
+  return IB_UNSUPPORTED;
+}
+static void stub_model_destroy(ib_model* model) {
+  (void)model;
+}
+static const ib_model_info* stub_model_info(const ib_model* model) {
+  (void)model;
+  return NULL;
+}
+static ib_status stub_session_create(ib_model* model, const ib_session_params* params, ib_session** session,
+                                     ib_error* error) {
+  (void)model, (void)params, (void)session;
+  error->message[0] = '\0';
+  return IB_UNSUPPORTED;
+}
+static void stub_session_destroy(ib_session* session) {
+  (void)session;
+}
+static const ib_session_info* stub_session_info(const ib_session* session) {
+  (void)session;
+  return NULL;
+}
+static ib_status stub_forward(ib_session* session, const ib_forward_params* params, ib_error* error) {
+  (void)session, (void)params;
+  error->message[0] = '\0';
+  return IB_UNSUPPORTED;
+}
+static ib_status stub_truncate(ib_session* session, int32_t slot, int32_t n_past, ib_error* error) {
+  (void)session, (void)slot, (void)n_past;
+  error->message[0] = '\0';
+  return IB_UNSUPPORTED;
+}
+
+static const ib_precision_info stub_precisions[] = {{"fp32", "none"}};
+static const ib_option_info stub_options[] = {{"tile", IB_OPTION_INT, 0, "8", 1, 64, NULL, "none"}};
+
+#define STUB_STRINGS(name) name, "1.0.0", "test", "Apache-2.0", "a table of the tests"
+#define STUB_ARRAYS(precisions, options) precisions, STUB_LENGTH(precisions), options, STUB_LENGTH(options)
+/* The functions after init. */
+#define STUB_FUNCTIONS                                                                                              \
+  stub_shutdown, stub_model_create, stub_model_destroy, stub_model_info, stub_session_create, stub_session_destroy, \
+      stub_session_info, stub_forward, stub_truncate, NULL
+
+#define STUB_TABLE(name, precisions, options) \
+  STUB_STRINGS(name), 0, STUB_ARRAYS(precisions, options), stub_init, STUB_FUNCTIONS
+
+#endif /* INFERBENCH_TESTS_FAULTY_STUB_H */

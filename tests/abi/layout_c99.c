@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * backend.h as strict C99, and its layout; all of the work is the compiler's. */
+#include "inferbench/backend.h"
+
+/* C99 has no static assertion: an array of negative size does not compile. */
+#define JOIN2(a, b) a##b
+#define JOIN(a, b) JOIN2(a, b)
+#define HOLDS(condition) typedef char JOIN(holds_, __LINE__)[(condition) ? 1 : -1]
+
+#define SIZE(type, bytes) HOLDS(sizeof(type) == (bytes));
+#define FIELD(type, field, offset, bytes) \
+  HOLDS(offsetof(type, field) == (offset) && sizeof(((type*)0)->field) == (bytes));
+#define VALUE(macro, value) HOLDS((macro) == (value));
+#include "layout.inc"
+
+/* A struct of an older minor: what it lacks is seen to be missing. */
+int layout_c99_has_fields(void);
+int layout_c99_has_fields(void) {
+  ib_session_info info = {0};
+  info.struct_size = offsetof(ib_session_info, peak_bytes);
+  return IB_HAS(ib_session_info, &info, scratch_bytes) && !IB_HAS(ib_session_info, &info, peak_bytes);
+}

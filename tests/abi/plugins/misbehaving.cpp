@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A backend that breaks one rule of the ABI, the one that the environment variable INFERBENCH_TEST_FAULT names; without
+// it, it keeps them all. It logs what is destroyed.
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <stdexcept>
+#include <string_view>
+#include <vector>
+
+#include "inferbench/backend.hpp"
+
+namespace {
+
+bool is_fault(std::string_view name) {
+  const char* fault = std::getenv("INFERBENCH_TEST_FAULT");
+  return fault != nullptr && name == fault;
+}
+
+struct Context {
+  explicit Context(const ib_init_params& params) : host(params.host) {}
+  ~Context() { host.log(IB_LOG_DEBUG, "shutdown"); }
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+  const inferbench::HostCalls host;
+};
+
+struct Model {
+  Model(Context& context, const ib_model_params& params) : host(context.host), shape(*params.desc) {
+    if (is_fault("model_progress_wild")) {
+      host.progress(std::numeric_limits<double>::quiet_NaN());
+      host.progress(-3);
+      host.progress(7);
+    }
+    host.progress(0.5);
+    host.throw_if_cancelled();
+    if (is_fault("model_out_of_memory")) throw std::bad_alloc();
+    if (is_fault("model_info_short")) model_info.struct_size = offsetof(ib_model_info, decode_weights_bytes);
+    if (is_fault("model_info_no_text")) model_info.device = nullptr;
+  }
+  ~Model() { host.log(IB_LOG_DEBUG, "model_destroy"); }
+  Model(const Model&) = delete;
+  Model& operator=(const Model&) = delete;
+
+  const ib_model_info& info() const { return model_info; }
+
+  const inferbench::HostCalls host;
+  const ib_model_desc shape;
+  ib_model_info model_info{sizeof(ib_model_info), 11, 22, "cpu", "none"};
+};
+
+struct Session {
+  Session(Model& model, const ib_session_params& params)
+      : host(model.host),
+        limits(inferbench::checked_session_limits(params, model.shape.context, model.shape.vocab)),
+        held(static_cast<std::size_t>(limits.n_slots), 0) {
+    if (is_fault("session_info_short")) session_info.struct_size = offsetof(ib_session_info, peak_bytes);
+  }
+  ~Session() { host.log(IB_LOG_DEBUG, "session_destroy"); }
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  const ib_session_info& info() const { return session_info; }
+  void forward(const ib_forward_params& params) {
+    inferbench::check_forward(params, limits, held);
+    host.throw_if_cancelled();
+    ++session_info.kv_bytes;
+  }
+  void truncate(std::int32_t slot, std::int32_t n_past) { inferbench::check_truncate(slot, n_past, held); }
+
+  const inferbench::HostCalls host;
+  const inferbench::SessionLimits limits;
+  const std::vector<std::int32_t> held;
+  ib_session_info session_info{sizeof(ib_session_info), 1, 2, 3, 4};
+};
+
+using Functions = inferbench::BackendFunctions<Context, Model, Session>;
+
+ib_status init(const ib_init_params* params, ib_context** context, ib_error* error) {
+  if (is_fault("init_nothing")) return IB_OK;
+  if (is_fault("init_silent")) return IB_UNSUPPORTED;
+  if (is_fault("init_unterminated")) {
+    std::memset(error->message, 'x', sizeof(error->message));
+    return 42;
+  }
+  if (is_fault("init_lines")) {
+    std::strcpy(error->message, "  one\n\ttwo \033[31mthree\xff");
+    return IB_INTERNAL;
+  }
+  return Functions::init(params, context, error);
+}
+
+ib_status model_create(ib_context* context, const ib_model_params* params, ib_model** model, ib_error* error) {
+  if (is_fault("model_nothing")) return IB_OK;
+  return Functions::model_create(context, params, model, error);
+}
+
+const ib_model_info* model_info(const ib_model* model) {
+  return is_fault("model_info_null") ? nullptr : Functions::model_info(model);
+}
+
+ib_status session_create(ib_model* model, const ib_session_params* params, ib_session** session, ib_error* error) {
+  if (is_fault("session_nothing")) return IB_OK;
+  return Functions::session_create(model, params, session, error);
+}
+
+const ib_session_info* session_info(const ib_session* session) {
+  return is_fault("session_info_null") ? nullptr : Functions::session_info(session);
+}
+
+ib_status forward(ib_session* session, const ib_forward_params* params, ib_error* error) {
+  if (is_fault("forward_throws")) throw std::runtime_error("across the border");
+  return Functions::forward(session, params, error);
+}
+
+constexpr ib_precision_info kPrecisions[] = {{"fp32", "the first"}, {"int8", "the second"}};
+
+}  // namespace
+
+extern "C" IB_EXPORT const ib_backend inferbench_backend_v1 = {IB_BACKEND_HEADER,
+                                                               "misbehaving",
+                                                               "1.0.0",
+                                                               "test",
+                                                               "Apache-2.0",
+                                                               "breaks a rule on demand",
+                                                               0,
+                                                               kPrecisions,
+                                                               2,
+                                                               nullptr,
+                                                               0,
+                                                               init,
+                                                               Functions::shutdown,
+                                                               model_create,
+                                                               Functions::model_destroy,
+                                                               model_info,
+                                                               session_create,
+                                                               Functions::session_destroy,
+                                                               session_info,
+                                                               forward,
+                                                               Functions::session_truncate,
+                                                               nullptr};

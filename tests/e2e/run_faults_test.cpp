@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// What backends do wrong becomes a row with its reason; the sweep goes on, and nobody is left behind.
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <iterator>
+#include <thread>
+
+#include "e2e/run_fixture.hpp"
+
+namespace inferbench::test {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr const char* kMark = "INFERBENCH_FAULT_TEST";
+
+/// Processes that inherited this test's environment, itself excepted.
+class Descendants {
+ public:
+  Descendants() : value_(fmt::format("{}-{}", getpid(), next_++)) { setenv(kMark, value_.c_str(), 1); }
+
+  std::size_t count() const {
+    std::size_t n = 0;
+    const std::string wanted = fmt::format("{}={}", kMark, value_);
+    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+      const std::string name = entry.path().filename().string();
+      if (name.find_first_not_of("0123456789") != std::string::npos || name == std::to_string(getpid())) continue;
+      std::ifstream file(entry.path() / "environ", std::ios::binary);
+      const std::string environment{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+      if (environment.find(wanted) != std::string::npos) ++n;
+    }
+    return n;
+  }
+
+  /// Waits for the last to go, `patience_s` at most.
+  std::size_t count_after(double patience_s) const {
+    for (int i = 0; i < static_cast<int>(patience_s * 100) && count() > 0; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return count();
+  }
+
+ private:
+  static inline int next_ = 0;
+  std::string value_;
+};
+
+struct Fault {
+  const char* name;
+  const char* options;
+  TrialStatus status;
+  const char* error;
+  const char* tail;
+};
+
+class RunFaultsTest : public RunTest {
+ protected:
+  Descendants descendants_;
+
+  std::vector<TrialRecord> trials_of(const RunData& run, const std::string& contender) const {
+    std::vector<TrialRecord> found;
+    std::copy_if(run.trials.begin(), run.trials.end(), std::back_inserter(found),
+                 [&](const TrialRecord& trial) { return trial.contender == contender; });
+    return found;
+  }
+};
+
+const Fault kFaults[] = {
+    {"oom", "fault: oom", TrialStatus::kOom, "so it was ordered", ""},
+    {"oom_at_load", "fault: oom, at: load", TrialStatus::kOom, "loading: ", ""},
+    {"unsupported", "fault: unsupported, at: session", TrialStatus::kUnsupported, "not on this machine", ""},
+    {"internal", "fault: internal, at: load", TrialStatus::kCrashed, "a defect", ""},
+    {"wrong_id", "fault: wrong_id, from: 2", TrialStatus::kWrongOutput, "outside the vocabulary of 257", ""},
+    {"segv", "fault: segv, from: 2", TrialStatus::kCrashed, "killed by signal 11 (Segmentation fault)", ""},
+    {"segv_at_load", "fault: segv, at: load", TrialStatus::kCrashed, "killed by signal 11", ""},
+    {"abort", "fault: abort", TrialStatus::kCrashed, "killed by signal 6", ""},
+    {"exit", "fault: exit", TrialStatus::kCrashed, "exited with code 0", ""},
+    {"throw", "fault: throw", TrialStatus::kCrashed, "an exception", ""},
+    {"hang", "fault: hang, from: 1", TrialStatus::kTimeout, "longer than 0.5 s", ""},
+    {"polite_hang", "fault: polite_hang", TrialStatus::kTimeout, "cancelled", ""},
+    {"flood", "fault: stderr_flood", TrialStatus::kCrashed, "killed by signal 6", "the last line before the end"},
+    {"noise", "fault: frame_noise", TrialStatus::kCrashed, "frame", ""},
+};
+
+TEST_F(RunFaultsTest, EachFaultIsARowAndTheOthersGoOn) {
+  std::string backends = faulty("good", "fault: none");
+  for (const Fault& fault : kFaults) backends += faulty(fault.name, fault.options);
+  backends += faulty("chatty", "fault: stdout");
+  const std::string yaml =
+      write_experiment(backends, "measure: {blocks: 3, warmup: 0}\nbaseline: good\nlimits: {timeout_s: 0.5}");
+  const ProgramResult result = run_inferbench({"run", yaml, "--set", "sweep.prompt_tokens=[4]"}, folder());
+  EXPECT_EQ(result.exit_code, 3) << result.err;
+  EXPECT_THAT(result.out, testing::Not(HasSubstr("noise on stdout")));
+  EXPECT_EQ(descendants_.count_after(2), 0U);
+
+  const RunData run = read_run(only_run_folder());
+  expect_each_id_once(run);
+  for (const char* healthy : {"good", "chatty"}) {
+    for (const TrialRecord& trial : trials_of(run, healthy)) EXPECT_TRUE(trial.ok()) << healthy << trial.outcome.error;
+  }
+  for (const Fault& fault : kFaults) {
+    const auto trials = trials_of(run, fault.name);
+    ASSERT_EQ(trials.size(), 3U) << fault.name;
+    EXPECT_EQ(to_string(trials[0].outcome.status), to_string(fault.status)) << fault.name << trials[0].outcome.error;
+    EXPECT_THAT(trials[0].outcome.error, HasSubstr(fault.error)) << fault.name;
+    EXPECT_THAT(trials[0].outcome.stderr_tail, HasSubstr(fault.tail)) << fault.name;
+    EXPECT_THAT(result.out, HasSubstr(fault.name));
+    const bool at_load = trials[0].load.status != TrialStatus::kOk;
+    EXPECT_EQ(trials[2].outcome.status, at_load ? fault.status : TrialStatus::kSkipped) << fault.name;
+  }
+}
+
+TEST_F(RunFaultsTest, MemoryBeyondTheLimitIsOom) {
+  const std::string backends = faulty("good", "fault: none") + faulty("eater", "fault: eat_memory");
+  const std::string yaml = write_experiment(
+      backends, "measure: {blocks: 1, warmup: 0}\nbaseline: good\nlimits: {memory: 256MiB, timeout_s: 60}");
+  const ProgramResult result = run_inferbench({"run", yaml, "--set", "sweep.prompt_tokens=[4]"}, folder());
+  EXPECT_EQ(result.exit_code, 3) << result.err;
+  const RunData run = read_run(only_run_folder());
+  EXPECT_TRUE(trials_of(run, "good").at(0).ok());
+  const TrialRecord eater = trials_of(run, "eater").at(0);
+  EXPECT_EQ(to_string(eater.outcome.status), "oom") << eater.outcome.error;
+}
+
+TEST_F(RunFaultsTest, AWorkerDiesWithItsHost) {
+  const std::string yaml = write_experiment(faulty("hang", "fault: hang"), "limits: {timeout_s: 100}");
+  for (const int number : {SIGKILL, SIGINT}) {
+    Program program({INFERBENCH_PROGRAM, "run", yaml}, folder());
+    for (int i = 0; i < 500 && descendants_.count() < 2; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    ASSERT_EQ(descendants_.count(), 2U);  // host and worker
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    program.signal(number);
+    if (number == SIGINT) {  // the first waits for the trial, which never ends
+      std::this_thread::sleep_for(std::chrono::milliseconds(300));
+      EXPECT_EQ(descendants_.count(), 2U);
+      program.signal(SIGINT);
+    }
+    EXPECT_EQ(program.wait().exit_code, 128 + number);
+    EXPECT_EQ(descendants_.count_after(5), 0U);
+  }
+}
+
+TEST_F(RunFaultsTest, AFreshWorkerGoesOnAfterACrash) {
+  // A session is made anew for each point: only the point that generates five tokens has a fifth forward.
+  const std::string backends = faulty("good", "fault: none") + faulty("late", "fault: segv, from: 4");
+  const std::string yaml = write_experiment(backends, "measure: {blocks: 2, warmup: 0}\nbaseline: good");
+  const ProgramResult result = run_inferbench({"run", yaml, "--set", "sweep.generate_tokens=[4,5]", "--set",
+                                               "sweep.prompt_tokens=[4]", "--set", "measure.blocks=1"},
+                                              folder());
+  EXPECT_EQ(result.exit_code, 3) << result.err;
+  const auto late = trials_of(read_run(only_run_folder()), "late");
+  ASSERT_EQ(late.size(), 2U);
+  EXPECT_TRUE(late[0].ok()) << late[0].outcome.error;
+  EXPECT_EQ(late[1].outcome.status, TrialStatus::kCrashed);
+}
+
+}  // namespace
+}  // namespace inferbench::test

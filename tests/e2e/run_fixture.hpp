@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "e2e/run_program.hpp"
+#include "results/run_folder.hpp"
+#include "unit/results_fixture.hpp"
+
+namespace inferbench::test {
+
+/// A working folder with an experiment in it, and what to look at afterwards.
+class RunTest : public testing::Test {
+ protected:
+  const std::filesystem::path& folder() const { return folder_.path(); }
+
+  /// Writes FOLDER/name.yaml on the tiny model; `backends` and `rest` are YAML.
+  std::string write_experiment(const std::string& backends, const std::string& rest) const {
+    const auto path = folder() / "experiment.yaml";
+    std::ofstream(path) << fmt::format(
+        "name: test\nbackends:\n{}\nmodels: ['{}/tiny']\n"
+        "sweep: {{prompt_tokens: [4, 9], generate_tokens: [5], batch: [2], threads: [1]}}\n{}\n",
+        backends, INFERBENCH_TEST_DATA, rest);
+    return path.string();
+  }
+
+  std::filesystem::path only_run_folder() const {
+    std::vector<std::filesystem::path> found;
+    for (const auto& entry : std::filesystem::directory_iterator(folder() / "results" / "test")) {
+      found.push_back(entry.path());
+    }
+    EXPECT_EQ(found.size(), 1U);
+    return found.empty() ? std::filesystem::path() : found.front();
+  }
+
+  /// Each id once; -> the number of rows.
+  static std::size_t expect_each_id_once(const RunData& run) {
+    std::map<std::string, int> seen;
+    for (const auto& trial : run.trials) ++seen[trial.id];
+    for (const auto& [id, count] : seen) EXPECT_EQ(count, 1) << id;
+    EXPECT_EQ(seen.size(), run.info.planned_trials);
+    return run.trials.size();
+  }
+
+ private:
+  TemporaryFolder folder_;
+};
+
+inline const std::string kTwoReferences = "  - {plugin: cpu_ref, name: one}\n  - {plugin: cpu_ref, name: two}";
+
+/// A contender of the faulty backend, a line.
+inline std::string faulty(const std::string& name, const std::string& options) {
+  return fmt::format("  - {{plugin: {}/libfaulty.so, name: {}, options: {{{}}}}}\n", INFERBENCH_FAULTY_DIR, name,
+                     options);
+}
+
+}  // namespace inferbench::test

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+// inferbench run, from the YAML file to the report.
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <set>
+#include <sstream>
+#include <thread>
+
+#include "e2e/run_fixture.hpp"
+
+namespace inferbench::test {
+namespace {
+
+using testing::AnyOf;
+using testing::ContainsRegex;
+using testing::HasSubstr;
+using testing::Not;
+
+std::string read_file(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+TEST_F(RunTest, GoesFromYamlToATable) {
+  const std::string yaml = write_experiment(kTwoReferences, "measure: {blocks: 3, warmup: 1}");
+  const ProgramResult result = run_inferbench({"run", yaml}, folder());
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("tiny: prompt 4, generate 5, batch 2, threads 1"));
+  EXPECT_THAT(result.out,
+              ContainsRegex("two +[0-9.]+ +[0-9.]+ +[0-9.]+x +[0-9.]+-[0-9.]+ (faster|slower|same|unclear)"));
+  EXPECT_THAT(result.out, HasSubstr("results: "));
+  EXPECT_THAT(result.err, HasSubstr("[16/16]"));
+  std::istringstream lines(result.out);
+  for (std::string line; std::getline(lines, line);) {
+    EXPECT_TRUE(line.size() <= 100 || line.starts_with("results: ")) << line;
+  }
+
+  const RunData run = read_run(only_run_folder());
+  EXPECT_EQ(expect_each_id_once(run), 16U);  // 2 points x 2 contenders x (1 warm-up + 3 blocks)
+  std::map<std::pair<std::int32_t, std::int32_t>, std::set<std::string>> digests;
+  for (const TrialRecord& trial : run.trials) {
+    ASSERT_TRUE(trial.ok());
+    EXPECT_EQ(trial.outcome.metrics->inter_token_ms.size(), 4U);
+    EXPECT_EQ(trial.backend, "cpu_ref");
+    EXPECT_GT(trial.outcome.kv_bytes, 0U);
+    EXPECT_GT(trial.outcome.memory.peak_rss_bytes, 0U);
+    EXPECT_EQ(trial.outcome.trials_since_load == 0, trial.warm_up() && trial.point.prompt_tokens == 4) << trial.id;
+    digests[{trial.point.prompt_tokens, trial.block}].insert(trial.outcome.digest);
+  }
+  // Both contenders had the same prompt in a block, and other prompts in other blocks.
+  std::set<std::string> all;
+  for (const auto& [key, of_block] : digests) {
+    EXPECT_EQ(of_block.size(), 1U);
+    all.insert(of_block.begin(), of_block.end());
+  }
+  EXPECT_GT(all.size(), 4U);
+  EXPECT_EQ(run.info.plugins.at(0).sha256.size(), 64U);
+  EXPECT_EQ(run.info.models.at(0).sha256.size(), 64U);
+}
+
+TEST_F(RunTest, PrintsOnlyJsonWhenAsked) {
+  const std::string yaml = write_experiment(kTwoReferences, "measure: {blocks: 2}");
+  const ProgramResult result = run_inferbench({"run", yaml, "--json", "--set", "sweep.batch=[1]"}, folder());
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const auto json = nlohmann::json::parse(result.out);
+  EXPECT_EQ(json.at("folder"), only_run_folder().string());
+  EXPECT_EQ(json.at("points").size(), 2U);
+  EXPECT_EQ(json.at("points").at(0).at("batch"), 1);
+}
+
+TEST_F(RunTest, PlansWithoutMeasuring) {
+  const std::string yaml = write_experiment(kTwoReferences, "measure: {blocks: 3, warmup: 1}");
+  const ProgramResult result = run_inferbench({"run", yaml, "--plan"}, folder());
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("16"));
+  EXPECT_FALSE(std::filesystem::exists(folder() / "results"));
+}
+
+TEST_F(RunTest, NeedsAnExperiment) {
+  const ProgramResult result = run_inferbench({"run"}, folder());
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.err, HasSubstr("hint: inferbench run EXPERIMENT.yaml"));
+}
+
+TEST_F(RunTest, TakesPromptsFromAText) {
+  const auto text = folder() / "text.txt";
+  std::ofstream(text) << std::string(2000, 'x') << " the quick brown fox";
+  const std::string yaml = write_experiment(kTwoReferences, fmt::format("prompts: {{file: '{}'}}", text.string()));
+  const ProgramResult no_tokenizer = run_inferbench({"run", yaml}, folder());
+  EXPECT_EQ(no_tokenizer.exit_code, 2);
+  EXPECT_FALSE(std::filesystem::exists(folder() / "results"));
+  const std::string model = fmt::format("models=['{}/shakespeare']", INFERBENCH_TEST_DATA);
+  const ProgramResult result = run_inferbench({"run", yaml, "--set", model, "--set", "measure.blocks=1"}, folder());
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+}
+
+TEST_F(RunTest, ResumesAfterKillsAtRandomInstants) {
+  const std::string yaml = write_experiment(kTwoReferences, "measure: {blocks: 10, warmup: 1, cooldown_s: 0.01}");
+  std::mt19937 random(3);
+  std::uniform_int_distribution<int> milliseconds(60, 250);
+  std::string resumed_from;
+  for (int kill_number = 0; kill_number < 8; ++kill_number) {
+    std::vector<std::string> arguments{INFERBENCH_PROGRAM, "run"};
+    if (resumed_from.empty()) {
+      arguments.push_back(yaml);
+    } else {
+      arguments.insert(arguments.end(), {"--resume", resumed_from});
+    }
+    Program program(arguments, folder());
+    std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds(random)));
+    program.signal(SIGKILL);
+    program.wait();
+    // Killed before run.json was there: nothing to resume.
+    const auto results = folder() / "results" / "test";
+    if (resumed_from.empty() && std::filesystem::exists(results)) {
+      const auto found = only_run_folder();
+      if (std::filesystem::exists(found / "run.json")) {
+        resumed_from = found.string();
+      } else {
+        std::filesystem::remove_all(results);
+      }
+    }
+  }
+  ASSERT_FALSE(resumed_from.empty());
+  const ProgramResult result = run_inferbench({"run", "--resume", resumed_from}, folder());
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(expect_each_id_once(read_run(resumed_from)), 44U);
+}
+
+TEST_F(RunTest, DoesAHalfWrittenTrialAgain) {
+  const std::string yaml = write_experiment(kTwoReferences, "measure: {blocks: 2}");
+  ASSERT_EQ(run_inferbench({"run", yaml}, folder()).exit_code, 0);
+  const auto run_folder = only_run_folder();
+  const auto trials = run_folder / "trials.jsonl";
+  const std::size_t rows = read_run(run_folder).trials.size();
+  std::filesystem::resize_file(trials, std::filesystem::file_size(trials) - 100);
+  ASSERT_EQ(read_run(run_folder).trials.size(), rows - 1);
+  const ProgramResult result = run_inferbench({"run", "--resume", run_folder.string()}, folder());
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(expect_each_id_once(read_run(run_folder)), rows);
+
+  const std::string complete = read_file(trials);
+  EXPECT_EQ(run_inferbench({"run", "--resume", run_folder.string()}, folder()).exit_code, 0);
+  EXPECT_EQ(read_file(trials), complete);  // nothing was left to do
+}
+
+TEST_F(RunTest, RefusesToResumeAnotherExperiment) {
+  const std::string yaml = write_experiment(kTwoReferences, "measure: {blocks: 1}");
+  ASSERT_EQ(run_inferbench({"run", yaml}, folder()).exit_code, 0);
+  const std::string run_folder = only_run_folder().string();
+  EXPECT_EQ(run_inferbench({"run", yaml, "--resume", run_folder}, folder()).exit_code, 0);
+  write_experiment(kTwoReferences, "measure: {blocks: 2}");
+  const ProgramResult other = run_inferbench({"run", yaml, "--resume", run_folder}, folder());
+  EXPECT_EQ(other.exit_code, 2);
+  EXPECT_THAT(other.err, HasSubstr("is not the experiment of"));
+  const ProgramResult set = run_inferbench({"run", "--resume", run_folder, "--set", "measure.blocks=3"}, folder());
+  EXPECT_EQ(set.exit_code, 2);
+  EXPECT_THAT(set.err, HasSubstr("--set"));
+}
+
+TEST_F(RunTest, RefusesAFolderThatAnotherRunWrites) {
+  const std::string yaml = write_experiment(kTwoReferences, "measure: {blocks: 1}");
+  ASSERT_EQ(run_inferbench({"run", yaml}, folder()).exit_code, 0);
+  const auto run_folder = only_run_folder();
+  const int fd = ::open((run_folder / "trials.jsonl").c_str(), O_RDWR | O_CLOEXEC);
+  ASSERT_EQ(flock(fd, LOCK_EX | LOCK_NB), 0);
+  const ProgramResult result = run_inferbench({"run", "--resume", run_folder.string()}, folder());
+  close(fd);
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.err, HasSubstr("another inferbench is writing to"));
+}
+
+TEST_F(RunTest, SaysWhereItCannotWrite) {
+  const std::string yaml = write_experiment(kTwoReferences, "measure: {blocks: 1}");
+  const ProgramResult result = run_inferbench({"run", yaml, "--out", "/proc/nowhere"}, folder());
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.err, HasSubstr("cannot create /proc/nowhere"));
+  EXPECT_THAT(result.err, HasSubstr("--out DIR"));
+  EXPECT_THAT(result.err, Not(HasSubstr("[1/")));
+}
+
+TEST_F(RunTest, CtrlCFinishesTheTrialAndLeavesAFolderToResume) {
+  const std::string yaml = write_experiment(kTwoReferences, "measure: {blocks: 20, cooldown_s: 0.05}");
+  Program program({INFERBENCH_PROGRAM, "run", yaml}, folder());
+  const auto results = folder() / "results" / "test";
+  const auto begun = [&] {
+    if (!std::filesystem::exists(results) || std::filesystem::is_empty(results)) return false;
+    const auto trials = only_run_folder() / "trials.jsonl";
+    return std::filesystem::exists(trials) && std::filesystem::file_size(trials) > 0;
+  };
+  for (int i = 0; i < 1000 && !begun(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  program.signal(SIGINT);
+  const ProgramResult result = program.wait();
+  EXPECT_EQ(result.exit_code, 130);
+  EXPECT_THAT(result.err, HasSubstr("run --resume " + only_run_folder().string()));
+  EXPECT_THAT(result.out, HasSubstr("of 84 planned trials were run"));
+  const RunData before = read_run(only_run_folder());
+  EXPECT_LT(before.trials.size(), 84U);
+  EXPECT_TRUE(std::all_of(before.trials.begin(), before.trials.end(), [](const auto& trial) { return trial.ok(); }));
+}
+
+}  // namespace
+}  // namespace inferbench::test

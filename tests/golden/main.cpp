@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// golden_check --plugin LIB.so [--precision P] [--option k=v] --measure deviation|kl --bound X --fixtures NAME...
+// Runs a backend through golden fixtures: logits within the bound, greedy ids equal wherever the choice is clear.
+#include <gtest/gtest.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "golden/fixture.hpp"
+#include "golden/judge.hpp"
+#include "plugin/backend.hpp"
+#include "support/backend_settings.hpp"
+
+namespace inferbench::golden {
+namespace {
+
+struct Settings {
+  BackendSettings backend;
+  std::string measure;
+  double bound = 0;
+  std::vector<std::string> fixtures;
+  int threads = 2;
+};
+
+// The logits that the case has expectations for, in one call.
+std::vector<float> logits_of(const BackendSession& session, const Case& one, std::size_t vocab) {
+  session.truncate(0, 0);
+  return one.logits.size() == vocab ? session.last_logits(0, one.input_ids) : session.all_logits(0, one.input_ids);
+}
+
+// The expected ids are fed whatever the backend chose, so that every step is judged. Where the best two logits are
+// nearer than the backend's own error on them, either is right.
+void check_greedy(const BackendSession& session, const Case& one, double error) {
+  session.truncate(0, 0);
+  std::int32_t id = session.greedy(0, one.input_ids);
+  for (std::size_t i = 0; i < one.greedy.size(); ++i) {
+    const bool clear = one.greedy_margin[i] > 2 * error;
+    EXPECT_TRUE(id == one.greedy[i] || !clear) << one.name << ", step " << i << ": " << id << ", not " << one.greedy[i];
+    if (i + 1 < one.greedy.size()) id = session.greedy(0, std::vector{one.greedy[i]});
+  }
+}
+
+class GoldenTest : public testing::Test {
+ public:
+  GoldenTest(const Settings& settings, std::string fixture) : settings_(settings), fixture_(std::move(fixture)) {}
+
+  void TestBody() override {
+    const Model model = Model::open(model_reference(fixture_));
+    const auto vocab = static_cast<std::size_t>(model.config().vocab);
+    const BackendModel packed = settings_.backend.create_model(
+        BackendContext(Plugin::load(settings_.backend.plugin), settings_.threads), model.weights());
+    const BackendSession session(packed, 1, model.config().context);
+    for (const Case& one : read_cases(fixture_)) {
+      const Distance found = distance(one.logits, logits_of(session, one, vocab), vocab);
+      const double judged = settings_.measure == "kl" ? found.kl : found.deviation;
+      EXPECT_LE(judged, settings_.bound) << fixture_ << " " << one.name;
+      std::printf("%-22s %-6s %4zu tokens  error %.2g of the standard deviation, KL %.2g\n", fixture_.c_str(),
+                  one.name.c_str(), one.input_ids.size(), found.deviation, found.kl);
+      check_greedy(session, one, found.greatest_error);
+    }
+  }
+
+ private:
+  const Settings& settings_;
+  std::string fixture_;
+};
+
+int run(int argc, char** argv) {
+  testing::InitGoogleTest(&argc, argv);
+  Settings settings;
+  CLI::App app{"Runs a backend through the golden fixtures."};
+  settings.backend.add_options(app);
+  app.add_option("--measure", settings.measure)->required()->check(CLI::IsMember({"deviation", "kl"}));
+  app.add_option("--bound", settings.bound)->required();
+  app.add_option("--fixtures", settings.fixtures)->required();
+  app.add_option("--threads", settings.threads);
+  CLI11_PARSE(app, argc, argv);
+  if (!settings.backend.is_supported()) return kSkipped;
+  for (const std::string& fixture : settings.fixtures) {
+    testing::RegisterTest("Golden", fixture.c_str(), nullptr, nullptr, __FILE__, __LINE__,
+                          [&settings, fixture]() -> testing::Test* { return new GoldenTest(settings, fixture); });
+  }
+  return RUN_ALL_TESTS();
+}
+
+}  // namespace
+}  // namespace inferbench::golden
+
+int main(int argc, char** argv) {
+  try {
+    return inferbench::golden::run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "golden_check: %s\n", error.what());
+    return 2;
+  }
+}

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Attention on every instruction set against double precision over the values that the cache holds, for every kind of
+// cache, odd head sizes and block borders.
+#include <cmath>
+#include <limits>
+
+#include "quant_testing.hpp"
+
+namespace inferbench::cpu_quant {
+namespace {
+
+// Half precision by the rules of IEEE 754, the slow way.
+double half_value(uint16_t h) {
+  const int exponent = (h >> 10) & 31;
+  const double mantissa = (h & 1023) / 1024.0;
+  const double magnitude = exponent == 0 ? std::ldexp(mantissa, -14) : std::ldexp(1.0 + mantissa, exponent - 15);
+  return (h & 0x8000) != 0 ? -magnitude : magnitude;
+}
+
+struct Shape {
+  int32_t head_dim = 64;
+  int32_t capacity = 100;
+  int32_t kv_type = kKvF16;
+};
+
+// One head's cache and the rows that go in.
+class Head {
+ public:
+  Head(const KernelTable& kernels, const Shape& shape, Random& random)
+      : kernels_(kernels),
+        shape_(shape),
+        cache_(kv_head_bytes(shape.kv_type, shape.capacity, shape.head_dim)),
+        scratch_(attention_scratch_bytes(shape.head_dim, shape.capacity)),
+        q_(random.normals(int64_t{shape.capacity} * stride(), 2.0F)),
+        k_(random.normals(int64_t{shape.capacity} * stride())),
+        v_(random.normals(int64_t{shape.capacity} * stride())) {}
+
+  [[nodiscard]] int64_t stride() const { return shape_.head_dim + 5; }
+
+  [[nodiscard]] AttentionArgs args(int32_t first, int32_t n, std::vector<float>& out) {
+    AttentionArgs a = {};
+    a.q = q_.data() + first * stride();
+    a.k = k_.data() + first * stride();
+    a.v = v_.data() + first * stride();
+    a.out = out.data();
+    a.cache = cache_.data();
+    a.scratch = scratch_.data();
+    a.q_stride = a.kv_stride = a.out_stride = stride();
+    a.n_rows = n;
+    a.first_position = first;
+    a.head_dim = shape_.head_dim;
+    a.capacity = shape_.capacity;
+    a.kv_type = shape_.kv_type;
+    a.scale = 1.0F / std::sqrt(static_cast<float>(shape_.head_dim));
+    return a;
+  }
+
+  // Appends rows [first, first + n) and attends with them.
+  std::vector<float> step(int32_t first, int32_t n) {
+    std::vector<float> out(static_cast<size_t>(n * stride()), 9.0F);
+    const AttentionArgs a = args(first, n, out);
+    kernels_.kv_append(&a);
+    kernels_.attention(&a);
+    return out;
+  }
+
+  [[nodiscard]] double key(int32_t position, int32_t d) const {
+    const int64_t at = (int64_t{position / kKvBlock} * shape_.head_dim + d) * kKvBlock + position % kKvBlock;
+    return element(0, at) * scale_of(kv_key_scale_offset(shape_.kv_type, shape_.capacity, shape_.head_dim), position);
+  }
+  [[nodiscard]] double value(int32_t position, int32_t d) const {
+    const int64_t at = int64_t{position} * shape_.head_dim + d;
+    return element(kv_value_offset(shape_.kv_type, shape_.capacity, shape_.head_dim), at) *
+           scale_of(kv_value_scale_offset(shape_.kv_type, shape_.capacity, shape_.head_dim), position);
+  }
+
+  // Attention of a row in double precision over what the cache holds.
+  [[nodiscard]] std::vector<double> exact(int32_t position) const {
+    std::vector<double> p(static_cast<size_t>(position) + 1);
+    double largest = -1e300;
+    for (int32_t j = 0; j <= position; ++j) {
+      double score = 0.0;
+      for (int32_t d = 0; d < shape_.head_dim; ++d) {
+        score += double{q_[static_cast<size_t>(position * stride() + d)]} * key(j, d);
+      }
+      p[static_cast<size_t>(j)] = score / std::sqrt(static_cast<double>(shape_.head_dim));
+      largest = std::max(largest, p[static_cast<size_t>(j)]);
+    }
+    double sum = 0.0;
+    for (double& x : p) sum += x = std::exp(x - largest);
+    std::vector<double> out(static_cast<size_t>(shape_.head_dim));
+    for (int32_t j = 0; j <= position; ++j) {
+      for (int32_t d = 0; d < shape_.head_dim; ++d) {
+        out[static_cast<size_t>(d)] += p[static_cast<size_t>(j)] / sum * value(j, d);
+      }
+    }
+    return out;
+  }
+
+  void expect_exact(const std::vector<float>& out, int32_t first, int32_t n) const {
+    for (int32_t r = 0; r < n; ++r) {
+      const std::vector<double> want = exact(first + r);
+      for (int32_t d = 0; d < shape_.head_dim; ++d) {
+        ASSERT_NEAR(out[static_cast<size_t>(r * stride() + d)], want[static_cast<size_t>(d)], 5e-6)
+            << "row " << first + r << " dim " << d << " of " << shape_.head_dim << ", kv " << shape_.kv_type;
+      }
+      for (int64_t d = shape_.head_dim; d < stride(); ++d) {
+        ASSERT_EQ(out[static_cast<size_t>(r * stride() + d)], 9.0F);
+      }
+    }
+  }
+
+  // What was appended came back from the cache within the type's rounding.
+  void expect_stored(int32_t n) const {
+    for (int32_t j = 0; j < n; ++j) {
+      double largest = 0.0;
+      for (int32_t d = 0; d < shape_.head_dim; ++d) {
+        largest = std::max(largest, std::abs(double{k_[static_cast<size_t>(j * stride() + d)]}));
+        largest = std::max(largest, std::abs(double{v_[static_cast<size_t>(j * stride() + d)]}));
+      }
+      for (int32_t d = 0; d < shape_.head_dim; ++d) {
+        const double k = k_[static_cast<size_t>(j * stride() + d)];
+        const double v = v_[static_cast<size_t>(j * stride() + d)];
+        const auto bound = [&](double x) {
+          return shape_.kv_type == kKvF32   ? 0.0
+                 : shape_.kv_type == kKvF16 ? std::abs(x) / 2048.0 + 3e-8
+                                            : largest / 127.0 * 0.501;
+        };
+        ASSERT_LE(std::abs(key(j, d) - k), bound(k)) << j << " " << d;
+        ASSERT_LE(std::abs(value(j, d) - v), bound(v)) << j << " " << d;
+      }
+    }
+  }
+
+  std::vector<float>& keys() { return k_; }
+  [[nodiscard]] const Aligned<uint8_t>& cache() const { return cache_; }
+
+ private:
+  [[nodiscard]] double element(int64_t offset, int64_t at) const {
+    const uint8_t* base = cache_.data() + offset;
+    if (shape_.kv_type == kKvF32) return reinterpret_cast<const float*>(base)[at];
+    if (shape_.kv_type == kKvF16) return half_value(reinterpret_cast<const uint16_t*>(base)[at]);
+    return reinterpret_cast<const int8_t*>(base)[at];
+  }
+  [[nodiscard]] double scale_of(int64_t offset, int32_t position) const {
+    if (shape_.kv_type != kKvInt8) return 1.0;
+    return reinterpret_cast<const float*>(cache_.data() + offset)[position];
+  }
+
+  const KernelTable& kernels_;
+  Shape shape_;
+  Aligned<uint8_t> cache_;
+  Aligned<uint8_t> scratch_;
+  std::vector<float> q_;
+  std::vector<float> k_;
+  std::vector<float> v_;
+};
+
+class QuantAttention : public OnEveryIsa {};
+
+TEST_P(QuantAttention, PrefillThenDecodeAtEveryCacheType) {
+  Random random(21);
+  for (const int32_t type : {kKvF32, kKvF16, kKvInt8}) {
+    Head head(kernels(), {.head_dim = 64, .capacity = 150, .kv_type = type}, random);
+    head.expect_exact(head.step(0, 130), 0, 130);
+    head.expect_stored(130);
+    for (int32_t position = 130; position < 150; ++position) {
+      head.expect_exact(head.step(position, 1), position, 1);
+    }
+  }
+}
+
+TEST_P(QuantAttention, EveryCountOfRowsFromEveryPosition) {
+  Random random(22);
+  Head head(kernels(), {.head_dim = 32, .capacity = 200, .kv_type = kKvF16}, random);
+  int32_t first = 0;
+  for (int32_t n = 1; first + n <= 200; ++n) {
+    head.expect_exact(head.step(first, n), first, n);
+    first += n;
+  }
+  EXPECT_GT(first, 180);
+}
+
+TEST_P(QuantAttention, OddHeadSizes) {
+  Random random(23);
+  for (const int32_t dim : {1, 2, 3, 8, 15, 16, 17, 24, 48, 63, 65, 80, 96, 100, 128}) {
+    for (const int32_t type : {kKvF32, kKvF16, kKvInt8}) {
+      Head head(kernels(), {.head_dim = dim, .capacity = 33, .kv_type = type}, random);
+      head.expect_exact(head.step(0, 20), 0, 20);
+      head.expect_exact(head.step(20, 1), 20, 1);
+      head.expect_exact(head.step(21, 12), 21, 12);
+    }
+  }
+}
+
+TEST_P(QuantAttention, TheCacheIsTheSameOnEveryInstructionSet) {
+  for (const int32_t type : {kKvF32, kKvF16, kKvInt8}) {
+    Random mine(24);
+    Random theirs(24);
+    Head head(kernels(), {.head_dim = 48, .capacity = 40, .kv_type = type}, mine);
+    Head reference(generic(), {.head_dim = 48, .capacity = 40, .kv_type = type}, theirs);
+    for (std::vector<float>* keys : {&head.keys(), &reference.keys()}) {
+      (*keys)[0] = 1e-7F;  // subnormal, tiny and overflowing halves
+      (*keys)[1] = 1e-12F;
+      (*keys)[2] = 65519.0F;
+      (*keys)[3] = 65520.0F;
+      (*keys)[4] = -1e30F;
+      (*keys)[5] = 6.1e-5F;
+    }
+    head.step(0, 40);
+    reference.step(0, 40);
+    EXPECT_EQ(std::memcmp(head.cache().data(), reference.cache().data(), static_cast<size_t>(head.cache().size())), 0)
+        << type;
+  }
+}
+
+TEST_P(QuantAttention, LaterPositionsDoNotReachEarlierRows) {
+  Random random(25);
+  Head head(kernels(), {.head_dim = 64, .capacity = 128, .kv_type = kKvF16}, random);
+  std::vector<float> before = head.step(0, 70);
+  head.step(70, 58);
+  std::vector<float> after(before.size(), 9.0F);
+  const AttentionArgs again = head.args(0, 70, after);
+  kernels().attention(&again);
+  EXPECT_TRUE(same_bits(before.data(), after.data(), static_cast<int64_t>(before.size())));
+}
+
+TEST_P(QuantAttention, ANumberlessKeyMakesTheRowsThatSeeItNumberless) {
+  Random random(26);
+  for (const int32_t type : {kKvF32, kKvF16, kKvInt8}) {
+    Head head(kernels(), {.head_dim = 64, .capacity = 100, .kv_type = type}, random);
+    head.keys()[static_cast<size_t>(50 * head.stride() + 3)] = std::numeric_limits<float>::quiet_NaN();
+    const std::vector<float> out = head.step(0, 99);
+    const std::vector<float> one = head.step(99, 1);
+    for (int32_t r = 0; r < 99; ++r) {
+      EXPECT_EQ(std::isnan(out[static_cast<size_t>(r * head.stride())]), r >= 50) << r << " kv " << type;
+    }
+    EXPECT_TRUE(std::isnan(one[0]));
+  }
+}
+
+TEST_P(QuantAttention, LargeScoresDoNotOverflow) {
+  Random random(27);
+  Head head(kernels(), {.head_dim = 64, .capacity = 80, .kv_type = kKvF32}, random);
+  for (float& x : head.keys()) x *= 1000.0F;
+  for (const auto& [first, n] : {std::pair<int32_t, int32_t>{0, 79}, {79, 1}}) {
+    for (const float x : head.step(first, n)) ASSERT_TRUE(std::isfinite(x));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Isas, QuantAttention, testing::Values(Isa::Generic, Isa::Avx2, Isa::Avx512Vnni), isa_name);
+
+TEST(QuantSelection, AutoIsTheBestThatRuns) {
+  const KernelTable* chosen = select_kernels(Isa::Auto);
+  ASSERT_NE(chosen, nullptr);
+  ASSERT_NE(select_kernels(Isa::Generic), nullptr);
+  for (const Isa isa : {Isa::Avx512Vnni, Isa::Avx2, Isa::Generic}) {
+    if (select_kernels(isa) == nullptr) continue;
+    EXPECT_EQ(chosen, select_kernels(isa));
+    break;
+  }
+}
+
+}  // namespace
+}  // namespace inferbench::cpu_quant

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+// Quantized and packed weights: what comes back from the layout is near what went in, for every dtype, orientation and
+// tail.
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <vector>
+
+#include "formats/pack.hpp"
+#include "formats/quantize.hpp"
+
+namespace inferbench::cpu_quant {
+namespace {
+
+struct Case {
+  WeightFormat format;
+  std::int32_t dtype;
+  bool channels_are_rows;
+  std::int32_t n;
+  std::int32_t k;
+};
+
+// A 64-byte aligned, poisoned buffer: what packing leaves unwritten shows.
+struct Packed {
+  explicit Packed(std::int64_t bytes) : storage(static_cast<std::size_t>(bytes) + 64, 0xa5) {
+    const auto address = reinterpret_cast<std::uintptr_t>(storage.data());
+    data = storage.data() + (64 - address % 64) % 64;
+  }
+  std::vector<std::uint8_t> storage;
+  std::uint8_t* data;
+};
+
+float float_at(const std::uint8_t* at) {
+  float value = 0;
+  std::memcpy(&value, at, sizeof value);
+  return value;
+}
+
+// The weight that the layout of kernels.h says is at (channel, input).
+float unpacked(const Case& c, const std::uint8_t* packed, std::int32_t channel, std::int32_t input) {
+  if (c.format == WeightFormat::Int4) {
+    const int shift = i4_shift(input);
+    const int code = packed[i4_code_offset(c.k, channel, input)] >> shift & 15;
+    const int multiplier = (packed[i4_multiplier_offset(c.k, channel, input)] >> shift & 15) + 1;
+    return float_at(packed + i4_scale_offset(c.k, channel, input / kSuperBlock)) *
+           static_cast<float>(multiplier * (code - 8));
+  }
+  const std::uint8_t byte = packed[i8_weight_offset(c.k, channel, input)];
+  const int value = c.format == WeightFormat::Int8 ? byte - 128 : static_cast<std::int8_t>(byte);
+  const int multiplier = packed[i8_multiplier_offset(c.k, channel, input)];
+  return float_at(packed + i8_scale_offset(c.k, channel)) * static_cast<float>(multiplier * value);
+}
+
+std::vector<float> random_weights(const Case& c) {
+  std::mt19937 random(static_cast<unsigned>(c.n * 1000 + c.k));
+  std::normal_distribution<float> normal(0.0F, 0.05F);
+  std::vector<float> weights(static_cast<std::size_t>(c.n) * static_cast<std::size_t>(c.k));
+  for (float& weight : weights) {
+    const auto bits = std::bit_cast<std::uint32_t>(normal(random)) & 0xffff0000U;  // exact in BF16
+    weight = std::bit_cast<float>(bits);
+  }
+  return weights;
+}
+
+// In the case's dtype and orientation; F16 has a test of its own.
+std::vector<std::uint8_t> stored(const Case& c, const std::vector<float>& weights) {
+  const std::size_t size = c.dtype == IB_DTYPE_F32 ? 4 : 2;
+  std::vector<std::uint8_t> bytes(weights.size() * size);
+  for (std::int32_t channel = 0; channel < c.n; ++channel) {
+    for (std::int32_t input = 0; input < c.k; ++input) {
+      const float weight = weights[static_cast<std::size_t>(channel * c.k + input)];
+      const auto at = static_cast<std::size_t>(c.channels_are_rows ? channel * c.k + input : input * c.n + channel);
+      const auto upper = static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(weight) >> 16);
+      if (c.dtype == IB_DTYPE_F32) std::memcpy(&bytes[at * 4], &weight, 4);
+      if (c.dtype == IB_DTYPE_BF16) std::memcpy(&bytes[at * 2], &upper, 2);
+    }
+  }
+  return bytes;
+}
+
+class QuantFormat : public testing::TestWithParam<Case> {};
+
+TEST_P(QuantFormat, PackedWeightsAreNearTheGivenOnes) {
+  const Case c = GetParam();
+  const std::vector<float> weights = random_weights(c);
+  const std::vector<std::uint8_t> bytes = stored(c, weights);
+  const WeightSource source{bytes.data(), c.dtype, c.k, c.n, c.channels_are_rows};
+  Packed packed(packed_bytes(c.format, c.n, c.k));
+  std::vector<float> sums(static_cast<std::size_t>(n_tiles(c.n) * kTile));
+  const std::int32_t half = n_tiles(c.n) / 2;  // two calls, as two threads would
+  pack_tiles(source, c.format, 0, half, packed.data, sums.data());
+  pack_tiles(source, c.format, half, n_tiles(c.n), packed.data, sums.data() + half * kTile);
+
+  double error = 0;
+  double power = 0;
+  for (std::int32_t channel = 0; channel < c.n; ++channel) {
+    double sum = 0;
+    for (std::int32_t input = 0; input < c.k; ++input) {
+      const double exact = weights[static_cast<std::size_t>(channel * c.k + input)];
+      const double found = unpacked(c, packed.data, channel, input);
+      error += (exact - found) * (exact - found);
+      power += exact * exact;
+      sum += found;
+    }
+    EXPECT_NEAR(sums[static_cast<std::size_t>(channel)], sum, 1e-4 * (1 + std::fabs(sum))) << channel;
+  }
+  // Uniform error within a step: of 127 steps to the largest of 32 (about 2.1 deviations), or of 7.5 to that of 16.
+  const double bound = c.format == WeightFormat::Int4 ? 0.085 : 0.0055;
+  EXPECT_LE(std::sqrt(error / power), bound);
+  if (c.k > 1) {
+    EXPECT_GT(error, 0);  // a single weight is exact
+  }
+}
+
+TEST_P(QuantFormat, PaddingIsNeutral) {
+  const Case c = GetParam();
+  const std::vector<std::uint8_t> bytes = stored(c, random_weights(c));
+  const WeightSource source{bytes.data(), c.dtype, c.k, c.n, c.channels_are_rows};
+  Packed packed(packed_bytes(c.format, c.n, c.k));
+  pack_tiles(source, c.format, 0, n_tiles(c.n), packed.data, nullptr);
+  for (std::int32_t channel = c.n; channel < n_tiles(c.n) * kTile; ++channel) {
+    for (std::int32_t input = 0; input < c.k; ++input) {
+      ASSERT_EQ(unpacked(c, packed.data, channel, input), 0.0F) << channel << ", " << input;
+    }
+  }
+  const std::int32_t unit = c.format == WeightFormat::Int4 ? kScaleGroup : 4;
+  for (std::int32_t channel = 0; channel < c.n; ++channel) {
+    for (std::int32_t input = c.k; input < round_up(c.k, unit); ++input) {
+      if (input % kSuperBlock == 0) break;
+      ASSERT_EQ(unpacked(c, packed.data, channel, input), 0.0F) << channel << ", " << input;
+    }
+  }
+}
+
+constexpr WeightFormat kAllFormats[] = {WeightFormat::Int8, WeightFormat::Int8Signed, WeightFormat::Int4};
+
+std::vector<Case> all_cases() {
+  std::vector<Case> cases;
+  for (const WeightFormat format : kAllFormats) {
+    for (const std::int32_t k : {1, 5, 31, 48, 128, 130, 256, 300, 768})
+      cases.push_back({format, IB_DTYPE_F32, false, 70, k});
+    for (const std::int32_t n : {1, 15, 16, 64, 65, 200}) cases.push_back({format, IB_DTYPE_BF16, true, n, 96});
+    cases.push_back({format, IB_DTYPE_F32, true, 33, 640});
+    cases.push_back({format, IB_DTYPE_BF16, false, 33, 640});
+  }
+  return cases;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, QuantFormat, testing::ValuesIn(all_cases()));
+
+TEST(QuantFormat, ReadsEveryHalf) {
+  for (std::uint32_t bits = 0; bits < 0x10000; ++bits) {
+    const auto half = static_cast<std::uint16_t>(bits);
+    float found = 0;
+    read_values(&half, IB_DTYPE_F16, 0, 1, &found);
+    const int exponent = static_cast<int>(bits >> 10 & 31);
+    const auto mantissa = static_cast<double>(bits & 1023);
+    if (exponent == 31 && mantissa > 0) {
+      EXPECT_TRUE(std::isnan(found)) << bits;
+      continue;
+    }
+    double expected = exponent == 0 ? std::ldexp(mantissa, -24) : std::ldexp(1024 + mantissa, exponent - 25);
+    if (exponent == 31) expected = std::numeric_limits<double>::infinity();
+    EXPECT_EQ(found, bits >> 15 != 0 ? -expected : expected) << bits;
+  }
+}
+
+TEST(QuantFormat, ExtremeWeightsMakeNoGarbage) {
+  for (const WeightFormat format : kAllFormats) {
+    const Case c{format, IB_DTYPE_F32, true, 16, 64};
+    std::vector<float> weights(16 * 64, 0.0F);
+    const auto fill = [&](int channel, float value) { std::fill_n(weights.begin() + channel * 64, 64, value); };
+    fill(1, std::numeric_limits<float>::max());
+    fill(2, std::numeric_limits<float>::denorm_min());
+    fill(3, -1e-30F);
+    weights[4 * 64] = std::numeric_limits<float>::infinity();
+    weights[5 * 64 + 63] = std::numeric_limits<float>::quiet_NaN();
+    fill(6, -0.0F);
+    fill(7, 1.0F);
+    weights[7 * 64 + 1] = -1e6F;  // an outlier in the same group
+    Packed packed(packed_bytes(format, 16, 64));
+    pack_tiles({weights.data(), IB_DTYPE_F32, 64, 16, true}, format, 0, 1, packed.data, nullptr);
+    for (std::int32_t input = 0; input < 64; ++input) {
+      EXPECT_EQ(unpacked(c, packed.data, 0, input), 0.0F);
+      EXPECT_NEAR(unpacked(c, packed.data, 2, input), 0.0F, 1e-37F);
+      EXPECT_NEAR(unpacked(c, packed.data, 3, input), -1e-30F, 1e-30F);
+      EXPECT_EQ(unpacked(c, packed.data, 6, input), 0.0F);
+      EXPECT_NEAR(unpacked(c, packed.data, 7, input), input == 1 ? -1e6F : 0.0F, 2e5F);
+      // Inside a channel that is not finite, everything is NaN, and nothing elsewhere.
+      EXPECT_TRUE(std::isnan(unpacked(c, packed.data, 4, input)));
+      EXPECT_TRUE(std::isnan(unpacked(c, packed.data, 5, input)));
+    }
+    if (format != WeightFormat::Int4) {
+      EXPECT_NEAR(unpacked(c, packed.data, 1, 0) / std::numeric_limits<float>::max(), 1.0F, 1e-2F);
+    }
+  }
+}
+
+TEST(QuantFormat, SameBitsWhateverTheOrientation) {
+  for (const WeightFormat format : kAllFormats) {
+    const Case rows{format, IB_DTYPE_F32, true, 40, 300};
+    const Case columns{format, IB_DTYPE_F32, false, 40, 300};
+    const std::vector<float> weights = random_weights(rows);
+    const std::vector<std::uint8_t> a = stored(rows, weights);
+    const std::vector<std::uint8_t> b = stored(columns, weights);
+    const std::int64_t bytes = packed_bytes(format, 40, 300);
+    Packed from_rows(bytes);
+    Packed from_columns(bytes);
+    pack_tiles({a.data(), IB_DTYPE_F32, 300, 40, true}, format, 0, n_tiles(40), from_rows.data, nullptr);
+    pack_tiles({b.data(), IB_DTYPE_F32, 300, 40, false}, format, 0, n_tiles(40), from_columns.data, nullptr);
+    EXPECT_EQ(std::memcmp(from_rows.data, from_columns.data, static_cast<std::size_t>(bytes)), 0);
+  }
+}
+
+}  // namespace
+}  // namespace inferbench::cpu_quant

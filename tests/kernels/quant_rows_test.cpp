@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The row kernels: every instruction set equals generic bit for bit; generic is held against double precision.
+#include <cmath>
+#include <functional>
+#include <limits>
+
+#include "quant_testing.hpp"
+
+namespace inferbench::cpu_quant {
+namespace {
+
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+constexpr float kInf = std::numeric_limits<float>::infinity();
+
+const std::vector<int32_t>& widths() {
+  static const std::vector<int32_t> all = {1,   2,   7,   15,  16,  17,  31,  48,  63,  64,  65,
+                                           100, 255, 256, 257, 300, 511, 512, 513, 768, 1600};
+  return all;
+}
+
+class QuantRows : public OnEveryIsa {
+ protected:
+  // quantize_rows of both tables on the same rows, which are returned.
+  [[nodiscard]] Aligned<uint8_t> quantize(const std::vector<float>& x, int32_t m, int32_t k) const {
+    Aligned<uint8_t> mine(m * quantized_row_bytes(k));
+    Aligned<uint8_t> theirs(m * quantized_row_bytes(k));
+    const auto stride = static_cast<int64_t>(x.size()) / m;
+    std::memset(mine.data(), 0x5a, static_cast<size_t>(mine.size()));
+    kernels().quantize_rows(x.data(), stride, m, k, mine.data());
+    generic().quantize_rows(x.data(), stride, m, k, theirs.data());
+    EXPECT_TRUE(same_rows(mine.data(), theirs.data(), m, k)) << k;
+    return mine;
+  }
+};
+
+// A quantized row, piece by piece.
+struct Row {
+  const uint8_t* base;
+  int32_t k;
+  [[nodiscard]] int32_t q(int32_t i, bool is_unsigned) const {
+    return is_unsigned ? int32_t{base[i]} : int32_t{static_cast<int8_t>(base[i])};
+  }
+  [[nodiscard]] int32_t half(int32_t h) const { return reinterpret_cast<const int16_t*>(base + row_half_offset(k))[h]; }
+  [[nodiscard]] float scale(int32_t g) const { return reinterpret_cast<const float*>(base + row_scale_offset(k))[g]; }
+  [[nodiscard]] int32_t offset(int32_t g) const {
+    return reinterpret_cast<const int32_t*>(base + row_sum_offset(k))[g];
+  }
+};
+
+// Each value within half a step of what it stands for (x, or max(x + shift, 0)), the largest of a group at its end of
+// the range, sums exact, zeros behind.
+void expect_nearest(const Row& row, const float* x, bool is_unsigned, float shift) {
+  for (int32_t g = 0; g < n_groups(row.k); ++g) {
+    int32_t largest = 0;
+    int32_t sum = 0;
+    for (int32_t i = g * kScaleGroup; i < g * kScaleGroup + inputs_of(row.k, g * kScaleGroup, kScaleGroup); ++i) {
+      const float value = is_unsigned ? std::max(x[i] + shift, 0.0F) : x[i];
+      const int32_t q = row.q(i, is_unsigned);
+      ASSERT_LE(std::abs(double{row.scale(g)} * q - value), 0.5001 * row.scale(g)) << row.k << " " << i;
+      largest = std::max(largest, std::abs(q));
+      sum += q;
+    }
+    ASSERT_EQ(largest, is_unsigned ? 255 : 127);
+    ASSERT_EQ(row.offset(g), is_unsigned ? 0 : -128 * sum);
+  }
+  for (int32_t h = 0; h < padded_inputs(row.k) / kHalfGroup; ++h) {
+    int32_t sum = 0;
+    for (int32_t i = h * kHalfGroup; i < (h + 1) * kHalfGroup; ++i) sum += row.q(i, false);
+    ASSERT_EQ(row.half(h), is_unsigned ? 0 : -8 * sum);
+  }
+  for (int32_t i = row.k; i < padded_inputs(row.k); ++i) ASSERT_EQ(row.base[i], 0);
+}
+
+TEST_P(QuantRows, QuantizationIsNearestAndItsSumsAreExact) {
+  Random random(11);
+  for (const int32_t k : widths()) {
+    const std::vector<float> x = random.normals(int64_t{3} * (k + 5), 3.0F);
+    const Aligned<uint8_t> rows = quantize(x, 3, k);
+    for (int32_t r = 0; r < 3; ++r) {
+      expect_nearest({rows.data() + r * quantized_row_bytes(k), k}, x.data() + r * (k + 5), false, 0.0F);
+    }
+  }
+}
+
+TEST_P(QuantRows, UnsignedRowsStandForTheActivationPlusItsShift) {
+  Random random(16);
+  for (const int32_t k : widths()) {
+    for (const int32_t activation : {kActivationGeluTanh, kActivationGeluErf, kActivationRelu}) {
+      std::vector<float> x = random.normals(k, 2.0F);
+      for (int32_t i = 0; i < k; i += kScaleGroup) x[static_cast<size_t>(i)] = 1.0F;  // ReLU leaves no group at zero
+      std::vector<float> activated = x;
+      std::vector<float> copy = x;
+      generic().activate_rows(activated.data(), k, 1, k, activation);
+      Aligned<uint8_t> mine(quantized_row_bytes(k));
+      Aligned<uint8_t> theirs(quantized_row_bytes(k));
+      kernels().activate_quantize_rows(x.data(), k, 1, k, activation, 1, mine.data());
+      generic().activate_quantize_rows(copy.data(), k, 1, k, activation, 1, theirs.data());
+      ASSERT_TRUE(same_rows(mine.data(), theirs.data(), 1, k)) << k;
+      const float shift = activation == kActivationRelu ? kReluShift : kGeluShift;
+      expect_nearest({mine.data(), k}, activated.data(), true, shift);
+    }
+  }
+}
+
+TEST_P(QuantRows, QuantizationIsDefinedForEveryInput) {
+  const int32_t k = 768;
+  std::vector<float> x(static_cast<size_t>(k), 1.0F);
+  for (const float bad : {kNan, -kNan, kInf, -kInf}) {
+    x[300] = bad;
+    const Aligned<uint8_t> rows = quantize(x, 1, k);
+    const Row row = {rows.data(), k};
+    for (int32_t g = 0; g < n_groups(k); ++g) {
+      EXPECT_EQ(std::isnan(row.scale(g)), g == 300 / kScaleGroup);
+      EXPECT_EQ(row.q(g * kScaleGroup, false), g == 300 / kScaleGroup ? 0 : 127);
+      EXPECT_EQ(row.offset(g), g == 300 / kScaleGroup ? 0 : -128 * 127 * kScaleGroup);
+    }
+    std::vector<float> mine = x;
+    Aligned<uint8_t> shifted(quantized_row_bytes(k));
+    kernels().activate_quantize_rows(mine.data(), k, 1, k, kActivationGeluTanh, 1, shifted.data());
+    const Row row_shifted = {shifted.data(), k};
+    EXPECT_EQ(row_shifted.q(0, true), 255);
+    EXPECT_EQ(std::isnan(row_shifted.scale(300 / kScaleGroup)), bad != -kInf);  // GELU(-infinity) = 0
+    EXPECT_FALSE(std::isnan(row_shifted.scale(0)));
+  }
+  for (const float tiny : {0.0F, -0.0F, 1e-38F, 1e-42F, 9e-31F}) {
+    const Aligned<uint8_t> rows = quantize(std::vector<float>(static_cast<size_t>(k), tiny), 1, k);
+    EXPECT_EQ((Row{rows.data(), k}.scale(1)), 0.0F);
+    EXPECT_EQ(rows[5], 0);
+  }
+  for (const float large : {3e38F, -3e38F, 1e-29F}) {
+    const Aligned<uint8_t> rows = quantize(std::vector<float>(static_cast<size_t>(k), large), 1, k);
+    EXPECT_EQ(static_cast<int8_t>(rows[5]), large > 0.0F ? 127 : -127);
+  }
+}
+
+TEST_P(QuantRows, LayerNormIsThatOfDoublePrecision) {
+  Random random(12);
+  for (const int32_t k : widths()) {
+    const int32_t m = 2;
+    const int64_t stride = k + 3;
+    std::vector<float> x = random.normals(m * stride, 2.0F);
+    for (float& v : x) v += 5.0F;
+    const std::vector<float> weight = random.normals(k);
+    const std::vector<float> bias = random.normals(k);
+    std::vector<float> mine(static_cast<size_t>(m * stride), 7.0F);
+    std::vector<float> theirs = mine;
+    kernels().layernorm_rows(x.data(), stride, m, k, weight.data(), bias.data(), 1e-5F, mine.data(), stride);
+    generic().layernorm_rows(x.data(), stride, m, k, weight.data(), bias.data(), 1e-5F, theirs.data(), stride);
+    ASSERT_TRUE(same_bits(mine.data(), theirs.data(), m * stride)) << k;
+    for (int32_t r = 0; r < m; ++r) {
+      const float* row = x.data() + r * stride;
+      double mean = 0.0;
+      double variance = 0.0;
+      for (int32_t i = 0; i < k; ++i) mean += row[i];
+      mean /= k;
+      for (int32_t i = 0; i < k; ++i) variance += (row[i] - mean) * (row[i] - mean);
+      variance /= k;
+      for (int32_t i = 0; i < k; ++i) {
+        const auto at = static_cast<size_t>(i);
+        const double exact = (row[i] - mean) / std::sqrt(variance + 1e-5F) * weight[at] + bias[at];
+        // One element has no variance: its mean rounds to itself exactly.
+        ASSERT_NEAR(mine[static_cast<size_t>(r * stride + i)], exact, 4e-6 * (1.0 + std::abs(exact))) << k << " " << i;
+      }
+    }
+    Aligned<uint8_t> fused(m * quantized_row_bytes(k));
+    Aligned<uint8_t> apart(m * quantized_row_bytes(k));
+    kernels().layernorm_quantize_rows(x.data(), stride, m, k, weight.data(), bias.data(), 1e-5F, fused.data());
+    generic().quantize_rows(theirs.data(), stride, m, k, apart.data());
+    ASSERT_TRUE(same_rows(fused.data(), apart.data(), m, k)) << k;
+  }
+}
+
+double gelu_tanh_exact(double x) {
+  return 0.5 * x * (1.0 + std::tanh(std::sqrt(2.0 / M_PI) * (x + 0.044715 * x * x * x)));
+}
+
+double gelu_erf_exact(double x) {
+  return 0.5 * x * std::erfc(-x / std::sqrt(2.0));
+}
+
+TEST_P(QuantRows, ActivationsKeepTheirErrorBounds) {
+  std::vector<float> x;
+  for (float v = -40.0F; v < 40.0F; v += 0.00173F) x.push_back(v);
+  for (const float v : {0.0F, -0.0F, 1e-30F, -1e-30F, 1e-41F, 3e38F, -3e38F, 1e20F, -1e15F}) x.push_back(v);
+  const auto n = static_cast<int32_t>(x.size());
+  const std::function<double(double)> exact[] = {gelu_tanh_exact, gelu_erf_exact,
+                                                 [](double v) { return v > 0.0 ? v : 0.0; }};
+  for (const int32_t activation : {kActivationGeluTanh, kActivationGeluErf, kActivationRelu}) {
+    std::vector<float> mine = x;
+    std::vector<float> theirs = x;
+    kernels().activate_rows(mine.data(), n, 1, n, activation);
+    generic().activate_rows(theirs.data(), n, 1, n, activation);
+    ASSERT_TRUE(same_bits(mine.data(), theirs.data(), n)) << activation;
+    const double bound = activation == kActivationRelu ? 0.0 : 4e-7;
+    for (size_t i = 0; i < x.size(); ++i) {
+      ASSERT_LE(std::abs(mine[i] - exact[activation](x[i])), bound * std::max(1.0, double{x[i]}))
+          << activation << " of " << x[i];
+    }
+  }
+}
+
+TEST_P(QuantRows, ActivationsOfNoNumberAreDefined) {
+  for (const int32_t activation : {kActivationGeluTanh, kActivationGeluErf, kActivationRelu}) {
+    std::vector<float> x = {kNan, kInf, -kInf};
+    std::vector<float> theirs = x;
+    kernels().activate_rows(x.data(), 3, 1, 3, activation);
+    generic().activate_rows(theirs.data(), 3, 1, 3, activation);
+    EXPECT_TRUE(same_bits(x.data(), theirs.data(), 3));
+    EXPECT_TRUE(std::isnan(x[0]));
+    EXPECT_EQ(x[2], 0.0F);
+    EXPECT_FALSE(x[1] < kInf);  // infinity, or a NaN where the formula multiplies it by 0
+  }
+}
+
+TEST_P(QuantRows, FusedActivationEqualsItsTwoSteps) {
+  Random random(13);
+  for (const int32_t k : widths()) {
+    for (const int32_t activation : {kActivationGeluTanh, kActivationGeluErf, kActivationRelu}) {
+      const int32_t m = 3;
+      const int64_t stride = k + 2;
+      const std::vector<float> x = random.normals(m * stride, 2.0F);
+      std::vector<float> activated = x;
+      generic().activate_rows(activated.data(), stride, m, k, activation);
+      Aligned<uint8_t> apart(m * quantized_row_bytes(k));
+      generic().quantize_rows(activated.data(), stride, m, k, apart.data());
+      std::vector<float> in_place = x;
+      Aligned<uint8_t> fused(m * quantized_row_bytes(k));
+      kernels().activate_quantize_rows(in_place.data(), stride, m, k, activation, 0, fused.data());
+      ASSERT_TRUE(same_rows(fused.data(), apart.data(), m, k)) << k;
+      for (int32_t r = 0; r < m; ++r) {  // what lies between rows is not touched
+        ASSERT_TRUE(same_bits(in_place.data() + r * stride + k, x.data() + r * stride + k, 2));
+      }
+    }
+  }
+}
+
+TEST_P(QuantRows, Addition) {
+  Random random(14);
+  for (int32_t n = 0; n < 70; ++n) {
+    std::vector<float> x = random.normals(n + 1);
+    const std::vector<float> before = x;
+    const std::vector<float> y = random.normals(n + 1);
+    kernels().add(x.data(), y.data(), n);
+    for (size_t i = 0; i <= static_cast<size_t>(n); ++i) {
+      ASSERT_EQ(x[i], before[i] + (i < static_cast<size_t>(n) ? y[i] : 0.0F));
+    }
+  }
+}
+
+TEST_P(QuantRows, ArgmaxIsTheLowestIndexOfTheLargest) {
+  Random random(15);
+  for (int32_t n = 1; n < 100; ++n) {
+    std::vector<float> x = random.normals(n);
+    for (float& v : x) v = std::round(v * 2.0F);  // many equal ones
+    int32_t best = 0;
+    for (int32_t i = 1; i < n; ++i) best = x[static_cast<size_t>(i)] > x[static_cast<size_t>(best)] ? i : best;
+    ASSERT_EQ(kernels().argmax(x.data(), n), best) << n;
+  }
+  EXPECT_EQ(kernels().argmax(std::vector<float>{kNan, -5.0F, kNan, -4.0F, kNan}.data(), 5), 3);
+  EXPECT_EQ(kernels().argmax(std::vector<float>{kNan, kNan}.data(), 2), 0);
+  EXPECT_EQ(kernels().argmax(std::vector<float>{kNan, -kInf, -kInf}.data(), 3), 1);
+}
+
+INSTANTIATE_TEST_SUITE_P(Isas, QuantRows, testing::Values(Isa::Generic, Isa::Avx2, Isa::Avx512Vnni), isa_name);
+
+}  // namespace
+}  // namespace inferbench::cpu_quant

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// The experiments that come with the program: each loads on any machine and plans. Models are the real ones, backends
+// those of the stub, which has the bundled ones' names and precisions.
+#include <gmock/gmock.h>
+
+#include <fstream>
+#include <set>
+
+#include "experiment/plan_text.hpp"
+#include "plugin/plugin.hpp"
+#include "unit/experiment_stubs.hpp"
+
+namespace inferbench {
+namespace {
+
+std::vector<std::filesystem::path> configs() {
+  std::vector<std::filesystem::path> paths;
+  for (const auto& entry : std::filesystem::directory_iterator(INFERBENCH_CONFIGS)) {
+    if (entry.path().extension() == ".yaml") paths.push_back(entry.path());
+  }
+  std::sort(paths.begin(), paths.end());
+  return paths;
+}
+
+ExperimentLookups real_models(std::int32_t usable_cpus) {
+  ExperimentLookups lookups = real_lookups(PluginPath{});
+  lookups.backend = [](const std::string& reference, const std::filesystem::path& folder) {
+    return StubWorld::backend(reference, folder);
+  };
+  lookups.usable_cpus = usable_cpus;
+  return lookups;
+}
+
+TEST(ExperimentConfigs, AllAreThere) {
+  std::set<std::string> names;
+  for (const auto& path : configs()) names.insert(path.filename().string());
+  EXPECT_THAT(names, testing::IsSupersetOf({"quickstart.yaml", "context_sweep.yaml", "batch_sweep.yaml",
+                                            "thread_sweep.yaml", "model_size.yaml"}));
+}
+
+TEST(ExperimentConfigs, EachLoadsAndPlansOnAnyMachine) {
+  for (const auto& path : configs()) {
+    for (const std::int32_t cpus : {1, 2, 12}) {
+      const Experiment e = load_experiment(path, {}, real_models(cpus));
+      EXPECT_EQ(e.name, path.stem()) << path;
+      EXPECT_EQ(e.baseline, "reference") << path;
+      EXPECT_GE(make_plan(e).size(), 10U) << path;
+      EXPECT_FALSE(plan_text(e).empty());
+    }
+  }
+}
+
+TEST(ExperimentConfigs, EachBeginsWithItsQuestion) {
+  for (const auto& path : configs()) {
+    std::ifstream file(path);
+    std::string comment;
+    for (std::string line; std::getline(file, line) && line.starts_with("#");) comment += line;
+    EXPECT_NE(comment.find('?'), std::string::npos) << path;
+  }
+}
+
+TEST(ExperimentConfigs, QuickstartFitsTwoMinutesByTheEstimateAndHasTheBundledModel) {
+  const Experiment e =
+      load_experiment(std::filesystem::path(INFERBENCH_CONFIGS) / "quickstart.yaml", {}, real_models(2));
+  EXPECT_LT(estimate_seconds(e), 120);
+  ASSERT_EQ(e.models.size(), 2U);
+  EXPECT_TRUE(std::filesystem::path(e.models[1]).is_absolute());
+  EXPECT_EQ(e.model_facts[1].name, "shakespeare");
+  EXPECT_EQ(e.contenders.size(), 3U);
+}
+
+}  // namespace
+}  // namespace inferbench

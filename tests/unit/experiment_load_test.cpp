@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an experiment file means: defaults, contenders, points, extends, --set, and the resolved form.
+#include <gmock/gmock.h>
+
+#include <algorithm>
+
+#include "unit/experiment_stubs.hpp"
+
+namespace inferbench {
+namespace {
+
+using testing::ElementsAre;
+using testing::Pair;
+using testing::UnorderedElementsAre;
+
+constexpr const char* kSmall = "backends: cpu_ref\nmodels: synthetic:gpt2\n";
+
+std::vector<std::string> names(const Experiment& experiment) {
+  std::vector<std::string> all;
+  for (const Contender& contender : experiment.contenders) all.push_back(contender.name);
+  return all;
+}
+
+// "prompt/generate/batch/threads" of each point.
+std::vector<std::string> shapes(const Experiment& experiment) {
+  std::vector<std::string> all;
+  for (const Point& point : experiment.points) {
+    all.push_back(std::to_string(point.prompt_tokens) + "/" + std::to_string(point.generate_tokens) + "/" +
+                  std::to_string(point.batch) + "/" + std::to_string(point.threads));
+  }
+  return all;
+}
+
+TEST(ExperimentLoad, DefaultsFillTheRest) {
+  const Experiment e = StubWorld{}.load(kSmall);
+  EXPECT_EQ(e.name, "e");
+  EXPECT_EQ(e.file, "/exp/e.yaml");
+  EXPECT_THAT(names(e), ElementsAre("cpu_ref:fp32"));
+  EXPECT_EQ(e.contenders[0], (Contender{"cpu_ref:fp32", "cpu_ref", "fp32", {}}));
+  EXPECT_EQ(e.baseline, "cpu_ref:fp32");
+  EXPECT_THAT(e.models, ElementsAre("synthetic:gpt2"));
+  EXPECT_EQ(e.model_facts[0].n_parameters, 124'439'808U);
+  EXPECT_THAT(shapes(e), ElementsAre("128/32/1/2"));
+  EXPECT_EQ(e.measure, MeasureSettings{});
+  EXPECT_EQ(e.limits, Limits{});
+  EXPECT_FALSE(e.quality);
+  EXPECT_FALSE(e.interactive);
+  EXPECT_TRUE(e.targets.empty());
+}
+
+TEST(ExperimentLoad, EverySectionIsRead) {
+  StubWorld world;
+  world.files["/exp/v.txt"] = "text";
+  const Experiment e = world.load(R"(
+name: all-of_it.1
+backends: [cpu_ref, "cpu_quant:int8"]
+baseline: cpu_quant:int8
+models: [synthetic:gpt2, ./shakespeare]
+sweep: {prompt_tokens: 64, generate_tokens: [1, 2], batch: 3, threads: [1]}
+prompts: {seed: 18446744073709551615, file: v.txt}
+measure: {blocks: 7, warmup: 0, cooldown_s: 0.5, seed: 9}
+limits: {timeout_s: 1.5, memory: 8GiB}
+quality: {text: ./v.txt, max_kl: {int8: 2e-4, int4: 0.02}}
+targets:
+  - {contender: "cpu_quant:int8", metric: decode_tokens_per_s, at_least: 1.5 x baseline}
+  - {metric: ttft_ms, percentile: 95, at_most: 200}
+  - {metric: peak_rss_bytes, at_most: 1GiB}
+interactive: {metric: decode_ms_per_token, at_most: 200}
+)");
+  EXPECT_EQ(e.name, "all-of_it.1");
+  EXPECT_EQ(e.baseline, "cpu_quant:int8");
+  EXPECT_THAT(e.models, ElementsAre("synthetic:gpt2", "/exp/shakespeare"));
+  EXPECT_EQ(e.points.size(), 4U);
+  EXPECT_EQ(e.points[3], (Point{"/exp/shakespeare", 64, 2, 3, 1}));
+  EXPECT_EQ(e.prompts, (Prompts{18446744073709551615U, "/exp/v.txt"}));
+  EXPECT_EQ(e.measure, (MeasureSettings{7, 0, 0.5, 9}));
+  EXPECT_EQ(e.limits, (Limits{1.5, 8589934592U}));
+  EXPECT_EQ(e.quality->text, "/exp/v.txt");
+  EXPECT_THAT(e.quality->max_kl, UnorderedElementsAre(Pair("int8", 2e-4), Pair("int4", 0.02)));
+  EXPECT_THAT(e.targets, ElementsAre(Target{"cpu_quant:int8", "decode_tokens_per_s", std::nullopt, true, 1.5, true},
+                                     Target{"", "ttft_ms", 95, false, 200, false},
+                                     Target{"", "peak_rss_bytes", std::nullopt, false, 1073741824, false}));
+  EXPECT_EQ(e.interactive, (Target{"", "decode_ms_per_token", std::nullopt, false, 200, false}));
+}
+
+TEST(ExperimentLoad, PrecisionsAndOptionsMultiplyOut) {
+  const Experiment e = StubWorld{}.load(R"(
+backends:
+  - {plugin: cpu_quant, precision: [int8, int4], options: {tile: [16, 32], isa: avx2}}
+models: synthetic:gpt2
+)");
+  EXPECT_THAT(names(e), ElementsAre("cpu_quant:int8/tile=16", "cpu_quant:int8/tile=32", "cpu_quant:int4/tile=16",
+                                    "cpu_quant:int4/tile=32"));
+  EXPECT_THAT(e.contenders[3].options, ElementsAre(Pair("isa", "avx2"), Pair("tile", "32")));
+  EXPECT_EQ(e.contenders[3].precision, "int4");
+}
+
+TEST(ExperimentLoad, TheLastOptionVariesFastest) {
+  const Experiment e = StubWorld{}.load(
+      "backends: {plugin: cpu_quant, options: {tile: [1, 2], isa: [auto, avx2]}}\nmodels: synthetic:gpt2\n");
+  EXPECT_THAT(names(e), ElementsAre("cpu_quant:int8/tile=1/isa=auto", "cpu_quant:int8/tile=1/isa=avx2",
+                                    "cpu_quant:int8/tile=2/isa=auto", "cpu_quant:int8/tile=2/isa=avx2"));
+}
+
+TEST(ExperimentLoad, AGivenNameGetsWhatVaries) {
+  const Experiment e = StubWorld{}.load(R"(
+backends:
+  - {plugin: cpu_ref, name: reference}
+  - {plugin: cpu_quant, name: q, precision: [int8, int4]}
+  - {plugin: cpu_quant, name: t, options: {tile: [8, 16]}}
+  - ./libmine.so
+models: synthetic:gpt2
+)");
+  EXPECT_THAT(names(e), ElementsAre("reference", "q:int8", "q:int4", "t/tile=8", "t/tile=16", "mine:fp32"));
+  EXPECT_EQ(e.contenders[5].plugin, "/exp/libmine.so");
+}
+
+TEST(ExperimentLoad, EachBackendIsAskedOnce) {
+  const StubWorld world;
+  world.load("backends: [cpu_ref, {plugin: cpu_ref, name: b}, {plugin: cpu_ref, name: c}]\nmodels: synthetic:gpt2\n");
+  EXPECT_EQ(world.backend_calls, 1);
+}
+
+TEST(ExperimentLoad, AxesMultiplyWithThreadsSlowest) {
+  const Experiment e = StubWorld{}.load(std::string(kSmall) + R"(
+sweep: {batch: [1, 4], prompt_tokens: [32, 64], generate_tokens: 8, threads: [1, 2],
+        exclude: [{prompt_tokens: 64, batch: 4}, {threads: 2, batch: [1, 4], prompt_tokens: 32}]}
+)");
+  EXPECT_THAT(shapes(e), ElementsAre("32/8/1/1", "32/8/4/1", "64/8/1/1", "64/8/1/2"));
+}
+
+TEST(ExperimentLoad, ModelsCanBeExcluded) {
+  const Experiment e = StubWorld{}.load(R"(
+backends: cpu_ref
+models: [synthetic:gpt2, ./shakespeare]
+sweep: {prompt_tokens: [32, 512], exclude: {model: ./shakespeare, prompt_tokens: 512}}
+)");
+  EXPECT_THAT(shapes(e), ElementsAre("32/32/1/2", "512/32/1/2", "32/32/1/2"));
+  EXPECT_EQ(e.points[2].model, "/exp/shakespeare");
+}
+
+TEST(ExperimentLoad, ThreadWordsFitTheMachine) {
+  const StubWorld world;
+  ExperimentLookups lookups = world.lookups();
+  const auto threads = [&](const std::string& value, std::int32_t cpus) {
+    lookups.usable_cpus = cpus;
+    std::vector<std::int32_t> counts;
+    const std::string text = std::string(kSmall) + "sweep: {threads: " + value + "}\n";
+    for (const Point& point : load_experiment_text(text, "/exp/e.yaml", {}, lookups).points) {
+      counts.push_back(point.threads);
+    }
+    return counts;
+  };
+  EXPECT_THAT(threads("all", 6), ElementsAre(6));
+  EXPECT_THAT(threads("doubling", 1), ElementsAre(1));
+  EXPECT_THAT(threads("doubling", 6), ElementsAre(1, 2, 4, 6));
+  EXPECT_THAT(threads("doubling", 8), ElementsAre(1, 2, 4, 8));
+  EXPECT_THAT(threads("[1, all]", 3), ElementsAre(1, 3));
+}
+
+TEST(ExperimentLoad, ExtendsMergesMapsReplacesListsAndKeepsEachFilesPaths) {
+  StubWorld world;
+  world.files["/exp/shared/base.yaml"] = R"(
+backends: [cpu_ref, cpu_quant]
+models: [./shakespeare]
+sweep: {prompt_tokens: [16, 32], batch: [2]}
+quality: {text: v.txt}
+measure: {blocks: 3, seed: 5}
+)";
+  world.files["/exp/shared/v.txt"] = "";
+  const Experiment e = world.load(R"(
+extends: shared/base.yaml
+backends: [cpu_quant]
+sweep: {prompt_tokens: [8]}
+measure: {blocks: 4}
+)");
+  EXPECT_THAT(names(e), ElementsAre("cpu_quant:int8"));
+  EXPECT_THAT(shapes(e), ElementsAre("8/32/2/2"));
+  EXPECT_THAT(e.models, ElementsAre("/exp/shared/shakespeare"));
+  EXPECT_EQ(e.quality->text, "/exp/shared/v.txt");
+  EXPECT_EQ(e.measure.blocks, 4);
+  EXPECT_EQ(e.measure.seed, 5U);
+}
+
+TEST(ExperimentLoad, NullTakesASectionAway) {
+  StubWorld world;
+  world.files["/exp/base.yaml"] = std::string(kSmall) + "limits: {memory: 1GiB}\nmeasure: {blocks: 3}\n";
+  const Experiment e = world.load("extends: base.yaml\nlimits:\n", {"measure.blocks=~"});
+  EXPECT_EQ(e.limits, Limits{});
+  EXPECT_EQ(e.measure.blocks, MeasureSettings{}.blocks);
+}
+
+TEST(ExperimentLoad, SetReachesEveryPlace) {
+  const std::string text = "backends: [cpu_ref, {plugin: cpu_quant, precision: int8}]\nmodels: synthetic:gpt2\n";
+  const Experiment e =
+      StubWorld{}.load(text, {"sweep.batch=[1, 8]", "sweep.prompt_tokens=16", "name=other", "measure={blocks: 2}",
+                              "measure.warmup=0", "backends.1.precision=[int4,int8]", "sweep.batch=[4]"});
+  EXPECT_THAT(shapes(e), ElementsAre("16/32/4/2"));
+  EXPECT_EQ(e.name, "other");
+  EXPECT_EQ(e.measure, (MeasureSettings{2, 0, 0, 1}));
+  EXPECT_THAT(names(e), ElementsAre("cpu_ref:fp32", "cpu_quant:int4", "cpu_quant:int8"));
+}
+
+TEST(ExperimentLoad, ResolvedYamlGivesTheSameExperiment) {
+  StubWorld world;
+  world.files["/exp/base.yaml"] = "limits: {memory: 1.5GiB, timeout_s: 0.1}\nprompts: {file: p.txt, seed: 7}\n";
+  world.files["/exp/p.txt"] = "";
+  const Experiment e = world.load(R"(
+extends: base.yaml
+name: "123"
+backends:
+  - {plugin: cpu_ref, name: "a: b, \"c\" #\u00e9 'x'"}
+  - {plugin: cpu_quant, precision: [int8, int4], options: {tile: [8, 16], note: ["", "null", "a\nb\u0001"]}}
+  - {plugin: ./libmine.so, name: "true"}
+baseline: "true"
+models: [./shakespeare, synthetic:gpt2]
+sweep: {prompt_tokens: [8, 240], generate_tokens: [1, 20], threads: doubling,
+        exclude: [{model: ./shakespeare, prompt_tokens: 240, generate_tokens: [20]}, {threads: 1, prompt_tokens: 240}]}
+measure: {cooldown_s: 0.1}
+quality: {max_kl: {int8: 2.3e-7}}
+targets: [{metric: ttft_ms, percentile: 99.9, at_most: 0.3}, {contender: "true", metric: cpu_s, at_least: 1.1x baseline}]
+interactive: {metric: ttft_ms, at_most: 1e22}
+)",
+                                  {"measure.blocks=3"});
+  const Experiment again = load_experiment_text(e.resolved_yaml, "/exp/e.yaml", {}, world.lookups());
+  EXPECT_EQ(again.resolved_yaml, e.resolved_yaml);
+  EXPECT_EQ(again, e);
+  // From another folder only the file's own path differs.
+  Experiment elsewhere = load_experiment_text(e.resolved_yaml, "/elsewhere/run.yaml", {}, world.lookups());
+  elsewhere.file = e.file;
+  EXPECT_EQ(elsewhere, e);
+}
+
+}  // namespace
+}  // namespace inferbench

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <tuple>
+
+#include "experiment/plan_text.hpp"
+#include "unit/experiment_stubs.hpp"
+
+namespace inferbench {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+constexpr const char* kText = R"(
+backends: [cpu_ref, cpu_quant:int8, cpu_quant:int4]
+models: [synthetic:gpt2, synthetic:gpt2-medium]
+sweep: {prompt_tokens: [32, 64], threads: [1, 2], batch: [2, 3]}
+measure: {blocks: 6, warmup: 2}
+)";
+
+std::vector<std::string> ids(const std::vector<PlannedTrial>& plan) {
+  std::vector<std::string> all;
+  for (const PlannedTrial& trial : plan) all.push_back(trial.id());
+  return all;
+}
+
+TEST(ExperimentPlan, EveryPointHasItsWarmupsThenItsBlocks) {
+  const Experiment e = StubWorld{}.load(kText);
+  const std::vector<PlannedTrial> plan = make_plan(e);
+  ASSERT_EQ(plan.size(), e.points.size() * 3 * (2 + 6));
+  std::size_t i = 0;
+  for (std::size_t point = 0; point < e.points.size(); ++point) {
+    for (int step = -2; step < 6; ++step) {
+      std::set<std::int32_t> contenders;
+      for (int c = 0; c < 3; ++c, ++i) {
+        EXPECT_EQ(plan[i].point, static_cast<std::int32_t>(point));
+        EXPECT_EQ(plan[i].block, step < 0 ? -1 : step);
+        EXPECT_EQ(plan[i].repeat, step < 0 ? step + 2 : 0);
+        contenders.insert(plan[i].contender);
+      }
+      EXPECT_THAT(contenders, ElementsAre(0, 1, 2));
+    }
+  }
+}
+
+// Pinned, so that a change of the generator or of the shuffle on any platform is seen: --resume relies on it.
+TEST(ExperimentPlan, TheOrderIsTheSameEverywhere) {
+  Experiment e = StubWorld{}.load(kText);
+  e.points.resize(1);
+  e.measure.warmup = 1;
+  e.measure.blocks = 3;
+  EXPECT_THAT(ids(make_plan(e)), ElementsAre("p0.c0.w0", "p0.c1.w0", "p0.c2.w0",  //
+                                             "p0.c2.b0", "p0.c1.b0", "p0.c0.b0", "p0.c1.b1", "p0.c2.b1", "p0.c0.b1",
+                                             "p0.c1.b2", "p0.c2.b2", "p0.c0.b2"));
+  e.measure.seed = 2;
+  EXPECT_THAT(ids(make_plan(e)), ElementsAre("p0.c0.w0", "p0.c1.w0", "p0.c2.w0",  //
+                                             "p0.c2.b0", "p0.c0.b0", "p0.c1.b0", "p0.c1.b1", "p0.c2.b1", "p0.c0.b1",
+                                             "p0.c1.b2", "p0.c2.b2", "p0.c0.b2"));
+}
+
+TEST(ExperimentPlan, IdsAreDistinctAndOrdersOfBlocksAreFair) {
+  Experiment e = StubWorld{}.load(kText);
+  e.measure.blocks = 600;
+  e.points.resize(2);
+  const std::vector<PlannedTrial> plan = make_plan(e);
+  const std::vector<std::string> all = ids(plan);
+  EXPECT_EQ(std::set<std::string>(all.begin(), all.end()).size(), all.size());
+  std::map<std::tuple<std::int32_t, std::int32_t, std::int32_t>, int> orders;
+  for (std::size_t i = 0; i < plan.size(); i += 3) {
+    if (plan[i].block >= 0) ++orders[{plan[i].contender, plan[i + 1].contender, plan[i + 2].contender}];
+  }
+  ASSERT_EQ(orders.size(), 6U);
+  // 1200 shuffles, 200 of each order expected, standard deviation 13: five of them either way.
+  for (const auto& [order, count] : orders) EXPECT_NEAR(count, 200, 65);
+}
+
+TEST(ExperimentPlan, PromptsAreSharedInABlockAndDistinctElsewhere) {
+  const Experiment e = StubWorld{}.load(kText);
+  std::map<std::tuple<int, int, int>, std::uint64_t> streams;  // (point, block, repeat)
+  for (const PlannedTrial& trial : make_plan(e)) {
+    const auto [known, is_new] =
+        streams.emplace(std::tuple(trial.point, trial.block, trial.repeat), trial.prompt_stream);
+    EXPECT_EQ(known->second, trial.prompt_stream);
+  }
+  std::set<std::uint64_t> sequences;
+  std::size_t expected = 0;
+  for (const auto& [key, stream] : streams) {
+    const auto batch = static_cast<std::uint64_t>(e.points[static_cast<std::size_t>(std::get<0>(key))].batch);
+    for (std::uint64_t j = 0; j < batch; ++j) sequences.insert(stream + j);
+    expected += batch;
+  }
+  EXPECT_EQ(sequences.size(), expected);
+}
+
+TEST(ExperimentPlan, PromptsFollowTheirSeedOnly) {
+  const Experiment e = StubWorld{}.load(kText);
+  Experiment other_order = e;
+  other_order.measure.seed = 77;
+  Experiment other_prompts = e;
+  other_prompts.prompts.seed = 77;
+  EXPECT_EQ(make_plan(e)[0].prompt_stream, make_plan(other_order)[0].prompt_stream);
+  EXPECT_NE(make_plan(e)[0].prompt_stream, make_plan(other_prompts)[0].prompt_stream);
+}
+
+TEST(ExperimentPlan, ModelsAndThreadsAreGrouped) {
+  Experiment e = StubWorld{}.load(kText);
+  std::reverse(e.points.begin(), e.points.end());
+  std::swap(e.points[0], e.points[6]);
+  std::swap(e.points[3], e.points[12]);
+  std::set<std::pair<std::string, std::int32_t>> seen;
+  std::pair<std::string, std::int32_t> present;
+  std::set<std::int32_t> points;
+  for (const PlannedTrial& trial : make_plan(e)) {
+    const Point& point = e.points[static_cast<std::size_t>(trial.point)];
+    points.insert(trial.point);
+    const std::pair<std::string, std::int32_t> group{point.model, point.threads};
+    if (group == present) continue;
+    EXPECT_TRUE(seen.insert(group).second) << group.first << " is loaded twice";
+    present = group;
+  }
+  EXPECT_EQ(seen.size(), 4U);
+  EXPECT_EQ(points.size(), e.points.size());
+}
+
+TEST(ExperimentPlanText, SaysWhatWouldRun) {
+  const Experiment e = StubWorld{}.load(R"(
+name: small
+backends: [{plugin: cpu_ref, name: reference}, {plugin: cpu_quant, options: {tile: 8}}]
+models: [synthetic:gpt2, ./shakespeare]
+sweep: {prompt_tokens: [32], generate_tokens: 16, batch: 4}
+measure: {blocks: 3, warmup: 1}
+)");
+  EXPECT_EQ(plan_text(e), R"(experiment small
+
+2 models
+  synthetic:gpt2  124M parameters, context 1024
+  /exp/shakespeare  3.5M parameters, context 256
+
+2 contenders
+  reference  cpu_ref in fp32  (baseline)
+  cpu_quant:int8  cpu_quant in int8, tile 8
+
+2 points
+  prompt generate  batch  threads  model
+      32       16      4        2  synthetic:gpt2
+      32       16      4        2  shakespeare
+
+16 trials: 2 points x 2 contenders x 4 repetitions, 4 of them warm-up
+estimated time: 7 s (a guess from 50 GFLOP/s and 8 GB/s a thread; nothing was measured)
+)");
+}
+
+TEST(ExperimentPlanText, LongListsAreCut) {
+  const Experiment e = StubWorld{}.load(kText, {"sweep.batch=[1,2,3,4,5,6,7,8]"});
+  EXPECT_THAT(plan_text(e), HasSubstr("  ... and 24 more\n"));
+}
+
+TEST(ExperimentPlanText, TheEstimateGrowsWithTheWork) {
+  const Experiment e = StubWorld{}.load(kText);
+  const double seconds = estimate_seconds(e);
+  EXPECT_GT(seconds, 0);
+  EXPECT_GT(estimate_seconds(StubWorld{}.load(kText, {"measure.blocks=12"})), seconds);
+  EXPECT_GT(estimate_seconds(StubWorld{}.load(kText, {"sweep.generate_tokens=64"})), seconds);
+  EXPECT_GT(estimate_seconds(StubWorld{}.load(kText, {"sweep.prompt_tokens=[64,128]"})), seconds);
+  const std::size_t trials = make_plan(e).size();
+  EXPECT_NEAR(estimate_seconds(StubWorld{}.load(kText, {"measure.cooldown_s=2"})),
+              seconds + 2.0 * static_cast<double>(trials), 1e-6 * seconds);
+}
+
+}  // namespace
+}  // namespace inferbench

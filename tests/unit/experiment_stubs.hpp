@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <map>
+#include <string>
+
+#include "experiment/load.hpp"
+#include "support/error.hpp"
+#include "support/suggest.hpp"
+
+namespace inferbench {
+
+/// A world without backends, models and files: "cpu_ref" (fp32), "cpu_quant" (int8, int4), a few models, and the texts
+/// in `files`. Two usable CPUs.
+struct StubWorld {
+  std::map<std::string, std::string> files;  // absolute path -> text
+  mutable int backend_calls = 0;
+
+  ExperimentLookups lookups() const {
+    ExperimentLookups lookups;
+    lookups.backend = [this](const std::string& reference, const std::filesystem::path& folder) {
+      ++backend_calls;
+      return backend(reference, folder);
+    };
+    lookups.model = [](const std::string& reference, const std::filesystem::path& folder) {
+      return model(reference, folder);
+    };
+    lookups.read_file = [this](const std::filesystem::path& path) {
+      const auto found = files.find(path.string());
+      if (found == files.end()) throw Error("cannot read '" + path.string() + "': No such file", "check the path");
+      return found->second;
+    };
+    lookups.check_readable = [this](const std::filesystem::path& path) {
+      if (!files.contains(path.string())) throw Error("cannot read '" + path.string() + "'", "check the path");
+    };
+    lookups.usable_cpus = 2;
+    return lookups;
+  }
+
+  Experiment load(const std::string& text, const std::vector<std::string>& overrides = {}) const {
+    return load_experiment_text(text, "/exp/e.yaml", overrides, lookups());
+  }
+
+  static BackendSchema backend(const std::string& reference, const std::filesystem::path& folder) {
+    static constexpr std::array<ib_precision_info, 1> kRef{{{"fp32", "all in fp32"}}};
+    static constexpr std::array<ib_precision_info, 2> kQuant{{{"int8", "8 bits"}, {"int4", "4 bits"}}};
+    static constexpr std::array<const char*, 4> kIsa{"auto", "generic", "avx2", nullptr};
+    static constexpr std::array<ib_option_info, 3> kOptions{
+        {{"tile", IB_OPTION_INT, 0, "32", 1, 64, nullptr, "rows of a tile"},
+         {"isa", IB_OPTION_CHOICE, 0, "auto", 0, 0, kIsa.data(), "instruction set"},
+         {"note", IB_OPTION_TEXT, 0, "", 0, 0, nullptr, "any text"}}};
+    if (reference == "cpu_ref") return {reference, "cpu_ref", kRef, {}};
+    if (reference == "cpu_quant") return {reference, "cpu_quant", kQuant, kOptions};
+    if (reference.ends_with("/libmine.so"))
+      return {(folder / reference).lexically_normal().string(), "mine", kRef, kOptions};
+    throw Error("no backend '" + reference + "' in /lib/inferbench",
+                suggestion(reference, "backends", {"cpu_quant", "cpu_ref"}));
+  }
+
+  static ModelFacts model(const std::string& reference, const std::filesystem::path& folder) {
+    const auto facts = [](std::string resolved, std::string name, std::int32_t context, std::uint64_t parameters) {
+      ModelFacts result{std::move(resolved), std::move(name), {}, parameters};
+      result.config.context = context;
+      return result;
+    };
+    if (reference == "synthetic:gpt2") return facts(reference, reference, 1024, 124'439'808);
+    if (reference == "synthetic:gpt2-medium") return facts(reference, reference, 1024, 354'823'168);
+    if (reference.ends_with("/shakespeare")) {
+      return facts((folder / reference).lexically_normal().string(), "shakespeare", 256, 3'490'048);
+    }
+    if (reference == "huge") return facts(reference, reference, 1 << 30, 1);
+    throw Error("model '" + reference + "': no such folder", "give a folder, a hub name, or synthetic:gpt2");
+  }
+};
+
+}  // namespace inferbench

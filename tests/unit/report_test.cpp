@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+
+#include "report/comparison.hpp"
+#include "report/console_table.hpp"
+#include "report/number_text.hpp"
+#include "unit/results_fixture.hpp"
+
+namespace inferbench {
+namespace {
+
+using test::failed_trial;
+using test::sample_info;
+using test::sample_trial;
+using testing::ContainsRegex;
+using testing::HasSubstr;
+using testing::Not;
+
+// quant is twice as fast in every block, however slow the block was.
+RunData sample_run() {
+  RunData run{sample_info(), {}};
+  TrialRecord warm_up = sample_trial("quant", -1, 1000);
+  run.trials.push_back(warm_up);
+  for (std::int32_t block = 0; block < 3; ++block) {
+    const double drift = 1 + block;
+    run.trials.push_back(sample_trial("reference", block, 10 * drift));
+    run.trials.push_back(sample_trial("quant", block, 5 * drift * (1 + 0.001 * block)));
+  }
+  return run;
+}
+
+TEST(Comparison, PairsTheBlocks) {
+  const Comparison comparison = compare_contenders(sample_run());
+  ASSERT_EQ(comparison.points.size(), 2U);
+  const ContenderResult& reference = comparison.points[0].contenders[0];
+  const ContenderResult& quant = comparison.points[0].contenders[1];
+  EXPECT_EQ(quant.ok, 3U);
+  EXPECT_NEAR(reference.metrics.at("decode_ms_per_token").median, 20, 1e-6);
+  EXPECT_EQ(quant.metrics.at("inter_token_ms").n, 21U);  // 7 gaps, 3 blocks; the warm-up is left out
+  EXPECT_NEAR(quant.metrics.at("decode_ms_per_token").max, 15.03, 1e-4);
+  for (const char* metric : {"decode_ms_per_token", "decode_tokens_per_s", "ttft_ms", "prefill_tokens_per_s"}) {
+    EXPECT_NEAR(quant.ratios.at(metric).ratio, 2, 0.01) << metric;
+    EXPECT_EQ(judge(quant.ratios.at(metric)), Verdict::kFaster) << metric;
+  }
+  EXPECT_TRUE(reference.ratios.empty());
+  EXPECT_EQ(comparison.points[1].contenders[1].ok, 0U);
+}
+
+TEST(Comparison, LeavesOutBlocksWhereOneFailed) {
+  RunData run = sample_run();
+  run.trials[3] = failed_trial("reference", 1, TrialStatus::kTimeout, "300 s");
+  const Comparison comparison = compare_contenders(run);
+  EXPECT_EQ(comparison.failed, 1U);
+  EXPECT_EQ(comparison.points[0].contenders[0].failed, 1U);
+  EXPECT_EQ(comparison.points[0].contenders[1].ratios.at("e2e_ms").n, 2U);
+}
+
+TEST(Comparison, AsJsonHasEveryNumber) {
+  const auto json = nlohmann::json::parse(to_json_text(compare_contenders(sample_run())));
+  const auto& quant = json.at("points").at(0).at("contenders").at(1);
+  EXPECT_EQ(quant.at("contender"), "quant");
+  EXPECT_EQ(quant.at("vs_baseline").at("decode_tokens_per_s").at("verdict"), "faster");
+  EXPECT_TRUE(quant.at("metrics").at("decode_tokens_per_s").at("p90").is_null());
+  EXPECT_FALSE(quant.at("metrics").at("inter_token_ms").at("p90").is_null());
+  EXPECT_EQ(quant.at("load").at("kernels"), "avx2");
+}
+
+TEST(ConsoleTable, PutsContendersSideBySide) {
+  const std::string table = console_table(compare_contenders(sample_run()), false);
+  EXPECT_THAT(table, HasSubstr("synthetic:gpt2: prompt 32, generate 8, batch 1, threads 2"));
+  EXPECT_THAT(table, ContainsRegex("reference +80.00 +400.0 +baseline +50.00 +baseline"));
+  EXPECT_THAT(table, ContainsRegex("quant +40.04 +799.2 +2.00x +1.99-2.00 faster +99.90 +2.00x +1.99-2.00 faster"));
+  EXPECT_THAT(table, ContainsRegex("quant +100.0 +1.000 +0.500 +3.000 +cpu, avx2"));
+  EXPECT_THAT(table, HasSubstr("7 of 16 planned trials were run"));
+  EXPECT_THAT(table, Not(HasSubstr("\x1b")));
+}
+
+TEST(ConsoleTable, FitsAHundredColumns) {
+  RunData run = sample_run();
+  const std::string long_name(60, 'n');
+  run.info.contenders[1].name = long_name;
+  for (auto& trial : run.trials) {
+    if (trial.contender == "quant") trial.contender = long_name;
+  }
+  run.trials.push_back(failed_trial(long_name, -1, TrialStatus::kCrashed, std::string(500, 'x')));
+  std::istringstream lines(console_table(compare_contenders(run), false));
+  std::size_t longest = 0;
+  for (std::string line; std::getline(lines, line);) {
+    longest = std::max(longest, line.size());
+    EXPECT_LE(line.size(), 100U) << line;
+  }
+  EXPECT_GT(longest, 80U);
+}
+
+TEST(ConsoleTable, ListsFailuresWithTheirReasons) {
+  RunData run{sample_info(), {}};
+  for (std::int32_t block = 0; block < 3; ++block) {
+    run.trials.push_back(sample_trial("reference", block, 10));
+    run.trials.push_back(failed_trial("quant", block, TrialStatus::kOom, "2 GiB wanted"));
+  }
+  const std::string table = console_table(compare_contenders(run), false);
+  EXPECT_THAT(table, ContainsRegex("quant +oom"));
+  EXPECT_THAT(table, HasSubstr("3 of 6 trials failed"));
+  EXPECT_THAT(table, HasSubstr("oom x3  quant\n"));
+  EXPECT_THAT(table, HasSubstr("      2 GiB wanted\n"));
+}
+
+TEST(ConsoleTable, PaintsOnlyWhenAsked) {
+  const Comparison comparison = compare_contenders(sample_run());
+  const std::string painted = console_table(comparison, true);
+  EXPECT_THAT(painted, HasSubstr("\x1b[32mfaster"));
+  setenv("NO_COLOR", "1", 1);
+  EXPECT_FALSE(wants_colour(1));
+  unsetenv("NO_COLOR");
+}
+
+TEST(NumberText, KeepsFourDigits) {
+  EXPECT_EQ(number_text(0.12345), "0.123");
+  EXPECT_EQ(number_text(12.345), "12.35");
+  EXPECT_EQ(number_text(123.45), "123.5");
+  EXPECT_EQ(number_text(999.96), "1000");
+  EXPECT_EQ(number_text(123456), "123456");
+  EXPECT_EQ(number_text(1e9), "1.00e+09");
+  EXPECT_EQ(ratio_text(0.987), "0.99");
+  EXPECT_EQ(ratio_text(12.34), "12.3");
+  EXPECT_EQ(ratio_text(123.4), "123");
+  EXPECT_EQ(duration_text(59.6), "1 min 0 s");
+  EXPECT_EQ(duration_text(12.2), "12 s");
+  EXPECT_EQ(duration_text(7500), "2 h 5 min");
+}
+
+}  // namespace
+}  // namespace inferbench

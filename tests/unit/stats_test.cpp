@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <numbers>
+#include <random>
+#include <vector>
+
+#include "stats/ratio.hpp"
+#include "stats/student_t.hpp"
+#include "stats/summary.hpp"
+
+namespace inferbench {
+namespace {
+
+using testing::DoubleNear;
+using testing::Optional;
+
+TEST(StudentT, MatchesTheClosedFormsOfOneAndTwoDegrees) {
+  for (const double p : {0.001, 0.025, 0.2, 0.5, 0.6, 0.9, 0.975, 0.9999}) {
+    const double one = std::tan(std::numbers::pi * (p - 0.5));
+    const double two = (2 * p - 1) / std::sqrt(2 * p * (1 - p));
+    EXPECT_NEAR(student_t_quantile(p, 1), one, 1e-9 * std::max(1.0, std::abs(one))) << p;
+    EXPECT_NEAR(student_t_quantile(p, 2), two, 1e-9 * std::max(1.0, std::abs(two))) << p;
+  }
+}
+
+// R 4.2: qt(0.975, df), qt(0.995, df).
+TEST(StudentT, MatchesR) {
+  EXPECT_NEAR(student_t_quantile(0.975, 3), 3.182446305284263, 1e-10);
+  EXPECT_NEAR(student_t_quantile(0.975, 4), 2.776445105197793, 1e-10);
+  EXPECT_NEAR(student_t_quantile(0.975, 10), 2.228138851964939, 1e-10);
+  EXPECT_NEAR(student_t_quantile(0.975, 30), 2.042272456301238, 1e-10);
+  EXPECT_NEAR(student_t_quantile(0.995, 9), 3.249835541592126, 1e-10);
+}
+
+TEST(StudentT, NearsTheNormalDistribution) {
+  EXPECT_NEAR(student_t_quantile(0.975, 1e7), 1.959963985, 1e-6);
+}
+
+TEST(StudentT, RefusesWhatHasNoQuantile) {
+  EXPECT_THROW(student_t_quantile(0, 3), std::invalid_argument);
+  EXPECT_THROW(student_t_quantile(1, 3), std::invalid_argument);
+  EXPECT_THROW(student_t_quantile(0.5, 0), std::invalid_argument);
+}
+
+TEST(IncompleteBeta, MatchesClosedForms) {
+  for (const double x : {0.0, 0.1, 0.5, 0.77, 1.0}) {
+    EXPECT_NEAR(incomplete_beta(1, 1, x), x, 1e-13);
+    EXPECT_NEAR(incomplete_beta(3, 1, x), x * x * x, 1e-13);
+    EXPECT_NEAR(incomplete_beta(0.5, 0.5, x), 2 / std::numbers::pi * std::asin(std::sqrt(x)), 1e-12);
+  }
+}
+
+TEST(Summary, OfAKnownSample) {
+  const std::vector<double> values{7, 1, 3, 5, 9};
+  const auto summary = summarize(values);
+  ASSERT_TRUE(summary);
+  EXPECT_EQ(summary->n, 5U);
+  EXPECT_DOUBLE_EQ(summary->mean, 5);
+  EXPECT_DOUBLE_EQ(summary->median, 5);
+  EXPECT_DOUBLE_EQ(summary->min, 1);
+  EXPECT_DOUBLE_EQ(summary->max, 9);
+  EXPECT_THAT(summary->sd, Optional(DoubleNear(std::sqrt(10.0), 1e-14)));
+  EXPECT_THAT(summary->p50, Optional(5.0));
+  EXPECT_FALSE(summary->p90);
+}
+
+TEST(Summary, OfOneValueHasNoSpread) {
+  const auto summary = summarize(std::vector<double>{4});
+  ASSERT_TRUE(summary);
+  EXPECT_DOUBLE_EQ(summary->median, 4);
+  EXPECT_FALSE(summary->sd);
+  EXPECT_FALSE(summary->p50);
+  EXPECT_FALSE(summarize({}));
+}
+
+TEST(Summary, KeepsItsDigitsFarFromZero) {
+  const auto summary = summarize(std::vector<double>{1e9 + 1, 1e9 + 2, 1e9 + 3});
+  ASSERT_TRUE(summary);
+  EXPECT_THAT(summary->sd, Optional(DoubleNear(1.0, 1e-9)));
+}
+
+TEST(Percentile, NeedsOneOverOneMinusPValues) {
+  std::vector<double> values;
+  for (int i = 1; i <= 9; ++i) values.push_back(i);
+  EXPECT_FALSE(percentile(values, 0.9));
+  values.push_back(10);
+  EXPECT_THAT(percentile(values, 0.9), Optional(DoubleNear(9.1, 1e-12)));  // numpy.percentile(range(1, 11), 90)
+  EXPECT_FALSE(percentile(values, 0.95));
+  for (int i = 11; i <= 20; ++i) values.push_back(i);
+  EXPECT_THAT(percentile(values, 0.95), Optional(DoubleNear(19.05, 1e-12)));
+  EXPECT_FALSE(percentile(values, 0.99));
+  for (int i = 21; i <= 100; ++i) values.push_back(i);
+  EXPECT_THAT(percentile(values, 0.99), Optional(DoubleNear(99.01, 1e-12)));
+}
+
+TEST(SpeedRatio, IsTheGeometricMeanWithAnIntervalOnTheLogs) {
+  const std::vector<double> contender{2, 4, 8};
+  const std::vector<double> baseline{1, 1, 1};
+  const auto ratio = paired_speed_ratio(contender, baseline);
+  ASSERT_TRUE(ratio);
+  EXPECT_NEAR(ratio->ratio, 4, 1e-12);
+  ASSERT_TRUE(ratio->interval);
+  // logs log 2 times 1, 2, 3: sd log 2, n 3, t(0.975, 2) = 0.95 / sqrt(2 x 0.975 x 0.025).
+  const double half = 0.95 / std::sqrt(2 * 0.975 * 0.025) * std::log(2) / std::sqrt(3);
+  EXPECT_NEAR(ratio->interval->low, 4 * std::exp(-half), 1e-9);
+  EXPECT_NEAR(ratio->interval->high, 4 * std::exp(half), 1e-7);
+}
+
+TEST(SpeedRatio, TakesOutWhatHitsAPairAlike) {
+  std::vector<double> contender;
+  std::vector<double> baseline;
+  for (int block = 0; block < 7; ++block) {
+    const double drift = 1.0 / (1 + block);
+    contender.push_back(105 * drift * (1 + 1e-4 * (block % 2)));
+    baseline.push_back(100 * drift);
+  }
+  const auto ratio = paired_speed_ratio(contender, baseline);
+  ASSERT_TRUE(ratio);
+  EXPECT_EQ(judge(*ratio), Verdict::kFaster);
+  EXPECT_NEAR(ratio->ratio, 1.05, 1e-3);
+}
+
+TEST(SpeedRatio, RefusesUnequalLengthsAndNonPositiveValues) {
+  EXPECT_THROW(paired_speed_ratio(std::vector<double>{1, 2}, std::vector<double>{1}), std::invalid_argument);
+  EXPECT_THROW(paired_speed_ratio(std::vector<double>{0}, std::vector<double>{1}), std::invalid_argument);
+  EXPECT_FALSE(paired_speed_ratio({}, {}));
+}
+
+TEST(Verdict, FollowsTheInterval) {
+  EXPECT_EQ(judge({5, 1.5, Interval{1.4, 1.6}}), Verdict::kFaster);
+  EXPECT_EQ(judge({5, 0.7, Interval{0.6, 0.8}}), Verdict::kSlower);
+  EXPECT_EQ(judge({5, 1.0, Interval{0.985, 1.015}}), Verdict::kSame);
+  EXPECT_EQ(judge({5, 1.0, Interval{0.95, 1.01}}), Verdict::kUnclear);
+  EXPECT_EQ(judge({5, 1.0, Interval{0.99, 1.03}}), Verdict::kUnclear);
+  EXPECT_EQ(judge({1, 2.0, std::nullopt}), Verdict::kUnclear);
+  EXPECT_EQ(judge({5, 0.99, Interval{0.988, 0.992}}), Verdict::kSlower);  // a sure 1% is no "same"
+}
+
+// 95% is what the interval promises: 5% of true ratios may fall outside, give or take chance (2000 runs: sd 0.5%).
+TEST(SpeedRatio, CoversTheTruthAsOftenAsItSays) {
+  std::mt19937 random(7);
+  std::normal_distribution<double> noise(0, 0.03);
+  int covered = 0;
+  constexpr int kRuns = 2000;
+  for (int run = 0; run < kRuns; ++run) {
+    std::vector<double> contender;
+    std::vector<double> baseline;
+    for (int block = 0; block < 5; ++block) {
+      contender.push_back(1.3 * std::exp(noise(random)));
+      baseline.push_back(std::exp(noise(random)));
+    }
+    const auto ratio = paired_speed_ratio(contender, baseline);
+    if (ratio->interval->low <= 1.3 && 1.3 <= ratio->interval->high) ++covered;
+  }
+  EXPECT_NEAR(static_cast<double>(covered) / kRuns, 0.95, 0.02);
+}
+
+}  // namespace
+}  // namespace inferbench

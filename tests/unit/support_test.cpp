@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "support/one_line.hpp"
+#include "support/suggest.hpp"
+
+namespace inferbench {
+namespace {
+
+using Words = std::vector<std::string>;
+
+TEST(EditDistance, CountsEachKindOfMistake) {
+  EXPECT_EQ(edit_distance("", ""), 0U);
+  EXPECT_EQ(edit_distance("", "abc"), 3U);
+  EXPECT_EQ(edit_distance("abc", ""), 3U);
+  EXPECT_EQ(edit_distance("tile", "tile"), 0U);
+  EXPECT_EQ(edit_distance("tile", "tiles"), 1U);   // insertion
+  EXPECT_EQ(edit_distance("tiles", "tile"), 1U);   // deletion
+  EXPECT_EQ(edit_distance("tile", "tale"), 1U);    // substitution
+  EXPECT_EQ(edit_distance("batch", "bacth"), 1U);  // neighbours swapped
+  EXPECT_EQ(edit_distance("kitten", "sitting"), 3U);
+  EXPECT_EQ(edit_distance("CPU_Ref", "cpu_ref"), 0U);  // case is no mistake
+  EXPECT_EQ(edit_distance("ca", "abc"), 3U);           // optimal string alignment, not full Damerau (which gives 2)
+}
+
+TEST(Nearest, FindsWhatWasMeant) {
+  const Words names{"prompt_tokens", "generate_tokens", "batch", "threads"};
+  EXPECT_EQ(nearest("promt_tokens", names), "prompt_tokens");
+  EXPECT_EQ(nearest("thread", names), "threads");
+  EXPECT_EQ(nearest("bacth", names), "batch");
+  EXPECT_EQ(nearest("BATCH", names), "batch");
+  EXPECT_EQ(nearest("generate-tokens", names), "generate_tokens");
+}
+
+TEST(Nearest, SaysNothingWhereNothingIsNear) {
+  const Words names{"batch", "threads", "x"};
+  EXPECT_EQ(nearest("seed", names), "");
+  EXPECT_EQ(nearest("", names), "");
+  EXPECT_EQ(nearest("y", names), "");  // one of one letter differs: shares nothing
+  EXPECT_EQ(nearest("batch", {}), "");
+  EXPECT_EQ(nearest(std::string(100'000, 'a'), names), "");
+}
+
+TEST(Nearest, TheFirstOfEquals) {
+  EXPECT_EQ(nearest("int6", {"int8", "int4"}), "int8");
+  EXPECT_EQ(nearest("int4x", {"int8", "int4"}), "int4");
+}
+
+TEST(Suggestion, ListsWhatIsKnown) {
+  EXPECT_EQ(suggestion("tiles", "options", {"tile", "kv"}), "did you mean 'tile'? known options: tile, kv");
+  EXPECT_EQ(suggestion("zzz", "options", {"tile", "kv"}), "known options: tile, kv");
+  EXPECT_EQ(suggestion("zzz", "options", {}), "there are no options");
+  Words many;
+  for (int i = 0; i < 25; ++i) many.push_back("name" + std::to_string(i));
+  EXPECT_THAT(suggestion("?", "names", many), ::testing::EndsWith("name18, name19, ... (5 more)"));
+}
+
+TEST(OneLine, MakesUnknownTextFitForATerminal) {
+  EXPECT_EQ(one_line("plain"), "plain");
+  EXPECT_EQ(one_line("  two\r\n\tlines \n"), "two lines");
+  EXPECT_EQ(one_line("\033[31mred\x7f"), "[31mred");
+  EXPECT_EQ(one_line("gr\u00fc\u00dfe \u4f60\u597d"), "gr\u00fc\u00dfe \u4f60\u597d");
+  EXPECT_EQ(one_line("a\xff\xc3(b"),
+            "a?"
+            "?(b");
+  EXPECT_EQ(one_line("a\u009b31mb"), "a 31mb");  // the one-character CSI
+  EXPECT_EQ(one_line(""), "");
+}
+
+TEST(OneLine, CutsBetweenCharacters) {
+  EXPECT_EQ(one_line("123456789", 8), "12345...");
+  EXPECT_EQ(one_line("1234\u00e4\u00e4\u00e4", 8), "1234...");
+  EXPECT_LE(one_line(std::string(10'000, 'x')).size(), 512U);
+}
+
+}  // namespace
+}  // namespace inferbench

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+// Frames and messages: what is true survives, what is not is refused, at both ends.
+#include <gmock/gmock.h>
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <fstream>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "results/outcome_json.hpp"
+#include "support/error.hpp"
+#include "unit/results_fixture.hpp"
+#include "worker/child_process.hpp"
+#include "worker/frame.hpp"
+#include "worker/messages.hpp"
+#include "worker/process_runner.hpp"
+
+namespace inferbench {
+namespace {
+
+using Bytes = std::vector<std::uint8_t>;
+using Json = nlohmann::json;
+using testing::AnyOf;
+using testing::HasSubstr;
+
+LoadRequest sample_load() {
+  LoadRequest request;
+  request.contender = "c";
+  request.plugin = "/nowhere/libx.so";
+  request.model = "synthetic:gpt2";
+  request.model_base = "/";
+  request.precision = "fp32";
+  request.options = {{"tile", "32"}};
+  request.threads = 2;
+  request.timeout_s = 1.5;
+  request.memory_bytes = std::uint64_t{1} << 40U;
+  return request;
+}
+
+TrialRequest sample_trial() {
+  TrialRequest request;
+  request.batch = 2;
+  request.prompt_tokens = 3;
+  request.generate_tokens = 4;
+  request.prompts = {1, 2, 3, 50000, 5, -1};
+  request.timeout_s = 2;
+  request.profile = true;
+  return request;
+}
+
+TrialOutcome sample_outcome() {
+  TrialOutcome outcome = test::sample_trial("a", 0, 2).outcome;
+  outcome.profile = {{"attn", 3, 1, 10, 20, 30, 40}};
+  outcome.submit_ns = 5;
+  return outcome;
+}
+
+Bytes payload_of(const Json& message) {
+  const Bytes frame = encode_frame(message);
+  return {frame.begin() + 4, frame.end()};
+}
+
+TEST(Messages, SurviveTheirFrames) {
+  const Json load = decode_payload(payload_of(load_message(7, sample_load())));
+  EXPECT_EQ(sequence_of(load), 7U);
+  EXPECT_EQ(operation_of(load), Operation::kLoad);
+  EXPECT_EQ(load_request_of(load), sample_load());
+  const Json run = decode_payload(payload_of(run_message(8, sample_trial())));
+  EXPECT_EQ(operation_of(run), Operation::kRun);
+  EXPECT_EQ(trial_request_of(run), sample_trial());
+  const Json answer = decode_payload(payload_of(outcome_message(8, to_json(sample_outcome()))));
+  const TrialOutcome outcome = trial_outcome_from(outcome_of(answer, 8));
+  EXPECT_EQ(to_json(outcome), to_json(sample_outcome()));
+  EXPECT_THROW(outcome_of(answer, 9), ProtocolError);
+  EXPECT_NO_THROW(check_hello(decode_payload(payload_of(hello_message()))));
+  EXPECT_THROW(check_hello(Json{{"hello", 99}}), ProtocolError);
+}
+
+TEST(Messages, RefuseImpossibleNumbers) {
+  const auto changed = [](Json message, const char* key, Json value) {
+    message["request"][key] = std::move(value);
+    return message;
+  };
+  const Json load = load_message(1, sample_load());
+  EXPECT_THROW(load_request_of(changed(load, "threads", 0)), ProtocolError);
+  EXPECT_THROW(load_request_of(changed(load, "threads", 1'000'000'000)), ProtocolError);
+  EXPECT_THROW(load_request_of(changed(load, "threads", "two")), ProtocolError);
+  EXPECT_THROW(load_request_of(changed(load, "timeout_s", std::nan(""))), ProtocolError);
+  const Json run = run_message(1, sample_trial());
+  EXPECT_THROW(trial_request_of(changed(run, "batch", 3)), ProtocolError);  // 6 prompt ids
+  EXPECT_THROW(trial_request_of(changed(run, "batch", (std::int64_t{1} << 32) + 2)), ProtocolError);
+  EXPECT_THROW(trial_request_of(changed(run, "generate_tokens", std::int64_t{1} << 26)), ProtocolError);
+  EXPECT_THROW(operation_of(Json{{"op", "format"}}), ProtocolError);
+}
+
+TEST(FrameBuffer, PutsTogetherWhatComesInPieces) {
+  const Bytes one = encode_frame(Json{{"a", 1}});
+  const Bytes two = encode_frame(Json{{"b", std::string(1000, 'x')}});
+  Bytes stream(one);
+  stream.insert(stream.end(), two.begin(), two.end());
+  for (const std::size_t piece : {std::size_t{1}, std::size_t{3}, std::size_t{7}, stream.size()}) {
+    FrameBuffer buffer;
+    std::vector<Json> messages;
+    for (std::size_t at = 0; at < stream.size(); at += piece) {
+      buffer.append(std::span(stream).subspan(at, std::min(piece, stream.size() - at)));
+      while (const auto payload = buffer.next()) messages.push_back(decode_payload(*payload));
+    }
+    ASSERT_EQ(messages.size(), 2U) << piece;
+    EXPECT_EQ(messages[0].at("a"), 1);
+    EXPECT_EQ(messages[1].at("b").get<std::string>().size(), 1000U);
+  }
+}
+
+TEST(FrameBuffer, RefusesAnImpossibleLength) {
+  FrameBuffer buffer;
+  buffer.append(Bytes{0xff, 0xff, 0xff, 0xff});
+  EXPECT_THROW(buffer.next(), ProtocolError);
+}
+
+TEST(Frame, RefusesDepthBeforeItRecurses) {
+  const Bytes arrays(10'000'000, 0x91);  // arrays of one element, each in the other
+  EXPECT_THROW(decode_payload(arrays), ProtocolError);
+  Bytes objects;
+  for (int i = 0; i < 1'000'000; ++i) objects.insert(objects.end(), {0x81, 0xa0});  // {"": {"": ...
+  EXPECT_THROW(decode_payload(objects), ProtocolError);
+}
+
+TEST(Frame, RefusesWhatIsNotOneValue) {
+  EXPECT_THROW(decode_payload({}), ProtocolError);
+  EXPECT_THROW(decode_payload(Bytes{0xc1}), ProtocolError);                               // never used by MessagePack
+  EXPECT_THROW(decode_payload(Bytes{0x01, 0x02}), ProtocolError);                         // two values
+  EXPECT_THROW(decode_payload(Bytes{0xdd, 0xff, 0xff, 0xff, 0xff, 1}), ProtocolError);    // an array of 2^32 - 1
+  EXPECT_THROW(decode_payload(Bytes{0xdb, 0xff, 0xff, 0xff, 0xff, 'x'}), ProtocolError);  // a string of 4 GiB
+}
+
+Bytes mutated(Bytes bytes, std::mt19937& random) {
+  std::uniform_int_distribution<int> byte(0, 255);
+  std::uniform_int_distribution<int> n_changes(1, 6);
+  for (int i = n_changes(random); i > 0 && !bytes.empty(); --i) {
+    const auto at = std::uniform_int_distribution<std::size_t>(0, bytes.size() - 1)(random);
+    const auto place = bytes.begin() + static_cast<std::ptrdiff_t>(at);
+    switch (byte(random) % 4) {
+      case 0:
+        *place = static_cast<std::uint8_t>(byte(random));
+        break;
+      case 1:
+        bytes.erase(place);
+        break;
+      case 2:
+        bytes.insert(place, static_cast<std::uint8_t>(byte(random)));
+        break;
+      default:
+        bytes.resize(at);
+    }
+  }
+  return bytes;
+}
+
+// Whatever comes, it is read or refused; any other exception fails the test, a crash ends it.
+template <typename Read>
+bool read_or_refused(Read read) {
+  try {
+    read();
+    return true;
+  } catch (const ProtocolError&) {
+  } catch (const Error&) {
+  } catch (const Json::exception&) {  // of the outcome readers, which ProcessRunner takes as such
+  }
+  return false;
+}
+
+TEST(ProtocolFuzz, MutatedMessagesAreReadOrRefused) {
+  std::mt19937 random(1);
+  const std::vector<Bytes> seeds{payload_of(load_message(1, sample_load())), payload_of(run_message(2, sample_trial())),
+                                 payload_of(outcome_message(3, to_json(sample_outcome()))),
+                                 payload_of(hello_message())};
+  int read = 0;
+  constexpr int kRounds = 20'000;
+  for (int round = 0; round < kRounds; ++round) {
+    const Bytes payload = mutated(seeds[static_cast<std::size_t>(round) % seeds.size()], random);
+    Json message;
+    if (!read_or_refused([&] { message = decode_payload(payload); })) continue;
+    read += read_or_refused([&] { load_request_of(message); });
+    read += read_or_refused([&] { trial_request_of(message); });
+    read += read_or_refused([&] { trial_outcome_from(outcome_of(message, 3)); });
+    read_or_refused([&] { check_hello(message); });
+  }
+  EXPECT_GT(read, 0);        // some mutations leave a message,
+  EXPECT_LT(read, kRounds);  // most do not
+}
+
+TEST(ProtocolFuzz, RandomBytesAreRefused) {
+  std::mt19937 random(2);
+  std::uniform_int_distribution<int> byte(0, 255);
+  for (int round = 0; round < 20'000; ++round) {
+    Bytes bytes(static_cast<std::size_t>(round % 200));
+    for (auto& value : bytes) value = static_cast<std::uint8_t>(byte(random));
+    read_or_refused([&] {
+      FrameBuffer buffer;
+      buffer.append(bytes);
+      while (const auto payload = buffer.next()) trial_request_of(decode_payload(*payload));
+    });
+  }
+}
+
+// The worker's end: a real worker gets a damaged request; it ends with its own exit code or, where the frame is not
+// complete, when the socket closes. No signal ends it.
+TEST(ProtocolFuzz, AWorkerStandsDamagedRequests) {
+  std::mt19937 random(3);
+  for (int round = 0; round < 40; ++round) {
+    ChildProcess worker({INFERBENCH_PROGRAM, "worker"});
+    Bytes frame = encode_frame(round % 2 == 0 ? load_message(1, sample_load()) : run_message(1, sample_trial()));
+    frame = mutated(std::move(frame), random);
+    ASSERT_EQ(send(worker.socket(), frame.data(), frame.size(), MSG_NOSIGNAL), static_cast<ssize_t>(frame.size()));
+    const ChildEnd end = worker.stop(20);
+    EXPECT_EQ(end.signal, 0) << round << ": " << worker.output_tail();
+    EXPECT_THAT(end.exit_code, AnyOf(0, kExitProtocol)) << round << ": " << worker.output_tail();
+  }
+}
+
+// The host's end: a worker that says something else.
+TEST(ProtocolFuzz, AHostStandsDamagedAnswers) {
+  std::mt19937 random(4);
+  const test::TemporaryFolder folder;
+  const auto file = folder.path() / "answer";
+  for (int round = 0; round < 40; ++round) {
+    Bytes stream = encode_frame(hello_message());
+    Bytes answer = encode_frame(outcome_message(1, to_json(LoadOutcome{})));
+    stream.insert(stream.end(), answer.begin(), answer.end());
+    stream = mutated(std::move(stream), random);
+    std::ofstream(file, std::ios::binary)
+        .write(reinterpret_cast<const char*>(stream.data()), static_cast<std::streamsize>(stream.size()));
+    ProcessRunner runner({"/bin/sh", "-c", "cat " + file.string() + " >&3"});
+    const LoadOutcome outcome = runner.load(sample_load());
+    EXPECT_NE(outcome.status, TrialStatus::kOk);
+    EXPECT_FALSE(runner.loaded());
+  }
+}
+
+TEST(ProcessRunner, SaysHowAWorkerEnded) {
+  const auto load_with = [](const std::string& script) {
+    return ProcessRunner({"/bin/sh", "-c", script}).load(sample_load());
+  };
+  LoadOutcome outcome = load_with("echo first; echo last words >&2; exit 5");
+  EXPECT_EQ(outcome.status, TrialStatus::kCrashed);
+  EXPECT_THAT(outcome.error, HasSubstr("exited with code 5"));
+  EXPECT_EQ(outcome.stderr_tail, "first\nlast words");
+  outcome = load_with("kill -SEGV $$");
+  EXPECT_THAT(outcome.error, HasSubstr("killed by signal 11 (Segmentation fault)"));
+  EXPECT_THAT(ProcessRunner({"/nowhere/inferbench"}).load(sample_load()).error, HasSubstr("exited with code 127"));
+}
+
+TEST(TextTail, KeepsTheEndInBoundedMemory) {
+  TextTail tail;
+  EXPECT_EQ(tail.text(), "");
+  for (int i = 0; i < 100'000; ++i) tail.append("line " + std::to_string(i) + "\x1b[31m\n");
+  const std::string text = tail.text();
+  EXPECT_LE(text.size(), 2048U);
+  EXPECT_THAT(text, testing::EndsWith("line 99999 [31m"));
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 19);
+  tail.append(std::string(100'000, 'x'));
+  EXPECT_LE(tail.text().size(), 2048U);
+}
+
+}  // namespace
+}  // namespace inferbench
