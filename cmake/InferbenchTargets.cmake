@@ -52,13 +52,8 @@ endfunction()
 function(inferbench_test name)
   cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "SOURCES;LIBS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
-  target_link_libraries(${name} PRIVATE ${ARG_LIBS} GTest::gmock_main)
+  target_link_libraries(${name} PRIVATE ${ARG_LIBS} inferbench_test_paths GTest::gmock_main)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
-  target_compile_definitions(
-    ${name}
-    PRIVATE INFERBENCH_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data" INFERBENCH_CONFIGS="${PROJECT_SOURCE_DIR}/configs"
-            INFERBENCH_PROGRAM="${PROJECT_BINARY_DIR}/inferbench" INFERBENCH_PLUGINS="${INFERBENCH_PLUGIN_BUILD_DIR}"
-            INFERBENCH_TEST_BINARY_DIR="${CMAKE_CURRENT_BINARY_DIR}")
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
   inferbench_configure(${name})
   if(NOT ARG_TIMEOUT)

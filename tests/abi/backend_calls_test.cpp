@@ -12,6 +12,7 @@
 
 #include "model/model.hpp"
 #include "plugin/backend.hpp"
+#include "support/test_paths.hpp"
 
 namespace inferbench {
 namespace {
@@ -19,7 +20,7 @@ namespace {
 using ::testing::ElementsAre;
 
 const Weights& tiny_weights() {
-  static const Weights weights = Model::open(INFERBENCH_TEST_DATA "/tiny").weights();
+  static const Weights weights = Model::open(std::string(test_paths::kData) + "/tiny").weights();
   return weights;
 }
 

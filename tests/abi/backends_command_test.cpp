@@ -10,6 +10,7 @@
 #include <string>
 
 #include "abi/test_folder.hpp"
+#include "support/test_paths.hpp"
 
 namespace inferbench {
 namespace {
@@ -26,7 +27,8 @@ struct Ended {
 
 Ended run(const std::string& arguments) {
   Ended ended;
-  FILE* pipe = popen(("env -u INFERBENCH_PLUGIN_PATH " INFERBENCH_PROGRAM " " + arguments + " 2>&1").c_str(), "r");
+  FILE* pipe = popen(
+      (std::string("env -u INFERBENCH_PLUGIN_PATH ") + test_paths::kProgram + " " + arguments + " 2>&1").c_str(), "r");
   if (pipe == nullptr) return ended;
   std::array<char, 4096> buffer{};
   while (const std::size_t n = std::fread(buffer.data(), 1, buffer.size(), pipe)) ended.out.append(buffer.data(), n);

@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <cstring>
 
+#include "support/test_paths.hpp"
+
 namespace inferbench::conformance {
 
 AlteredWeights::AlteredWeights(const std::string& fixture)
-    : original_(Model::open(fixture, INFERBENCH_TEST_DATA).weights()), desc_(original_.desc()) {
+    : original_(Model::open(fixture, test_paths::kData).weights()), desc_(original_.desc()) {
   for (ib_tensor tensor : original_.tensors()) {
     const auto* bytes = static_cast<const std::byte*>(tensor.data);
     auto& copy = data_[tensor.name];

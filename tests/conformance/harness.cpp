@@ -6,6 +6,8 @@
 #include <cstring>
 #include <numeric>
 
+#include "support/test_paths.hpp"
+
 namespace inferbench::conformance {
 
 Settings& settings() {
@@ -23,7 +25,7 @@ const ib_backend& table() {
 }
 
 const Model& tiny() {
-  static const Model the_model = Model::open("tiny", INFERBENCH_TEST_DATA);
+  static const Model the_model = Model::open("tiny", test_paths::kData);
   return the_model;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "conformance/harness.hpp"
+#include "support/test_paths.hpp"
 
 namespace inferbench::conformance {
 namespace {
@@ -70,7 +71,7 @@ TEST(Life, AContextWithoutAModel) {
 TEST(Life, TwoModelsAndTwoSessionsOfOneContext) {
   const BackendContext context(plugin(), 2);
   const BackendModel one = settings().create_model(context, tiny().weights());
-  const BackendModel two = settings().create_model(context, Model::open("tiny-untied", INFERBENCH_TEST_DATA).weights());
+  const BackendModel two = settings().create_model(context, Model::open("tiny-untied", test_paths::kData).weights());
   const auto ids = tokens(30);
   const BackendSession a(one, 1, kContext);
   const BackendSession b(two, 2, 64);

@@ -4,6 +4,7 @@
 
 #include "conformance/altered_weights.hpp"
 #include "conformance/harness.hpp"
+#include "support/test_paths.hpp"
 
 namespace inferbench::conformance {
 namespace {
@@ -35,8 +36,8 @@ TEST(Outputs, GreedyIsTheArgmax) {
 TEST(Outputs, GreedyTakesTheLowestOfEqualIds) {
   const auto ids = tokens(9);
   const BackendSession plain(
-      settings().create_model(BackendContext(plugin(), 2), Model::open("tiny-untied", INFERBENCH_TEST_DATA).weights()),
-      1, kContext);
+      settings().create_model(BackendContext(plugin(), 2), Model::open("tiny-untied", test_paths::kData).weights()), 1,
+      kContext);
   const std::int32_t winner = plain.greedy(0, ids);
   for (const std::int32_t low : {0, 3, 40}) {
     // The winner's row of the head also stands at a low and at the highest id.

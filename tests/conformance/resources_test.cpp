@@ -6,6 +6,7 @@
 
 #include "conformance/harness.hpp"
 #include "conformance/process_state.hpp"
+#include "support/test_paths.hpp"
 
 namespace inferbench::conformance {
 namespace {
@@ -134,7 +135,7 @@ TEST(Memory, TheReportAgreesWithTheSystem) {
   if (kSanitized) GTEST_SKIP() << "a sanitizer's own memory is in the way";
   const std::uint64_t before = anonymous_bytes_now();
   const BackendModel model =
-      settings().create_model(BackendContext(plugin(), 2), Model::open("shakespeare", INFERBENCH_TEST_DATA).weights());
+      settings().create_model(BackendContext(plugin(), 2), Model::open("shakespeare", test_paths::kData).weights());
   const BackendSession session(model, 16, 256);
   std::vector<std::int32_t> ids = tokens(256);
   for (std::int32_t slot = 0; slot < 16; ++slot) session.last_logits(slot, ids);

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "e2e/program.hpp"
+#include "support/test_paths.hpp"
 
 namespace inferbench {
 namespace {
@@ -13,7 +14,7 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-const std::string kData = INFERBENCH_TEST_DATA;
+const std::string kData = test_paths::kData;
 
 nlohmann::json expected() {
   return nlohmann::json::parse(std::ifstream(kData + "/shakespeare/expected.json"));
@@ -21,7 +22,7 @@ nlohmann::json expected() {
 
 ProgramResult generate(std::vector<std::string> arguments, const std::string& input = "") {
   const std::vector<std::string> head = {
-      "generate", "--backend", "cpu_ref", "--model", kData + "/shakespeare", "--plugin-dir", INFERBENCH_PLUGINS};
+      "generate", "--backend", "cpu_ref", "--model", kData + "/shakespeare", "--plugin-dir", test_paths::kPlugins};
   arguments.insert(arguments.begin(), head.begin(), head.end());
   return run_program(arguments, input);
 }
@@ -86,10 +87,10 @@ TEST(Generate, MistakesAreNamedAndExitWithTwo) {
   expect_error(generate({"--prompt", "x", "--option", "isa"}), "KEY=VALUE");
   expect_error(generate({"--prompt", "x", "--option", "nonsense=1"}), "nonsense");
   expect_error(generate({}), "--prompt is required");
-  expect_error(run_program({"generate", "--backend", "cpu_ref", "--plugin-dir", INFERBENCH_PLUGINS, "--model",
+  expect_error(run_program({"generate", "--backend", "cpu_ref", "--plugin-dir", test_paths::kPlugins, "--model",
                             "synthetic:gpt2", "--prompt", "x"}),
                "no tokenizer");
-  expect_error(run_program({"generate", "--backend", "cpu_ref", "--plugin-dir", INFERBENCH_PLUGINS, "--model",
+  expect_error(run_program({"generate", "--backend", "cpu_ref", "--plugin-dir", test_paths::kPlugins, "--model",
                             kData + "/tiny", "--prompt", "x"}),
                "missing vocab.json and merges.txt");
 }

@@ -2,71 +2,97 @@
 #include "e2e/program.hpp"
 
 #include <fcntl.h>
-#include <spawn.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
+
+#include "support/test_paths.hpp"
 
 namespace inferbench {
 namespace {
 
 namespace fs = std::filesystem;
 
-/// Standard streams as files: no pipe can fill up.
-class StreamFolder {
- public:
-  StreamFolder() {
-    std::string name = (fs::temp_directory_path() / "inferbench-e2e-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder");
-    path_ = name;
-  }
-  ~StreamFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  StreamFolder(const StreamFolder&) = delete;
-  StreamFolder& operator=(const StreamFolder&) = delete;
+fs::path new_folder() {
+  std::string name = (fs::temp_directory_path() / "inferbench-program-XXXXXX").string();
+  if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder");
+  return name;
+}
 
-  std::string file(const char* name) const { return (path_ / name).string(); }
-  std::string read(const char* name) const {
-    std::ifstream stream(path_ / name, std::ios::binary);
-    return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
-  }
+std::string read_file(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
 
- private:
-  fs::path path_;
-};
+/// In the child: nothing here may allocate.
+void redirect(const char* path, int flags, int fd) {
+  const int file = ::open(path, flags, 0600);
+  if (file < 0 || dup2(file, fd) < 0) _exit(126);
+  close(file);
+}
+
+std::vector<std::string> inferbench_with(const std::vector<std::string>& arguments) {
+  std::vector<std::string> all{test_paths::kProgram};
+  all.insert(all.end(), arguments.begin(), arguments.end());
+  return all;
+}
 
 }  // namespace
 
-ProgramResult run_program(const std::vector<std::string>& arguments, const std::string& input) {
-  const StreamFolder folder;
-  std::ofstream(folder.file("in"), std::ios::binary) << input;
-
-  std::vector<std::string> texts = {INFERBENCH_PROGRAM};
-  texts.insert(texts.end(), arguments.begin(), arguments.end());
+Program::Program(const std::vector<std::string>& arguments, const fs::path& folder, const std::string& input)
+    : streams_(new_folder()) {
+  std::ofstream(streams_ / "in", std::ios::binary) << input;
+  const std::string in = streams_ / "in";
+  const std::string out = streams_ / "out";
+  const std::string err = streams_ / "err";
   std::vector<char*> argv;
-  argv.reserve(texts.size() + 1);
-  for (std::string& text : texts) argv.push_back(text.data());
+  argv.reserve(arguments.size() + 1);
+  for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
+  pid_ = fork();
+  if (pid_ < 0) throw std::runtime_error("fork failed");
+  if (pid_ == 0) {
+    constexpr int kCreate = O_WRONLY | O_CREAT | O_TRUNC;
+    redirect(in.c_str(), O_RDONLY, STDIN_FILENO);
+    redirect(out.c_str(), kCreate, STDOUT_FILENO);
+    redirect(err.c_str(), kCreate, STDERR_FILENO);
+    if (!folder.empty() && chdir(folder.c_str()) != 0) _exit(126);
+    execv(argv[0], argv.data());
+    _exit(127);
+  }
+}
 
-  posix_spawn_file_actions_t files;
-  posix_spawn_file_actions_init(&files);
-  constexpr int kCreate = O_WRONLY | O_CREAT | O_TRUNC;
-  posix_spawn_file_actions_addopen(&files, STDIN_FILENO, folder.file("in").c_str(), O_RDONLY, 0);
-  posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, folder.file("out").c_str(), kCreate, 0600);
-  posix_spawn_file_actions_addopen(&files, STDERR_FILENO, folder.file("err").c_str(), kCreate, 0600);
-  pid_t child = 0;
-  const int failed = posix_spawn(&child, INFERBENCH_PROGRAM, &files, nullptr, argv.data(), environ);
-  posix_spawn_file_actions_destroy(&files);
-  if (failed != 0) throw std::runtime_error("cannot start " INFERBENCH_PROGRAM);
+Program::~Program() {
+  if (pid_ >= 0) {
+    kill(pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+  }
+  std::error_code ignored;
+  fs::remove_all(streams_, ignored);
+}
+
+void Program::signal(int number) const {
+  kill(pid_, number);
+}
+
+ProgramResult Program::wait() {
   int status = 0;
-  waitpid(child, &status, 0);
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, folder.read("out"), folder.read("err")};
+  waitpid(pid_, &status, 0);
+  pid_ = -1;
+  return {WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status), read_file(streams_ / "out"),
+          read_file(streams_ / "err")};
+}
+
+ProgramResult run_program(const std::vector<std::string>& arguments, const std::string& input) {
+  return Program(inferbench_with(arguments), {}, input).wait();
+}
+
+ProgramResult run_program_in(const fs::path& folder, const std::vector<std::string>& arguments) {
+  return Program(inferbench_with(arguments), folder).wait();
 }
 
 }  // namespace inferbench

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "e2e/run_fixture.hpp"
+#include "support/test_paths.hpp"
 
 namespace inferbench::test {
 namespace {
@@ -91,7 +92,7 @@ TEST_F(RunFaultsTest, EachFaultIsARowAndTheOthersGoOn) {
   backends += faulty("chatty", "fault: stdout");
   const std::string yaml =
       write_experiment(backends, "measure: {blocks: 3, warmup: 0}\nbaseline: good\nlimits: {timeout_s: 0.5}");
-  const ProgramResult result = run_inferbench({"run", yaml, "--set", "sweep.prompt_tokens=[4]"}, folder());
+  const ProgramResult result = run_program_in(folder(), {"run", yaml, "--set", "sweep.prompt_tokens=[4]"});
   EXPECT_EQ(result.exit_code, 3) << result.err;
   EXPECT_THAT(result.out, testing::Not(HasSubstr("noise on stdout")));
   EXPECT_EQ(descendants_.count_after(2), 0U);
@@ -117,7 +118,7 @@ TEST_F(RunFaultsTest, MemoryBeyondTheLimitIsOom) {
   const std::string backends = faulty("good", "fault: none") + faulty("eater", "fault: eat_memory");
   const std::string yaml = write_experiment(
       backends, "measure: {blocks: 1, warmup: 0}\nbaseline: good\nlimits: {memory: 256MiB, timeout_s: 60}");
-  const ProgramResult result = run_inferbench({"run", yaml, "--set", "sweep.prompt_tokens=[4]"}, folder());
+  const ProgramResult result = run_program_in(folder(), {"run", yaml, "--set", "sweep.prompt_tokens=[4]"});
   EXPECT_EQ(result.exit_code, 3) << result.err;
   const RunData run = read_run(only_run_folder());
   EXPECT_TRUE(trials_of(run, "good").at(0).ok());
@@ -128,7 +129,7 @@ TEST_F(RunFaultsTest, MemoryBeyondTheLimitIsOom) {
 TEST_F(RunFaultsTest, AWorkerDiesWithItsHost) {
   const std::string yaml = write_experiment(faulty("hang", "fault: hang"), "limits: {timeout_s: 100}");
   for (const int number : {SIGKILL, SIGINT}) {
-    Program program({INFERBENCH_PROGRAM, "run", yaml}, folder());
+    Program program({test_paths::kProgram, "run", yaml}, folder());
     for (int i = 0; i < 500 && descendants_.count() < 2; ++i)
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     ASSERT_EQ(descendants_.count(), 2U);  // host and worker
@@ -148,9 +149,8 @@ TEST_F(RunFaultsTest, AFreshWorkerGoesOnAfterACrash) {
   // A session is made anew for each point: only the point that generates five tokens has a fifth forward.
   const std::string backends = faulty("good", "fault: none") + faulty("late", "fault: segv, from: 4");
   const std::string yaml = write_experiment(backends, "measure: {blocks: 2, warmup: 0}\nbaseline: good");
-  const ProgramResult result = run_inferbench({"run", yaml, "--set", "sweep.generate_tokens=[4,5]", "--set",
-                                               "sweep.prompt_tokens=[4]", "--set", "measure.blocks=1"},
-                                              folder());
+  const ProgramResult result = run_program_in(folder(), {"run", yaml, "--set", "sweep.generate_tokens=[4,5]", "--set",
+                                                         "sweep.prompt_tokens=[4]", "--set", "measure.blocks=1"});
   EXPECT_EQ(result.exit_code, 3) << result.err;
   const auto late = trials_of(read_run(only_run_folder()), "late");
   ASSERT_EQ(late.size(), 2U);

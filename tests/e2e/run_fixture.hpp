@@ -10,8 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "e2e/run_program.hpp"
+#include "e2e/program.hpp"
 #include "results/run_folder.hpp"
+#include "support/test_paths.hpp"
 #include "unit/results_fixture.hpp"
 
 namespace inferbench::test {
@@ -27,7 +28,7 @@ class RunTest : public testing::Test {
     std::ofstream(path) << fmt::format(
         "name: test\nbackends:\n{}\nmodels: ['{}/tiny']\n"
         "sweep: {{prompt_tokens: [4, 9], generate_tokens: [5], batch: [2], threads: [1]}}\n{}\n",
-        backends, INFERBENCH_TEST_DATA, rest);
+        backends, test_paths::kData, rest);
     return path.string();
   }
 

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "e2e/run_fixture.hpp"
+#include "support/test_paths.hpp"
 
 namespace inferbench::test {
 namespace {
@@ -28,7 +29,7 @@ std::string read_file(const std::filesystem::path& path) {
 
 TEST_F(RunTest, GoesFromYamlToATable) {
   const std::string yaml = write_experiment(kTwoReferences, "measure: {blocks: 3, warmup: 1}");
-  const ProgramResult result = run_inferbench({"run", yaml}, folder());
+  const ProgramResult result = run_program_in(folder(), {"run", yaml});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.out, HasSubstr("tiny: prompt 4, generate 5, batch 2, threads 1"));
   EXPECT_THAT(result.out,
@@ -65,7 +66,7 @@ TEST_F(RunTest, GoesFromYamlToATable) {
 
 TEST_F(RunTest, PrintsOnlyJsonWhenAsked) {
   const std::string yaml = write_experiment(kTwoReferences, "measure: {blocks: 2}");
-  const ProgramResult result = run_inferbench({"run", yaml, "--json", "--set", "sweep.batch=[1]"}, folder());
+  const ProgramResult result = run_program_in(folder(), {"run", yaml, "--json", "--set", "sweep.batch=[1]"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const auto json = nlohmann::json::parse(result.out);
   EXPECT_EQ(json.at("folder"), only_run_folder().string());
@@ -75,14 +76,14 @@ TEST_F(RunTest, PrintsOnlyJsonWhenAsked) {
 
 TEST_F(RunTest, PlansWithoutMeasuring) {
   const std::string yaml = write_experiment(kTwoReferences, "measure: {blocks: 3, warmup: 1}");
-  const ProgramResult result = run_inferbench({"run", yaml, "--plan"}, folder());
+  const ProgramResult result = run_program_in(folder(), {"run", yaml, "--plan"});
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.out, HasSubstr("16"));
   EXPECT_FALSE(std::filesystem::exists(folder() / "results"));
 }
 
 TEST_F(RunTest, NeedsAnExperiment) {
-  const ProgramResult result = run_inferbench({"run"}, folder());
+  const ProgramResult result = run_program_in(folder(), {"run"});
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_THAT(result.err, HasSubstr("hint: inferbench run EXPERIMENT.yaml"));
 }
@@ -91,11 +92,11 @@ TEST_F(RunTest, TakesPromptsFromAText) {
   const auto text = folder() / "text.txt";
   std::ofstream(text) << std::string(2000, 'x') << " the quick brown fox";
   const std::string yaml = write_experiment(kTwoReferences, fmt::format("prompts: {{file: '{}'}}", text.string()));
-  const ProgramResult no_tokenizer = run_inferbench({"run", yaml}, folder());
+  const ProgramResult no_tokenizer = run_program_in(folder(), {"run", yaml});
   EXPECT_EQ(no_tokenizer.exit_code, 2);
   EXPECT_FALSE(std::filesystem::exists(folder() / "results"));
-  const std::string model = fmt::format("models=['{}/shakespeare']", INFERBENCH_TEST_DATA);
-  const ProgramResult result = run_inferbench({"run", yaml, "--set", model, "--set", "measure.blocks=1"}, folder());
+  const std::string model = fmt::format("models=['{}/shakespeare']", test_paths::kData);
+  const ProgramResult result = run_program_in(folder(), {"run", yaml, "--set", model, "--set", "measure.blocks=1"});
   EXPECT_EQ(result.exit_code, 0) << result.err;
 }
 
@@ -105,7 +106,7 @@ TEST_F(RunTest, ResumesAfterKillsAtRandomInstants) {
   std::uniform_int_distribution<int> milliseconds(60, 250);
   std::string resumed_from;
   for (int kill_number = 0; kill_number < 8; ++kill_number) {
-    std::vector<std::string> arguments{INFERBENCH_PROGRAM, "run"};
+    std::vector<std::string> arguments{test_paths::kProgram, "run"};
     if (resumed_from.empty()) {
       arguments.push_back(yaml);
     } else {
@@ -127,49 +128,49 @@ TEST_F(RunTest, ResumesAfterKillsAtRandomInstants) {
     }
   }
   ASSERT_FALSE(resumed_from.empty());
-  const ProgramResult result = run_inferbench({"run", "--resume", resumed_from}, folder());
+  const ProgramResult result = run_program_in(folder(), {"run", "--resume", resumed_from});
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_EQ(expect_each_id_once(read_run(resumed_from)), 44U);
 }
 
 TEST_F(RunTest, DoesAHalfWrittenTrialAgain) {
   const std::string yaml = write_experiment(kTwoReferences, "measure: {blocks: 2}");
-  ASSERT_EQ(run_inferbench({"run", yaml}, folder()).exit_code, 0);
+  ASSERT_EQ(run_program_in(folder(), {"run", yaml}).exit_code, 0);
   const auto run_folder = only_run_folder();
   const auto trials = run_folder / "trials.jsonl";
   const std::size_t rows = read_run(run_folder).trials.size();
   std::filesystem::resize_file(trials, std::filesystem::file_size(trials) - 100);
   ASSERT_EQ(read_run(run_folder).trials.size(), rows - 1);
-  const ProgramResult result = run_inferbench({"run", "--resume", run_folder.string()}, folder());
+  const ProgramResult result = run_program_in(folder(), {"run", "--resume", run_folder.string()});
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_EQ(expect_each_id_once(read_run(run_folder)), rows);
 
   const std::string complete = read_file(trials);
-  EXPECT_EQ(run_inferbench({"run", "--resume", run_folder.string()}, folder()).exit_code, 0);
+  EXPECT_EQ(run_program_in(folder(), {"run", "--resume", run_folder.string()}).exit_code, 0);
   EXPECT_EQ(read_file(trials), complete);  // nothing was left to do
 }
 
 TEST_F(RunTest, RefusesToResumeAnotherExperiment) {
   const std::string yaml = write_experiment(kTwoReferences, "measure: {blocks: 1}");
-  ASSERT_EQ(run_inferbench({"run", yaml}, folder()).exit_code, 0);
+  ASSERT_EQ(run_program_in(folder(), {"run", yaml}).exit_code, 0);
   const std::string run_folder = only_run_folder().string();
-  EXPECT_EQ(run_inferbench({"run", yaml, "--resume", run_folder}, folder()).exit_code, 0);
+  EXPECT_EQ(run_program_in(folder(), {"run", yaml, "--resume", run_folder}).exit_code, 0);
   write_experiment(kTwoReferences, "measure: {blocks: 2}");
-  const ProgramResult other = run_inferbench({"run", yaml, "--resume", run_folder}, folder());
+  const ProgramResult other = run_program_in(folder(), {"run", yaml, "--resume", run_folder});
   EXPECT_EQ(other.exit_code, 2);
   EXPECT_THAT(other.err, HasSubstr("is not the experiment of"));
-  const ProgramResult set = run_inferbench({"run", "--resume", run_folder, "--set", "measure.blocks=3"}, folder());
+  const ProgramResult set = run_program_in(folder(), {"run", "--resume", run_folder, "--set", "measure.blocks=3"});
   EXPECT_EQ(set.exit_code, 2);
   EXPECT_THAT(set.err, HasSubstr("--set"));
 }
 
 TEST_F(RunTest, RefusesAFolderThatAnotherRunWrites) {
   const std::string yaml = write_experiment(kTwoReferences, "measure: {blocks: 1}");
-  ASSERT_EQ(run_inferbench({"run", yaml}, folder()).exit_code, 0);
+  ASSERT_EQ(run_program_in(folder(), {"run", yaml}).exit_code, 0);
   const auto run_folder = only_run_folder();
   const int fd = ::open((run_folder / "trials.jsonl").c_str(), O_RDWR | O_CLOEXEC);
   ASSERT_EQ(flock(fd, LOCK_EX | LOCK_NB), 0);
-  const ProgramResult result = run_inferbench({"run", "--resume", run_folder.string()}, folder());
+  const ProgramResult result = run_program_in(folder(), {"run", "--resume", run_folder.string()});
   close(fd);
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_THAT(result.err, HasSubstr("another inferbench is writing to"));
@@ -177,7 +178,7 @@ TEST_F(RunTest, RefusesAFolderThatAnotherRunWrites) {
 
 TEST_F(RunTest, SaysWhereItCannotWrite) {
   const std::string yaml = write_experiment(kTwoReferences, "measure: {blocks: 1}");
-  const ProgramResult result = run_inferbench({"run", yaml, "--out", "/proc/nowhere"}, folder());
+  const ProgramResult result = run_program_in(folder(), {"run", yaml, "--out", "/proc/nowhere"});
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_THAT(result.err, HasSubstr("cannot create /proc/nowhere"));
   EXPECT_THAT(result.err, HasSubstr("--out DIR"));
@@ -186,7 +187,7 @@ TEST_F(RunTest, SaysWhereItCannotWrite) {
 
 TEST_F(RunTest, CtrlCFinishesTheTrialAndLeavesAFolderToResume) {
   const std::string yaml = write_experiment(kTwoReferences, "measure: {blocks: 20, cooldown_s: 0.05}");
-  Program program({INFERBENCH_PROGRAM, "run", yaml}, folder());
+  Program program({test_paths::kProgram, "run", yaml}, folder());
   const auto results = folder() / "results" / "test";
   const auto begun = [&] {
     if (!std::filesystem::exists(results) || std::filesystem::is_empty(results)) return false;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "e2e/program.hpp"
+#include "support/test_paths.hpp"
 
 namespace inferbench {
 namespace {
@@ -18,7 +19,7 @@ namespace fs = std::filesystem;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-const std::string kFolder = INFERBENCH_TEST_DATA "/experiments/";
+const std::string kFolder = std::string(test_paths::kData) + "/experiments/";
 
 struct Case {
   const char* name;
@@ -127,8 +128,9 @@ INSTANTIATE_TEST_SUITE_P(Files, YamlMistakes, testing::ValuesIn(kCases), case_na
 TEST(YamlMistakesElsewhere, UnknownPluginNamesTheNearest) {
   const ProgramResult result = run_experiment(kFolder + "unknown_plugin.yaml", {}, testing::TempDir());
   EXPECT_EQ(result.exit_code, 2);
-  EXPECT_THAT(result.err, StartsWith("inferbench: error: " + kFolder +
-                                     "unknown_plugin.yaml:3:14: no backend 'cpu_reff' in " INFERBENCH_PLUGINS));
+  EXPECT_THAT(result.err,
+              StartsWith("inferbench: error: " + kFolder +
+                         std::string("unknown_plugin.yaml:3:14: no backend 'cpu_reff' in ") + test_paths::kPlugins));
   EXPECT_THAT(result.err, HasSubstr("; did you mean 'cpu_ref'? known backends: "));
 }
 
@@ -147,10 +149,10 @@ TEST(YamlMistakesElsewhere, MissingFilesAndFoldersAreNamed) {
   EXPECT_EQ(run_experiment("/nowhere/x.yaml", {}, testing::TempDir()).err,
             "inferbench: error: cannot read '/nowhere/x.yaml': No such file or directory\n"
             "inferbench: hint: check the path and its permissions\n");
-  EXPECT_EQ(run_experiment(INFERBENCH_TEST_DATA, {}, testing::TempDir()).err,
-            "inferbench: error: cannot read '" INFERBENCH_TEST_DATA
-            "': it is a folder\n"
-            "inferbench: hint: name a file\n");
+  EXPECT_EQ(run_experiment(test_paths::kData, {}, testing::TempDir()).err,
+            std::string("inferbench: error: cannot read '") + test_paths::kData +
+                "': it is a folder\n"
+                "inferbench: hint: name a file\n");
 }
 
 TEST(YamlMistakesElsewhere, WithoutMistakesThePlanIsPrintedAndNothingElseHappens) {
@@ -164,7 +166,7 @@ TEST(YamlMistakesElsewhere, WithoutMistakesThePlanIsPrintedAndNothingElseHappens
 }
 
 TEST(YamlMistakesElsewhere, EveryConfigPlansWithTheRealBackends) {
-  for (const auto& entry : fs::directory_iterator(INFERBENCH_CONFIGS)) {
+  for (const auto& entry : fs::directory_iterator(test_paths::kConfigs)) {
     if (entry.path().extension() != ".yaml") continue;
     const ProgramResult result = run_program({"run", entry.path().string(), "--plan"});
     EXPECT_EQ(result.exit_code, 0) << result.err;

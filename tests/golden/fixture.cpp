@@ -3,6 +3,7 @@
 
 #include "model/safetensors_file.hpp"
 #include "support/error.hpp"
+#include "support/test_paths.hpp"
 
 namespace inferbench::golden {
 namespace {
@@ -14,7 +15,7 @@ bool is_synthetic(const std::string& fixture) {
 }
 
 std::filesystem::path folder_of(const std::string& fixture) {
-  const std::filesystem::path data = INFERBENCH_TEST_DATA;
+  const std::filesystem::path data = test_paths::kData;
   if (!is_synthetic(fixture)) return data / fixture;
   return data / ("synthetic-" + fixture.substr(std::string(kSynthetic).size()) + "-seed0");
 }

@@ -11,6 +11,7 @@
 #include "golden/fixture.hpp"
 #include "golden/judge.hpp"
 #include "model/safetensors_file.hpp"
+#include "support/test_paths.hpp"
 
 namespace inferbench::golden {
 namespace {
@@ -21,7 +22,7 @@ class LogitsCommand : public testing::Test {
  protected:
   void SetUp() override {
     const std::string name = testing::UnitTest::GetInstance()->current_test_info()->name();
-    folder_ = std::filesystem::path(INFERBENCH_TEST_BINARY_DIR) / ("logits_" + name);
+    folder_ = std::filesystem::path(test_paths::kBinaryDir) / ("logits_" + name);
     std::filesystem::remove_all(folder_);
     std::filesystem::create_directories(folder_);
   }
@@ -29,11 +30,11 @@ class LogitsCommand : public testing::Test {
 
   ProgramResult run(const std::string& tokens, std::vector<std::string> more = {}, const std::string& model = "tiny") {
     std::ofstream(folder_ / "tokens.json") << tokens;
-    std::vector<std::string> arguments = {"logits", "--out", out().string(), "--plugin-dir", INFERBENCH_PLUGINS};
+    std::vector<std::string> arguments = {"logits", "--out", out().string(), "--plugin-dir", test_paths::kPlugins};
     arguments.insert(arguments.end(), more.begin(), more.end());
     const std::vector<std::pair<std::string, std::string>> defaults = {
         {"--backend", "cpu_ref"},
-        {"--model", std::string(INFERBENCH_TEST_DATA) + "/" + model},
+        {"--model", std::string(test_paths::kData) + "/" + model},
         {"--tokens", (folder_ / "tokens.json").string()}};
     for (const auto& [flag, value] : defaults) {
       if (std::find(more.begin(), more.end(), flag) == more.end()) arguments.insert(arguments.end(), {flag, value});

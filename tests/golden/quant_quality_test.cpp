@@ -16,12 +16,13 @@
 
 #include "model/model.hpp"
 #include "plugin/backend.hpp"
+#include "support/test_paths.hpp"
 #include "text/tokenizer.hpp"
 
 namespace inferbench {
 namespace {
 
-const std::filesystem::path kFolder = std::filesystem::path(INFERBENCH_TEST_DATA) / "shakespeare";
+const std::filesystem::path kFolder = std::filesystem::path(test_paths::kData) / "shakespeare";
 
 // expected.json: validation.perplexity of all windows, the last and shorter one included; it moves the mean by less.
 constexpr double kPublishedPerplexity = 32.061;
@@ -35,7 +36,7 @@ std::vector<std::int32_t> validation_tokens() {
 BackendSession open_session(const std::string& library, const std::string& precision,
                             const std::map<std::string, std::string>& options) {
   const Model model = Model::open(kFolder.string());
-  const Plugin plugin = Plugin::load(std::filesystem::path(INFERBENCH_PLUGINS) / library);
+  const Plugin plugin = Plugin::load(std::filesystem::path(test_paths::kPlugins) / library);
   const BackendModel packed(BackendContext(plugin, 2), model.weights(), precision,
                             OptionValues(plugin.options(), options));
   return BackendSession(packed, 1, model.config().context);

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "model/model.hpp"
+#include "support/test_paths.hpp"
 
 namespace inferbench {
 
@@ -26,7 +27,7 @@ BackendModel BackendSettings::create_model(BackendContext context, const Weights
 }
 
 bool BackendSettings::is_supported() const {
-  const Model tiny = Model::open("tiny", INFERBENCH_TEST_DATA);
+  const Model tiny = Model::open("tiny", test_paths::kData);
   try {
     create_model(BackendContext(Plugin::load(plugin), 1), tiny.weights());
     return true;

@@ -8,6 +8,7 @@
 
 #include "experiment/plan_text.hpp"
 #include "plugin/plugin.hpp"
+#include "support/test_paths.hpp"
 #include "unit/experiment_stubs.hpp"
 
 namespace inferbench {
@@ -15,7 +16,7 @@ namespace {
 
 std::vector<std::filesystem::path> configs() {
   std::vector<std::filesystem::path> paths;
-  for (const auto& entry : std::filesystem::directory_iterator(INFERBENCH_CONFIGS)) {
+  for (const auto& entry : std::filesystem::directory_iterator(test_paths::kConfigs)) {
     if (entry.path().extension() == ".yaml") paths.push_back(entry.path());
   }
   std::sort(paths.begin(), paths.end());
@@ -61,7 +62,7 @@ TEST(ExperimentConfigs, EachBeginsWithItsQuestion) {
 
 TEST(ExperimentConfigs, QuickstartFitsTwoMinutesByTheEstimateAndHasTheBundledModel) {
   const Experiment e =
-      load_experiment(std::filesystem::path(INFERBENCH_CONFIGS) / "quickstart.yaml", {}, real_models(2));
+      load_experiment(std::filesystem::path(test_paths::kConfigs) / "quickstart.yaml", {}, real_models(2));
   EXPECT_LT(estimate_seconds(e), 120);
   ASSERT_EQ(e.models.size(), 2U);
   EXPECT_TRUE(std::filesystem::path(e.models[1]).is_absolute());

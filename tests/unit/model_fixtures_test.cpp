@@ -11,11 +11,12 @@
 #include "model/canonical_tensors.hpp"
 #include "model/model.hpp"
 #include "model/safetensors_file.hpp"
+#include "support/test_paths.hpp"
 
 namespace inferbench {
 namespace {
 
-const std::filesystem::path kData = INFERBENCH_TEST_DATA;
+const std::filesystem::path kData = test_paths::kData;
 
 struct Fixture {
   const char* folder;

@@ -6,6 +6,7 @@
 #include "model/hub_cache.hpp"
 #include "model/model.hpp"
 #include "model_test_support.hpp"
+#include "support/test_paths.hpp"
 
 namespace inferbench {
 namespace {
@@ -15,7 +16,7 @@ using model_test::error_of;
 using testing::AllOf;
 using testing::HasSubstr;
 
-const fs::path kTiny = fs::path(INFERBENCH_TEST_DATA) / "tiny";
+const fs::path kTiny = fs::path(test_paths::kData) / "tiny";
 
 // Sets or clears environment variables, and puts them back.
 class HubTest : public testing::Test {
@@ -142,7 +143,7 @@ TEST_F(HubTest, BrokenCachesAreNamed) {
 TEST_F(HubTest, AFolderComesBeforeTheCache) {
   set("HF_HUB_CACHE", root() / "cache");
   add_model(root() / "cache", "models--tiny");
-  const Model model = Model::open("tiny", INFERBENCH_TEST_DATA);
+  const Model model = Model::open("tiny", test_paths::kData);
   EXPECT_EQ(*model.folder(), kTiny);
 }
 

@@ -10,6 +10,7 @@
 #include "model/sha256.hpp"
 #include "model/synthetic_formula.hpp"
 #include "model_test_support.hpp"
+#include "support/test_paths.hpp"
 
 namespace inferbench {
 namespace {
@@ -18,7 +19,7 @@ using model_test::error_of;
 using testing::AllOf;
 using testing::HasSubstr;
 
-const std::filesystem::path kData = INFERBENCH_TEST_DATA;
+const std::filesystem::path kData = test_paths::kData;
 
 const ib_tensor& find_tensor(const Weights& weights, std::string_view name) {
   const auto tensors = weights.tensors();

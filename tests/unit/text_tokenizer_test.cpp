@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "support/error.hpp"
+#include "support/test_paths.hpp"
 #include "text/tokenizer.hpp"
 
 namespace inferbench {
@@ -18,18 +19,18 @@ namespace {
 using Ids = std::vector<std::int32_t>;
 
 std::string read_file(const std::string& name) {
-  std::ifstream file(std::string(INFERBENCH_TEST_DATA) + "/" + name, std::ios::binary);
+  std::ifstream file(std::string(test_paths::kData) + "/" + name, std::ios::binary);
   EXPECT_TRUE(file) << name;
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
 const Tokenizer& gpt2() {
-  static const Tokenizer tokenizer = Tokenizer::load(std::string(INFERBENCH_TEST_DATA) + "/tokenizer");
+  static const Tokenizer tokenizer = Tokenizer::load(std::string(test_paths::kData) + "/tokenizer");
   return tokenizer;
 }
 
 const Tokenizer& shakespeare() {
-  static const Tokenizer tokenizer = Tokenizer::load(std::string(INFERBENCH_TEST_DATA) + "/shakespeare");
+  static const Tokenizer tokenizer = Tokenizer::load(std::string(test_paths::kData) + "/shakespeare");
   return tokenizer;
 }
 

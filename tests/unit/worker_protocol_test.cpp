@@ -13,6 +13,7 @@
 
 #include "results/outcome_json.hpp"
 #include "support/error.hpp"
+#include "support/test_paths.hpp"
 #include "unit/results_fixture.hpp"
 #include "worker/child_process.hpp"
 #include "worker/frame.hpp"
@@ -212,7 +213,7 @@ TEST(ProtocolFuzz, RandomBytesAreRefused) {
 TEST(ProtocolFuzz, AWorkerStandsDamagedRequests) {
   std::mt19937 random(3);
   for (int round = 0; round < 40; ++round) {
-    ChildProcess worker({INFERBENCH_PROGRAM, "worker"});
+    ChildProcess worker({test_paths::kProgram, "worker"});
     Bytes frame = encode_frame(round % 2 == 0 ? load_message(1, sample_load()) : run_message(1, sample_trial()));
     frame = mutated(std::move(frame), random);
     ASSERT_EQ(send(worker.socket(), frame.data(), frame.size(), MSG_NOSIGNAL), static_cast<ssize_t>(frame.size()));

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where this build and this checkout keep what the tests need. Only test_paths.cpp is compiled with the paths, so that
+// every other object is the same in any checkout.
+#pragma once
+
+namespace inferbench::test_paths {
+
+extern const char* const kData;       ///< tests/data
+extern const char* const kConfigs;    ///< configs
+extern const char* const kProgram;    ///< the built `inferbench`
+extern const char* const kPlugins;    ///< the built backends
+extern const char* const kBinaryDir;  ///< a folder of the build for what tests write
+
+}  // namespace inferbench::test_paths
