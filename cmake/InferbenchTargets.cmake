@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # How this project's targets are built: language level, warnings, sanitizers, and where the results go.
+include(InferbenchAddBackend)
 
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
@@ -13,6 +14,7 @@ set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
 set(INFERBENCH_PLUGIN_BUILD_DIR ${PROJECT_BINARY_DIR}/lib/inferbench)
 set(INFERBENCH_PLUGIN_INSTALL_DIR ${CMAKE_INSTALL_LIBDIR}/inferbench)
+set(INFERBENCH_CMAKE_INSTALL_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/inferbench)
 
 set(INFERBENCH_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor)
 set(INFERBENCH_C_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wconversion)
@@ -39,13 +41,14 @@ function(inferbench_library name)
   inferbench_configure(inferbench_${name})
 endfunction()
 
-# A backend: a shared object in lib/inferbench/ that exports inferbench_backend_v1 and nothing else.
+# A backend that comes with the program: in lib/inferbench/, installed.
 function(inferbench_plugin name)
-  add_library(${name} MODULE ${ARGN})
-  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/core/include ${CMAKE_CURRENT_SOURCE_DIR})
-  set_target_properties(${name} PROPERTIES PREFIX "lib" LIBRARY_OUTPUT_DIRECTORY ${INFERBENCH_PLUGIN_BUILD_DIR})
+  inferbench_add_backend(${name} ${ARGN})
+  target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+  set_target_properties(${name} PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${INFERBENCH_PLUGIN_BUILD_DIR})
   inferbench_configure(${name})
   install(TARGETS ${name} LIBRARY DESTINATION ${INFERBENCH_PLUGIN_INSTALL_DIR})
+  set_property(GLOBAL APPEND PROPERTY INFERBENCH_PLUGINS ${name})
 endfunction()
 
 # A GoogleTest program under ctest: inferbench_test(name SOURCES a.cpp LIBS inferbench_model LABEL unit).
