@@ -37,7 +37,7 @@ std::vector<ModelIdentity> identify_models(const Experiment& experiment) {
   std::vector<ModelIdentity> identities;
   for (const std::string& reference : experiment.models) {
     const Model model = Model::open(reference, experiment.file.parent_path());
-    identities.push_back({reference, model.name(), model.sha256(), model.n_parameters()});
+    identities.push_back({reference, model.name(), model.sha256(), model.n_parameters(), model.config()});
   }
   return identities;
 }

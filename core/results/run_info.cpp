@@ -36,11 +36,19 @@ Json to_json(const PluginIdentity& plugin) {
               {"version", plugin.version},     {"build", plugin.build}, {"sha256", plugin.sha256}};
 }
 
+Json to_json(const ModelConfig& config) {
+  return Json{{"n_layers", config.n_layers},  {"n_heads", config.n_heads}, {"width", config.width},
+              {"inner", config.inner},        {"context", config.context}, {"vocab", config.vocab},
+              {"tied_head", config.tied_head}};
+}
+
 Json to_json(const ModelIdentity& model) {
-  return Json{{"reference", model.reference},
+  Json object{{"reference", model.reference},
               {"name", model.name},
               {"sha256", model.sha256},
               {"n_parameters", model.n_parameters}};
+  if (model.shape) object["shape"] = to_json(*model.shape);
+  return object;
 }
 
 template <typename T>
@@ -67,9 +75,24 @@ PluginIdentity plugin_from(const Json& object) {
           object.at("build").get<std::string>(),     object.at("sha256").get<std::string>()};
 }
 
+ModelConfig shape_from(const Json& object) {
+  ModelConfig config;
+  config.n_layers = object.at("n_layers").get<std::int32_t>();
+  config.n_heads = object.at("n_heads").get<std::int32_t>();
+  config.width = object.at("width").get<std::int32_t>();
+  config.inner = object.at("inner").get<std::int32_t>();
+  config.context = object.at("context").get<std::int32_t>();
+  config.vocab = object.at("vocab").get<std::int32_t>();
+  config.tied_head = object.at("tied_head").get<bool>();
+  return config;
+}
+
 ModelIdentity model_from(const Json& object) {
-  return {object.at("reference").get<std::string>(), object.at("name").get<std::string>(),
-          object.at("sha256").get<std::string>(), object.at("n_parameters").get<std::uint64_t>()};
+  ModelIdentity model{object.at("reference").get<std::string>(), object.at("name").get<std::string>(),
+                      object.at("sha256").get<std::string>(), object.at("n_parameters").get<std::uint64_t>(),
+                      std::nullopt};
+  if (object.contains("shape")) model.shape = shape_from(object.at("shape"));
+  return model;
 }
 
 template <typename T>
@@ -136,7 +159,10 @@ std::string find_difference(const RunInfo& before, const RunInfo& now) {
     }
   }
   for (const auto& model : before.models) {
-    if (std::find(now.models.begin(), now.models.end(), model) == now.models.end()) {
+    const auto same = [&](const ModelIdentity& other) {
+      return other.reference == model.reference && other.sha256 == model.sha256;
+    };
+    if (std::none_of(now.models.begin(), now.models.end(), same)) {
       return fmt::format("the model {} has changed", model.reference);
     }
   }

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "experiment/experiment.hpp"
+#include "model/model_config.hpp"
 
 namespace inferbench {
 
@@ -28,6 +30,9 @@ struct ModelIdentity {
   std::string name;       ///< short, for tables
   std::string sha256;     ///< of the weight files, or of the synthetic reference
   std::uint64_t n_parameters = 0;
+  /// Layers, heads, widths, context, vocabulary and head: what speed and memory hang on; run.json keeps no more of it.
+  /// Absent in folders that an earlier version wrote.
+  std::optional<ModelConfig> shape;
 
   friend bool operator==(const ModelIdentity&, const ModelIdentity&) = default;
 };

@@ -91,8 +91,17 @@ TEST(RunInfo, SurvivesItsFile) {
   EXPECT_EQ(back.contenders, info.contenders);
   EXPECT_EQ(back.points, info.points);
   EXPECT_EQ(back.plugins, info.plugins);
+  EXPECT_EQ(back.models, info.models);
   EXPECT_THAT(error_of([] { parse_run_info("{\"format\": 2}"); }), HasSubstr("format 2"));
   EXPECT_THAT(error_of([] { parse_run_info("{"); }), HasSubstr("damaged"));
+}
+
+// A folder of an earlier version has no shapes: it is read, and a run on it goes on.
+TEST(RunInfo, DoesWithoutTheShapesOfModels) {
+  RunInfo earlier = sample_info();
+  earlier.models[0].shape.reset();
+  EXPECT_FALSE(parse_run_info(to_json_text(earlier)).models.at(0).shape);
+  EXPECT_EQ(find_difference(earlier, sample_info()), "");
 }
 
 TEST(RunInfo, FindsWhatChangedSinceTheRunBegan) {
