@@ -14,18 +14,16 @@
 #include "cli/common_options.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/run_preparation.hpp"
+#include "cli/run_profiles.hpp"
 #include "cli/run_progress.hpp"
 #include "experiment/load.hpp"
 #include "experiment/plan_text.hpp"
-#include "report/chrome_trace.hpp"
 #include "report/comparison.hpp"
 #include "report/console_table.hpp"
-#include "report/profile_table.hpp"
 #include "results/run_folder.hpp"
 #include "support/error.hpp"
 #include "worker/loaded_contender.hpp"
 #include "worker/process_runner.hpp"
-#include "worker/profile_sweep.hpp"
 #include "worker/prompt_source.hpp"
 #include "worker/sweep.hpp"
 
@@ -88,25 +86,6 @@ bool any_failed(const RunFolder& folder) {
 RunnerFactory runner_factory(const RunOptions& options) {
   if (options.in_process) return [] { return std::make_unique<LoadedContender>(); };
   return [] { return std::make_unique<ProcessRunner>(std::vector<std::string>{"/proc/self/exe", "worker"}); };
-}
-
-// Traces beside run.json, tables on stderr: stdout stays what the run measured.
-void write_profiles(const SweepSetup& setup, const RunFolder& folder) {
-  run_profiles(setup, [&](const PlannedTrial& trial, const TrialOutcome& outcome) {
-    const Point& point = setup.experiment.points[static_cast<std::size_t>(trial.point)];
-    const std::string title =
-        fmt::format("{}: {}, prompt {}, generate {}, batch {}, threads {}",
-                    setup.experiment.contenders[static_cast<std::size_t>(trial.contender)].name, point.model,
-                    point.prompt_tokens, point.generate_tokens, point.batch, point.threads);
-    if (outcome.status != TrialStatus::kOk) {
-      fmt::print(stderr, "\n{}\n  no profile: {}\n", title, outcome.error);
-      return;
-    }
-    const auto file = folder.path() / fmt::format("profile-p{}-c{}.json", trial.point, trial.contender);
-    write_file_atomically(file, chrome_trace(outcome, title));
-    fmt::print(stderr, "\n{}\n{}  trace: {}\n", title, profile_table(profile_phases(outcome, point.threads, {})),
-               file.string());
-  });
 }
 
 int run(const RunOptions& options) {

@@ -71,6 +71,15 @@ std::string row(const OperationProfile& operation, double wall_ms) {
 
 }  // namespace
 
+MachineFloor machine_floor(const ThreadLimits& limits, std::string_view precision, std::uint64_t weights_bytes) {
+  const MeasuredRate& peak = precision.starts_with("int") ? limits.int8_ops_per_s : limits.fp32_flops_per_s;
+  MachineFloor floor;
+  if (const double bandwidth = read_bandwidth_near(limits, weights_bytes); bandwidth > 0)
+    floor.read_bytes_per_s = bandwidth;
+  if (peak.best > 0) floor.flops_per_s = peak.best;
+  return floor;
+}
+
 std::vector<PhaseProfile> profile_phases(const TrialOutcome& outcome, std::int32_t threads,
                                          const MachineFloor& machine) {
   const double ttft_ms = outcome.metrics ? outcome.metrics->ttft_ms : 0;

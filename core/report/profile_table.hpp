@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "measure/machine_limits.hpp"
 #include "measure/outcome.hpp"
 
 namespace inferbench {
@@ -15,6 +17,10 @@ struct MachineFloor {
   std::optional<double> read_bytes_per_s;
   std::optional<double> flops_per_s;  ///< of the arithmetic that the operation uses
 };
+
+/// What `limits` say for a backend of this precision whose model holds `weights_bytes`: the bandwidth over a buffer of
+/// that size, and the integer peak where the precision's name begins with "int", else the fp32 peak.
+MachineFloor machine_floor(const ThreadLimits& limits, std::string_view precision, std::uint64_t weights_bytes);
 
 /// One operation, all layers and calls of one phase together.
 struct OperationProfile {

@@ -27,6 +27,21 @@ std::string read_file(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
+// A table of time against floor on stderr, a trace beside run.json, nothing more on stdout.
+TEST_F(RunTest, ProfilesShowTheFloor) {
+  const std::string yaml = write_experiment("  - {plugin: cpu_ref, name: one}\n  - {plugin: cpu_quant, name: two}",
+                                            "measure: {blocks: 1, warmup: 0}\nbaseline: one");
+  const ProgramResult result = run_program_in(folder(), {"run", yaml, "--profile", "--set", "sweep.prompt_tokens=[9]"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, Not(HasSubstr("floor ms")));
+  EXPECT_THAT(result.err, HasSubstr("floor ms"));
+  EXPECT_THAT(result.err, HasSubstr("no profile: cpu_ref cannot be profiled"));
+  EXPECT_THAT(result.err, ContainsRegex("[0-9.]+x\n"));
+  std::ifstream trace(only_run_folder() / "profile-p0-c1.json");
+  const auto json = nlohmann::json::parse(trace);
+  EXPECT_FALSE(json.at("traceEvents").empty());
+}
+
 TEST_F(RunTest, GoesFromYamlToATable) {
   const std::string yaml = write_experiment(kTwoReferences, "measure: {blocks: 3, warmup: 1}");
   const ProgramResult result = run_program_in(folder(), {"run", yaml});

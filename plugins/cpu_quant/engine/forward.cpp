@@ -74,6 +74,7 @@ bool ForwardPass::run(const Batch& batch, const ib_forward_params& params) {
   cancelled_.store(false, std::memory_order_relaxed);
   build_program();
   model_.context.team.run(*this);
+  ask_host(model_.shape.n_layers - 1);
   return !cancelled_.load(std::memory_order_relaxed);
 }
 
@@ -154,12 +155,19 @@ ForwardPass::Grid ForwardPass::product_grid(Op op, const Linear& linear, std::in
   return grid;
 }
 
+/// Once a layer up to this one: while the caller's thread lost its core, helpers may have gone several layers on.
+void ForwardPass::ask_host(std::int32_t layer) noexcept {
+  while (polled_layer_ < layer) {
+    ++polled_layer_;
+    if (model_.context.host.is_cancelled()) cancelled_.store(true, std::memory_order_relaxed);
+  }
+}
+
 void ForwardPass::poll(std::uint32_t phase) noexcept {
   const Step& step = steps_[phase];
-  if (step.layer == polled_layer_) return;
-  polled_layer_ = step.layer;
+  if (step.layer <= polled_layer_) return;
+  ask_host(step.layer);
   const HostCalls& host = model_.context.host;
-  if (host.is_cancelled()) cancelled_.store(true, std::memory_order_relaxed);
   if (batch_->call_rows() > kMaxGemvRows) {
     const double done = batch_->rows_before() + static_cast<double>(batch_->n_rows()) * phase / n_phases();
     host.progress(done / batch_->call_rows());

@@ -75,6 +75,7 @@ class ForwardPass final : public PhasedWork {
   };
 
   // forward.cpp: the program
+  void ask_host(std::int32_t layer) noexcept;
   void build_program();
   void add_rows(Op op, std::int32_t layer);
   void add_product(Op op, std::int32_t layer, const Linear& linear, std::int32_t rows);

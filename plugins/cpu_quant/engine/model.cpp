@@ -73,8 +73,9 @@ class Model::Builder final : public PhasedWork {
     }
     model_.context.host.progress(0.0);
     model_.context.team.run(*this);
-    if (cancelled_.load()) throw Failure(IB_CANCELLED, "cancelled while packing weights");
+    throw_if_cancelled();
     report(kSteps);
+    throw_if_cancelled();
   }
 
   std::uint32_t n_phases() const noexcept override { return 1; }
@@ -97,16 +98,23 @@ class Model::Builder final : public PhasedWork {
     const std::size_t step = done_.load(std::memory_order_relaxed) * kSteps / items_.size();
     if (step == reported_) return;
     report(step);
-    if (model_.context.host.is_cancelled()) cancelled_.store(true);
   }
 
  private:
   static constexpr std::int32_t kTilesPerItem = 4;
   static constexpr std::size_t kSteps = 100;
 
-  /// Every step up to this one, although a helper may have done several since the last poll.
+  /// Every step up to this one, although a helper may have done several, or all, since the last poll: the host is told
+  /// of each and asked after each.
   void report(std::size_t step) {
-    while (reported_ < step) model_.context.host.progress(static_cast<double>(++reported_) / kSteps);
+    while (reported_ < step) {
+      model_.context.host.progress(static_cast<double>(++reported_) / kSteps);
+      if (model_.context.host.is_cancelled()) cancelled_.store(true);
+    }
+  }
+
+  void throw_if_cancelled() const {
+    if (cancelled_.load()) throw Failure(IB_CANCELLED, "cancelled while packing weights");
   }
 
   struct Copy {
