@@ -15,6 +15,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/common_options.hpp"
+#include "cli/load_backend.hpp"
 #include "measure/affinity.hpp"
 #include "measure/clock.hpp"
 #include "model/model.hpp"
@@ -101,20 +102,6 @@ std::int32_t tokens_to_make(const std::optional<std::int32_t>& wanted, std::size
                                    : fmt::format("shorten the prompt to {} tokens or fewer", context - 1));
   }
   return static_cast<std::int32_t>(n_new);
-}
-
-HostCallbacks terminal_callbacks() {
-  HostCallbacks callbacks;
-  callbacks.log = [](std::int32_t level, std::string_view message) {
-    if (level >= IB_LOG_WARNING) fmt::print(stderr, "inferbench: warning: {}\n", message);
-  };
-  if (isatty(STDERR_FILENO) == 1) {
-    callbacks.progress = [](double fraction) {
-      fmt::print(stderr, "\rloading {:3.0f}%{}", fraction * 100, fraction < 1 ? "" : "\r            \r");
-      std::fflush(stderr);
-    };
-  }
-  return callbacks;
 }
 
 void write_out(std::string_view bytes) {

@@ -16,6 +16,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/common_options.hpp"
+#include "cli/load_backend.hpp"
 #include "model/guarded_json.hpp"
 #include "model/model.hpp"
 #include "model/safetensors_writer.hpp"
@@ -100,21 +101,6 @@ std::vector<Case> read_cases(const std::filesystem::path& path, const ModelConfi
   return cases;
 }
 
-BackendModel load_backend(const LogitsArguments& arguments, const Model& model) {
-  const BackendReference reference = parse_backend_reference(arguments.backend);
-  const Plugin plugin = PluginPath(arguments.plugin_dirs).find(reference.plugin);
-  if (!reference.precision.empty() && !plugin.has_precision(reference.precision)) {
-    std::string known;
-    for (const ib_precision_info& precision : plugin.precisions()) {
-      known += (known.empty() ? "" : ", ") + std::string(precision.name);
-    }
-    throw Error(fmt::format("backend {} has no precision '{}'", plugin.name(), reference.precision),
-                "it has: " + known);
-  }
-  const OptionValues options(plugin.options(), parse_options(arguments.options));
-  return BackendModel(BackendContext(plugin, arguments.threads), model.weights(), reference.precision, options);
-}
-
 void write_case(const BackendSession& session, std::span<const std::int32_t> ids, SafetensorsWriter& writer) {
   session.truncate(0, 0);
   while (!ids.empty()) {
@@ -134,8 +120,9 @@ void logits(const LogitsArguments& arguments) {
     tensors.push_back({fmt::format("case{}.logits", tensors.size()), "F32", {ids.size(), vocab}});
     longest = std::max(longest, ids.size());
   }
-  const BackendModel packed = load_backend(arguments, model);
-  const BackendSession session(packed, 1, static_cast<std::int32_t>(longest),
+  const LoadedBackend loaded =
+      load_backend(arguments.backend, {arguments.options, arguments.threads, arguments.plugin_dirs}, model.weights());
+  const BackendSession session(loaded.model, 1, static_cast<std::int32_t>(longest),
                                static_cast<std::int32_t>(std::min(longest, kChunkTokens)));
   SafetensorsWriter writer(arguments.out, tensors);
   for (const Case& ids : cases) write_case(session, ids, writer);

@@ -30,6 +30,7 @@ int run(int argc, char** argv) {
   inferbench::add_machine_command(app, context);
   inferbench::add_generate_command(app, context);
   inferbench::add_logits_command(app, context);
+  inferbench::add_perplexity_command(app, context);
   inferbench::add_tokenize_command(app, context);
   inferbench::add_worker_command(app, context);
   try {

@@ -3,19 +3,18 @@
 // whole window of the Shakespeare validation text, against cpu_ref in the same run.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "model/model.hpp"
 #include "plugin/backend.hpp"
+#include "quality/agreement.hpp"
+#include "quality/window_runner.hpp"
 #include "support/test_paths.hpp"
 #include "text/tokenizer.hpp"
 
@@ -33,62 +32,25 @@ std::vector<std::int32_t> validation_tokens() {
   return Tokenizer::load(kFolder).encode(text);
 }
 
-BackendSession open_session(const std::string& library, const std::string& precision,
-                            const std::map<std::string, std::string>& options) {
-  const Model model = Model::open(kFolder.string());
+BackendModel load(const std::string& library, const std::string& precision,
+                  const std::map<std::string, std::string>& options) {
   const Plugin plugin = Plugin::load(std::filesystem::path(test_paths::kPlugins) / library);
-  const BackendModel packed(BackendContext(plugin, 2), model.weights(), precision,
-                            OptionValues(plugin.options(), options));
-  return BackendSession(packed, 1, model.config().context);
+  return BackendModel(BackendContext(plugin, 2), Model::open(kFolder.string()).weights(), precision,
+                      OptionValues(plugin.options(), options));
 }
 
-// Log-softmax of logits [vocab], in place, in float64.
-void log_softmax(std::span<const float> logits, std::vector<double>& out) {
-  const double most = *std::max_element(logits.begin(), logits.end());
-  double sum = 0;
-  for (const float logit : logits) sum += std::exp(logit - most);
-  const double shift = most + std::log(sum);
-  out.resize(logits.size());
-  std::transform(logits.begin(), logits.end(), out.begin(), [shift](float logit) { return logit - shift; });
-}
-
-struct Quality {
-  double kl = 0;             // nats a token, KL(reference || tested)
-  double reference_nll = 0;  // nats a token
-  double nll = 0;
-  double perplexity_ratio() const { return std::exp(nll - reference_nll); }
-};
-
-// The window at a predicts tokens a + 1 ... a + context from tokens a ... a + context - 1 with an empty cache.
-Quality compare(const BackendSession& reference, const BackendSession& tested, std::size_t every) {
+// Every `every`-th whole window: that at a predicts tokens a + 1 ... a + context with an empty cache.
+Agreement compare(const BackendModel& reference, const BackendModel& tested, std::size_t every) {
   const std::vector<std::int32_t> tokens = validation_tokens();
-  const Model model = Model::open(kFolder.string());
-  const auto context = static_cast<std::size_t>(model.config().context);
-  const auto vocab = static_cast<std::size_t>(model.config().vocab);
-  Quality quality;
-  std::size_t n = 0;
-  std::vector<double> p;
-  std::vector<double> q;
+  const auto context = static_cast<std::size_t>(tested.config().context);
+  WindowRunner runner(tested, reference, tested.config().context, 1, 2);
+  std::vector<WindowAgreement> windows;
   for (std::size_t a = 0; a + context < tokens.size(); a += every * context) {
-    const std::span window = std::span(tokens).subspan(a, context);
-    reference.truncate(0, 0);
-    tested.truncate(0, 0);
-    const std::vector<float> expected = reference.all_logits(0, window);
-    const std::vector<float> found = tested.all_logits(0, window);
-    for (std::size_t row = 0; row < context; ++row, ++n) {
-      log_softmax(std::span(expected).subspan(row * vocab, vocab), p);
-      log_softmax(std::span(found).subspan(row * vocab, vocab), q);
-      for (std::size_t i = 0; i < vocab; ++i) quality.kl += std::exp(p[i]) * (p[i] - q[i]);
-      const auto next = static_cast<std::size_t>(tokens[a + row + 1]);
-      quality.reference_nll -= p[next];
-      quality.nll -= q[next];
-    }
+    const auto first = tokens.begin() + static_cast<std::ptrdiff_t>(a);
+    const std::vector<std::vector<std::int32_t>> window{{first, first + static_cast<std::ptrdiff_t>(context) + 1}};
+    windows.push_back(runner.run(window).front());
   }
-  const auto count = static_cast<double>(n);
-  quality.kl /= count;
-  quality.reference_nll /= count;
-  quality.nll /= count;
-  return quality;
+  return summarize_agreement(windows, true);
 }
 
 struct Bound {
@@ -101,13 +63,15 @@ class QuantQuality : public testing::TestWithParam<Bound> {};
 
 TEST_P(QuantQuality, StaysWithinTheBoundsOnAllValidationText) {
   const Bound bound = GetParam();
-  const Quality quality =
-      compare(open_session("libcpu_ref.so", "", {}), open_session("libcpu_quant.so", bound.precision, {}), 1);
-  std::printf("%s: KL %.4g, perplexity %+.4f%%\n", bound.precision, quality.kl, 100 * (quality.perplexity_ratio() - 1));
-  EXPECT_NEAR(std::exp(quality.reference_nll), kPublishedPerplexity, 0.02);
-  EXPECT_GT(quality.kl, 1e-6) << "that is no 8-bit model";
-  EXPECT_LE(quality.kl, bound.kl);
-  EXPECT_NEAR(quality.perplexity_ratio(), 1.0, bound.perplexity);
+  const Agreement found = compare(load("libcpu_ref.so", "", {}), load("libcpu_quant.so", bound.precision, {}), 1);
+  ASSERT_TRUE(found.reference);
+  const double kl = found.reference->kl.value;
+  const double ratio = found.perplexity.value / found.reference->perplexity;
+  std::printf("%s: KL %.4g, perplexity %+.4f%%\n", bound.precision, kl, 100 * (ratio - 1));
+  EXPECT_NEAR(found.reference->perplexity, kPublishedPerplexity, 0.02);
+  EXPECT_GT(kl, 1e-6) << "that is no 8-bit model";
+  EXPECT_LE(kl, bound.kl);
+  EXPECT_NEAR(ratio, 1.0, bound.perplexity);
 }
 
 INSTANTIATE_TEST_SUITE_P(Precisions, QuantQuality,
@@ -116,10 +80,13 @@ INSTANTIATE_TEST_SUITE_P(Precisions, QuantQuality,
 
 // The cache's format alone: int8 keys and values may add as much again as int8 weights cost, no more.
 TEST(QuantQuality, CacheFormatsCostLittle) {
-  const BackendSession reference = open_session("libcpu_ref.so", "", {});
-  const double wide = compare(reference, open_session("libcpu_quant.so", "int8", {{"kv", "f32"}}), 8).kl;
+  const BackendModel reference = load("libcpu_ref.so", "", {});
+  const auto kl_of = [&](const char* kv) {
+    return compare(reference, load("libcpu_quant.so", "int8", {{"kv", kv}}), 8).reference.value().kl.value;
+  };
+  const double wide = kl_of("f32");
   for (const char* kv : {"f16", "int8"}) {
-    const double narrow = compare(reference, open_session("libcpu_quant.so", "int8", {{"kv", kv}}), 8).kl;
+    const double narrow = kl_of(kv);
     std::printf("kv %s: KL %.4g, with f32 %.4g\n", kv, narrow, wide);
     EXPECT_LE(narrow, 2 * wide) << kv;
   }

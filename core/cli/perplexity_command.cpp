@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <limits>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/commands.hpp"
+#include "cli/common_options.hpp"
+#include "cli/load_backend.hpp"
+#include "measure/affinity.hpp"
+#include "measure/clock.hpp"
+#include "model/model.hpp"
+#include "quality/agreement.hpp"
+#include "quality/window_runner.hpp"
+#include "support/error.hpp"
+#include "text/token_stream.hpp"
+
+namespace inferbench {
+namespace {
+
+struct PerplexityArguments {
+  std::string backend;
+  std::string reference;
+  std::string model;
+  std::filesystem::path text;
+  std::int32_t batch = 1;
+  std::size_t windows = std::numeric_limits<std::size_t>::max();
+  LoadSettings settings;
+  bool json = false;
+};
+
+/// How far the text is: a line that is written over on a terminal, else a line every ten seconds.
+class Progress {
+ public:
+  Progress() : terminal_(isatty(STDERR_FILENO) == 1), last_ns_(now_ns()) {}
+  ~Progress() {
+    if (open_) fmt::print(stderr, "\r\x1b[K");
+  }
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  void show(std::size_t windows, double share) {
+    const double patience_ms = terminal_ ? 100 : 10'000;
+    if (elapsed_ms(last_ns_, now_ns()) < patience_ms) return;
+    last_ns_ = now_ns();
+    const std::string text = fmt::format("{} windows, {:.0f}% of the text read", windows, 100 * share);
+    fmt::print(stderr, "{}", terminal_ ? fmt::format("\r{}\x1b[K", text) : text + "\n");
+    std::fflush(stderr);
+    open_ = terminal_;
+  }
+
+ private:
+  bool terminal_;
+  bool open_ = false;
+  std::uint64_t last_ns_;
+};
+
+/// Cuts the stream into windows: each begins with the token that the one before predicted last.
+class WindowCutter {
+ public:
+  WindowCutter(TokenStream& stream, std::size_t tokens) : stream_(&stream), tokens_(tokens) {}
+
+  /// The next `n` windows; fewer at the end of the text.
+  std::vector<std::vector<std::int32_t>> next(std::size_t n) {
+    std::vector<std::vector<std::int32_t>> windows;
+    while (windows.size() < n) {
+      if (last_.empty()) last_ = stream_->read(1);
+      std::vector<std::int32_t> window = last_;
+      const std::vector<std::int32_t> more = stream_->read(tokens_);
+      if (more.empty()) break;
+      window.insert(window.end(), more.begin(), more.end());
+      last_ = {window.back()};
+      windows.push_back(std::move(window));
+    }
+    return windows;
+  }
+
+ private:
+  TokenStream* stream_;
+  std::size_t tokens_;
+  std::vector<std::int32_t> last_;
+};
+
+std::vector<WindowAgreement> judge_text(const PerplexityArguments& arguments, const Model& model,
+                                        const BackendModel& tested, const std::optional<BackendModel>& reference) {
+  TokenStream stream(Tokenizer::load(*model.folder()), arguments.text);
+  const std::int32_t context = model.config().context;
+  WindowCutter cutter(stream, static_cast<std::size_t>(context));
+  WindowRunner runner(tested, reference, context, arguments.batch, arguments.settings.threads);
+  Progress progress;
+  std::vector<WindowAgreement> windows;
+  while (windows.size() < arguments.windows) {
+    const std::size_t wanted = std::min(static_cast<std::size_t>(arguments.batch), arguments.windows - windows.size());
+    const auto batch = cutter.next(wanted);
+    if (batch.empty()) break;
+    for (const auto& window : batch) {
+      const auto highest = *std::max_element(window.begin(), window.end());
+      if (highest >= model.config().vocab) {
+        throw Error(
+            fmt::format("the tokenizer gives token {}, but the model knows only {}", highest, model.config().vocab),
+            "take vocab.json and merges.txt from where the model came from");
+      }
+    }
+    const auto judged = runner.run(batch);
+    windows.insert(windows.end(), judged.begin(), judged.end());
+    progress.show(windows.size(), stream.progress());
+  }
+  if (windows.empty()) {
+    throw Error(arguments.text.string() + " is too short: there is nothing to predict", "give a text of two tokens");
+  }
+  return windows;
+}
+
+std::string estimate_text(const Estimate& estimate, double scale = 1) {
+  std::string text = fmt::format("{:.6g}", estimate.value * scale);
+  if (estimate.interval) {
+    text += fmt::format("   ({:.6g} to {:.6g})", estimate.interval->low * scale, estimate.interval->high * scale);
+  }
+  return text;
+}
+
+void print_text(const PerplexityArguments& arguments, const std::string& backend, const std::string& reference,
+                const Agreement& agreement) {
+  const auto row = [](std::string_view label, const std::string& text) { fmt::print("  {:<24} {}\n", label, text); };
+  fmt::print("{} on {}, {}: {} tokens in {} windows   (95% interval over the windows)\n", backend, arguments.model,
+             arguments.text.string(), agreement.tokens, agreement.windows);
+  row("perplexity", estimate_text(agreement.perplexity));
+  row("nats a token", estimate_text(agreement.nll_per_token));
+  if (agreement.reference) {
+    fmt::print("against {}, perplexity {:.6g}\n", reference, agreement.reference->perplexity);
+    row("KL, nats a token", estimate_text(agreement.reference->kl));
+    row("top-1 agreement, %", estimate_text(agreement.reference->top1, 100));
+    row("top-5 agreement, %", estimate_text(agreement.reference->top5, 100));
+    row("greatest logit error", estimate_text(agreement.reference->greatest_error));
+  }
+}
+
+void print_json(const PerplexityArguments& arguments, const LoadedBackend& tested,
+                const std::optional<LoadedBackend>& reference, std::int32_t context, const Agreement& agreement) {
+  nlohmann::ordered_json json = {{"backend", tested.model.plugin().name()},
+                                 {"precision", tested.precision},
+                                 {"kernels", tested.model.info().kernels},
+                                 {"reference", nullptr},
+                                 {"model", arguments.model},
+                                 {"text", arguments.text.string()},
+                                 {"context", context},
+                                 {"threads", arguments.settings.threads}};
+  if (reference) json["reference"] = reference->name();
+  json.update(to_json(agreement));
+  fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+ExitCode perplexity(const PerplexityArguments& arguments) {
+  const Model model = Model::open(arguments.model);
+  if (!model.folder()) {
+    throw Error(fmt::format("{} has no tokenizer: its weights are made up", arguments.model),
+                "give a folder or a hub name, such as gpt2");
+  }
+  if (!arguments.reference.empty()) find_backend(arguments.reference, arguments.settings.plugin_dirs);  // before work
+  const ScopedAffinity affinity(arguments.settings.threads);
+  const Weights weights = model.weights();
+  const LoadedBackend tested = load_backend(arguments.backend, arguments.settings, weights, terminal_callbacks());
+  std::optional<LoadedBackend> reference;
+  std::optional<BackendModel> reference_model;
+  if (!arguments.reference.empty()) {
+    LoadSettings settings = arguments.settings;
+    settings.options.clear();  // those are the tested backend's
+    reference.emplace(load_backend(arguments.reference, settings, weights, terminal_callbacks()));
+    reference_model = reference->model;
+  }
+  const auto windows = judge_text(arguments, model, tested.model, reference_model);
+  const Agreement agreement = summarize_agreement(windows, reference.has_value());
+  if (arguments.json) {
+    print_json(arguments, tested, reference, model.config().context, agreement);
+  } else {
+    print_text(arguments, tested.name(), reference ? reference->name() : "", agreement);
+  }
+  if (agreement.not_finite == 0) return ExitCode::kDone;
+  fmt::print(stderr, "inferbench: {} of {} tokens have logits that are not finite\n", agreement.not_finite,
+             agreement.tokens);
+  return ExitCode::kCheckFailed;
+}
+
+}  // namespace
+
+void add_perplexity_command(CLI::App& app, CommandContext& context) {
+  auto arguments = std::make_shared<PerplexityArguments>();
+  CLI::App* command =
+      app.add_subcommand("perplexity", "How well a backend predicts a text, and how far it is from a reference");
+  command->add_option("--backend", arguments->backend, "Backend, and precision: the backend's first if left out")
+      ->required()
+      ->type_name("B[:PRECISION]");
+  command->add_option("--model", arguments->model, "Folder or hub name")->required()->type_name("MODEL");
+  command->add_option("--text", arguments->text, "Text to predict, of any length")->required()->type_name("FILE");
+  command->add_option("--reference", arguments->reference, "Compare every logit with this backend's, such as cpu_ref")
+      ->type_name("B[:PRECISION]");
+  command->add_option("--batch", arguments->batch, "Windows in one call")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str()
+      ->type_name("N");
+  command->add_option("--windows", arguments->windows, "Only the first N windows [all]")
+      ->check(CLI::PositiveNumber)
+      ->type_name("N");
+  command->add_option("--option", arguments->settings.options, "Option of the backend, KEY=VALUE; may be given again")
+      ->allow_extra_args(false)
+      ->type_name("K=V");
+  add_threads_option(*command, arguments->settings.threads);
+  add_plugin_dir_option(*command, arguments->settings.plugin_dirs);
+  add_json_flag(*command, arguments->json);
+  command->footer(
+      "The text is cut into windows of the model's context; each is predicted with an empty cache, and the mean is "
+      "over "
+      "all tokens.\n"
+      "  inferbench perplexity --backend cpu_quant:int8 --reference cpu_ref --model gpt2 --text wiki.txt\n"
+      "Exit codes: 0 done, 1 logits that are not finite, 2 wrong use or input.");
+  command->callback([arguments, &context] { context.exit_code = static_cast<int>(perplexity(*arguments)); });
+}
+
+}  // namespace inferbench

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "quality/agreement.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "stats/bootstrap.hpp"
+
+namespace inferbench {
+
+namespace {
+
+using Windows = std::span<const WindowAgreement>;
+using Items = std::span<const std::size_t>;
+using Statistic = std::function<double(Windows, Items)>;
+
+// The sum of a field over the sum of tokens: windows of different lengths weigh by them.
+Statistic mean_of(double WindowAgreement::*field) {
+  return [field](Windows windows, Items items) {
+    double sum = 0;
+    double tokens = 0;
+    for (const std::size_t i : items) {
+      sum += windows[i].*field;
+      tokens += static_cast<double>(windows[i].tokens);
+    }
+    return sum / tokens;
+  };
+}
+
+double greatest_error(Windows windows, Items items) {
+  double most = 0;
+  for (const std::size_t i : items) most = greater_error(most, windows[i].greatest_error);
+  return most;
+}
+
+Estimate estimate(Windows windows, const Statistic& statistic) {
+  std::vector<std::size_t> all(windows.size());
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  Estimate result{statistic(windows, all), std::nullopt};
+  if (std::isfinite(result.value)) {
+    result.interval = bootstrap_interval(windows.size(), [&](Items items) { return statistic(windows, items); });
+  }
+  return result;
+}
+
+Estimate exponential(const Estimate& log) {
+  Estimate result{std::exp(log.value), std::nullopt};
+  if (log.interval) result.interval = Interval{std::exp(log.interval->low), std::exp(log.interval->high)};
+  return result;
+}
+
+void put(nlohmann::ordered_json& json, const std::string& name, const Estimate& estimate) {
+  json[name] = estimate.value;  // written as null where it is not finite
+  json[name + "_interval"] = nullptr;
+  if (estimate.interval) json[name + "_interval"] = {estimate.interval->low, estimate.interval->high};
+}
+
+}  // namespace
+
+Agreement summarize_agreement(Windows windows, bool with_reference) {
+  Agreement agreement;
+  agreement.windows = windows.size();
+  for (const WindowAgreement& window : windows) {
+    agreement.tokens += window.tokens;
+    agreement.not_finite += window.not_finite;
+  }
+  agreement.nll_per_token = estimate(windows, mean_of(&WindowAgreement::nll));
+  agreement.perplexity = exponential(agreement.nll_per_token);
+  if (!with_reference) return agreement;
+  Agreement::Reference& reference = agreement.reference.emplace();
+  std::vector<std::size_t> all(windows.size());
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  reference.nll_per_token = mean_of(&WindowAgreement::reference_nll)(windows, all);
+  reference.perplexity = std::exp(reference.nll_per_token);
+  reference.kl = estimate(windows, mean_of(&WindowAgreement::kl));
+  reference.top1 = estimate(windows, mean_of(&WindowAgreement::same_top));
+  reference.top5 = estimate(windows, mean_of(&WindowAgreement::shared_top));
+  reference.greatest_error = estimate(windows, greatest_error);
+  return agreement;
+}
+
+nlohmann::ordered_json to_json(const Agreement& agreement) {
+  nlohmann::ordered_json json = {
+      {"tokens", agreement.tokens}, {"windows", agreement.windows}, {"not_finite_tokens", agreement.not_finite}};
+  put(json, "nll_per_token", agreement.nll_per_token);
+  put(json, "perplexity", agreement.perplexity);
+  if (!agreement.reference) return json;
+  const Agreement::Reference& reference = *agreement.reference;
+  json["reference_nll_per_token"] = reference.nll_per_token;
+  json["reference_perplexity"] = reference.perplexity;
+  put(json, "kl", reference.kl);
+  put(json, "top1_agreement", reference.top1);
+  put(json, "top5_agreement", reference.top5);
+  put(json, "greatest_logit_error", reference.greatest_error);
+  return json;
+}
+
+}  // namespace inferbench

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "quality/window_runner.hpp"
+
+#include <algorithm>
+#include <future>
+#include <string>
+
+namespace inferbench {
+
+namespace {
+
+/// Logits that one backend gives at once: 32 MiB.
+constexpr std::size_t kLogitsAtOnce = std::size_t{8} << 20U;
+
+std::size_t chunk_tokens(std::size_t vocab, std::int32_t batch, std::int32_t max_tokens) {
+  const std::size_t fitting = kLogitsAtOnce / (vocab * static_cast<std::size_t>(batch));
+  return std::clamp<std::size_t>(fitting, 1, static_cast<std::size_t>(max_tokens));
+}
+
+}  // namespace
+
+WindowRunner::WindowRunner(const BackendModel& tested, const std::optional<BackendModel>& reference,
+                           std::int32_t max_tokens, std::int32_t batch, std::int32_t threads)
+    : vocab_(static_cast<std::size_t>(tested.config().vocab)),
+      max_tokens_(max_tokens),
+      batch_(batch),
+      threads_(static_cast<std::size_t>(threads)),
+      chunk_(chunk_tokens(vocab_, batch, max_tokens)),
+      tested_(make_side(tested, "")) {
+  if (reference) reference_.emplace(make_side(*reference, "reference: "));
+}
+
+WindowRunner::Side WindowRunner::make_side(const BackendModel& model, const char* role) const {
+  const auto tokens = chunk_ * static_cast<std::size_t>(batch_);
+  return {BackendSession(model, batch_, max_tokens_, static_cast<std::int32_t>(tokens)), role,
+          std::vector<float>(tokens * vocab_)};
+}
+
+void WindowRunner::forward(Side& side, std::span<const std::vector<std::int32_t>> windows,
+                           std::span<const Piece> pieces) const {
+  std::vector<ib_sequence> sequences;
+  for (const Piece& piece : pieces) {
+    sequences.push_back({static_cast<std::int32_t>(piece.window), static_cast<std::int32_t>(piece.n),
+                         windows[piece.window].data() + piece.begin});
+  }
+  ib_forward_params params{};
+  params.struct_size = sizeof(params);
+  params.sequences = sequences.data();
+  params.n_sequences = static_cast<std::int32_t>(sequences.size());
+  params.output = IB_OUTPUT_ALL_LOGITS;
+  params.logits = side.logits.data();
+  params.logits_capacity = side.logits.size();
+  ib_error error{};
+  const ib_status status = side.session.forward(params, error);
+  if (status != IB_OK) throw BackendError(status, side.role + std::string("forward: ") + error.message);
+}
+
+void WindowRunner::judge(std::span<const std::vector<std::int32_t>> windows, std::span<const Piece> pieces) {
+  struct Row {
+    std::size_t window;
+    std::int32_t next;
+    TokenAgreement token;
+  };
+  std::vector<Row> rows;
+  for (const Piece& piece : pieces) {
+    for (std::size_t i = 0; i < piece.n; ++i)
+      rows.push_back({piece.window, windows[piece.window][piece.begin + i + 1], {}});
+  }
+  const auto judge_strip = [&](std::size_t first) {
+    for (std::size_t r = first; r < rows.size(); r += threads_) {
+      const auto logits = std::span<const float>(tested_.logits).subspan(r * vocab_, vocab_);
+      rows[r].token = reference_ ? judge_token(logits, rows[r].next,
+                                               std::span<const float>(reference_->logits).subspan(r * vocab_, vocab_))
+                                 : judge_token(logits, rows[r].next);
+    }
+  };
+  std::vector<std::future<void>> strips;
+  for (std::size_t t = 1; t < threads_; ++t) strips.push_back(std::async(std::launch::async, judge_strip, t));
+  judge_strip(0);
+  for (auto& strip : strips) strip.get();
+  for (const Row& row : rows) results_[row.window].add(row.token);
+}
+
+std::vector<WindowAgreement> WindowRunner::run(std::span<const std::vector<std::int32_t>> windows) {
+  results_.assign(windows.size(), {});
+  const auto n_slots = static_cast<std::int32_t>(windows.size());
+  for (std::int32_t slot = 0; slot < n_slots; ++slot) {
+    tested_.session.truncate(slot, 0);
+    if (reference_) reference_->session.truncate(slot, 0);
+  }
+  for (std::size_t begin = 0;; begin += chunk_) {
+    std::vector<Piece> pieces;
+    for (std::size_t w = 0; w < windows.size(); ++w) {
+      const std::size_t fed = windows[w].size() - 1;
+      if (begin < fed) pieces.push_back({w, begin, std::min(chunk_, fed - begin)});
+    }
+    if (pieces.empty()) return std::move(results_);
+    forward(tested_, windows, pieces);
+    if (reference_) forward(*reference_, windows, pieces);
+    judge(windows, pieces);
+  }
+}
+
+}  // namespace inferbench

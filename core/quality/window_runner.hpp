@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "plugin/backend.hpp"
+#include "quality/window_agreement.hpp"
+
+namespace inferbench {
+
+/// Feeds windows of tokens to a backend, and to a reference beside it, and judges every prediction. The window
+/// ids[0 .. n] predicts ids[1 .. n] from ids[0 .. n - 1] with an empty cache (DESIGN section 9). Logits are judged and
+/// dropped, some megabytes at a time, so that memory does not depend on the number or length of windows. One thread at
+/// a time.
+class WindowRunner {
+ public:
+  /// `reference` of the same vocabulary, or none. `max_tokens`: longest window's n, at most the context. `batch`:
+  /// windows in one call. `threads` judge. Throws BackendError.
+  WindowRunner(const BackendModel& tested, const std::optional<BackendModel>& reference, std::int32_t max_tokens,
+               std::int32_t batch, std::int32_t threads);
+
+  /// At most `batch` windows, each of 2 to max_tokens + 1 ids. In their order. Throws BackendError, or Error where the
+  /// reference is not finite.
+  std::vector<WindowAgreement> run(std::span<const std::vector<std::int32_t>> windows);
+
+ private:
+  struct Side {
+    BackendSession session;
+    const char* role;
+    std::vector<float> logits;
+  };
+
+  /// The tokens that one window has in the present step.
+  struct Piece {
+    std::size_t window = 0;
+    std::size_t begin = 0;
+    std::size_t n = 0;
+  };
+
+  Side make_side(const BackendModel& model, const char* role) const;
+  void forward(Side& side, std::span<const std::vector<std::int32_t>> windows, std::span<const Piece> pieces) const;
+  void judge(std::span<const std::vector<std::int32_t>> windows, std::span<const Piece> pieces);
+
+  std::size_t vocab_;
+  std::int32_t max_tokens_;
+  std::int32_t batch_;
+  std::size_t threads_;
+  std::size_t chunk_;  ///< tokens of a window that go into one call
+  Side tested_;
+  std::optional<Side> reference_;
+  std::vector<WindowAgreement> results_;
+};
+
+}  // namespace inferbench

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "text/token_stream.hpp"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "support/error.hpp"
+
+namespace inferbench {
+
+namespace {
+
+bool is_graphic(char c) {
+  return c > ' ' && c < '\x7f';
+}
+
+// The last place where the text may be cut without any token becoming another: before a single space that stands
+// between two printable ASCII characters. GPT-2's pattern always begins a new piece there, and looks no further. npos:
+// nowhere.
+std::size_t last_cut(std::string_view text) {
+  for (std::size_t i = text.size(); i-- > 2;) {
+    if (is_graphic(text[i]) && text[i - 1] == ' ' && is_graphic(text[i - 2])) return i - 1;
+  }
+  return std::string_view::npos;
+}
+
+}  // namespace
+
+TokenStream::TokenStream(Tokenizer tokenizer, const std::filesystem::path& file, std::size_t piece_bytes)
+    : tokenizer_(std::move(tokenizer)), file_(file), stream_(file, std::ios::binary), piece_bytes_(piece_bytes) {
+  std::error_code problem;
+  const bool is_folder = std::filesystem::is_directory(file, problem);
+  if (is_folder || !stream_) throw Error(file.string() + " cannot be read", "name a readable text file");
+  const std::uintmax_t size = std::filesystem::file_size(file, problem);  // of a pipe: a problem
+  if (!problem) n_bytes_ = size;
+}
+
+void TokenStream::encode_more() {
+  const std::size_t held = text_.size();
+  text_.resize(held + piece_bytes_);
+  stream_.read(text_.data() + held, static_cast<std::streamsize>(piece_bytes_));
+  const auto n = static_cast<std::size_t>(stream_.gcount());
+  if (stream_.bad()) throw Error(file_.string() + " cannot be read to its end");
+  text_.resize(held + n);
+  n_read_ += n;
+  at_end_ = n < piece_bytes_;
+  const std::size_t cut = at_end_ ? text_.size() : last_cut(text_);
+  if (cut == std::string_view::npos) return;
+  ids_.erase(ids_.begin(), ids_.begin() + static_cast<std::ptrdiff_t>(next_));
+  next_ = 0;
+  const std::vector<std::int32_t> more = tokenizer_.encode(std::string_view(text_).substr(0, cut));
+  ids_.insert(ids_.end(), more.begin(), more.end());
+  text_.erase(0, cut);
+}
+
+std::vector<std::int32_t> TokenStream::read(std::size_t n) {
+  while (!at_end_ && ids_.size() - next_ < n) encode_more();
+  const std::size_t count = std::min(n, ids_.size() - next_);
+  const auto first = ids_.begin() + static_cast<std::ptrdiff_t>(next_);
+  next_ += count;
+  return {first, first + static_cast<std::ptrdiff_t>(count)};
+}
+
+double TokenStream::progress() const {
+  return n_bytes_ == 0 ? 0 : static_cast<double>(n_read_) / static_cast<double>(n_bytes_);
+}
+
+}  // namespace inferbench
