@@ -16,6 +16,7 @@ struct CommandContext {
 };
 
 // Each adds one subcommand; its callback does the work and throws Error.
+void add_analyze_command(CLI::App& app, CommandContext& context);
 void add_backends_command(CLI::App& app, CommandContext& context);
 void add_generate_command(CLI::App& app, CommandContext& context);
 void add_logits_command(CLI::App& app, CommandContext& context);

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "analyze/analysis.hpp"
+
+#include <algorithm>
+
+#include "analyze/axes.hpp"
+#include "analyze/rank_correlation.hpp"
+#include "experiment/metrics.hpp"
+#include "results/metric_values.hpp"
+#include "support/error.hpp"
+#include "support/suggest.hpp"
+
+namespace inferbench {
+namespace {
+
+// Of those that have one value a trial.
+void check_metrics(const std::vector<std::string>& metrics) {
+  std::vector<std::string> known;
+  for (const std::string& name : metric_names()) {
+    if (name != "inter_token_ms") known.push_back(name);
+  }
+  for (const std::string& metric : metrics) {
+    if (std::find(known.begin(), known.end(), metric) != known.end()) continue;
+    throw Error("cannot analyze metric '" + metric + "'", suggestion(metric, "metrics", known));
+  }
+}
+
+std::vector<AxisCorrelation> correlations_of(std::span<const MeasuredConfiguration> configurations,
+                                             const std::string& metric) {
+  std::vector<AxisCorrelation> correlations;
+  for (const std::string& axis : numeric_axes()) {
+    std::vector<double> places;
+    std::vector<double> values;
+    for (const MeasuredConfiguration& configuration : configurations) {
+      const auto value = configuration.median(metric);
+      if (!value) continue;
+      places.push_back(numeric_axis_value(configuration, axis, metric));
+      values.push_back(*value);
+    }
+    if (const auto r = rank_correlation(places, values)) correlations.push_back({axis, *r});
+  }
+  return correlations;
+}
+
+}  // namespace
+
+const std::vector<std::string>& default_analysis_metrics() {
+  static const std::vector<std::string> kMetrics{"ttft_ms", "prefill_tokens_per_s", "decode_ms_per_token",
+                                                 "decode_tokens_per_s", "peak_rss_bytes"};
+  return kMetrics;
+}
+
+AnalysisResult analyze_runs(std::span<const RunData> runs, const std::vector<std::string>& metrics) {
+  check_metrics(metrics);
+  const std::vector<MeasuredConfiguration> configurations = measured_configurations(runs);
+  if (configurations.empty()) throw Error("the runs hold no trial that went well", "name run folders with results");
+  AnalysisResult result;
+  for (const RunData& run : runs) result.runs.push_back(run.info.name);
+  result.configurations = configurations.size();
+  for (const auto& configuration : configurations) result.trials += configuration.trials.size();
+  for (const std::string& metric : metrics.empty() ? default_analysis_metrics() : metrics) {
+    MetricAnalysis analysis{metric,
+                            variance_shares(configurations, metric),
+                            scaling_exponents(configurations, metric),
+                            correlations_of(configurations, metric),
+                            {}};
+    if (more_is_better(metric)) analysis.threads = thread_efficiencies(configurations, metric);
+    result.metrics.push_back(std::move(analysis));
+  }
+  return result;
+}
+
+}  // namespace inferbench

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "analyze/scaling.hpp"
+#include "analyze/thread_efficiency.hpp"
+#include "analyze/variance_shares.hpp"
+#include "results/run_folder.hpp"
+
+namespace inferbench {
+
+/// How a metric moves together with a numeric axis over all configurations, whatever else moves.
+struct AxisCorrelation {
+  std::string axis;
+  double spearman = 0;  ///< rank correlation, -1 to 1
+};
+
+struct MetricAnalysis {
+  std::string metric;
+  std::optional<VarianceShares> variance;
+  std::vector<ScalingExponent> scaling;
+  std::vector<AxisCorrelation> correlations;
+  std::vector<ThreadEfficiency> threads;  ///< of rates only
+};
+
+/// What the runs say as a whole. Plain data, for a table, for JSON and for a page.
+struct AnalysisResult {
+  std::vector<std::string> runs;  ///< names of the runs, as their run.json say
+  std::size_t trials = 0;         ///< ok, not warm-up
+  std::size_t configurations = 0;
+  std::vector<MetricAnalysis> metrics;
+};
+
+/// Metrics that analyze_runs looks at where `metrics` is empty: times, rates and peak memory.
+const std::vector<std::string>& default_analysis_metrics();
+
+/// Throws Error for an unknown metric, for runs without an ok trial, and where one contender's name means two things.
+AnalysisResult analyze_runs(std::span<const RunData> runs, const std::vector<std::string>& metrics = {});
+
+/// Every number of the result; absent ones are null.
+nlohmann::ordered_json to_json(const AnalysisResult& result);
+
+}  // namespace inferbench

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "analyze/axes.hpp"
+
+#include "support/error.hpp"
+
+namespace inferbench {
+
+const std::vector<std::string>& analysis_axes() {
+  static const std::vector<std::string> kAxes{"contender", "model", "prompt_tokens", "generate_tokens", "batch",
+                                              "threads",   "run"};
+  return kAxes;
+}
+
+std::string axis_value(const MeasuredConfiguration& configuration, std::string_view axis) {
+  const Point& point = configuration.point;
+  if (axis == "contender") return configuration.contender;
+  if (axis == "model") return point.model;
+  if (axis == "prompt_tokens") return std::to_string(point.prompt_tokens);
+  if (axis == "generate_tokens") return std::to_string(point.generate_tokens);
+  if (axis == "batch") return std::to_string(point.batch);
+  if (axis == "threads") return std::to_string(point.threads);
+  if (axis == "run") return std::to_string(configuration.run);
+  throw Error("unknown axis '" + std::string(axis) + "'");
+}
+
+const std::vector<std::string>& numeric_axes() {
+  static const std::vector<std::string> kAxes{"model_size", "context", "batch", "threads"};
+  return kAxes;
+}
+
+double numeric_axis_value(const MeasuredConfiguration& configuration, std::string_view axis, std::string_view metric) {
+  const Point& point = configuration.point;
+  if (axis == "model_size") return static_cast<double>(configuration.n_parameters);
+  if (axis == "context") {
+    const bool prompt_only = metric == "ttft_ms" || metric == "prefill_tokens_per_s";
+    return point.prompt_tokens + (prompt_only ? 0.0 : 0.5 * point.generate_tokens);
+  }
+  if (axis == "batch") return point.batch;
+  if (axis == "threads") return point.threads;
+  throw Error("unknown axis '" + std::string(axis) + "'");
+}
+
+std::string_view sweep_axis_of(std::string_view numeric_axis) {
+  if (numeric_axis == "model_size") return "model";
+  if (numeric_axis == "context") return "prompt_tokens";
+  return numeric_axis;
+}
+
+}  // namespace inferbench

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "analyze/thread_efficiency.hpp"
+
+#include <fmt/format.h>
+
+#include <map>
+
+#include "analyze/axes.hpp"
+#include "results/metric_values.hpp"
+
+namespace inferbench {
+namespace {
+
+// Everything but the threads -> rate.
+using Rates = std::map<std::string, double>;
+
+void add_rates(const MeasuredConfiguration& configuration, std::string_view metric, Rates& rates) {
+  std::string key;
+  for (const std::string& axis : analysis_axes()) {
+    if (axis != "threads") key += axis_value(configuration, axis) + '\n';
+  }
+  for (const TrialRecord* trial : configuration.trials) {
+    const auto value = metric_value(*trial, metric);
+    if (value && *value > 0) rates.emplace(fmt::format("{}{}.{}", key, trial->block, trial->repeat), *value);
+  }
+}
+
+SpeedRatio ratio_of(const Rates& to, const Rates& from) {
+  std::vector<double> many;
+  std::vector<double> few;
+  for (const auto& [key, rate] : to) {
+    const auto found = from.find(key);
+    if (found == from.end()) continue;
+    many.push_back(rate);
+    few.push_back(found->second);
+  }
+  return paired_speed_ratio(many, few).value_or(SpeedRatio{});
+}
+
+}  // namespace
+
+std::vector<ThreadEfficiency> thread_efficiencies(std::span<const MeasuredConfiguration> configurations,
+                                                  std::string_view metric) {
+  std::map<std::string, std::map<std::int32_t, Rates>> by_contender;
+  std::vector<std::string> order;
+  for (const MeasuredConfiguration& configuration : configurations) {
+    const auto [entry, added] = by_contender.try_emplace(configuration.contender);
+    if (added) order.push_back(configuration.contender);
+    add_rates(configuration, metric, entry->second[configuration.point.threads]);
+  }
+  std::vector<ThreadEfficiency> result;
+  for (const std::string& contender : order) {
+    const auto& by_threads = by_contender[contender];
+    const auto& [fewest, base] = *by_threads.begin();
+    for (auto entry = std::next(by_threads.begin()); entry != by_threads.end(); ++entry) {
+      const SpeedRatio speedup = ratio_of(entry->second, base);
+      if (speedup.n == 0) continue;
+      result.push_back({contender, fewest, entry->first, speedup, speedup.ratio * fewest / entry->first});
+    }
+  }
+  return result;
+}
+
+}  // namespace inferbench

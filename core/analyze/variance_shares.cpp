@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "analyze/variance_shares.hpp"
+
+#include <Eigen/Dense>
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <map>
+#include <set>
+
+#include "analyze/axes.hpp"
+#include "results/metric_values.hpp"
+
+namespace inferbench {
+namespace {
+
+struct Cell {
+  const MeasuredConfiguration* configuration;
+  double n = 0;
+  double mean = 0;  // of the logarithms
+};
+
+struct Cells {
+  std::vector<Cell> list;
+  double n = 0;
+  double mean = 0;
+  double within = 0;   // sum of squares about the cells' means
+  double between = 0;  // of the cells' means about the grand mean
+};
+
+Cells cells_of(std::span<const MeasuredConfiguration> configurations, std::string_view metric) {
+  Cells cells;
+  for (const MeasuredConfiguration& configuration : configurations) {
+    std::vector<double> logs;
+    for (const TrialRecord* trial : configuration.trials) {
+      const auto value = metric_value(*trial, metric);
+      if (value && *value > 0) logs.push_back(std::log(*value));
+    }
+    if (logs.empty()) continue;
+    Cell cell{&configuration, static_cast<double>(logs.size()), 0};
+    for (const double value : logs) cell.mean += value / cell.n;
+    for (const double value : logs) cells.within += (value - cell.mean) * (value - cell.mean);
+    cells.n += cell.n;
+    cells.mean += cell.mean * cell.n;
+    cells.list.push_back(cell);
+  }
+  if (cells.n > 0) cells.mean /= cells.n;
+  for (const Cell& cell : cells.list) cells.between += cell.n * (cell.mean - cells.mean) * (cell.mean - cells.mean);
+  return cells;
+}
+
+struct Factor {
+  std::string axis;
+  std::vector<Eigen::Index> level;  // of each cell
+  Eigen::Index levels = 0;
+};
+
+// A run is a factor only where runs repeat each other's configurations: else it stands for what they sweep.
+bool runs_overlap(const Cells& cells) {
+  std::map<std::string, std::size_t> seen;
+  for (const Cell& cell : cells.list) {
+    std::string key;
+    for (const std::string& axis : analysis_axes()) {
+      if (axis != "run") key += axis_value(*cell.configuration, axis) + '\n';
+    }
+    if (!seen.emplace(key, cell.configuration->run).second) return true;
+  }
+  return false;
+}
+
+std::vector<Factor> factors_of(const Cells& cells) {
+  std::vector<Factor> factors;
+  for (const std::string& axis : analysis_axes()) {
+    if (axis == "run" && !runs_overlap(cells)) continue;
+    std::map<std::string, Eigen::Index> levels;
+    Factor factor{axis, {}, 0};
+    for (const Cell& cell : cells.list) {
+      const auto next = static_cast<Eigen::Index>(levels.size());
+      factor.level.push_back(levels.emplace(axis_value(*cell.configuration, axis), next).first->second);
+    }
+    factor.levels = static_cast<Eigen::Index>(levels.size());
+    if (factor.levels > 1) factors.push_back(std::move(factor));
+  }
+  return factors;
+}
+
+// Sum of squares that the main effects of the factors in `subset` (a bit each) explain, cells weighted by their trials.
+double explained(const Cells& cells, const std::vector<Factor>& factors, std::uint32_t subset) {
+  Eigen::Index columns = 1;
+  for (std::size_t i = 0; i < factors.size(); ++i) {
+    if ((subset >> i & 1U) != 0) columns += factors[i].levels - 1;
+  }
+  const auto rows = static_cast<Eigen::Index>(cells.list.size());
+  Eigen::MatrixXd design = Eigen::MatrixXd::Zero(rows, columns);
+  Eigen::VectorXd response(rows);
+  for (Eigen::Index row = 0; row < rows; ++row) {
+    const Cell& cell = cells.list[static_cast<std::size_t>(row)];
+    const double weight = std::sqrt(cell.n);
+    response(row) = weight * (cell.mean - cells.mean);
+    design(row, 0) = weight;
+    Eigen::Index column = 1;
+    for (std::size_t i = 0; i < factors.size(); ++i) {
+      if ((subset >> i & 1U) == 0) continue;
+      const Eigen::Index level = factors[i].level[static_cast<std::size_t>(row)];
+      if (level > 0) design(row, column + level - 1) = weight;
+      column += factors[i].levels - 1;
+    }
+  }
+  // Rank-revealing: an incomplete sweep may confound axes.
+  const Eigen::VectorXd fitted = design * design.colPivHouseholderQr().solve(response);
+  return std::max(0.0, response.squaredNorm() - (response - fitted).squaredNorm());
+}
+
+double factorial(int n) {
+  return std::tgamma(n + 1.0);
+}
+
+}  // namespace
+
+std::optional<VarianceShares> variance_shares(std::span<const MeasuredConfiguration> configurations,
+                                              std::string_view metric) {
+  const Cells cells = cells_of(configurations, metric);
+  const double total = cells.within + cells.between;
+  // Below: differences that are rounding, as of a metric that is the same everywhere.
+  if (cells.list.size() < 3 || total <= 1e-18 * cells.n) return std::nullopt;
+  const std::vector<Factor> factors = factors_of(cells);
+  const auto k = static_cast<int>(factors.size());
+  std::vector<double> r2(std::size_t{1} << factors.size());
+  for (std::uint32_t subset = 0; subset < r2.size(); ++subset) r2[subset] = explained(cells, factors, subset) / total;
+
+  VarianceShares shares;
+  shares.trials = static_cast<std::size_t>(cells.n);
+  shares.configurations = cells.list.size();
+  shares.log_sd = std::sqrt(total / std::max(1.0, cells.n - 1));
+  for (std::size_t i = 0; i < factors.size(); ++i) {
+    double share = 0;
+    for (std::uint32_t subset = 0; subset < r2.size(); ++subset) {
+      if ((subset >> i & 1U) != 0) continue;
+      const int size = std::popcount(subset);
+      const double weight = factorial(size) * factorial(k - size - 1) / factorial(k);
+      share += weight * (r2[subset | 1U << i] - r2[subset]);
+    }
+    shares.axes.push_back({factors[i].axis, share, static_cast<std::size_t>(factors[i].levels)});
+  }
+  shares.repeats = cells.within / total;
+  shares.interactions = std::max(0.0, cells.between / total - r2.back());
+  return shares;
+}
+
+}  // namespace inferbench

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "analyze/analysis.hpp"
+#include "analyze/analysis_table.hpp"
+#include "cli/commands.hpp"
+#include "cli/common_options.hpp"
+#include "results/run_folder.hpp"
+
+namespace inferbench {
+namespace {
+
+struct AnalyzeOptions {
+  std::vector<std::filesystem::path> runs;
+  std::vector<std::string> metrics;
+  bool json = false;
+};
+
+void analyze(const AnalyzeOptions& options) {
+  std::vector<RunData> runs;
+  for (const auto& folder : options.runs) runs.push_back(read_run(folder));
+  const AnalysisResult result = analyze_runs(runs, options.metrics);
+  if (options.json) {
+    fmt::print("{}\n", to_json(result).dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+  } else {
+    fmt::print("{}", analysis_table(result));
+  }
+}
+
+}  // namespace
+
+void add_analyze_command(CLI::App& app, CommandContext&) {
+  auto options = std::make_shared<AnalyzeOptions>();
+  CLI::App& command = *app.add_subcommand(
+      "analyze", "What explains a metric: variance by axis, scaling exponents, worth of added threads");
+  command.add_option("runs", options->runs, "Run folders; several count as one sweep")->type_name("RUN")->required();
+  command.add_option("--metric", options->metrics, "Only this metric, such as ttft_ms; may be given again")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
+  add_json_flag(command, options->json);
+  command.footer(
+      "Shares are of the variance of the metric's logarithm: what an axis alone explains, averaged over all orders of\n"
+      "entry (Shapley's value of R2); interactions: between configurations, but no sum of such effects; repeats: "
+      "noise.\n"
+      "An exponent says how a contender's metric grows along an axis while the others stand still: 1 doubles with it.");
+  command.callback([options] { analyze(*options); });
+}
+
+}  // namespace inferbench
