@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "cli/commands.hpp"
+#include "sdk/backend_project.hpp"
+
+namespace inferbench {
+namespace {
+
+struct NewBackendArguments {
+  std::string name;
+  std::string language = "c++";
+  std::filesystem::path into = ".";
+};
+
+std::map<std::string, BackendLanguage> languages() {
+  return {{"c", BackendLanguage::kC}, {"c++", BackendLanguage::kCpp}, {"rust", BackendLanguage::kRust}};
+}
+
+void write_backend(const NewBackendArguments& arguments) {
+  const BackendLanguage language = languages().at(arguments.language);
+  const std::filesystem::path folder = (arguments.into / arguments.name).lexically_normal();
+  const std::vector<ProjectFile> files = backend_project(arguments.name, language);
+  write_project(folder, files);
+  for (const ProjectFile& file : files) fmt::print("{}\n", (folder / file.path).string());
+  const bool rust = language == BackendLanguage::kRust;
+  fmt::print(stderr, "\nbuild, test and compare it:\n  cd {}\n  {}\n  {}\n  inferbench run compare.yaml\n",
+             folder.string(), rust ? "cargo build --release" : "cmake -B build && cmake --build build",
+             rust ? "cargo test" : "ctest --test-dir build --output-on-failure");
+}
+
+}  // namespace
+
+void add_new_backend_command(CLI::App& app, CommandContext&) {
+  auto arguments = std::make_shared<NewBackendArguments>();
+  CLI::App* command = app.add_subcommand(
+      "new-backend", "Write a project of a backend to start from: a correct, slow GPT-2, its test, a comparison");
+  command->add_option("name", arguments->name, "The backend's name, and the new folder's: [a-z][a-z0-9_]*")
+      ->required()
+      ->type_name("NAME");
+  command->add_option("--lang", arguments->language, "The language to write it in")
+      ->check(CLI::IsMember(languages()).description(""))
+      ->type_name("c|c++|rust")
+      ->capture_default_str();
+  command->add_option("--into", arguments->into, "Folder in which the project's folder is made")
+      ->type_name("DIR")
+      ->capture_default_str();
+  command->footer(
+      "C and C++ need CMake and the installed package (find_package(inferbench)); Rust needs cargo and no crate.\n"
+      "Prints the files that it wrote; an existing folder is left alone.");
+  command->callback([arguments] { write_backend(*arguments); });
+}
+
+}  // namespace inferbench

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+# new_backend.sh c|c++|rust: what `inferbench new-backend` writes builds without a warning, exports the table only,
+# agrees with the float64 reference, keeps the contract, and runs beside cpu_ref.
+source "$SOURCES/common.sh"
+language=$1
+case $language in
+  c) build=(cmake -B build -DCMAKE_C_FLAGS=-Werror) library=build/libmine.so ;;
+  c++) build=(cmake -B build -DCMAKE_CXX_FLAGS=-Werror) library=build/libmine.so ;;
+  rust)
+    export PATH="$PATH:$HOME/.cargo/bin"
+    cargo --version || {
+      echo "skipped: there is no cargo"
+      exit 77
+    }
+    export RUSTFLAGS="-D warnings" CARGO_NET_OFFLINE=true
+    build=(cargo build --release --quiet)
+    library=target/release/libmine.so
+    ;;
+esac
+
+inferbench new-backend mine --lang "$language" >files.txt 2>next.txt
+while read -r file; do [ -s "$file" ] || fail "$file was not written"; done <files.txt
+[ "$(find mine -type f | sort)" = "$(sort files.txt)" ] || fail "the list of files is not what was written"
+cd mine
+export CMAKE_PREFIX_PATH="$PREFIX"
+"${build[@]}" >../build.txt
+if [ "$language" != rust ]; then cmake --build build >>../build.txt; fi
+
+[ "$(nm --dynamic --defined-only --format=posix $library | awk '{print $1}')" = inferbench_backend_v1 ] ||
+  fail "it exports more than the table"
+"$BUILD/tests/golden_check" --plugin $library --measure deviation --bound 1e-4 --fixtures tiny tiny-f16 tiny-bf16 \
+  tiny-original-names tiny-untied shakespeare
+# Without the case that runs 4096 tokens of a larger model: seconds for a backend as slow as these.
+"$BUILD/tests/conformance_check" --plugin $library --gtest_brief=1 --gtest_filter=-Memory.TheReportAgreesWithTheSystem
+
+inferbench run compare.yaml --out results --set "models=[$PREFIX/share/inferbench/configs/models/shakespeare]" >table.txt
+expect_text '^  mine ' table.txt
