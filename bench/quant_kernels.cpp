@@ -66,9 +66,9 @@ Memory rows_of(const KernelTable& kernels, std::int32_t m, std::int32_t k, bool 
   Memory rows(static_cast<std::size_t>(m * quantized_row_bytes(k)));
   std::vector<float> x = wave(std::int64_t{m} * k);
   if (unsigned_rows) {
-    kernels.activate_quantize_rows(x.data(), k, m, k, kActivationGeluTanh, 1, rows.data());
+    kernels.activate_quantize_rows(x.data(), k, m, whole_row(k), kActivationGeluTanh, 1, rows.data());
   } else {
-    kernels.quantize_rows(x.data(), k, m, k, rows.data());
+    kernels.quantize_rows(x.data(), k, m, whole_row(k), rows.data());
   }
   return rows;
 }
@@ -255,13 +255,13 @@ void BM_rows(benchmark::State& state, Isa isa, RowKernel kind) {
     const double seconds = seconds_of(alone, [&](int) {
       switch (kind) {
         case RowKernel::Quantize:
-          return kernels->quantize_rows(x.data(), k, m, k, rows.data());
+          return kernels->quantize_rows(x.data(), k, m, whole_row(k), rows.data());
         case RowKernel::LayerNorm:
           return kernels->layernorm_quantize_rows(x.data(), k, m, k, weight.data(), weight.data(), 1e-5F, rows.data());
         case RowKernel::GeluTanhUnsigned:
-          return kernels->activate_quantize_rows(x.data(), k, m, k, kActivationGeluTanh, 1, rows.data());
+          return kernels->activate_quantize_rows(x.data(), k, m, whole_row(k), kActivationGeluTanh, 1, rows.data());
         case RowKernel::GeluErfUnsigned:
-          return kernels->activate_quantize_rows(x.data(), k, m, k, kActivationGeluErf, 1, rows.data());
+          return kernels->activate_quantize_rows(x.data(), k, m, whole_row(k), kActivationGeluErf, 1, rows.data());
         case RowKernel::KvAppend:
           for (std::int32_t head = 0; head < 12; ++head) {
             AttentionArgs a = {};

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model_point.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "model/synthetic_formula.hpp"
+
+namespace inferbench::bench {
+namespace {
+
+std::vector<std::int32_t> prompts_of(const Point& point, std::int32_t vocab) {
+  constexpr std::uint64_t kStream = 7;
+  return synthetic_prompt(kStream, static_cast<std::size_t>(point.batch) * static_cast<std::size_t>(point.prompt),
+                          vocab);
+}
+
+}  // namespace
+
+const std::vector<Point>& all_points() {
+  static const std::vector<Point> points = {
+      {"decode", 1, 128, 65},  {"batch2", 2, 128, 49},    {"batch4", 4, 128, 33},   {"batch8", 8, 128, 33},
+      {"prefill32", 1, 32, 1}, {"prefill128", 1, 128, 1}, {"prefill512", 1, 512, 1}};
+  return points;
+}
+
+const Point& point_named(std::string_view name) {
+  const auto found =
+      std::find_if(all_points().begin(), all_points().end(), [&](const Point& point) { return point.name == name; });
+  if (found == all_points().end()) throw Error(fmt::format("no point '{}'", name), "--help lists them");
+  return *found;
+}
+
+PointRun::PointRun(const BackendModel& model, const Point& point)
+    : model_(model),
+      point_(point),
+      session_(model, point.batch, point.prompt + point.generate),
+      loop_(point.batch, point.prompt, point.generate, prompts_of(point, model.config().vocab)) {}
+
+double PointRun::tokens_per_second() {
+  for (std::int32_t slot = 0; slot < point_.batch; ++slot) session_.truncate(slot, 0);
+  ib_error error{};
+  const ib_status status = loop_.run({session_.get(), model_.plugin().table().forward}, error);
+  if (status != IB_OK) throw BackendError(status, error.message);
+  const std::string wrong = find_wrong_id(loop_.ids(), model_.config().vocab);
+  if (!wrong.empty()) throw Error(wrong, "the backend is broken");
+  const TrialMetrics metrics = derive_metrics(loop_.times(), point_.batch, point_.prompt);
+  return point_.is_decode() ? *metrics.decode_tokens_per_s : metrics.prefill_tokens_per_s;
+}
+
+double PointRun::layer_operations() const {
+  const ModelConfig& config = model_.config();
+  const double weights_per_layer = 4.0 * config.width * config.width + 2.0 * config.width * config.inner;
+  return 2.0 * config.n_layers * weights_per_layer;
+}
+
+}  // namespace inferbench::bench
