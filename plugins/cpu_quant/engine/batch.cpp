@@ -12,6 +12,7 @@ Batch::Batch(std::int32_t max_rows, std::int32_t n_slots) : max_rows_(max_rows) 
   positions_.reserve(rows);
   wanted_.reserve(rows);
   segments_.reserve(segments);
+  wanted_blocks_.reserve(segments);
   query_blocks_.reserve(segments + rows / kAttentionRows + 1);
 }
 
@@ -37,6 +38,7 @@ bool Batch::next() {
   segments_.clear();
   query_blocks_.clear();
   wanted_.clear();
+  wanted_blocks_.clear();
   while (sequence_ < params_->n_sequences && n_rows() < max_rows_) {
     const ib_sequence& sequence = params_->sequences[sequence_];
     const std::int32_t rows = std::min(sequence.n_tokens - taken_, max_rows_ - n_rows());
@@ -44,7 +46,10 @@ bool Batch::next() {
     taken_ += rows;
     if (taken_ < sequence.n_tokens) break;
     const bool only_last = params_->output == IB_OUTPUT_LAST_LOGITS || params_->output == IB_OUTPUT_GREEDY;
-    if (only_last) wanted_.push_back(n_rows() - 1);
+    if (only_last) {
+      wanted_.push_back(n_rows() - 1);
+      wanted_blocks_.push_back({static_cast<std::int32_t>(segments_.size()) - 1, rows - 1, 1});
+    }
     ++sequence_;
     taken_ = 0;
   }

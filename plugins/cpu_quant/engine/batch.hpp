@@ -50,6 +50,10 @@ class Batch {
   /// Rows whose logits are wanted, and where in the output the first goes; the others follow it.
   std::span<const std::int32_t> wanted() const { return wanted_; }
   std::int64_t first_output() const { return first_output_; }
+  /// The wanted rows as query blocks of one row each, in the same order; not for IB_OUTPUT_ALL_LOGITS.
+  std::span<const QueryBlock> wanted_blocks() const { return wanted_blocks_; }
+  /// Whether rows are left out of wanted().
+  bool wants_few() const { return wanted_.size() < tokens_.size(); }
 
   std::int32_t call_rows() const { return call_rows_; }  ///< of the whole call
   std::int32_t rows_before() const { return rows_before_; }
@@ -72,6 +76,7 @@ class Batch {
   std::vector<Segment> segments_;
   std::vector<QueryBlock> query_blocks_;
   std::vector<std::int32_t> wanted_;
+  std::vector<QueryBlock> wanted_blocks_;
   std::int64_t first_output_ = 0;
   bool appends_first_ = false;
 };

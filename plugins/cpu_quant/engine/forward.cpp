@@ -6,16 +6,22 @@
 namespace inferbench::cpu_quant {
 namespace {
 
-// Pieces that a product is cut into, per thread: enough that threads end together although one may be disturbed, few
-// enough that each streams a good stretch of weights.
-constexpr std::int32_t kPiecesPerThread = 6;
+// Weights of one item where they are read once: at most so many bytes, and so many items a thread, so that threads end
+// together; enough that starting an item costs nothing beside it.
+constexpr std::int64_t kPieceBytes = 128 << 10;
+constexpr std::int32_t kPiecesPerThread = 12;
+constexpr std::int32_t kMostTiles = 8;           // of an item: its result has room in scratch
 constexpr std::int32_t kRowsPerItem = 8;         // of work on rows
-constexpr std::int32_t kHeadTiles = 16;          // 256 channels
 constexpr std::int32_t kHeadRows = 32;           // of one item of the head, where it is no gemv
 constexpr std::int32_t kBlockBytes = 256 << 10;  // quantized rows of one item of gemm: they stay in the L2 cache
 
 std::int32_t divide_up(std::int32_t a, std::int32_t b) {
   return (a + b - 1) / b;
+}
+
+/// Rows of one item of gemm, before they are evened out; with that, less than 8 more.
+std::int32_t block_rows(std::int32_t k) {
+  return std::max(48, static_cast<std::int32_t>(kBlockBytes / quantized_row_bytes(k)));
 }
 
 }  // namespace
@@ -25,16 +31,14 @@ ForwardPass::ForwardPass(const Model& model, KvCache& cache, std::int32_t max_ro
   const ib_model_desc& shape = model.shape;
   const auto rows = static_cast<std::uint64_t>(max_rows);
   const auto width = static_cast<std::uint64_t>(shape.width);
-  const auto inner = static_cast<std::uint64_t>(shape.inner);
   const auto n_threads = static_cast<std::size_t>(model.context.team.n_threads());
-  const std::int32_t head_blocks = divide_up(n_tiles(shape.vocab), kHeadTiles);
+  const std::int32_t head_blocks = n_tiles(shape.vocab);
   const auto wanted = static_cast<std::uint64_t>(std::min(max_rows, n_slots));
 
   BufferPlan plan;
   const std::uint64_t x = plan.reserve(rows * width, sizeof(float));
   const std::uint64_t qkv = plan.reserve(rows * 3 * width, sizeof(float));
   const std::uint64_t attention = plan.reserve(rows * width, sizeof(float));
-  const std::uint64_t hidden = plan.reserve(rows * inner, sizeof(float));
   const std::uint64_t quantized_width =
       plan.reserve(rows, static_cast<std::uint64_t>(quantized_row_bytes(shape.width)));
   const std::uint64_t quantized_hidden =
@@ -43,10 +47,12 @@ ForwardPass::ForwardPass(const Model& model, KvCache& cache, std::int32_t max_ro
   const std::int64_t scratch_bytes = std::max(gemm_scratch_bytes(std::max(shape.width, shape.inner)),
                                               attention_scratch_bytes(cache.head_dim(), cache.capacity()));
   std::vector<std::uint64_t> scratch(n_threads);
-  std::vector<std::uint64_t> logits(n_threads);
+  std::vector<std::uint64_t> result(n_threads);
+  const auto result_rows =
+      static_cast<std::uint64_t>(std::max(kHeadRows, std::min(max_rows, block_rows(shape.width)) + 8));
   for (std::size_t t = 0; t < n_threads; ++t) {
     scratch[t] = plan.reserve(static_cast<std::uint64_t>(scratch_bytes), 1);
-    logits[t] = plan.reserve(std::uint64_t{kHeadRows} * kHeadTiles * kTile, sizeof(float));
+    result[t] = plan.reserve(result_rows * kMostTiles * kTile, sizeof(float));
   }
 
   buffer_ = Buffer(plan.bytes(), model.context.memory);
@@ -55,13 +61,12 @@ ForwardPass::ForwardPass(const Model& model, KvCache& cache, std::int32_t max_ro
   x_ = floats(x);
   qkv_ = floats(qkv);
   attention_ = floats(attention);
-  hidden_ = floats(hidden);
   quantized_width_ = base + quantized_width;
   quantized_hidden_ = base + quantized_hidden;
   best_ = reinterpret_cast<Best*>(base + best);
   for (std::size_t t = 0; t < n_threads; ++t) {
     thread_scratch_.push_back(base + scratch[t]);
-    thread_logits_.push_back(floats(logits[t]));
+    thread_result_.push_back(floats(result[t]));
   }
   constexpr std::size_t kStepsPerLayer = 9;
   steps_.reserve(model.layers.size() * kStepsPerLayer + 3);
@@ -80,27 +85,36 @@ bool ForwardPass::run(const Batch& batch, const ib_forward_params& params) {
 
 void ForwardPass::build_program() {
   const std::int32_t rows = batch_->n_rows();
-  serial_rows_ = rows == 1;
-  steps_.clear();
-  add_items(Op::Embed, -1, static_cast<std::size_t>(row_items(rows)));
-  const auto heads = static_cast<std::size_t>(model_.shape.n_heads);
-  for (std::int32_t i = 0; i < model_.shape.n_layers; ++i) {
-    const Layer& layer = model_.layers[static_cast<std::size_t>(i)];
-    add_rows(Op::NormAttention, i);
-    add_product(Op::Qkv, i, layer.attn_qkv, rows);
-    if (batch_->appends_first()) add_items(Op::Append, i, batch_->segments().size() * heads);
-    add_items(Op::Attention, i, batch_->query_blocks().size() * heads);
-    add_rows(Op::QuantizeAttention, i);
-    add_product(Op::AttentionProj, i, layer.attn_proj, rows);
-    add_rows(Op::NormMlp, i);
-    add_product(Op::Fc, i, layer.mlp_fc, rows);
-    add_rows(Op::QuantizeHidden, i);
-    add_product(Op::MlpProj, i, layer.mlp_proj, rows);
-  }
   const auto wanted = static_cast<std::int32_t>(batch_->wanted().size());
+  steps_.clear();
+  add_items(Op::Embed, -1, rows, static_cast<std::size_t>(row_items(rows)));
+  for (std::int32_t i = 0; i < model_.shape.n_layers; ++i) add_layer(i);
   if (wanted == 0) return;
-  add_rows(Op::NormHead, -1);
+  add_rows(Op::NormHead, -1, wanted);
   add_product(Op::Head, -1, model_.head, wanted);
+}
+
+void ForwardPass::add_layer(std::int32_t i) {
+  const Layer& layer = model_.layers[static_cast<std::size_t>(i)];
+  const auto heads = static_cast<std::size_t>(model_.shape.n_heads);
+  const bool of_wanted = i + 1 == model_.shape.n_layers && batch_->wants_few();
+  std::int32_t rows = batch_->n_rows();
+  add_rows(Op::NormAttention, i, rows);
+  add_product(Op::Qkv, i, layer.attn_qkv, rows);
+  if (batch_->appends_first() || of_wanted) add_items(Op::Append, i, rows, batch_->segments().size() * heads);
+  std::size_t query_blocks = batch_->query_blocks().size();
+  if (of_wanted) {
+    query_blocks = batch_->wanted_blocks().size();
+    rows = static_cast<std::int32_t>(query_blocks);
+    if (rows == 0) return;
+  }
+  add_items(Op::Attention, i, rows, query_blocks * heads);
+  steps_.back().of_wanted = of_wanted;
+  if (!quantizes_heads()) add_rows(Op::QuantizeAttention, i, rows);
+  add_product(Op::AttentionProj, i, layer.attn_proj, rows);
+  add_rows(Op::NormMlp, i, rows);
+  add_product(Op::Fc, i, layer.mlp_fc, rows);
+  add_product(Op::MlpProj, i, layer.mlp_proj, rows);
 }
 
 std::int32_t ForwardPass::row_items(std::int32_t rows) const {
@@ -108,46 +122,50 @@ std::int32_t ForwardPass::row_items(std::int32_t rows) const {
   return rows <= 4 * kRowsPerItem ? rows : divide_up(rows, kRowsPerItem);
 }
 
-void ForwardPass::add_items(Op op, std::int32_t layer, std::size_t n_items) {
+void ForwardPass::add_items(Op op, std::int32_t layer, std::int32_t rows, std::size_t n_items) {
   Step step;
   step.op = op;
   step.layer = layer;
+  step.rows = rows;
   step.n_items = static_cast<std::uint32_t>(n_items);
   steps_.push_back(step);
 }
 
-void ForwardPass::add_rows(Op op, std::int32_t layer) {
-  if (serial_rows_) {
+void ForwardPass::add_rows(Op op, std::int32_t layer, std::int32_t rows) {
+  if (rows == 1) {
     steps_.back().after = op;
     steps_.back().after_layer = layer;
     return;
   }
-  const auto rows = op == Op::NormHead ? static_cast<std::int32_t>(batch_->wanted().size()) : batch_->n_rows();
-  add_items(op, layer, static_cast<std::size_t>(row_items(rows)));
+  add_items(op, layer, rows, static_cast<std::size_t>(row_items(rows)));
 }
 
 void ForwardPass::add_product(Op op, std::int32_t layer, const Linear& linear, std::int32_t rows) {
   const Grid grid = product_grid(op, linear, rows);
-  add_items(op, layer,
+  add_items(op, layer, rows,
             static_cast<std::size_t>(grid.tile_blocks) * static_cast<std::size_t>(divide_up(rows, grid.rows)));
   steps_.back().grid = grid;
+}
+
+/// Tiles of one item of gemv.
+std::int32_t ForwardPass::stream_tiles(const Linear& linear) const {
+  const auto fit = static_cast<std::int32_t>(kPieceBytes / linear.tile_bytes());
+  const std::int32_t pieces = kPiecesPerThread * model_.context.team.n_threads();
+  const std::int32_t wanted = std::clamp(n_tiles(linear.n) / pieces, 1, kMostTiles);
+  return std::max(1, std::min(fit, wanted));
 }
 
 ForwardPass::Grid ForwardPass::product_grid(Op op, const Linear& linear, std::int32_t rows) const {
   const std::int32_t tiles = n_tiles(linear.n);
   const bool few = rows <= kMaxGemvRows;
   Grid grid;
-  if (op == Op::Head) {
-    grid.rows = few ? rows : kHeadRows;
-    grid.tiles = kHeadTiles;
-  } else if (few) {
+  if (few) {
     grid.rows = rows;
-    const std::int32_t pieces = kPiecesPerThread * model_.context.team.n_threads();
-    grid.tiles = std::max(1, tiles / pieces);
-    if (grid.tiles > kPanelTiles) grid.tiles = grid.tiles / kPanelTiles * kPanelTiles;
+    grid.tiles = stream_tiles(linear);
+    // Fc's items make whole parts of quantized rows.
+    if (op == Op::Fc) grid.tiles = divide_up(grid.tiles, kPanelTiles) * kPanelTiles;
   } else {
-    const auto fit = static_cast<std::int32_t>(kBlockBytes / quantized_row_bytes(linear.k));
-    const std::int32_t blocks = divide_up(rows, std::max(48, fit));
+    const std::int32_t blocks = divide_up(rows, op == Op::Head ? kHeadRows : block_rows(linear.k));
     grid.rows = divide_up(divide_up(rows, blocks), 8) * 8;
     grid.tiles = kPanelTiles;
   }
@@ -196,8 +214,6 @@ const char* ForwardPass::operation_name(Op op) {
       return "ln_2";
     case Op::Fc:
       return "mlp.c_fc";
-    case Op::QuantizeHidden:
-      return "mlp.activate";
     case Op::MlpProj:
       return "mlp.c_proj";
     case Op::NormHead:

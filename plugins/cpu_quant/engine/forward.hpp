@@ -17,7 +17,8 @@ namespace inferbench::cpu_quant {
 /// Takes one batch after another through the model: a program of steps whose items the team shares.
 ///
 /// A step is a matrix product, attention, or work on rows (normalize, quantize). With one row, work on rows is too
-/// short to share: whoever ends the step before does it.
+/// short to share: whoever ends the step before does it. In the last layer, rows whose logits nobody wants end when
+/// their keys and values are stored.
 class ForwardPass final : public PhasedWork {
  public:
   /// All scratch memory is allocated here, for batches of at most max_rows rows. Throws std::bad_alloc.
@@ -34,6 +35,7 @@ class ForwardPass final : public PhasedWork {
   void run_item(std::uint32_t phase, std::uint32_t item, int thread) noexcept override;
   void finish_phase(std::uint32_t phase, int thread) noexcept override;
   void poll(std::uint32_t phase) noexcept override;
+  void idle(std::uint32_t phase, int thread, std::uint32_t spins) noexcept override;
 
  private:
   enum class Op : std::int32_t {
@@ -42,12 +44,12 @@ class ForwardPass final : public PhasedWork {
     NormAttention,      // rows: quantized_width = layer_norm(x; ln_1)
     Qkv,                // product: qkv
     Append,             // per segment and head: keys and values into the cache
-    Attention,          // per query block and head: attention; appends too where a segment is one block
-    QuantizeAttention,  // rows: quantized_width = attention
+    Attention,          // per query block and head: attention, quantized_width of it where the head is whole blocks;
+                        // appends too where a segment is one query block
+    QuantizeAttention,  // rows: quantized_width = attention, where Attention does not
     AttentionProj,      // product: x += ...
     NormMlp,            // rows: quantized_width = layer_norm(x; ln_2)
-    Fc,                 // product: hidden
-    QuantizeHidden,     // rows: quantized_hidden = activation(hidden)
+    Fc,                 // product: quantized_hidden = activation(...)
     MlpProj,            // product: x += ...
     NormHead,           // wanted rows: quantized_width = layer_norm(x; ln_f)
     Head,               // product: logits, or the best of each piece
@@ -65,8 +67,24 @@ class ForwardPass final : public PhasedWork {
     Op after = Op::None;  // row work for the thread that ends the step
     std::int32_t layer = 0;
     std::int32_t after_layer = 0;
+    std::int32_t rows = 0;  // that it works on
     std::uint32_t n_items = 0;
+    bool of_wanted = false;  // in the last layer: rows that nobody wants are left out, the others moved together
     Grid grid;
+  };
+
+  /// An item of a product.
+  struct Piece {
+    std::int32_t row_begin;
+    std::int32_t row_end;
+    std::int32_t tile_begin;
+    std::int32_t tile_end;
+  };
+
+  /// Bytes that are about to be read.
+  struct Stretch {
+    const std::uint8_t* data = nullptr;
+    std::int64_t bytes = 0;
   };
 
   struct Best {
@@ -77,9 +95,11 @@ class ForwardPass final : public PhasedWork {
   // forward.cpp: the program
   void ask_host(std::int32_t layer) noexcept;
   void build_program();
-  void add_rows(Op op, std::int32_t layer);
+  void add_layer(std::int32_t layer);
+  void add_rows(Op op, std::int32_t layer, std::int32_t rows);
   void add_product(Op op, std::int32_t layer, const Linear& linear, std::int32_t rows);
-  void add_items(Op op, std::int32_t layer, std::size_t n_items);
+  void add_items(Op op, std::int32_t layer, std::int32_t rows, std::size_t n_items);
+  std::int32_t stream_tiles(const Linear& linear) const;
   Grid product_grid(Op op, const Linear& linear, std::int32_t rows) const;
   void record(Op op, std::int32_t layer, int thread, std::uint64_t begin, std::uint64_t bytes, std::uint64_t flops);
   static const char* operation_name(Op op);
@@ -88,16 +108,30 @@ class ForwardPass final : public PhasedWork {
   void row_work(Op op, std::int32_t layer, std::int32_t begin, std::int32_t end);
   void embed(std::int32_t begin, std::int32_t end);
   void product_item(const Step& step, std::uint32_t item, int thread);
-  void head_item(const Step& step, std::uint32_t item, int thread);
-  void multiply(const MatmulArgs& args, WeightFormat format, std::int32_t tile_begin, std::int32_t tile_end,
-                std::int32_t row_begin, std::int32_t row_end, int thread);
+  MatmulArgs product_args(const Step& step, const Piece& piece, int thread) const;
+  void finish_product(const Step& step, const Piece& piece, const MatmulArgs& args);
+  void multiply(const MatmulArgs& args, WeightFormat format, int thread);
+  void gather_wanted();
   void append_item(const Step& step, std::uint32_t item, int thread);
   void attention_item(const Step& step, std::uint32_t item, int thread);
   AttentionArgs attention_args(const Segment& segment, std::int32_t layer, std::int32_t head,
                                std::int32_t first_row) const;
   void pick_best();
   const Linear& linear_of(const Step& step) const;
-  MatmulArgs product_args(const Step& step) const;
+  Piece piece_of(const Step& step, std::uint32_t item) const;
+  /// Whether each head of attention makes whole parts of a quantized row.
+  bool quantizes_heads() const { return cache_.head_dim() % 64 == 0; }
+  /// Of an item of attention.
+  const QueryBlock& query_block(const Step& step, std::uint32_t item) const {
+    const auto blocks = step.of_wanted ? batch_->wanted_blocks() : batch_->query_blocks();
+    return blocks[item / static_cast<std::uint32_t>(model_.shape.n_heads)];
+  }
+  std::uint32_t phase_of(const Step& step) const { return static_cast<std::uint32_t>(&step - steps_.data()); }
+  bool wants_ids() const { return params_->output == IB_OUTPUT_GREEDY; }
+
+  // lookahead.cpp: what a thread will read next
+  Stretch keys_of(const Step& step, std::uint32_t item) const;
+  Stretch first_read(std::uint32_t phase, int thread) const;
 
   std::int32_t row_items(std::int32_t rows) const;
   std::uint8_t* quantized(std::uint8_t* base, std::int32_t k, std::int32_t row) const {
@@ -111,7 +145,6 @@ class ForwardPass final : public PhasedWork {
   std::vector<Step> steps_;
   const Batch* batch_ = nullptr;
   const ib_forward_params* params_ = nullptr;
-  bool serial_rows_ = false;
   std::int32_t polled_layer_ = -1;
   std::atomic<bool> cancelled_{false};
 
@@ -119,12 +152,11 @@ class ForwardPass final : public PhasedWork {
   float* x_ = nullptr;                         // [rows][width] residual stream
   float* qkv_ = nullptr;                       // [rows][3 width]
   float* attention_ = nullptr;                 // [rows][width]
-  float* hidden_ = nullptr;                    // [rows][inner]
   std::uint8_t* quantized_width_ = nullptr;    // [rows] quantized rows of width
   std::uint8_t* quantized_hidden_ = nullptr;   // [rows] quantized rows of inner
   Best* best_ = nullptr;                       // [tile blocks of the head][wanted rows]
   std::vector<std::uint8_t*> thread_scratch_;  // per thread: an unpacked panel, or attention's blocks
-  std::vector<float*> thread_logits_;          // per thread: logits of one item of the head, when only ids are wanted
+  std::vector<float*> thread_result_;          // per thread: the result of one item of Fc, or of Head for ids
 };
 
 }  // namespace inferbench::cpu_quant

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "engine/forward.hpp"
+#include "engine/shares.hpp"
 
 namespace inferbench::cpu_quant {
 
@@ -16,9 +17,8 @@ void ForwardPass::run_item(std::uint32_t phase, std::uint32_t item, int thread) 
     case Op::AttentionProj:
     case Op::Fc:
     case Op::MlpProj:
-      return product_item(step, item, thread);
     case Op::Head:
-      return head_item(step, item, thread);
+      return product_item(step, item, thread);
     case Op::Append:
       return append_item(step, item, thread);
     case Op::Attention:
@@ -27,12 +27,10 @@ void ForwardPass::run_item(std::uint32_t phase, std::uint32_t item, int thread) 
       break;
   }
   const std::uint64_t begin_ns = profile_.is_on() ? Profile::now() : 0;
-  const auto wanted = static_cast<std::int32_t>(batch_->wanted().size());
-  const std::int32_t rows = step.op == Op::NormHead ? wanted : batch_->n_rows();
   const auto items = static_cast<std::int32_t>(step.n_items);
-  const std::int32_t per_item = (rows + items - 1) / items;
+  const std::int32_t per_item = (step.rows + items - 1) / items;
   const std::int32_t begin = static_cast<std::int32_t>(item) * per_item;
-  row_work(step.op, step.layer, begin, std::min(begin + per_item, rows));
+  row_work(step.op, step.layer, begin, std::min(begin + per_item, step.rows));
   if (profile_.is_on()) record(step.op, step.layer, thread, begin_ns, 0, 0);
 }
 
@@ -44,12 +42,12 @@ void ForwardPass::finish_phase(std::uint32_t phase, int thread) noexcept {
     row_work(step.after, step.after_layer, 0, 1);
     if (profile_.is_on()) record(step.after, step.after_layer, thread, begin_ns, 0, 0);
   }
-  if (step.op == Op::Head && params_->output == IB_OUTPUT_GREEDY) pick_best();
+  if (step.of_wanted) gather_wanted();
+  if (step.op == Op::Head && wants_ids()) pick_best();
 }
 
 void ForwardPass::row_work(Op op, std::int32_t layer, std::int32_t begin, std::int32_t end) {
   const std::int32_t width = model_.shape.width;
-  const std::int32_t inner = model_.shape.inner;
   const auto epsilon = static_cast<float>(model_.shape.layer_norm_epsilon);
   const std::int32_t n = end - begin;
   if (n <= 0) return;
@@ -67,18 +65,11 @@ void ForwardPass::row_work(Op op, std::int32_t layer, std::int32_t begin, std::i
       break;
     }
     case Op::QuantizeAttention:
-      kernels_.quantize_rows(attention_ + std::int64_t{begin} * width, width, n, width, narrow);
+      kernels_.quantize_rows(attention_ + std::int64_t{begin} * width, width, n, whole_row(width), narrow);
       break;
-    case Op::QuantizeHidden: {
-      const WeightFormat format = model_.layers[static_cast<std::size_t>(layer)].mlp_proj.format;
-      const std::int32_t unsigned_hidden = format == WeightFormat::Int8Signed ? 1 : 0;
-      kernels_.activate_quantize_rows(hidden_ + std::int64_t{begin} * inner, inner, n, inner, model_.shape.activation,
-                                      unsigned_hidden, quantized(quantized_hidden_, inner, begin));
-      break;
-    }
     case Op::NormHead:
       for (std::int32_t i = begin; i < end; ++i) {
-        const std::int64_t row = batch_->wanted()[static_cast<std::size_t>(i)];
+        const std::int64_t row = batch_->wants_few() ? i : batch_->wanted()[static_cast<std::size_t>(i)];
         kernels_.layernorm_quantize_rows(x_ + row * width, width, 1, width, model_.ln_f.weight, model_.ln_f.bias,
                                          epsilon, quantized(quantized_width_, width, i));
       }
@@ -113,95 +104,88 @@ const Linear& ForwardPass::linear_of(const Step& step) const {
   }
 }
 
-MatmulArgs ForwardPass::product_args(const Step& step) const {
+ForwardPass::Piece ForwardPass::piece_of(const Step& step, std::uint32_t item) const {
+  // Items of one row block follow each other: its quantized rows stay in the caches while the weights pass by.
+  const Grid& grid = step.grid;
+  Piece piece{};
+  piece.row_begin = static_cast<std::int32_t>(item) / grid.tile_blocks * grid.rows;
+  piece.row_end = std::min(piece.row_begin + grid.rows, step.rows);
+  piece.tile_begin = static_cast<std::int32_t>(item) % grid.tile_blocks * grid.tiles;
+  piece.tile_end = std::min(piece.tile_begin + grid.tiles, n_tiles(linear_of(step).n));
+  return piece;
+}
+
+/// The piece as a matrix of its own.
+MatmulArgs ForwardPass::product_args(const Step& step, const Piece& piece, int thread) const {
   const Linear& linear = linear_of(step);
+  const std::int32_t first = piece.tile_begin * kTile;
   MatmulArgs args{};
-  args.weights = linear.weights;
-  args.bias = linear.bias;
-  args.n = linear.n;
+  args.weights = linear.weights + piece.tile_begin * linear.tile_bytes();
+  args.bias = linear.bias == nullptr ? nullptr : linear.bias + first;
+  args.n = std::min(piece.tile_end * kTile, linear.n) - first;
   args.k = linear.k;
-  args.m = batch_->n_rows();
-  args.ldc = linear.n;
+  args.m = piece.row_end - piece.row_begin;
   args.unsigned_rows = linear.format == WeightFormat::Int8Signed ? 1 : 0;
-  args.rows = step.op == Op::MlpProj ? quantized_hidden_ : quantized_width_;
-  switch (step.op) {
-    case Op::Qkv:
-      args.c = qkv_;
-      break;
-    case Op::Fc:
-      args.c = hidden_;
-      break;
-    default:
-      args.c = x_;
-      args.accumulate = 1;
-      break;
+  args.rows = quantized(step.op == Op::MlpProj ? quantized_hidden_ : quantized_width_, linear.k, piece.row_begin);
+  float* result = thread_result_[static_cast<std::size_t>(thread)];
+  const auto whole = [&](float* c, std::int64_t row) {
+    args.c = c + row * linear.n + first;
+    args.ldc = linear.n;
+  };
+  if (step.op == Op::Qkv) {
+    whole(qkv_, piece.row_begin);
+  } else if (step.op == Op::Head && !wants_ids()) {
+    whole(params_->logits, batch_->first_output() + piece.row_begin);
+  } else if (step.op == Op::Head || step.op == Op::Fc) {
+    args.c = result;
+    args.ldc = args.n;
+  } else {
+    whole(x_, piece.row_begin);
+    args.accumulate = 1;
   }
   return args;
 }
 
-void ForwardPass::multiply(const MatmulArgs& args, WeightFormat format, std::int32_t tile_begin, std::int32_t tile_end,
-                           std::int32_t row_begin, std::int32_t row_end, int thread) {
+void ForwardPass::multiply(const MatmulArgs& args, WeightFormat format, int thread) {
   const bool int4 = format == WeightFormat::Int4;
   if (args.m <= kMaxGemvRows) {
-    (int4 ? kernels_.gemv_i4 : kernels_.gemv_i8)(&args, tile_begin, tile_end);
+    (int4 ? kernels_.gemv_i4 : kernels_.gemv_i8)(&args, 0, n_tiles(args.n));
   } else {
     std::uint8_t* scratch = thread_scratch_[static_cast<std::size_t>(thread)];
-    (int4 ? kernels_.gemm_i4 : kernels_.gemm_i8)(&args, tile_begin, tile_end, row_begin, row_end, scratch);
+    (int4 ? kernels_.gemm_i4 : kernels_.gemm_i8)(&args, 0, n_tiles(args.n), 0, args.m, scratch);
+  }
+}
+
+/// What is left to do with a piece's result while it is in the caches.
+void ForwardPass::finish_product(const Step& step, const Piece& piece, const MatmulArgs& args) {
+  const std::int32_t first = piece.tile_begin * kTile;
+  if (step.op == Op::Fc) {
+    const Linear& next = model_.layers[static_cast<std::size_t>(step.layer)].mlp_proj;
+    const std::int32_t unsigned_rows = next.format == WeightFormat::Int8Signed ? 1 : 0;
+    kernels_.activate_quantize_rows(args.c, args.ldc, args.m, {next.k, first, args.n}, model_.shape.activation,
+                                    unsigned_rows, quantized(quantized_hidden_, next.k, piece.row_begin));
+  } else if (step.op == Op::Head && wants_ids()) {
+    const auto wanted = static_cast<std::int64_t>(batch_->wanted().size());
+    for (std::int32_t row = 0; row < args.m; ++row) {
+      const float* logits = args.c + row * args.ldc;
+      const std::int32_t id = kernels_.argmax(logits, args.n);
+      best_[piece.tile_begin / step.grid.tiles * wanted + piece.row_begin + row] = {logits[id], first + id};
+    }
   }
 }
 
 void ForwardPass::product_item(const Step& step, std::uint32_t item, int thread) {
   const std::uint64_t begin_ns = profile_.is_on() ? Profile::now() : 0;
   const Linear& linear = linear_of(step);
-  const MatmulArgs args = product_args(step);
-  // Items of one row block follow each other: its quantized rows stay in the caches while the weights pass by.
-  const std::int32_t row_begin = static_cast<std::int32_t>(item) / step.grid.tile_blocks * step.grid.rows;
-  const std::int32_t row_end = std::min(row_begin + step.grid.rows, args.m);
-  const std::int32_t tile_begin = static_cast<std::int32_t>(item) % step.grid.tile_blocks * step.grid.tiles;
-  const std::int32_t tile_end = std::min(tile_begin + step.grid.tiles, n_tiles(linear.n));
-  multiply(args, linear.format, tile_begin, tile_end, row_begin, row_end, thread);
-  const std::int32_t first = tile_begin * kTile;
-  const std::int32_t columns = std::min(tile_end * kTile, linear.n) - first;
+  const Piece piece = piece_of(step, item);
+  const MatmulArgs args = product_args(step, piece, thread);
+  multiply(args, linear.format, thread);
+  finish_product(step, piece, args);
   if (profile_.is_on()) {
-    const auto products = static_cast<std::uint64_t>(row_end - row_begin) * static_cast<std::uint64_t>(columns);
+    const auto products = static_cast<std::uint64_t>(args.m) * static_cast<std::uint64_t>(args.n);
     record(step.op, step.layer, thread, begin_ns,
-           static_cast<std::uint64_t>((tile_end - tile_begin) * linear.tile_bytes()),
+           static_cast<std::uint64_t>((piece.tile_end - piece.tile_begin) * linear.tile_bytes()),
            2 * products * static_cast<std::uint64_t>(linear.k));
-  }
-}
-
-void ForwardPass::head_item(const Step& step, std::uint32_t item, int thread) {
-  const std::uint64_t begin_ns = profile_.is_on() ? Profile::now() : 0;
-  const Linear& head = model_.head;
-  const auto wanted = static_cast<std::int32_t>(batch_->wanted().size());
-  const std::int32_t row_begin = static_cast<std::int32_t>(item) / step.grid.tile_blocks * step.grid.rows;
-  const std::int32_t n_rows = std::min(step.grid.rows, wanted - row_begin);
-  const std::int32_t block = static_cast<std::int32_t>(item) % step.grid.tile_blocks;
-  const std::int32_t tile_begin = block * step.grid.tiles;
-  const std::int32_t tiles = std::min(step.grid.tiles, n_tiles(head.n) - tile_begin);
-  const std::int32_t first = tile_begin * kTile;
-
-  // The item as a matrix of its own, so that its result may go to the caller or to a small piece of scratch.
-  MatmulArgs args{};
-  args.weights = head.weights + tile_begin * head.tile_bytes();
-  args.rows = quantized(quantized_width_, head.k, row_begin);
-  args.n = std::min(tiles * kTile, head.n - first);
-  args.k = head.k;
-  args.m = n_rows;
-  const bool greedy = params_->output == IB_OUTPUT_GREEDY;
-  args.c = greedy ? thread_logits_[static_cast<std::size_t>(thread)]
-                  : params_->logits + (batch_->first_output() + row_begin) * head.n + first;
-  args.ldc = greedy ? args.n : head.n;
-  multiply(args, head.format, 0, tiles, 0, n_rows, thread);
-  for (std::int32_t row = 0; greedy && row < n_rows; ++row) {
-    const float* logits = args.c + row * args.ldc;
-    const std::int32_t id = kernels_.argmax(logits, args.n);
-    best_[std::int64_t{block} * wanted + row_begin + row] = {logits[id], first + id};
-  }
-  if (profile_.is_on()) {
-    const auto products = static_cast<std::uint64_t>(n_rows) * static_cast<std::uint64_t>(args.n);
-    record(step.op, -1, thread, begin_ns, static_cast<std::uint64_t>(tiles * head.tile_bytes()),
-           2 * products * static_cast<std::uint64_t>(head.k));
   }
 }
 
@@ -218,6 +202,16 @@ void ForwardPass::pick_best() {
   }
 }
 
+/// The wanted rows of x to its front. They ascend, so each is read before it is overwritten.
+void ForwardPass::gather_wanted() {
+  const auto width = static_cast<std::size_t>(model_.shape.width);
+  float* to = x_;
+  for (const std::int32_t row : batch_->wanted()) {
+    std::memmove(to, x_ + static_cast<std::size_t>(row) * width, width * sizeof(float));
+    to += width;
+  }
+}
+
 AttentionArgs ForwardPass::attention_args(const Segment& segment, std::int32_t layer, std::int32_t head,
                                           std::int32_t first_row) const {
   const std::int64_t width = model_.shape.width;
@@ -228,7 +222,6 @@ AttentionArgs ForwardPass::attention_args(const Segment& segment, std::int32_t l
   args.q = q;
   args.k = q + width;
   args.v = q + 2 * width;
-  args.out = attention_ + row * width + std::int64_t{head} * head_dim;
   args.cache = cache_.block(segment.slot, layer, head);
   args.q_stride = 3 * width;
   args.kv_stride = 3 * width;
@@ -253,15 +246,27 @@ void ForwardPass::append_item(const Step& step, std::uint32_t item, int thread) 
 
 void ForwardPass::attention_item(const Step& step, std::uint32_t item, int thread) {
   const std::uint64_t begin_ns = profile_.is_on() ? Profile::now() : 0;
+  const std::int32_t width = model_.shape.width;
   const auto n_heads = static_cast<std::uint32_t>(model_.shape.n_heads);
-  const QueryBlock& block = batch_->query_blocks()[item / n_heads];
+  const QueryBlock& block = query_block(step, item);
   const Segment& segment = batch_->segments()[static_cast<std::size_t>(block.segment)];
   const auto head = static_cast<std::int32_t>(item % n_heads);
+  const std::int32_t row =
+      step.of_wanted ? static_cast<std::int32_t>(item / n_heads) : segment.first_row + block.first_row;
   AttentionArgs args = attention_args(segment, step.layer, head, block.first_row);
+  args.out = attention_ + std::int64_t{row} * width + std::int64_t{head} * args.head_dim;
   args.n_rows = block.n_rows;
   args.scratch = thread_scratch_[static_cast<std::size_t>(thread)];
-  if (!batch_->appends_first()) kernels_.kv_append(&args);
+  const Share mine = share_of(step.n_items, thread, model_.context.team.n_threads());
+  const Stretch next = item + 1 < mine.end ? keys_of(step, item + 1) : first_read(phase_of(step) + 1, thread);
+  args.upcoming = next.data;
+  args.upcoming_bytes = next.bytes;
+  if (!batch_->appends_first() && !step.of_wanted) kernels_.kv_append(&args);
   kernels_.attention(&args);
+  if (quantizes_heads()) {
+    kernels_.quantize_rows(args.out, args.out_stride, args.n_rows, {width, head * args.head_dim, args.head_dim},
+                           quantized(quantized_width_, width, row));
+  }
   if (profile_.is_on()) {
     const auto keys = static_cast<std::uint64_t>(args.first_position + args.n_rows);
     const auto elements = keys * static_cast<std::uint64_t>(args.head_dim);

@@ -14,11 +14,10 @@
 #include <optional>
 #include <thread>
 
+#include "engine/shares.hpp"
+
 namespace inferbench::cpu_quant {
 namespace {
-
-// Two cache lines apart, because the prefetcher of adjacent lines makes neighbours share.
-constexpr std::size_t kApart = 128;
 
 // A pause is 40 to 140 cycles: about 50 microseconds before a waiting thread offers its core to somebody else.
 constexpr std::uint32_t kSpinsBeforeYield = 1000;
@@ -49,10 +48,13 @@ void PhasedWork::idle(std::uint32_t /*phase*/, int /*thread*/, std::uint32_t /*s
 
 /// What the threads of a team share. Helpers keep it alive, so that one which oneTBB starts late finds it closed.
 struct Team::Crew {
-  // The run that is open: `claim` holds its phase in the upper half and the phase's next item in the lower.
+  explicit Crew(int n_threads) : shares(n_threads) {}
+
+  // The run that is open. The phase changes only when all of its items are done, so who holds an item may read it.
   PhasedWork* work = nullptr;
   std::uint32_t n_phases = 0;
-  alignas(kApart) std::atomic<std::uint64_t> claim{0};
+  Shares shares;
+  alignas(kApart) std::atomic<std::uint32_t> phase{0};
   alignas(kApart) std::atomic<std::uint32_t> done{0};
 
   // A helper counts itself in before it looks whether a run is open; the caller closes the run before it looks whether
@@ -65,39 +67,55 @@ struct Team::Crew {
   std::atomic<int> called{0};   // helpers asked for that have not come
   int runs_waiting = 0;
 
+  void open_phase(std::uint32_t next) noexcept;
+  void count_done(std::uint32_t n, int thread) noexcept;
+  void wait_for_items(std::uint32_t now, std::uint32_t spins, int thread, bool is_caller) noexcept;
   void participate(int thread, bool is_caller) noexcept;
   void help(int thread) noexcept;
   bool wait_for_run() const noexcept;
 };
 
+void Team::Crew::open_phase(std::uint32_t next) noexcept {
+  done.store(0, std::memory_order_relaxed);
+  phase.store(next, std::memory_order_release);
+  if (next < n_phases) shares.deal(work->n_items(next));
+}
+
+/// A thread did n items of the phase, and found none left.
+void Team::Crew::count_done(std::uint32_t n, int thread) noexcept {
+  const std::uint32_t now = phase.load(std::memory_order_relaxed);
+  if (done.fetch_add(n, std::memory_order_acq_rel) + n != work->n_items(now)) return;
+  work->finish_phase(now, thread);
+  open_phase(now + 1);
+}
+
+void Team::Crew::wait_for_items(std::uint32_t now, std::uint32_t spins, int thread, bool is_caller) noexcept {
+  work->idle(now, thread, spins);
+  _mm_pause();
+  if (is_caller && spins % kSpinsBetweenLooks == 0) work->poll(now);
+  if (spins > kSpinsBeforeYield) std::this_thread::yield();
+}
+
 void Team::Crew::participate(int thread, bool is_caller) noexcept {
   std::uint32_t spins = 0;
+  std::uint32_t mine = 0;  // items of this phase that this thread did and nobody knows of
   for (;;) {
-    const std::uint64_t seen = claim.load(std::memory_order_acquire);
-    const auto phase_seen = static_cast<std::uint32_t>(seen >> 32);
-    if (phase_seen >= n_phases) return;
-    if (static_cast<std::uint32_t>(seen) >= work->n_items(phase_seen)) {
-      ++spins;
-      work->idle(phase_seen, thread, spins);
-      _mm_pause();
-      if (is_caller && spins % kSpinsBetweenLooks == 0) work->poll(phase_seen);
-      if (spins > kSpinsBeforeYield) std::this_thread::yield();
-      continue;
+    std::uint32_t item = 0;
+    if (shares.take(thread, item)) {
+      const std::uint32_t now = phase.load(std::memory_order_relaxed);
+      work->run_item(now, item, thread);
+      if (is_caller) work->poll(now);
+      ++mine;
+      spins = 0;
+    } else if (mine > 0) {
+      const std::uint32_t n = mine;
+      mine = 0;
+      count_done(n, thread);
+    } else {
+      const std::uint32_t now = phase.load(std::memory_order_acquire);
+      if (now >= n_phases) return;
+      wait_for_items(now, ++spins, thread, is_caller);
     }
-    spins = 0;
-    const std::uint64_t ticket = claim.fetch_add(1, std::memory_order_acq_rel);
-    const auto phase = static_cast<std::uint32_t>(ticket >> 32);
-    const auto item = static_cast<std::uint32_t>(ticket);
-    if (phase >= n_phases) return;
-    const std::uint32_t n_items = work->n_items(phase);
-    if (item >= n_items) continue;
-    work->run_item(phase, item, thread);
-    if (done.fetch_add(1, std::memory_order_acq_rel) + 1 == n_items) {
-      done.store(0, std::memory_order_relaxed);
-      work->finish_phase(phase, thread);
-      claim.store(static_cast<std::uint64_t>(phase + 1) << 32, std::memory_order_release);
-    }
-    if (is_caller) work->poll(phase);
   }
 }
 
@@ -125,7 +143,7 @@ void Team::Crew::help(int thread) noexcept {
 }
 
 struct Team::Pool {
-  explicit Pool(int n_threads) : handle(tbb::attach{}), arena(n_threads, 1) {
+  explicit Pool(int n_threads) : handle(tbb::attach{}), arena(n_threads, 1), crew(std::make_shared<Crew>(n_threads)) {
     if (n_threads > tbb::info::default_concurrency()) {
       more_threads.emplace(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(n_threads));
     }
@@ -146,7 +164,7 @@ struct Team::Pool {
   tbb::task_scheduler_handle handle;
   std::optional<tbb::global_control> more_threads;
   tbb::task_arena arena;  // its slot 0 is the caller's
-  std::shared_ptr<Crew> crew = std::make_shared<Crew>();
+  std::shared_ptr<Crew> crew;
 };
 
 Team::Team(int n_threads) : n_threads_(n_threads) {
@@ -170,7 +188,7 @@ void Team::run(PhasedWork& work) {
   Crew& crew = *pool_->crew;
   crew.work = &work;
   crew.n_phases = work.n_phases();
-  crew.claim.store(0);
+  crew.open_phase(0);
   crew.open.store(true);
   pool_->call_helpers(n_threads_ - 1);
   crew.participate(0, true);

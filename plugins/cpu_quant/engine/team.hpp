@@ -19,7 +19,8 @@ class PhasedWork {
   virtual void finish_phase(std::uint32_t phase, int thread) noexcept;
   /// Runs between items on the calling thread only: the place for the host's callbacks.
   virtual void poll(std::uint32_t phase) noexcept;
-  /// A thread waits for `phase` to end: `spins` counts up from 1. May warm caches; must be short.
+  /// A thread waits for `phase` to end, or `phase` has just begun: `spins` counts up from 1. May warm caches; must be
+  /// short.
   virtual void idle(std::uint32_t phase, int thread, std::uint32_t spins) noexcept;
 
  protected:
@@ -31,9 +32,10 @@ class PhasedWork {
 
 /// Threads of oneTBB that work on one PhasedWork at a time, together with the caller.
 ///
-/// A run is one parallel region, whatever its number of phases: threads claim items from one atomic word, and whoever
-/// ends the last item of a phase opens the next. The caller never waits for a helper that has not come (oneTBB promises
-/// none), only for items that a helper has begun. After a run, helpers wait half a millisecond for the next.
+/// A run is one parallel region, whatever its number of phases: every thread works through its share of a phase's items
+/// (shares.hpp) and helps others with theirs, and whoever ends the last item opens the next phase. The caller never
+/// waits for a helper that has not come (oneTBB promises none), only for items that a helper has begun. After a run,
+/// helpers wait half a millisecond for the next.
 class Team {
  public:
   /// `n_threads`: at least 1, the calling thread included.

@@ -218,15 +218,31 @@ void attend_rows(const AttentionArgs& a, const Cache<E>& cache, int32_t first_ro
   }
 }
 
-// Scores of 16 * kBlocks keys from position `key` on.
+// Memory that will be read soon, fetched into the L2 cache a little at a time between other work.
+class Ahead {
+ public:
+  Ahead(const void* data, int64_t bytes) : at_(static_cast<const uint8_t*>(data)), end_(at_ + bytes) {}
+
+  void fetch(int64_t bytes) {
+    for (; bytes > 0 && at_ < end_; bytes -= 64, at_ += 64) __builtin_prefetch(at_, 0, 2);
+  }
+
+ private:
+  const uint8_t* at_;
+  const uint8_t* end_;
+};
+
+// Scores of 16 * kBlocks keys from position `key` on. Fetches as much as it reads.
 template <class E, int kBlocks>
-void score_keys(const AttentionArgs& a, const Cache<E>& cache, const float* q, int32_t key, float* score) {
+void score_keys(const AttentionArgs& a, const Cache<E>& cache, const float* q, int32_t key, float* score,
+                Ahead& ahead) {
   const int64_t step = int64_t{a.head_dim} * kKvBlock;
   const E* from = cache.keys + key * int64_t{a.head_dim};
   Vec acc[2][count(kBlocks)];
   for (int j = 0; j < kBlocks; ++j) acc[0][j] = acc[1][j] = Vec::set(0.0F);
   int32_t d = 0;
   for (; d + 2 <= a.head_dim; d += 2) {
+    ahead.fetch(int64_t{2} * kBlocks * kKvBlock * static_cast<int64_t>(sizeof(E)));
     for (int half = 0; half < 2; ++half) {
       const Vec factor = Vec::set(q[d + half]);
       for (int j = 0; j < kBlocks; ++j) {
@@ -261,8 +277,9 @@ float soften(const Cache<E>& cache, float* score, int32_t n) {
 }
 
 // out[0, 16 * kVecs) += sum over n keys of p[key] * values[key][d ...]; `tail` of the last vector's lanes exist.
+// Fetches as much as it reads.
 template <class E, int kVecs>
-void mix_values(const E* values, int64_t stride, const float* p, int32_t n, int32_t tail, float* out) {
+void mix_values(const E* values, int64_t stride, const float* p, int32_t n, int32_t tail, float* out, Ahead& ahead) {
   Vec acc[2][count(kVecs)];
   for (int c = 0; c < kVecs; ++c) acc[0][c] = acc[1][c] = Vec::set(0.0F);
   const auto take = [&](int32_t key, Vec(&to)[count(kVecs)]) {
@@ -274,6 +291,7 @@ void mix_values(const E* values, int64_t stride, const float* p, int32_t n, int3
   };
   int32_t key = 0;
   for (; key + 2 <= n; key += 2) {
+    ahead.fetch(int64_t{2} * kVecs * 16 * static_cast<int64_t>(sizeof(E)));
     take(key, acc[0]);
     take(key + 1, acc[1]);
   }
@@ -288,14 +306,18 @@ void attend_row(const AttentionArgs& a, const Cache<E>& cache, int32_t row) {
   float* score = mixed + round_up(a.head_dim, 16);
   load_query(a.q + row * a.q_stride, a.scale, a.head_dim, q);
   const int32_t n = a.first_position + row + 1;
+  Ahead values(cache.values, int64_t{n} * a.head_dim * static_cast<int64_t>(sizeof(E)));
   int32_t key = 0;
-  for (; key + 64 <= n; key += 64) score_keys<E, 4>(a, cache, q, key, score);
-  for (; key < n; key += 16) score_keys<E, 1>(a, cache, q, key, score);
+  for (; key + 64 <= n; key += 64) score_keys<E, 4>(a, cache, q, key, score, values);
+  for (; key < n; key += 16) score_keys<E, 1>(a, cache, q, key, score, values);
   const float sum = soften(cache, score, n);
+  Ahead upcoming(a.upcoming, a.upcoming_bytes);
   int32_t d = 0;
-  for (; d + 64 <= a.head_dim; d += 64) mix_values<E, 4>(cache.values + d, a.head_dim, score, n, 16, mixed + d);
+  for (; d + 64 <= a.head_dim; d += 64) {
+    mix_values<E, 4>(cache.values + d, a.head_dim, score, n, 16, mixed + d, upcoming);
+  }
   for (; d < a.head_dim; d += 16) {
-    mix_values<E, 1>(cache.values + d, a.head_dim, score, n, at_most(a.head_dim - d, 16), mixed + d);
+    mix_values<E, 1>(cache.values + d, a.head_dim, score, n, at_most(a.head_dim - d, 16), mixed + d, upcoming);
   }
   write_quotient(mixed, sum, a.head_dim, a.out + row * a.out_stride);
 }

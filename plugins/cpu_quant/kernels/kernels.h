@@ -199,6 +199,18 @@ static constexpr int64_t quantized_row_bytes(int32_t k) {
   return round_up(row_sum_offset(k) + int64_t{n_groups(k)} * 4, 64);
 }
 
+// Inputs [first, first + n) of rows of k: first is a multiple of 64, and so is n unless the part ends the row. Parts of
+// a row may be written at the same time.
+struct RowPart {
+  int32_t k;
+  int32_t first;
+  int32_t n;
+};
+
+static constexpr RowPart whole_row(int32_t k) {
+  return {k, 0, k};
+}
+
 // What an activation function's output is shifted by in unsigned rows: GELU is never below -0.17005.
 static constexpr float kGeluShift = 0.17F;
 static constexpr float kReluShift = 0.0F;
@@ -268,12 +280,14 @@ static constexpr int64_t kv_head_bytes(int32_t type, int32_t capacity, int32_t h
 
 // One head of one sequence: row r is at position first_position + r and sees positions 0 to that, itself included.
 struct AttentionArgs {
-  const float* q;    // n_rows rows of head_dim floats, q_stride apart
-  const float* k;    // kv_append: new keys and values, rows as q, kv_stride apart
-  const float* v;    //
-  float* out;        // n_rows rows of head_dim floats, out_stride apart
-  uint8_t* cache;    // kv_head_bytes(kv_type, capacity, head_dim)
-  void* scratch;     // attention: attention_scratch_bytes(...), 64-byte aligned, one per thread
+  const float* q;           // n_rows rows of head_dim floats, q_stride apart
+  const float* k;           // kv_append: new keys and values, rows as q, kv_stride apart
+  const float* v;           //
+  float* out;               // n_rows rows of head_dim floats, out_stride apart
+  uint8_t* cache;           // kv_head_bytes(kv_type, capacity, head_dim)
+  void* scratch;            // attention: attention_scratch_bytes(...), 64-byte aligned, one per thread
+  const uint8_t* upcoming;  // attention of few rows prefetches this many bytes, which the caller wants next; may be 0
+  int64_t upcoming_bytes;
   int64_t q_stride;  // in floats, as all strides here
   int64_t kv_stride;
   int64_t out_stride;
@@ -315,8 +329,8 @@ struct KernelTable {
   void (*gemm_i4)(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end, int32_t row_begin, int32_t row_end,
                   uint8_t* scratch);
 
-  // m rows of k floats, stride floats apart, to m signed quantized rows.
-  void (*quantize_rows)(const float* x, int64_t stride, int32_t m, int32_t k, uint8_t* rows);
+  // m rows of floats, stride floats apart, to that part of m signed quantized rows; x: the part's first input.
+  void (*quantize_rows)(const float* x, int64_t stride, int32_t m, RowPart part, uint8_t* rows);
 
   // layer_norm(x; weight, bias, epsilon) of m rows of k floats (biased variance), to floats or to quantized rows.
   void (*layernorm_rows)(const float* x, int64_t stride, int32_t m, int32_t k, const float* weight, const float* bias,
@@ -326,9 +340,9 @@ struct KernelTable {
 
   // activation(x) (kActivation*) of m rows of k floats, in place.
   void (*activate_rows)(float* x, int64_t stride, int32_t m, int32_t k, int32_t activation);
-  // The same to quantized rows: signed (unsigned_rows = 0), or unsigned with kGeluShift or kReluShift (1). x is scratch
-  // afterwards.
-  void (*activate_quantize_rows)(float* x, int64_t stride, int32_t m, int32_t k, int32_t activation,
+  // The same to quantized rows, as quantize_rows: signed (unsigned_rows = 0), or unsigned with kGeluShift or kReluShift
+  // (1). x is scratch afterwards.
+  void (*activate_quantize_rows)(float* x, int64_t stride, int32_t m, RowPart part, int32_t activation,
                                  int32_t unsigned_rows, uint8_t* rows);
 
   // x[i] += y[i], n of them.

@@ -79,10 +79,9 @@ void scales_of(const float* x, int32_t n, const Kind& kind, float* scale, float*
   Vec::add(Vec::zero_below(Vec::div(Vec::set(Kind::kLargest), largest), largest, tiny), bad).store(factor);
 }
 
-// Quantizes inputs [first, first + kChunk) or what there is of them, which are at x.
+// Quantizes inputs [first, first + n), which are at x; n <= kChunk.
 template <class Kind>
-void quantize_chunk(const float* x, int32_t first, int32_t k, const Kind& kind, const QuantizedRow& row) {
-  const int32_t n = inputs_of(k, first, kChunk);
+void quantize_chunk(const float* x, int32_t first, int32_t n, const Kind& kind, const QuantizedRow& row) {
   alignas(64) float scale[16];
   alignas(64) float factor[16];
   scales_of(x, n, kind, scale, factor);
@@ -108,10 +107,12 @@ void quantize_chunk(const float* x, int32_t first, int32_t k, const Kind& kind, 
   }
 }
 
-void quantize_rows(const float* x, int64_t stride, int32_t m, int32_t k, uint8_t* rows) {
+void quantize_rows(const float* x, int64_t stride, int32_t m, RowPart part, uint8_t* rows) {
   for (int32_t r = 0; r < m; ++r) {
-    const QuantizedRow row = row_at(rows, k, r);
-    for (int32_t i = 0; i < k; i += kChunk) quantize_chunk(x + r * stride + i, i, k, Signed{}, row);
+    const QuantizedRow row = row_at(rows, part.k, r);
+    for (int32_t i = 0; i < part.n; i += kChunk) {
+      quantize_chunk(x + r * stride + i, part.first + i, inputs_of(part.n, i, kChunk), Signed{}, row);
+    }
   }
 }
 
@@ -166,8 +167,9 @@ void layernorm_quantize_rows(const float* x, int64_t stride, int32_t m, int32_t 
     const Norm norm = norm_of(from, k, epsilon);
     const QuantizedRow row = row_at(rows, k, r);
     for (int32_t i = 0; i < k; i += kChunk) {
-      normalize(from + i, inputs_of(k, i, kChunk), norm, weight + i, bias + i, chunk);
-      quantize_chunk(chunk, i, k, Signed{}, row);
+      const int32_t n = inputs_of(k, i, kChunk);
+      normalize(from + i, n, norm, weight + i, bias + i, chunk);
+      quantize_chunk(chunk, i, n, Signed{}, row);
     }
   }
 }
@@ -191,18 +193,19 @@ void activate_rows(float* x, int64_t stride, int32_t m, int32_t k, int32_t activ
   for (int32_t r = 0; r < m; ++r) activate_part(x + r * stride, k, activation);
 }
 
-void activate_quantize_rows(float* x, int64_t stride, int32_t m, int32_t k, int32_t activation, int32_t unsigned_rows,
-                            uint8_t* rows) {
+void activate_quantize_rows(float* x, int64_t stride, int32_t m, RowPart part, int32_t activation,
+                            int32_t unsigned_rows, uint8_t* rows) {
   const Unsigned kind = {Vec::set(activation == kActivationRelu ? kReluShift : kGeluShift)};
   for (int32_t r = 0; r < m; ++r) {
-    const QuantizedRow row = row_at(rows, k, r);
-    for (int32_t i = 0; i < k; i += kChunk) {
-      float* part = x + r * stride + i;
-      activate_part(part, inputs_of(k, i, kChunk), activation);
+    const QuantizedRow row = row_at(rows, part.k, r);
+    for (int32_t i = 0; i < part.n; i += kChunk) {
+      float* chunk = x + r * stride + i;
+      const int32_t n = inputs_of(part.n, i, kChunk);
+      activate_part(chunk, n, activation);
       if (unsigned_rows != 0) {
-        quantize_chunk(part, i, k, kind, row);
+        quantize_chunk(chunk, part.first + i, n, kind, row);
       } else {
-        quantize_chunk(part, i, k, Signed{}, row);
+        quantize_chunk(chunk, part.first + i, n, Signed{}, row);
       }
     }
   }

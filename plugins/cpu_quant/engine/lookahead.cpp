@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a thread reads next, fetched into its caches while it waits: at few rows the memory is what a pass waits for, so
+// it should never rest.
+#include <algorithm>
+
+#include "engine/forward.hpp"
+#include "engine/shares.hpp"
+
+namespace inferbench::cpu_quant {
+namespace {
+
+constexpr std::int64_t kMostAhead = 256 << 10;  // a part of any L2 cache
+constexpr std::int64_t kBytesPerSpin = 512;
+constexpr std::int64_t kLine = 64;
+
+}  // namespace
+
+/// The keys that an item of attention reads.
+ForwardPass::Stretch ForwardPass::keys_of(const Step& step, std::uint32_t item) const {
+  const auto n_heads = static_cast<std::uint32_t>(model_.shape.n_heads);
+  const QueryBlock& block = query_block(step, item);
+  const Segment& segment = batch_->segments()[static_cast<std::size_t>(block.segment)];
+  const std::int64_t keys = segment.first_position + block.first_row + block.n_rows;
+  return {cache_.block(segment.slot, step.layer, static_cast<std::int32_t>(item % n_heads)),
+          keys * cache_.head_dim() * kv_element_bytes(cache_.type())};
+}
+
+/// What `thread` reads first of weights or keys in the step, or in the one after it where it has none.
+ForwardPass::Stretch ForwardPass::first_read(std::uint32_t phase, int thread) const {
+  for (std::uint32_t next = phase; next < std::min(phase + 2, n_phases()); ++next) {
+    const Step& step = steps_[next];
+    const Share mine = share_of(step.n_items, thread, model_.context.team.n_threads());
+    if (mine.begin == mine.end) return {};
+    if (step.op == Op::Attention) return keys_of(step, mine.begin);
+    if (step.grid.tiles == 0) continue;
+    const std::int64_t tile_bytes = linear_of(step).tile_bytes();
+    const std::int64_t begin = piece_of(step, mine.begin).tile_begin;
+    const std::int64_t end = piece_of(step, mine.end - 1).tile_end;
+    return {linear_of(step).weights + begin * tile_bytes, std::min((end - begin) * tile_bytes, kMostAhead)};
+  }
+  return {};
+}
+
+void ForwardPass::idle(std::uint32_t phase, int thread, std::uint32_t spins) noexcept {
+  if (batch_->n_rows() > kMaxGemvRows) return;
+  const Stretch next = first_read(phase + 1, thread);
+  const std::int64_t begin = (std::int64_t{spins} - 1) * kBytesPerSpin;
+  const std::int64_t end = std::min(begin + kBytesPerSpin, next.bytes);
+  for (std::int64_t i = begin; i < end; i += kLine) __builtin_prefetch(next.data + i, 0, 2);
+}
+
+}  // namespace inferbench::cpu_quant
