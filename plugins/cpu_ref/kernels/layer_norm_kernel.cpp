@@ -22,7 +22,8 @@ INFERBENCH_INLINE float sum_around(const float* x, int64_t width, float center, 
   for (unsigned v = 0; v < kVecs; ++v) store(lanes + v * kLanes, sums[v]);
   for (int64_t i = whole; i < width; ++i) {
     const float value = x[i] - center;
-    lanes[i - whole] += squared ? value * value : value;
+    float& lane = lanes[i - whole];
+    lane = squared ? madd1(value, value, lane) : lane + value;
   }
   return tree_sum(lanes);
 }
@@ -42,7 +43,7 @@ void layer_norm(const float* x, const float* weight, const float* bias, int64_t 
     const Vec value = mul(sub(load(x + i), set1(mean)), set1(factor));
     store(y + i, madd(value, load(weight + i), load(bias + i)));
   }
-  for (int64_t i = whole; i < width; ++i) y[i] = (x[i] - mean) * factor * weight[i] + bias[i];
+  for (int64_t i = whole; i < width; ++i) y[i] = madd1((x[i] - mean) * factor, weight[i], bias[i]);
 }
 
 }  // namespace INFERBENCH_ISA

@@ -153,6 +153,15 @@ INFERBENCH_INLINE Vec select_less(Vec a, Vec b, Vec x, Vec y) {
 }
 #endif
 
+/// a * b + c of single values, rounded as madd rounds its lanes: what is left over where a vector does not fit.
+INFERBENCH_INLINE float madd1(float a, float b, float c) {
+#if defined(__FMA__)
+  return _mm_cvtss_f32(_mm_fmadd_ss(_mm_set_ss(a), _mm_set_ss(b), _mm_set_ss(c)));
+#else
+  return a * b + c;
+#endif
+}
+
 /// Partial sums are kept in this many lanes whatever the vector's width, so that all widths round alike.
 constexpr int64_t kBlock = 16;
 constexpr unsigned kVecs = static_cast<unsigned>(kBlock) / kLanes;
