@@ -5,6 +5,7 @@
 
 #include "measure/machine_limits.hpp"
 #include "support/error.hpp"
+#include "support/json_integer.hpp"
 
 namespace inferbench {
 namespace {
@@ -42,11 +43,11 @@ MachineLimits machine_limits_from_json(const Json& json) {
     limits.clock_read_ns = json.at("clock_read_ns").get<double>();
     for (const Json& entry : json.at("by_threads")) {
       ThreadLimits& here = limits.by_threads.emplace_back();
-      here.threads = entry.at("threads").get<std::int32_t>();
+      here.threads = integer_of<std::int32_t>(entry.at("threads"));
       here.fp32_flops_per_s = rate_from(entry.at("fp32_flops_per_s"));
       here.int8_ops_per_s = rate_from(entry.at("int8_ops_per_s"));
       for (const Json& read : entry.at("read")) {
-        here.read.push_back({read.at("buffer_bytes").get<std::uint64_t>(), rate_from(read.at("bytes_per_s"))});
+        here.read.push_back({integer_of<std::uint64_t>(read.at("buffer_bytes")), rate_from(read.at("bytes_per_s"))});
       }
     }
     return limits;

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "support/error.hpp"
+#include "support/json_integer.hpp"
 
 namespace inferbench {
 
@@ -62,9 +63,9 @@ std::vector<ProfileEvent> profile_from(const Json& list) {
   std::vector<ProfileEvent> events;
   events.reserve(list.size());
   for (const auto& e : list) {
-    events.push_back({e.at(0).get<std::string>(), e.at(1).get<std::int32_t>(), e.at(2).get<std::int32_t>(),
-                      e.at(3).get<std::uint64_t>(), e.at(4).get<std::uint64_t>(), e.at(5).get<std::uint64_t>(),
-                      e.at(6).get<std::uint64_t>()});
+    events.push_back({e.at(0).get<std::string>(), integer_of<std::int32_t>(e.at(1)), integer_of<std::int32_t>(e.at(2)),
+                      integer_of<std::uint64_t>(e.at(3)), integer_of<std::uint64_t>(e.at(4)),
+                      integer_of<std::uint64_t>(e.at(5)), integer_of<std::uint64_t>(e.at(6))});
   }
   return events;
 }
@@ -95,9 +96,9 @@ LoadOutcome load_outcome_from(const Json& object) {
   outcome.init_ms = object.at("init_ms").get<double>();
   outcome.generate_ms = number_or_none(object, "generate_ms");
   outcome.page_cache_share = number_or_none(object, "page_cache_share");
-  outcome.weights_bytes = object.at("weights_bytes").get<std::uint64_t>();
-  outcome.decode_weights_bytes = object.at("decode_weights_bytes").get<std::uint64_t>();
-  outcome.peak_rss_bytes = object.at("peak_rss_bytes").get<std::uint64_t>();
+  outcome.weights_bytes = integer_of<std::uint64_t>(object.at("weights_bytes"));
+  outcome.decode_weights_bytes = integer_of<std::uint64_t>(object.at("decode_weights_bytes"));
+  outcome.peak_rss_bytes = integer_of<std::uint64_t>(object.at("peak_rss_bytes"));
   outcome.device = object.at("device").get<std::string>();
   outcome.kernels = object.at("kernels").get<std::string>();
   return outcome;
@@ -136,22 +137,22 @@ TrialOutcome trial_outcome_from(const Json& object) {
   outcome.stderr_tail = object.at("stderr_tail").get<std::string>();
   outcome.metrics = metrics_from(object);
   outcome.digest = object.at("digest").get<std::string>();
-  outcome.kv_bytes = object.at("kv_bytes").get<std::uint64_t>();
-  outcome.scratch_bytes = object.at("scratch_bytes").get<std::uint64_t>();
-  outcome.device_bytes = object.at("device_bytes").get<std::uint64_t>();
-  outcome.backend_peak_bytes = object.at("backend_peak_bytes").get<std::uint64_t>();
-  outcome.memory.peak_rss_bytes = object.at("peak_rss_bytes").get<std::uint64_t>();
-  outcome.memory.rss_bytes = object.at("rss_bytes").get<std::uint64_t>();
-  outcome.memory.anonymous_bytes = object.at("rss_anonymous_bytes").get<std::uint64_t>();
-  outcome.memory.file_bytes = object.at("rss_file_bytes").get<std::uint64_t>();
+  outcome.kv_bytes = integer_of<std::uint64_t>(object.at("kv_bytes"));
+  outcome.scratch_bytes = integer_of<std::uint64_t>(object.at("scratch_bytes"));
+  outcome.device_bytes = integer_of<std::uint64_t>(object.at("device_bytes"));
+  outcome.backend_peak_bytes = integer_of<std::uint64_t>(object.at("backend_peak_bytes"));
+  outcome.memory.peak_rss_bytes = integer_of<std::uint64_t>(object.at("peak_rss_bytes"));
+  outcome.memory.rss_bytes = integer_of<std::uint64_t>(object.at("rss_bytes"));
+  outcome.memory.anonymous_bytes = integer_of<std::uint64_t>(object.at("rss_anonymous_bytes"));
+  outcome.memory.file_bytes = integer_of<std::uint64_t>(object.at("rss_file_bytes"));
   outcome.used.cpu_s = object.at("cpu_s").get<double>();
-  outcome.used.involuntary_switches = object.at("involuntary_switches").get<std::int64_t>();
-  outcome.used.major_faults = object.at("major_faults").get<std::int64_t>();
-  outcome.trials_since_load = object.at("trials_since_load").get<std::int32_t>();
+  outcome.used.involuntary_switches = integer_of<std::int64_t>(object.at("involuntary_switches"));
+  outcome.used.major_faults = integer_of<std::int64_t>(object.at("major_faults"));
+  outcome.trials_since_load = integer_of<std::int32_t>(object.at("trials_since_load"));
   if (object.contains("profile")) {
-    outcome.submit_ns = object.at("submit_ns").get<std::uint64_t>();
+    outcome.submit_ns = integer_of<std::uint64_t>(object.at("submit_ns"));
     outcome.profile = profile_from(object.at("profile"));
-    outcome.profile_dropped = object.at("profile_dropped").get<std::uint64_t>();
+    outcome.profile_dropped = integer_of<std::uint64_t>(object.at("profile_dropped"));
   }
   return outcome;
 }

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "support/error.hpp"
+#include "support/json_integer.hpp"
 
 namespace inferbench {
 
@@ -64,9 +65,9 @@ Contender contender_from(const Json& object) {
 }
 
 Point point_from(const Json& object) {
-  return {object.at("model").get<std::string>(), object.at("prompt_tokens").get<std::int32_t>(),
-          object.at("generate_tokens").get<std::int32_t>(), object.at("batch").get<std::int32_t>(),
-          object.at("threads").get<std::int32_t>()};
+  return {object.at("model").get<std::string>(), integer_of<std::int32_t>(object.at("prompt_tokens")),
+          integer_of<std::int32_t>(object.at("generate_tokens")), integer_of<std::int32_t>(object.at("batch")),
+          integer_of<std::int32_t>(object.at("threads"))};
 }
 
 PluginIdentity plugin_from(const Json& object) {
@@ -77,19 +78,19 @@ PluginIdentity plugin_from(const Json& object) {
 
 ModelConfig shape_from(const Json& object) {
   ModelConfig config;
-  config.n_layers = object.at("n_layers").get<std::int32_t>();
-  config.n_heads = object.at("n_heads").get<std::int32_t>();
-  config.width = object.at("width").get<std::int32_t>();
-  config.inner = object.at("inner").get<std::int32_t>();
-  config.context = object.at("context").get<std::int32_t>();
-  config.vocab = object.at("vocab").get<std::int32_t>();
+  config.n_layers = integer_of<std::int32_t>(object.at("n_layers"));
+  config.n_heads = integer_of<std::int32_t>(object.at("n_heads"));
+  config.width = integer_of<std::int32_t>(object.at("width"));
+  config.inner = integer_of<std::int32_t>(object.at("inner"));
+  config.context = integer_of<std::int32_t>(object.at("context"));
+  config.vocab = integer_of<std::int32_t>(object.at("vocab"));
   config.tied_head = object.at("tied_head").get<bool>();
   return config;
 }
 
 ModelIdentity model_from(const Json& object) {
   ModelIdentity model{object.at("reference").get<std::string>(), object.at("name").get<std::string>(),
-                      object.at("sha256").get<std::string>(), object.at("n_parameters").get<std::uint64_t>(),
+                      object.at("sha256").get<std::string>(), integer_of<std::uint64_t>(object.at("n_parameters")),
                       std::nullopt};
   if (object.contains("shape")) model.shape = shape_from(object.at("shape"));
   return model;
@@ -125,7 +126,7 @@ std::string to_json_text(const RunInfo& info) {
 RunInfo parse_run_info(std::string_view text) {
   try {
     const auto object = Json::parse(text);
-    if (const int format = object.at("format").get<int>(); format != kFormat) {
+    if (const int format = integer_of<int>(object.at("format")); format != kFormat) {
       throw Error(fmt::format("run.json has format {}, this program reads {}", format, kFormat),
                   "use the inferbench version that wrote it: see \"program\" in run.json");
     }
@@ -136,8 +137,8 @@ RunInfo parse_run_info(std::string_view text) {
     info.experiment_file = object.at("experiment_file").get<std::string>();
     info.resolved_yaml = object.at("experiment").get<std::string>();
     info.baseline = object.at("baseline").get<std::string>();
-    info.blocks = object.at("blocks").get<std::int32_t>();
-    info.planned_trials = object.at("planned_trials").get<std::uint64_t>();
+    info.blocks = integer_of<std::int32_t>(object.at("blocks"));
+    info.planned_trials = integer_of<std::uint64_t>(object.at("planned_trials"));
     info.contenders = read_list(object.at("contenders"), contender_from);
     info.points = read_list(object.at("points"), point_from);
     info.plugins = read_list(object.at("plugins"), plugin_from);

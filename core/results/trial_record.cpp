@@ -5,6 +5,7 @@
 
 #include "results/outcome_json.hpp"
 #include "support/error.hpp"
+#include "support/json_integer.hpp"
 
 namespace inferbench {
 
@@ -42,13 +43,13 @@ TrialRecord parse_trial_record(std::string_view line) {
     record.backend = object.at("backend").get<std::string>();
     record.precision = object.at("precision").get<std::string>();
     record.point.model = object.at("model").get<std::string>();
-    record.point.prompt_tokens = object.at("prompt_tokens").get<std::int32_t>();
-    record.point.generate_tokens = object.at("generate_tokens").get<std::int32_t>();
-    record.point.batch = object.at("batch").get<std::int32_t>();
-    record.point.threads = object.at("threads").get<std::int32_t>();
-    record.block = object.at("block").get<std::int32_t>();
-    record.repeat = object.at("repeat").get<std::int32_t>();
-    record.prompt_stream = object.at("prompt_stream").get<std::uint64_t>();
+    record.point.prompt_tokens = integer_of<std::int32_t>(object.at("prompt_tokens"));
+    record.point.generate_tokens = integer_of<std::int32_t>(object.at("generate_tokens"));
+    record.point.batch = integer_of<std::int32_t>(object.at("batch"));
+    record.point.threads = integer_of<std::int32_t>(object.at("threads"));
+    record.block = integer_of<std::int32_t>(object.at("block"));
+    record.repeat = integer_of<std::int32_t>(object.at("repeat"));
+    record.prompt_stream = integer_of<std::uint64_t>(object.at("prompt_stream"));
     record.started = object.at("started").get<std::string>();
     record.duration_s = object.at("duration_s").get<double>();
     record.outcome = trial_outcome_from(object);

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "support/json_integer.hpp"
 #include "worker/frame.hpp"
 
 namespace inferbench {
@@ -34,7 +35,7 @@ void require(bool good, const char* what) {
 
 // get<int32_t> would wrap around.
 std::int32_t int32_of(const Json& object, const char* key, std::int64_t low, std::int64_t high) {
-  const auto value = object.at(key).get<std::int64_t>();
+  const auto value = integer_of<std::int64_t>(object.at(key));
   require(value >= low && value <= high, key);
   return static_cast<std::int32_t>(value);
 }
@@ -83,14 +84,14 @@ Json outcome_message(std::uint64_t sequence, Json outcome) {
 }
 
 void check_hello(const Json& message) {
-  const int version = reading([&] { return message.at("hello").get<int>(); });
+  const int version = reading([&] { return integer_of<int>(message.at("hello")); });
   if (version != kProtocolVersion) {
     throw ProtocolError(fmt::format("the worker speaks protocol {}, not {}", version, kProtocolVersion));
   }
 }
 
 std::uint64_t sequence_of(const Json& message) {
-  return reading([&] { return message.at("sequence").get<std::uint64_t>(); });
+  return reading([&] { return integer_of<std::uint64_t>(message.at("sequence")); });
 }
 
 Operation operation_of(const Json& message) {
@@ -112,7 +113,7 @@ LoadRequest load_request_of(const Json& message) {
     request.options = object.at("options").get<std::map<std::string, std::string>>();
     request.threads = int32_of(object, "threads", 1, kMaxThreads);
     request.timeout_s = timeout_of(object);
-    request.memory_bytes = object.at("memory_bytes").get<std::uint64_t>();
+    request.memory_bytes = integer_of<std::uint64_t>(object.at("memory_bytes"));
     return request;
   });
 }
