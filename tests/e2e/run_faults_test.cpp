@@ -130,7 +130,7 @@ TEST_F(RunFaultsTest, AWorkerDiesWithItsHost) {
   const std::string yaml = write_experiment(faulty("hang", "fault: hang"), "limits: {timeout_s: 100}");
   for (const int number : {SIGKILL, SIGINT}) {
     Program program({test_paths::kProgram, "run", yaml}, folder());
-    for (int i = 0; i < 500 && descendants_.count() < 2; ++i)
+    for (int i = 0; i < 6000 && descendants_.count() < 2; ++i)
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     ASSERT_EQ(descendants_.count(), 2U);  // host and worker
     std::this_thread::sleep_for(std::chrono::milliseconds(200));

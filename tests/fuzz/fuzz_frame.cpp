@@ -60,7 +60,8 @@ void check_payload(std::span<const std::uint8_t> payload) {
     const std::vector<std::uint8_t> frame = inferbench::encode_frame(message);
     const auto again = payloads_of(frame, frame.size());
     require(again && again->size() == 1, "a message is one frame");
-    require(inferbench::encode_frame(inferbench::decode_payload(again->front())) == frame, "a message survives its frame");
+    require(inferbench::encode_frame(inferbench::decode_payload(again->front())) == frame,
+            "a message survives its frame");
   } catch (const ProtocolError& error) {
     require(error.what()[0] != '\0', "a refusal says why");
   }
