@@ -18,7 +18,9 @@ struct CommandContext {
 // Each adds one subcommand; its callback does the work and throws Error.
 void add_analyze_command(CLI::App& app, CommandContext& context);
 void add_backends_command(CLI::App& app, CommandContext& context);
+void add_completion_command(CLI::App& app, CommandContext& context);
 void add_generate_command(CLI::App& app, CommandContext& context);
+void add_ipc_command(CLI::App& app, CommandContext& context);
 void add_logits_command(CLI::App& app, CommandContext& context);
 void add_machine_command(CLI::App& app, CommandContext& context);
 void add_perplexity_command(CLI::App& app, CommandContext& context);

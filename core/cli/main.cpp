@@ -33,7 +33,9 @@ int run(int argc, char** argv) {
   inferbench::add_logits_command(app, context);
   inferbench::add_perplexity_command(app, context);
   inferbench::add_tokenize_command(app, context);
+  inferbench::add_ipc_command(app, context);
   inferbench::add_new_backend_command(app, context);
+  inferbench::add_completion_command(app, context);
   inferbench::add_worker_command(app, context);
   try {
     app.parse(argc, argv);

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "cli/commands.hpp"
+#include "cli/common_options.hpp"
+#include "ipc/cost_text.hpp"
+#include "plugin/plugin.hpp"
+
+namespace inferbench {
+namespace {
+
+struct IpcArguments {
+  std::vector<std::filesystem::path> plugin_dirs;
+  bool quick = false;
+  bool json = false;
+};
+
+constexpr CostEffort kQuick{100, 200, 0.02};
+
+void measure_costs(const IpcArguments& arguments) {
+  const Plugin null_backend = PluginPath(arguments.plugin_dirs).find("null", {});
+  const CostEffort effort = arguments.quick ? kQuick : CostEffort{};
+  const std::vector<SampleMessage> messages = sample_messages();
+  IpcCosts costs;
+  costs.calls = measure_calls(null_backend, effort);
+  costs.frames = measure_frames(messages, effort);
+  costs.round_trips = measure_round_trips({"/proc/self/exe", "worker"}, messages, effort);
+  fmt::print("{}", arguments.json ? to_json(costs).dump(2) + "\n" : to_text(costs));
+}
+
+}  // namespace
+
+void add_ipc_command(CLI::App& app, CommandContext&) {
+  auto arguments = std::make_shared<IpcArguments>();
+  CLI::App* command =
+      app.add_subcommand("ipc", "Measure what the program's own parts cost: backend call, frame, way to the worker");
+  command->add_flag("--quick", arguments->quick, "A tenth of the samples, less certain");
+  add_plugin_dir_option(*command, arguments->plugin_dirs);
+  add_json_flag(*command, arguments->json);
+  command->footer(
+      "None of it is inside a measured time but the call: it is the difference between the backend's own forward and\n"
+      "the forward that a trial times. A frame crosses before and after a trial, never during one.\n"
+      "Let nothing else run meanwhile.");
+  command->callback([arguments] { measure_costs(*arguments); });
+}
+
+}  // namespace inferbench

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ipc/call_cost.hpp"
+
+#include <algorithm>
+#include <memory>
+
+#include "model/canonical_tensors.hpp"
+#include "model/weights_storage.hpp"
+#include "plugin/backend.hpp"
+#include "support/error.hpp"
+
+namespace inferbench {
+namespace {
+
+constexpr std::int32_t kContext = 1024;
+constexpr int kStepsPerSample = 500;  // of the context's 1024
+
+/// A model of one small layer, all zeros; the vocabulary is GPT-2's.
+ModelConfig small_config() {
+  ModelConfig config;
+  config.n_layers = 1;
+  config.n_heads = 1;
+  config.width = 4;
+  config.inner = 4;
+  config.context = kContext;
+  config.vocab = 50257;
+  return config;
+}
+
+class ZeroStorage final : public Weights::Storage {
+ public:
+  explicit ZeroStorage(const ModelConfig& config) : Storage(canonical_tensors(config)) {
+    std::size_t largest = 0;
+    for (const TensorSpec& spec : specs()) largest = std::max(largest, static_cast<std::size_t>(spec.n_elements()));
+    zeros_.resize(largest);
+    for (const TensorSpec& spec : specs()) add_tensor(IB_DTYPE_F32, zeros_.data(), spec.n_elements() * sizeof(float));
+  }
+
+ private:
+  std::vector<float> zeros_;  // every tensor is this
+};
+
+/// `batch` sequences of `n_tokens` each, greedy ids wanted: the call that the measured loop makes.
+class Call {
+ public:
+  Call(const BackendModel& model, std::int32_t batch, std::int32_t n_tokens)
+      : session_(model, batch, kContext),
+        tokens_(static_cast<std::size_t>(n_tokens), 7),
+        ids_(static_cast<std::size_t>(batch)) {
+    for (std::int32_t slot = 0; slot < batch; ++slot) sequences_.push_back({slot, n_tokens, tokens_.data()});
+    params_.struct_size = sizeof(params_);
+    params_.sequences = sequences_.data();
+    params_.n_sequences = batch;
+    params_.output = IB_OUTPUT_GREEDY;
+    params_.ids = ids_.data();
+    params_.ids_capacity = ids_.size();
+  }
+
+  void forward(int times) {
+    for (int i = 0; i < times; ++i) {
+      const ib_status status = session_.forward(params_, error_);
+      if (status != IB_OK) throw BackendError(status, std::string("forward: ") + error_.message);
+    }
+  }
+  void rewind() {
+    for (const ib_sequence& sequence : sequences_) session_.truncate(sequence.slot, 0);
+  }
+
+ private:
+  BackendSession session_;
+  std::vector<std::int32_t> tokens_;
+  std::vector<std::int32_t> ids_;
+  std::vector<ib_sequence> sequences_;
+  ib_forward_params params_{};
+  ib_error error_{};
+};
+
+}  // namespace
+
+std::vector<CallCost> measure_calls(const Plugin& null_backend, const CostEffort& effort) {
+  const ModelConfig config = small_config();
+  const Weights weights(config, std::make_shared<ZeroStorage>(config));
+  const BackendModel model(BackendContext(null_backend, 1), weights, "", OptionValues(null_backend.options(), {}));
+  std::vector<CallCost> costs;
+  const auto measure = [&](const char* what, std::int32_t batch, std::int32_t n_tokens, int calls) {
+    Call call(model, batch, n_tokens);
+    costs.push_back({what, measure_cost(
+                               effort, calls, [&] { call.forward(calls); }, [&] { call.rewind(); })});
+  };
+  measure("decode, batch 1", 1, 1, kStepsPerSample);
+  measure("decode, batch 8", 8, 1, kStepsPerSample);
+  measure("prefill, 512 tokens", 1, 512, 2);
+  return costs;
+}
+
+}  // namespace inferbench

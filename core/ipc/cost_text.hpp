@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "ipc/call_cost.hpp"
+#include "ipc/frame_cost.hpp"
+#include "ipc/round_trip_cost.hpp"
+
+namespace inferbench {
+
+struct IpcCosts {
+  std::vector<CallCost> calls;
+  std::vector<FrameCost> frames;
+  std::vector<RoundTripCost> round_trips;
+};
+
+/// Tables for people, times in the unit that suits each.
+std::string to_text(const IpcCosts& costs);
+
+/// {"calls": [...], "frames": [...], "round_trips": [...]}, times in nanoseconds.
+nlohmann::ordered_json to_json(const IpcCosts& costs);
+
+}  // namespace inferbench

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ipc/round_trip_cost.hpp"
+
+#include <fcntl.h>
+
+#include <nlohmann/json.hpp>
+
+#include "support/error.hpp"
+#include "worker/child_process.hpp"
+#include "worker/frame.hpp"
+#include "worker/messages.hpp"
+
+namespace inferbench {
+namespace {
+
+/// One worker, spoken to as ProcessRunner does, but blocking: nothing else is waited for.
+class Worker {
+ public:
+  explicit Worker(const std::vector<std::string>& command) : child_(command) {
+    const int flags = fcntl(child_.socket(), F_GETFL);
+    if (flags < 0 || fcntl(child_.socket(), F_SETFL, flags & ~O_NONBLOCK) < 0) {
+      throw Error("the worker's socket cannot be made blocking");
+    }
+    check_hello(receive());
+  }
+
+  /// The answer's outcome must be the refusal that an empty worker gives.
+  void exchange(const nlohmann::json& request) {
+    send_frame(child_.socket(), request);
+    const nlohmann::json answer = receive();
+    if (outcome_of(answer, sequence_of(request)).at("status") != "invalid") {
+      throw Error("the worker gave an unexpected answer: " + answer.dump());
+    }
+  }
+
+ private:
+  nlohmann::json receive() {
+    std::optional<nlohmann::json> message = receive_frame(child_.socket(), buffer_);
+    if (message) return std::move(*message);
+    const ChildEnd end = child_.stop(1);
+    throw Error("the worker " + to_string(end) + ": " + child_.output_tail());
+  }
+
+  ChildProcess child_;
+  FrameBuffer buffer_;
+};
+
+}  // namespace
+
+std::vector<RoundTripCost> measure_round_trips(const std::vector<std::string>& worker_command,
+                                               const std::vector<SampleMessage>& messages, const CostEffort& effort) {
+  Worker worker(worker_command);
+  std::vector<RoundTripCost> costs;
+  for (const SampleMessage& sample : messages) {
+    if (!sample.is_request) continue;
+    costs.push_back({sample.what, encode_frame(sample.message).size(),
+                     measure_cost(effort, 1, [&] { worker.exchange(sample.message); })});
+  }
+  return costs;
+}
+
+}  // namespace inferbench
