@@ -12,15 +12,16 @@ namespace {
 
 // A null ends each list of choices; a choice's place is the code of its enumeration.
 constexpr const char* kIsaChoices[] = {"auto", "generic", "avx2", "avx512vnni", nullptr};
-constexpr const char* kKvChoices[] = {"f32", "f16", "int8", nullptr};
+constexpr const char* kKvChoices[] = {"f32", "f16", "int8", "auto", nullptr};
+constexpr std::int32_t kKvAuto = 3;
 
 constexpr std::int64_t kMostChunk = 65536;
 
 constexpr std::array<ib_option_info, 3> kSchema = {{
     {"isa", IB_OPTION_CHOICE, 0, "auto", 0, 0, kIsaChoices,
      "instruction set of the kernels; auto takes the best that the machine runs, another one it must run"},
-    {"kv", IB_OPTION_CHOICE, 0, "f16", 0, 0, kKvChoices,
-     "format of the KV cache; int8 has a scale per position and head"},
+    {"kv", IB_OPTION_CHOICE, 0, "auto", 0, 0, kKvChoices,
+     "format of the KV cache; int8 has a scale per position and head; auto: f16 beside int8 weights, int8 beside int4"},
     {"chunk", IB_OPTION_INT, 0, "512", 1, kMostChunk, nullptr,
      "most rows (tokens of all sequences together) that go through the layers at once; bounds the scratch memory"},
 }};
@@ -49,6 +50,9 @@ Options read_options(const ib_model_params& params) {
   Options options;
   options.isa = static_cast<Isa>(choice_index(reader, "isa", kIsaChoices));
   options.kv_type = choice_index(reader, "kv", kKvChoices);
+  // Beside 4-bit weights, what 8-bit keys and values cost is lost in the noise; beside 8-bit weights it is not.
+  const bool int4 = params.precision != nullptr && std::string_view(params.precision) == "int4";
+  if (options.kv_type == kKvAuto) options.kv_type = int4 ? kKvInt8 : kKvF16;
   options.chunk = static_cast<std::int32_t>(chunk);
   return options;
 }
