@@ -15,6 +15,20 @@ namespace {
 
 constexpr int kRowsFromCodes = 5;
 
+// From so many rows on, a line of weights is computed on for longer than the memory needs to bring the next, and the
+// processor's own prefetchers do not run far enough ahead (measured, bench/README.md).
+constexpr int kRowsThatCompute = 4;
+constexpr int kPrefetchDistance = 4096;
+
+inline void prefetch_weights(const uint8_t* line) {
+  __builtin_prefetch(line + kPrefetchDistance, 0, 3);
+}
+
+// The lines of c that a tile will write, which another thread may have had last.
+inline void prefetch_results(const MatmulArgs& args, int32_t tile) {
+  for (int32_t m = 0; m < args.m; ++m) __builtin_prefetch(args.c + m * args.ldc + int64_t{tile} * kTile, 1, 3);
+}
+
 // Multipliers of a group: per channel two 16-bit numbers, 1 to 16.
 inline __m512i multipliers_of(const uint8_t* p) {
   const __m512i m = _mm512_cvtepu8_epi32(_mm_load_si128(reinterpret_cast<const __m128i*>(p)));
@@ -85,15 +99,22 @@ void multiply_tile(const MatmulArgs& args, int32_t tile) {
   const uint8_t* block = args.weights + tile * i4_tile_bytes(args.k);
   const Activations first = activations_at(args, 0);
   const int64_t row_bytes = quantized_row_bytes(args.k);
+  if (kRows >= kRowsThatCompute) prefetch_results(args, tile);
   __m512 y[count(kRows)];
   for (int m = 0; m < kRows; ++m) y[m] = _mm512_setzero_ps();
   for (int32_t b = 0; b < n_super_blocks(args.k); ++b) {
     const int32_t inputs = super_block_inputs(args.k, b);
     const int32_t groups = n_groups(inputs);
     const uint8_t* codes = block + i4_multiplier_bytes(inputs);
+    if (kRows >= kRowsThatCompute) {  // what lies between the codes of two super-blocks
+      for (int j = 0; j < 3; ++j) prefetch_weights(block - 64 + 64 * j);
+    }
     const uint8_t* end = codes + int64_t{groups} * 256;
     const __m512 factor = _mm512_load_ps(end);
     for (int32_t g = 0; g < groups; ++g) {
+      if (kRows >= kRowsThatCompute) {
+        for (int j = 0; j < 4; ++j) prefetch_weights(codes + 64 * j);
+      }
       const Group group = {codes,     block + int64_t{g} * kTile,         factor, first,
                            row_bytes, b * (kSuperBlock / kScaleGroup) + g};
       if (kRows <= kRowsFromCodes) {
