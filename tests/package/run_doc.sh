@@ -23,6 +23,8 @@ known_synopsis() {
   local help=(inferbench "${words[1]}")
   if [[ ${words[2]:-} =~ ^[a-z]+$ ]]; then help+=("${words[2]}"); fi # such as `predict fit`
   "${help[@]}" --help >help.txt || refuse "no such command: $1"
+  # An unknown command's --help is the program's.
+  grep -q "^Usage: ${help[*]} " help.txt || refuse "no such command: $1"
   for option in $(grep -o -E -- '--[a-z][a-z-]*' <<<"$1" || true); do
     grep -q -E -- "(^|[ ,])$option([ ,]|\$)" help.txt || refuse "--help does not know $option: $1"
   done
