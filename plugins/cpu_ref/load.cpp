@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "inferbench/backend_values.hpp"
+
 namespace inferbench::cpu_ref {
 namespace {
 
@@ -34,7 +36,7 @@ void Loader::copy(const std::string& name, std::initializer_list<std::int64_t> s
     const std::int64_t n = std::min(kStretch, total - begin);
     pool_.parallel_for((n + kItem - 1) / kItem, [&](std::int64_t item, int) {
       const std::int64_t first = item * kItem;
-      convert(tensor, begin + first, std::min(kItem, n - first), to + begin + first);
+      read_values(tensor, begin + first, std::min(kItem, n - first), to + begin + first);
     });
     advance(n);
   }

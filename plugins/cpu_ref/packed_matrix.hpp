@@ -23,9 +23,6 @@ struct PackedMatrix {
   std::int64_t columns(std::int64_t p) const { return p + 1 < n_panels() ? kPanel : outputs - p * kPanel; }
 };
 
-/// Copies elements [begin, begin + n) of a tensor to `out` as fp32.
-void convert(const ib_tensor& tensor, std::int64_t begin, std::int64_t n, float* out);
-
 /// Fills panel p of `matrix` from a tensor [inputs, outputs], as Hugging Face stores GPT-2's linear weights.
 void pack_panel(const ib_tensor& tensor, const PackedMatrix& matrix, std::int64_t p);
 

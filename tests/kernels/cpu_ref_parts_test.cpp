@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "forward.hpp"
+#include "inferbench/backend_values.hpp"
 #include "isa.hpp"
 
 namespace inferbench::cpu_ref {
@@ -44,7 +45,7 @@ TEST(Convert, EveryHalf) {
   std::vector<std::uint16_t> all(65536);
   for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::uint16_t>(i);
   std::vector<float> out(all.size());
-  convert(tensor_of(all, IB_DTYPE_F16, 256, 256), 0, 65536, out.data());
+  read_values(tensor_of(all, IB_DTYPE_F16, 256, 256), 0, 65536, out.data());
   for (std::size_t i = 0; i < all.size(); ++i) {
     const float expected = half_value(all[i]);
     if (std::isnan(expected)) {
@@ -59,7 +60,7 @@ TEST(Convert, EveryBfloat) {
   std::vector<std::uint16_t> all(65536);
   for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::uint16_t>(i);
   std::vector<float> out(all.size());
-  convert(tensor_of(all, IB_DTYPE_BF16, 256, 256), 0, 65536, out.data());
+  read_values(tensor_of(all, IB_DTYPE_BF16, 256, 256), 0, 65536, out.data());
   for (std::size_t i = 0; i < all.size(); ++i) {
     ASSERT_EQ(std::bit_cast<std::uint32_t>(out[i]), static_cast<std::uint32_t>(i) << 16);
   }

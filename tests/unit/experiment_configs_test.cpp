@@ -3,6 +3,7 @@
 // those of the stub, which has the bundled ones' names and precisions.
 #include <gmock/gmock.h>
 
+#include <array>
 #include <fstream>
 #include <set>
 
@@ -26,6 +27,8 @@ std::vector<std::filesystem::path> configs() {
 ExperimentLookups real_models(std::int32_t usable_cpus) {
   ExperimentLookups lookups = real_lookups(PluginPath{});
   lookups.backend = [](const std::string& reference, const std::filesystem::path& folder) {
+    static constexpr std::array<ib_precision_info, 2> kOnednn{{{"fp32", "all in fp32"}, {"int8", "8 bits"}}};
+    if (reference == "onednn") return BackendSchema{reference, "onednn", kOnednn, {}};
     return StubWorld::backend(reference, folder);
   };
   lookups.usable_cpus = usable_cpus;

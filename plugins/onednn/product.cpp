@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "product.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace inferbench::onednn {
+namespace {
+
+using Tag = dnnl::memory::format_tag;
+using Type = dnnl::memory::data_type;
+using dnnl::algorithm;
+
+constexpr std::int32_t kZeroPoint = 128;
+
+algorithm algorithm_of(Then then) {
+  if (then == Then::kGeluTanh) return algorithm::eltwise_gelu_tanh;
+  if (then == Then::kGeluErf) return algorithm::eltwise_gelu_erf;
+  return algorithm::eltwise_relu;
+}
+
+bool is_activation(Then then) {
+  return then != Then::kStore && then != Then::kAddTo;
+}
+
+dnnl::primitive_attr post_ops(Then then) {
+  dnnl::post_ops ops;
+  if (then == Then::kAddTo) ops.append_sum();
+  if (is_activation(then)) ops.append_eltwise(1, algorithm_of(then), 0, 0);
+  dnnl::primitive_attr attributes;
+  attributes.set_post_ops(ops);
+  return attributes;
+}
+
+// oneDNN takes no const pointer, and does not write to what it reads.
+template <typename T>
+dnnl::memory view(const dnnl::engine& engine, std::int64_t rows, std::int64_t columns, Type type, const T* data) {
+  return {{{rows, columns}, type, Tag::ab}, engine, const_cast<T*>(data)};
+}
+
+}  // namespace
+
+Products::Products(const dnnl::engine& engine, Precision precision, std::int64_t max_rows, std::int64_t max_inputs,
+                   std::int64_t max_outputs)
+    : engine_(engine), precision_(precision) {
+  if (precision == Precision::kFp32) return;
+  codes_.resize(static_cast<std::size_t>(max_rows * max_inputs));
+  row_scales_.resize(static_cast<std::size_t>(max_rows));
+  sums_.resize(static_cast<std::size_t>(max_rows * max_outputs));
+}
+
+std::uint64_t Products::scratch_bytes() const {
+  return codes_.size() + (row_scales_.size() + sums_.size()) * sizeof(float);
+}
+
+const dnnl::matmul& Products::matmul(const Linear& linear, std::int64_t rows, Then then) {
+  const Key key{linear.inputs, linear.outputs, rows, then, !linear.bias.empty()};
+  if (const auto found = matmuls_.find(key); found != matmuls_.end()) return found->second;
+  const bool narrow = precision_ == Precision::kInt8;
+  const dnnl::memory::desc x({rows, linear.inputs}, narrow ? Type::u8 : Type::f32, Tag::ab);
+  const dnnl::memory::desc y({rows, linear.outputs}, narrow ? Type::s32 : Type::f32, Tag::ab);
+  const dnnl::memory::desc bias({1, linear.outputs}, Type::f32, Tag::ab);
+  const bool with_bias = !narrow && !linear.bias.empty();
+  const dnnl::matmul::desc desc = with_bias ? dnnl::matmul::desc(x, linear.weight.get_desc(), bias, y)
+                                            : dnnl::matmul::desc(x, linear.weight.get_desc(), y);
+  const dnnl::primitive_attr attributes = narrow ? dnnl::primitive_attr() : post_ops(then);
+  return matmuls_.emplace(key, dnnl::matmul({desc, attributes, engine_})).first->second;
+}
+
+void Products::run(dnnl::stream& stream, const Linear& linear, const float* x, std::int64_t rows, float* y, Then then) {
+  if (precision_ == Precision::kInt8) return run_int8(stream, linear, x, rows, y, then);
+  std::unordered_map<int, dnnl::memory> arguments{{DNNL_ARG_SRC, view(engine_, rows, linear.inputs, Type::f32, x)},
+                                                  {DNNL_ARG_WEIGHTS, linear.weight},
+                                                  {DNNL_ARG_DST, view(engine_, rows, linear.outputs, Type::f32, y)}};
+  if (!linear.bias.empty()) {
+    arguments.emplace(DNNL_ARG_BIAS, view(engine_, 1, linear.outputs, Type::f32, linear.bias.data()));
+  }
+  matmul(linear, rows, then).execute(stream, arguments);
+  stream.wait();
+}
+
+// codes = round(x / scale) + 128, scale = max |x| / 127 of the row.
+void Products::quantize_rows(const float* x, std::int64_t rows, std::int64_t inputs) {
+#pragma omp parallel for
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const float* row = x + r * inputs;
+    float largest = 0;
+    for (std::int64_t i = 0; i < inputs; ++i) largest = std::max(largest, std::abs(row[i]));
+    const float inverse = largest > 0 ? 127 / largest : 0;
+    row_scales_[static_cast<std::size_t>(r)] = largest / 127;
+    std::uint8_t* codes = codes_.data() + r * inputs;
+    for (std::int64_t i = 0; i < inputs; ++i) {
+      codes[i] = static_cast<std::uint8_t>(static_cast<std::int32_t>(std::nearbyint(row[i] * inverse)) + kZeroPoint);
+    }
+  }
+}
+
+void Products::activate(dnnl::stream& stream, std::int64_t rows, std::int64_t columns, float* y, Then then) {
+  const Key key{0, columns, rows, then, false};
+  auto found = activations_.find(key);
+  if (found == activations_.end()) {
+    const dnnl::eltwise_forward::desc desc(dnnl::prop_kind::forward_inference, algorithm_of(then),
+                                           {{rows, columns}, Type::f32, Tag::ab}, 0, 0);
+    found = activations_.emplace(key, dnnl::eltwise_forward({desc, engine_})).first;
+  }
+  const dnnl::memory memory = view(engine_, rows, columns, Type::f32, y);
+  found->second.execute(stream, {{DNNL_ARG_SRC, memory}, {DNNL_ARG_DST, memory}});
+  stream.wait();
+}
+
+void Products::run_int8(dnnl::stream& stream, const Linear& linear, const float* x, std::int64_t rows, float* y,
+                        Then then) {
+  quantize_rows(x, rows, linear.inputs);
+  matmul(linear, rows, Then::kStore)
+      .execute(stream, {{DNNL_ARG_SRC, view(engine_, rows, linear.inputs, Type::u8, codes_.data())},
+                        {DNNL_ARG_WEIGHTS, linear.weight},
+                        {DNNL_ARG_DST, view(engine_, rows, linear.outputs, Type::s32, sums_.data())}});
+  stream.wait();
+  const std::int64_t outputs = linear.outputs;
+  // Pieces, so that the threads share one row as well.
+  constexpr std::int64_t kPiece = 1024;
+  const std::int64_t pieces = (outputs + kPiece - 1) / kPiece;
+#pragma omp parallel for
+  for (std::int64_t item = 0; item < rows * pieces; ++item) {
+    const std::int64_t r = item / pieces;
+    const std::int64_t begin = item % pieces * kPiece;
+    const std::int64_t end = std::min(begin + kPiece, outputs);
+    const float row_scale = row_scales_[static_cast<std::size_t>(r)];
+    const std::int32_t* sums = sums_.data() + r * outputs;
+    const float* bias = linear.bias.empty() ? nullptr : linear.bias.data();
+    float* to = y + r * outputs;
+    for (std::int64_t n = begin; n < end; ++n) {
+      const auto i = static_cast<std::size_t>(n);
+      const auto sum = static_cast<float>(sums[n] - kZeroPoint * linear.sums[i]);
+      const float value = sum * (row_scale * linear.scales[i]) + (bias == nullptr ? 0 : bias[n]);
+      to[n] = then == Then::kAddTo ? to[n] + value : value;
+    }
+  }
+  if (is_activation(then)) activate(stream, rows, outputs, y, then);
+}
+
+}  // namespace inferbench::onednn
