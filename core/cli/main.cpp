@@ -29,6 +29,7 @@ int run(int argc, char** argv) {
   inferbench::add_backends_command(app, context);
   inferbench::add_machine_command(app, context);
   inferbench::add_analyze_command(app, context);
+  inferbench::add_predict_command(app, context);
   inferbench::add_generate_command(app, context);
   inferbench::add_logits_command(app, context);
   inferbench::add_perplexity_command(app, context);

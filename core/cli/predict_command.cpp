@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/commands.hpp"
+#include "cli/common_options.hpp"
+#include "predict/configuration_query.hpp"
+#include "predict/predictor.hpp"
+#include "predict/predictor_text.hpp"
+#include "results/run_folder.hpp"
+#include "support/error.hpp"
+
+namespace inferbench {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr double kBytesPerGiB = 1024.0 * 1024.0 * 1024.0;
+
+struct FitArguments {
+  std::vector<std::filesystem::path> runs;
+  std::filesystem::path out = "model.json";
+  std::string limits;
+  double threshold_ms = 200;
+  bool json = false;
+};
+
+struct AskArguments {
+  std::filesystem::path model;
+  std::vector<std::string> points;
+  std::optional<double> memory_gib;
+  std::optional<double> max_ms;
+  std::optional<double> threshold_ms;
+  bool extrapolate = false;
+  bool json = false;
+};
+
+Json read_json(const std::filesystem::path& path, const std::string& cure) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw Error(fmt::format("cannot read {}", path.string()), cure);
+  Json json = Json::parse(file, nullptr, false);
+  if (json.is_discarded()) throw Error(fmt::format("{} is not JSON", path.string()), cure);
+  return json;
+}
+
+Predictor read_predictor(const std::filesystem::path& path) {
+  return predictor_from_json(read_json(path, "make it with: inferbench predict fit RUN... --out model.json"));
+}
+
+void print_json(const Json& json) {
+  fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
+}
+
+// Without the trees and residuals, which are for machines only.
+Json summary_json(const Predictor& predictor) {
+  Json json = to_json(predictor);
+  for (auto& [name, target] : json["targets"].items()) {
+    target.erase("trees");
+    target.erase("log_residuals");
+  }
+  return json;
+}
+
+void fit(const FitArguments& arguments) {
+  FitOptions options;
+  options.threshold_ms = arguments.threshold_ms;
+  if (!arguments.limits.empty()) {
+    options.limits =
+        machine_limits_from_json(read_json(arguments.limits, "make it with: inferbench machine --json > machine.json"));
+  }
+  std::vector<RunData> runs;
+  for (const auto& folder : arguments.runs) runs.push_back(read_run(folder));
+  const Predictor predictor = fit_predictor(runs, options);
+  for (const std::string& line : predictor.warnings) fmt::print(stderr, "inferbench: warning: {}\n", line);
+  write_file_atomically(arguments.out, to_json(predictor).dump(1) + "\n");
+  if (arguments.json) {
+    print_json(summary_json(predictor));
+  } else {
+    fmt::print("{}\nwritten: {}\n", validation_text(predictor), arguments.out.string());
+  }
+}
+
+std::vector<AskedConfiguration> asked(const Predictor& predictor, const std::vector<std::string>& points) {
+  if (points.empty()) return asked_configurations(predictor, {});
+  std::vector<AskedConfiguration> all;
+  for (const std::string& point : points) {
+    for (AskedConfiguration& one : asked_configurations(predictor, parse_point(point))) all.push_back(std::move(one));
+  }
+  return all;
+}
+
+// Each kind of extrapolation once.
+void warn_or_refuse(const std::vector<ConfigurationPrediction>& predictions, bool extrapolate) {
+  std::vector<std::string> said;
+  for (const ConfigurationPrediction& prediction : predictions) {
+    for (const BeyondRange& beyond : prediction.beyond) {
+      const std::string text = beyond_text(beyond);
+      if (beyond.too_far && !extrapolate) {
+        throw Error(text + ", farther than left-out configurations can vouch for",
+                    "measure nearer to it, or say --extrapolate");
+      }
+      if (std::find(said.begin(), said.end(), text) != said.end()) continue;
+      fmt::print(stderr, "inferbench: warning: {}{}\n", text,
+                 beyond.too_far ? ", far: nothing vouches for the interval" : "");
+      said.push_back(text);
+    }
+  }
+}
+
+void ask(const AskArguments& arguments) {
+  Predictor predictor = read_predictor(arguments.model);
+  if (arguments.threshold_ms) predictor.threshold_ms = *arguments.threshold_ms;
+  std::vector<ConfigurationPrediction> predictions;
+  for (const AskedConfiguration& one : asked(predictor, arguments.points)) {
+    predictions.push_back(predict_configuration(predictor, one));
+  }
+  warn_or_refuse(predictions, arguments.extrapolate);
+  std::optional<Requirements> requirements;
+  if (arguments.memory_gib || arguments.max_ms) {
+    requirements = Requirements{std::nullopt, arguments.max_ms};
+    if (arguments.memory_gib) requirements->memory_bytes = *arguments.memory_gib * kBytesPerGiB;
+  }
+  if (arguments.json) {
+    print_json(predictions_json(predictor, predictions, requirements));
+  } else {
+    fmt::print("{}", predictions_text(predictor, predictions, requirements));
+  }
+}
+
+void explain(const AskArguments& arguments) {
+  const Predictor predictor = read_predictor(arguments.model);
+  if (arguments.json) {
+    print_json(summary_json(predictor));
+    return;
+  }
+  if (arguments.points.empty()) {
+    fmt::print("{}\n{}", validation_text(predictor), explanation_text(predictor, std::nullopt));
+    return;
+  }
+  const std::vector<AskedConfiguration> points = asked(predictor, arguments.points);
+  std::vector<ConfigurationPrediction> predictions;
+  for (const AskedConfiguration& point : points) predictions.push_back(predict_configuration(predictor, point));
+  warn_or_refuse(predictions, arguments.extrapolate);
+  for (const AskedConfiguration& point : points) {
+    fmt::print("{}{}", &point == points.data() ? "" : "\n", explanation_text(predictor, point));
+  }
+}
+
+void add_fit(CLI::App& predict) {
+  auto arguments = std::make_shared<FitArguments>();
+  CLI::App& command = *predict.add_subcommand("fit", "Learn from run folders");
+  command.add_option("runs", arguments->runs, "Run folders")->type_name("RUN")->required();
+  command.add_option("--out", arguments->out, "Where the predictor goes")->type_name("FILE")->capture_default_str();
+  command.add_option("--limits", arguments->limits, "The machine's limits, of runs that hold none")->type_name("FILE");
+  command.add_option("--threshold", arguments->threshold_ms, "Interactive: at most so long a token")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str()
+      ->type_name("MS");
+  add_json_flag(command, arguments->json);
+  command.footer(
+      "Three methods compete for each target: a sum of physical terms, boosted trees, and trees on what the sum "
+      "leaves.\n"
+      "Each predicts configurations that it never saw (a model size, a prompt length, a batch at a time, and a third "
+      "of\n"
+      "the points); the one with the least mean error is kept. configs/predict_sweep.yaml is a sweep to learn from.");
+  command.callback([arguments] { fit(*arguments); });
+}
+
+void add_point_options(CLI::App& command, AskArguments& arguments) {
+  command.add_option("--model", arguments.model, "What `predict fit` wrote")->type_name("FILE")->required();
+  command
+      .add_option(
+          "--point", arguments.points,
+          "KEY=VALUE or KEY=[VALUE,...], comma-separated; keys: contender, model (or layers and width), "
+          "prompt_tokens, generate_tokens, batch, threads; one left out takes every measured value; may be given again")
+      ->type_name("POINT")
+      ->allow_extra_args(false);
+  command.add_flag("--extrapolate", arguments.extrapolate, "Answer even far beyond what was measured");
+  add_json_flag(command, arguments.json);
+}
+
+void add_ask(CLI::App& predict) {
+  auto arguments = std::make_shared<AskArguments>();
+  CLI::App& command = *predict.add_subcommand("ask", "Predict speed and memory, measured or not");
+  add_point_options(command, *arguments);
+  command.add_option("--fit-memory", arguments->memory_gib, "Which fit into so much memory, loading included")
+      ->check(CLI::PositiveNumber)
+      ->type_name("GIB");
+  command.add_option("--max-ms", arguments->max_ms, "Which stay under so many milliseconds a token")
+      ->check(CLI::PositiveNumber)
+      ->type_name("MS");
+  command
+      .add_option("--threshold", arguments->threshold_ms, "Interactive: at most so long a token; left out: as fitted")
+      ->check(CLI::PositiveNumber)
+      ->type_name("MS");
+  command.footer(
+      "The interval covers nine of ten new configurations, as far as those left out in `predict fit` tell. A verdict "
+      "is\n"
+      "yes or no where the whole interval says so, else unclear.\n"
+      "  inferbench predict ask --model model.json --point model=synthetic:gpt2-large,prompt_tokens=256,batch=[1,8]\n"
+      "  inferbench predict ask --model model.json --fit-memory 2 --max-ms 50");
+  command.callback([arguments] { ask(*arguments); });
+}
+
+void add_explain(CLI::App& predict) {
+  auto arguments = std::make_shared<AskArguments>();
+  CLI::App& command =
+      *predict.add_subcommand("explain", "What was learned, how well, and what a prediction is made of");
+  add_point_options(command, *arguments);
+  command.callback([arguments] { explain(*arguments); });
+}
+
+}  // namespace
+
+void add_predict_command(CLI::App& app, CommandContext&) {
+  CLI::App& command = *app.add_subcommand("predict", "Learn from run folders; predict what was not measured");
+  command.require_subcommand(1);
+  add_fit(command);
+  add_ask(command);
+  add_explain(command);
+}
+
+}  // namespace inferbench

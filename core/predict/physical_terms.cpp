@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "predict/physical_terms.hpp"
+
+#include <algorithm>
+
+#include "predict/machine_rates.hpp"
+#include "support/error.hpp"
+
+namespace inferbench {
+namespace {
+
+constexpr double kMsPerS = 1000;
+constexpr double kBytesPerCached = 4;  // keys and values in fp32; another type is another coefficient
+constexpr double kBytesPerWeight = 4;  // of a backend that does not say
+constexpr double kOpsPerWeight = 2;    // a multiply and an add
+
+/// A workload in numbers that the terms share.
+struct Work {
+  double layers, width, inner, vocab;
+  double batch, prompt;
+  double context;  // positions that a decode step attends to, mean over the steps
+  double block_weights;
+  double bytes_per_s, ops_per_s, fp32_per_s;
+  double weights_bytes;
+};
+
+double block_weights(const ModelConfig& shape) {
+  const double width = shape.width;
+  return shape.n_layers * (4 * width * width + 2 * width * shape.inner);
+}
+
+Work work_of(const Setting& setting, const Workload& load) {
+  const double per_weight = setting.bytes_per_weight > 0 ? setting.bytes_per_weight : kBytesPerWeight;
+  const double bytes = decode_weights(load.shape) * per_weight;
+  const MachineRates rates = machine_rates(setting.limits, load.threads, bytes);
+  return {static_cast<double>(load.shape.n_layers),
+          static_cast<double>(load.shape.width),
+          static_cast<double>(load.shape.inner),
+          static_cast<double>(load.shape.vocab),
+          static_cast<double>(load.batch),
+          static_cast<double>(load.prompt_tokens),
+          load.prompt_tokens + 0.5 * load.generate_tokens,
+          block_weights(load.shape),
+          rates.bytes_per_s,
+          setting.integer_products ? rates.int8_ops_per_s : rates.fp32_flops_per_s,
+          rates.fp32_flops_per_s,
+          bytes};
+}
+
+// Sequences that many backends multiply while the weights arrive from memory, or in one pass over them.
+constexpr double kFewSequences = 4;
+
+// One step of every sequence. Reading the weights does not depend on the batch; arithmetic, cache and rows do. Reading
+// and multiplying overlap: from which batch on multiplying takes longer hangs on the contender alone, and a term that
+// begins there bends the sum as the greater of the two would.
+std::vector<double> decode_terms(const Work& w) {
+  const double head_and_blocks = w.block_weights + w.vocab * w.width;
+  return {1,
+          w.layers,
+          kMsPerS * w.weights_bytes / w.bytes_per_s,
+          kMsPerS * kOpsPerWeight * w.batch * head_and_blocks / w.ops_per_s,
+          kMsPerS * kOpsPerWeight * std::max(0.0, w.batch - kFewSequences) * head_and_blocks / w.ops_per_s,
+          kMsPerS * w.batch * w.context * 2 * w.layers * w.width * kBytesPerCached / w.bytes_per_s,
+          w.batch * w.layers,
+          kMsPerS * w.batch * w.layers * w.width * kBytesPerCached / w.bytes_per_s};
+}
+
+// The prompts of all sequences; the head only at each one's last position. Attention: queries times keys and weights
+// times values, two operations each, over half of the square.
+std::vector<double> ttft_terms(const Work& w) {
+  const double tokens = w.batch * w.prompt;
+  return {1,
+          w.layers,
+          kMsPerS * w.weights_bytes / w.bytes_per_s,
+          kMsPerS * kOpsPerWeight * tokens * w.block_weights / w.ops_per_s,
+          kMsPerS * kOpsPerWeight * w.batch * w.vocab * w.width / w.ops_per_s,
+          kMsPerS * 2 * tokens * w.prompt * w.layers * w.width / w.fp32_per_s,
+          kMsPerS * tokens * w.layers * (w.width + w.inner) * kBytesPerCached / w.bytes_per_s};
+}
+
+std::vector<double> memory_terms(const Work& w, const Workload& load) {
+  const double positions = w.batch * (load.prompt_tokens + load.generate_tokens - 1);
+  return {1,
+          w.block_weights,
+          (w.vocab + load.shape.context) * w.width,
+          positions * 2 * w.layers * w.width,
+          w.batch * w.prompt * (w.width + w.inner),
+          w.batch * w.vocab};
+}
+
+std::vector<double> load_terms(const Work& w, const Workload& load) {
+  return {1, w.block_weights, (w.vocab + load.shape.context) * w.width};
+}
+
+}  // namespace
+
+double decode_weights(const ModelConfig& shape) {
+  return block_weights(shape) + static_cast<double>(shape.vocab) * shape.width;
+}
+
+double model_weights(const ModelConfig& shape) {
+  const double heads = shape.tied_head ? 1 : 2;
+  return block_weights(shape) + (heads * shape.vocab + shape.context) * static_cast<double>(shape.width);
+}
+
+const std::vector<std::string>& physical_term_names(std::string_view target) {
+  static const std::vector<std::string> kDecode{"call",
+                                                "layers",
+                                                "weights over bandwidth",
+                                                "products over peak",
+                                                "beyond four, over peak",
+                                                "cache over bandwidth",
+                                                "rows",
+                                                "activations over bandwidth"};
+  static const std::vector<std::string> kTtft{"call",
+                                              "layers",
+                                              "weights over bandwidth",
+                                              "products over peak",
+                                              "head over peak",
+                                              "attention over peak",
+                                              "activations over bandwidth"};
+  static const std::vector<std::string> kMemory{"process", "layers' weights", "embeddings",
+                                                "cache",   "activations",     "logits"};
+  static const std::vector<std::string> kLoad{"process", "layers' weights", "embeddings"};
+  if (target == "decode_ms_per_token") return kDecode;
+  if (target == "ttft_ms") return kTtft;
+  if (target == "peak_rss_bytes") return kMemory;
+  if (target == "load_peak_rss_bytes") return kLoad;
+  throw Error("unknown prediction target '" + std::string(target) + "'");
+}
+
+std::vector<double> physical_terms(std::string_view target, const Setting& setting, const Workload& workload) {
+  const Work work = work_of(setting, workload);
+  if (target == "decode_ms_per_token") return decode_terms(work);
+  if (target == "ttft_ms") return ttft_terms(work);
+  if (target == "peak_rss_bytes") return memory_terms(work, workload);
+  if (target == "load_peak_rss_bytes") return load_terms(work, workload);
+  throw Error("unknown prediction target '" + std::string(target) + "'");
+}
+
+std::vector<double> physical_priors(std::string_view target, const Setting& setting) {
+  const double limit = setting.limits == nullptr ? 0 : 1;
+  const double bytes = setting.bytes_per_weight;
+  if (target == "decode_ms_per_token") return {0, 0, limit, 0, 0, limit, 0, 0};
+  if (target == "ttft_ms") return {0, 0, 0, limit, limit, limit, 0};
+  if (target == "peak_rss_bytes") return {0, bytes, bytes, kBytesPerCached, 0, 0};
+  // While it loads, the source in fp32 lies beside what the backend makes of it.
+  if (target == "load_peak_rss_bytes") return {0, bytes + kBytesPerWeight, bytes + kBytesPerWeight};
+  throw Error("unknown prediction target '" + std::string(target) + "'");
+}
+
+}  // namespace inferbench

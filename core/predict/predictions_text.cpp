@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "predict/predictor_text.hpp"
+#include "support/one_line.hpp"
+
+namespace inferbench {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kNameWidth = 20;
+constexpr std::size_t kCellWidth = 20;
+constexpr double kBytesPerGiB = 1024.0 * 1024.0 * 1024.0;
+
+std::string title_of(const AskedConfiguration& asked) {
+  const Workload& load = asked.workload;
+  return fmt::format("{}: prompt {}, generate {}, batch {}, threads {}", one_line(asked.model, 50), load.prompt_tokens,
+                     load.generate_tokens, load.batch, load.threads);
+}
+
+// Four digits at most: "0.061", "12.34", "1234".
+std::string digits(double value) {
+  if (value >= 1000) return fmt::format("{:.0f}", value);
+  if (value >= 100) return fmt::format("{:.1f}", value);
+  return value >= 10 ? fmt::format("{:.2f}", value) : fmt::format("{:.3f}", value);
+}
+
+// "31.20 28.10-34.50"
+std::string cell(const ConfigurationPrediction& prediction, const char* target, double unit) {
+  const auto found = prediction.targets.find(target);
+  if (found == prediction.targets.end()) return "-";
+  const Prediction& here = found->second;
+  if (!here.interval) return digits(here.value / unit);
+  return fmt::format("{} {}-{}", digits(here.value / unit), digits(here.interval->low / unit),
+                     digits(here.interval->high / unit));
+}
+
+std::string header(const Predictor& predictor, bool judged) {
+  const std::string interactive = fmt::format("<= {:g} ms", predictor.threshold_ms);
+  return fmt::format("  {:<{}}{:>{}}{:>{}}{:>{}}{:>12}{}\n", fmt::format("({:.0f}% interval)", kPredictionLevel * 100),
+                     kNameWidth, "decode ms/token", kCellWidth, "ttft ms", kCellWidth, "peak GiB", kCellWidth - 2,
+                     interactive, judged ? "  fits" : "");
+}
+
+std::string row(const ConfigurationPrediction& prediction, const std::optional<Requirements>& requirements) {
+  std::string name = one_line(prediction.asked.contender, kNameWidth - 3);
+  if (!prediction.beyond.empty()) name += " !";
+  const std::string fits = requirements ? fmt::format("  {}", to_string(judge(prediction, *requirements))) : "";
+  return fmt::format("  {:<{}}{:>{}}{:>{}}{:>{}}{:>11.0f}%{}\n", name, kNameWidth,
+                     cell(prediction, "decode_ms_per_token", 1), kCellWidth, cell(prediction, "ttft_ms", 1), kCellWidth,
+                     cell(prediction, "peak_rss_bytes", kBytesPerGiB), kCellWidth - 2,
+                     std::clamp(prediction.meets_threshold * 100, 1.0, 99.0), fits);
+}
+
+Json prediction_json(const Prediction& prediction) {
+  Json object{{"value", prediction.value}, {"low", nullptr}, {"high", nullptr}};
+  if (prediction.interval) {
+    object["low"] = prediction.interval->low;
+    object["high"] = prediction.interval->high;
+  }
+  return object;
+}
+
+Json configuration_json(const ConfigurationPrediction& prediction, const std::optional<Requirements>& requirements) {
+  const Workload& load = prediction.asked.workload;
+  Json object{{"contender", prediction.asked.contender},
+              {"model", prediction.asked.model},
+              {"prompt_tokens", load.prompt_tokens},
+              {"generate_tokens", load.generate_tokens},
+              {"batch", load.batch},
+              {"threads", load.threads}};
+  for (const auto& [name, target] : prediction.targets) object[name] = prediction_json(target);
+  object["meets_threshold_probability"] = prediction.meets_threshold;
+  if (requirements) object["fits"] = to_string(judge(prediction, *requirements));
+  object["beyond"] = Json::array();
+  for (const BeyondRange& beyond : prediction.beyond) {
+    object["beyond"].push_back({{"axis", beyond.axis},
+                                {"value", beyond.value},
+                                {"measured_low", beyond.low},
+                                {"measured_high", beyond.high},
+                                {"too_far", beyond.too_far}});
+  }
+  return object;
+}
+
+}  // namespace
+
+std::string predictions_text(const Predictor& predictor, std::span<const ConfigurationPrediction> predictions,
+                             const std::optional<Requirements>& requirements) {
+  std::string text;
+  std::string last;
+  std::array<std::size_t, 3> counts{};  // of Fit
+  bool beyond = false;
+  for (const ConfigurationPrediction& prediction : predictions) {
+    if (requirements) {
+      const Fit fit = judge(prediction, *requirements);
+      ++counts[static_cast<std::size_t>(fit)];
+      if (fit == Fit::kNo) continue;
+    }
+    const std::string title = title_of(prediction.asked);
+    if (title != last) {
+      text += fmt::format("{}{}\n{}", text.empty() ? "" : "\n", title, header(predictor, requirements.has_value()));
+      last = title;
+    }
+    text += row(prediction, requirements);
+    beyond = beyond || !prediction.beyond.empty();
+  }
+  if (beyond) text += "! beyond what was measured: the interval is that of left-out extremes\n";
+  if (requirements) {
+    text += fmt::format("{}{} fit, {} are unclear, {} do not fit\n", text.empty() ? "" : "\n", counts[0], counts[2],
+                        counts[1]);
+  }
+  return text;
+}
+
+Json predictions_json(const Predictor& predictor, std::span<const ConfigurationPrediction> predictions,
+                      const std::optional<Requirements>& requirements) {
+  Json object{{"interval_level", kPredictionLevel}, {"threshold_ms", predictor.threshold_ms}};
+  object["configurations"] = Json::array();
+  for (const ConfigurationPrediction& prediction : predictions) {
+    object["configurations"].push_back(configuration_json(prediction, requirements));
+  }
+  return object;
+}
+
+}  // namespace inferbench

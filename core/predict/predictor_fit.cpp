@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "predict/held_out.hpp"
+#include "predict/predictor.hpp"
+#include "support/error.hpp"
+#include "support/one_line.hpp"
+
+namespace inferbench {
+namespace {
+
+constexpr const char* kDecode = "decode_ms_per_token";
+
+std::string machine_name(const RunInfo& info) {
+  const auto environment = nlohmann::json::parse(info.environment, nullptr, false);
+  const nlohmann::json::json_pointer model("/cpu/model");
+  if (environment.is_discarded() || !environment.contains(model) || !environment[model].is_string()) {
+    return "unknown machine";
+  }
+  return one_line(environment[model].get<std::string>(), 60);
+}
+
+// Each run's limits: its own, else those given; runs on one machine share those of the first, since measuring them
+// again tells of the minute, not of the machine. All or none: coefficients of the two kinds do not mix.
+std::vector<const MachineLimits*> limits_for(std::span<const RunData> runs, const FitOptions& options,
+                                             std::map<std::string, MachineLimits>& machines) {
+  std::vector<const MachineLimits*> limits;
+  std::size_t known = 0;
+  for (const RunData& run : runs) {
+    const std::optional<MachineLimits>& own = options.limits;
+    limits.push_back(own ? &machines.emplace(machine_name(run.info), *own).first->second : nullptr);
+    if (own) ++known;
+  }
+  if (known != 0 && known != runs.size()) {
+    throw Error(fmt::format("{} of {} runs hold no machine limits", runs.size() - known, runs.size()),
+                "inferbench machine --json > machine.json on that machine, then --limits machine.json");
+  }
+  return limits;
+}
+
+// Without limits nothing tells machines apart.
+void warn_of_machines(std::span<const RunData> runs, Predictor& predictor) {
+  std::set<std::string> names;
+  for (const RunData& run : runs) names.insert(machine_name(run.info));
+  if (predictor.limits || names.size() < 2) return;
+  predictor.warnings.push_back(
+      fmt::format("the runs are of {} machines without known limits: learned as one machine", names.size()));
+}
+
+MethodValidation validation_of(Method method, std::span<const HeldOut> held_out, const std::vector<Scheme>& schemes,
+                               bool decode, double threshold_ms) {
+  MethodValidation validation{method, {}, {}, 0};
+  for (const Scheme& scheme : schemes) {
+    std::vector<HeldOut> here;
+    std::copy_if(held_out.begin(), held_out.end(), std::back_inserter(here),
+                 [&](const HeldOut& one) { return one.scheme == scheme.name; });
+    if (here.empty()) continue;
+    validation.by_scheme[scheme.name] = score(here);
+    if (decode) validation.interactive[scheme.name] = score_threshold(here, threshold_ms);
+  }
+  for (const auto& [name, scores] : validation.by_scheme) {
+    validation.mape += scores.mape / static_cast<double>(validation.by_scheme.size());
+  }
+  return validation;
+}
+
+TargetPredictor fit_one(const std::string& target, std::span<const Sample> samples, const std::vector<Scheme>& schemes,
+                        double threshold_ms) {
+  TargetPredictor predictor;
+  Method chosen = Method::kPhysical;
+  double least = 0;
+  for (const Method method : kMethods) {
+    const std::vector<HeldOut> held_out = predict_held_out(target, method, samples, schemes);
+    MethodValidation validation = validation_of(method, held_out, schemes, target == kDecode, threshold_ms);
+    // Nothing was left out: too few configurations to choose by, and the first method needs the fewest.
+    const bool better = method == kMethods[0] || (!held_out.empty() && validation.mape < least);
+    predictor.validation.push_back(std::move(validation));
+    if (!better) continue;
+    chosen = method;
+    least = predictor.validation.back().mape;
+    predictor.residuals_inside.clear();
+    predictor.residuals_outside.clear();
+    for (const HeldOut& one : held_out) {
+      const double residual = std::log(one.measured / one.predicted);
+      (one.edge ? predictor.residuals_outside : predictor.residuals_inside).push_back(residual);
+    }
+  }
+  std::vector<const Sample*> all;
+  for (const Sample& sample : samples) all.push_back(&sample);
+  predictor.model = fit_target(target, chosen, all);
+  return predictor;
+}
+
+void describe(std::span<const RunData> runs, const TrainingSet& set, Predictor& predictor) {
+  for (const RunData& run : runs) {
+    predictor.trained_on.push_back(
+        fmt::format("{} of {}, {}", one_line(run.info.name, 60), run.info.started, machine_name(run.info)));
+    predictor.trials += static_cast<std::size_t>(
+        std::count_if(run.trials.begin(), run.trials.end(), [](const auto& t) { return t.ok() && !t.warm_up(); }));
+  }
+  predictor.warnings = set.left_out;
+  predictor.configurations = set.samples.size();
+  predictor.contenders = set.contenders;
+  for (const Sample& sample : set.samples) {
+    add_to_ranges(predictor.ranges[sample.setting.contender], sample.workload);
+    const KnownModel model{sample.model, sample.workload.shape};
+    if (std::find(predictor.models.begin(), predictor.models.end(), model) == predictor.models.end()) {
+      predictor.models.push_back(model);
+    }
+  }
+}
+
+}  // namespace
+
+Predictor fit_predictor(std::span<const RunData> runs, const FitOptions& options) {
+  std::map<std::string, MachineLimits> machines;
+  const auto limits = limits_for(runs, options, machines);
+  const TrainingSet set = collect_samples(runs, limits);
+  Predictor predictor;
+  predictor.threshold_ms = options.threshold_ms;
+  if (limits.front() != nullptr) predictor.limits = *limits.front();
+  describe(runs, set, predictor);
+  warn_of_machines(runs, predictor);
+  const std::vector<Scheme> schemes = validation_schemes(set.samples);
+  for (const std::string& target : prediction_targets()) {
+    const bool measured = std::any_of(set.samples.begin(), set.samples.end(),
+                                      [&](const Sample& sample) { return sample.measured.contains(target); });
+    if (measured) predictor.targets[target] = fit_one(target, set.samples, schemes, options.threshold_ms);
+  }
+  return predictor;
+}
+
+}  // namespace inferbench

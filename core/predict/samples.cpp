@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "predict/samples.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "analyze/configurations.hpp"
+#include "predict/physical_terms.hpp"
+#include "support/error.hpp"
+
+namespace inferbench {
+namespace {
+
+// The first trial after a load pays for cold pages and caches: it counts only where there is no other.
+MeasuredConfiguration warm(MeasuredConfiguration configuration) {
+  const auto cold = [](const TrialRecord* trial) { return trial->outcome.trials_since_load == 0; };
+  if (!std::all_of(configuration.trials.begin(), configuration.trials.end(), cold)) {
+    std::erase_if(configuration.trials, cold);
+  }
+  return configuration;
+}
+
+std::map<std::string, double> targets_of(const MeasuredConfiguration& configuration) {
+  const MeasuredConfiguration counted = warm(configuration);
+  std::map<std::string, double> measured;
+  for (const char* metric : {"decode_ms_per_token", "ttft_ms", "peak_rss_bytes"}) {
+    const auto value = counted.median(metric);
+    if (value && *value > 0) measured[metric] = *value;
+  }
+  const auto load_peak = static_cast<double>(configuration.trials.front()->load.peak_rss_bytes);
+  if (load_peak > 0) measured["load_peak_rss_bytes"] = load_peak;
+  return measured;
+}
+
+// Runs on one machine repeat each other: their trials of a configuration are one sample's.
+std::vector<MeasuredConfiguration> merge_repeated(std::vector<MeasuredConfiguration> configurations,
+                                                  std::span<const MachineLimits* const> limits) {
+  std::vector<MeasuredConfiguration> merged;
+  for (MeasuredConfiguration& configuration : configurations) {
+    const auto same = [&](const MeasuredConfiguration& other) {
+      return other.contender == configuration.contender && other.point == configuration.point &&
+             limits[other.run] == limits[configuration.run];
+    };
+    const auto found = std::find_if(merged.begin(), merged.end(), same);
+    if (found == merged.end()) {
+      merged.push_back(std::move(configuration));
+    } else {
+      found->trials.insert(found->trials.end(), configuration.trials.begin(), configuration.trials.end());
+    }
+  }
+  return merged;
+}
+
+Workload workload_of(const Point& point, const ModelConfig& shape) {
+  return {shape, point.prompt_tokens, point.generate_tokens, point.batch, point.threads};
+}
+
+// Bytes that a decode step reads for each weight: the backend's own word, such as 0.56 for int4 with scales.
+std::map<std::string, ContenderFacts> facts_of(const std::vector<MeasuredConfiguration>& configurations) {
+  struct Sum {
+    double bytes_per_weight = 0;
+    double n = 0;
+  };
+  std::map<std::string, Sum> sums;
+  std::map<std::string, ContenderFacts> facts;
+  for (const MeasuredConfiguration& configuration : configurations) {
+    if (!configuration.shape) continue;
+    facts[configuration.contender].precision = configuration.precision;
+    Sum& sum = sums[configuration.contender];
+    const auto bytes = static_cast<double>(configuration.trials.front()->load.decode_weights_bytes);
+    sum.bytes_per_weight += bytes / decode_weights(*configuration.shape);
+    sum.n += 1;
+  }
+  for (auto& [name, contender] : facts) contender.bytes_per_weight = sums[name].bytes_per_weight / sums[name].n;
+  return facts;
+}
+
+}  // namespace
+
+const std::vector<std::string>& prediction_targets() {
+  static const std::vector<std::string> kTargets{"decode_ms_per_token", "ttft_ms", "peak_rss_bytes",
+                                                 "load_peak_rss_bytes"};
+  return kTargets;
+}
+
+Setting setting_of(const std::string& contender, const ContenderFacts& facts, const MachineLimits* limits) {
+  return {contender, facts.precision.starts_with("int"), facts.bytes_per_weight, limits};
+}
+
+TrainingSet collect_samples(std::span<const RunData> runs, std::span<const MachineLimits* const> limits) {
+  const std::vector<MeasuredConfiguration> configurations = merge_repeated(measured_configurations(runs), limits);
+  TrainingSet set;
+  set.contenders = facts_of(configurations);
+  std::set<std::string> unknown;
+  for (const MeasuredConfiguration& configuration : configurations) {
+    if (!configuration.shape) {
+      if (!unknown.insert(configuration.point.model).second) continue;
+      set.left_out.push_back(
+          fmt::format("{}: its run.json says no shape, and the model is not there", configuration.point.model));
+      continue;
+    }
+    const Setting setting =
+        setting_of(configuration.contender, set.contenders.at(configuration.contender), limits[configuration.run]);
+    set.samples.push_back({setting, configuration.point.model, workload_of(configuration.point, *configuration.shape),
+                           targets_of(configuration)});
+  }
+  if (set.samples.empty()) {
+    throw Error("the runs hold no trial to learn from", "name run folders whose trials went well");
+  }
+  return set;
+}
+
+}  // namespace inferbench

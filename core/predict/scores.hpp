@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "predict/held_out.hpp"
+#include "stats/ratio.hpp"
+
+namespace inferbench {
+
+/// How good predictions of configurations were that their models never saw.
+struct Scores {
+  std::size_t n = 0;
+  double mape = 0;           ///< mean of |predicted - measured| / measured
+  std::optional<double> r2;  ///< 1 - sum of squared errors / sum of squares about the mean; absent where nothing varies
+
+  friend bool operator==(const Scores&, const Scores&) = default;
+};
+
+Scores score(std::span<const HeldOut> held_out);
+
+/// Who meets a threshold, and who was said to.
+struct ThresholdScores {
+  std::size_t meets = 0;  ///< measured at most the threshold
+  std::size_t misses = 0;
+  double accuracy = 0;
+  /// Probability that one that meets it was predicted below one that misses it, equals counting half (Mann and
+  /// Whitney); absent where all are of one kind.
+  std::optional<double> roc_auc;
+
+  friend bool operator==(const ThresholdScores&, const ThresholdScores&) = default;
+};
+
+ThresholdScores score_threshold(std::span<const HeldOut> held_out, double at_most);
+
+/// The half-width h, as a logarithm, of a conformal interval [p exp(-h), p exp(h)] around a prediction p: of n
+/// residuals |log(measured / predicted)| the ceil((n + 1) level)-th smallest (Vovk, Gammerman and Shafer 2005; Lei et
+/// al. 2018). nullopt where n is too small for `level`.
+std::optional<double> conformal_half_width(std::vector<double> log_residuals, double level);
+
+/// Share of predictions p exp(r), r one of the residuals log(measured / predicted), that are at most `bound`; by
+/// Laplace's rule never 0 or 1.
+double probability_at_most(double prediction, std::span<const double> log_residuals, double bound);
+
+}  // namespace inferbench

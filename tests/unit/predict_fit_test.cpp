@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+// Learning from made-up runs whose law is known.
+#include <gmock/gmock.h>
+
+#include <nlohmann/json.hpp>
+
+#include "predict/configuration_query.hpp"
+#include "predict/predictor.hpp"
+#include "predict/predictor_text.hpp"
+#include "support/error.hpp"
+#include "unit/predict_fixture.hpp"
+
+namespace inferbench {
+namespace {
+
+using test::MadeUpSweep;
+using test::physical_run;
+using test::physical_sweep;
+using testing::HasSubstr;
+
+constexpr const char* kDecode = "decode_ms_per_token";
+
+/// Fitted once: every test only reads it. Never destroyed: its trees may not outlive the library's own statics.
+const Predictor& predictor() {
+  static const Predictor* const kPredictor = [] {
+    const std::vector<RunData> runs{physical_run(physical_sweep())};
+    return new Predictor(fit_predictor(runs, {60, std::nullopt}));
+  }();
+  return *kPredictor;
+}
+
+AskedConfiguration ask(const std::string& contender, const std::string& model, std::int32_t prompt,
+                       std::int32_t batch) {
+  return {contender, model, {Model::open(model).config(), prompt, 8, batch, 2}};
+}
+
+double truth(const AskedConfiguration& asked) {
+  const Contender contender{asked.contender, "", asked.contender == "quant" ? "int8" : "fp32", {}};
+  const Workload& load = asked.workload;
+  const Point point{asked.model, load.prompt_tokens, load.generate_tokens, load.batch, load.threads};
+  return physical_sweep().law(contender, load.shape, point).decode_ms;
+}
+
+TEST(Predictor, RecoversTheLawFromNoisyTrials) {
+  const auto& names = physical_term_names(kDecode);
+  for (const char* contender : {"reference", "quant"}) {
+    const auto& found = predictor().targets.at(kDecode).model.physical.coefficients.at(contender);
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      if (names[i] == "weights over bandwidth") {
+        EXPECT_NEAR(found[i], test::kSecondsPerGigabyte, 0.02) << contender;
+      } else if (names[i] == "products over peak") {
+        EXPECT_NEAR(found[i], test::kSecondsPerGigaop, 0.002) << contender;
+      }
+    }
+  }
+}
+
+TEST(Predictor, DisturbedConfigurationsDoNotBendTheLaw) {
+  RunData run = physical_run(physical_sweep());
+  for (std::size_t i = 0; i < run.trials.size(); ++i) {
+    if (i / 6 % 10 == 0) *run.trials[i].outcome.metrics->decode_ms_per_token *= 3;  // all trials of one point in ten
+  }
+  const std::vector<RunData> runs{run};
+  const Predictor fitted = fit_predictor(runs);
+  for (const std::int32_t prompt : {64, 256}) {
+    for (const std::int32_t batch : {1, 3, 8}) {
+      const AskedConfiguration asked = ask("quant", "synthetic:gpt2-medium", prompt, batch);
+      const Setting setting = setting_of("quant", fitted.contenders.at("quant"), nullptr);
+      const double value = fitted.targets.at(kDecode).model.physical.predict(setting, asked.workload);
+      EXPECT_NEAR(value / truth(asked), 1, 0.1) << prompt << " " << batch;
+    }
+  }
+}
+
+TEST(Predictor, PredictsLeftOutModelsPromptsAndBatches) {
+  const TargetPredictor& decode = predictor().targets.at(kDecode);
+  EXPECT_NE(decode.model.method, Method::kTrees);
+  ASSERT_EQ(decode.validation.size(), 3U);
+  const MethodValidation& physical = decode.validation.front();
+  for (const char* scheme : {"model", "prompt_tokens", "batch", "third"}) {
+    ASSERT_TRUE(physical.by_scheme.contains(scheme)) << scheme;
+    EXPECT_EQ(physical.by_scheme.at(scheme).n, 72U);  // every configuration is left out once
+    EXPECT_LT(physical.by_scheme.at(scheme).mape, 0.05) << scheme;
+    EXPECT_GT(physical.by_scheme.at(scheme).r2.value(), 0.97) << scheme;
+    EXPECT_GT(physical.interactive.at(scheme).accuracy, 0.9) << scheme;
+    EXPECT_GT(physical.interactive.at(scheme).roc_auc.value(), 0.97) << scheme;
+  }
+  // Trees answer with what they have seen: a model size left out is what they cannot do.
+  const MethodValidation& trees = decode.validation.back();
+  EXPECT_EQ(trees.method, Method::kTrees);
+  EXPECT_GT(trees.by_scheme.at("model").mape, 3 * physical.by_scheme.at("model").mape);
+  EXPECT_FALSE(predictor().targets.at("ttft_ms").validation.front().interactive.contains("model"));
+}
+
+TEST(Predictor, TreesWinWhereTheTermsHaveNoWordForIt) {
+  MadeUpSweep sweep = physical_sweep();
+  const auto law = sweep.law;
+  sweep.law = [law](const Contender& contender, const ModelConfig& shape, const Point& point) {
+    test::MadeUpTimes times = law(contender, shape, point);
+    if (point.prompt_tokens <= 128) times.decode_ms *= 3;  // no sum of growing terms falls with the prompt
+    return times;
+  };
+  const std::vector<RunData> runs{physical_run(sweep)};
+  const Predictor fitted = fit_predictor(runs);
+  EXPECT_NE(fitted.targets.at(kDecode).model.method, Method::kPhysical);
+  EXPECT_NE(fitted.targets.at("ttft_ms").model.method, Method::kTrees);
+}
+
+TEST(Predictor, IntervalsHoldForNewConfigurations) {
+  std::size_t covered = 0;
+  std::size_t n = 0;
+  for (const char* model : {"synthetic:gpt2", "synthetic:gpt2-medium", "synthetic:gpt2-large"}) {
+    for (const std::int32_t prompt : {48, 96, 200, 300, 400}) {
+      for (const std::int32_t batch : {3, 5, 6, 7}) {
+        const AskedConfiguration asked = ask("quant", model, prompt, batch);
+        const Prediction decode = predict_configuration(predictor(), asked).targets.at(kDecode);
+        ASSERT_TRUE(decode.interval);
+        EXPECT_LT(decode.interval->high / decode.interval->low, 1.2);
+        if (decode.interval->low <= truth(asked) && truth(asked) <= decode.interval->high) ++covered;
+        ++n;
+      }
+    }
+  }
+  EXPECT_GE(static_cast<double>(covered) / static_cast<double>(n), 0.9);
+}
+
+TEST(Predictor, BeyondTheMeasuredTheIntervalIsThatOfTheExtremes) {
+  const auto inside = predict_configuration(predictor(), ask("quant", "synthetic:gpt2", 64, 8));
+  const auto outside = predict_configuration(predictor(), ask("quant", "synthetic:gpt2-xl", 64, 8));
+  EXPECT_TRUE(inside.beyond.empty());
+  ASSERT_EQ(outside.beyond.size(), 1U);
+  EXPECT_EQ(outside.beyond[0].axis, "model_size");
+  EXPECT_FALSE(outside.beyond[0].too_far);
+  EXPECT_NEAR(outside.targets.at(kDecode).value / truth(outside.asked), 1, 0.1);
+  const auto far = predict_configuration(predictor(), ask("quant", "synthetic:gpt2", 64, 100));
+  EXPECT_TRUE(far.beyond.at(0).too_far);
+  EXPECT_THROW(predict_configuration(predictor(), ask("other", "synthetic:gpt2", 64, 8)), Error);
+}
+
+TEST(Predictor, SaysHowLikelyTheThresholdIsMet) {
+  const auto fast = predict_configuration(predictor(), ask("quant", "synthetic:gpt2", 64, 1));
+  const auto slow = predict_configuration(predictor(), ask("reference", "synthetic:gpt2-large", 64, 8));
+  EXPECT_GT(fast.meets_threshold, 0.95);
+  EXPECT_LT(slow.meets_threshold, 0.05);
+}
+
+TEST(Predictor, SurvivesItsFile) {
+  for (const Method method : kMethods) {
+    Predictor before = predictor();
+    const std::vector<RunData> runs{physical_run(physical_sweep())};
+    const std::vector<const MachineLimits*> no_limits{nullptr};
+    const TrainingSet set = collect_samples(runs, no_limits);
+    std::vector<const Sample*> samples;
+    for (const Sample& sample : set.samples) samples.push_back(&sample);
+    before.targets.at(kDecode).model = fit_target(kDecode, method, samples);
+    const auto json = nlohmann::ordered_json::parse(to_json(before).dump());
+    const Predictor after = predictor_from_json(json);
+    EXPECT_EQ(to_json(after).dump(), to_json(before).dump());
+    const AskedConfiguration asked = ask("quant", "synthetic:gpt2-medium", 100, 3);
+    EXPECT_EQ(predict_configuration(after, asked).targets.at(kDecode).value,
+              predict_configuration(before, asked).targets.at(kDecode).value)
+        << to_string(method);
+  }
+  EXPECT_THROW(predictor_from_json(nlohmann::ordered_json::parse("{}")), Error);
+  EXPECT_THROW(predictor_from_json(nlohmann::ordered_json::parse(R"({"format": "other"})")), Error);
+}
+
+TEST(Predictor, IsTheSameTwice) {
+  const std::vector<RunData> runs{physical_run(physical_sweep())};
+  EXPECT_EQ(to_json(fit_predictor(runs, {60, std::nullopt})).dump(), to_json(predictor()).dump());
+}
+
+TEST(Predictor, LearnsFromOneConfigurationButPromisesNothing) {
+  MadeUpSweep sweep = physical_sweep();
+  sweep.contenders.resize(1);
+  sweep.models.resize(1);
+  sweep.prompts = {32};
+  sweep.batches = {1};
+  const std::vector<RunData> runs{physical_run(sweep)};
+  const Predictor one = fit_predictor(runs);
+  const auto same = predict_configuration(one, ask("reference", "synthetic:gpt2", 32, 1));
+  EXPECT_FALSE(same.targets.at(kDecode).interval);
+  EXPECT_NEAR(same.targets.at(kDecode).value / truth(same.asked), 1, 0.1);
+  EXPECT_TRUE(predict_configuration(one, ask("reference", "synthetic:gpt2", 33, 1)).beyond.at(0).too_far);
+  EXPECT_THAT(validation_text(one), HasSubstr("errors are unknown"));
+}
+
+TEST(ConfigurationQuery, MultipliesOutAndTakesMeasuredValuesForTheRest) {
+  EXPECT_EQ(asked_configurations(predictor(), {}).size(), 72U);
+  const auto some = asked_configurations(predictor(), parse_point("contender=quant,prompt_tokens=[64,100],batch=3"));
+  ASSERT_EQ(some.size(), 6U);  // of three models
+  EXPECT_EQ(some[0].workload.threads, 2);
+  EXPECT_EQ(some[0].workload.generate_tokens, 8);
+  const auto shape = asked_configurations(predictor(), parse_point("layers=24,width=1024,prompt_tokens=64,batch=1"));
+  const ModelConfig medium = Model::open("synthetic:gpt2-medium").config();
+  EXPECT_EQ(shape[0].workload.shape.n_heads, medium.n_heads);
+  EXPECT_EQ(model_weights(shape[0].workload.shape), model_weights(medium));
+  EXPECT_THROW(asked_configurations(predictor(), parse_point("model=./nowhere")), Error);
+}
+
+TEST(ConfigurationQuery, JudgesByTheWholeInterval) {
+  const auto prediction = predict_configuration(predictor(), ask("quant", "synthetic:gpt2", 64, 1));
+  const Interval decode = prediction.targets.at(kDecode).interval.value();
+  const Interval load = prediction.targets.at("load_peak_rss_bytes").interval.value();
+  EXPECT_EQ(judge(prediction, {std::nullopt, decode.high * 1.01}), Fit::kYes);
+  EXPECT_EQ(judge(prediction, {std::nullopt, decode.low * 0.99}), Fit::kNo);
+  EXPECT_EQ(judge(prediction, {std::nullopt, prediction.targets.at(kDecode).value}), Fit::kUnclear);
+  EXPECT_EQ(judge(prediction, {load.high * 1.01, std::nullopt}), Fit::kYes);
+  EXPECT_EQ(judge(prediction, {load.low * 0.99, decode.high * 1.01}), Fit::kNo);  // loading needs more than running
+}
+
+TEST(PredictorText, FitsAHundredColumns) {
+  std::vector<ConfigurationPrediction> predictions;
+  for (const auto& asked : asked_configurations(predictor(), {})) {
+    predictions.push_back(predict_configuration(predictor(), asked));
+  }
+  const std::string text = validation_text(predictor()) + explanation_text(predictor(), std::nullopt) +
+                           explanation_text(predictor(), predictions[0].asked) +
+                           predictions_text(predictor(), predictions, Requirements{1e9, 50});
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100U) << line;
+  EXPECT_THAT(text, HasSubstr("do not fit"));
+}
+
+}  // namespace
+}  // namespace inferbench

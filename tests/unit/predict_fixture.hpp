@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "predict/physical_terms.hpp"
+#include "unit/sweep_fixture.hpp"
+
+namespace inferbench::test {
+
+/// Of the law below: reading at 10 GB/s, 100 G products a second, 1 ms a call, 0.02 ms a layer.
+inline constexpr double kCallMs = 1;
+inline constexpr double kLayerMs = 0.02;
+inline constexpr double kSecondsPerGigabyte = 0.1;
+inline constexpr double kSecondsPerGigaop = 0.01;
+
+/// Three models, prompts and batches, two contenders of 4 bytes and 1 byte a weight: a machine that does what the
+/// physical terms say.
+inline MadeUpSweep physical_sweep() {
+  MadeUpSweep sweep;
+  sweep.contenders = {{"reference", "cpu_ref", "fp32", {}}, {"quant", "cpu_quant", "int8", {}}};
+  sweep.models = {"synthetic:gpt2", "synthetic:gpt2-medium", "synthetic:gpt2-large"};
+  sweep.prompts = {32, 128, 512};
+  sweep.batches = {1, 2, 4, 8};
+  sweep.noise = 0.03;
+  sweep.law = [](const Contender& contender, const ModelConfig& shape, const Point& point) {
+    const double bytes = contender.precision == "fp32" ? 4 : 1;
+    const double weights = decode_weights(shape);
+    const double blocks = weights - static_cast<double>(shape.vocab) * shape.width;
+    const double steps = kCallMs + kLayerMs * shape.n_layers;
+    const double reading = kSecondsPerGigabyte * weights * bytes * 1e-6;
+    const double decode = steps + reading + kSecondsPerGigaop * 2 * point.batch * weights * 1e-6;
+    const double ttft = steps + reading + kSecondsPerGigaop * 2 * point.batch * point.prompt_tokens * blocks * 1e-6;
+    const double cache = 8.0 * point.batch * (point.prompt_tokens + 7) * shape.n_layers * shape.width;
+    return MadeUpTimes{ttft, decode, 30e6 + weights * bytes + cache, 30e6 + weights * (bytes + 4)};
+  };
+  return sweep;
+}
+
+/// As made_up_run, and each trial's load says how many bytes its backend reads for a decode step.
+inline RunData physical_run(const MadeUpSweep& sweep) {
+  RunData run = made_up_run(sweep);
+  for (TrialRecord& trial : run.trials) {
+    const double bytes = trial.precision == "fp32" ? 4 : 1;
+    const ModelConfig shape = Model::open(trial.point.model).config();
+    trial.load.decode_weights_bytes = static_cast<std::uint64_t>(bytes * decode_weights(shape));
+  }
+  return run;
+}
+
+}  // namespace inferbench::test

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+// What predictions are made of: least squares, terms, trees, scores, intervals, points.
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <numeric>
+#include <random>
+
+#include "predict/boosted_trees.hpp"
+#include "predict/extrapolation.hpp"
+#include "predict/machine_rates.hpp"
+#include "predict/nonnegative_least_squares.hpp"
+#include "predict/physical_terms.hpp"
+#include "predict/point_text.hpp"
+#include "predict/scores.hpp"
+#include "support/error.hpp"
+
+namespace inferbench {
+namespace {
+
+using testing::DoubleNear;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Pointwise;
+
+using Rows = std::vector<std::vector<double>>;
+
+TEST(NonnegativeLeastSquares, FindsWhatMadeTheData) {
+  const Rows rows{{1, 2, 0}, {1, 0, 3}, {0, 1, 1}, {2, 1, 1}, {1, 1, 1}};
+  const std::vector<double> truth{0.5, 2, 0.25};
+  std::vector<double> b;
+  for (const auto& row : rows) b.push_back(std::inner_product(row.begin(), row.end(), truth.begin(), 0.0));
+  EXPECT_THAT(nonnegative_least_squares(rows, b), Pointwise(DoubleNear(1e-10), truth));
+}
+
+// min (x + y - 1)^2 + (x - 3)^2 + (y + 1)^2: without bounds y < 0; with y = 0, 2 x = 4.
+TEST(NonnegativeLeastSquares, StopsAtZero) {
+  const auto x = nonnegative_least_squares({{1, 1}, {1, 0}, {0, 1}}, {1, 3, -1});
+  EXPECT_THAT(x, ElementsAre(DoubleNear(2, 1e-10), 0));
+  EXPECT_THAT(nonnegative_least_squares({{1, 2}, {3, 4}}, {-1, -2}), ElementsAre(0, 0));
+}
+
+TEST(NonnegativeLeastSquares, TakesColumnsThatDependOrAreZero) {
+  const auto x = nonnegative_least_squares({{1, 2, 0}, {2, 4, 0}, {3, 6, 0}}, {5, 10, 15});
+  EXPECT_NEAR(x[0] + 2 * x[1], 5, 1e-9);
+  EXPECT_EQ(x[2], 0);
+  EXPECT_THROW(nonnegative_least_squares({}, {}), std::invalid_argument);
+  EXPECT_THROW(nonnegative_least_squares({{1, 2}, {1}}, {1, 1}), std::invalid_argument);
+}
+
+// The conditions of Karush, Kuhn and Tucker hold at every answer: no column that is out would lower the error.
+TEST(NonnegativeLeastSquares, IsOptimalOnRandomProblems) {
+  std::mt19937_64 random(3);
+  std::normal_distribution<double> normal(0, 1);
+  for (int problem = 0; problem < 200; ++problem) {
+    Rows rows(12, std::vector<double>(6));
+    std::vector<double> b(rows.size());
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      for (double& value : rows[i]) value = normal(random);
+      b[i] = normal(random);
+    }
+    const auto x = nonnegative_least_squares(rows, b);
+    for (std::size_t j = 0; j < x.size(); ++j) {
+      double gradient = 0;  // of half the squared error
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        gradient += rows[i][j] * (std::inner_product(x.begin(), x.end(), rows[i].begin(), 0.0) - b[i]);
+      }
+      ASSERT_GE(x[j], 0);
+      if (x[j] > 0) {
+        EXPECT_NEAR(gradient, 0, 1e-8);
+      } else {
+        EXPECT_GE(gradient, -1e-8);
+      }
+    }
+  }
+}
+
+ModelConfig small_shape() {
+  ModelConfig shape;
+  shape.n_layers = 12;
+  shape.n_heads = 12;
+  shape.width = 768;
+  shape.inner = 3072;
+  shape.context = 1024;
+  shape.vocab = 50257;
+  return shape;
+}
+
+MachineLimits two_speeds() {
+  MachineLimits limits;
+  limits.by_threads = {
+      {2, {{1U << 20U, {100e9, 100e9, ""}}, {1U << 29U, {10e9, 10e9, ""}}}, {200e9, 200e9, ""}, {800e9, 800e9, ""}}};
+  return limits;
+}
+
+// GPT-2 124M: 12 layers of 12 x 768^2 weights, and a head of 50257 x 768.
+TEST(PhysicalTerms, AreTheModelsBytesAndOperations) {
+  const double blocks = 12.0 * 12 * 768 * 768;
+  const double head = 50257.0 * 768;
+  EXPECT_DOUBLE_EQ(decode_weights(small_shape()), blocks + head);
+  const MachineLimits limits = two_speeds();
+  const Setting setting{"quant", true, 1.0, &limits};
+  const Workload load{small_shape(), 100, 8, 4, 2};
+  const auto decode = physical_terms("decode_ms_per_token", setting, load);
+  ASSERT_EQ(decode.size(), physical_term_names("decode_ms_per_token").size());
+  EXPECT_NEAR(decode[2], 1e3 * (blocks + head) / 10e9, 1e-9);  // from memory: 124 MB are nearer to 512 MiB than to 1
+  EXPECT_NEAR(decode[3], 1e3 * 2 * 4 * (blocks + head) / 800e9, 1e-9);
+  EXPECT_EQ(decode[4], 0);  // the batch is four
+  EXPECT_NEAR(decode[5], 1e3 * 4 * 104 * 2 * 12 * 768 * 4 / 10e9, 1e-9);
+  const auto ttft = physical_terms("ttft_ms", setting, load);
+  EXPECT_NEAR(ttft[3], 1e3 * 2 * 400 * blocks / 800e9, 1e-9);
+  EXPECT_NEAR(ttft[5], 1e3 * 2 * 400 * 100 * 12 * 768 / 200e9, 1e-9);
+  const auto memory = physical_terms("peak_rss_bytes", setting, load);
+  EXPECT_NEAR(memory[3], 4 * 107 * 2 * 12 * 768, 1e-6);
+  EXPECT_THROW(physical_terms("joy", setting, load), Error);
+}
+
+TEST(MachineRates, TakeTheCacheIntoAccountAndTheNearestThreadCount) {
+  const MachineLimits limits = two_speeds();
+  EXPECT_DOUBLE_EQ(machine_rates(&limits, 2, 1e6).bytes_per_s, 100e9);
+  EXPECT_DOUBLE_EQ(machine_rates(&limits, 3, 1e9).bytes_per_s, 10e9);
+  EXPECT_DOUBLE_EQ(machine_rates(&limits, 2, 0).bytes_per_s, 10e9);
+  EXPECT_DOUBLE_EQ(machine_rates(nullptr, 2, 1e6).int8_ops_per_s, 1e9);
+}
+
+TEST(BoostedTrees, LearnAreTheSameTwiceAndSurviveJson) {
+  Rows rows;
+  std::vector<double> labels;
+  for (int i = 0; i < 64; ++i) {
+    rows.push_back({static_cast<double>(i % 8), static_cast<double>(i / 8)});
+    labels.push_back(i % 8 >= 4 ? 3 : 1);
+  }
+  const BoostedTrees trees = BoostedTrees::train(rows, labels);
+  EXPECT_NEAR(trees.predict({6, 2}), 3, 0.01);
+  EXPECT_NEAR(trees.predict({1, 7}), 1, 0.01);
+  EXPECT_EQ(BoostedTrees::train(rows, labels).to_json(), trees.to_json());
+  EXPECT_EQ(BoostedTrees::from_json(trees.to_json()).predict({6, 2}), trees.predict({6, 2}));
+  ASSERT_EQ(trees.gains().size(), 1U);  // the second feature says nothing
+  EXPECT_EQ(trees.gains().front().first, 0U);
+  EXPECT_THROW(BoostedTrees::from_json("{}"), Error);
+  EXPECT_THROW(BoostedTrees::train({}, {}), std::invalid_argument);
+}
+
+TEST(BoostedTrees, AMonotoneFeatureNeverLowersThePrediction) {
+  std::mt19937_64 random(5);
+  std::normal_distribution<double> normal(0, 1);
+  Rows rows;
+  std::vector<double> labels;
+  for (int i = 0; i < 100; ++i) {
+    rows.push_back({i / 100.0});
+    labels.push_back(i / 100.0 + 0.3 * normal(random));
+  }
+  TreeOptions options;
+  options.monotone = {Monotone::kIncreasing};
+  const BoostedTrees trees = BoostedTrees::train(rows, labels, options);
+  for (int i = 1; i < 100; ++i) EXPECT_GE(trees.predict({i / 100.0}), trees.predict({(i - 1) / 100.0}));
+}
+
+HeldOut left_out(double predicted, double measured) {
+  return {0, "model", false, predicted, measured};
+}
+
+TEST(Scores, AreThoseOfTheTextbook) {
+  const std::vector<HeldOut> held_out{left_out(110, 100), left_out(180, 200), left_out(300, 300)};
+  const Scores scores = score(held_out);
+  EXPECT_EQ(scores.n, 3U);
+  EXPECT_NEAR(scores.mape, 0.2 / 3, 1e-12);
+  EXPECT_NEAR(scores.r2.value(), 1 - 500.0 / 20000, 1e-12);
+  EXPECT_FALSE(score(std::vector<HeldOut>{left_out(1, 2)}).r2);
+}
+
+TEST(Scores, OfAThresholdCountBothKinds) {
+  // Measured 100, 150 | 250, 300 at a bound of 200; predicted 90, 220 | 210, 400.
+  const std::vector<HeldOut> held_out{left_out(90, 100), left_out(220, 150), left_out(210, 250), left_out(400, 300)};
+  const ThresholdScores scores = score_threshold(held_out, 200);
+  EXPECT_EQ(scores.meets, 2U);
+  EXPECT_EQ(scores.misses, 2U);
+  EXPECT_DOUBLE_EQ(scores.accuracy, 0.75);
+  EXPECT_DOUBLE_EQ(scores.roc_auc.value(), 0.75);  // of four pairs, 220 against 210 is the wrong way round
+  EXPECT_FALSE(score_threshold(held_out, 50).roc_auc);
+  EXPECT_DOUBLE_EQ(score_threshold(held_out, 50).accuracy, 1);
+}
+
+TEST(ConformalInterval, TakesTheRankThatItsTheoremAsksFor) {
+  std::vector<double> residuals{-0.01, 0.02, -0.03, 0.04, 0.05, -0.06, 0.07, 0.08, 0.09};
+  EXPECT_EQ(conformal_half_width(residuals, 0.9), 0.09);  // ceil(10 x 0.9) = 9
+  EXPECT_EQ(conformal_half_width(residuals, 0.5), 0.05);
+  residuals.pop_back();
+  EXPECT_EQ(conformal_half_width(residuals, 0.9), std::nullopt);
+}
+
+// The promise itself: over many draws, a new residual lies within at least 90% of the time, and not much more often.
+TEST(ConformalInterval, CoversWhatItPromises) {
+  std::mt19937_64 random(11);
+  std::exponential_distribution<double> skewed(1);
+  int covered = 0;
+  constexpr int kDraws = 4000;
+  for (int draw = 0; draw < kDraws; ++draw) {
+    std::vector<double> residuals(39);
+    for (double& residual : residuals) residual = skewed(random);
+    if (skewed(random) <= conformal_half_width(residuals, 0.9).value()) ++covered;
+  }
+  EXPECT_NEAR(covered / static_cast<double>(kDraws), 0.9, 0.02);
+}
+
+TEST(ProbabilityAtMost, CountsResidualsAndIsNeverCertain) {
+  const std::vector<double> residuals{-0.1, 0, 0.1};
+  EXPECT_DOUBLE_EQ(probability_at_most(100, residuals, 105), 3.0 / 5);
+  EXPECT_DOUBLE_EQ(probability_at_most(100, residuals, 1), 1.0 / 5);
+  EXPECT_DOUBLE_EQ(probability_at_most(100, {}, 200), 0.5);
+}
+
+Workload with_batch(std::int32_t batch) {
+  return {small_shape(), 32, 8, batch, 2};
+}
+
+TEST(Extrapolation, IsToldAndIsTooFarBeyondTheWidestGap) {
+  MeasuredRanges ranges;
+  for (const std::int32_t batch : {1, 2, 8}) add_to_ranges(ranges, with_batch(batch));
+  EXPECT_TRUE(beyond_ranges(ranges, with_batch(4)).empty());
+  const auto near = beyond_ranges(ranges, with_batch(32));
+  ASSERT_EQ(near.size(), 1U);
+  EXPECT_FALSE(near[0].too_far);  // 4 x beyond 8, as 8 is beyond 2
+  EXPECT_EQ(beyond_text(near[0]), "batch 32 is beyond the measured 1 to 8");
+  EXPECT_TRUE(beyond_ranges(ranges, with_batch(33)).at(0).too_far);
+  Workload threads = with_batch(1);
+  threads.threads = 4;
+  EXPECT_TRUE(beyond_ranges(ranges, threads).at(0).too_far);  // one value was measured
+  EXPECT_EQ(beyond_text(beyond_ranges(ranges, threads)[0]), "threads 4 is beyond the measured 2");
+}
+
+TEST(PointText, ReadsListsAndNamesMistakes) {
+  const PointQuery query = parse_point("contender=cpu_quant:int8,prompt_tokens=[32,128],batch=4");
+  EXPECT_THAT(query.at("contender"), ElementsAre("cpu_quant:int8"));
+  EXPECT_THAT(query.at("prompt_tokens"), ElementsAre("32", "128"));
+  for (const char* wrong : {"", "batch", "batch=", "batch=0", "batch=x", "batch=1,batch=2", "layers=3", "prompts=3",
+                            "batch=[]", "batch=[1,]", "model=a,layers=1,width=64", "batch=99999999999999999999"}) {
+    EXPECT_THROW(parse_point(wrong), Error) << wrong;
+  }
+  try {
+    parse_point("promt_tokens=3");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.cure(), HasSubstr("did you mean 'prompt_tokens'"));
+  }
+}
+
+}  // namespace
+}  // namespace inferbench
