@@ -3,9 +3,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <cstdio>
-#include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -20,8 +18,8 @@
 #include "model/model.hpp"
 #include "quality/agreement.hpp"
 #include "quality/window_runner.hpp"
+#include "quality/window_source.hpp"
 #include "support/error.hpp"
-#include "text/token_stream.hpp"
 
 namespace inferbench {
 namespace {
@@ -32,7 +30,7 @@ struct PerplexityArguments {
   std::string model;
   std::filesystem::path text;
   std::int32_t batch = 1;
-  std::size_t windows = std::numeric_limits<std::size_t>::max();
+  std::size_t windows = TextWindows::kAll;
   LoadSettings settings;
   bool json = false;
 };
@@ -63,55 +61,18 @@ class Progress {
   std::uint64_t last_ns_;
 };
 
-/// Cuts the stream into windows: each begins with the token that the one before predicted last.
-class WindowCutter {
- public:
-  WindowCutter(TokenStream& stream, std::size_t tokens) : stream_(&stream), tokens_(tokens) {}
-
-  /// The next `n` windows; fewer at the end of the text.
-  std::vector<std::vector<std::int32_t>> next(std::size_t n) {
-    std::vector<std::vector<std::int32_t>> windows;
-    while (windows.size() < n) {
-      if (last_.empty()) last_ = stream_->read(1);
-      std::vector<std::int32_t> window = last_;
-      const std::vector<std::int32_t> more = stream_->read(tokens_);
-      if (more.empty()) break;
-      window.insert(window.end(), more.begin(), more.end());
-      last_ = {window.back()};
-      windows.push_back(std::move(window));
-    }
-    return windows;
-  }
-
- private:
-  TokenStream* stream_;
-  std::size_t tokens_;
-  std::vector<std::int32_t> last_;
-};
-
-std::vector<WindowAgreement> judge_text(const PerplexityArguments& arguments, const Model& model,
+std::vector<WindowAgreement> judge_text(const PerplexityArguments& arguments, TextWindows& source,
                                         const BackendModel& tested, const std::optional<BackendModel>& reference) {
-  TokenStream stream(Tokenizer::load(*model.folder()), arguments.text);
-  const std::int32_t context = model.config().context;
-  WindowCutter cutter(stream, static_cast<std::size_t>(context));
+  const std::int32_t context = tested.config().context;
   WindowRunner runner(tested, reference, context, arguments.batch, arguments.settings.threads);
   Progress progress;
   std::vector<WindowAgreement> windows;
-  while (windows.size() < arguments.windows) {
-    const std::size_t wanted = std::min(static_cast<std::size_t>(arguments.batch), arguments.windows - windows.size());
-    const auto batch = cutter.next(wanted);
+  while (true) {
+    const auto batch = source.next(static_cast<std::size_t>(arguments.batch));
     if (batch.empty()) break;
-    for (const auto& window : batch) {
-      const auto highest = *std::max_element(window.begin(), window.end());
-      if (highest >= model.config().vocab) {
-        throw Error(
-            fmt::format("the tokenizer gives token {}, but the model knows only {}", highest, model.config().vocab),
-            "take vocab.json and merges.txt from where the model came from");
-      }
-    }
     const auto judged = runner.run(batch);
     windows.insert(windows.end(), judged.begin(), judged.end());
-    progress.show(windows.size(), stream.progress());
+    progress.show(windows.size(), source.progress());
   }
   if (windows.empty()) {
     throw Error(arguments.text.string() + " is too short: there is nothing to predict", "give a text of two tokens");
@@ -160,10 +121,7 @@ void print_json(const PerplexityArguments& arguments, const LoadedBackend& teste
 
 ExitCode perplexity(const PerplexityArguments& arguments) {
   const Model model = Model::open(arguments.model);
-  if (!model.folder()) {
-    throw Error(fmt::format("{} has no tokenizer: its weights are made up", arguments.model),
-                "give a folder or a hub name, such as gpt2");
-  }
+  TextWindows source(model, arguments.text, arguments.windows);
   if (!arguments.reference.empty()) find_backend(arguments.reference, arguments.settings.plugin_dirs);  // before work
   const ScopedAffinity affinity(arguments.settings.threads);
   const Weights weights = model.weights();
@@ -176,7 +134,7 @@ ExitCode perplexity(const PerplexityArguments& arguments) {
     reference.emplace(load_backend(arguments.reference, settings, weights, terminal_callbacks()));
     reference_model = reference->model;
   }
-  const auto windows = judge_text(arguments, model, tested.model, reference_model);
+  const auto windows = judge_text(arguments, source, tested.model, reference_model);
   const Agreement agreement = summarize_agreement(windows, reference.has_value());
   if (arguments.json) {
     print_json(arguments, tested, reference, model.config().context, agreement);

@@ -20,11 +20,13 @@
 #include "experiment/plan_text.hpp"
 #include "report/comparison.hpp"
 #include "report/console_table.hpp"
+#include "report/quality_table.hpp"
 #include "results/run_folder.hpp"
 #include "support/error.hpp"
 #include "worker/loaded_contender.hpp"
 #include "worker/process_runner.hpp"
 #include "worker/prompt_source.hpp"
+#include "worker/quality_sweep.hpp"
 #include "worker/sweep.hpp"
 
 namespace inferbench {
@@ -75,11 +77,15 @@ void print_results(const RunOptions& options, const RunFolder& folder) {
     fmt::print("{}", to_json_text(comparison));
     return;
   }
-  fmt::print("{}\nresults: {}\n", console_table(comparison, wants_colour(STDOUT_FILENO)), folder.path().string());
+  const bool colour = wants_colour(STDOUT_FILENO);
+  fmt::print("{}{}\nresults: {}\n", console_table(comparison, colour), quality_table(folder.data(), colour),
+             folder.path().string());
 }
 
 bool any_failed(const RunFolder& folder) {
-  return std::any_of(folder.trials().begin(), folder.trials().end(), [](const TrialRecord& t) { return !t.ok(); });
+  const auto failed = [](const auto& row) { return !row.ok(); };
+  return std::any_of(folder.trials().begin(), folder.trials().end(), failed) ||
+         std::any_of(folder.quality().begin(), folder.quality().end(), failed);
 }
 
 // A worker process for each contender, unless a debugger wants it all here.
@@ -114,7 +120,12 @@ int run(const RunOptions& options) {
   RunProgress progress(experiment, folder, isatty(STDERR_FILENO) == 1);
   const SweepSetup setup{experiment, info.plugins, runner_factory(options), [&] { return interrupt.requested(); },
                          progress};
-  const bool complete = run_sweep(setup, folder);
+  bool complete = true;
+  if (experiment.quality) {
+    const Plugin reference = plugins.find(experiment.quality->reference, experiment.file.parent_path());
+    complete = run_quality(setup, reference, folder);
+  }
+  complete = complete && run_sweep(setup, folder);
   progress.finish();
   print_results(options, folder);
   if (complete && options.profile) write_profiles(setup, folder);

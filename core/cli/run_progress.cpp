@@ -141,6 +141,14 @@ void RunProgress::loading(const Contender& contender, const Point& point) {
   }
 }
 
+void RunProgress::judging(const Contender& contender, const Point& point, std::size_t windows) {
+  if (terminal_) {
+    show(fmt::format("quality of {} on {}, {} windows", contender.name, point.model, windows));
+  } else if (windows == 0) {
+    fmt::print(stderr, "quality of {} on {}\n", contender.name, point.model);
+  }
+}
+
 void RunProgress::trial_begins(const PlannedTrial& trial) {
   if (terminal_) show(place(trial));
 }

@@ -39,6 +39,7 @@ class RunProgress : public SweepObserver {
   ~RunProgress() override;
 
   void loading(const Contender& contender, const Point& point) override;
+  void judging(const Contender& contender, const Point& point, std::size_t windows) override;
   void trial_begins(const PlannedTrial& trial) override;
   void trial_ended(const PlannedTrial& trial, const TrialRecord& record) override;
 

@@ -17,6 +17,7 @@ inline constexpr std::int32_t kMaxTokens = 1 << 24;
 inline constexpr std::int32_t kMaxBatch = 4096;
 inline constexpr std::int32_t kMaxBlocks = 10'000;
 inline constexpr std::int32_t kMaxWarmup = 1000;
+inline constexpr std::int32_t kMaxWindows = 1 << 24;
 inline constexpr double kMaxCooldownS = 3600;
 inline constexpr double kMaxTimeoutS = 604'800;  // a week
 inline constexpr int kMaxExtends = 16;

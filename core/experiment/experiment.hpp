@@ -56,9 +56,12 @@ struct Limits {
   friend bool operator==(const Limits&, const Limits&) = default;
 };
 
+/// How far each contender strays from a reference, measured once a model.
 struct Quality {
-  std::optional<std::filesystem::path> text;
-  std::map<std::string, double> max_kl;  ///< precision -> nats per token
+  std::string reference = "cpu_ref";          ///< a backend, in its first precision: a name, or an absolute path
+  std::optional<std::filesystem::path> text;  ///< else, and for models without a tokenizer: seeded random tokens
+  std::int32_t windows = 0;                   ///< at most; 0: all of the text, or four of random tokens
+  std::map<std::string, double> max_kl;       ///< precision -> nats per token; others have default_max_kl
 
   friend bool operator==(const Quality&, const Quality&) = default;
 };

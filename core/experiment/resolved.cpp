@@ -90,6 +90,8 @@ void settings(YAML::Emitter& out, const Experiment& experiment) {
 
 void quality_section(YAML::Emitter& out, const Quality& quality) {
   out << YAML::Key << "quality" << YAML::Value << YAML::BeginMap;
+  text(out, "reference", quality.reference);
+  if (quality.windows != 0) number(out, "windows", quality.windows);
   if (quality.text) text(out, "text", quality.text->string());
   if (!quality.max_kl.empty()) {
     out << YAML::Key << "max_kl" << YAML::Value << YAML::BeginMap;

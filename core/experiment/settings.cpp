@@ -71,8 +71,20 @@ Limits read_limits(const YamlNode* node) {
 std::optional<Quality> read_quality(const YamlNode* node, const std::vector<std::string>& precisions,
                                     const ExperimentLookups& lookups) {
   if (node == nullptr) return std::nullopt;
-  check_map(*node, "quality", {"text", "max_kl"});
+  check_map(*node, "quality", {"reference", "text", "windows", "max_kl"});
   Quality quality;
+  const YamlNode* reference = optional_value(*node, "reference");
+  if (reference != nullptr) quality.reference = read_text(*reference, "quality.reference");
+  const Position& at = reference == nullptr ? node->at : reference->at;
+  try {
+    quality.reference = lookups.backend(quality.reference, at.source->folder).reference;
+  } catch (const Error& error) {
+    fail(at, fmt::format("quality.reference: {}; {}", error.what(), error.cure()),
+         "'inferbench backends' lists what is there");
+  }
+  if (const YamlNode* windows = optional_value(*node, "windows")) {
+    quality.windows = static_cast<std::int32_t>(read_integer(*windows, "quality.windows", 1, kMaxWindows));
+  }
   if (const YamlNode* text = optional_value(*node, "text"))
     quality.text = read_readable(*text, "quality.text", lookups);
   const YamlNode* max_kl = optional_value(*node, "max_kl");

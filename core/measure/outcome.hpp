@@ -48,6 +48,7 @@ struct TrialOutcome {
 
   std::optional<TrialMetrics> metrics;  ///< when ok
   std::string digest;                   ///< of the emitted ids, when ok
+  std::vector<std::int32_t> ids;        ///< emitted, row-major [generate_tokens, batch]; not part of a row
   std::uint64_t kv_bytes = 0;
   std::uint64_t scratch_bytes = 0;
   std::uint64_t device_bytes = 0;

@@ -28,6 +28,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::string_view kCure =
     "a backend starts its work in init() and needs no static constructors; tell its author, or take the file away";
+constexpr std::string_view kLoading = "loading it";
 constexpr rlim_t kStderrLimit = 1 << 20;
 
 // What the child writes to its pipe: one of these, then (for the last two) text.
@@ -145,28 +146,30 @@ std::string last_line(int fd) {
   return one_line(line_break == std::string_view::npos ? text : text.substr(line_break + 1), 200);
 }
 
-std::string describe_end(int status, int errors) {
+std::string describe_end(int status, int errors, const std::string& doing) {
   std::string text;
   if (WIFSIGNALED(status)) {
     const int number = WTERMSIG(status);
-    text = fmt::format("loading it ends the process with signal {} ({})", number, strsignal(number));
+    text = fmt::format("{} ends the process with signal {} ({})", doing, number, strsignal(number));
   } else {
-    text = fmt::format("loading it ends the process with exit code {}", WEXITSTATUS(status));
+    text = fmt::format("{} ends the process with exit code {}", doing, WEXITSTATUS(status));
   }
   if (const std::string said = last_line(errors); !said.empty()) text += ": " + said;
   return text;
 }
 
-[[noreturn]] void judge(const std::string& report, int status, int errors, const std::string& subject) {
+[[noreturn]] void judge(const std::string& report, int status, int errors, const std::string& subject,
+                        const std::string& doing) {
   const std::string text = report.empty() ? "" : report.substr(1);
   if (!report.empty() && report[0] == kThrew) {
-    throw Error(fmt::format("{}: a static constructor throws: {}", subject, one_line(text, 300)), std::string(kCure));
+    const std::string what = doing == kLoading ? "a static constructor" : doing;
+    throw Error(fmt::format("{}: {} throws: {}", subject, what, one_line(text, 300)), std::string(kCure));
   }
   if (!report.empty() && report[0] == kError) {
     const auto zero = text.find('\0');
     if (zero != std::string::npos) throw Error(text.substr(0, zero), text.substr(zero + 1));
   }
-  throw Error(fmt::format("{}: {}", subject, describe_end(status, errors)), std::string(kCure));
+  throw Error(fmt::format("{}: {}", subject, describe_end(status, errors, doing)), std::string(kCure));
 }
 
 [[noreturn]] void cannot_probe(const std::string& subject, const char* call) {
@@ -176,8 +179,8 @@ std::string describe_end(int status, int errors) {
 
 }  // namespace
 
-void probe_in_child(const std::function<void()>& work, const std::string& subject,
-                    std::chrono::milliseconds time_limit) {
+void probe_in_child(const std::function<void()>& work, const std::string& subject, std::chrono::milliseconds time_limit,
+                    const std::string& doing) {
   std::array<int, 2> ends{-1, -1};
   if (pipe2(ends.data(), O_CLOEXEC) != 0) cannot_probe(subject, "pipe");
   const Fd reading(ends[0]);
@@ -201,11 +204,11 @@ void probe_in_child(const std::function<void()>& work, const std::string& subjec
   }
   if (!report.empty() && report[0] == kGood) return;
   if (!in_time) {
-    throw Error(fmt::format("{}: loading it takes longer than {} s", subject,
-                            std::chrono::duration<double>(time_limit).count()),
-                std::string(kCure));
+    throw Error(
+        fmt::format("{}: {} takes longer than {} s", subject, doing, std::chrono::duration<double>(time_limit).count()),
+        std::string(kCure));
   }
-  judge(report, status, errors.get(), subject);
+  judge(report, status, errors.get(), subject, doing);
 }
 
 }  // namespace inferbench

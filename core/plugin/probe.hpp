@@ -15,8 +15,9 @@ namespace inferbench {
 ///
 /// Returns normally if `work` returned in the child. Throws Error: the very Error that `work` threw there; or, where
 /// the child ended otherwise, "SUBJECT: FAULT" with the signal, the exit code or the exception, and the last line of
-/// its stderr. `subject` is what is probed, such as a path.
+/// its stderr. `subject` is what is probed, such as a path; `doing` what `work` does, for the messages.
 void probe_in_child(const std::function<void()>& work, const std::string& subject,
-                    std::chrono::milliseconds time_limit = std::chrono::seconds(30));
+                    std::chrono::milliseconds time_limit = std::chrono::seconds(30),
+                    const std::string& doing = "loading it");
 
 }  // namespace inferbench

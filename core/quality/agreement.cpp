@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <string>
@@ -60,6 +61,18 @@ void put(nlohmann::ordered_json& json, const std::string& name, const Estimate& 
   if (estimate.interval) json[name + "_interval"] = {estimate.interval->low, estimate.interval->high};
 }
 
+double number(const nlohmann::ordered_json& json, const std::string& name) {
+  const auto& value = json.at(name);
+  return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
+}
+
+Estimate get(const nlohmann::ordered_json& json, const std::string& name) {
+  Estimate estimate{number(json, name), std::nullopt};
+  const auto& interval = json.at(name + "_interval");
+  if (!interval.is_null()) estimate.interval = Interval{interval.at(0).get<double>(), interval.at(1).get<double>()};
+  return estimate;
+}
+
 }  // namespace
 
 Agreement summarize_agreement(Windows windows, bool with_reference) {
@@ -98,6 +111,24 @@ nlohmann::ordered_json to_json(const Agreement& agreement) {
   put(json, "top5_agreement", reference.top5);
   put(json, "greatest_logit_error", reference.greatest_error);
   return json;
+}
+
+Agreement agreement_from(const nlohmann::ordered_json& json) {
+  Agreement agreement;
+  agreement.windows = json.at("windows").get<std::uint64_t>();
+  agreement.tokens = json.at("tokens").get<std::uint64_t>();
+  agreement.not_finite = json.at("not_finite_tokens").get<std::uint64_t>();
+  agreement.nll_per_token = get(json, "nll_per_token");
+  agreement.perplexity = get(json, "perplexity");
+  if (!json.contains("kl")) return agreement;
+  Agreement::Reference& reference = agreement.reference.emplace();
+  reference.nll_per_token = number(json, "reference_nll_per_token");
+  reference.perplexity = number(json, "reference_perplexity");
+  reference.kl = get(json, "kl");
+  reference.top1 = get(json, "top1_agreement");
+  reference.top5 = get(json, "top5_agreement");
+  reference.greatest_error = get(json, "greatest_logit_error");
+  return agreement;
 }
 
 }  // namespace inferbench

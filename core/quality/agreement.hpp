@@ -44,5 +44,7 @@ Agreement summarize_agreement(std::span<const WindowAgreement> windows, bool wit
 /// greatest_logit_error, reference_nll_per_token, reference_perplexity; NAME_interval beside each estimate is
 /// [low, high] or null. What is no number is null.
 nlohmann::ordered_json to_json(const Agreement& agreement);
+/// The reverse; null is NaN. Throws nlohmann's exceptions.
+Agreement agreement_from(const nlohmann::ordered_json& json);
 
 }  // namespace inferbench

@@ -12,9 +12,13 @@ namespace {
 /// Logits that one backend gives at once: 32 MiB.
 constexpr std::size_t kLogitsAtOnce = std::size_t{8} << 20U;
 
+/// A window goes in at least so many calls: what the later ones find in the cache is judged, too.
+constexpr std::size_t kCallsPerWindow = 4;
+
 std::size_t chunk_tokens(std::size_t vocab, std::int32_t batch, std::int32_t max_tokens) {
   const std::size_t fitting = kLogitsAtOnce / (vocab * static_cast<std::size_t>(batch));
-  return std::clamp<std::size_t>(fitting, 1, static_cast<std::size_t>(max_tokens));
+  const std::size_t quarter = (static_cast<std::size_t>(max_tokens) + kCallsPerWindow - 1) / kCallsPerWindow;
+  return std::clamp<std::size_t>(fitting, 1, quarter);
 }
 
 }  // namespace

@@ -122,6 +122,7 @@ Json to_json(const TrialOutcome& outcome) {
               {"major_faults", outcome.used.major_faults},
               {"trials_since_load", outcome.trials_since_load}};
   put_metrics(object, outcome.metrics);
+  if (!outcome.ids.empty()) object["ids"] = outcome.ids;
   if (!outcome.profile.empty()) {
     object["submit_ns"] = outcome.submit_ns;
     object["profile"] = profile_json(outcome.profile);
@@ -149,6 +150,9 @@ TrialOutcome trial_outcome_from(const Json& object) {
   outcome.used.involuntary_switches = integer_of<std::int64_t>(object.at("involuntary_switches"));
   outcome.used.major_faults = integer_of<std::int64_t>(object.at("major_faults"));
   outcome.trials_since_load = integer_of<std::int32_t>(object.at("trials_since_load"));
+  if (object.contains("ids")) {
+    for (const Json& id : object.at("ids")) outcome.ids.push_back(integer_of<std::int32_t>(id));
+  }
   if (object.contains("profile")) {
     outcome.submit_ns = integer_of<std::uint64_t>(object.at("submit_ns"));
     outcome.profile = profile_from(object.at("profile"));

@@ -12,6 +12,7 @@
 #include <fstream>
 #include <iterator>
 #include <random>
+#include <sstream>
 #include <string_view>
 #include <utility>
 
@@ -26,6 +27,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kRunFile = "run.json";
 constexpr const char* kTrialsFile = "trials.jsonl";
+constexpr const char* kQualityFile = "quality.jsonl";
 
 [[noreturn]] void fail(const std::string& what, const fs::path& path, int error_number, const std::string& cure) {
   throw Error(fmt::format("{} {}: {}", what, path.string(), std::strerror(error_number)), cure);
@@ -83,6 +85,23 @@ ParsedTrials parse_trials(std::string_view text, const fs::path& path) {
     parsed.good_bytes = begin;
   }
   return parsed;
+}
+
+// Written whole each time, so every line is good.
+std::vector<QualityRecord> read_quality(const fs::path& path) {
+  std::vector<QualityRecord> records;
+  if (!fs::exists(path)) return records;
+  std::istringstream lines(read_text(path));
+  std::size_t number = 1;
+  for (std::string line; std::getline(lines, line); ++number) {
+    try {
+      records.push_back(parse_quality_record(line));
+    } catch (const Error& error) {
+      throw Error(fmt::format("{}:{}: {}", path.string(), number, error.what()),
+                  "the file was changed by something else; restore it or start a new run");
+    }
+  }
+  return records;
 }
 
 // Opens for appending and takes the lock. The lock is on trials.jsonl itself: it goes with the process, however that
@@ -146,12 +165,13 @@ RunData read_run(const fs::path& folder) {
   data.info = parse_run_info(read_text(folder / kRunFile));
   const fs::path trials = folder / kTrialsFile;
   if (fs::exists(trials)) data.trials = parse_trials(read_text(trials), trials).records;
+  data.quality = read_quality(folder / kQualityFile);
   return data;
 }
 
 RunFolder RunFolder::create(const fs::path& root, const RunInfo& info) {
   const fs::path folder = make_run_folder(root / info.name);
-  RunFolder run(folder, RunData{info, {}}, open_locked(folder / kTrialsFile));
+  RunFolder run(folder, RunData{info, {}, {}}, open_locked(folder / kTrialsFile));
   write_file_atomically(folder / kRunFile, to_json_text(info));
   sync_folder(folder.parent_path());
   return run;
@@ -161,13 +181,14 @@ RunFolder RunFolder::resume(const fs::path& folder) {
   const fs::path absolute = fs::absolute(folder);
   RunInfo info = parse_run_info(read_text(absolute / kRunFile));
   const fs::path trials = absolute / kTrialsFile;
-  RunFolder run(absolute, RunData{std::move(info), {}}, open_locked(trials));
+  RunFolder run(absolute, RunData{std::move(info), {}, {}}, open_locked(trials));
   const std::string text = read_text(trials);
   ParsedTrials parsed = parse_trials(text, trials);
   if (parsed.good_bytes != text.size() && ftruncate(run.fd_, static_cast<off_t>(parsed.good_bytes)) != 0) {
     fail("cannot cut the half-written last line off", trials, errno, "check the file's permissions");
   }
   run.data_.trials = std::move(parsed.records);
+  run.data_.quality = read_quality(absolute / kQualityFile);
   return run;
 }
 
@@ -191,6 +212,13 @@ void RunFolder::append(TrialRecord record) {
                      restored ? "" : "(the last line may be half-written: --resume drops it) ", path_.string()));
   }
   data_.trials.push_back(std::move(record));
+}
+
+void RunFolder::append(QualityRecord record) {
+  std::string text;
+  for (const QualityRecord& earlier : data_.quality) text += to_json_line(earlier) + "\n";
+  write_file_atomically(path_ / kQualityFile, text + to_json_line(record) + "\n");
+  data_.quality.push_back(std::move(record));
 }
 
 }  // namespace inferbench

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "results/quality_record.hpp"
 #include "results/run_info.hpp"
 #include "results/trial_record.hpp"
 
@@ -14,12 +15,14 @@ namespace inferbench {
 struct RunData {
   RunInfo info;
   std::vector<TrialRecord> trials;
+  std::vector<QualityRecord> quality{};  ///< of quality.jsonl: a row for each contender and model
 };
 
 /// A half-written last line of trials.jsonl is left out. Throws Error that names the file and the line.
 RunData read_run(const std::filesystem::path& folder);
 
-/// A run folder open for writing: run.json and trials.jsonl. Holds a lock until it is destroyed; move-only.
+/// A run folder open for writing: run.json, trials.jsonl and quality.jsonl. Holds a lock until it is destroyed;
+/// move-only.
 class RunFolder {
  public:
   /// Makes ROOT/<name>/<UTC time>-<id>/ and writes run.json. Throws Error.
@@ -38,10 +41,14 @@ class RunFolder {
   /// Appends one line and waits until it is on the disk. On failure the file is as it was before, and Error is thrown.
   void append(TrialRecord record);
 
+  /// The same for a row of quality.jsonl; the file is replaced whole.
+  void append(QualityRecord record);
+
   const std::filesystem::path& path() const { return path_; }
   const RunInfo& info() const { return data_.info; }
   /// Those of earlier runs and those appended, in order.
   const std::vector<TrialRecord>& trials() const { return data_.trials; }
+  const std::vector<QualityRecord>& quality() const { return data_.quality; }
   const RunData& data() const { return data_; }
 
  private:

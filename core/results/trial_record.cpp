@@ -11,6 +11,31 @@ namespace inferbench {
 
 using Json = nlohmann::ordered_json;
 
+namespace {
+
+void put_divergence(Json& line, const TrialRecord& record) {
+  const auto& divergence = record.divergence;
+  line["same_output"] = record.same_output ? Json(*record.same_output) : Json(nullptr);
+  line["first_divergence"] = divergence ? Json(divergence->token) : Json(nullptr);
+  line["divergent_sequence"] = divergence ? Json(divergence->sequence) : Json(nullptr);
+  line["margin"] = divergence && divergence->margin ? Json(*divergence->margin) : Json(nullptr);
+  line["wide_divergence"] = divergence && divergence->wide;
+}
+
+// Rows of earlier versions have none of these.
+void get_divergence(const nlohmann::json& object, TrialRecord& record) {
+  const auto has = [&](const char* key) { return object.contains(key) && !object.at(key).is_null(); };
+  if (has("same_output")) record.same_output = object.at("same_output").get<bool>();
+  if (!has("first_divergence")) return;
+  Divergence& divergence = record.divergence.emplace();
+  divergence.token = object.at("first_divergence").get<std::int32_t>();
+  divergence.sequence = object.at("divergent_sequence").get<std::int32_t>();
+  if (has("margin")) divergence.margin = object.at("margin").get<double>();
+  divergence.wide = object.at("wide_divergence").get<bool>();
+}
+
+}  // namespace
+
 std::string to_json_line(const TrialRecord& record) {
   Json line{{"id", record.id},
             {"contender", record.contender},
@@ -29,6 +54,7 @@ std::string to_json_line(const TrialRecord& record) {
             {"duration_s", record.duration_s}};
   const nlohmann::json outcome = to_json(record.outcome);  // items() borrows
   for (const auto& [key, value] : outcome.items()) line[key] = value;
+  put_divergence(line, record);
   line["load"] = to_json(record.load);
   // A message may hold bytes that are not UTF-8: they must not cost the row.
   return line.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -53,6 +79,7 @@ TrialRecord parse_trial_record(std::string_view line) {
     record.started = object.at("started").get<std::string>();
     record.duration_s = object.at("duration_s").get<double>();
     record.outcome = trial_outcome_from(object);
+    get_divergence(object, record);
     record.load = load_outcome_from(object.at("load"));
     return record;
   } catch (const nlohmann::json::exception& error) {

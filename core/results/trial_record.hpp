@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -10,6 +11,15 @@
 #include "measure/outcome.hpp"
 
 namespace inferbench {
+
+/// Where a trial's greedy ids first differ from the baseline's on the same prompt.
+struct Divergence {
+  std::int32_t token = 0;     ///< of the generated ones, from 0: the earliest of any sequence
+  std::int32_t sequence = 0;  ///< of the batch: the lowest that differs there
+  /// By how much the baseline's logits there prefer its own id to the trial's; absent where it could not be asked.
+  std::optional<double> margin;
+  bool wide = false;  ///< more than the trial's precision explains
+};
 
 /// One row of trials.jsonl: what was planned, and what came of it. Complete in itself, so that folders merge.
 struct TrialRecord {
@@ -21,9 +31,11 @@ struct TrialRecord {
   std::int32_t block = 0;  ///< -1 for warm-up
   std::int32_t repeat = 0;
   std::uint64_t prompt_stream = 0;
-  std::string started;    ///< UTC, ISO 8601
-  double duration_s = 0;  ///< wall time of the whole trial, session creation included
-  LoadOutcome load;       ///< of the model that it ran on
+  std::string started;                   ///< UTC, ISO 8601
+  double duration_s = 0;                 ///< wall time of the whole trial, session creation included
+  std::optional<bool> same_output;       ///< as the baseline in the same block; absent: nothing to compare with
+  std::optional<Divergence> divergence;  ///< where it is not, and the place is known
+  LoadOutcome load;                      ///< of the model that it ran on
   TrialOutcome outcome;
 
   bool warm_up() const { return block < 0; }

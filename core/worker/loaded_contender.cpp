@@ -57,7 +57,9 @@ LoadedContender::~LoadedContender() = default;
 
 void LoadedContender::unload() {
   session_.reset();
+  judge_.reset();
   model_.reset();
+  request_.reset();
   shape_ = {};
   trials_since_load_ = 0;
 }
@@ -71,7 +73,11 @@ LoadOutcome LoadedContender::load(const LoadRequest& request) {
   reset_peak_rss();
   guard(outcome, [&] { load_model(request, outcome); });
   outcome.peak_rss_bytes = read_memory_use().peak_rss_bytes;
-  if (outcome.status != TrialStatus::kOk) unload();
+  if (outcome.status != TrialStatus::kOk) {
+    unload();
+  } else {
+    request_ = request;
+  }
   return outcome;
 }
 
@@ -121,6 +127,36 @@ TrialOutcome LoadedContender::run(const TrialRequest& request) {
   return outcome;
 }
 
+WindowOutcome LoadedContender::judge_window(const WindowRequest& request) {
+  WindowOutcome outcome;
+  const ScopedAffinity affinity(threads_);
+  deadline_->set(request.timeout_s);
+  guard(outcome, [&] {
+    if (!model_) throw Error("no model is loaded");
+    if (!judge_ || judge_->reference() != request.reference) {
+      HostCallbacks callbacks;
+      callbacks.is_cancelled = [deadline = deadline_.get()] { return deadline->passed(); };
+      judge_.reset();
+      judge_ = std::make_unique<WindowJudge>(*model_, *request_, request.reference, std::move(callbacks));
+    }
+    outcome.window = judge_->judge(request);
+  });
+  if (outcome.status != TrialStatus::kOk) judge_.reset();  // in an unknown state
+  return outcome;
+}
+
+MarginOutcome LoadedContender::measure_margin(const MarginRequest& request) {
+  MarginOutcome outcome;
+  const ScopedAffinity affinity(threads_);
+  deadline_->set(request.timeout_s);
+  guard(outcome, [&] {
+    if (!model_) throw Error("no model is loaded");
+    outcome = inferbench::measure_margin(*model_, request);
+    outcome.status = TrialStatus::kOk;
+  });
+  return outcome;
+}
+
 const BackendSession& LoadedContender::session_for(const SessionShape& shape) {
   if (session_ && shape == shape_) {
     for (std::int32_t slot = 0; slot < shape.slots; ++slot) session_->truncate(slot, 0);
@@ -159,6 +195,7 @@ void LoadedContender::run_on_session(const TrialRequest& request, TrialOutcome& 
     return;
   }
   outcome.digest = digest_of(loop.ids());
+  outcome.ids.assign(loop.ids().begin(), loop.ids().end());
   outcome.metrics = derive_metrics(loop.times(), request.batch, request.prompt_tokens);
   outcome.submit_ns = loop.times().submit;
 }

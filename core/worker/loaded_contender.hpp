@@ -7,6 +7,7 @@
 
 #include "plugin/backend.hpp"
 #include "worker/trial_runner.hpp"
+#include "worker/window_judge.hpp"
 
 namespace inferbench {
 
@@ -19,6 +20,8 @@ class LoadedContender : public TrialRunner {
 
   LoadOutcome load(const LoadRequest& request) override;
   TrialOutcome run(const TrialRequest& request) override;
+  WindowOutcome judge_window(const WindowRequest& request) override;
+  MarginOutcome measure_margin(const MarginRequest& request) override;
   void unload() override;
   bool loaded() const override { return model_.has_value(); }
 
@@ -40,6 +43,8 @@ class LoadedContender : public TrialRunner {
   std::optional<BackendModel> model_;
   std::optional<BackendSession> session_;
   SessionShape shape_;
+  std::optional<LoadRequest> request_;  ///< what model_ was loaded for
+  std::unique_ptr<WindowJudge> judge_;
   std::int32_t threads_ = 1;
   std::int32_t trials_since_load_ = 0;
 };

@@ -79,6 +79,14 @@ Json run_message(std::uint64_t sequence, const TrialRequest& request) {
             {"profile", request.profile}}}};
 }
 
+Json judge_message(std::uint64_t sequence, const WindowRequest& request) {
+  return {{"sequence", sequence}, {"op", "judge"}, {"request", to_json(request)}};
+}
+
+Json margin_message(std::uint64_t sequence, const MarginRequest& request) {
+  return {{"sequence", sequence}, {"op", "margin"}, {"request", to_json(request)}};
+}
+
 Json outcome_message(std::uint64_t sequence, Json outcome) {
   return {{"sequence", sequence}, {"outcome", std::move(outcome)}};
 }
@@ -98,6 +106,8 @@ Operation operation_of(const Json& message) {
   const auto name = reading([&] { return message.at("op").get<std::string>(); });
   if (name == "load") return Operation::kLoad;
   if (name == "run") return Operation::kRun;
+  if (name == "judge") return Operation::kJudge;
+  if (name == "margin") return Operation::kMargin;
   throw ProtocolError("a message with an unknown operation");
 }
 
@@ -132,6 +142,20 @@ TrialRequest trial_request_of(const Json& message) {
     require(batch * request.prompt_tokens == static_cast<std::int64_t>(request.prompts.size()), "number of prompt ids");
     require(batch * request.generate_tokens <= kMaxTokens, "number of tokens");
     return request;
+  });
+}
+
+WindowRequest window_request_of(const Json& message) {
+  return reading([&] {
+    timeout_of(message.at("request"));
+    return window_request_from(message.at("request"));
+  });
+}
+
+MarginRequest margin_request_of(const Json& message) {
+  return reading([&] {
+    timeout_of(message.at("request"));
+    return margin_request_from(message.at("request"));
   });
 }
 

@@ -5,27 +5,30 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
+#include "worker/quality_requests.hpp"
 #include "worker/requests.hpp"
 
 namespace inferbench {
 
 // What host and worker say to each other, as JSON values:
 //   worker, once:  {"hello": kProtocolVersion}
-//   host:          {"sequence": n, "op": "load" | "run", "request": {...}}
+//   host:          {"sequence": n, "op": "load" | "run" | "judge" | "margin", "request": {...}}
 //   worker:        {"sequence": n, "outcome": {...}}
 // The worker ends when its socket does.
 
-inline constexpr int kProtocolVersion = 1;
+inline constexpr int kProtocolVersion = 2;
 
 // What a worker's exit code says.
 inline constexpr int kExitProtocol = 70;  ///< the host sent something that is no request (EX_SOFTWARE)
 inline constexpr int kExitMemory = 71;    ///< out of memory outside of the backend (EX_OSERR)
 
-enum class Operation { kLoad, kRun };
+enum class Operation { kLoad, kRun, kJudge, kMargin };
 
 nlohmann::json hello_message();
 nlohmann::json load_message(std::uint64_t sequence, const LoadRequest& request);
 nlohmann::json run_message(std::uint64_t sequence, const TrialRequest& request);
+nlohmann::json judge_message(std::uint64_t sequence, const WindowRequest& request);
+nlohmann::json margin_message(std::uint64_t sequence, const MarginRequest& request);
 nlohmann::json outcome_message(std::uint64_t sequence, nlohmann::json outcome);
 
 // The readers throw ProtocolError for a message of another form, and for numbers that no host would send.
@@ -34,6 +37,8 @@ std::uint64_t sequence_of(const nlohmann::json& message);
 Operation operation_of(const nlohmann::json& message);
 LoadRequest load_request_of(const nlohmann::json& message);
 TrialRequest trial_request_of(const nlohmann::json& message);
+WindowRequest window_request_of(const nlohmann::json& message);
+MarginRequest margin_request_of(const nlohmann::json& message);
 /// The outcome's object, if it answers `sequence`.
 const nlohmann::json& outcome_of(const nlohmann::json& message, std::uint64_t sequence);
 

@@ -120,14 +120,15 @@ LoadOutcome ProcessRunner::load(const LoadRequest& request) {
   return failed_outcome<LoadOutcome>(result.status, result.error, result.tail);
 }
 
-TrialOutcome ProcessRunner::run(const TrialRequest& request) {
-  if (!loaded_) return failed_outcome<TrialOutcome>(TrialStatus::kInvalid, "no model is loaded", {});
+template <typename Outcome, typename Message>
+Outcome ProcessRunner::ask(double timeout_s, Message message, Outcome (*read)(const nlohmann::json&)) {
+  if (!loaded_) return failed_outcome<Outcome>(TrialStatus::kInvalid, "no model is loaded", {});
   Exchange result;
   try {
     ++sequence_;
-    result = exchange(run_message(sequence_, request), sequence_, request.timeout_s);
+    result = exchange(message(sequence_), sequence_, timeout_s);
     if (result.status == TrialStatus::kOk) {
-      TrialOutcome outcome = trial_outcome_from(result.answer);
+      Outcome outcome = read(result.answer);
       if (outcome.status != TrialStatus::kOk) {
         child_->drain_output();
         outcome.stderr_tail = child_->output_tail();
@@ -137,7 +138,22 @@ TrialOutcome ProcessRunner::run(const TrialRequest& request) {
   } catch (const std::exception& error) {
     result = failed(TrialStatus::kCrashed, error.what());
   }
-  return failed_outcome<TrialOutcome>(result.status, result.error, result.tail);
+  return failed_outcome<Outcome>(result.status, result.error, result.tail);
+}
+
+TrialOutcome ProcessRunner::run(const TrialRequest& request) {
+  return ask<TrialOutcome>(
+      request.timeout_s, [&](std::uint64_t n) { return run_message(n, request); }, trial_outcome_from);
+}
+
+WindowOutcome ProcessRunner::judge_window(const WindowRequest& request) {
+  return ask<WindowOutcome>(
+      request.timeout_s, [&](std::uint64_t n) { return judge_message(n, request); }, window_outcome_from);
+}
+
+MarginOutcome ProcessRunner::measure_margin(const MarginRequest& request) {
+  return ask<MarginOutcome>(
+      request.timeout_s, [&](std::uint64_t n) { return margin_message(n, request); }, margin_outcome_from);
 }
 
 ProcessRunner::Exchange ProcessRunner::exchange(const nlohmann::json& message, std::uint64_t sequence,

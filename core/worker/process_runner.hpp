@@ -25,11 +25,17 @@ class ProcessRunner : public TrialRunner {
 
   LoadOutcome load(const LoadRequest& request) override;
   TrialOutcome run(const TrialRequest& request) override;
+  WindowOutcome judge_window(const WindowRequest& request) override;
+  MarginOutcome measure_margin(const MarginRequest& request) override;
   void unload() override;
   bool loaded() const override { return loaded_; }
 
  private:
   struct Exchange;
+
+  /// Asks the loaded worker: `message` makes the request for a sequence number, `read` the outcome of its answer.
+  template <typename Outcome, typename Message>
+  Outcome ask(double timeout_s, Message message, Outcome (*read)(const nlohmann::json&));
 
   /// Sends and waits for the answer. On anything but an answer the worker is killed.
   Exchange exchange(const nlohmann::json& message, std::uint64_t sequence, double timeout_s);

@@ -13,6 +13,7 @@
 #include "measure/resources.hpp"
 #include "results/utc_time.hpp"
 #include "worker/make_requests.hpp"
+#include "worker/output_check.hpp"
 #include "worker/prompt_source.hpp"
 
 namespace inferbench {
@@ -35,12 +36,24 @@ struct ContenderState {
 class Sweep {
  public:
   Sweep(const SweepSetup& setup, RunFolder& folder)
-      : setup_(setup), experiment_(setup.experiment), folder_(folder), prompts_(experiment_) {
+      : setup_(setup),
+        experiment_(setup.experiment),
+        folder_(folder),
+        prompts_(experiment_),
+        outputs_(experiment_, prompts_, folder.quality(), folder.trials(),
+                 [this](const MarginRequest& request) { return ask_baseline(request); }) {
     states_.resize(experiment_.contenders.size());
     for (auto& state : states_) state.runner = setup_.make_runner();
   }
 
   bool run() {
+    const bool complete = run_trials();
+    write(outputs_.flush());
+    return complete;
+  }
+
+ private:
+  bool run_trials() {
     std::set<std::string> done;
     for (const TrialRecord& record : folder_.trials()) done.insert(record.id);
     for (const PlannedTrial& trial : make_plan(experiment_)) {
@@ -50,14 +63,26 @@ class Sweep {
       cool_down();
       if (stopped()) return false;
       setup_.observer.trial_begins(trial);
-      TrialRecord record = make_row(trial);
-      folder_.append(record);
-      setup_.observer.trial_ended(trial, record);
+      write(outputs_.add(trial, make_row(trial)));
     }
     return true;
   }
 
- private:
+  void write(std::vector<EndedTrial> rows) {
+    for (EndedTrial& ended : rows) {
+      folder_.append(ended.record);
+      setup_.observer.trial_ended(ended.trial, ended.record);
+    }
+  }
+
+  MarginOutcome ask_baseline(const MarginRequest& request) const {
+    for (std::size_t i = 0; i < states_.size(); ++i) {
+      if (experiment_.contenders[i].name != experiment_.baseline || !states_[i].runner->loaded()) continue;
+      return states_[i].runner->measure_margin(request);
+    }
+    return {};
+  }
+
   const Point& point_of(const PlannedTrial& trial) const {
     return experiment_.points[static_cast<std::size_t>(trial.point)];
   }
@@ -181,6 +206,7 @@ class Sweep {
   const Experiment& experiment_;
   RunFolder& folder_;
   PromptSource prompts_;
+  OutputCheck outputs_;
   std::vector<ContenderState> states_;
   bool in_group_ = false;
   bool one_at_a_time_ = false;

@@ -23,6 +23,8 @@ class SweepObserver {
   SweepObserver& operator=(const SweepObserver&) = delete;
 
   virtual void loading(const Contender& contender, const Point& point) = 0;
+  /// A contender's output is compared with the reference's; `windows` are done.
+  virtual void judging(const Contender& /*contender*/, const Point& /*point*/, std::size_t /*windows*/) {}
   virtual void trial_begins(const PlannedTrial& trial) = 0;
   /// It is on the disk.
   virtual void trial_ended(const PlannedTrial& trial, const TrialRecord& record) = 0;

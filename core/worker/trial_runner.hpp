@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "measure/outcome.hpp"
+#include "worker/quality_requests.hpp"
 #include "worker/requests.hpp"
 
 namespace inferbench {
@@ -23,6 +24,12 @@ class TrialRunner {
 
   /// Needs a loaded model. After an outcome that cost the model (a crash, a hang), loaded() is false.
   virtual TrialOutcome run(const TrialRequest& request) = 0;
+
+  /// Compares the loaded model with a reference on one window. As for run.
+  virtual WindowOutcome judge_window(const WindowRequest& request) = 0;
+
+  /// How clearly the loaded model prefers one token to another. As for run.
+  virtual MarginOutcome measure_margin(const MarginRequest& request) = 0;
 
   /// Frees the model and its memory; nothing if none is loaded.
   virtual void unload() = 0;

@@ -29,10 +29,18 @@ void limit_memory(std::uint64_t bytes) {
 }
 
 nlohmann::json answer(LoadedContender& contender, const nlohmann::json& message) {
-  if (operation_of(message) == Operation::kLoad) {
-    const LoadRequest request = load_request_of(message);
-    limit_memory(request.memory_bytes);
-    return to_json(contender.load(request));
+  switch (operation_of(message)) {
+    case Operation::kLoad: {
+      const LoadRequest request = load_request_of(message);
+      limit_memory(request.memory_bytes);
+      return to_json(contender.load(request));
+    }
+    case Operation::kJudge:
+      return to_json(contender.judge_window(window_request_of(message)));
+    case Operation::kMargin:
+      return to_json(contender.measure_margin(margin_request_of(message)));
+    case Operation::kRun:
+      break;
   }
   return to_json(contender.run(trial_request_of(message)));
 }

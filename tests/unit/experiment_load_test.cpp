@@ -60,7 +60,7 @@ sweep: {prompt_tokens: 64, generate_tokens: [1, 2], batch: 3, threads: [1]}
 prompts: {seed: 18446744073709551615, file: v.txt}
 measure: {blocks: 7, warmup: 0, cooldown_s: 0.5, seed: 9}
 limits: {timeout_s: 1.5, memory: 8GiB}
-quality: {text: ./v.txt, max_kl: {int8: 2e-4, int4: 0.02}}
+quality: {text: ./v.txt, windows: 12, max_kl: {int8: 2e-4, int4: 0.02}}
 targets:
   - {contender: "cpu_quant:int8", metric: decode_tokens_per_s, at_least: 1.5 x baseline}
   - {metric: ttft_ms, percentile: 95, at_most: 200}
@@ -76,6 +76,8 @@ interactive: {metric: decode_ms_per_token, at_most: 200}
   EXPECT_EQ(e.measure, (MeasureSettings{7, 0, 0.5, 9}));
   EXPECT_EQ(e.limits, (Limits{1.5, 8589934592U}));
   EXPECT_EQ(e.quality->text, "/exp/v.txt");
+  EXPECT_EQ(e.quality->windows, 12);
+  EXPECT_EQ(e.quality->reference, "cpu_ref");
   EXPECT_THAT(e.quality->max_kl, UnorderedElementsAre(Pair("int8", 2e-4), Pair("int4", 0.02)));
   EXPECT_THAT(e.targets, ElementsAre(Target{"cpu_quant:int8", "decode_tokens_per_s", std::nullopt, true, 1.5, true},
                                      Target{"", "ttft_ms", 95, false, 200, false},

@@ -264,6 +264,11 @@ std::vector<Mistake> setting_mistakes() {
        "/exp/e.yaml:3:17: prompts.seed: found 'today', expected a whole number from 0 to 18446744073709551615"},
       {"QualityTextMissing", extra("quality:\n  text: ../v.txt\n"),
        "/exp/e.yaml:4:9: quality.text: cannot read '/v.txt'; expected a readable text file"},
+      {"QualityReferenceUnknown", extra("quality: {reference: cpu_rex}\n"),
+       "/exp/e.yaml:3:22: quality.reference: no backend 'cpu_rex' in /lib/inferbench; did you mean 'cpu_ref'? known "
+       "backends: cpu_quant, cpu_ref"},
+      {"QualityNoWindows", extra("quality: {windows: 0}\n"),
+       "/exp/e.yaml:3:20: quality.windows: found '0', expected a whole number from 1 to 16777216"},
       {"QualityPrecisionUnknown", extra("quality: {max_kl: {fp31: 1}}\n"),
        "/exp/e.yaml:3:20: quality.max_kl: no backend here has the precision 'fp31'; did you mean 'fp32'? known "
        "precisions: fp32"},

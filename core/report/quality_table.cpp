@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "report/quality_table.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "support/one_line.hpp"
+
+namespace inferbench {
+
+namespace {
+
+constexpr std::size_t kNameWidth = 20;
+
+std::string painted(const char* code, std::string_view text, bool colour) {
+  if (!colour) return std::string(text);
+  return fmt::format("\x1b[{}m{}\x1b[0m", code, text);
+}
+
+// A name that does not fit stands on a line of its own.
+std::string name_cell(const std::string& name) {
+  const std::string line = one_line(name, 96);
+  if (line.size() <= kNameWidth) return fmt::format("  {:<{}}", line, kNameWidth);
+  return fmt::format("  {}\n  {:{}}", line, "", kNameWidth);
+}
+
+std::string short_name(const RunInfo& info, const std::string& reference) {
+  const auto found = std::find_if(info.models.begin(), info.models.end(),
+                                  [&](const ModelIdentity& model) { return model.reference == reference; });
+  return found == info.models.end() ? reference : found->name;
+}
+
+/// What a contender's trials of one model emitted, beside the baseline's.
+struct SameOutput {
+  std::size_t compared = 0;
+  std::size_t same = 0;
+  std::size_t wide = 0;
+};
+
+SameOutput count_same(const RunData& run, const std::string& contender, const std::string& model) {
+  SameOutput count;
+  for (const TrialRecord& trial : run.trials) {
+    if (trial.contender != contender || trial.point.model != model || !trial.same_output) continue;
+    ++count.compared;
+    count.same += *trial.same_output ? 1U : 0U;
+    count.wide += trial.divergence && trial.divergence->wide ? 1U : 0U;
+  }
+  return count;
+}
+
+std::string same_text(const SameOutput& count, bool colour) {
+  if (count.compared == 0) return "-";
+  std::string text = fmt::format("{} of {}", count.same, count.compared);
+  if (count.wide > 0) text += painted("31", fmt::format(", {} far off", count.wide), colour);
+  return text;
+}
+
+std::string quality_row(const RunData& run, const QualityRecord& record, bool colour) {
+  const std::string same = same_text(count_same(run, record.contender, record.model), colour);
+  const std::string bound = record.max_kl ? fmt::format("{:.2g}", *record.max_kl) : "-";
+  std::string row = name_cell(record.contender);
+  if (record.agreement && record.agreement->reference) {
+    const Agreement::Reference& reference = *record.agreement->reference;
+    row += fmt::format("{:>11.3g}{:>9}{:>9.2f}{:>9.2f}{:>11}", reference.kl.value, bound, 100 * reference.top1.value,
+                       100 * reference.top5.value,
+                       record.text.empty() ? "-" : fmt::format("{:.4f}", record.agreement->perplexity.value));
+  } else {
+    row += fmt::format("{:>11}{:>9}{:>9}{:>9}{:>11}", "-", bound, "-", "-", "-");
+  }
+  row += fmt::format("   {}\n", same);
+  if (!record.ok()) {
+    const std::string why = fmt::format("{}: {}", to_string(record.status), one_line(record.error, 76));
+    row += fmt::format("      {}\n", painted("31", why, colour));
+  }
+  return row;
+}
+
+std::string heading(const RunData& run, const QualityRecord& first, bool colour) {
+  const std::string tokens = first.text.empty() ? "random tokens" : first.text;
+  const std::string title =
+      fmt::format("{}: agreement with {} on {}", short_name(run.info, first.model), first.reference, tokens);
+  const std::string columns = fmt::format("  {:<{}}{:>11}{:>9}{:>9}{:>9}{:>11}   {}", "", kNameWidth, "KL, nats",
+                                          "bound", "top-1 %", "top-5 %", "perplexity", "ids as baseline");
+  return fmt::format("\n{}\n{}\n", painted("1", one_line(title, 100), colour), painted("2", columns, colour));
+}
+
+}  // namespace
+
+std::string quality_table(const RunData& run, bool colour) {
+  std::string text;
+  const std::string* model = nullptr;
+  for (const QualityRecord& record : run.quality) {
+    if (model == nullptr || *model != record.model) text += heading(run, record, colour);
+    model = &record.model;
+    text += quality_row(run, record, colour);
+  }
+  return text;
+}
+
+}  // namespace inferbench

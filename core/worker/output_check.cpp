@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker/output_check.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "quality/bounds.hpp"
+
+namespace inferbench {
+
+namespace {
+
+std::string block_of(const TrialRecord& record) {
+  const Point& point = record.point;
+  return fmt::format("{}\n{} {} {} {} {} {}", point.model, point.prompt_tokens, point.generate_tokens, point.batch,
+                     point.threads, record.block, record.repeat);
+}
+
+// A digest says the same for the same point and prompt.
+std::string prompt_of(const TrialRecord& record) {
+  const Point& point = record.point;
+  return fmt::format("{}\n{}\n{} {} {} {} {}", record.contender, point.model, point.prompt_tokens,
+                     point.generate_tokens, point.batch, point.threads, record.prompt_stream);
+}
+
+// The first place where row-major [generate_tokens, batch] ids differ; both of the same size, and different.
+Divergence find_divergence(const std::vector<std::int32_t>& a, const std::vector<std::int32_t>& b, std::int32_t batch) {
+  const auto at = static_cast<std::int32_t>(std::mismatch(a.begin(), a.end(), b.begin()).first - a.begin());
+  Divergence divergence;
+  divergence.token = at / batch;
+  divergence.sequence = at % batch;
+  return divergence;
+}
+
+}  // namespace
+
+OutputCheck::OutputCheck(const Experiment& experiment, const PromptSource& prompts,
+                         const std::vector<QualityRecord>& quality, const std::vector<TrialRecord>& written,
+                         AskMargin ask_margin)
+    : experiment_(experiment), prompts_(prompts), quality_(quality), ask_margin_(std::move(ask_margin)) {
+  for (const TrialRecord& record : written) {
+    if (record.ok()) digests_.emplace(prompt_of(record), record.outcome.digest);
+  }
+  // A block that an earlier run began: its baseline's ids are gone, but not their digest.
+  if (!written.empty()) block_ = block_of(written.back());
+  for (const TrialRecord& record : written) {
+    if (block_of(record) != block_ || record.contender != experiment_.baseline) continue;
+    baseline_ended_ = true;
+    digest_ = record.outcome.digest;
+  }
+}
+
+std::vector<EndedTrial> OutputCheck::add(const PlannedTrial& trial, TrialRecord record) {
+  std::vector<EndedTrial> ready;
+  if (block_of(record) != block_) {
+    ready = flush();
+    block_ = block_of(record);
+    ids_.clear();
+    digest_.clear();
+    baseline_ended_ = false;
+  }
+  judge_repetition(record);
+  waiting_.push_back({trial, std::move(record)});
+  EndedTrial& ended = waiting_.back();
+  if (ended.record.contender == experiment_.baseline) {
+    baseline_ended_ = true;
+    ids_ = ended.record.outcome.ids;
+    digest_ = ended.record.outcome.digest;
+  }
+  if (!baseline_ended_) return ready;
+  for (EndedTrial& waiting : waiting_) compare(waiting);
+  for (EndedTrial& waiting : flush()) ready.push_back(std::move(waiting));
+  return ready;
+}
+
+std::vector<EndedTrial> OutputCheck::flush() {
+  for (EndedTrial& ended : waiting_) {
+    judge_quality(ended.record);
+    ended.record.outcome.ids.clear();  // the row keeps the digest
+  }
+  return std::exchange(waiting_, {});
+}
+
+const QualityRecord* OutputCheck::quality_of(const TrialRecord& record) const {
+  const auto found = std::find_if(quality_.begin(), quality_.end(), [&](const QualityRecord& quality) {
+    return quality.contender == record.contender && quality.model == record.point.model;
+  });
+  return found == quality_.end() ? nullptr : &*found;
+}
+
+void OutputCheck::judge_quality(TrialRecord& record) const {
+  const QualityRecord* quality = quality_of(record);
+  if (!record.ok() || quality == nullptr || quality->status != TrialStatus::kWrongOutput) return;
+  record.outcome.status = TrialStatus::kWrongOutput;
+  record.outcome.error = "quality: " + quality->error;
+}
+
+void OutputCheck::judge_repetition(TrialRecord& record) {
+  if (!record.ok()) return;
+  const auto [seen, is_new] = digests_.emplace(prompt_of(record), record.outcome.digest);
+  if (is_new || seen->second == record.outcome.digest) return;
+  record.outcome.status = TrialStatus::kWrongOutput;
+  record.outcome.error = "the same prompt gave other ids than before";
+}
+
+void OutputCheck::compare(EndedTrial& ended) const {
+  TrialRecord& record = ended.record;
+  if (record.contender == experiment_.baseline || !record.ok() || digest_.empty()) return;
+  record.same_output = record.outcome.digest == digest_;
+  const std::vector<std::int32_t>& ids = record.outcome.ids;
+  if (*record.same_output || ids_.empty() || ids.size() != ids_.size()) return;
+  const std::int32_t batch = record.point.batch;
+  Divergence divergence = find_divergence(ids_, ids, batch);
+  const auto at = static_cast<std::size_t>(divergence.token) * static_cast<std::size_t>(batch) +
+                  static_cast<std::size_t>(divergence.sequence);
+  MarginRequest request;
+  request.own = ids_[at];
+  request.other = ids[at];
+  request.timeout_s = experiment_.limits.timeout_s;
+  const auto prompts = prompts_.prompts_for(ended.trial);
+  const auto length = static_cast<std::ptrdiff_t>(record.point.prompt_tokens);
+  const auto prompt = prompts.begin() + divergence.sequence * length;
+  request.ids.assign(prompt, prompt + length);
+  for (std::size_t i = static_cast<std::size_t>(divergence.sequence); i < at; i += static_cast<std::size_t>(batch)) {
+    request.ids.push_back(ids_[i]);
+  }
+  const MarginOutcome margin = ask_margin_(request);
+  if (margin.status == TrialStatus::kOk) {
+    divergence.margin = margin.margin;
+    divergence.wide = is_wide(record, margin);
+  }
+  record.divergence = divergence;
+}
+
+// A difference of two logits is off by at most twice what one is.
+bool OutputCheck::is_wide(const TrialRecord& record, const MarginOutcome& margin) const {
+  const QualityRecord* quality = quality_of(record);
+  if (quality != nullptr && quality->agreement && quality->agreement->reference) {
+    return !(margin.margin <= 2 * quality->agreement->reference->greatest_error.value);
+  }
+  const auto error = default_logit_error(record.precision);
+  return error && !(margin.margin <= 2 * *error * margin.deviation);
+}
+
+}  // namespace inferbench

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker/quality_requests.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "support/error.hpp"
+#include "worker/frame.hpp"
+
+namespace inferbench {
+
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::size_t kMaxIds = std::size_t{1} << 26U;
+
+template <typename Outcome>
+Json common_json(const Outcome& outcome) {
+  return {{"status", to_string(outcome.status)}, {"error", outcome.error}, {"stderr_tail", outcome.stderr_tail}};
+}
+
+template <typename Outcome>
+Outcome common_from(const Json& object) {
+  Outcome outcome;
+  const auto text = object.at("status").get<std::string>();
+  const auto status = trial_status_from(text);
+  if (!status) throw Error("unknown status '" + text + "'");
+  outcome.status = *status;
+  outcome.error = object.at("error").get<std::string>();
+  outcome.stderr_tail = object.at("stderr_tail").get<std::string>();
+  return outcome;
+}
+
+std::vector<std::int32_t> ids_from(const Json& object, std::size_t least) {
+  auto ids = object.at("ids").get<std::vector<std::int32_t>>();
+  if (ids.size() < least || ids.size() > kMaxIds) throw ProtocolError("a message with an impossible number of ids");
+  return ids;
+}
+
+}  // namespace
+
+Json to_json(const WindowRequest& request) {
+  return {{"reference", request.reference}, {"ids", request.ids}, {"timeout_s", request.timeout_s}};
+}
+
+WindowRequest window_request_from(const Json& object) {
+  return {object.at("reference").get<std::string>(), ids_from(object, 2), object.at("timeout_s").get<double>()};
+}
+
+Json to_json(const WindowOutcome& outcome) {
+  Json object = common_json(outcome);
+  const WindowAgreement& window = outcome.window;
+  object["window"] = {window.tokens, window.not_finite, window.nll,        window.reference_nll,
+                      window.kl,     window.same_top,   window.shared_top, window.greatest_error};
+  return object;
+}
+
+WindowOutcome window_outcome_from(const Json& object) {
+  auto outcome = common_from<WindowOutcome>(object);
+  const Json& values = object.at("window");
+  outcome.window = {values.at(0).get<std::uint64_t>(), values.at(1).get<std::uint64_t>(), values.at(2).get<double>(),
+                    values.at(3).get<double>(),        values.at(4).get<double>(),        values.at(5).get<double>(),
+                    values.at(6).get<double>(),        values.at(7).get<double>()};
+  return outcome;
+}
+
+Json to_json(const MarginRequest& request) {
+  return {{"ids", request.ids}, {"own", request.own}, {"other", request.other}, {"timeout_s", request.timeout_s}};
+}
+
+MarginRequest margin_request_from(const Json& object) {
+  return {ids_from(object, 1), object.at("own").get<std::int32_t>(), object.at("other").get<std::int32_t>(),
+          object.at("timeout_s").get<double>()};
+}
+
+Json to_json(const MarginOutcome& outcome) {
+  Json object = common_json(outcome);
+  object["margin"] = outcome.margin;
+  object["deviation"] = outcome.deviation;
+  return object;
+}
+
+MarginOutcome margin_outcome_from(const Json& object) {
+  auto outcome = common_from<MarginOutcome>(object);
+  outcome.margin = object.at("margin").get<double>();
+  outcome.deviation = object.at("deviation").get<double>();
+  return outcome;
+}
+
+}  // namespace inferbench

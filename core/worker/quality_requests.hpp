@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "measure/trial_status.hpp"
+#include "quality/window_agreement.hpp"
+
+namespace inferbench {
+
+// What is asked of a loaded contender outside of the measured trials. Plain data: it crosses process borders.
+
+/// Judges one window of tokens against a reference backend that is loaded beside the contender, the first time it is
+/// named, with the same model.
+struct WindowRequest {
+  std::string reference;          ///< absolute path of its library
+  std::vector<std::int32_t> ids;  ///< n + 1 of them predict n
+  double timeout_s = 0;           ///< 0: none
+
+  friend bool operator==(const WindowRequest&, const WindowRequest&) = default;
+};
+
+struct WindowOutcome {
+  TrialStatus status = TrialStatus::kSkipped;
+  std::string error;        ///< one line, unless ok
+  std::string stderr_tail;  ///< the last lines that the worker printed, unless ok
+  WindowAgreement window;   ///< when ok
+};
+
+/// By how much the contender's logits after `ids` prefer token `own` to token `other`.
+struct MarginRequest {
+  std::vector<std::int32_t> ids;
+  std::int32_t own = 0;
+  std::int32_t other = 0;
+  double timeout_s = 0;  ///< 0: none
+
+  friend bool operator==(const MarginRequest&, const MarginRequest&) = default;
+};
+
+struct MarginOutcome {
+  TrialStatus status = TrialStatus::kSkipped;
+  std::string error;
+  std::string stderr_tail;
+  double margin = 0;     ///< logit of `own` minus that of `other`
+  double deviation = 0;  ///< standard deviation of all logits there
+};
+
+// As JSON values (NaN survives MessagePack). The readers throw nlohmann's exceptions, Error for an unknown status, and
+// ProtocolError for numbers that no host would send.
+nlohmann::json to_json(const WindowRequest& request);
+nlohmann::json to_json(const WindowOutcome& outcome);
+nlohmann::json to_json(const MarginRequest& request);
+nlohmann::json to_json(const MarginOutcome& outcome);
+WindowRequest window_request_from(const nlohmann::json& object);
+WindowOutcome window_outcome_from(const nlohmann::json& object);
+MarginRequest margin_request_from(const nlohmann::json& object);
+MarginOutcome margin_outcome_from(const nlohmann::json& object);
+
+}  // namespace inferbench

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The reference backend with one thing wrong, the one that option `fault` names: what checks of numbers and of the
+// contract must find. Everything else is the reference's.
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <iterator>
+#include <limits>
+#include <list>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "inferbench/backend.hpp"
+#include "model.hpp"
+#include "session.hpp"
+
+namespace {
+
+namespace ref = inferbench::cpu_ref;
+using inferbench::Failure;
+
+constexpr const char* kFaults[] = {
+    "none",          "dropped_bias",   "swapped_heads", "stale_kv",      "same_scale", "one_gelu",
+    "fixed_order",   "greedy_highest", "overflow",      "short_buffers", "any_token",  "silent_refusal",
+    "neighbours",    "deaf",           "prints",        "more_threads",  "leaks",      "affinity",
+    "memory_report", "any_precision",  "not_repeating", "not_a_number",  "crashes",    nullptr};
+
+struct Context {
+  explicit Context(const ib_init_params& params) : deaf(*params.host), context(params) { deaf.is_cancelled = nullptr; }
+
+  /// The reference's part, which hears no cancellation where that is the fault.
+  ref::Context& prepared(std::string_view fault) {
+    if (fault == "deaf") context.host = inferbench::HostCalls(&deaf);
+    return context;
+  }
+
+  ib_host deaf;
+  ref::Context context;
+};
+
+void bind_to_first_cpu() {
+  cpu_set_t set;
+  sched_getaffinity(0, sizeof(set), &set);
+  std::size_t first = 0;
+  while (first < CPU_SETSIZE - 1 && CPU_ISSET(first, &set) == 0) ++first;
+  CPU_ZERO(&set);
+  CPU_SET(first, &set);
+  sched_setaffinity(0, sizeof(set), &set);
+}
+
+/// The caller's description with what is wrong with it; owns the tensors that differ.
+class Altered {
+ public:
+  Altered(const ib_model_params& params, std::string_view fault)
+      : tensors_(params.desc->tensors, params.desc->tensors + params.desc->n_tensors),
+        desc_(*params.desc),
+        params_(params) {
+    if (fault == "dropped_bias") own("h.0.attn.c_proj.bias");
+    if (fault == "swapped_heads") swap_heads("h.0.attn.c_proj.weight");
+    if (fault == "same_scale") desc_.scale_attn_by_inverse_layer = 0;
+    if (fault == "one_gelu" && desc_.activation == IB_ACTIVATION_GELU_ERF) desc_.activation = IB_ACTIVATION_GELU_TANH;
+    // Takes the first two tensors for wte and wpe, or what is as large as they are.
+    if (fault == "fixed_order" && std::string_view(tensors_[0].name) != "wte.weight") own("h.0.mlp.c_fc.bias");
+    if (fault == "any_precision") params_.precision = "fp32";
+    desc_.tensors = tensors_.data();
+    params_.desc = &desc_;
+  }
+
+  const ib_model_params& params() const { return params_; }
+
+ private:
+  // A copy of the tensor, all zero.
+  std::vector<char>& own(std::string_view name) {
+    const auto tensor =
+        std::find_if(tensors_.begin(), tensors_.end(), [&](const ib_tensor& t) { return name == t.name; });
+    if (tensor == tensors_.end()) throw Failure(IB_INVALID_ARGUMENT, "tensor is missing");
+    std::vector<char>& bytes = owned_.emplace_back(tensor->n_bytes);
+    original_ = static_cast<const char*>(tensor->data);
+    tensor->data = bytes.data();
+    return bytes;
+  }
+
+  // Rows [0, head) and [head, 2 head) of the projection change places: the heads' results do.
+  void swap_heads(std::string_view name) {
+    std::vector<char>& bytes = own(name);
+    std::memcpy(bytes.data(), original_, bytes.size());
+    const auto heads = static_cast<std::size_t>(desc_.n_heads);
+    const auto half = static_cast<std::ptrdiff_t>(bytes.size() / heads);
+    if (heads > 1) std::rotate(bytes.begin(), bytes.begin() + half, bytes.begin() + 2 * half);
+  }
+
+  std::vector<ib_tensor> tensors_;
+  std::list<std::vector<char>> owned_;
+  const char* original_ = nullptr;
+  ib_model_desc desc_;
+  ib_model_params params_;
+};
+
+struct Model {
+  Model(Context& context, const ib_model_params& params)
+      : fault(inferbench::OptionReader(params).text("fault")),
+        model(context.prepared(fault), Altered(params, fault).params()) {
+    info_ = model.info();
+    if (fault == "memory_report") info_.weights_bytes = info_.decode_weights_bytes = 1000;
+    if (fault == "leaks") std::memset(std::malloc(kLeak), 1, kLeak);
+    if (fault == "affinity") bind_to_first_cpu();
+    if (fault == "more_threads") {
+      more = std::thread([this] {
+        while (!done) usleep(100);
+      });
+    }
+  }
+  ~Model() {
+    done = true;
+    if (more.joinable()) more.join();
+  }
+  Model(const Model&) = delete;
+  Model& operator=(const Model&) = delete;
+  const ib_model_info& info() const { return info_; }
+
+  static constexpr std::size_t kLeak = std::size_t{64} << 10U;
+  std::string fault;
+  ref::Model model;
+  std::atomic<bool> done{false};
+  std::thread more;
+
+ private:
+  ib_model_info info_{};
+};
+
+/// Keys and values of one position, of every layer and head.
+class StalePosition {
+ public:
+  StalePosition(const ref::Session& session, std::int64_t slot, std::int64_t position)
+      : slot_(slot), position_(position) {
+    each(session, [&](const float* key, const float* value, std::int64_t width) {
+      for (std::int64_t d = 0; d < width; ++d) floats_.push_back(key[d * ref::kPanel]);
+      for (std::int64_t d = 0; d < width; ++d) {
+        floats_.push_back(value[d % ref::kPanel + d / ref::kPanel * session.limits.max_tokens * ref::kPanel]);
+      }
+    });
+  }
+
+  std::int64_t slot() const { return slot_; }
+  std::int64_t position() const { return position_; }
+
+  void put_back(const ref::Session& session) const {
+    const float* next = floats_.data();
+    const ref::Shape& shape = session.model.shape;
+    for (std::int64_t layer = 0; layer < shape.n_layers; ++layer) {
+      for (std::int64_t head = 0; head < shape.n_heads; ++head) {
+        session.cache.store(slot_, layer, head, position_, next, next + shape.head_width);
+        next += 2 * shape.head_width;
+      }
+    }
+  }
+
+ private:
+  template <typename Function>
+  void each(const ref::Session& session, Function function) const {
+    const ref::Shape& shape = session.model.shape;
+    for (std::int64_t layer = 0; layer < shape.n_layers; ++layer) {
+      for (std::int64_t head = 0; head < shape.n_heads; ++head) {
+        function(session.cache.key_panel(slot_, layer, head, position_ / ref::kPanel) + position_ % ref::kPanel,
+                 session.cache.value_panel(slot_, layer, head, 0) + position_ * ref::kPanel, shape.head_width);
+      }
+    }
+  }
+
+  std::int64_t slot_;
+  std::int64_t position_;
+  std::vector<float> floats_;
+};
+
+class Session {
+ public:
+  Session(Model& model, const ib_session_params& params) : fault_(model.fault), session_(model.model, params) {}
+  const ib_session_info& info() const { return session_.info(); }
+
+  void forward(const ib_forward_params& given) {
+    ib_forward_params params = given;
+    std::vector<ib_sequence> sequences;
+    std::list<std::vector<std::int32_t>> tokens;
+    if (fault_ == "crashes") std::abort();
+    if (fault_ == "short_buffers") params.logits_capacity = params.ids_capacity = UINT64_MAX;
+    if (fault_ == "any_token" && params.sequences != nullptr) {
+      sequences.assign(params.sequences, params.sequences + std::max(params.n_sequences, 0));
+      for (ib_sequence& sequence : sequences) replace_bad_tokens(sequence, tokens);
+      params.sequences = sequences.data();
+    }
+    if (fault_ == "prints") static_cast<void>(!write(STDOUT_FILENO, "computing\n", 10));
+    session_.forward(params);
+    for (const StalePosition& stale : stale_) {
+      if (session_.n_past[static_cast<std::size_t>(stale.slot())] > stale.position()) stale.put_back(session_);
+    }
+    std::erase_if(stale_, [&](const StalePosition& stale) {
+      return session_.n_past[static_cast<std::size_t>(stale.slot())] > stale.position();
+    });
+    spoil(params);
+  }
+
+  void truncate(std::int32_t slot, std::int32_t n_past) {
+    inferbench::check_truncate(slot, n_past, session_.n_past);
+    const std::int32_t held = session_.n_past[static_cast<std::size_t>(slot)];
+    if (fault_ == "stale_kv" && n_past < held) stale_.emplace_back(session_, slot, n_past);
+    session_.truncate(slot, n_past);
+  }
+
+ private:
+  // Tokens that are none become token 0; `rooms` owns what is fed instead.
+  void replace_bad_tokens(ib_sequence& sequence, std::list<std::vector<std::int32_t>>& rooms) const {
+    if (sequence.tokens == nullptr || sequence.n_tokens < 1) return;
+    const auto is_bad = [&](std::int32_t token) { return token < 0 || token >= session_.limits.vocab; };
+    if (std::none_of(sequence.tokens, sequence.tokens + sequence.n_tokens, is_bad)) return;
+    std::vector<std::int32_t>& room = rooms.emplace_back(sequence.tokens, sequence.tokens + sequence.n_tokens);
+    std::replace_if(room.begin(), room.end(), is_bad, 0);
+    sequence.tokens = room.data();
+  }
+
+  void spoil(const ib_forward_params& params) {
+    const auto vocab = static_cast<std::size_t>(session_.limits.vocab);
+    const bool last = params.output == IB_OUTPUT_LAST_LOGITS;
+    const bool has_logits = last || params.output == IB_OUTPUT_ALL_LOGITS;
+    const auto n_sequences = static_cast<std::size_t>(params.n_sequences);
+    if (fault_ == "greedy_highest" && params.output == IB_OUTPUT_GREEDY) {
+      for (std::size_t s = 0; s < n_sequences; ++s) params.ids[s] = highest(s, vocab);
+    }
+    if (fault_ == "overflow" && params.output == IB_OUTPUT_GREEDY && params.ids_capacity > n_sequences) {
+      params.ids[n_sequences] = 0;
+    }
+    if (fault_ == "neighbours" && last && n_sequences > 1)
+      params.logits[0] += 1e-4F * static_cast<float>(params.sequences[1].tokens[0]);
+    if (fault_ == "not_repeating" && has_logits) params.logits[0] += 1e-5F * static_cast<float>(++calls_);
+    if (fault_ == "not_a_number" && has_logits) params.logits[vocab - 1] = std::numeric_limits<float>::quiet_NaN();
+  }
+
+  // The highest id of the largest logit; the reference keeps greedy's logits in its work space.
+  std::int32_t highest(std::size_t sequence, std::size_t vocab) const {
+    const float* row = session_.logits.row(static_cast<std::int64_t>(sequence));
+    std::size_t best = 0;
+    for (std::size_t i = 1; i < vocab; ++i) best = row[i] >= row[best] ? i : best;
+    return static_cast<std::int32_t>(best);
+  }
+
+  std::string fault_;
+  ref::Session session_;
+  std::vector<StalePosition> stale_;
+  int calls_ = 0;
+};
+
+using Functions = inferbench::BackendFunctions<Context, Model, Session>;
+
+std::string_view fault_of(const ib_model_params& params) {
+  return inferbench::OptionReader(params).text("fault");
+}
+
+ib_status model_create(ib_context* context, const ib_model_params* params, ib_model** model, ib_error* error) {
+  const ib_status status = Functions::model_create(context, params, model, error);
+  // Nothing may be read of params here but in calls that are whole.
+  const bool silent =
+      status != IB_OK && params != nullptr && params->n_options > 0 && fault_of(*params) == "silent_refusal";
+  if (silent) std::memset(error->message, '?', sizeof(error->message));
+  return status;
+}
+
+constexpr ib_precision_info kPrecisions[] = {{"fp32", "as the reference"}};
+constexpr const char* kIsaChoices[] = {"auto", "generic", nullptr};
+constexpr ib_option_info kOptions[] = {
+    {"fault", IB_OPTION_CHOICE, 0, "none", 0, 0, kFaults, "what is wrong"},
+    {"isa", IB_OPTION_CHOICE, 0, "auto", 0, 0, kIsaChoices, "as the reference's"},
+};
+
+}  // namespace
+
+extern "C" IB_EXPORT const ib_backend inferbench_backend_v1 = {IB_BACKEND_HEADER,
+                                                               "wrong",
+                                                               "1.0.0",
+                                                               "test",
+                                                               "Apache-2.0",
+                                                               "the reference with one thing wrong",
+                                                               0,
+                                                               kPrecisions,
+                                                               std::size(kPrecisions),
+                                                               kOptions,
+                                                               std::size(kOptions),
+                                                               Functions::init,
+                                                               Functions::shutdown,
+                                                               model_create,
+                                                               Functions::model_destroy,
+                                                               Functions::model_info,
+                                                               Functions::session_create,
+                                                               Functions::session_destroy,
+                                                               Functions::session_info,
+                                                               Functions::forward,
+                                                               Functions::session_truncate,
+                                                               nullptr};
