@@ -33,6 +33,7 @@ int run(int argc, char** argv) {
   inferbench::add_generate_command(app, context);
   inferbench::add_logits_command(app, context);
   inferbench::add_perplexity_command(app, context);
+  inferbench::add_conformance_command(app, context);
   inferbench::add_tokenize_command(app, context);
   inferbench::add_ipc_command(app, context);
   inferbench::add_new_backend_command(app, context);

@@ -8,7 +8,8 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <stdexcept>
+
+#include "support/error.hpp"
 
 namespace inferbench::conformance {
 namespace {
@@ -32,7 +33,7 @@ std::uint64_t anonymous_bytes_now() {
   for (std::string line; std::getline(status, line);) {
     if (line.starts_with("RssAnon:")) return std::stoull(line.substr(8)) * 1024;
   }
-  throw std::runtime_error("/proc/self/status has no RssAnon");
+  throw Error("/proc/self/status has no RssAnon");
 }
 
 cpu_set_t affinity_now() {
@@ -46,7 +47,7 @@ StdoutCapture::StdoutCapture() {
   std::fflush(stdout);
   char name[] = "/tmp/inferbench_stdout_XXXXXX";
   file_ = mkstemp(name);
-  if (file_ < 0) throw std::runtime_error("no temporary file");
+  if (file_ < 0) throw Error("no temporary file");
   unlink(name);
   original_ = dup(STDOUT_FILENO);
   dup2(file_, STDOUT_FILENO);

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// A loop of lines: each is appended to what was said, and continued.
+#include <editline/readline.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <iostream>
+#include <memory>
+
+#include "cli/generate_shared.hpp"
+#include "measure/affinity.hpp"
+#include "support/error.hpp"
+#include "text/sliding_context.hpp"
+#include "text/utf8_stream.hpp"
+
+namespace inferbench {
+
+namespace {
+
+constexpr std::int32_t kTurnTokens = 64;
+
+/// Lines of a terminal, edited and remembered; or of a pipe, as they are.
+class LineReader {
+ public:
+  LineReader() : terminal_(isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1) {}
+
+  bool terminal() const { return terminal_; }
+
+  /// nullopt at the end: Ctrl-D.
+  std::optional<std::string> next() const {
+    if (!terminal_) {
+      std::string line;
+      if (!std::getline(std::cin, line)) return std::nullopt;
+      return line;
+    }
+    const std::unique_ptr<char, decltype(&std::free)> line(readline("> "), &std::free);
+    if (!line) return std::nullopt;
+    if (*line != '\0') add_history(line.get());
+    return std::string(line.get());
+  }
+
+ private:
+  bool terminal_;
+};
+
+void print_turn(const Generated& generated, const SlidingContext& context) {
+  const GenerateTiming& timing = generated.timing;
+  fmt::print(stderr, "[{} tokens, first after {:.1f} ms{}; {} of {} positions{}]\n", generated.ids.size(),
+             timing.ttft_ms, timing.decode_steps > 0 ? fmt::format(", {:.1f} tokens/s", *timing.tokens_per_s()) : "",
+             context.held(), context.capacity(),
+             context.slides() > 0 ? fmt::format(", slid {} times", context.slides()) : "");
+}
+
+}  // namespace
+
+void generate_chat(const GenerateArguments& arguments) {
+  const SamplingOptions sampling = sampling_of(arguments);
+  const Model model = Model::open(arguments.model);
+  const Tokenizer tokenizer = tokenizer_of(model);
+  const std::int32_t n_new = arguments.max_tokens.value_or(kTurnTokens);
+  const ScopedAffinity affinity(arguments.settings.threads);
+  const LoadedBackend loaded =
+      load_backend(arguments.backends.front(), arguments.settings, model.weights(), terminal_callbacks());
+  const std::int32_t capacity = model.config().context;
+  const BackendSession session(loaded.model, 1, capacity, capacity);
+  Sampler sampler(sampling);
+  const NextToken pick = pick_from(session, sampler, sampling);
+  SlidingContext context(capacity, [&] { session.truncate(0, 0); });
+
+  const LineReader reader;
+  if (reader.terminal()) fmt::print(stderr, "{} on {}; Ctrl-D ends\n", loaded.name(), arguments.model);
+  std::string before = arguments.prompt ? read_prompt(*arguments.prompt) : "";
+  std::vector<std::int32_t> unfed;  // the last turn's last token: made, never fed
+  while (const auto line = reader.next()) {
+    const std::vector<std::int32_t> ids = encode_prompt(tokenizer, before + *line + "\n", model.config());
+    before.assign(1, '\n');
+    std::vector<std::int32_t> fresh = unfed;
+    fresh.insert(fresh.end(), ids.begin(), ids.end());
+    Utf8Stream shown;
+    const auto next = [&](std::span<const std::int32_t> fed) { return pick(context.make_room(fed)); };
+    const Generated turn = generate_tokens(next, fresh, n_new, model.config().eos_token,
+                                           [&](std::int32_t id) { write_out(shown.push(text_of(tokenizer, id))); });
+    write_out(shown.flush() + "\n");
+    print_turn(turn, context);
+    unfed.clear();
+    if (!turn.ids.empty()) unfed.push_back(turn.ids.back());
+  }
+  if (reader.terminal()) write_out("\n");
+}
+
+}  // namespace inferbench

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/generate_shared.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <iostream>
+#include <iterator>
+
+#include "measure/clock.hpp"
+#include "support/error.hpp"
+
+namespace inferbench {
+
+std::optional<double> GenerateTiming::ms_per_token() const {
+  if (decode_steps == 0) return std::nullopt;
+  return decode_ms / decode_steps;
+}
+
+std::optional<double> GenerateTiming::tokens_per_s() const {
+  if (decode_steps == 0) return std::nullopt;
+  return decode_steps / decode_ms * 1e3;
+}
+
+SamplingOptions sampling_of(const GenerateArguments& arguments) {
+  SamplingOptions sampling;
+  const bool sampled = arguments.top_k || arguments.top_p || arguments.seed;
+  sampling.temperature = arguments.temperature.value_or(sampled ? 1 : 0);
+  sampling.top_k = arguments.top_k.value_or(0);
+  sampling.top_p = arguments.top_p.value_or(1);
+  sampling.seed = arguments.seed.value_or(0);
+  static_cast<void>(Sampler{sampling});  // checks them
+  return sampling;
+}
+
+std::string read_prompt(const std::string& argument) {
+  if (argument != "-") return argument;
+  std::string text{std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
+  if (std::cin.bad()) throw Error("standard input cannot be read");
+  return text;
+}
+
+Tokenizer tokenizer_of(const Model& model) {
+  if (!model.folder()) {
+    throw Error(fmt::format("{} has no tokenizer: its weights are made up", model.reference()),
+                "give a folder or a hub name, such as gpt2");
+  }
+  Tokenizer tokenizer = Tokenizer::load(*model.folder());
+  if (tokenizer.size() > model.config().vocab) {
+    throw Error(
+        fmt::format("the tokenizer has {} tokens, but the model knows only {}", tokenizer.size(), model.config().vocab),
+        "take vocab.json and merges.txt from where the model came from");
+  }
+  return tokenizer;
+}
+
+std::vector<std::int32_t> encode_prompt(const Tokenizer& tokenizer, const std::string& text,
+                                        const ModelConfig& config) {
+  std::vector<std::int32_t> ids = tokenizer.encode(text);
+  if (ids.empty() && config.eos_token >= 0) ids.push_back(config.eos_token);
+  if (ids.empty())
+    throw Error("the prompt is empty, and the model names no end-of-text token to start with", "give a prompt");
+  return ids;
+}
+
+std::int32_t tokens_to_make(const std::optional<std::int32_t>& wanted, std::size_t prompt, std::int32_t context) {
+  const auto n_prompt = static_cast<std::int64_t>(prompt);
+  const std::int64_t n_new =
+      wanted.value_or(static_cast<std::int32_t>(std::clamp<std::int64_t>(context - n_prompt, 1, kDefaultMaxTokens)));
+  if (n_prompt + n_new > context) {
+    throw Error(fmt::format("{} prompt tokens and {} new ones are {}, more than the model's context of {}", n_prompt,
+                            n_new, n_prompt + n_new, context),
+                n_prompt < context ? fmt::format("give --max-tokens {} or fewer", context - n_prompt)
+                                   : fmt::format("shorten the prompt to {} tokens or fewer", context - 1));
+  }
+  return static_cast<std::int32_t>(n_new);
+}
+
+NextToken pick_from(const BackendSession& session, Sampler& sampler, const SamplingOptions& sampling) {
+  return [&session, &sampler, greedy = sampling.greedy()](std::span<const std::int32_t> fed) {
+    return greedy ? session.greedy(0, fed) : sampler.sample(session.last_logits(0, fed));
+  };
+}
+
+Generated generate_tokens(const NextToken& next, std::span<const std::int32_t> prompt, std::int32_t n_new,
+                          std::int32_t end_of_text, const std::function<void(std::int32_t)>& emit) {
+  Generated generated;
+  std::span<const std::int32_t> fed = prompt;
+  const std::uint64_t start = now_ns();
+  std::uint64_t first = start;
+  for (std::int32_t step = 0; step < n_new; ++step) {
+    const std::int32_t id = next(fed);
+    const std::uint64_t now = now_ns();
+    if (step == 0) first = now;
+    generated.timing.ttft_ms = elapsed_ms(start, first);
+    generated.timing.decode_ms = elapsed_ms(first, now);
+    generated.timing.decode_steps = step;
+    if (id == end_of_text) {
+      generated.end_of_text = true;
+      break;
+    }
+    generated.ids.push_back(id);
+    fed = std::span(&generated.ids.back(), 1);
+    emit(id);
+  }
+  return generated;
+}
+
+std::string text_of(const Tokenizer& tokenizer, std::int32_t id) {
+  return id < tokenizer.size() ? tokenizer.decode(std::span(&id, 1)) : "\uFFFD";
+}
+
+void write_out(std::string_view bytes) {
+  if (std::fwrite(bytes.data(), 1, bytes.size(), stdout) != bytes.size() || std::fflush(stdout) != 0) {
+    throw Error("standard output cannot be written");
+  }
+}
+
+}  // namespace inferbench

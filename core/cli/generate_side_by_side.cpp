@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+// Several backends on one prompt, one after the other, their texts beside each other.
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "cli/common_options.hpp"
+#include "cli/generate_shared.hpp"
+#include "cli/text_columns.hpp"
+#include "measure/affinity.hpp"
+#include "measure/clock.hpp"
+#include "report/console_table.hpp"
+#include "support/error.hpp"
+
+namespace inferbench {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// What one of the backends made of the prompt.
+struct Result {
+  std::string name;
+  Generated generated;
+  std::string text;
+  std::size_t same_tokens = 0;  ///< ids that it begins with as the first backend does
+  std::size_t same_bytes = 0;   ///< and the bytes of their text
+};
+
+// Each backend takes the options that its schema has; one that no backend has is a mistake.
+std::vector<LoadSettings> settings_for(const GenerateArguments& arguments) {
+  std::vector<LoadSettings> all;
+  std::vector<bool> known(arguments.settings.options.size(), false);
+  for (const std::string& backend : arguments.backends) {
+    const Plugin plugin = find_backend(backend, arguments.settings.plugin_dirs).plugin;
+    LoadSettings settings = arguments.settings;
+    settings.options.clear();
+    for (std::size_t i = 0; i < arguments.settings.options.size(); ++i) {
+      const std::string& option = arguments.settings.options[i];
+      const std::string key = option.substr(0, option.find('='));
+      const auto has = [&](const ib_option_info& info) { return key == info.key; };
+      if (std::none_of(plugin.options().begin(), plugin.options().end(), has)) continue;
+      settings.options.push_back(option);
+      known[i] = true;
+    }
+    all.push_back(std::move(settings));
+  }
+  const auto unknown = std::find(known.begin(), known.end(), false);
+  if (unknown != known.end()) {
+    throw Error(fmt::format("none of the backends has --option {}",
+                            arguments.settings.options[static_cast<std::size_t>(unknown - known.begin())]),
+                "inferbench backends lists the options of each");
+  }
+  return all;
+}
+
+Result generate_with(const std::string& backend, const LoadSettings& settings, const GenerateArguments& arguments,
+                     const Model& model, const Tokenizer& tokenizer, const std::vector<std::int32_t>& prompt,
+                     std::int32_t n_new) {
+  const std::uint64_t before_load = now_ns();
+  const LoadedBackend loaded = load_backend(backend, settings, model.weights(), terminal_callbacks());
+  const auto n_prompt = static_cast<std::int32_t>(prompt.size());
+  const BackendSession session(loaded.model, 1, n_prompt + n_new - 1, n_prompt);
+  const double load_ms = elapsed_ms(before_load, now_ns());
+  const SamplingOptions sampling = sampling_of(arguments);
+  Sampler sampler(sampling);
+  Result result;
+  result.name = loaded.name();
+  result.generated = generate_tokens(pick_from(session, sampler, sampling), prompt, n_new, model.config().eos_token,
+                                     [&](std::int32_t id) { result.text += text_of(tokenizer, id); });
+  result.generated.timing.load_ms = load_ms;
+  return result;
+}
+
+void compare_with(const Result& first, const Tokenizer& tokenizer, Result& result) {
+  const auto& ids = result.generated.ids;
+  const auto& expected = first.generated.ids;
+  const std::size_t n = std::min(ids.size(), expected.size());
+  while (result.same_tokens < n && ids[result.same_tokens] == expected[result.same_tokens]) {
+    result.same_bytes += text_of(tokenizer, ids[result.same_tokens]).size();
+    ++result.same_tokens;
+  }
+}
+
+bool is_same(const Result& first, const Result& result) {
+  return first.generated.ids == result.generated.ids;
+}
+
+void print_json(const GenerateArguments& arguments, const std::string& prompt, const std::vector<Result>& results) {
+  const auto or_null = [](const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); };
+  Json json{{"model", arguments.model}, {"prompt", prompt}, {"backends", Json::array()}};
+  for (const Result& result : results) {
+    const GenerateTiming& timing = result.generated.timing;
+    json["backends"].push_back({{"backend", result.name},
+                                {"text", result.text},
+                                {"ids", result.generated.ids},
+                                {"same", is_same(results.front(), result)},
+                                {"same_tokens", result.same_tokens},
+                                {"stop", result.generated.end_of_text ? "end_of_text" : "max_tokens"},
+                                {"load_ms", timing.load_ms},
+                                {"ttft_ms", timing.ttft_ms},
+                                {"decode_tokens_per_s", or_null(timing.tokens_per_s())}});
+  }
+  write_out(json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+}
+
+std::size_t terminal_width() {
+  winsize size{};
+  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 100;
+}
+
+void print_columns(const std::string& prompt, const std::vector<Result>& results) {
+  std::vector<TextColumn> columns;
+  for (const Result& result : results)
+    columns.push_back({result.name, prompt + result.text, prompt.size() + result.same_bytes});
+  write_out(render_columns(columns, terminal_width(), wants_colour(STDOUT_FILENO)));
+}
+
+void print_statistics(const std::vector<Result>& results) {
+  for (const Result& result : results) {
+    const GenerateTiming& timing = result.generated.timing;
+    fmt::print(stderr, "inferbench: {} loaded in {:.0f} ms, first token after {:.1f} ms{}; {}\n", result.name,
+               timing.load_ms, timing.ttft_ms,
+               timing.decode_steps > 0 ? fmt::format(", then {:.1f} tokens/s", *timing.tokens_per_s()) : "",
+               is_same(results.front(), result)
+                   ? fmt::format("{} tokens", result.generated.ids.size())
+                   : fmt::format("differs from token {} of {}", result.same_tokens + 1, result.generated.ids.size()));
+  }
+}
+
+}  // namespace
+
+void generate_side_by_side(const GenerateArguments& arguments) {
+  static_cast<void>(sampling_of(arguments));
+  const std::vector<LoadSettings> settings = settings_for(arguments);
+  const Model model = Model::open(arguments.model);
+  const Tokenizer tokenizer = tokenizer_of(model);
+  const std::string prompt = read_prompt(*arguments.prompt);
+  const std::vector<std::int32_t> prompt_ids = encode_prompt(tokenizer, prompt, model.config());
+  const std::int32_t n_new = tokens_to_make(arguments.max_tokens, prompt_ids.size(), model.config().context);
+  const ScopedAffinity affinity(arguments.settings.threads);
+  std::vector<Result> results;
+  for (std::size_t i = 0; i < settings.size(); ++i) {
+    Result result = generate_with(arguments.backends[i], settings[i], arguments, model, tokenizer, prompt_ids, n_new);
+    compare_with(results.empty() ? result : results.front(), tokenizer, result);
+    results.push_back(std::move(result));
+  }
+  if (arguments.json) return print_json(arguments, prompt, results);
+  print_columns(arguments.echo ? prompt : "", results);
+  print_statistics(results);
+}
+
+}  // namespace inferbench

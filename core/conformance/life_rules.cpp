@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <atomic>
+#include <future>
+#include <memory>
+
+#include "conformance/process_state.hpp"
+#include "conformance/rules.hpp"
+
+namespace inferbench::conformance {
+
+namespace {
+
+// The allocator's own noise over a hundred lives.
+constexpr std::uint64_t kNoise = std::uint64_t{1} << 20U;
+constexpr std::uint64_t kLargeNoise = std::uint64_t{4} << 20U;
+
+std::string not_sanitized(const Subject&) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  return "a sanitizer's own memory hides what is measured";
+#else
+  return {};
+#endif
+}
+
+std::string promises_concurrency(const Subject& subject) {
+  const bool promised = (subject.table().flags & IB_FLAG_CONCURRENT_SESSIONS) != 0;
+  return promised ? "" : "the table does not promise it";
+}
+
+void init_again(Check& check) {
+  TestModel weights;
+  const auto ids = test_tokens(20);
+  const Candidate first(check.subject(), weights.desc());
+  const Session session(first);
+  const auto expected = session.last_logits(0, ids);
+  for (const std::int32_t n_threads : {1, 2, 3}) {
+    const Candidate second(check.subject(), weights.desc(), n_threads);
+    check.expect_near(expected, Session(second).last_logits(0, ids), "a second context beside the first");
+  }
+  session.truncate(0);
+  check.expect_same(expected, session.last_logits(0, ids), "the first context, after others came and went");
+}
+
+void two_models(Check& check) {
+  TestModel weights;
+  TestModel others(TestModel::small(), IB_DTYPE_F32, 9);
+  const auto ids = test_tokens(30);
+  const Candidate one(check.subject(), weights.desc());
+  const Candidate two(check.subject(), others.desc());
+  const Session a(one);
+  const Session b(two, 2, 64);
+  const auto of_a = a.last_logits(0, ids);
+  const auto of_b = b.last_logits(1, ids);
+  check.expect_near(of_a, Session(one, 1, 64).last_logits(0, ids), "two sessions of one model");
+  check.expect(of_a != of_b, "two models give the same logits");
+  b.truncate(1);
+  check.expect_same(of_b, b.last_logits(1, ids), "the other model's session, in turn");
+}
+
+void any_order_of_ends(Check& check) {
+  TestModel weights;
+  const auto ids = test_tokens(12);
+  auto first = std::make_unique<Candidate>(check.subject(), weights.desc());
+  auto second = std::make_unique<Candidate>(check.subject(), weights.desc());
+  auto a = std::make_unique<Session>(*first);
+  auto b = std::make_unique<Session>(*first);
+  const Session c(*second);
+  const auto expected = a->last_logits(0, ids);
+  a.reset();  // the older session before the younger, then the older context before the younger
+  check.expect_same(expected, b->last_logits(0, ids), "after an older session ended");
+  b.reset();
+  first.reset();
+  check.expect_same(expected, c.last_logits(0, ids), "after an older context ended");
+}
+
+void another_thread(Check& check) {
+  TestModel weights;
+  const Candidate model(check.subject(), weights.desc());
+  const Session session(model);
+  const auto ids = test_tokens(25);
+  const auto expected = session.last_logits(0, ids);
+  session.truncate(0);
+  const auto found = std::async(std::launch::async, [&] { return session.last_logits(0, ids); }).get();
+  check.expect_same(expected, found, "called from another thread");
+}
+
+void concurrent_sessions(Check& check) {
+  TestModel weights;
+  const Candidate model(check.subject(), weights.desc());
+  const auto ids = test_tokens(60);
+  const auto expected = Session(model).all_logits(0, ids);
+  std::vector<std::future<bool>> threads;
+  for (int t = 0; t < 2; ++t) {
+    threads.push_back(std::async(std::launch::async, [&] {
+      const Session session(model);
+      bool same = true;
+      for (int i = 0; i < 20; ++i) {
+        same = same && session.all_logits(0, ids) == expected;
+        session.truncate(0);
+      }
+      return same;
+    }));
+  }
+  for (auto& thread : threads) check.expect(thread.get(), "logits differ while another session is at work");
+}
+
+// A host of a later minor passes longer structs; what stands beyond the known fields is ignored.
+void longer_structs(Check& check) {
+  struct Longer {
+    ib_forward_params known;
+    std::uint64_t newer[4];
+  };
+  TestModel weights;
+  const Candidate model(check.subject(), weights.desc());
+  Batch batch;
+  batch.add(0, test_tokens(4));
+  Longer call{batch.params(), {1, 2, 3, 4}};
+  call.known.struct_size = sizeof(call);
+  ib_error error;
+  check.expect_equal(Session(model).forward(call.known, error), IB_OK, "a longer ib_forward_params gives status");
+}
+
+// The most threads that this process had at once while `work` ran, without the one that counts.
+template <typename Work>
+int most_threads_during(Work work) {
+  std::atomic<bool> done{false};
+  std::atomic<int> most{0};
+  std::atomic<int> n_counts{0};
+  auto counter = std::async(std::launch::async, [&] {
+    while (!done) {
+      most = std::max(most.load(), n_threads_now() - 1);
+      ++n_counts;
+    }
+  });
+  try {
+    while (n_counts < 200) work();
+  } catch (...) {
+    done = true;  // the counter is waited for on the way out
+    throw;
+  }
+  done = true;
+  counter.get();
+  return most;
+}
+
+void thread_count(Check& check) {
+  TestModel weights;
+  const int before = n_threads_now();
+  for (const std::int32_t n_threads : {1, 2, 3, 5}) {
+    const Candidate model(check.subject(), weights.desc(), n_threads);
+    const Session session(model);
+    const auto ids = test_tokens(128);
+    const int most = most_threads_during([&] {
+      session.last_logits(0, ids);
+      session.truncate(0);
+    });
+    check.expect(most <= before + n_threads - 1,
+                 fmt::format("told {} threads, it had {}", n_threads, most - before + 1));
+  }
+}
+
+void threads_are_joined(Check& check) {
+  TestModel weights;
+  const int before = n_threads_now();
+  for (const std::int32_t n_threads : {1, 3}) {
+    {
+      const Candidate model(check.subject(), weights.desc(), n_threads);
+      Session(model).last_logits(0, test_tokens(40));
+    }
+    check.expect_equal(n_threads_now(), before, fmt::format("threads after shutdown, told {}", n_threads));
+  }
+}
+
+void affinity_is_left_alone(Check& check) {
+  const cpu_set_t before = affinity_now();
+  {
+    TestModel weights;
+    const Candidate model(check.subject(), weights.desc());
+    Session(model).last_logits(0, test_tokens(20));
+  }
+  const cpu_set_t after = affinity_now();
+  check.expect(CPU_EQUAL(&before, &after) != 0, "the calling thread may run on other CPUs than before");
+}
+
+void silent_stdout(Check& check) {
+  StdoutCapture capture;
+  {
+    TestModel weights;
+    const Candidate model(check.subject(), weights.desc());
+    const Session session(model);
+    session.last_logits(0, test_tokens(20));
+    session.greedy(0, test_tokens(3));
+    session.truncate(0);
+  }
+  const std::string text = capture.stop();
+  check.expect(text.empty(), fmt::format("{} bytes were written to stdout", text.size()));
+}
+
+void hundred_lives(Check& check) {
+  TestModel weights;
+  const auto live = [&] {
+    const Candidate model(check.subject(), weights.desc());
+    Session(model, 4).last_logits(0, test_tokens(40));
+  };
+  for (int i = 0; i < 10; ++i) live();
+  const std::uint64_t before = anonymous_bytes_now();
+  const int descriptors = n_descriptors_now();
+  for (int i = 0; i < 100; ++i) live();
+  check.expect_equal(n_descriptors_now(), descriptors, "open files after 100 models");
+  const std::uint64_t after = anonymous_bytes_now();
+  check.expect(after <= before + kNoise, fmt::format("100 models leave {} bytes behind", after - before));
+}
+
+void hundred_sessions(Check& check) {
+  TestModel weights;
+  const Candidate model(check.subject(), weights.desc());
+  const auto live = [&] { Session(model, 4).last_logits(0, test_tokens(40)); };
+  for (int i = 0; i < 10; ++i) live();
+  const std::uint64_t before = anonymous_bytes_now();
+  for (int i = 0; i < 100; ++i) live();
+  const std::uint64_t after = anonymous_bytes_now();
+  check.expect(after <= before + kNoise, fmt::format("100 sessions leave {} bytes behind", after - before));
+}
+
+void memory_report(Check& check) {
+  TestModel weights;
+  const Candidate model(check.subject(), weights.desc());
+  const ModelConfig& config = weights.config();
+  const ib_model_info& info = model.info();
+  const std::uint64_t parameters = count_parameters(config);
+  check.expect(info.weights_bytes > parameters / 4,  // two bits a weight is the least that anyone tries
+               fmt::format("weights_bytes is {} for {} weights", info.weights_bytes, parameters));
+  check.expect(info.decode_weights_bytes <= info.weights_bytes && info.decode_weights_bytes > info.weights_bytes / 8,
+               fmt::format("decode_weights_bytes is {} of {}", info.decode_weights_bytes, info.weights_bytes));
+  check.expect(info.device != nullptr && *info.device != '\0', "no device is named");
+  check.expect(info.kernels != nullptr && *info.kernels != '\0', "no kernels are named");
+  std::uint64_t kv_of_one = 0;
+  for (const std::int32_t n_slots : {1, 16}) {
+    const Session session(model, n_slots);
+    const ib_session_info& held = session.info();
+    if (held.device_bytes == 0) {
+      check.expect(held.peak_bytes >= info.weights_bytes + held.kv_bytes + held.scratch_bytes,
+                   fmt::format("peak_bytes is {}, less than weights, KV and scratch together", held.peak_bytes));
+    }
+    // Keys and values of a position: width each, in every layer, at least half a byte a number.
+    const auto least = static_cast<std::uint64_t>(n_slots) * static_cast<std::uint64_t>(config.context) *
+                       static_cast<std::uint64_t>(config.n_layers) * static_cast<std::uint64_t>(config.width);
+    check.expect(held.kv_bytes >= least, fmt::format("kv_bytes of {} slots is {}", n_slots, held.kv_bytes));
+    if (n_slots == 1) kv_of_one = held.kv_bytes;
+    check.expect(n_slots == 1 || held.kv_bytes >= 8 * kv_of_one, "kv_bytes hardly grows with the slots");
+  }
+}
+
+void memory_report_is_true(Check& check) {
+  TestModel weights(TestModel::large());
+  const std::uint64_t before = anonymous_bytes_now();
+  const Candidate model(check.subject(), weights.desc());
+  constexpr std::int32_t kSlots = 4;
+  const Session session(model, kSlots);
+  const auto ids = test_tokens(256, 1, weights.config().vocab);
+  for (std::int32_t slot = 0; slot < kSlots; ++slot) session.last_logits(slot, ids);
+  const double grown = static_cast<double>(anonymous_bytes_now()) - static_cast<double>(before);
+  const ib_session_info& held = session.info();
+  if (held.device_bytes > 0) return;  // elsewhere than the system counts
+  const auto reported = static_cast<double>(model.info().weights_bytes + held.kv_bytes + held.scratch_bytes);
+  check.expect(grown <= 1.2 * reported + kLargeNoise && grown >= 0.8 * reported - kLargeNoise,
+               fmt::format("{:.0f} bytes are reported, the process grew by {:.0f}", reported, grown));
+}
+
+constexpr Rule kRules[] = {
+    {"life.init_again", "init may be called again, and while another context lives", init_again},
+    {"life.two_models", "two models and several sessions live side by side", two_models},
+    {"life.any_order_of_ends", "contexts and sessions end in any order", any_order_of_ends},
+    {"life.another_thread", "calls may come from another thread, one at a time", another_thread},
+    {"life.concurrent_sessions", "two sessions may compute at once, where the table says so", concurrent_sessions,
+     promises_concurrency},
+    {"life.longer_structs", "a host of a later minor passes longer structs", longer_structs},
+    {"life.thread_count", "there are never more threads than init was told", thread_count},
+    {"life.threads_are_joined", "shutdown joins every thread", threads_are_joined},
+    {"life.affinity_is_left_alone", "CPU affinity is left alone", affinity_is_left_alone},
+    {"life.silent_stdout", "nothing is written to stdout", silent_stdout},
+    {"life.hundred_models", "100 models come and go without growth of memory or open files", hundred_lives,
+     not_sanitized},
+    {"life.hundred_sessions", "100 sessions come and go without growth", hundred_sessions, not_sanitized},
+    {"life.memory_report", "the memory report is complete and plausible", memory_report},
+    {"life.memory_report_is_true", "the process grows by what the report says", memory_report_is_true, not_sanitized}};
+
+}  // namespace
+
+std::span<const Rule> life_rules() {
+  return kRules;
+}
+
+}  // namespace inferbench::conformance

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstring>
+#include <set>
+
+#include "conformance/rules.hpp"
+#include "support/error.hpp"
+
+namespace inferbench::conformance {
+
+namespace {
+
+void expect_line(Check& check, const char* text, const std::string& what) {
+  if (!check.expect(text != nullptr && *text != '\0', what + " is empty")) return;
+  check.expect(std::strchr(text, '\n') == nullptr, what + " is more than one line");
+}
+
+// Names, versions and schema keys are checked when the library is loaded (see table_check.hpp).
+void describes_itself(Check& check) {
+  const ib_backend& table = check.subject().table();
+  expect_line(check, table.version, "version");
+  expect_line(check, table.build, "build");
+  expect_line(check, table.license, "license");
+  expect_line(check, table.doc, "doc");
+  std::set<std::string> names;
+  for (const ib_precision_info& precision : check.subject().plugin.precisions()) {
+    expect_line(check, precision.doc, std::string("the doc of precision ") + precision.name);
+    check.expect(names.insert(precision.name).second, std::string(precision.name) + " comes twice");
+  }
+  for (const ib_option_info& option : check.subject().plugin.options()) {
+    expect_line(check, option.doc, std::string("the doc of option ") + option.key);
+  }
+}
+
+// The values that a choice or a bool can have; of the others the default is all that is known to be sensible.
+std::vector<std::string> values_of(const ib_option_info& option) {
+  if (option.type == IB_OPTION_BOOL) return {"true", "false"};
+  if (option.type != IB_OPTION_CHOICE) return {option.default_value};
+  std::vector<std::string> values;
+  for (const char* const* choice = option.choices; *choice != nullptr; ++choice) values.emplace_back(*choice);
+  return values;
+}
+
+void options_are_honoured(Check& check) {
+  const auto ids = test_tokens(24);
+  for (const ib_option_info& option : check.subject().plugin.options()) {
+    for (const std::string& value : values_of(option)) {
+      Subject subject = check.subject();
+      subject.options[option.key] = value;
+      TestModel weights;
+      const Candidate model(subject, weights.desc());
+      const std::string what = std::string(option.key) + "=" + value;
+      if (model.status() == IB_UNSUPPORTED) continue;  // by this machine
+      if (!check.expect_equal(model.status(), IB_OK, what + ": model_create gives status")) continue;
+      const auto logits = Session(model).last_logits(0, ids);
+      bool finite = true;
+      for (const float logit : logits) finite = finite && logit - logit == 0;
+      check.expect(finite, what + ": a logit is not finite");
+    }
+  }
+}
+
+void unknown_extension_is_null(Check& check) {
+  check.expect(check.subject().plugin.extension("inferbench.no_such_extension.v1") == nullptr,
+               "an extension of an unknown name is not null");
+}
+
+constexpr Rule kRules[] = {
+    {"table.describes_itself", "version, build, license and docs are one line each", describes_itself},
+    {"table.options_are_honoured", "every choice that the schema offers makes a model, or is unsupported here",
+     options_are_honoured},
+    {"table.unknown_extension_is_null", "an extension of an unknown name is null", unknown_extension_is_null}};
+
+}  // namespace
+
+std::span<const Rule> table_rules() {
+  return kRules;
+}
+
+std::vector<Rule> all_rules() {
+  std::vector<Rule> rules;
+  for (const auto part : {table_rules(), numerics_rules(), output_rules(), sequence_rules(), argument_rules(),
+                          cancel_rules(), life_rules()}) {
+    rules.insert(rules.end(), part.begin(), part.end());
+  }
+  return rules;
+}
+
+}  // namespace inferbench::conformance
