@@ -66,7 +66,7 @@ void unknown_extension_is_null(Check& check) {
 
 constexpr Rule kRules[] = {
     {"table.describes_itself", "version, build, license and docs are one line each", describes_itself},
-    {"table.options_are_honoured", "every choice that the schema offers makes a model, or is unsupported here",
+    {"table.options_are_honoured", "every choice that the schema offers makes a model, or is unsupported",
      options_are_honoured},
     {"table.unknown_extension_is_null", "an extension of an unknown name is null", unknown_extension_is_null}};
 
