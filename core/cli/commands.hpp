@@ -26,6 +26,7 @@ void add_machine_command(CLI::App& app, CommandContext& context);
 void add_perplexity_command(CLI::App& app, CommandContext& context);
 void add_new_backend_command(CLI::App& app, CommandContext& context);
 void add_predict_command(CLI::App& app, CommandContext& context);
+void add_merge_command(CLI::App& app, CommandContext& context);
 void add_run_command(CLI::App& app, CommandContext& context);
 void add_tokenize_command(CLI::App& app, CommandContext& context);
 void add_worker_command(CLI::App& app, CommandContext& context);

@@ -8,6 +8,7 @@
 
 #include "experiment/metrics.hpp"
 #include "results/metric_values.hpp"
+#include "results/paired_ratio.hpp"
 
 namespace inferbench {
 
@@ -59,25 +60,6 @@ ContenderResult summarize_contender(const std::string& name, const Trials& trial
   return result;
 }
 
-// Speeds in the blocks where both have the metric: a time's speed is its inverse.
-std::optional<SpeedRatio> ratio_of(std::string_view metric, const Trials& contender, const Trials& baseline) {
-  std::vector<double> contender_speeds;
-  std::vector<double> baseline_speeds;
-  for (const TrialRecord* trial : contender) {
-    if (trial->warm_up()) continue;
-    const auto pair = std::find_if(baseline.begin(), baseline.end(),
-                                   [&](const TrialRecord* other) { return other->block == trial->block; });
-    if (pair == baseline.end()) continue;
-    const auto ours = metric_value(*trial, metric);
-    const auto theirs = metric_value(**pair, metric);
-    if (!ours || !theirs || !(*ours > 0) || !(*theirs > 0)) continue;
-    const bool rate = more_is_better(metric);
-    contender_speeds.push_back(rate ? *ours : 1 / *ours);
-    baseline_speeds.push_back(rate ? *theirs : 1 / *theirs);
-  }
-  return paired_speed_ratio(contender_speeds, baseline_speeds);
-}
-
 std::string short_name(const RunInfo& info, const std::string& reference) {
   const auto found = std::find_if(info.models.begin(), info.models.end(),
                                   [&](const ModelIdentity& model) { return model.reference == reference; });
@@ -92,7 +74,7 @@ PointResult compare_at(const RunData& run, const Point& point) {
     ContenderResult summary = summarize_contender(contender.name, trials);
     for (const std::string_view metric : kSpeedMetrics) {
       if (contender.name == run.info.baseline) break;
-      if (const auto ratio = ratio_of(metric, trials, baseline)) summary.ratios.emplace(metric, *ratio);
+      if (const auto ratio = paired_ratio(metric, trials, baseline)) summary.ratios.emplace(metric, *ratio);
     }
     result.contenders.push_back(std::move(summary));
   }

@@ -7,10 +7,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <random>
 #include <string_view>
 #include <utility>
@@ -85,6 +87,16 @@ ParsedTrials parse_trials(std::string_view text, const fs::path& path) {
   return parsed;
 }
 
+// Of each trial the last attempt counts; the order is that of the last attempts.
+void put_trials(RunData& data, std::vector<TrialRecord> records) {
+  std::map<std::string, std::size_t> last;
+  for (std::size_t i = 0; i < records.size(); ++i) last[records[i].id] = i;
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    const bool counts = last[records[i].id] == i;
+    (counts ? data.trials : data.replaced).push_back(std::move(records[i]));
+  }
+}
+
 // Opens for appending and takes the lock. The lock is on trials.jsonl itself: it goes with the process, however that
 // ends.
 int open_locked(const fs::path& path) {
@@ -141,33 +153,43 @@ void write_file_atomically(const fs::path& path, const std::string& text) {
   sync_folder(path.parent_path());
 }
 
+RunInfo read_run_info(const fs::path& run_json) {
+  return parse_run_info(read_text(run_json));
+}
+
 RunData read_run(const fs::path& folder) {
   RunData data;
   data.info = parse_run_info(read_text(folder / kRunFile));
   const fs::path trials = folder / kTrialsFile;
-  if (fs::exists(trials)) data.trials = parse_trials(read_text(trials), trials).records;
+  if (fs::exists(trials)) put_trials(data, parse_trials(read_text(trials), trials).records);
   return data;
 }
 
 RunFolder RunFolder::create(const fs::path& root, const RunInfo& info) {
   const fs::path folder = make_run_folder(root / info.name);
-  RunFolder run(folder, RunData{info, {}}, open_locked(folder / kTrialsFile));
-  write_file_atomically(folder / kRunFile, to_json_text(info));
-  sync_folder(folder.parent_path());
-  return run;
+  try {
+    RunFolder run(folder, RunData{info, {}, {}}, open_locked(folder / kTrialsFile));
+    write_file_atomically(folder / kRunFile, to_json_text(info));
+    sync_folder(folder.parent_path());
+    return run;
+  } catch (...) {  // on a full disk, say: no folder that looks like a run
+    std::error_code ignored;
+    fs::remove_all(folder, ignored);
+    throw;
+  }
 }
 
 RunFolder RunFolder::resume(const fs::path& folder) {
   const fs::path absolute = fs::absolute(folder);
   RunInfo info = parse_run_info(read_text(absolute / kRunFile));
   const fs::path trials = absolute / kTrialsFile;
-  RunFolder run(absolute, RunData{std::move(info), {}}, open_locked(trials));
+  RunFolder run(absolute, RunData{std::move(info), {}, {}}, open_locked(trials));
   const std::string text = read_text(trials);
   ParsedTrials parsed = parse_trials(text, trials);
   if (parsed.good_bytes != text.size() && ftruncate(run.fd_, static_cast<off_t>(parsed.good_bytes)) != 0) {
     fail("cannot cut the half-written last line off", trials, errno, "check the file's permissions");
   }
-  run.data_.trials = std::move(parsed.records);
+  put_trials(run.data_, std::move(parsed.records));
   return run;
 }
 
@@ -189,6 +211,14 @@ void RunFolder::append(TrialRecord record) {
     fail("cannot write", path_ / kTrialsFile, error_number,
          fmt::format("{}free space, then: inferbench run --resume {}",
                      restored ? "" : "(the last line may be half-written: --resume drops it) ", path_.string()));
+  }
+  const auto earlier = record.attempt == 0
+                           ? data_.trials.end()
+                           : std::find_if(data_.trials.begin(), data_.trials.end(),
+                                          [&](const TrialRecord& trial) { return trial.id == record.id; });
+  if (earlier != data_.trials.end()) {
+    data_.replaced.push_back(std::move(*earlier));
+    data_.trials.erase(earlier);
   }
   data_.trials.push_back(std::move(record));
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -23,10 +24,17 @@ struct TrialRecord {
   std::uint64_t prompt_stream = 0;
   std::string started;    ///< UTC, ISO 8601
   double duration_s = 0;  ///< wall time of the whole trial, session creation included
-  LoadOutcome load;       ///< of the model that it ran on
+  /// 0, or how often the trial was run before because something had disturbed its block: rows with a lower number are
+  /// kept, but replaced.
+  std::int32_t attempt = 0;
+  std::string disturbed_by;                      ///< one line; empty where nothing was seen
+  std::optional<double> decode_bandwidth_share;  ///< of the machine's limit, see limit_share.hpp
+  std::optional<double> prefill_peak_share;      ///< the same
+  LoadOutcome load;                              ///< of the model that it ran on
   TrialOutcome outcome;
 
   bool warm_up() const { return block < 0; }
+  bool disturbed() const { return !disturbed_by.empty(); }
   bool ok() const { return outcome.status == TrialStatus::kOk; }
 };
 

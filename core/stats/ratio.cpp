@@ -20,11 +20,16 @@ std::optional<SpeedRatio> paired_speed_ratio(std::span<const double> contender, 
   }
   const auto summary = summarize(logs);
   if (!summary) return std::nullopt;
-  SpeedRatio result{summary->n, std::exp(summary->mean), std::nullopt};
+  SpeedRatio result{summary->n, std::exp(summary->mean), std::nullopt, std::nullopt};
   if (summary->sd) {
     const auto n = static_cast<double>(summary->n);
-    const double half = student_t_quantile(0.975, n - 1) * *summary->sd / std::sqrt(n);
-    result.interval = Interval{std::exp(summary->mean - half), std::exp(summary->mean + half)};
+    const double standard_error = *summary->sd / std::sqrt(n);
+    const auto interval_at = [&](double quantile) {
+      const double half = student_t_quantile(quantile, n - 1) * standard_error;
+      return Interval{std::exp(summary->mean - half), std::exp(summary->mean + half)};
+    };
+    result.interval = interval_at(0.975);
+    result.sure_interval = interval_at(0.995);
   }
   return result;
 }
@@ -32,8 +37,9 @@ std::optional<SpeedRatio> paired_speed_ratio(std::span<const double> contender, 
 Verdict judge(const SpeedRatio& ratio) {
   constexpr double kSameBelow = 1.02;
   if (!ratio.interval) return Verdict::kUnclear;
-  if (ratio.interval->low > 1) return Verdict::kFaster;
-  if (ratio.interval->high < 1) return Verdict::kSlower;
+  const Interval& sure = ratio.sure_interval ? *ratio.sure_interval : *ratio.interval;
+  if (sure.low > 1) return Verdict::kFaster;
+  if (sure.high < 1) return Verdict::kSlower;
   const bool narrow = ratio.interval->low >= 1 / kSameBelow && ratio.interval->high <= kSameBelow;
   return narrow ? Verdict::kSame : Verdict::kUnclear;
 }

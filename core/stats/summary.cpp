@@ -6,6 +6,9 @@
 #include <numeric>
 #include <vector>
 
+#include "stats/outliers.hpp"
+#include "stats/student_t.hpp"
+
 namespace inferbench {
 
 namespace {
@@ -52,7 +55,10 @@ std::optional<Summary> summarize(std::span<const double> values) {
     double squares = 0;  // two passes: no cancellation
     for (const double value : sorted) squares += (value - summary.mean) * (value - summary.mean);
     summary.sd = std::sqrt(squares / (n - 1));
+    const double half = student_t_quantile(0.975, n - 1) * *summary.sd / std::sqrt(n);
+    summary.mean_interval = Interval{summary.mean - half, summary.mean + half};
   }
+  summary.outliers = find_outliers(values).size();
   summary.p50 = borne_quantile(sorted, 0.50);
   summary.p90 = borne_quantile(sorted, 0.90);
   summary.p95 = borne_quantile(sorted, 0.95);

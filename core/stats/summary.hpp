@@ -5,6 +5,8 @@
 #include <optional>
 #include <span>
 
+#include "stats/interval.hpp"
+
 namespace inferbench {
 
 /// What a sample says. Percentiles are absent where the sample cannot bear them.
@@ -19,6 +21,8 @@ struct Summary {
   std::optional<double> p90;
   std::optional<double> p95;
   std::optional<double> p99;
+  std::optional<Interval> mean_interval;  ///< 95%, by Student's t; n >= 2
+  std::size_t outliers = 0;               ///< see find_outliers; they are in all of the above
 };
 
 /// Of at least one value, in any order; nullopt for none. Every value must be finite.

@@ -129,13 +129,13 @@ TEST(SpeedRatio, RefusesUnequalLengthsAndNonPositiveValues) {
 }
 
 TEST(Verdict, FollowsTheInterval) {
-  EXPECT_EQ(judge({5, 1.5, Interval{1.4, 1.6}}), Verdict::kFaster);
-  EXPECT_EQ(judge({5, 0.7, Interval{0.6, 0.8}}), Verdict::kSlower);
-  EXPECT_EQ(judge({5, 1.0, Interval{0.985, 1.015}}), Verdict::kSame);
-  EXPECT_EQ(judge({5, 1.0, Interval{0.95, 1.01}}), Verdict::kUnclear);
-  EXPECT_EQ(judge({5, 1.0, Interval{0.99, 1.03}}), Verdict::kUnclear);
-  EXPECT_EQ(judge({1, 2.0, std::nullopt}), Verdict::kUnclear);
-  EXPECT_EQ(judge({5, 0.99, Interval{0.988, 0.992}}), Verdict::kSlower);  // a sure 1% is no "same"
+  EXPECT_EQ(judge({5, 1.5, Interval{1.4, 1.6}, {}}), Verdict::kFaster);
+  EXPECT_EQ(judge({5, 0.7, Interval{0.6, 0.8}, {}}), Verdict::kSlower);
+  EXPECT_EQ(judge({5, 1.0, Interval{0.985, 1.015}, {}}), Verdict::kSame);
+  EXPECT_EQ(judge({5, 1.0, Interval{0.95, 1.01}, {}}), Verdict::kUnclear);
+  EXPECT_EQ(judge({5, 1.0, Interval{0.99, 1.03}, {}}), Verdict::kUnclear);
+  EXPECT_EQ(judge({1, 2.0, {}, {}}), Verdict::kUnclear);
+  EXPECT_EQ(judge({5, 0.99, Interval{0.988, 0.992}, {}}), Verdict::kSlower);  // a sure 1% is no "same"
 }
 
 // 95% is what the interval promises: 5% of true ratios may fall outside, give or take chance (2000 runs: sd 0.5%).
