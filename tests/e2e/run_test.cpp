@@ -149,7 +149,7 @@ TEST_F(RunTest, ResumesAfterKillsAtRandomInstants) {
 }
 
 TEST_F(RunTest, DoesAHalfWrittenTrialAgain) {
-  const std::string yaml = write_experiment(kTwoReferences, "measure: {blocks: 2}");
+  const std::string yaml = write_experiment(kTwoReferences, "measure: {blocks: 2, repeat_disturbed: 0}");
   ASSERT_EQ(run_program_in(folder(), {"run", yaml}).exit_code, 0);
   const auto run_folder = only_run_folder();
   const auto trials = run_folder / "trials.jsonl";
