@@ -19,7 +19,9 @@
 #include "experiment/load.hpp"
 #include "experiment/plan_text.hpp"
 #include "report/comparison.hpp"
+#include "report/console_style.hpp"
 #include "report/console_table.hpp"
+#include "report/report.hpp"
 #include "results/run_folder.hpp"
 #include "support/error.hpp"
 #include "worker/loaded_contender.hpp"
@@ -69,12 +71,11 @@ void check_use(const RunOptions& options) {
 }
 
 void print_results(const RunOptions& options, const RunFolder& folder) {
-  Comparison comparison = compare_contenders(folder.data());
-  comparison.folder = folder.path().string();
   if (options.json) {
-    fmt::print("{}", to_json_text(comparison));
+    fmt::print("{}", report_json(make_report(folder.data(), folder.path().string())));
     return;
   }
+  const Comparison comparison = compare_contenders(folder.data());
   fmt::print("{}\nresults: {}\n", console_table(comparison, wants_colour(STDOUT_FILENO)), folder.path().string());
 }
 
