@@ -14,7 +14,6 @@
 #include <string>
 #include <vector>
 
-#include "e2e/golden_text.hpp"
 #include "e2e/program.hpp"
 #include "support/test_paths.hpp"
 #include "unit/results_fixture.hpp"
@@ -146,7 +145,9 @@ TEST(PageText, HasOneScriptOfDataAndNoAddressToLoadFrom) {
   EXPECT_THAT(data, Not(HasSubstr("<")));
   const auto report = nlohmann::json::parse(data);
   EXPECT_EQ(report.at("run").at("contenders").at(3).at("name"), kHostileName);
-  EXPECT_EQ(test::compare_with_golden(report.dump(1), run_folder() + "/expected/page_data.json"), "");
+  // The page's numbers are those of the JSON, which has its own expectation.
+  const ProgramResult json = run_program({"report", run_folder(), "--format", "json"});
+  EXPECT_EQ(report, nlohmann::json::parse(json.out));
   const std::string rest = page.substr(0, begin) + page.substr(end);
   for (const char* loads : {" src=", "@import", "url(", "<link", "fetch(", "XMLHttpRequest"}) {
     EXPECT_THAT(rest, Not(HasSubstr(loads)));

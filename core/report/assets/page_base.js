@@ -70,3 +70,13 @@ function distinct(values) {
 function section(title, id, ...children) {
   return element("section", { id, "aria-labelledby": id + "-title" }, element("h2", { id: id + "-title" }, title), ...children);
 }
+
+// A name and what is said of it, over a bar of that share of the width; no bar without a share.
+function bar(name, text, kind, share) {
+  const made = element("div", { class: "bar" }, element("span", { class: "label" }, name), element("span", { class: `value ${kind}` }, text));
+  if (share === undefined) return made;
+  const fill = element("i");
+  fill.style.width = `${Math.max(0.5, Math.min(100, share * 100))}%`;
+  made.append(element("div", { class: "track", "aria-hidden": "true" }, fill));
+  return made;
+}

@@ -62,6 +62,7 @@ function figuresOf(report, choice) {
     tokenTimes(report, choice),
     alongAxis(report, choice, { title: "Peak memory of the process", note: "highest of the trials", metric: "peak_rss_bytes", yTitle: "MiB", divisor: MIB, field: "max" }),
     alongAxis(report, choice, { title: "KV cache", note: "as the backend reports it", metric: "kv_bytes", yTitle: "MiB", divisor: MIB, field: "max" }),
+    qualityFigure(report, choice),
     rooflineFigure(report, choice),
   ].filter(Boolean);
 }

@@ -6,8 +6,7 @@ function verdictCard(headline, report) {
   const sure = headline.ahead_of_second !== null && headline.ahead_of_second.verdict === "faster";
   const most = Math.max(1, ...headline.speeds.map((speed) => speed.speed_ratio));
   const bars = element("div", { class: "bars" });
-  const put = (name, share, text, kind) => bars.append(element("span", { class: "label" }, name),
-    element("span", { class: "value" }, element("span", { class: kind }, text), track(share / most)));
+  const put = (name, share, text, kind) => bars.append(bar(name, text, kind, share / most));
   for (const speed of headline.speeds) put(speed.contender, speed.speed_ratio, `${speedText(speed)} ${speed.verdict}`, speed.verdict);
   put(report.baseline, 1, "1x baseline", "");
   return element("article", { class: "card" },
@@ -17,19 +16,12 @@ function verdictCard(headline, report) {
     element("p", { class: headline.fastest_output.compared > 0 && headline.fastest_output.same === 0 ? "warn" : "muted" }, headline.text), bars);
 }
 
-function track(share) {
-  const fill = element("i");
-  fill.style.width = `${Math.max(0.5, Math.min(100, share * 100))}%`;
-  return element("div", { class: "track", "aria-hidden": "true" }, fill);
-}
-
 function agreementCard(report) {
   const compared = report.agreements.filter((agreement) => agreement.same_output.compared > 0);
   if (compared.length === 0) return null;
   const bars = element("div", { class: "bars" });
   for (const { contender, same_output: output } of compared) {
-    bars.append(element("span", { class: "label" }, contender), element("span", { class: "value" },
-      `${output.same} of ${output.compared} trials`, track(output.same / output.compared)));
+    bars.append(bar(contender, `${output.same} of ${output.compared} trials`, "", output.same / output.compared));
   }
   return element("article", { class: "card" }, element("h3", {}, "Does it compute the same?"),
     element("p", { class: "muted" }, `Trials in which the tokens were exactly those of ${report.baseline}. Reduced precision may choose another of two nearly equal tokens.`), bars);
@@ -45,7 +37,7 @@ function failureCard(report) {
 }
 
 function verdictSection(report) {
-  const cards = [...report.headlines.map((headline) => verdictCard(headline, report)), agreementCard(report), failureCard(report)].filter(Boolean);
+  const cards = [...report.headlines.map((headline) => verdictCard(headline, report)), agreementCard(report), qualityCard(report), failureCard(report)].filter(Boolean);
   if (cards.length === 0) cards.push(element("p", { class: "muted" }, "No trial has been measured yet."));
   return section("Verdict", "verdict", element("div", { class: "cards" }, ...cards));
 }
@@ -74,6 +66,7 @@ function resultColumns(report) {
     speedColumn("decode speed", "decode_tokens_per_s", report),
     { label: "peak MiB", number: true, value: (row) => metric(row, "peak_rss_bytes", "max"), text: (row) => row.result.metrics.peak_rss_bytes ? numberText(metric(row, "peak_rss_bytes", "max") / MIB) : "" },
     { label: "same output", number: true, best: "most", value: (row) => row.result.same_output.compared ? row.result.same_output.same / row.result.same_output.compared : null, text: (row) => row.result.same_output.compared ? `${row.result.same_output.same} of ${row.result.same_output.compared}` : "" },
+    ...qualityColumns(report),
     { label: "trials", number: true, value: (row) => row.result.ok, text: failedText, mark: (row) => row.result.failed ? "failed" : "" },
   ];
 }
