@@ -20,7 +20,9 @@
 #include "cli/run_source.hpp"
 #include "experiment/plan_text.hpp"
 #include "report/comparison.hpp"
+#include "report/console_style.hpp"
 #include "report/console_table.hpp"
+#include "report/report.hpp"
 #include "results/environment_difference.hpp"
 #include "results/run_folder.hpp"
 #include "results/run_notes.hpp"
@@ -64,12 +66,11 @@ void warn_of_differences(const RunInfo& before, const RunInfo& now) {
 }
 
 void print_results(const RunOptions& options, const RunFolder& folder) {
-  Comparison comparison = compare_contenders(folder.data());
-  comparison.folder = folder.path().string();
   if (options.json) {
-    fmt::print("{}", to_json_text(comparison));
+    fmt::print("{}", report_json(make_report(folder.data(), folder.path().string())));
     return;
   }
+  const Comparison comparison = compare_contenders(folder.data());
   fmt::print("{}\n", console_table(comparison, wants_colour(STDOUT_FILENO)));
   for (const std::string& note : run_notes(folder.data())) fmt::print("note: {}\n", note);
   fmt::print("results: {}\n", folder.path().string());

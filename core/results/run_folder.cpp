@@ -11,12 +11,12 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <iterator>
 #include <map>
 #include <random>
 #include <string_view>
 #include <utility>
 
+#include "results/trial_lines.hpp"
 #include "results/utc_time.hpp"
 #include "support/error.hpp"
 
@@ -58,33 +58,13 @@ std::string read_text(const fs::path& path) {
     fail("cannot read", path, errno == 0 ? ENOENT : errno,
          "a run folder holds run.json and trials.jsonl; name that folder");
   }
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
-struct ParsedTrials {
-  std::vector<TrialRecord> records;
-  std::size_t good_bytes = 0;  ///< where the whole lines end
-};
-
-// A line counts when its newline is there: append writes it last and fsyncs after it. A crash may leave a last line
-// that is cut, or, on some file systems, filled with zeros: only the last may be bad.
-ParsedTrials parse_trials(std::string_view text, const fs::path& path) {
-  ParsedTrials parsed;
-  std::size_t number = 1;
-  for (std::size_t begin = 0; begin < text.size(); ++number) {
-    const std::size_t end = text.find('\n', begin);
-    if (end == std::string_view::npos) break;
-    try {
-      parsed.records.push_back(parse_trial_record(text.substr(begin, end - begin)));
-    } catch (const Error& error) {
-      if (end + 1 == text.size()) break;
-      throw Error(fmt::format("{}:{}: {}", path.string(), number, error.what()),
-                  "the file was changed by something else; restore it or start a new run");
-    }
-    begin = end + 1;
-    parsed.good_bytes = begin;
-  }
-  return parsed;
+  if (fs::is_directory(path)) fail("cannot read", path, EISDIR, "name the folder of the run");
+  file.seekg(0, std::ios::end);
+  std::string text(static_cast<std::size_t>(std::max<std::streamoff>(0, file.tellg())), '\0');
+  file.seekg(0);
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(file.gcount()));  // it may have shrunk
+  return text;
 }
 
 // Of each trial the last attempt counts; the order is that of the last attempts.
@@ -161,7 +141,7 @@ RunData read_run(const fs::path& folder) {
   RunData data;
   data.info = parse_run_info(read_text(folder / kRunFile));
   const fs::path trials = folder / kTrialsFile;
-  if (fs::exists(trials)) put_trials(data, parse_trials(read_text(trials), trials).records);
+  if (fs::exists(trials)) put_trials(data, parse_trial_lines(read_text(trials), trials).records);
   return data;
 }
 
@@ -185,7 +165,7 @@ RunFolder RunFolder::resume(const fs::path& folder) {
   const fs::path trials = absolute / kTrialsFile;
   RunFolder run(absolute, RunData{std::move(info), {}, {}}, open_locked(trials));
   const std::string text = read_text(trials);
-  ParsedTrials parsed = parse_trials(text, trials);
+  TrialLines parsed = parse_trial_lines(text, trials);
   if (parsed.good_bytes != text.size() && ftruncate(run.fd_, static_cast<off_t>(parsed.good_bytes)) != 0) {
     fail("cannot cut the half-written last line off", trials, errno, "check the file's permissions");
   }

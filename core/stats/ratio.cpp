@@ -1,37 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stats/ratio.hpp"
 
-#include <cmath>
-#include <stdexcept>
-#include <vector>
-
-#include "stats/student_t.hpp"
-#include "stats/summary.hpp"
+#include "stats/log_ratio.hpp"
 
 namespace inferbench {
 
 std::optional<SpeedRatio> paired_speed_ratio(std::span<const double> contender, std::span<const double> baseline) {
-  if (contender.size() != baseline.size()) throw std::invalid_argument("paired_speed_ratio: unequal lengths");
-  std::vector<double> logs;
-  logs.reserve(contender.size());
-  for (std::size_t i = 0; i < contender.size(); ++i) {
-    if (!(contender[i] > 0) || !(baseline[i] > 0)) throw std::invalid_argument("paired_speed_ratio: not positive");
-    logs.push_back(std::log(contender[i] / baseline[i]));
-  }
-  const auto summary = summarize(logs);
-  if (!summary) return std::nullopt;
-  SpeedRatio result{summary->n, std::exp(summary->mean), std::nullopt, std::nullopt};
-  if (summary->sd) {
-    const auto n = static_cast<double>(summary->n);
-    const double standard_error = *summary->sd / std::sqrt(n);
-    const auto interval_at = [&](double quantile) {
-      const double half = student_t_quantile(quantile, n - 1) * standard_error;
-      return Interval{std::exp(summary->mean - half), std::exp(summary->mean + half)};
-    };
-    result.interval = interval_at(0.975);
-    result.sure_interval = interval_at(0.995);
-  }
-  return result;
+  const auto ratio = paired_log_ratio(contender, baseline);
+  if (!ratio) return std::nullopt;
+  return to_speed_ratio(*ratio);
 }
 
 Verdict judge(const SpeedRatio& ratio) {

@@ -37,8 +37,12 @@ std::vector<double> sorted_copy(std::span<const double> values) {
 }  // namespace
 
 std::optional<double> percentile(std::span<const double> values, double p) {
-  if (values.empty() || !(p > 0) || !(p < 1)) return std::nullopt;
-  return borne_quantile(sorted_copy(values), p);
+  return percentile_of_sorted(sorted_copy(values), p);
+}
+
+std::optional<double> percentile_of_sorted(std::span<const double> sorted, double p) {
+  if (sorted.empty() || !(p > 0) || !(p < 1)) return std::nullopt;
+  return borne_quantile(sorted, p);
 }
 
 std::optional<Summary> summarize(std::span<const double> values) {

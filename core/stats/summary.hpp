@@ -32,4 +32,7 @@ std::optional<Summary> summarize(std::span<const double> values);
 /// and NumPy do by default). nullopt where fewer than 1 / (1 - p) values back it.
 std::optional<double> percentile(std::span<const double> values, double p);
 
+/// The same of values that are sorted already, ascending.
+std::optional<double> percentile_of_sorted(std::span<const double> sorted, double p);
+
 }  // namespace inferbench

@@ -2,7 +2,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "report/comparison.hpp"
+#include "report/headline_text.hpp"
+#include "report/report.hpp"
 #include "results/outcome_json.hpp"
 
 namespace inferbench {
@@ -10,6 +11,8 @@ namespace inferbench {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr int kVersion = 1;
 
 Json or_null(const std::optional<double>& value) {
   return value ? Json(*value) : Json(nullptr);
@@ -41,12 +44,21 @@ Json ratio_json(const SpeedRatio& ratio) {
   return object;
 }
 
+Json same_output_json(const SameOutput& output) {
+  return {{"compared", output.compared}, {"same", output.same}};
+}
+
 Json contender_json(const ContenderResult& result) {
   Json object{{"contender", result.contender}, {"ok", result.ok}, {"failed", result.failed}};
   object["metrics"] = Json::object();
   for (const auto& [name, summary] : result.metrics) object["metrics"][name] = summary_json(summary);
   object["vs_baseline"] = Json::object();
   for (const auto& [name, ratio] : result.ratios) object["vs_baseline"][name] = ratio_json(ratio);
+  object["same_output"] = same_output_json(result.same_output);
+  object["inter_token_quantiles"] = Json::array();
+  for (const Quantile& quantile : result.inter_token_quantiles) {
+    object["inter_token_quantiles"].push_back({{"p", quantile.probability}, {"ms", quantile.value}});
+  }
   object["load"] = result.load ? Json(to_json(*result.load)) : Json(nullptr);
   object["failures"] = Json::array();
   for (const auto& failure : result.failures) {
@@ -70,14 +82,48 @@ Json point_json(const PointResult& result) {
   return object;
 }
 
+Json headline_json(const Headline& headline, const std::string& baseline) {
+  Json object{
+      {"metric", headline.metric},   {"text", headline_text(headline, baseline)},
+      {"fastest", headline.fastest}, {"fastest_output", same_output_json(headline.fastest_output)},
+      {"second", headline.second},   {"ahead_of_second", headline.ahead ? ratio_json(*headline.ahead) : Json(nullptr)},
+      {"speeds", Json::array()}};
+  for (const OverallSpeed& speed : headline.speeds) {
+    Json entry{{"contender", speed.contender}, {"points", speed.points}};
+    entry.update(ratio_json(speed.ratio));
+    entry["least"] = speed.least;
+    entry["most"] = speed.most;
+    object["speeds"].push_back(std::move(entry));
+  }
+  return object;
+}
+
+Json agreement_json(const OutputAgreement& agreement, const std::string& baseline) {
+  return {{"contender", agreement.contender},
+          {"text", agreement_text(agreement, baseline)},
+          {"same_output", same_output_json(agreement.same_output)}};
+}
+
 }  // namespace
 
-std::string to_json_text(const Comparison& comparison) {
-  Json object{{"name", comparison.name},       {"folder", comparison.folder},     {"baseline", comparison.baseline},
-              {"planned", comparison.planned}, {"recorded", comparison.recorded}, {"failed", comparison.failed},
+std::string report_json(const Report& report, JsonStyle style) {
+  const Comparison& comparison = report.comparison;
+  Json object{{"format", "inferbench-report"},   {"version", kVersion},
+              {"name", comparison.name},         {"folder", comparison.folder},
+              {"baseline", comparison.baseline}, {"planned", comparison.planned},
+              {"recorded", comparison.recorded}, {"failed", comparison.failed},
+              {"headlines", Json::array()},      {"agreements", Json::array()},
               {"points", Json::array()}};
+  for (const auto& headline : report.headlines) {
+    object["headlines"].push_back(headline_json(headline, comparison.baseline));
+  }
+  for (const auto& agreement : report.agreements) {
+    object["agreements"].push_back(agreement_json(agreement, comparison.baseline));
+  }
   for (const auto& point : comparison.points) object["points"].push_back(point_json(point));
-  return object.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  object["run"] = Json::parse(to_json_text(report.info));
+  const bool compact = style == JsonStyle::kCompact;
+  return object.dump(compact ? -1 : 2, ' ', false, Json::error_handler_t::replace) + (compact ? "" : "\n");
 }
 
 }  // namespace inferbench
