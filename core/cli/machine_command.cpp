@@ -4,12 +4,17 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <vector>
 
 #include "cli/commands.hpp"
 #include "cli/common_options.hpp"
 #include "measure/machine_limits.hpp"
+#include "plugin/plugin.hpp"
+#include "worker/call_overhead.hpp"
 
 namespace inferbench {
 namespace {
@@ -19,6 +24,7 @@ constexpr std::uint64_t kMiB = 1U << 20U;
 struct MachineArguments {
   std::int32_t threads = 1;
   std::vector<std::uint64_t> buffers_mib;
+  std::vector<std::filesystem::path> plugin_dirs;
   bool quick = false;
   bool json = false;
 };
@@ -54,6 +60,20 @@ void print_table(const MachineLimits& limits) {
   const ThreadLimits& most = limits.by_threads.back();
   fmt::print("\nfp32 by {}, int8 by {}; a clock reading costs {:.0f} ns\n", most.fp32_flops_per_s.how,
              most.int8_ops_per_s.how, limits.clock_read_ns);
+  if (limits.call_overhead_ns > 0) {
+    fmt::print("a forward call of a backend that does nothing costs {:.0f} ns, the clock reading included\n",
+               limits.call_overhead_ns);
+  }
+}
+
+/// 0, after a warning, where the `null` backend is not there.
+double overhead_of_a_call(const PluginPath& plugins) {
+  try {
+    return measure_call_overhead_ns(plugins.find("null"));
+  } catch (const std::runtime_error& error) {  // Error, BackendError
+    fmt::print(stderr, "inferbench: warning: the cost of a call was not measured: {}\n", error.what());
+    return 0;
+  }
 }
 
 void measure(const MachineArguments& arguments) {
@@ -62,7 +82,8 @@ void measure(const MachineArguments& arguments) {
   for (const std::uint64_t mib : arguments.buffers_mib) options.buffer_bytes.push_back(mib * kMiB);
   options.quick = arguments.quick;
   options.progress = show_progress;
-  const MachineLimits limits = measure_machine(options);
+  MachineLimits limits = measure_machine(options);
+  limits.call_overhead_ns = overhead_of_a_call(PluginPath(arguments.plugin_dirs));
   if (arguments.json) {
     fmt::print("{}\n", to_json(limits).dump(2));
   } else {
@@ -87,6 +108,7 @@ void add_machine_command(CLI::App& app, CommandContext&) {
       ->allow_extra_args(false)
       ->type_name("MIB");
   command->add_flag("--quick", arguments->quick, "Less than half of the time, less certain");
+  add_plugin_dir_option(*command, arguments->plugin_dirs);
   add_json_flag(*command, arguments->json);
   command->footer(
       "Let nothing else run meanwhile. A median far below its best says that something did.\n"

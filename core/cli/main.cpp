@@ -26,6 +26,10 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.fallthrough();
   inferbench::add_run_command(app, context);
+  inferbench::add_merge_command(app, context);
+  inferbench::add_report_command(app, context);
+  inferbench::add_compare_command(app, context);
+  inferbench::add_check_command(app, context);
   inferbench::add_backends_command(app, context);
   inferbench::add_machine_command(app, context);
   inferbench::add_analyze_command(app, context);

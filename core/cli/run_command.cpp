@@ -13,15 +13,20 @@
 #include "cli/commands.hpp"
 #include "cli/common_options.hpp"
 #include "cli/interrupt.hpp"
+#include "cli/run_machine.hpp"
 #include "cli/run_preparation.hpp"
 #include "cli/run_profiles.hpp"
 #include "cli/run_progress.hpp"
-#include "experiment/load.hpp"
+#include "cli/run_source.hpp"
 #include "experiment/plan_text.hpp"
 #include "report/comparison.hpp"
+#include "report/console_style.hpp"
 #include "report/console_table.hpp"
 #include "report/quality_table.hpp"
+#include "report/report.hpp"
+#include "results/environment_difference.hpp"
 #include "results/run_folder.hpp"
+#include "results/run_notes.hpp"
 #include "support/error.hpp"
 #include "worker/loaded_contender.hpp"
 #include "worker/process_runner.hpp"
@@ -36,21 +41,14 @@ namespace {
 constexpr int kInterrupted = 130;  // 128 + SIGINT, as a shell says it
 
 struct RunOptions {
-  std::string experiment;
-  std::vector<std::string> overrides;
+  RunChoice source;
   std::filesystem::path out = "results";
-  std::string resume;
   std::vector<std::filesystem::path> plugin_dirs;
   bool plan = false;
   bool profile = false;
   bool json = false;
   bool in_process = false;
 };
-
-// A resumed run is its own experiment, whatever became of the YAML file.
-Experiment resumed_experiment(const RunFolder& folder, const PluginPath& plugins) {
-  return load_experiment_text(folder.info().resolved_yaml, folder.info().experiment_file, {}, real_lookups(plugins));
-}
 
 RunFolder open_folder(const RunOptions& options, const RunInfo& info, std::optional<RunFolder>& resumed) {
   if (!resumed) return RunFolder::create(options.out, info);
@@ -61,25 +59,24 @@ RunFolder open_folder(const RunOptions& options, const RunInfo& info, std::optio
   return std::move(*resumed);
 }
 
-void check_use(const RunOptions& options) {
-  if (options.experiment.empty() && options.resume.empty()) {
-    throw Error("run needs an experiment file", "inferbench run EXPERIMENT.yaml, or inferbench run --resume FOLDER");
-  }
-  if (!options.resume.empty() && !options.overrides.empty()) {
-    throw Error("--set cannot change a run that has begun", "leave --set out, or start a new run");
-  }
+// What is not as it was in the run that is reproduced: expected on another machine, and the first thing to look at
+// where results differ.
+void warn_of_differences(const RunInfo& before, const RunInfo& now) {
+  std::vector<std::string> lines = environment_differences(before.environment, now.environment);
+  if (std::string other = find_difference(before, now); !other.empty()) lines.insert(lines.begin(), std::move(other));
+  for (const std::string& line : lines) fmt::print(stderr, "inferbench: warning: not as in that run: {}\n", line);
 }
 
 void print_results(const RunOptions& options, const RunFolder& folder) {
-  Comparison comparison = compare_contenders(folder.data());
-  comparison.folder = folder.path().string();
   if (options.json) {
-    fmt::print("{}", to_json_text(comparison));
+    fmt::print("{}", report_json(make_report(folder.data(), folder.path().string())));
     return;
   }
   const bool colour = wants_colour(STDOUT_FILENO);
-  fmt::print("{}{}\nresults: {}\n", console_table(comparison, colour), quality_table(folder.data(), colour),
-             folder.path().string());
+  const Comparison comparison = compare_contenders(folder.data());
+  fmt::print("{}{}\n", console_table(comparison, colour), quality_table(folder.data(), colour));
+  for (const std::string& note : run_notes(folder.data())) fmt::print("note: {}\n", note);
+  fmt::print("results: {}\n", folder.path().string());
 }
 
 bool any_failed(const RunFolder& folder) {
@@ -95,25 +92,19 @@ RunnerFactory runner_factory(const RunOptions& options) {
 }
 
 int run(const RunOptions& options) {
-  check_use(options);
   const PluginPath plugins(options.plugin_dirs);
-  std::optional<RunFolder> resumed;
-  if (!options.resume.empty()) resumed.emplace(RunFolder::resume(options.resume));
-  const Experiment experiment =
-      resumed ? resumed_experiment(*resumed, plugins) : load_experiment(options.experiment, options.overrides, plugins);
-  if (resumed && !options.experiment.empty() &&
-      load_experiment(options.experiment, {}, plugins).resolved_yaml != resumed->info().resolved_yaml) {
-    throw Error(fmt::format("{} is not the experiment of {}", options.experiment, options.resume),
-                "leave the experiment file out: the folder holds it");
-  }
+  RunSource source = open_source(options.source, plugins);
+  const Experiment& experiment = source.experiment;
   const PromptSource checked_prompts(experiment);
   if (options.plan) {
     fmt::print("{}", plan_text(experiment));
     return 0;
   }
 
-  const RunInfo info = describe_run(experiment, plugins);
-  RunFolder folder = open_folder(options, info, resumed);
+  RunInfo info = describe_run(experiment, plugins, source.shard);
+  if (source.reproduced) warn_of_differences(*source.reproduced, info);
+  if (!source.resumed) info.machine = limits_for_run(experiment);
+  RunFolder folder = open_folder(options, info, source.resumed);
   for (const std::string& warning : machine_warnings(experiment))
     fmt::print(stderr, "inferbench: warning: {}\n", warning);
   const InterruptGuard interrupt;
@@ -149,14 +140,22 @@ void add_run_command(CLI::App& app, CommandContext& context) {
   auto options = std::make_shared<RunOptions>();
   CLI::App& command =
       *app.add_subcommand("run", "Run an experiment file: every contender at every point, side by side");
-  command.add_option("experiment", options->experiment, "The experiment")->type_name("EXPERIMENT.yaml");
-  command.add_option("--set", options->overrides, "Change a key of the experiment, such as sweep.batch=[1,8]")
+  command.add_option("experiment", options->source.experiment, "The experiment")->type_name("EXPERIMENT.yaml");
+  command.add_option("--set", options->source.overrides, "Change a key of the experiment, such as sweep.batch=[1,8]")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
   command.add_option("--out", options->out, "Where run folders go: DIR/<name>/<time>-<id>/")
       ->type_name("DIR")
       ->capture_default_str();
-  command.add_option("--resume", options->resume, "Go on with a run that was stopped or killed")->type_name("FOLDER");
+  command.add_option("--resume", options->source.resume, "Go on with a run that was stopped or killed")
+      ->type_name("FOLDER");
+  command
+      .add_option("--reproduce", options->source.reproduce,
+                  "Run the experiment of an earlier run again, and say what is not as it was then")
+      ->type_name("RUN.JSON");
+  command
+      .add_option("--shard", options->source.shard, "Only every N-th point, beginning with the K-th; join with merge")
+      ->type_name("K/N");
   command.add_flag("--plan", options->plan, "Print what would run and about how long; measure nothing");
   command.add_flag("--profile", options->profile,
                    "Then run each point once more, untimed, and write where the time went: a Chrome trace and a table");

@@ -1,14 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/run_preparation.hpp"
 
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <cstdlib>
-#include <fstream>
 #include <map>
 
-#include "cli/common_options.hpp"
 #include "experiment/plan.hpp"
 #include "model/model.hpp"
 #include "model/sha256.hpp"
@@ -42,14 +36,9 @@ std::vector<ModelIdentity> identify_models(const Experiment& experiment) {
   return identities;
 }
 
-double load_average() {
-  double load = 0;
-  return getloadavg(&load, 1) == 1 ? load : 0;
-}
-
 }  // namespace
 
-RunInfo describe_run(const Experiment& experiment, const PluginPath& plugins) {
+RunInfo describe_run(const Experiment& experiment, const PluginPath& plugins, const Shard& shard) {
   RunInfo info;
   info.name = experiment.name;
   info.experiment_file = experiment.file.string();
@@ -58,32 +47,14 @@ RunInfo describe_run(const Experiment& experiment, const PluginPath& plugins) {
   info.contenders = experiment.contenders;
   info.points = experiment.points;
   info.blocks = experiment.measure.blocks;
-  info.planned_trials = make_plan(experiment).size();
+  info.planned_trials = make_plan(experiment, shard).size();
+  info.shard = shard;
   info.program = std::string("inferbench ") + INFERBENCH_VERSION;
   info.started = utc_now();
   info.environment = collect_environment();
   info.plugins = identify_plugins(experiment, plugins);
   info.models = identify_models(experiment);
   return info;
-}
-
-std::vector<std::string> machine_warnings(const Experiment& experiment) {
-  std::vector<std::string> warnings;
-  const std::int32_t cpus = usable_cpus();
-  std::int32_t threads = 1;
-  for (const Point& point : experiment.points) threads = std::max(threads, point.threads);
-  if (threads > cpus) {
-    warnings.push_back(fmt::format("{} threads on {} usable CPUs: they will wait for each other", threads, cpus));
-  }
-  if (const double load = load_average(); load > 0.5) {
-    warnings.push_back(fmt::format("the machine is busy (load {:.1f}): times will be noisy", load));
-  }
-  std::ifstream governor_file("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
-  if (std::string governor; governor_file >> governor && governor != "performance") {
-    warnings.push_back(
-        fmt::format("the frequency governor is '{}': times may drift ('performance' holds still)", governor));
-  }
-  return warnings;
 }
 
 }  // namespace inferbench

@@ -19,7 +19,7 @@ namespace {
 std::vector<PlannedTrial> remaining_of(const Experiment& experiment, const RunFolder& folder) {
   std::set<std::string> done;
   for (const TrialRecord& record : folder.trials()) done.insert(record.id);
-  std::vector<PlannedTrial> plan = make_plan(experiment);
+  std::vector<PlannedTrial> plan = make_plan(experiment, folder.info().shard);
   std::erase_if(plan, [&](const PlannedTrial& trial) { return done.contains(trial.id()); });
   return plan;
 }
@@ -35,6 +35,7 @@ std::string outcome_text(const TrialRecord& record) {
   const TrialMetrics& metrics = *record.outcome.metrics;
   std::string text = fmt::format("ttft {} ms", number_text(metrics.ttft_ms));
   if (metrics.decode_tokens_per_s) text += fmt::format(", decode {} tok/s", number_text(*metrics.decode_tokens_per_s));
+  if (record.disturbed()) text += fmt::format(" (disturbed: {})", record.disturbed_by);
   return text;
 }
 
@@ -65,6 +66,10 @@ void TimeLeft::ended(const PlannedTrial& trial, double seconds) {
   done += work(trial);
 }
 
+void TimeLeft::added(const std::vector<PlannedTrial>& trials) {
+  remaining_.insert(remaining_.end(), trials.begin(), trials.end());
+}
+
 double TimeLeft::estimate() const {
   if (rate_.empty()) return -1;
   double all_seconds = 0;
@@ -93,7 +98,7 @@ double TimeLeft::estimate() const {
 RunProgress::RunProgress(const Experiment& experiment, const RunFolder& folder, bool terminal)
     : experiment_(experiment),
       terminal_(terminal),
-      total_(make_plan(experiment).size()),
+      total_(make_plan(experiment, folder.info().shard).size()),
       time_left_(experiment, remaining_of(experiment, folder)) {
   done_ = total_ - remaining_of(experiment, folder).size();
 }
@@ -153,7 +158,17 @@ void RunProgress::trial_begins(const PlannedTrial& trial) {
   if (terminal_) show(place(trial));
 }
 
+// They stand behind all that was planned, though they run at once: what is left is the same.
+void RunProgress::block_added(const std::vector<PlannedTrial>& trials) {
+  total_ += trials.size();
+  time_left_.added(trials);
+}
+
 void RunProgress::trial_ended(const PlannedTrial& trial, const TrialRecord& record) {
+  if (record.attempt > 0) {  // instead of one that counted already
+    --done_;
+    time_left_.added({trial});
+  }
   ++done_;
   time_left_.ended(trial, record.duration_s);
   if (terminal_) {

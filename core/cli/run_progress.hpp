@@ -19,6 +19,7 @@ class TimeLeft {
   TimeLeft(const Experiment& experiment, std::vector<PlannedTrial> remaining);
 
   void ended(const PlannedTrial& trial, double seconds);
+  void added(const std::vector<PlannedTrial>& trials);
   /// Seconds; negative while nothing is known.
   double estimate() const;
 
@@ -40,6 +41,7 @@ class RunProgress : public SweepObserver {
 
   void loading(const Contender& contender, const Point& point) override;
   void judging(const Contender& contender, const Point& point, std::size_t windows) override;
+  void block_added(const std::vector<PlannedTrial>& trials) override;
   void trial_begins(const PlannedTrial& trial) override;
   void trial_ended(const PlannedTrial& trial, const TrialRecord& record) override;
 

@@ -19,6 +19,8 @@ inline constexpr std::int32_t kMaxBlocks = 10'000;
 inline constexpr std::int32_t kMaxWarmup = 1000;
 inline constexpr std::int32_t kMaxWindows = 1 << 24;
 inline constexpr double kMaxCooldownS = 3600;
+inline constexpr std::int32_t kMaxRepeats = 100;
+inline constexpr double kMaxMinutes = 10'080;    // a week
 inline constexpr double kMaxTimeoutS = 604'800;  // a week
 inline constexpr int kMaxExtends = 16;
 

@@ -40,11 +40,31 @@ struct Prompts {
   friend bool operator==(const Prompts&, const Prompts&) = default;
 };
 
+/// When a point has enough blocks: after measure.blocks of them, one more at a time until each contender's prefill and
+/// decode speed ratios to the baseline are known well enough, or one of the bounds is reached.
+struct Until {
+  double ratio_interval = 0.01;  ///< the 95% intervals reach at most this share of the ratio to either side
+  std::int32_t max_blocks = 50;  ///< of a point; at least measure.blocks
+  double max_minutes = 10;       ///< that a point's trials take together
+
+  friend bool operator==(const Until&, const Until&) = default;
+};
+
+/// Whether a run measures the machine's limits first, to say which share of them each trial reached.
+enum class MachineLimitsMode : std::int32_t {
+  kAuto,  ///< where the plan takes longer than measuring them is worth
+  kAlways,
+  kNever
+};
+
 struct MeasureSettings {
   std::int32_t blocks = 5;
   std::int32_t warmup = 1;  ///< trials a contender and point run before the first block, recorded as warm-up
   double cooldown_s = 0;    ///< pause before each trial
   std::uint64_t seed = 1;   ///< of the order within blocks
+  std::optional<Until> until{};
+  std::int32_t repeat_disturbed = 1;  ///< how often a block is run again in which something disturbed a trial
+  MachineLimitsMode machine_limits = MachineLimitsMode::kAuto;
 
   friend bool operator==(const MeasureSettings&, const MeasureSettings&) = default;
 };
@@ -54,6 +74,15 @@ struct Limits {
   std::uint64_t memory_bytes = 0;  ///< 0: none
 
   friend bool operator==(const Limits&, const Limits&) = default;
+};
+
+/// What the page cache holds of a model's files when a contender loads it.
+enum class PageCache : std::int32_t { kAsIs, kWarm, kCold };
+
+struct LoadSettings {
+  PageCache cache = PageCache::kAsIs;
+
+  friend bool operator==(const LoadSettings&, const LoadSettings&) = default;
 };
 
 /// How far each contender strays from a reference, measured once a model.
@@ -99,6 +128,7 @@ struct Experiment {
   std::vector<Point> points;            ///< in sweep order, exclusions taken out
   Prompts prompts;
   MeasureSettings measure;
+  LoadSettings load;
   Limits limits;
   std::optional<Quality> quality;
   std::vector<Target> targets;

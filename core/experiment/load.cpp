@@ -9,6 +9,7 @@
 #include "experiment/bounds.hpp"
 #include "experiment/contenders.hpp"
 #include "experiment/document.hpp"
+#include "experiment/plan.hpp"
 #include "experiment/resolved.hpp"
 #include "experiment/settings.hpp"
 #include "experiment/sweep.hpp"
@@ -69,20 +70,20 @@ std::string read_baseline(const YamlNode& root, const std::vector<Contender>& co
 
 void check_trials(const Experiment& experiment, const YamlNode& root) {
   const auto pairs = static_cast<std::int64_t>(experiment.points.size() * experiment.contenders.size());
-  const std::int64_t trials = pairs * (experiment.measure.blocks + experiment.measure.warmup);
+  const std::int64_t repetitions = most_blocks(experiment.measure) + experiment.measure.warmup;
+  const std::int64_t trials = pairs * repetitions;
   if (trials <= kMaxTrials) return;
   const YamlEntry* measure = root.find("measure");
   fail(measure == nullptr ? root.at : measure->at,
        fmt::format("{} points x {} contenders x {} repetitions make {} trials, expected at most {}",
-                   experiment.points.size(), experiment.contenders.size(),
-                   experiment.measure.blocks + experiment.measure.warmup, trials, kMaxTrials),
+                   experiment.points.size(), experiment.contenders.size(), repetitions, trials, kMaxTrials),
        "use fewer blocks, points or contenders");
 }
 
 Experiment build(const YamlNode& root, const std::filesystem::path& path, const ExperimentLookups& lookups) {
   check_map(root, "",
-            {"name", "extends", "backends", "baseline", "models", "sweep", "prompts", "measure", "limits", "quality",
-             "targets", "interactive"});
+            {"name", "extends", "backends", "baseline", "models", "sweep", "prompts", "measure", "load", "limits",
+             "quality", "targets", "interactive"});
   Experiment experiment;
   experiment.file = path;
   experiment.name = read_name(root, path);
@@ -98,6 +99,7 @@ Experiment build(const YamlNode& root, const std::filesystem::path& path, const 
   experiment.points = sweep_points(sweep, models);
   experiment.prompts = read_prompts(optional_value(root, "prompts"), lookups);
   experiment.measure = read_measure(optional_value(root, "measure"));
+  experiment.load = read_load(optional_value(root, "load"));
   experiment.limits = read_limits(optional_value(root, "limits"));
   experiment.quality = read_quality(optional_value(root, "quality"), list.precisions, lookups);
   experiment.targets = read_targets(optional_value(root, "targets"), experiment.contenders);

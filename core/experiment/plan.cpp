@@ -55,40 +55,12 @@ std::vector<std::int32_t> shuffled(std::int32_t n, std::uint64_t seed) {
 constexpr std::uint64_t kStreamsPerPoint = std::uint64_t{1} << 40U;
 constexpr std::uint64_t kFirstWarmupStream = std::uint64_t{1} << 39U;
 
-std::vector<std::int32_t> grouped_points(const std::vector<Point>& points) {
-  std::vector<std::pair<std::string, std::int32_t>> groups;  // (model, threads) by first appearance
-  std::vector<std::pair<std::size_t, std::int32_t>> order;   // (group, point)
-  for (std::size_t i = 0; i < points.size(); ++i) {
-    const auto group = std::make_pair(points[i].model, points[i].threads);
-    auto found = std::find(groups.begin(), groups.end(), group);
-    if (found == groups.end()) found = groups.insert(groups.end(), group);
-    order.emplace_back(static_cast<std::size_t>(found - groups.begin()), static_cast<std::int32_t>(i));
-  }
-  std::sort(order.begin(), order.end());
-  std::vector<std::int32_t> indices;
-  indices.reserve(order.size());
-  for (const auto& [group, point] : order) indices.push_back(point);
-  return indices;
+std::uint64_t first_stream(const Experiment& experiment, std::int32_t point) {
+  return mixed(experiment.prompts.seed, 0) + static_cast<std::uint64_t>(point) * kStreamsPerPoint;
 }
 
-void plan_point(const Experiment& experiment, std::int32_t index, std::vector<PlannedTrial>& plan) {
-  const auto n_contenders = static_cast<std::int32_t>(experiment.contenders.size());
-  const auto point = static_cast<std::uint64_t>(index);
-  const auto batch = static_cast<std::uint64_t>(experiment.points[static_cast<std::size_t>(index)].batch);
-  const std::uint64_t first = mixed(experiment.prompts.seed, 0) + point * kStreamsPerPoint;
-  for (std::int32_t repeat = 0; repeat < experiment.measure.warmup; ++repeat) {
-    const std::uint64_t stream = first + kFirstWarmupStream + static_cast<std::uint64_t>(repeat) * batch;
-    for (std::int32_t contender = 0; contender < n_contenders; ++contender) {
-      plan.push_back({index, contender, -1, repeat, stream});
-    }
-  }
-  for (std::int32_t block = 0; block < experiment.measure.blocks; ++block) {
-    const std::uint64_t stream = first + static_cast<std::uint64_t>(block) * batch;
-    const std::uint64_t seed = mixed(mixed(experiment.measure.seed, point), static_cast<std::uint64_t>(block));
-    for (const std::int32_t contender : shuffled(n_contenders, seed)) {
-      plan.push_back({index, contender, block, 0, stream});
-    }
-  }
+std::uint64_t batch_of(const Experiment& experiment, std::int32_t point) {
+  return static_cast<std::uint64_t>(experiment.points[static_cast<std::size_t>(point)].batch);
 }
 
 }  // namespace
@@ -98,12 +70,60 @@ std::string PlannedTrial::id() const {
   return fmt::format("p{}.c{}.b{}", point, contender, block);
 }
 
-std::vector<PlannedTrial> make_plan(const Experiment& experiment) {
-  const auto per_point =
-      static_cast<std::size_t>(experiment.measure.warmup) + static_cast<std::size_t>(experiment.measure.blocks);
+std::int32_t most_blocks(const MeasureSettings& measure) {
+  return measure.until ? std::max(measure.blocks, measure.until->max_blocks) : measure.blocks;
+}
+
+std::vector<std::int32_t> plan_points(const Experiment& experiment, const Shard& shard) {
+  const std::vector<Point>& points = experiment.points;
+  std::vector<std::pair<std::string, std::int32_t>> groups;  // (model, threads) by first appearance
+  std::vector<std::pair<std::size_t, std::int32_t>> order;   // (group, point)
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    const auto group = std::make_pair(points[i].model, points[i].threads);
+    auto found = std::find(groups.begin(), groups.end(), group);
+    if (found == groups.end()) found = groups.insert(groups.end(), group);
+    const auto index = static_cast<std::int32_t>(i);
+    if (shard.has(index)) order.emplace_back(static_cast<std::size_t>(found - groups.begin()), index);
+  }
+  std::sort(order.begin(), order.end());
+  std::vector<std::int32_t> indices;
+  indices.reserve(order.size());
+  for (const auto& [group, point] : order) indices.push_back(point);
+  return indices;
+}
+
+std::vector<PlannedTrial> plan_warmups(const Experiment& experiment, std::int32_t point) {
+  const auto n_contenders = static_cast<std::int32_t>(experiment.contenders.size());
   std::vector<PlannedTrial> plan;
-  plan.reserve(experiment.points.size() * experiment.contenders.size() * per_point);
-  for (const std::int32_t index : grouped_points(experiment.points)) plan_point(experiment, index, plan);
+  for (std::int32_t repeat = 0; repeat < experiment.measure.warmup; ++repeat) {
+    const std::uint64_t stream = first_stream(experiment, point) + kFirstWarmupStream +
+                                 static_cast<std::uint64_t>(repeat) * batch_of(experiment, point);
+    for (std::int32_t contender = 0; contender < n_contenders; ++contender) {
+      plan.push_back({point, contender, -1, repeat, stream});
+    }
+  }
+  return plan;
+}
+
+std::vector<PlannedTrial> plan_block(const Experiment& experiment, std::int32_t point, std::int32_t block) {
+  const std::uint64_t stream =
+      first_stream(experiment, point) + static_cast<std::uint64_t>(block) * batch_of(experiment, point);
+  const std::uint64_t seed =
+      mixed(mixed(experiment.measure.seed, static_cast<std::uint64_t>(point)), static_cast<std::uint64_t>(block));
+  std::vector<PlannedTrial> plan;
+  for (const std::int32_t contender : shuffled(static_cast<std::int32_t>(experiment.contenders.size()), seed)) {
+    plan.push_back({point, contender, block, 0, stream});
+  }
+  return plan;
+}
+
+std::vector<PlannedTrial> make_plan(const Experiment& experiment, const Shard& shard) {
+  std::vector<PlannedTrial> plan;
+  const auto add = [&](const std::vector<PlannedTrial>& part) { plan.insert(plan.end(), part.begin(), part.end()); };
+  for (const std::int32_t point : plan_points(experiment, shard)) {
+    add(plan_warmups(experiment, point));
+    for (std::int32_t block = 0; block < experiment.measure.blocks; ++block) add(plan_block(experiment, point, block));
+  }
   return plan;
 }
 

@@ -23,9 +23,29 @@ struct PlannedTrial {
   std::string id() const;
 };
 
+/// The most blocks that a point may get: measure.until may add to measure.blocks.
+std::int32_t most_blocks(const MeasureSettings& measure);
+
+/// A part of the points, for runs that are shared out: every count-th, beginning with the index-th.
+struct Shard {
+  std::int32_t index = 1;  ///< 1 to count
+  std::int32_t count = 1;
+
+  bool has(std::int32_t point) const { return point % count == index - 1; }
+  bool whole() const { return count == 1; }
+  friend bool operator==(const Shard&, const Shard&) = default;
+};
+
 /// The whole order, the same on every platform: points in sweep order (grouped so that a model and thread count are
 /// loaded as seldom as possible); of each point first the warm-ups, then the blocks; in each block every contender
 /// once, shuffled from measure.seed, point and block.
-std::vector<PlannedTrial> make_plan(const Experiment& experiment);
+/// Blocks that measure.until adds are not in it: see plan_block.
+std::vector<PlannedTrial> make_plan(const Experiment& experiment, const Shard& shard = {});
+
+/// The order of the points alone, and what they consist of: every plan is made of these.
+std::vector<std::int32_t> plan_points(const Experiment& experiment, const Shard& shard = {});
+std::vector<PlannedTrial> plan_warmups(const Experiment& experiment, std::int32_t point);
+/// Any block of the point, also one beyond measure.blocks: every contender once, in that block's own order.
+std::vector<PlannedTrial> plan_block(const Experiment& experiment, std::int32_t point, std::int32_t block);
 
 }  // namespace inferbench

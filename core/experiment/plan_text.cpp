@@ -120,6 +120,11 @@ std::string plan_text(const Experiment& experiment) {
   text += fmt::format("\n{}: {} x {} x {}, {} of them warm-up\n", count(pairs * (blocks + warmup), "trial"),
                       count(experiment.points.size(), "point"), count(experiment.contenders.size(), "contender"),
                       count(blocks + warmup, "repetition"), pairs * warmup);
+  if (experiment.measure.until) {
+    text +=
+        fmt::format("measure.until may add blocks: up to {} at each point, or {} min\n",
+                    most_blocks(experiment.measure) - experiment.measure.blocks, experiment.measure.until->max_minutes);
+  }
   text +=
       fmt::format("estimated time: {} (a guess from {:.0f} GFLOP/s and {:.0f} GB/s a thread; nothing was measured)\n",
                   duration(estimate_seconds(experiment)), kFlopsPerThread / 1e9, kBytesPerSecondPerThread / 1e9);

@@ -5,12 +5,14 @@
 #include <yaml-cpp/emitter.h>
 #include <yaml-cpp/emittermanip.h>
 
+#include "experiment/settings.hpp"
 #include "experiment/targets.hpp"
 
 namespace inferbench {
 namespace {
 
-// Numbers go out as fmt's shortest form that reads back equal; texts in double quotes, so that "null" stays a text.
+// Numbers and fixed words go out bare, numbers as fmt's shortest form that reads back equal; texts in double quotes, so
+// that "null" stays a text.
 template <typename T>
 void number(YAML::Emitter& out, const char* key, T value) {
   out << YAML::Key << key << YAML::Value << fmt::format("{}", value);
@@ -71,6 +73,14 @@ void sweep_section(YAML::Emitter& out, const Sweep& sweep) {
   out << YAML::EndMap;
 }
 
+void until_section(YAML::Emitter& out, const Until& until) {
+  out << YAML::Key << "until" << YAML::Value << YAML::BeginMap;
+  number(out, "ratio_interval", until.ratio_interval);
+  number(out, "max_blocks", until.max_blocks);
+  number(out, "max_minutes", until.max_minutes);
+  out << YAML::EndMap;
+}
+
 void settings(YAML::Emitter& out, const Experiment& experiment) {
   out << YAML::Key << "prompts" << YAML::Value << YAML::BeginMap;
   number(out, "seed", experiment.prompts.seed);
@@ -81,6 +91,12 @@ void settings(YAML::Emitter& out, const Experiment& experiment) {
   number(out, "warmup", experiment.measure.warmup);
   number(out, "cooldown_s", experiment.measure.cooldown_s);
   number(out, "seed", experiment.measure.seed);
+  if (experiment.measure.until) until_section(out, *experiment.measure.until);
+  number(out, "repeat_disturbed", experiment.measure.repeat_disturbed);
+  number(out, "machine_limits", to_string(experiment.measure.machine_limits));
+  out << YAML::EndMap;
+  out << YAML::Key << "load" << YAML::Value << YAML::BeginMap;
+  number(out, "cache", to_string(experiment.load.cache));
   out << YAML::EndMap;
   out << YAML::Key << "limits" << YAML::Value << YAML::BeginMap;
   number(out, "timeout_s", experiment.limits.timeout_s);

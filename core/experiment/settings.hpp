@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "experiment/experiment.hpp"
@@ -15,9 +16,15 @@ namespace inferbench {
 
 Prompts read_prompts(const YamlNode* node, const ExperimentLookups& lookups);
 MeasureSettings read_measure(const YamlNode* node);
+LoadSettings read_load(const YamlNode* node);
 Limits read_limits(const YamlNode* node);
 /// `precisions`: those that the backends offer; max_kl may name no other.
 std::optional<Quality> read_quality(const YamlNode* node, const std::vector<std::string>& precisions,
                                     const ExperimentLookups& lookups);
+
+// How the YAML spells these.
+std::string_view to_string(MachineLimitsMode mode);
+std::string_view to_string(PageCache cache);
+std::optional<PageCache> page_cache_from(std::string_view text);
 
 }  // namespace inferbench

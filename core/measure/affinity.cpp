@@ -20,14 +20,6 @@ void bind_to(const std::vector<int>& cpus) {
   sched_setaffinity(0, sizeof(set), &set);
 }
 
-// The lowest CPU that shares the core: the same for all siblings.
-int core_of_cpu(int cpu) {
-  std::ifstream file(fmt::format("/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list", cpu));
-  int first = cpu;
-  if (!(file >> first)) return cpu;
-  return first;
-}
-
 }  // namespace
 
 std::vector<int> allowed_cpus() {
@@ -39,6 +31,13 @@ std::vector<int> allowed_cpus() {
     if (CPU_ISSET(cpu, &set)) cpus.push_back(static_cast<int>(cpu));
   }
   return cpus;
+}
+
+int core_of_cpu(int cpu) {
+  std::ifstream file(fmt::format("/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list", cpu));
+  int first = cpu;
+  if (!(file >> first)) return cpu;
+  return first;
 }
 
 std::vector<int> spread_over_cores(const std::vector<int>& allowed, const std::vector<int>& core_of, std::int32_t n) {

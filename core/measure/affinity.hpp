@@ -9,6 +9,9 @@ namespace inferbench {
 /// The CPUs that the calling thread may run on, ascending; empty where the kernel does not say.
 std::vector<int> allowed_cpus();
 
+/// The lowest CPU of the physical core that `cpu` belongs to: the same for all hyperthreads of a core.
+int core_of_cpu(int cpu);
+
 /// `n` CPUs of `allowed`: one of each physical core first (core_of[cpu] tells), then the siblings. All of `allowed`
 /// where it has fewer.
 std::vector<int> spread_over_cores(const std::vector<int>& allowed, const std::vector<int>& core_of, std::int32_t n);

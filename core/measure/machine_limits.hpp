@@ -40,6 +40,7 @@ struct ThreadLimits {
 /// What this machine can do at most, as far as plain loops that do nothing else can find out.
 struct MachineLimits {
   double clock_read_ns = 0;              ///< what one reading of the clock that times trials costs
+  double call_overhead_ns = 0;           ///< of a forward call of a backend that does nothing; 0: not measured
   std::vector<ThreadLimits> by_threads;  ///< ascending
 
   /// The limits for `threads`, or null.

@@ -34,13 +34,18 @@ Json to_json(const MachineLimits& limits) {
                           {"fp32_flops_per_s", rate_json(here.fp32_flops_per_s)},
                           {"int8_ops_per_s", rate_json(here.int8_ops_per_s)}});
   }
-  return {{"clock_read_ns", limits.clock_read_ns}, {"by_threads", std::move(by_threads)}};
+  return {{"clock_read_ns", limits.clock_read_ns},
+          {"call_overhead_ns", limits.call_overhead_ns > 0 ? Json(limits.call_overhead_ns) : Json(nullptr)},
+          {"by_threads", std::move(by_threads)}};
 }
 
 MachineLimits machine_limits_from_json(const Json& json) {
   try {
     MachineLimits limits;
     limits.clock_read_ns = json.at("clock_read_ns").get<double>();
+    if (const auto call = json.find("call_overhead_ns"); call != json.end() && !call->is_null()) {
+      limits.call_overhead_ns = call->get<double>();
+    }
     for (const Json& entry : json.at("by_threads")) {
       ThreadLimits& here = limits.by_threads.emplace_back();
       here.threads = integer_of<std::int32_t>(entry.at("threads"));

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "measure/interference.hpp"
 #include "measure/resources.hpp"
 #include "measure/trial.hpp"
 #include "measure/trial_status.hpp"
@@ -21,10 +22,15 @@ struct LoadOutcome {
   double load_ms = 0;                      ///< map the files, quantize, pack: weights in, model out
   double init_ms = 0;                      ///< start of the backend (threads, devices)
   std::optional<double> generate_ms;       ///< making synthetic weights; not part of load_ms
-  std::optional<double> page_cache_share;  ///< of the weight files before the load, 0 cold to 1 warm
+  std::string cache = "as_is";             ///< what was asked of the page cache before the load: as_is, warm or cold
+  std::optional<double> page_cache_share;  ///< of the weight files just before the load, 0 cold to 1 warm
   std::uint64_t weights_bytes = 0;
   std::uint64_t decode_weights_bytes = 0;  ///< that one decode step of one sequence reads
+  std::uint64_t rss_before_bytes = 0;      ///< of the process before: what the program itself needs
   std::uint64_t peak_rss_bytes = 0;        ///< of the process while it loaded
+  std::uint64_t peak_file_bytes = 0;       ///< the part of it that is mapped files, the weights' too
+  /// The first prefill after the load, at the first point that ran: cold caches, lazy work. Absent until it ran.
+  std::optional<double> first_forward_ms;
   std::string device;
   std::string kernels;
 };
@@ -55,6 +61,7 @@ struct TrialOutcome {
   std::uint64_t backend_peak_bytes = 0;  ///< what the backend itself says it held at most
   MemoryUse memory;                      ///< of the process; the peak is of this trial
   ResourceUse used;                      ///< by this trial
+  Interference interference;             ///< during this trial
   std::int32_t trials_since_load = 0;    ///< 0: the first after the model was loaded
 
   std::uint64_t submit_ns = 0;        ///< the profile's zero; 0 unless profiled

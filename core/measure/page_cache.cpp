@@ -41,6 +41,28 @@ std::optional<PageCount> count_pages(const std::filesystem::path& path) {
 
 }  // namespace
 
+void drop_from_page_cache(std::span<const std::filesystem::path> files) {
+  for (const auto& file : files) {
+    const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) continue;
+    fdatasync(fd);  // posix_fadvise(2): pages that are not written yet would stay
+    posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+    close(fd);
+  }
+}
+
+void read_into_page_cache(std::span<const std::filesystem::path> files) {
+  constexpr std::size_t kPiece = std::size_t{1} << 20U;
+  std::vector<char> piece(kPiece);
+  for (const auto& file : files) {
+    const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) continue;
+    while (read(fd, piece.data(), piece.size()) > 0) {
+    }
+    close(fd);
+  }
+}
+
 std::optional<double> page_cache_share(std::span<const std::filesystem::path> files) {
   PageCount total;
   for (const auto& file : files) {

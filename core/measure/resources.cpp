@@ -3,6 +3,7 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <charconv>
 #include <fstream>
 #include <string>
@@ -19,6 +20,15 @@ std::uint64_t kib_field(std::string_view line, std::size_t name_length) {
   std::uint64_t kib = 0;
   std::from_chars(line.data() + digit, line.data() + line.size(), kib);
   return kib * 1024;
+}
+
+// A line of /proc/meminfo; 0 where there is none.
+std::uint64_t meminfo(std::string_view name) {
+  std::ifstream info("/proc/meminfo");
+  for (std::string line; std::getline(info, line);) {
+    if (line.starts_with(name)) return kib_field(line, name.size());
+  }
+  return 0;
 }
 
 double seconds(const timeval& time) {
@@ -44,12 +54,12 @@ MemoryUse read_memory_use() {
 }
 
 std::uint64_t available_memory_bytes() {
-  constexpr std::string_view kName = "MemAvailable:";
-  std::ifstream info("/proc/meminfo");
-  for (std::string line; std::getline(info, line);) {
-    if (line.starts_with(kName)) return kib_field(line, kName.size());
-  }
-  return 0;
+  return meminfo("MemAvailable:");
+}
+
+std::uint64_t used_swap_bytes() {
+  const std::uint64_t all = meminfo("SwapTotal:");
+  return all - std::min(all, meminfo("SwapFree:"));
 }
 
 bool reset_peak_rss() {

@@ -14,11 +14,20 @@ struct MemoryUse {
 };
 MemoryUse read_memory_use();
 
+/// The part of the peak that is no mapped file. The kernel keeps no such peak: it is the peak less the mapped files as
+/// they are now, which is right while files are neither mapped nor unmapped in between.
+constexpr std::uint64_t peak_anonymous_bytes(const MemoryUse& use) {
+  return use.peak_rss_bytes - (use.file_bytes < use.peak_rss_bytes ? use.file_bytes : use.peak_rss_bytes);
+}
+
 /// Forgets the peak, so that read_memory_use speaks of what comes after. False where the kernel does not allow it.
 bool reset_peak_rss();
 
 /// MemAvailable of the machine, in bytes; 0 where that cannot be read.
 std::uint64_t available_memory_bytes();
+
+/// Swap of the machine in use, in bytes; 0 where that cannot be read.
+std::uint64_t used_swap_bytes();
 
 /// What the process has spent since its start, all threads.
 struct ResourceUse {

@@ -7,25 +7,22 @@
 #include <utility>
 
 #include "experiment/metrics.hpp"
+#include "report/run_match.hpp"
 #include "results/metric_values.hpp"
 
 namespace inferbench {
 
 namespace {
 
-using Trials = std::vector<const TrialRecord*>;
+using Trials = TrialIndex::Trials;
 
 // Those whose ratio says how fast something is.
 constexpr std::array<std::string_view, 5> kSpeedMetrics{"ttft_ms", "prefill_tokens_per_s", "decode_ms_per_token",
                                                         "decode_tokens_per_s", "e2e_ms"};
 
-Trials trials_of(const RunData& run, const Point& point, const std::string& contender) {
-  Trials found;
-  for (const TrialRecord& trial : run.trials) {
-    if (trial.point == point && trial.contender == contender) found.push_back(&trial);
-  }
-  return found;
-}
+// Where the distribution of the gaps between tokens is drawn.
+constexpr std::array<double, 13> kProbabilities{0.01, 0.05, 0.10, 0.20, 0.30, 0.40, 0.50,
+                                                0.60, 0.70, 0.80, 0.90, 0.95, 0.99};
 
 void count_failure(std::vector<FailureCount>& failures, const TrialRecord& trial) {
   const auto same = [&](const FailureCount& failure) {
@@ -39,6 +36,17 @@ void count_failure(std::vector<FailureCount>& failures, const TrialRecord& trial
   }
 }
 
+// Each quantile that has as many values on its nearer side as a percentile needs.
+std::vector<Quantile> quantiles_of(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  std::vector<Quantile> quantiles;
+  for (const double p : kProbabilities) {
+    const bool borne = percentile_of_sorted(values, std::max(p, 1 - p)).has_value();
+    if (borne) quantiles.push_back({p, *percentile_of_sorted(values, p)});
+  }
+  return quantiles;
+}
+
 ContenderResult summarize_contender(const std::string& name, const Trials& trials) {
   ContenderResult result;
   result.contender = name;
@@ -50,49 +58,44 @@ ContenderResult summarize_contender(const std::string& name, const Trials& trial
     ++(trial->ok() ? result.ok : result.failed);
     for (const std::string& metric : metric_names()) {
       const auto values = metric_samples(*trial, metric);
+      if (values.empty()) continue;
       samples[metric].insert(samples[metric].end(), values.begin(), values.end());
     }
   }
-  for (const auto& [metric, values] : samples) {
-    if (const auto summary = summarize(values)) result.metrics.emplace(metric, *summary);
-  }
+  for (const auto& [metric, values] : samples) result.metrics.emplace(metric, *summarize(values));
+  result.inter_token_quantiles = quantiles_of(std::move(samples["inter_token_ms"]));
   return result;
 }
 
-// Speeds in the blocks where both have the metric: a time's speed is its inverse.
-std::optional<SpeedRatio> ratio_of(std::string_view metric, const Trials& contender, const Trials& baseline) {
-  std::vector<double> contender_speeds;
-  std::vector<double> baseline_speeds;
-  for (const TrialRecord* trial : contender) {
-    if (trial->warm_up()) continue;
-    const auto pair = std::find_if(baseline.begin(), baseline.end(),
-                                   [&](const TrialRecord* other) { return other->block == trial->block; });
-    if (pair == baseline.end()) continue;
-    const auto ours = metric_value(*trial, metric);
-    const auto theirs = metric_value(**pair, metric);
-    if (!ours || !theirs || !(*ours > 0) || !(*theirs > 0)) continue;
-    const bool rate = more_is_better(metric);
-    contender_speeds.push_back(rate ? *ours : 1 / *ours);
-    baseline_speeds.push_back(rate ? *theirs : 1 / *theirs);
+// Blocks in which both emitted ids, and in how many the ids were the same.
+SameOutput compare_output(const Trials& contender, const Trials& baseline) {
+  std::map<std::int32_t, std::string_view> digests;
+  for (const TrialRecord* trial : baseline) {
+    if (!trial->warm_up() && !trial->outcome.digest.empty()) digests.emplace(trial->block, trial->outcome.digest);
   }
-  return paired_speed_ratio(contender_speeds, baseline_speeds);
+  SameOutput output;
+  for (const TrialRecord* trial : contender) {
+    const auto found = digests.find(trial->block);
+    if (trial->warm_up() || trial->outcome.digest.empty() || found == digests.end()) continue;
+    ++output.compared;
+    if (found->second == trial->outcome.digest) ++output.same;
+  }
+  return output;
 }
 
-std::string short_name(const RunInfo& info, const std::string& reference) {
-  const auto found = std::find_if(info.models.begin(), info.models.end(),
-                                  [&](const ModelIdentity& model) { return model.reference == reference; });
-  return found == info.models.end() ? reference : found->name;
-}
-
-PointResult compare_at(const RunData& run, const Point& point) {
-  PointResult result{point, short_name(run.info, point.model), {}};
-  const Trials baseline = trials_of(run, point, run.info.baseline);
-  for (const Contender& contender : run.info.contenders) {
-    const Trials trials = trials_of(run, point, contender.name);
-    ContenderResult summary = summarize_contender(contender.name, trials);
-    for (const std::string_view metric : kSpeedMetrics) {
-      if (contender.name == run.info.baseline) break;
-      if (const auto ratio = ratio_of(metric, trials, baseline)) summary.ratios.emplace(metric, *ratio);
+PointResult compare_at(const RunInfo& info, const TrialIndex& index, std::size_t point, std::size_t baseline) {
+  PointResult result{info.points[point], model_name(info, info.points[point].model), {}};
+  for (std::size_t i = 0; i < info.contenders.size(); ++i) {
+    const Trials& trials = index.at(point, i);
+    ContenderResult summary = summarize_contender(info.contenders[i].name, trials);
+    if (i != baseline && baseline < info.contenders.size()) {
+      const Trials& reference = index.at(point, baseline);
+      for (const std::string_view metric : kSpeedMetrics) {
+        if (const auto ratio = paired_speed(trials, reference, metric)) {
+          summary.ratios.emplace(metric, to_speed_ratio(*ratio));
+        }
+      }
+      summary.same_output = compare_output(trials, reference);
     }
     result.contenders.push_back(std::move(summary));
   }
@@ -101,7 +104,17 @@ PointResult compare_at(const RunData& run, const Point& point) {
 
 }  // namespace
 
+std::size_t baseline_index(const RunInfo& info) {
+  const auto found = std::find_if(info.contenders.begin(), info.contenders.end(),
+                                  [&](const Contender& contender) { return contender.name == info.baseline; });
+  return static_cast<std::size_t>(found - info.contenders.begin());
+}
+
 Comparison compare_contenders(const RunData& run) {
+  return compare_contenders(run, TrialIndex(run));
+}
+
+Comparison compare_contenders(const RunData& run, const TrialIndex& index) {
   Comparison comparison;
   comparison.name = run.info.name;
   comparison.baseline = run.info.baseline;
@@ -109,7 +122,10 @@ Comparison compare_contenders(const RunData& run) {
   comparison.recorded = run.trials.size();
   comparison.failed = static_cast<std::size_t>(
       std::count_if(run.trials.begin(), run.trials.end(), [](const TrialRecord& trial) { return !trial.ok(); }));
-  for (const Point& point : run.info.points) comparison.points.push_back(compare_at(run, point));
+  const std::size_t baseline = baseline_index(run.info);
+  for (std::size_t i = 0; i < run.info.points.size(); ++i) {
+    comparison.points.push_back(compare_at(run.info, index, i, baseline));
+  }
   return comparison;
 }
 

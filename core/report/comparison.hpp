@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "report/trial_index.hpp"
 #include "results/run_folder.hpp"
 #include "stats/ratio.hpp"
 #include "stats/summary.hpp"
@@ -21,15 +22,28 @@ struct FailureCount {
   std::string stderr_tail;  ///< of the first of them
 };
 
+/// In how many blocks the greedy ids were those of the baseline for the same prompt.
+struct SameOutput {
+  std::size_t compared = 0;
+  std::size_t same = 0;
+};
+
+struct Quantile {
+  double probability = 0;
+  double value = 0;
+};
+
 /// One contender at one point, over the blocks; warm-ups are left out.
 struct ContenderResult {
   std::string contender;
   std::size_t ok = 0;
   std::size_t failed = 0;
-  std::map<std::string, Summary> metrics;    ///< by metric name; absent where no trial has it
-  std::map<std::string, SpeedRatio> ratios;  ///< to the baseline, of the metrics that are times or rates
-  std::optional<LoadOutcome> load;           ///< of the last trial that ran
-  std::vector<FailureCount> failures;        ///< warm-ups too
+  std::map<std::string, Summary> metrics;       ///< by metric name; absent where no trial has it
+  std::map<std::string, SpeedRatio> ratios;     ///< to the baseline, of the metrics that are times or rates
+  SameOutput same_output;                       ///< zeros for the baseline
+  std::vector<Quantile> inter_token_quantiles;  ///< ascending; those that the sample can bear
+  std::optional<LoadOutcome> load;              ///< of the last trial that ran
+  std::vector<FailureCount> failures;           ///< warm-ups too
 };
 
 struct PointResult {
@@ -52,8 +66,9 @@ struct Comparison {
 /// Ratios are speeds: more than 1 is faster than the baseline, for times and rates alike; they pair the blocks in which
 /// both were ok.
 Comparison compare_contenders(const RunData& run);
+Comparison compare_contenders(const RunData& run, const TrialIndex& index);
 
-/// As JSON: the statistics of every metric and ratio; indented, ending with a newline.
-std::string to_json_text(const Comparison& comparison);
+/// The place of the baseline among the contenders; their number where it is not among them.
+std::size_t baseline_index(const RunInfo& info);
 
 }  // namespace inferbench

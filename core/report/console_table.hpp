@@ -11,7 +11,4 @@ namespace inferbench {
 /// most 100 columns. `colour`: ANSI codes around headings and verdicts.
 std::string console_table(const Comparison& comparison, bool colour);
 
-/// Whether `fd` is a terminal that takes colour: NO_COLOR (no-color.org) unset or empty, TERM not "dumb".
-bool wants_colour(int fd);
-
 }  // namespace inferbench

@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 #include <gnu/libc-version.h>
 #include <openssl/crypto.h>
+#include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string_view>
+#include <system_error>
 
 #include "measure/affinity.hpp"
 #include "results/utc_time.hpp"
@@ -62,6 +64,13 @@ Json kib_to_bytes(const std::map<std::string, std::string>& pairs, const std::st
   return std::strtoull(found->second.c_str(), nullptr, 10) * 1024;
 }
 
+// In bytes; null for none.
+Json limit_of(__rlimit_resource resource) {
+  rlimit limit{};
+  if (getrlimit(resource, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return nullptr;
+  return limit.rlim_cur;
+}
+
 Json caches() {
   Json list = Json::array();
   for (int index = 0; index < 8; ++index) {
@@ -104,12 +113,50 @@ Json memory() {
           {"transparent_huge_pages", first_line("/sys/kernel/mm/transparent_hugepage/enabled")}};
 }
 
+// Processors and memory that a container may use at most; "max" is no limit. Version 2 of control groups.
+Json container() {
+  return {{"cpu", first_line("/sys/fs/cgroup/cpu.max")}, {"memory", first_line("/sys/fs/cgroup/memory.max")}};
+}
+
+// What the kernel does against the processor's flaws costs time.
+Json mitigations() {
+  Json found = Json::object();
+  std::error_code problem;
+  for (const auto& file : fs::directory_iterator("/sys/devices/system/cpu/vulnerabilities", problem)) {
+    found[file.path().filename().string()] = first_line(file.path());
+  }
+  return found;
+}
+
+// What libraries take from the environment: nobody sees it in the experiment.
+Json variables() {
+  Json found = Json::object();
+  for (const char* name : {"OMP_NUM_THREADS", "OMP_PROC_BIND", "GOMP_CPU_AFFINITY", "KMP_AFFINITY", "MKL_NUM_THREADS",
+                           "OPENBLAS_NUM_THREADS", "TBB_NUM_THREADS", "MALLOC_ARENA_MAX", "GLIBC_TUNABLES",
+                           "LD_PRELOAD", "LD_LIBRARY_PATH", "INFERBENCH_PLUGIN_PATH"}) {
+    if (const char* value = std::getenv(name); value != nullptr) found[name] = value;
+  }
+  return found;
+}
+
+Json process() {
+  return {{"nice", getpriority(PRIO_PROCESS, 0)},
+          {"data_limit", limit_of(RLIMIT_DATA)},
+          {"address_space_limit", limit_of(RLIMIT_AS)},
+          {"locked_memory_limit", limit_of(RLIMIT_MEMLOCK)},
+          {"container", container()},
+          {"variables", variables()}};
+}
+
 Json system() {
   utsname names{};
   uname(&names);
   return {{"os", value_or_null(read_pairs("/etc/os-release", '='), "PRETTY_NAME")},
           {"kernel", fmt::format("{} {}", names.sysname, names.release)},
           {"machine", names.machine},
+          {"clock_source", first_line("/sys/devices/system/clocksource/clocksource0/current_clocksource")},
+          {"numa_nodes", first_line("/sys/devices/system/node/online")},
+          {"mitigations", mitigations()},
           {"load", first_line("/proc/loadavg")}};
 }
 
@@ -124,7 +171,7 @@ Json build() {
 #else
   const std::string compiler = "gcc " __VERSION__;
 #endif
-  return {{"compiler", compiler}, {"assertions", assertions}};
+  return {{"compiler", compiler}, {"assertions", assertions}, {"flags", INFERBENCH_BUILD_FLAGS}};
 }
 
 Json libraries() {
@@ -138,8 +185,8 @@ Json libraries() {
 }  // namespace
 
 std::string collect_environment() {
-  const Json environment{{"time", utc_now()},  {"cpu", cpu()},     {"memory", memory()},
-                         {"system", system()}, {"build", build()}, {"libraries", libraries()}};
+  const Json environment{{"time", utc_now()},    {"cpu", cpu()},     {"memory", memory()},      {"system", system()},
+                         {"process", process()}, {"build", build()}, {"libraries", libraries()}};
   return environment.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

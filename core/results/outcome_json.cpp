@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "results/optional_json.hpp"
 #include "support/error.hpp"
 #include "support/json_integer.hpp"
 
@@ -11,16 +12,6 @@ namespace inferbench {
 namespace {
 
 using Json = nlohmann::json;
-
-Json or_null(const std::optional<double>& value) {
-  return value ? Json(*value) : Json(nullptr);
-}
-
-std::optional<double> number_or_none(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  if (found == object.end() || found->is_null()) return std::nullopt;
-  return found->get<double>();
-}
 
 TrialStatus status_from(const Json& object) {
   const auto text = object.at("status").get<std::string>();
@@ -79,10 +70,14 @@ Json to_json(const LoadOutcome& outcome) {
               {"load_ms", outcome.load_ms},
               {"init_ms", outcome.init_ms},
               {"generate_ms", or_null(outcome.generate_ms)},
+              {"cache", outcome.cache},
               {"page_cache_share", or_null(outcome.page_cache_share)},
               {"weights_bytes", outcome.weights_bytes},
               {"decode_weights_bytes", outcome.decode_weights_bytes},
+              {"rss_before_bytes", outcome.rss_before_bytes},
               {"peak_rss_bytes", outcome.peak_rss_bytes},
+              {"peak_rss_file_bytes", outcome.peak_file_bytes},
+              {"first_forward_ms", or_null(outcome.first_forward_ms)},
               {"device", outcome.device},
               {"kernels", outcome.kernels}};
 }
@@ -95,10 +90,14 @@ LoadOutcome load_outcome_from(const Json& object) {
   outcome.load_ms = object.at("load_ms").get<double>();
   outcome.init_ms = object.at("init_ms").get<double>();
   outcome.generate_ms = number_or_none(object, "generate_ms");
+  outcome.cache = object.value("cache", outcome.cache);
   outcome.page_cache_share = number_or_none(object, "page_cache_share");
   outcome.weights_bytes = integer_of<std::uint64_t>(object.at("weights_bytes"));
   outcome.decode_weights_bytes = integer_of<std::uint64_t>(object.at("decode_weights_bytes"));
   outcome.peak_rss_bytes = integer_of<std::uint64_t>(object.at("peak_rss_bytes"));
+  outcome.rss_before_bytes = integer_or<std::uint64_t>(object, "rss_before_bytes", 0);
+  outcome.peak_file_bytes = integer_or<std::uint64_t>(object, "peak_rss_file_bytes", 0);
+  outcome.first_forward_ms = number_or_none(object, "first_forward_ms");
   outcome.device = object.at("device").get<std::string>();
   outcome.kernels = object.at("kernels").get<std::string>();
   return outcome;
@@ -114,12 +113,18 @@ Json to_json(const TrialOutcome& outcome) {
               {"device_bytes", outcome.device_bytes},
               {"backend_peak_bytes", outcome.backend_peak_bytes},
               {"peak_rss_bytes", outcome.memory.peak_rss_bytes},
+              {"peak_rss_anonymous_bytes", peak_anonymous_bytes(outcome.memory)},
+              {"peak_rss_file_bytes", outcome.memory.peak_rss_bytes - peak_anonymous_bytes(outcome.memory)},
               {"rss_bytes", outcome.memory.rss_bytes},
               {"rss_anonymous_bytes", outcome.memory.anonymous_bytes},
               {"rss_file_bytes", outcome.memory.file_bytes},
               {"cpu_s", outcome.used.cpu_s},
               {"involuntary_switches", outcome.used.involuntary_switches},
               {"major_faults", outcome.used.major_faults},
+              {"spin_ms", outcome.interference.spin_ms},
+              {"run_delay_ms", or_null(outcome.interference.run_delay_ms)},
+              {"steal_ms", or_null(outcome.interference.steal_ms)},
+              {"mhz", or_null(outcome.interference.mhz)},
               {"trials_since_load", outcome.trials_since_load}};
   put_metrics(object, outcome.metrics);
   if (!outcome.ids.empty()) object["ids"] = outcome.ids;
@@ -149,6 +154,10 @@ TrialOutcome trial_outcome_from(const Json& object) {
   outcome.used.cpu_s = object.at("cpu_s").get<double>();
   outcome.used.involuntary_switches = integer_of<std::int64_t>(object.at("involuntary_switches"));
   outcome.used.major_faults = integer_of<std::int64_t>(object.at("major_faults"));
+  outcome.interference.spin_ms = object.value("spin_ms", 0.0);
+  outcome.interference.run_delay_ms = number_or_none(object, "run_delay_ms");
+  outcome.interference.steal_ms = number_or_none(object, "steal_ms");
+  outcome.interference.mhz = number_or_none(object, "mhz");
   outcome.trials_since_load = integer_of<std::int32_t>(object.at("trials_since_load"));
   if (object.contains("ids")) {
     for (const Json& id : object.at("ids")) outcome.ids.push_back(integer_of<std::int32_t>(id));

@@ -7,15 +7,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <iterator>
+#include <map>
 #include <random>
 #include <sstream>
 #include <string_view>
 #include <utility>
 
+#include "results/trial_lines.hpp"
 #include "results/utc_time.hpp"
 #include "support/error.hpp"
 
@@ -58,33 +60,23 @@ std::string read_text(const fs::path& path) {
     fail("cannot read", path, errno == 0 ? ENOENT : errno,
          "a run folder holds run.json and trials.jsonl; name that folder");
   }
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  if (fs::is_directory(path)) fail("cannot read", path, EISDIR, "name the folder of the run");
+  file.seekg(0, std::ios::end);
+  std::string text(static_cast<std::size_t>(std::max<std::streamoff>(0, file.tellg())), '\0');
+  file.seekg(0);
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(file.gcount()));  // it may have shrunk
+  return text;
 }
 
-struct ParsedTrials {
-  std::vector<TrialRecord> records;
-  std::size_t good_bytes = 0;  ///< where the whole lines end
-};
-
-// A line counts when its newline is there: append writes it last and fsyncs after it. A crash may leave a last line
-// that is cut, or, on some file systems, filled with zeros: only the last may be bad.
-ParsedTrials parse_trials(std::string_view text, const fs::path& path) {
-  ParsedTrials parsed;
-  std::size_t number = 1;
-  for (std::size_t begin = 0; begin < text.size(); ++number) {
-    const std::size_t end = text.find('\n', begin);
-    if (end == std::string_view::npos) break;
-    try {
-      parsed.records.push_back(parse_trial_record(text.substr(begin, end - begin)));
-    } catch (const Error& error) {
-      if (end + 1 == text.size()) break;
-      throw Error(fmt::format("{}:{}: {}", path.string(), number, error.what()),
-                  "the file was changed by something else; restore it or start a new run");
-    }
-    begin = end + 1;
-    parsed.good_bytes = begin;
+// Of each trial the last attempt counts; the order is that of the last attempts.
+void put_trials(RunData& data, std::vector<TrialRecord> records) {
+  std::map<std::string, std::size_t> last;
+  for (std::size_t i = 0; i < records.size(); ++i) last[records[i].id] = i;
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    const bool counts = last[records[i].id] == i;
+    (counts ? data.trials : data.replaced).push_back(std::move(records[i]));
   }
-  return parsed;
 }
 
 // Written whole each time, so every line is good.
@@ -160,34 +152,44 @@ void write_file_atomically(const fs::path& path, const std::string& text) {
   sync_folder(path.parent_path());
 }
 
+RunInfo read_run_info(const fs::path& run_json) {
+  return parse_run_info(read_text(run_json));
+}
+
 RunData read_run(const fs::path& folder) {
   RunData data;
   data.info = parse_run_info(read_text(folder / kRunFile));
   const fs::path trials = folder / kTrialsFile;
-  if (fs::exists(trials)) data.trials = parse_trials(read_text(trials), trials).records;
+  if (fs::exists(trials)) put_trials(data, parse_trial_lines(read_text(trials), trials).records);
   data.quality = read_quality(folder / kQualityFile);
   return data;
 }
 
 RunFolder RunFolder::create(const fs::path& root, const RunInfo& info) {
   const fs::path folder = make_run_folder(root / info.name);
-  RunFolder run(folder, RunData{info, {}, {}}, open_locked(folder / kTrialsFile));
-  write_file_atomically(folder / kRunFile, to_json_text(info));
-  sync_folder(folder.parent_path());
-  return run;
+  try {
+    RunFolder run(folder, RunData{info, {}, {}, {}}, open_locked(folder / kTrialsFile));
+    write_file_atomically(folder / kRunFile, to_json_text(info));
+    sync_folder(folder.parent_path());
+    return run;
+  } catch (...) {  // on a full disk, say: no folder that looks like a run
+    std::error_code ignored;
+    fs::remove_all(folder, ignored);
+    throw;
+  }
 }
 
 RunFolder RunFolder::resume(const fs::path& folder) {
   const fs::path absolute = fs::absolute(folder);
   RunInfo info = parse_run_info(read_text(absolute / kRunFile));
   const fs::path trials = absolute / kTrialsFile;
-  RunFolder run(absolute, RunData{std::move(info), {}, {}}, open_locked(trials));
+  RunFolder run(absolute, RunData{std::move(info), {}, {}, {}}, open_locked(trials));
   const std::string text = read_text(trials);
-  ParsedTrials parsed = parse_trials(text, trials);
+  TrialLines parsed = parse_trial_lines(text, trials);
   if (parsed.good_bytes != text.size() && ftruncate(run.fd_, static_cast<off_t>(parsed.good_bytes)) != 0) {
     fail("cannot cut the half-written last line off", trials, errno, "check the file's permissions");
   }
-  run.data_.trials = std::move(parsed.records);
+  put_trials(run.data_, std::move(parsed.records));
   run.data_.quality = read_quality(absolute / kQualityFile);
   return run;
 }
@@ -210,6 +212,14 @@ void RunFolder::append(TrialRecord record) {
     fail("cannot write", path_ / kTrialsFile, error_number,
          fmt::format("{}free space, then: inferbench run --resume {}",
                      restored ? "" : "(the last line may be half-written: --resume drops it) ", path_.string()));
+  }
+  const auto earlier = record.attempt == 0
+                           ? data_.trials.end()
+                           : std::find_if(data_.trials.begin(), data_.trials.end(),
+                                          [&](const TrialRecord& trial) { return trial.id == record.id; });
+  if (earlier != data_.trials.end()) {
+    data_.replaced.push_back(std::move(*earlier));
+    data_.trials.erase(earlier);
   }
   data_.trials.push_back(std::move(record));
 }

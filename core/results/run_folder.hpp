@@ -14,9 +14,13 @@ namespace inferbench {
 /// What a run folder holds, read without a lock.
 struct RunData {
   RunInfo info;
-  std::vector<TrialRecord> trials;
+  std::vector<TrialRecord> trials;      ///< the rows that count: of each planned trial the last attempt
+  std::vector<TrialRecord> replaced{};  ///< earlier attempts at the same, kept
   std::vector<QualityRecord> quality{};  ///< of quality.jsonl: a row for each contender and model
 };
+
+/// run.json by its own path. Throws Error.
+RunInfo read_run_info(const std::filesystem::path& run_json);
 
 /// A half-written last line of trials.jsonl is left out. Throws Error that names the file and the line.
 RunData read_run(const std::filesystem::path& folder);
@@ -46,8 +50,10 @@ class RunFolder {
 
   const std::filesystem::path& path() const { return path_; }
   const RunInfo& info() const { return data_.info; }
-  /// Those of earlier runs and those appended, in order.
+  /// Those of earlier runs and those appended, in order; of each planned trial the last attempt.
   const std::vector<TrialRecord>& trials() const { return data_.trials; }
+  /// Earlier attempts at trials that were run again.
+  const std::vector<TrialRecord>& replaced() const { return data_.replaced; }
   const std::vector<QualityRecord>& quality() const { return data_.quality; }
   const RunData& data() const { return data_; }
 

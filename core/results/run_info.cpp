@@ -52,6 +52,13 @@ Json to_json(const ModelIdentity& model) {
   return object;
 }
 
+Json to_json(const MergedRun& run) {
+  return Json{{"folder", run.folder},
+              {"started", run.started},
+              {"environment", Json::parse(run.environment)},
+              {"differs", run.differs}};
+}
+
 template <typename T>
 Json list_of(const std::vector<T>& values) {
   Json list = Json::array();
@@ -96,6 +103,11 @@ ModelIdentity model_from(const Json& object) {
   return model;
 }
 
+MergedRun merged_from(const Json& object) {
+  return {object.at("folder").get<std::string>(), object.at("started").get<std::string>(),
+          object.at("environment").dump(), object.at("differs").get<std::vector<std::string>>()};
+}
+
 template <typename T>
 std::vector<T> read_list(const Json& list, T (*read)(const Json&)) {
   std::vector<T> values;
@@ -106,26 +118,29 @@ std::vector<T> read_list(const Json& list, T (*read)(const Json&)) {
 }  // namespace
 
 std::string to_json_text(const RunInfo& info) {
-  const Json object{{"format", kFormat},
-                    {"name", info.name},
-                    {"program", info.program},
-                    {"started", info.started},
-                    {"experiment_file", info.experiment_file},
-                    {"experiment", info.resolved_yaml},
-                    {"baseline", info.baseline},
-                    {"blocks", info.blocks},
-                    {"planned_trials", info.planned_trials},
-                    {"contenders", list_of(info.contenders)},
-                    {"points", list_of(info.points)},
-                    {"plugins", list_of(info.plugins)},
-                    {"models", list_of(info.models)},
-                    {"environment", Json::parse(info.environment)}};
+  Json object{{"format", kFormat},
+              {"name", info.name},
+              {"program", info.program},
+              {"started", info.started},
+              {"experiment_file", info.experiment_file},
+              {"experiment", info.resolved_yaml},
+              {"baseline", info.baseline},
+              {"blocks", info.blocks},
+              {"planned_trials", info.planned_trials},
+              {"contenders", list_of(info.contenders)},
+              {"points", list_of(info.points)},
+              {"plugins", list_of(info.plugins)},
+              {"models", list_of(info.models)},
+              {"environment", Json::parse(info.environment)},
+              {"shard", {{"index", info.shard.index}, {"count", info.shard.count}}},
+              {"machine", info.machine ? to_json(*info.machine) : Json(nullptr)}};
+  if (!info.merged.empty()) object["merged"] = list_of(info.merged);
   return object.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 RunInfo parse_run_info(std::string_view text) {
   try {
-    const auto object = Json::parse(text);
+    const Json object = Json::parse(text);
     if (const int format = integer_of<int>(object.at("format")); format != kFormat) {
       throw Error(fmt::format("run.json has format {}, this program reads {}", format, kFormat),
                   "use the inferbench version that wrote it: see \"program\" in run.json");
@@ -144,6 +159,13 @@ RunInfo parse_run_info(std::string_view text) {
     info.plugins = read_list(object.at("plugins"), plugin_from);
     info.models = read_list(object.at("models"), model_from);
     info.environment = object.at("environment").dump();
+    if (const auto shard = object.find("shard"); shard != object.end()) {
+      info.shard = {integer_of<std::int32_t>(shard->at("index")), integer_of<std::int32_t>(shard->at("count"))};
+    }
+    if (const auto machine = object.find("machine"); machine != object.end() && !machine->is_null()) {
+      info.machine = machine_limits_from_json(*machine);
+    }
+    if (object.contains("merged")) info.merged = read_list(object.at("merged"), merged_from);
     return info;
   } catch (const nlohmann::json::exception& error) {
     throw Error(std::string("run.json is damaged: ") + error.what());

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "experiment/experiment.hpp"
+#include "experiment/plan.hpp"
+#include "measure/machine_limits.hpp"
 #include "model/model_config.hpp"
 
 namespace inferbench {
@@ -37,6 +39,14 @@ struct ModelIdentity {
   friend bool operator==(const ModelIdentity&, const ModelIdentity&) = default;
 };
 
+/// A folder that went into a merged one.
+struct MergedRun {
+  std::string folder;  ///< as it was named
+  std::string started;
+  std::string environment;           ///< a JSON object
+  std::vector<std::string> differs;  ///< how its environment differs from the first folder's, a line each
+};
+
 /// run.json: all that is known before the first trial.
 struct RunInfo {
   std::string name;
@@ -46,12 +56,15 @@ struct RunInfo {
   std::vector<Contender> contenders;
   std::vector<Point> points;
   std::int32_t blocks = 0;
-  std::uint64_t planned_trials = 0;
-  std::string program;      ///< "inferbench 0.1.0"
-  std::string started;      ///< UTC, ISO 8601
-  std::string environment;  ///< a JSON object, as collect_environment makes it
+  std::uint64_t planned_trials = 0;  ///< without the blocks that measure.until adds
+  std::string program;               ///< "inferbench 0.1.0"
+  std::string started;               ///< UTC, ISO 8601
+  std::string environment;           ///< a JSON object, as collect_environment makes it
   std::vector<PluginIdentity> plugins;
   std::vector<ModelIdentity> models;
+  Shard shard;                           ///< which part of the points this run has
+  std::optional<MachineLimits> machine;  ///< measured before the first trial; absent where that was not wanted
+  std::vector<MergedRun> merged;         ///< empty unless `inferbench merge` made this folder
 };
 
 /// Indented JSON, ending with a newline.

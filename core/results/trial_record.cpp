@@ -3,6 +3,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "results/memory_check.hpp"
+#include "results/optional_json.hpp"
 #include "results/outcome_json.hpp"
 #include "support/error.hpp"
 #include "support/json_integer.hpp"
@@ -48,10 +50,18 @@ std::string to_json_line(const TrialRecord& record) {
             {"threads", record.point.threads},
             {"block", record.block},
             {"repeat", record.repeat},
+            {"attempt", record.attempt},
             {"warm_up", record.warm_up()},
             {"prompt_stream", record.prompt_stream},
             {"started", record.started},
-            {"duration_s", record.duration_s}};
+            {"duration_s", record.duration_s},
+            {"disturbed", record.disturbed()},
+            {"disturbed_by", record.disturbed_by},
+            {"decode_bandwidth_share", or_null(record.decode_bandwidth_share)},
+            {"prefill_peak_share", or_null(record.prefill_peak_share)}};
+  const auto memory = check_memory(record);
+  line["memory_reported_bytes"] = memory ? Json(memory->reported) : Json(nullptr);
+  line["memory_disagreement"] = memory ? Json(memory->disagreement()) : Json(nullptr);
   const nlohmann::json outcome = to_json(record.outcome);  // items() borrows
   for (const auto& [key, value] : outcome.items()) line[key] = value;
   put_divergence(line, record);
@@ -78,6 +88,10 @@ TrialRecord parse_trial_record(std::string_view line) {
     record.prompt_stream = integer_of<std::uint64_t>(object.at("prompt_stream"));
     record.started = object.at("started").get<std::string>();
     record.duration_s = object.at("duration_s").get<double>();
+    record.attempt = integer_or<std::int32_t>(object, "attempt", 0);
+    record.disturbed_by = object.value("disturbed_by", std::string());
+    record.decode_bandwidth_share = number_or_none(object, "decode_bandwidth_share");
+    record.prefill_peak_share = number_or_none(object, "prefill_peak_share");
     record.outcome = trial_outcome_from(object);
     get_divergence(object, record);
     record.load = load_outcome_from(object.at("load"));

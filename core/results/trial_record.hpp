@@ -31,14 +31,21 @@ struct TrialRecord {
   std::int32_t block = 0;  ///< -1 for warm-up
   std::int32_t repeat = 0;
   std::uint64_t prompt_stream = 0;
-  std::string started;                   ///< UTC, ISO 8601
-  double duration_s = 0;                 ///< wall time of the whole trial, session creation included
+  std::string started;    ///< UTC, ISO 8601
+  double duration_s = 0;  ///< wall time of the whole trial, session creation included
+  /// 0, or how often the trial was run before because something had disturbed its block: rows with a lower number are
+  /// kept, but replaced.
+  std::int32_t attempt = 0;
+  std::string disturbed_by;                      ///< one line; empty where nothing was seen
+  std::optional<double> decode_bandwidth_share;  ///< of the machine's limit, see limit_share.hpp
+  std::optional<double> prefill_peak_share;      ///< the same
   std::optional<bool> same_output;       ///< as the baseline in the same block; absent: nothing to compare with
   std::optional<Divergence> divergence;  ///< where it is not, and the place is known
-  LoadOutcome load;                      ///< of the model that it ran on
+  LoadOutcome load;                              ///< of the model that it ran on
   TrialOutcome outcome;
 
   bool warm_up() const { return block < 0; }
+  bool disturbed() const { return !disturbed_by.empty(); }
   bool ok() const { return outcome.status == TrialStatus::kOk; }
 };
 

@@ -1,39 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stats/ratio.hpp"
 
-#include <cmath>
-#include <stdexcept>
-#include <vector>
-
-#include "stats/student_t.hpp"
-#include "stats/summary.hpp"
+#include "stats/log_ratio.hpp"
 
 namespace inferbench {
 
 std::optional<SpeedRatio> paired_speed_ratio(std::span<const double> contender, std::span<const double> baseline) {
-  if (contender.size() != baseline.size()) throw std::invalid_argument("paired_speed_ratio: unequal lengths");
-  std::vector<double> logs;
-  logs.reserve(contender.size());
-  for (std::size_t i = 0; i < contender.size(); ++i) {
-    if (!(contender[i] > 0) || !(baseline[i] > 0)) throw std::invalid_argument("paired_speed_ratio: not positive");
-    logs.push_back(std::log(contender[i] / baseline[i]));
-  }
-  const auto summary = summarize(logs);
-  if (!summary) return std::nullopt;
-  SpeedRatio result{summary->n, std::exp(summary->mean), std::nullopt};
-  if (summary->sd) {
-    const auto n = static_cast<double>(summary->n);
-    const double half = student_t_quantile(0.975, n - 1) * *summary->sd / std::sqrt(n);
-    result.interval = Interval{std::exp(summary->mean - half), std::exp(summary->mean + half)};
-  }
-  return result;
+  const auto ratio = paired_log_ratio(contender, baseline);
+  if (!ratio) return std::nullopt;
+  return to_speed_ratio(*ratio);
 }
 
 Verdict judge(const SpeedRatio& ratio) {
   constexpr double kSameBelow = 1.02;
   if (!ratio.interval) return Verdict::kUnclear;
-  if (ratio.interval->low > 1) return Verdict::kFaster;
-  if (ratio.interval->high < 1) return Verdict::kSlower;
+  const Interval& sure = ratio.sure_interval ? *ratio.sure_interval : *ratio.interval;
+  if (sure.low > 1) return Verdict::kFaster;
+  if (sure.high < 1) return Verdict::kSlower;
   const bool narrow = ratio.interval->low >= 1 / kSameBelow && ratio.interval->high <= kSameBelow;
   return narrow ? Verdict::kSame : Verdict::kUnclear;
 }

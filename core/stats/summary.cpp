@@ -6,6 +6,9 @@
 #include <numeric>
 #include <vector>
 
+#include "stats/outliers.hpp"
+#include "stats/student_t.hpp"
+
 namespace inferbench {
 
 namespace {
@@ -34,8 +37,12 @@ std::vector<double> sorted_copy(std::span<const double> values) {
 }  // namespace
 
 std::optional<double> percentile(std::span<const double> values, double p) {
-  if (values.empty() || !(p > 0) || !(p < 1)) return std::nullopt;
-  return borne_quantile(sorted_copy(values), p);
+  return percentile_of_sorted(sorted_copy(values), p);
+}
+
+std::optional<double> percentile_of_sorted(std::span<const double> sorted, double p) {
+  if (sorted.empty() || !(p > 0) || !(p < 1)) return std::nullopt;
+  return borne_quantile(sorted, p);
 }
 
 std::optional<Summary> summarize(std::span<const double> values) {
@@ -52,7 +59,10 @@ std::optional<Summary> summarize(std::span<const double> values) {
     double squares = 0;  // two passes: no cancellation
     for (const double value : sorted) squares += (value - summary.mean) * (value - summary.mean);
     summary.sd = std::sqrt(squares / (n - 1));
+    const double half = student_t_quantile(0.975, n - 1) * *summary.sd / std::sqrt(n);
+    summary.mean_interval = Interval{summary.mean - half, summary.mean + half};
   }
+  summary.outliers = find_outliers(values).size();
   summary.p50 = borne_quantile(sorted, 0.50);
   summary.p90 = borne_quantile(sorted, 0.90);
   summary.p95 = borne_quantile(sorted, 0.95);

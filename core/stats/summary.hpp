@@ -5,6 +5,8 @@
 #include <optional>
 #include <span>
 
+#include "stats/interval.hpp"
+
 namespace inferbench {
 
 /// What a sample says. Percentiles are absent where the sample cannot bear them.
@@ -19,6 +21,8 @@ struct Summary {
   std::optional<double> p90;
   std::optional<double> p95;
   std::optional<double> p99;
+  std::optional<Interval> mean_interval;  ///< 95%, by Student's t; n >= 2
+  std::size_t outliers = 0;               ///< see find_outliers; they are in all of the above
 };
 
 /// Of at least one value, in any order; nullopt for none. Every value must be finite.
@@ -27,5 +31,8 @@ std::optional<Summary> summarize(std::span<const double> values);
 /// The p-th quantile, 0 < p < 1, by linear interpolation between order statistics (Hyndman and Fan 1996, type 7: what R
 /// and NumPy do by default). nullopt where fewer than 1 / (1 - p) values back it.
 std::optional<double> percentile(std::span<const double> values, double p);
+
+/// The same of values that are sorted already, ascending.
+std::optional<double> percentile_of_sorted(std::span<const double> sorted, double p);
 
 }  // namespace inferbench

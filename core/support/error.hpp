@@ -13,6 +13,7 @@ enum class ExitCode : int {
   kCheckFailed = 1,   ///< a target, a regression or a conformance rule
   kBadInput = 2,      ///< wrong use, or an input that cannot be read
   kTrialsFailed = 3,  ///< the run is complete, but some trials failed
+  kUnclear = 4,       ///< a check that can be neither passed nor failed by what was measured
 };
 
 /// An error that a user reads: one line of what is wrong and, where something can be done, one line of how to mend it.

@@ -5,8 +5,10 @@
 #include <new>
 #include <string>
 
+#include "experiment/settings.hpp"
 #include "measure/affinity.hpp"
 #include "measure/clock.hpp"
+#include "measure/interference.hpp"
 #include "measure/page_cache.hpp"
 #include "measure/resources.hpp"
 #include "measure/trial.hpp"
@@ -70,6 +72,7 @@ LoadOutcome LoadedContender::load(const LoadRequest& request) {
   threads_ = request.threads;
   const ScopedAffinity affinity(threads_);  // the backend's threads inherit it
   deadline_->set(request.timeout_s);
+  outcome.rss_before_bytes = read_memory_use().rss_bytes;
   reset_peak_rss();
   guard(outcome, [&] { load_model(request, outcome); });
   outcome.peak_rss_bytes = read_memory_use().peak_rss_bytes;
@@ -85,6 +88,9 @@ void LoadedContender::load_model(const LoadRequest& request, LoadOutcome& outcom
   const Plugin plugin = Plugin::load(request.plugin);
   const OptionValues options(plugin.options(), request.options);
   const Model model = Model::open(request.model, request.model_base);
+  outcome.cache = to_string(request.cache);
+  if (request.cache == PageCache::kCold) drop_from_page_cache(model.files());
+  if (request.cache == PageCache::kWarm) read_into_page_cache(model.files());
   outcome.page_cache_share = page_cache_share(model.files());
 
   HostCallbacks callbacks;
@@ -98,6 +104,7 @@ void LoadedContender::load_model(const LoadRequest& request, LoadOutcome& outcom
   const std::uint64_t before_create = now_ns();
   model_.emplace(std::move(context), weights, request.precision, options);
   const std::uint64_t end = now_ns();
+  outcome.peak_file_bytes = read_memory_use().file_bytes;  // while the weights are mapped still
   // Making up weights is this program's work, not a load.
   const bool made_up = model.files().empty();
   if (made_up) outcome.generate_ms = elapsed_ms(before_weights, before_create);
@@ -118,10 +125,12 @@ TrialOutcome LoadedContender::run(const TrialRequest& request) {
     return outcome;
   }
   const ScopedAffinity affinity(threads_);
+  const InterferenceWatch watch(affinity.cpus());
   deadline_->set(request.timeout_s);
   outcome.trials_since_load = trials_since_load_++;
   reset_peak_rss();
   guard(outcome, [&] { run_on_session(request, outcome); });
+  outcome.interference = watch.seen();
   outcome.memory = read_memory_use();
   if (outcome.status != TrialStatus::kOk) session_.reset();  // in an unknown state
   return outcome;

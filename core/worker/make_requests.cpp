@@ -13,6 +13,7 @@ LoadRequest make_load_request(const Experiment& experiment, const Contender& con
   request.precision = contender.precision;
   request.options = contender.options;
   request.threads = point.threads;
+  request.cache = experiment.load.cache;
   request.timeout_s = experiment.limits.timeout_s;
   request.memory_bytes = experiment.limits.memory_bytes;
   return request;

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "experiment/settings.hpp"
 #include "support/json_integer.hpp"
 #include "worker/frame.hpp"
 
@@ -63,6 +64,7 @@ Json load_message(std::uint64_t sequence, const LoadRequest& request) {
             {"precision", request.precision},
             {"options", request.options},
             {"threads", request.threads},
+            {"cache", to_string(request.cache)},
             {"timeout_s", request.timeout_s},
             {"memory_bytes", request.memory_bytes}}}};
 }
@@ -122,6 +124,9 @@ LoadRequest load_request_of(const Json& message) {
     request.precision = object.at("precision").get<std::string>();
     request.options = object.at("options").get<std::map<std::string, std::string>>();
     request.threads = int32_of(object, "threads", 1, kMaxThreads);
+    const auto cache = page_cache_from(object.at("cache").get<std::string>());
+    require(cache.has_value(), "cache");
+    request.cache = *cache;
     request.timeout_s = timeout_of(object);
     request.memory_bytes = integer_of<std::uint64_t>(object.at("memory_bytes"));
     return request;

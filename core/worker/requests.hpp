@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "experiment/experiment.hpp"
+
 namespace inferbench {
 
 /// Loads one contender's model. Plain data: it crosses process borders.
@@ -17,6 +19,7 @@ struct LoadRequest {
   std::string precision;
   std::map<std::string, std::string> options;
   std::int32_t threads = 1;
+  PageCache cache = PageCache::kAsIs;
   double timeout_s = 0;            ///< 0: none
   std::uint64_t memory_bytes = 0;  ///< 0: none
 

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "worker/sweep.hpp"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <chrono>
-#include <set>
+#include <map>
 #include <thread>
 #include <utility>
 
 #include "measure/clock.hpp"
-#include "measure/resources.hpp"
+#include "measure/interference.hpp"
+#include "results/limit_share.hpp"
 #include "results/utc_time.hpp"
-#include "worker/make_requests.hpp"
+#include "worker/contender_pool.hpp"
+#include "worker/enough_blocks.hpp"
 #include "worker/output_check.hpp"
 #include "worker/prompt_source.hpp"
 
@@ -20,50 +20,44 @@ namespace inferbench {
 
 namespace {
 
-constexpr int kFailuresBeforeSkip = 2;
-constexpr std::int32_t kNoPoint = -1;
-
-struct ContenderState {
-  std::unique_ptr<TrialRunner> runner;
-  LoadOutcome load;          ///< of the present group
-  bool load_failed = false;  ///< in the present group
-  std::int32_t warm_point = kNoPoint;
-  std::int32_t failing_point = kNoPoint;
-  int failures_in_a_row = 0;
-  std::string last_error;
-};
-
 class Sweep {
  public:
   Sweep(const SweepSetup& setup, RunFolder& folder)
       : setup_(setup),
         experiment_(setup.experiment),
         folder_(folder),
+        pool_(setup),
         prompts_(experiment_),
         outputs_(experiment_, prompts_, folder.quality(), folder.trials(),
-                 [this](const MarginRequest& request) { return ask_baseline(request); }) {
-    states_.resize(experiment_.contenders.size());
-    for (auto& state : states_) state.runner = setup_.make_runner();
+                 [this](const MarginRequest& request) { return pool_.ask_baseline(request); }) {
+    for (const TrialRecord& record : folder_.replaced()) note(record);
+    for (const TrialRecord& record : folder_.trials()) note(record);
   }
 
   bool run() {
-    const bool complete = run_trials();
+    const bool complete = run_points();
     write(outputs_.flush());
     return complete;
   }
 
  private:
-  bool run_trials() {
-    std::set<std::string> done;
-    for (const TrialRecord& record : folder_.trials()) done.insert(record.id);
-    for (const PlannedTrial& trial : make_plan(experiment_)) {
-      if (done.contains(trial.id())) continue;
-      if (stopped()) return false;
-      enter_group(point_of(trial));
-      cool_down();
-      if (stopped()) return false;
-      setup_.observer.trial_begins(trial);
-      write(outputs_.add(trial, make_row(trial)));
+  struct Row {
+    std::int32_t attempt = 0;
+    bool ok = false;
+    bool disturbed = false;
+  };
+
+  bool run_points() {
+    for (const std::int32_t point : plan_points(experiment_, folder_.info().shard)) {
+      for (const PlannedTrial& trial : plan_warmups(experiment_, point)) {
+        if (!rows_.contains(trial.id()) && !run_one(trial, 0)) return false;
+      }
+      for (std::int32_t block = 0; !enough_blocks(experiment_, trials_at(point), block); ++block) {
+        const std::vector<PlannedTrial> trials = plan_block(experiment_, point, block);
+        if (block >= experiment_.measure.blocks && !begun(trials, 0)) setup_.observer.block_added(trials);
+        if (!run_block(trials)) return false;
+        write(outputs_.flush());
+      }
     }
     return true;
   }
@@ -71,52 +65,67 @@ class Sweep {
   void write(std::vector<EndedTrial> rows) {
     for (EndedTrial& ended : rows) {
       folder_.append(ended.record);
+      note(ended.record);
       setup_.observer.trial_ended(ended.trial, ended.record);
     }
   }
 
-  MarginOutcome ask_baseline(const MarginRequest& request) const {
-    for (std::size_t i = 0; i < states_.size(); ++i) {
-      if (experiment_.contenders[i].name != experiment_.baseline || !states_[i].runner->loaded()) continue;
-      return states_[i].runner->measure_margin(request);
-    }
-    return {};
+  void note(const TrialRecord& record) {
+    rows_[record.id] = {record.attempt, record.ok(), record.disturbed()};
+    const double spin = record.outcome.interference.spin_ms;
+    if (spin > 0 && (fastest_spin_ms_ <= 0 || spin < fastest_spin_ms_)) fastest_spin_ms_ = spin;
   }
 
-  const Point& point_of(const PlannedTrial& trial) const {
-    return experiment_.points[static_cast<std::size_t>(trial.point)];
+  std::vector<const TrialRecord*> trials_at(std::int32_t point) const {
+    std::vector<const TrialRecord*> found;
+    for (const TrialRecord& record : folder_.trials()) {
+      if (record.point == experiment_.points[static_cast<std::size_t>(point)]) found.push_back(&record);
+    }
+    return found;
   }
-  const Contender& contender_of(const PlannedTrial& trial) const {
-    return experiment_.contenders[static_cast<std::size_t>(trial.contender)];
+
+  // All of a block again where one of its trials was disturbed: half a pair from a quiet machine and half from a loaded
+  // one compare nothing. What failed is not tried again.
+  bool run_block(const std::vector<PlannedTrial>& trials) {
+    for (std::int32_t attempt = 0; attempt <= experiment_.measure.repeat_disturbed; ++attempt) {
+      if (attempt > 0 && !begun(trials, attempt) && !disturbed(trials)) break;
+      for (const PlannedTrial& trial : trials) {
+        const auto row = rows_.find(trial.id());
+        const bool due = row == rows_.end() || (row->second.attempt < attempt && row->second.ok);
+        if (due && !run_one(trial, attempt)) return false;
+      }
+    }
+    return true;
   }
-  ContenderState& state_of(const PlannedTrial& trial) { return states_[static_cast<std::size_t>(trial.contender)]; }
+
+  // By an earlier run that was stopped in the middle of it.
+  bool begun(const std::vector<PlannedTrial>& trials, std::int32_t attempt) const {
+    return std::any_of(trials.begin(), trials.end(), [&](const PlannedTrial& trial) {
+      const auto row = rows_.find(trial.id());
+      return row != rows_.end() && row->second.attempt >= attempt;
+    });
+  }
+
+  bool disturbed(const std::vector<PlannedTrial>& trials) const {
+    return std::any_of(trials.begin(), trials.end(), [&](const PlannedTrial& trial) {
+      const auto row = rows_.find(trial.id());
+      return row != rows_.end() && row->second.disturbed;
+    });
+  }
 
   bool stopped() const { return setup_.stop_requested && setup_.stop_requested(); }
 
-  // A group is a model at a thread count: what stays loaded.
-  void enter_group(const Point& point) {
-    if (in_group_ && point.model == group_model_ && point.threads == group_threads_) return;
-    for (auto& state : states_) forget_model(state);
-    for (auto& state : states_) state.load_failed = false;
-    in_group_ = true;
-    group_model_ = point.model;
-    group_threads_ = point.threads;
-    one_at_a_time_ = !all_fit();
-  }
-
-  static void forget_model(ContenderState& state) {
-    state.runner->unload();
-    state.warm_point = kNoPoint;
-  }
-
-  // Upper bound of what all contenders hold: fp32 weights each, and once more while one is being packed.
-  bool all_fit() const {
-    const auto facts = std::find_if(experiment_.model_facts.begin(), experiment_.model_facts.end(),
-                                    [&](const ModelFacts& model) { return model.reference == group_model_; });
-    if (facts == experiment_.model_facts.end()) return true;
-    const double needed = 4.0 * static_cast<double>(facts->n_parameters) * static_cast<double>(states_.size() + 1);
-    const auto available = static_cast<double>(available_memory_bytes());
-    return available <= 0 || needed < 0.8 * available;
+  // False where it was told to stop before.
+  bool run_one(const PlannedTrial& trial, std::int32_t attempt) {
+    if (stopped()) return false;
+    pool_.enter(experiment_.points[static_cast<std::size_t>(trial.point)]);
+    cool_down();
+    if (stopped()) return false;
+    setup_.observer.trial_begins(trial);
+    TrialRecord record = make_row(trial, attempt);
+    note(record);  // the row itself may wait for the baseline's
+    write(outputs_.add(trial, std::move(record)));
+    return true;
   }
 
   void cool_down() const {
@@ -127,91 +136,46 @@ class Sweep {
     }
   }
 
-  void ensure_loaded(const PlannedTrial& trial) {
-    ContenderState& state = state_of(trial);
-    if (state.runner->loaded() || state.load_failed) return;
-    if (one_at_a_time_) {
-      for (auto& other : states_) {
-        if (&other != &state) forget_model(other);
-      }
-    }
-    const Contender& contender = contender_of(trial);
-    const Point& point = point_of(trial);
-    setup_.observer.loading(contender, point);
-    const PluginIdentity& plugin = setup_.plugins[static_cast<std::size_t>(trial.contender)];
-    state.load = state.runner->load(make_load_request(experiment_, contender, plugin, point));
-    state.load_failed = state.load.status != TrialStatus::kOk;
-    state.warm_point = kNoPoint;
-  }
-
-  TrialRecord make_row(const PlannedTrial& trial) {
-    const Contender& contender = contender_of(trial);
+  TrialRecord make_row(const PlannedTrial& trial, std::int32_t attempt) {
+    const auto index = static_cast<std::size_t>(trial.contender);
+    const Contender& contender = experiment_.contenders[index];
     TrialRecord record;
     record.id = trial.id();
     record.contender = contender.name;
-    record.backend = setup_.plugins[static_cast<std::size_t>(trial.contender)].name;
+    record.backend = setup_.plugins[index].name;
     record.precision = contender.precision;
-    record.point = point_of(trial);
+    record.point = experiment_.points[static_cast<std::size_t>(trial.point)];
     record.block = trial.block;
     record.repeat = trial.repeat;
+    record.attempt = attempt;
     record.prompt_stream = trial.prompt_stream;
     record.started = utc_now();
     const std::uint64_t begin = now_ns();
-    record.outcome = run_trial(trial);
+    record.outcome = pool_.run(trial);
     record.duration_s = elapsed_ms(begin, now_ns()) * 1e-3;
-    record.load = state_of(trial).load;
+    record.load = pool_.load_of(trial.contender);
+    judge_row(record);
     return record;
   }
 
-  static TrialOutcome failed(TrialStatus status, std::string error) {
-    TrialOutcome outcome;
-    outcome.status = status;
-    outcome.error = std::move(error);
-    return outcome;
-  }
-
-  TrialOutcome run_trial(const PlannedTrial& trial) {
-    ContenderState& state = state_of(trial);
-    if (state.failing_point == trial.point && state.failures_in_a_row >= kFailuresBeforeSkip) {
-      return failed(TrialStatus::kSkipped, fmt::format("{} trials in a row failed here, the last with: {}",
-                                                       kFailuresBeforeSkip, state.last_error));
+  void judge_row(TrialRecord& record) const {
+    if (!record.ok() || !record.outcome.metrics) return;
+    const TrialExtent extent{record.outcome.metrics->e2e_ms * 1e-3, record.point.threads, fastest_spin_ms_};
+    record.disturbed_by = find_disturbance(record.outcome.interference, record.outcome.used, extent);
+    if (!folder_.info().machine) return;
+    for (const ModelFacts& facts : experiment_.model_facts) {
+      if (facts.reference == record.point.model) set_limit_shares(record, facts.config, *folder_.info().machine);
     }
-    ensure_loaded(trial);
-    if (state.load_failed) return failed(state.load.status, "loading: " + state.load.error);
-    const TrialRequest request = make_trial_request(experiment_, trial, prompts_);
-    const bool measured = trial.block >= 0;
-    TrialOutcome outcome;
-    outcome.status = TrialStatus::kOk;
-    if (measured && experiment_.measure.warmup > 0 && state.warm_point != trial.point)
-      outcome = state.runner->run(request);
-    if (outcome.status == TrialStatus::kOk) outcome = state.runner->run(request);
-    remember(state, trial, outcome);
-    return outcome;
-  }
-
-  static void remember(ContenderState& state, const PlannedTrial& trial, const TrialOutcome& outcome) {
-    if (outcome.status == TrialStatus::kOk) {
-      state.failures_in_a_row = 0;
-      state.failing_point = kNoPoint;
-      state.warm_point = trial.point;
-      return;
-    }
-    state.failures_in_a_row = state.failing_point == trial.point ? state.failures_in_a_row + 1 : 1;
-    state.failing_point = trial.point;
-    state.warm_point = kNoPoint;
-    state.last_error = outcome.error;
   }
 
   const SweepSetup& setup_;
   const Experiment& experiment_;
   RunFolder& folder_;
+  ContenderPool pool_;
   PromptSource prompts_;
   OutputCheck outputs_;
-  std::vector<ContenderState> states_;
-  bool in_group_ = false;
-  bool one_at_a_time_ = false;
-  std::string group_model_;
-  std::int32_t group_threads_ = 0;
+  std::map<std::string, Row> rows_;  ///< by id, the last attempt
+  double fastest_spin_ms_ = 0;       ///< of all rows; 0: none
 };
 
 }  // namespace

@@ -25,6 +25,8 @@ class SweepObserver {
   virtual void loading(const Contender& contender, const Point& point) = 0;
   /// A contender's output is compared with the reference's; `windows` are done.
   virtual void judging(const Contender& /*contender*/, const Point& /*point*/, std::size_t /*windows*/) {}
+  /// measure.until asks for one more block than was planned; these are its trials.
+  virtual void block_added(const std::vector<PlannedTrial>& /*trials*/) {}
   virtual void trial_begins(const PlannedTrial& trial) = 0;
   /// It is on the disk.
   virtual void trial_ended(const PlannedTrial& trial, const TrialRecord& record) = 0;
@@ -39,12 +41,10 @@ struct SweepSetup {
   SweepObserver& observer;
 };
 
-/// Runs every trial of the plan that `folder` does not hold yet, and appends a row for each. A failed trial does not
-/// stop it: after two failures in a row at one point, the rest of that contender's trials there are rows `skipped`; a
-/// contender whose model does not load has its rows with the load's status.
-///
-/// All contenders of a model and thread count stay loaded while their points run, as far as memory allows; else one is
-/// loaded at a time. Where the model was loaded anew in the middle of a point, one warm-up more runs first, unrecorded.
+/// Runs every trial of the plan (of the folder's shard) that `folder` does not hold yet, and appends a row for each. A
+/// failed trial does not stop it: see ContenderPool; a contender whose model does not load has its rows with the load's
+/// status. Points get more blocks as measure.until says. A block in which something disturbed a trial is run again, at
+/// most measure.repeat_disturbed times; all rows are kept, the last attempt counts.
 ///
 /// Returns true when the plan is done, false when stop_requested said stop. Throws Error where a row cannot be written.
 bool run_sweep(const SweepSetup& setup, RunFolder& folder);

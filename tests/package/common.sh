@@ -37,7 +37,7 @@ backends:
 baseline: reference
 models: ["$PREFIX/share/inferbench/configs/models/shakespeare"]
 sweep: {prompt_tokens: [8], generate_tokens: [3], batch: [2], threads: [1]}
-measure: {blocks: 2, warmup: 0}
+measure: {blocks: 2, warmup: 0, repeat_disturbed: 0}
 YAML
   rm -rf results
   inferbench run compare.yaml --out results >table.txt 2>progress.txt || {

@@ -4,6 +4,7 @@
 namespace inferbench::test_paths {
 
 const char* const kData = INFERBENCH_TEST_DATA;
+const char* const kDocs = INFERBENCH_DOCS;
 const char* const kConfigs = INFERBENCH_CONFIGS;
 const char* const kProgram = INFERBENCH_PROGRAM;
 const char* const kPlugins = INFERBENCH_PLUGINS;

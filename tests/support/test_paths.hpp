@@ -6,6 +6,7 @@
 namespace inferbench::test_paths {
 
 extern const char* const kData;       ///< tests/data
+extern const char* const kDocs;       ///< docs
 extern const char* const kConfigs;    ///< configs
 extern const char* const kProgram;    ///< the built `inferbench`
 extern const char* const kPlugins;    ///< the built backends

@@ -192,6 +192,19 @@ TEST(ExperimentLoad, NullTakesASectionAway) {
   EXPECT_EQ(e.measure.blocks, MeasureSettings{}.blocks);
 }
 
+TEST(ExperimentLoad, ReadsHowLongToMeasure) {
+  const auto measure = [](const std::string& text) {
+    return StubWorld{}.load(std::string(kSmall) + "measure: {" + text + "}\n").measure;
+  };
+  EXPECT_FALSE(measure("blocks: 3").until);
+  EXPECT_EQ(measure("until: {ratio_interval: 2%, max_blocks: 30, max_minutes: 1.5}").until, (Until{0.02, 30, 1.5}));
+  EXPECT_EQ(measure("until: {ratio_interval: 0.005}").until, (Until{0.005, 50, 10}));
+  EXPECT_EQ(measure("until: {}, blocks: 70").until, (Until{0.01, 70, 10}));
+  EXPECT_EQ(measure("repeat_disturbed: 0, machine_limits: never").repeat_disturbed, 0);
+  EXPECT_EQ(measure("machine_limits: never").machine_limits, MachineLimitsMode::kNever);
+  EXPECT_EQ(StubWorld{}.load(std::string(kSmall) + "load: {cache: cold}\n").load.cache, PageCache::kCold);
+}
+
 TEST(ExperimentLoad, SetReachesEveryPlace) {
   const std::string text = "backends: [cpu_ref, {plugin: cpu_quant, precision: int8}]\nmodels: synthetic:gpt2\n";
   const Experiment e =
@@ -218,7 +231,8 @@ baseline: "true"
 models: [./shakespeare, synthetic:gpt2]
 sweep: {prompt_tokens: [8, 240], generate_tokens: [1, 20], threads: doubling,
         exclude: [{model: ./shakespeare, prompt_tokens: 240, generate_tokens: [20]}, {threads: 1, prompt_tokens: 240}]}
-measure: {cooldown_s: 0.1}
+measure: {cooldown_s: 0.1, until: {ratio_interval: 1.5%, max_blocks: 12}, repeat_disturbed: 2, machine_limits: always}
+load: {cache: warm}
 quality: {max_kl: {int8: 2.3e-7}}
 targets: [{metric: ttft_ms, percentile: 99.9, at_most: 0.3}, {contender: "true", metric: cpu_s, at_least: 1.1x baseline}]
 interactive: {metric: ttft_ms, at_most: 1e22}

@@ -63,16 +63,16 @@ std::vector<Mistake> document_mistakes() {
        "/exp/e.yaml:3:1: the key 'models' was already given on line 2, expected it once"},
       {"UnknownKey", extra("swep: {}\n"),
        "/exp/e.yaml:3:1: unknown key 'swep'; did you mean 'sweep'? known keys: name, extends, backends, baseline, "
-       "models, sweep, prompts, measure, limits, quality, targets, interactive"},
+       "models, sweep, prompts, measure, load, limits, quality, targets, interactive"},
       {"UnknownKeyOfNoLikeness", extra("  # x\nzzzzzzzz: 1\n"),
        "/exp/e.yaml:4:1: unknown key 'zzzzzzzz'; known keys: name, extends, backends, baseline, models, sweep, "
-       "prompts, measure, limits, quality, targets, interactive"},
+       "prompts, measure, load, limits, quality, targets, interactive"},
       {"UnknownKeyBelow", extra("sweep:\n  prompt_token: 3\n"),
        "/exp/e.yaml:4:3: sweep: unknown key 'prompt_token'; did you mean 'prompt_tokens'? known keys: prompt_tokens, "
        "generate_tokens, batch, threads, exclude"},
       {"MergeKeysAreUnknown", extra("a: &a {b: 1}\n<<: *a\n"),
        "/exp/e.yaml:3:1: unknown key 'a'; known keys: name, extends, backends, baseline, models, sweep, prompts, "
-       "measure, limits, quality, targets, interactive"},
+       "measure, load, limits, quality, targets, interactive"},
       {"NoBackends", kModels, "/exp/e.yaml:1:1: 'backends' is missing, expected for example backends: [cpu_ref]"},
       {"NoModels", "# first\nname: x\n" + kBackends,
        "/exp/e.yaml:2:1: 'models' is missing, expected for example models: [synthetic:gpt2]"},
@@ -248,8 +248,18 @@ std::vector<Mistake> setting_mistakes() {
        "/exp/e.yaml:3:23: measure.cooldown_s: found '1e999', expected a number from 0 to 3600"},
       {"NegativeSeed", extra("measure: {seed: -1}\n"),
        "/exp/e.yaml:3:17: measure.seed: found '-1', expected a whole number from 0 to 18446744073709551615"},
-      {"LaterKeysAreUnknown", extra("measure: {until: {max_blocks: 50}}\n"),
-       "/exp/e.yaml:3:11: measure: unknown key 'until'; known keys: blocks, warmup, cooldown_s, seed"},
+      {"UnknownMeasureKey", extra("measure: {block: 50}\n"),
+       "/exp/e.yaml:3:11: measure: unknown key 'block'; did you mean 'blocks'? known keys: blocks, warmup, cooldown_s, "
+       "seed, until, repeat_disturbed, machine_limits"},
+      {"UntilBelowBlocks", extra("measure: {blocks: 7, until: {max_blocks: 6}}\n"),
+       "/exp/e.yaml:3:42: measure.until.max_blocks: found '6', expected a whole number from 7 to 10000"},
+      {"UntilImpossiblyNarrow", extra("measure: {until: {ratio_interval: 0%}}\n"),
+       "/exp/e.yaml:3:35: measure.until.ratio_interval: found '0%', expected a share from 0.01% to 100%, such as 1% or "
+       "0.01"},
+      {"UnknownCache", extra("load: {cache: hot}\n"),
+       "/exp/e.yaml:3:15: load.cache: found 'hot', expected as_is or warm or cold"},
+      {"UnknownLimitsMode", extra("measure: {machine_limits: yes}\n"),
+       "/exp/e.yaml:3:27: measure.machine_limits: found 'yes', expected auto or always or never"},
       {"NoTimeout", extra("limits: {timeout_s: 0}\n"),
        "/exp/e.yaml:3:21: limits.timeout_s: found '0', expected a number from 0.001 to 604800"},
       {"MemoryUnit", extra("limits: {memory: 8 gigs}\n"),
@@ -320,7 +330,7 @@ std::vector<Mistake> override_mistakes() {
       {"SetUnknownSection",
        kBoth,
        "--set swep.batch=3: unknown key 'swep'; did you mean 'sweep'? known keys: name, extends, backends, baseline, "
-       "models, sweep, prompts, measure, limits, quality, targets, interactive",
+       "models, sweep, prompts, measure, load, limits, quality, targets, interactive",
        {"swep.batch=3"}},
       {"SetWrongType",
        kBoth,

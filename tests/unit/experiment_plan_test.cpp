@@ -154,6 +154,12 @@ estimated time: 7 s (a guess from 50 GFLOP/s and 8 GB/s a thread; nothing was me
 )");
 }
 
+TEST(ExperimentPlanText, SaysThatBlocksMayBeAdded) {
+  EXPECT_THAT(plan_text(StubWorld{}.load(kText)), testing::Not(HasSubstr("measure.until")));
+  EXPECT_THAT(plan_text(StubWorld{}.load(kText, {"measure.until={max_blocks: 20, max_minutes: 3}"})),
+              HasSubstr("\nmeasure.until may add blocks: up to 14 at each point, or 3 min\n"));
+}
+
 TEST(ExperimentPlanText, LongListsAreCut) {
   const Experiment e = StubWorld{}.load(kText, {"sweep.batch=[1,2,3,4,5,6,7,8]"});
   EXPECT_THAT(plan_text(e), HasSubstr("  ... and 24 more\n"));

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "report/report.hpp"
+
 #include <gmock/gmock.h>
 
 #include <algorithm>
@@ -8,7 +10,11 @@
 #include <string>
 
 #include "report/comparison.hpp"
+#include "report/console_style.hpp"
 #include "report/console_table.hpp"
+#include "report/headline_text.hpp"
+#include "report/markdown.hpp"
+#include "report/markdown_text.hpp"
 #include "report/number_text.hpp"
 #include "unit/results_fixture.hpp"
 
@@ -62,7 +68,7 @@ TEST(Comparison, LeavesOutBlocksWhereOneFailed) {
 }
 
 TEST(Comparison, AsJsonHasEveryNumber) {
-  const auto json = nlohmann::json::parse(to_json_text(compare_contenders(sample_run())));
+  const auto json = nlohmann::json::parse(report_json(make_report(sample_run(), "")));
   const auto& quant = json.at("points").at(0).at("contenders").at(1);
   EXPECT_EQ(quant.at("contender"), "quant");
   EXPECT_EQ(quant.at("vs_baseline").at("decode_tokens_per_s").at("verdict"), "faster");
@@ -118,6 +124,46 @@ TEST(ConsoleTable, PaintsOnlyWhenAsked) {
   setenv("NO_COLOR", "1", 1);
   EXPECT_FALSE(wants_colour(1));
   unsetenv("NO_COLOR");
+}
+
+TEST(Report, SaysWhoIsFastestAndBySameOutputWhetherItAgrees) {
+  RunData run = sample_run();
+  run.trials[3].outcome.digest = "another";
+  const Report report = make_report(run, "");
+  ASSERT_EQ(report.headlines.size(), 2U);
+  const Headline& decode = report.headlines[0];
+  EXPECT_EQ(decode.metric, "decode_tokens_per_s");
+  EXPECT_EQ(decode.fastest, "quant");
+  EXPECT_EQ(decode.second, "reference");
+  EXPECT_NEAR(decode.ahead->ratio, 2, 0.01);
+  EXPECT_THAT(
+      headline_text(decode, "reference"),
+      testing::MatchesRegex("quant is fastest in decode: 2.00x \\(1.99-2.00\\) the speed of reference at one point. "
+                            "Its tokens were those of reference in 2 of 3 trials."));
+  ASSERT_EQ(report.agreements.size(), 1U);
+  EXPECT_EQ(agreement_text(report.agreements[0], "reference"),
+            "quant emitted the same tokens as reference in 2 of 3 trials.");
+}
+
+TEST(Report, NamesTheBaselineWhereItIsFastest) {
+  RunData run = sample_run();
+  run.info.baseline = "quant";
+  const Report report = make_report(run, "");
+  EXPECT_EQ(report.headlines[0].fastest, "quant");
+  EXPECT_THAT(headline_text(report.headlines[0], "quant"), HasSubstr("the speed of reference"));
+}
+
+TEST(Report, OfARunWithoutTrialsIsEmptyButWhole) {
+  const RunData run{sample_info(), {}};
+  const Report report = make_report(run, "");
+  EXPECT_TRUE(report.headlines.empty());
+  EXPECT_EQ(nlohmann::json::parse(report_json(report)).at("recorded"), 0);
+  EXPECT_THAT(report_markdown(report), HasSubstr("0 of 16 planned trials were run"));
+}
+
+TEST(MarkdownText, IsNeverMarkup) {
+  EXPECT_EQ(markdown_text("<b>|a`\nb @x"), "&lt;b&gt;\\|a\\` b \\@x");
+  EXPECT_EQ(markdown_code("a ```` b", "yaml"), "`````yaml\na ```` b\n`````\n");
 }
 
 TEST(NumberText, KeepsFourDigits) {

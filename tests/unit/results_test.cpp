@@ -11,6 +11,7 @@
 
 #include "results/environment.hpp"
 #include "results/run_folder.hpp"
+#include "results/trial_lines.hpp"
 #include "support/error.hpp"
 #include "unit/results_fixture.hpp"
 
@@ -198,6 +199,36 @@ TEST(RunFolder, SaysWhereItCannotWrite) {
   std::filesystem::permissions(root.path(), std::filesystem::perms::owner_read | std::filesystem::perms::owner_exec);
   EXPECT_THAT(error_of([&] { RunFolder::create(root.path(), sample_info()); }), HasSubstr("Permission denied"));
   std::filesystem::permissions(root.path(), std::filesystem::perms::owner_all);
+}
+
+// So many lines that several threads share them: the order stays, and a damaged line has its right number.
+TEST(TrialLines, OfALargeFileKeepTheirOrder) {
+  constexpr std::int32_t kLines = 12'000;
+  std::string text;
+  std::vector<std::size_t> begins;
+  for (std::int32_t i = 0; i < kLines; ++i) {
+    begins.push_back(text.size());
+    text += to_json_line(sample_trial("quant", i, 10)) + "\n";
+  }
+  ASSERT_GT(text.size(), std::size_t{10} << 20U);
+  const TrialLines lines = parse_trial_lines(text, "trials.jsonl");
+  ASSERT_EQ(lines.records.size(), static_cast<std::size_t>(kLines));
+  EXPECT_EQ(lines.good_bytes, text.size());
+  for (std::int32_t i = 0; i < kLines; ++i) ASSERT_EQ(lines.records[static_cast<std::size_t>(i)].block, i);
+
+  std::string damaged = text;
+  damaged[begins[11'000]] = 'x';
+  try {
+    parse_trial_lines(damaged, "trials.jsonl");
+    FAIL() << "a damaged line was read";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), testing::StartsWith("trials.jsonl:11001: "));
+  }
+  std::string cut = text;
+  cut[begins.back()] = 'x';
+  EXPECT_EQ(parse_trial_lines(cut, "trials.jsonl").good_bytes, begins.back());
+  cut.pop_back();
+  EXPECT_EQ(parse_trial_lines(cut, "trials.jsonl").records.size(), static_cast<std::size_t>(kLines - 1));
 }
 
 // A limit on the file's size stands for a full disk: write() fails half-way through the line.

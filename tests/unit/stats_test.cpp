@@ -6,6 +6,7 @@
 #include <random>
 #include <vector>
 
+#include "stats/log_ratio.hpp"
 #include "stats/ratio.hpp"
 #include "stats/student_t.hpp"
 #include "stats/summary.hpp"
@@ -128,14 +129,52 @@ TEST(SpeedRatio, RefusesUnequalLengthsAndNonPositiveValues) {
   EXPECT_FALSE(paired_speed_ratio({}, {}));
 }
 
+// Samples of the same size and spread: Welch's interval is then Student's with 2 (n - 1) degrees of freedom.
+TEST(LogRatio, OfIndependentSamplesOfEqualSpread) {
+  const std::vector<double> a{std::exp(1.0), std::exp(1.1), std::exp(1.2)};
+  const std::vector<double> b{std::exp(0.5), std::exp(0.6), std::exp(0.7)};
+  const auto ratio = independent_log_ratio(a, b);
+  ASSERT_TRUE(ratio);
+  EXPECT_NEAR(ratio->mean, 0.5, 1e-12);
+  EXPECT_NEAR(*ratio->se, 0.1 * std::sqrt(2.0 / 3), 1e-12);
+  EXPECT_NEAR(ratio->degrees_of_freedom, 4, 1e-9);
+  const SpeedRatio speed = to_speed_ratio(*ratio);
+  EXPECT_NEAR(speed.ratio, std::exp(0.5), 1e-12);
+  const double half = 2.776445 * *ratio->se;  // t(0.975, 4), from any table
+  EXPECT_NEAR(std::log(speed.interval->high), 0.5 + half, 1e-6);
+  EXPECT_NEAR(std::log(speed.interval->low), 0.5 - half, 1e-6);
+}
+
+// Where one side has no spread its degrees of freedom do not count.
+TEST(LogRatio, WelchsDegreesOfFreedomFollowTheNoisierSide) {
+  const std::vector<double> noisy{1, 2, 4, 8};
+  const std::vector<double> exact{3, 3, 3, 3, 3, 3, 3};
+  EXPECT_NEAR(independent_log_ratio(noisy, exact)->degrees_of_freedom, 3, 1e-9);
+  EXPECT_EQ(*independent_log_ratio(exact, exact)->se, 0);
+  EXPECT_FALSE(independent_log_ratio(noisy, std::vector<double>{3})->se);
+  EXPECT_FALSE(independent_log_ratio(noisy, {}));
+}
+
+TEST(LogRatio, MeanOverPointsAddsTheirErrors) {
+  const std::vector<LogRatio> points{{5, std::log(2.0), 0.03, 4}, {5, std::log(8.0), 0.04, 4}};
+  const auto mean = mean_log_ratio(points);
+  EXPECT_NEAR(std::exp(mean->mean), 4, 1e-12);
+  EXPECT_NEAR(*mean->se, 0.025, 1e-12);
+  // Satterthwaite: (0.0009 + 0.0016)^2 / (0.0009^2 / 4 + 0.0016^2 / 4)
+  EXPECT_NEAR(mean->degrees_of_freedom, 7.41839762611276, 1e-9);
+  EXPECT_EQ(mean->n, 10U);
+  EXPECT_FALSE(mean_log_ratio(std::vector<LogRatio>{points[0], {1, 0, std::nullopt, 0}})->se);
+  EXPECT_FALSE(mean_log_ratio({}));
+}
+
 TEST(Verdict, FollowsTheInterval) {
-  EXPECT_EQ(judge({5, 1.5, Interval{1.4, 1.6}}), Verdict::kFaster);
-  EXPECT_EQ(judge({5, 0.7, Interval{0.6, 0.8}}), Verdict::kSlower);
-  EXPECT_EQ(judge({5, 1.0, Interval{0.985, 1.015}}), Verdict::kSame);
-  EXPECT_EQ(judge({5, 1.0, Interval{0.95, 1.01}}), Verdict::kUnclear);
-  EXPECT_EQ(judge({5, 1.0, Interval{0.99, 1.03}}), Verdict::kUnclear);
-  EXPECT_EQ(judge({1, 2.0, std::nullopt}), Verdict::kUnclear);
-  EXPECT_EQ(judge({5, 0.99, Interval{0.988, 0.992}}), Verdict::kSlower);  // a sure 1% is no "same"
+  EXPECT_EQ(judge({5, 1.5, Interval{1.4, 1.6}, {}}), Verdict::kFaster);
+  EXPECT_EQ(judge({5, 0.7, Interval{0.6, 0.8}, {}}), Verdict::kSlower);
+  EXPECT_EQ(judge({5, 1.0, Interval{0.985, 1.015}, {}}), Verdict::kSame);
+  EXPECT_EQ(judge({5, 1.0, Interval{0.95, 1.01}, {}}), Verdict::kUnclear);
+  EXPECT_EQ(judge({5, 1.0, Interval{0.99, 1.03}, {}}), Verdict::kUnclear);
+  EXPECT_EQ(judge({1, 2.0, {}, {}}), Verdict::kUnclear);
+  EXPECT_EQ(judge({5, 0.99, Interval{0.988, 0.992}, {}}), Verdict::kSlower);  // a sure 1% is no "same"
 }
 
 // 95% is what the interval promises: 5% of true ratios may fall outside, give or take chance (2000 runs: sd 0.5%).

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+# Turns text files into string constants: cmake -DOUTPUT=a.cpp -DHEADER=report/a.hpp -DNAMESPACE=a::b
+#   -DENTRIES="kName=file+file,kOther=file" -P EmbedFiles.cmake. Files joined by '+' stand one after the other.
+set(text "// SPDX-License-Identifier: Apache-2.0\n// Made by cmake/EmbedFiles.cmake.\n#include \"${HEADER}\"\n\n")
+string(APPEND text "namespace ${NAMESPACE} {\n")
+string(REPLACE "," ";" entries "${ENTRIES}")
+foreach(entry IN LISTS entries)
+  string(REGEX MATCH "^([^=]+)=(.+)$" matched "${entry}")
+  set(name "${CMAKE_MATCH_1}")
+  string(REPLACE "+" ";" files "${CMAKE_MATCH_2}")
+  string(APPEND text "\nconst std::string_view ${name} =")
+  foreach(file IN LISTS files)
+    # Brackets and semicolons of a file mean something to CMake's lists, but not to a quoted string.
+    file(READ "${file}" content)
+    string(APPEND text "\n    R\"embedded(${content})embedded\"")
+  endforeach()
+  string(APPEND text ";\n")
+endforeach()
+string(APPEND text "\n}  // namespace ${NAMESPACE}\n")
+file(WRITE "${OUTPUT}" "${text}")

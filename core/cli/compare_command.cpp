@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "cli/commands.hpp"
+#include "cli/common_options.hpp"
+#include "cli/output.hpp"
+#include "report/console_style.hpp"
+#include "report/run_comparison.hpp"
+#include "results/run_folder.hpp"
+
+namespace inferbench {
+
+namespace {
+
+struct CompareOptions {
+  std::filesystem::path a;
+  std::filesystem::path b;
+  std::filesystem::path markdown;
+  bool json = false;
+};
+
+void compare(const CompareOptions& options) {
+  const RunComparison comparison =
+      compare_runs(read_run(options.a), read_run(options.b), options.a.string(), options.b.string());
+  if (!options.markdown.empty()) write_output_file(options.markdown, run_comparison_markdown(comparison));
+  const Destination out("-", {});
+  out.write(options.json ? run_comparison_json(comparison)
+                         : run_comparison_console(comparison, wants_colour(STDOUT_FILENO)));
+}
+
+constexpr const char* kFooter =
+    "Points are matched by model, lengths, batch and threads, contenders by name. The ratios are speeds of B against "
+    "A\n"
+    "with their 95% interval from independent samples; they hold for these two runs. What else may have changed from\n"
+    "one to the other (another day, another room temperature) no single pair of runs can tell: repeat both.";
+
+}  // namespace
+
+void add_compare_command(CLI::App& app, CommandContext&) {
+  auto options = std::make_shared<CompareOptions>();
+  CLI::App& command = *app.add_subcommand("compare", "Two runs side by side: before and after, or two machines");
+  command.add_option("run_a", options->a, "The run folder before")->required()->type_name("RUN_A");
+  command.add_option("run_b", options->b, "The run folder after")->required()->type_name("RUN_B");
+  command.add_option("--markdown", options->markdown, "Also write it as Markdown")->type_name("FILE");
+  add_json_flag(command, options->json);
+  command.footer(kFooter);
+  command.callback([options] { compare(*options); });
+}
+
+}  // namespace inferbench

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "cli/commands.hpp"
+#include "cli/output.hpp"
+#include "report/csv.hpp"
+#include "report/html_page.hpp"
+#include "report/llama_bench.hpp"
+#include "report/markdown.hpp"
+#include "report/report.hpp"
+#include "results/run_folder.hpp"
+#include "support/error.hpp"
+
+namespace inferbench {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+struct ReportOptions {
+  fs::path run;
+  std::string format;
+  std::string out;
+  bool warm_ups = false;
+};
+
+constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kFormatOfExtension{{{".html", "html"},
+                                                                                           {".htm", "html"},
+                                                                                           {".md", "md"},
+                                                                                           {".csv", "csv"},
+                                                                                           {".json", "json"},
+                                                                                           {".jsonl", "llama-bench"}}};
+
+// What --format says; else what the file's name says; else html.
+std::string format_of(const ReportOptions& options) {
+  if (!options.format.empty()) return options.format;
+  if (options.out.empty() || options.out == "-") return "html";
+  const std::string extension = fs::path(options.out).extension().string();
+  for (const auto& [known, format] : kFormatOfExtension) {
+    if (extension == known) return std::string(format);
+  }
+  throw Error(fmt::format("--output {}: the name does not say which format", options.out),
+              "add --format html, md, csv, json or llama-bench");
+}
+
+// results.csv -> results.summary.csv
+fs::path summary_path(const fs::path& path) {
+  return path.parent_path() / (path.stem().string() + ".summary" + path.extension().string());
+}
+
+void write_report(const ReportOptions& options) {
+  const std::string format = format_of(options);
+  const RunData run = read_run(options.run);
+  const Destination destination(options.out, format == "html" ? options.run / "report.html" : fs::path());
+  if (format == "csv") {
+    destination.write(trials_csv(run, options.warm_ups));
+    if (!destination.is_stdout()) {
+      write_output_file(summary_path(destination.path()), summary_csv(run.info, compare_contenders(run)));
+    }
+    return;
+  }
+  if (format == "llama-bench") {
+    destination.write(llama_bench_jsonl(run));
+    return;
+  }
+  const Report report = make_report(run, fs::absolute(options.run).lexically_normal().filename().string());
+  if (format == "md") destination.write(report_markdown(report));
+  if (format == "json") destination.write(report_json(report));
+  if (format == "html") destination.write(html_page(report));
+}
+
+constexpr const char* kFooter =
+    "Without --format, the file's name says it; without either, an HTML page is written to RUN/report.html. The other\n"
+    "formats go to standard output, unless -o names a file. Beside a CSV file of the trials stands a summary:\n"
+    "-o trials.csv also writes trials.summary.csv. docs/read_the_report.md explains every column and number.";
+
+}  // namespace
+
+void add_report_command(CLI::App& app, CommandContext&) {
+  auto options = std::make_shared<ReportOptions>();
+  CLI::App& command = *app.add_subcommand("report", "Turn a run folder into HTML, Markdown, CSV, JSON, ...");
+  command.add_option("run", options->run, "The run folder")->required()->type_name("RUN");
+  command.add_option("--format", options->format, "html, md, csv, json, or llama-bench (JSON lines as it writes them)")
+      ->check(CLI::IsMember({"html", "md", "csv", "json", "llama-bench"}))
+      ->type_name("FORMAT");
+  command.add_option("-o,--output", options->out, "The file to write; - is standard output")->type_name("FILE");
+  command.add_flag("--warm-up", options->warm_ups, "CSV: also the warm-up trials, as phase warm_up");
+  command.footer(kFooter);
+  command.callback([options] { write_report(*options); });
+}
+
+}  // namespace inferbench

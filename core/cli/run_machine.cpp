@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/run_machine.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "cli/common_options.hpp"
+#include "experiment/plan_text.hpp"
+#include "measure/host_state.hpp"
+
+namespace inferbench {
+
+namespace {
+
+constexpr std::uint64_t kMiB = 1U << 20U;
+constexpr double kWorthMeasuringS = 30;  // a plan this long does not notice a second more
+
+// Sizes from what the last cache may hold to what no cache holds: weights are held against the nearest.
+const std::vector<std::uint64_t> kBuffers{4 * kMiB, 16 * kMiB, 64 * kMiB, 256 * kMiB};
+
+std::vector<std::int32_t> thread_counts(const Experiment& experiment) {
+  std::vector<std::int32_t> counts;
+  for (const Point& point : experiment.points) {
+    const bool is_new = std::find(counts.begin(), counts.end(), point.threads) == counts.end();
+    if (is_new && point.threads <= usable_cpus()) counts.push_back(point.threads);
+  }
+  return counts;
+}
+
+}  // namespace
+
+std::optional<MachineLimits> limits_for_run(const Experiment& experiment) {
+  const MachineLimitsMode mode = experiment.measure.machine_limits;
+  if (mode == MachineLimitsMode::kNever) return std::nullopt;
+  if (mode == MachineLimitsMode::kAuto && estimate_seconds(experiment) < kWorthMeasuringS) return std::nullopt;
+  MachineOptions options;
+  options.thread_counts = thread_counts(experiment);
+  if (options.thread_counts.empty()) return std::nullopt;
+  options.buffer_bytes = kBuffers;
+  options.quick = true;
+  fmt::print(stderr, "measuring the machine's limits\n");
+  return measure_machine(options);
+}
+
+std::vector<std::string> machine_warnings(const Experiment& experiment) {
+  std::int32_t threads = 1;
+  for (const Point& point : experiment.points) threads = std::max(threads, point.threads);
+  return warnings_of(read_host_state(threads));
+}
+
+}  // namespace inferbench

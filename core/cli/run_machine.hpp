@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "experiment/experiment.hpp"
+#include "measure/machine_limits.hpp"
+
+namespace inferbench {
+
+/// The limits that a run's trials are held against, for the thread counts of its points: about a second for each.
+/// Absent where measure.machine_limits does not want them, or is `auto` and the whole plan is short. Says on stderr
+/// that it measures.
+std::optional<MachineLimits> limits_for_run(const Experiment& experiment);
+
+/// What about this machine will make times noisy or wrong, a line each.
+std::vector<std::string> machine_warnings(const Experiment& experiment);
+
+}  // namespace inferbench

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "measure/host_state.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <set>
+
+#include "measure/affinity.hpp"
+#include "measure/resources.hpp"
+
+namespace inferbench {
+
+namespace {
+
+// Below this the machine's own housekeeping.
+constexpr double kBusyLoad = 0.5;
+// A few pages that were swapped out long ago disturb nobody.
+constexpr std::uint64_t kMuchSwap = 64U << 20U;
+
+std::string first_word(const char* path) {
+  std::ifstream file(path);
+  std::string word;
+  file >> word;
+  return word;
+}
+
+// Intel's driver says whether it is off, the others whether it is on.
+std::optional<bool> read_turbo() {
+  const std::string no_turbo = first_word("/sys/devices/system/cpu/intel_pstate/no_turbo");
+  if (!no_turbo.empty()) return no_turbo == "0";
+  const std::string boost = first_word("/sys/devices/system/cpu/cpufreq/boost");
+  if (!boost.empty()) return boost == "1";
+  return std::nullopt;
+}
+
+bool shares_core(const std::vector<int>& cpus) {
+  std::set<int> cores;
+  return std::any_of(cpus.begin(), cpus.end(), [&](int cpu) { return !cores.insert(core_of_cpu(cpu)).second; });
+}
+
+}  // namespace
+
+HostState read_host_state(std::int32_t threads) {
+  HostState state;
+  const auto cpus = static_cast<std::int32_t>(allowed_cpus().size());
+  state.usable_cpus = std::max(1, cpus);
+  state.threads = threads;
+  const ScopedAffinity chosen(threads);
+  state.siblings_share_core = shares_core(chosen.cpus());
+  double load = 0;
+  if (getloadavg(&load, 1) == 1) state.load = load;
+  state.swap_used_bytes = used_swap_bytes();
+  state.governor = first_word("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
+  state.turbo = read_turbo();
+  return state;
+}
+
+std::vector<std::string> warnings_of(const HostState& state) {
+  std::vector<std::string> warnings;
+  if (state.threads > state.usable_cpus) {
+    warnings.push_back(
+        fmt::format("{} threads on {} usable CPUs: they will wait for each other", state.threads, state.usable_cpus));
+  } else if (state.load > kBusyLoad && state.usable_cpus - state.load < state.threads) {
+    warnings.push_back(fmt::format("the machine is busy (load {:.1f}): of {} CPUs too few are free for {} threads",
+                                   state.load, state.usable_cpus, state.threads));
+  } else if (state.load > kBusyLoad) {
+    warnings.push_back(fmt::format("the machine is busy (load {:.1f}): times will be noisy", state.load));
+  }
+  if (state.siblings_share_core && state.threads <= state.usable_cpus) {
+    warnings.push_back(
+        fmt::format("{} threads need both hyperthreads of a core: they slow each other down", state.threads));
+  }
+  if (state.swap_used_bytes > kMuchSwap) {
+    warnings.push_back(
+        fmt::format("{} MiB are swapped out: memory was short, and may be again", state.swap_used_bytes >> 20U));
+  }
+  if (!state.governor.empty() && state.governor != "performance") {
+    warnings.push_back(
+        fmt::format("the frequency governor is '{}': times may drift ('performance' holds still)", state.governor));
+  }
+  if (state.turbo.value_or(false)) {
+    warnings.emplace_back("turbo is on: speed depends on temperature and on how many cores work");
+  }
+  return warnings;
+}
+
+}  // namespace inferbench

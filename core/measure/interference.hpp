@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "measure/resources.hpp"
+
+namespace inferbench {
+
+/// What else the machine did around a trial, as far as the worker can see it. Absent: this machine does not tell.
+struct Interference {
+  double spin_ms = 0;                  ///< a fixed piece of work just before the trial; 0: not timed
+  std::optional<double> run_delay_ms;  ///< that the worker's threads together waited for a CPU
+  std::optional<double> steal_ms;      ///< that a hypervisor took from the trial's CPUs together
+  std::optional<double> mhz;           ///< frequency of the trial's first CPU, just after
+};
+
+/// Watches one trial on `cpus`: construct before, call `seen` after.
+class InterferenceWatch {
+ public:
+  /// Spins about a millisecond on the calling thread.
+  explicit InterferenceWatch(std::vector<int> cpus);
+
+  Interference seen() const;
+
+ private:
+  std::vector<int> cpus_;
+  double spin_ms_;
+  std::optional<double> run_delay_ms_;  ///< before the trial, as is the next
+  std::optional<double> steal_ms_;
+};
+
+/// What a trial's disturbance is judged by, besides what the worker saw.
+struct TrialExtent {
+  double wall_s = 0;           ///< of the measured part
+  std::int32_t threads = 1;    ///< that the backend was given
+  double fastest_spin_ms = 0;  ///< of the run so far; 0: none yet
+};
+
+/// Why the trial's times are not those of a quiet machine, as one line; empty where nothing speaks against them. The
+/// thresholds are in interference.cpp with their reasons.
+std::string find_disturbance(const Interference& seen, const ResourceUse& used, const TrialExtent& extent);
+
+}  // namespace inferbench

@@ -1,0 +1,153 @@
+// Charts: uPlot draws them; beside each stand a legend, a sentence for those who cannot see it, and its numbers.
+
+const SERIES_COLOURS = 8;
+const DASHES = [[], [7, 4], [2, 3], [10, 3, 2, 3]];
+const charts = [];  // functions that draw anew: on another width, colour scheme or paper
+
+function colour(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}
+
+function seriesColour(index) {
+  return colour(`--series-${index % SERIES_COLOURS}`);
+}
+
+function dashOf(index) {
+  return DASHES[Math.floor(index / SERIES_COLOURS + index) % DASHES.length];
+}
+
+function legendOf(series) {
+  const svg = "http://www.w3.org/2000/svg";
+  return element("ul", { class: "legend" }, ...series.map((one) => {
+    const picture = document.createElementNS(svg, "svg");
+    picture.setAttribute("width", "26");
+    picture.setAttribute("height", "10");
+    picture.setAttribute("aria-hidden", "true");
+    const line = document.createElementNS(svg, "line");
+    for (const [key, value] of Object.entries({ x1: 1, x2: 25, y1: 5, y2: 5, "stroke-width": 3, "stroke-dasharray": dashOf(one.index).join(" ") })) {
+      line.setAttribute(key, value);
+    }
+    line.style.stroke = `var(--series-${one.index % SERIES_COLOURS})`;
+    picture.append(line);
+    return element("li", {}, picture, one.name);
+  }));
+}
+
+// A line from the lowest to the highest trial through each point.
+function drawWhiskers(chart, series) {
+  const context = chart.ctx;
+  context.save();
+  context.lineWidth = 1.5 * devicePixelRatio;
+  series.forEach((one, s) => {
+    if (!one.low) return;
+    context.strokeStyle = seriesColour(one.index);
+    one.values.forEach((value, i) => {
+      if (value === null || one.low[i] === null) return;
+      const x = chart.valToPos(chart.data[0][i], "x", true);
+      context.beginPath();
+      context.moveTo(x, chart.valToPos(one.low[i], "y", true));
+      context.lineTo(x, chart.valToPos(one.high[i], "y", true));
+      context.stroke();
+    });
+  });
+  context.restore();
+}
+
+function drawBars(chart, series) {
+  const context = chart.ctx;
+  context.save();
+  const width = chart.bbox.width / series.length;
+  series.forEach((one, s) => {
+    const value = one.values[0];
+    if (value === null) return;
+    const top = chart.valToPos(value, "y", true);
+    context.fillStyle = seriesColour(one.index);
+    context.fillRect(chart.bbox.left + width * (s + 0.2), top, width * 0.6, chart.valToPos(0, "y", true) - top);
+    if (!one.low || one.low[0] === null) return;
+    context.strokeStyle = colour("--text");
+    context.lineWidth = 1.5 * devicePixelRatio;
+    context.beginPath();
+    context.moveTo(chart.bbox.left + width * (s + 0.5), chart.valToPos(one.low[0], "y", true));
+    context.lineTo(chart.bbox.left + width * (s + 0.5), chart.valToPos(one.high[0], "y", true));
+    context.stroke();
+  });
+  context.restore();
+}
+
+function axisStyle(label) {
+  return {
+    label, labelSize: 22, labelGap: 0, labelFont: "12px system-ui, sans-serif", font: "12px system-ui, sans-serif",
+    stroke: colour("--muted"), grid: { stroke: colour("--grid"), width: 1 }, ticks: { stroke: colour("--grid"), width: 1, size: 5 },
+  };
+}
+
+function lineChart(plot, place) {
+  const { series, xs, yTitle, xTitle } = plot;
+  const bars = xs.length === 1;
+  const highest = Math.max(0, ...series.flatMap((one) => [...one.values, ...(one.high || [])]).filter((value) => value !== null));
+  const positions = xs.map((_, index) => index);
+  const data = [positions, ...series.map((one) => one.values)];
+  const options = {
+    width: Math.max(240, place.clientWidth), height: 230, legend: { show: false }, cursor: { show: false }, padding: [10, 14, 0, 0],
+    scales: { x: { time: false, range: () => bars ? [-0.5, 0.5] : [-0.2, xs.length - 0.8] }, y: { range: () => [0, (highest || 1) * 1.06] } },
+    axes: [
+      { ...axisStyle(bars ? `${xTitle} ${xs[0]}` : xTitle), splits: () => bars ? [] : positions, values: (_, splits) => splits.map((i) => String(xs[i])), grid: { show: false }, size: 30 },
+      { ...axisStyle(yTitle), size: 58, values: (_, splits) => splits.map((value) => value >= 1e4 ? value / 1e3 + "k" : String(+value.toPrecision(6))) },
+    ],
+    series: [{}, ...series.map((one) => ({
+      stroke: seriesColour(one.index), width: 2, dash: dashOf(one.index), spanGaps: false,
+      paths: bars ? () => null : undefined,
+      points: { show: !bars, size: 7, fill: seriesColour(one.index), stroke: seriesColour(one.index) },
+    }))],
+    hooks: { draw: [(chart) => bars ? drawBars(chart, series) : drawWhiskers(chart, series)] },
+  };
+  return new uPlot(options, data, place);
+}
+
+// plot: {title, note, xTitle, yTitle, xs, series: [{name, index, values, low, high}]}; null values where nothing was
+// measured. -> a figure, or null where there is nothing to draw.
+function figure(plot) {
+  plot.series = plot.series.filter((one) => one.values.some((value) => value !== null));
+  if (plot.series.length === 0 || plot.xs.length === 0) return null;
+  return drawnFigure({ ...plot, draw: lineChart }, sentenceOf(plot), plot.series, numbersOf(plot));
+}
+
+// plot.draw(plot, place) makes the chart; names: [{name, index}] for the legend.
+function drawnFigure(plot, sentence, names, numbers) {
+  const place = element("div", { class: "chart", role: "img", "aria-label": sentence });
+  let chart = null;
+  charts.push(() => {
+    if (!place.isConnected) return false;
+    if (chart) chart.destroy();
+    chart = plot.draw(plot, place);
+    return true;
+  });
+  return element("figure", {}, element("figcaption", {}, element("h3", {}, plot.title), plot.note ? element("span", { class: "muted" }, plot.note) : null),
+    place, legendOf(names), element("details", {}, element("summary", {}, "Numbers"), element("div", { class: "scroll" }, numbers)));
+}
+
+function sentenceOf(plot) {
+  const parts = plot.series.map((one) => `${one.name}: ` + plot.xs.map((x, i) => one.values[i] === null ? null : `${numberText(one.values[i])} at ${x}`).filter(Boolean).join(", "));
+  return `${plot.title}, ${plot.yTitle} by ${plot.xTitle}. ${parts.join("; ")}.`;
+}
+
+function numbersOf(plot) {
+  const columns = [{ label: plot.xTitle, value: (row) => row.x, text: (row) => String(row.x) }];
+  for (const one of plot.series) {
+    columns.push({ label: one.name, number: true, value: (row) => one.values[row.i] });
+    if (one.low) columns.push({ label: "low to high", number: true, value: (row) => one.low[row.i], text: (row) => one.low[row.i] === null ? "" : `${numberText(one.low[row.i])} to ${numberText(one.high[row.i])}` });
+  }
+  return plainTable(columns, plot.xs.map((x, i) => ({ x, i })), plot.yTitle);
+}
+
+function drawCharts() {
+  for (let i = charts.length - 1; i >= 0; --i) if (!charts[i]()) charts.splice(i, 1);
+}
+
+function watchSurroundings() {
+  let width = window.innerWidth;
+  window.addEventListener("resize", () => { if (window.innerWidth !== width) { width = window.innerWidth; drawCharts(); } });
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawCharts);
+  window.addEventListener("beforeprint", () => { document.documentElement.classList.add("printing"); drawCharts(); });
+  window.addEventListener("afterprint", () => { document.documentElement.classList.remove("printing"); drawCharts(); });
+}

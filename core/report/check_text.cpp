@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "report/check_text.hpp"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "report/console_style.hpp"
+#include "report/markdown_text.hpp"
+#include "support/one_line.hpp"
+
+namespace inferbench {
+
+namespace {
+
+constexpr std::size_t kLineWidth = 100;
+
+std::string painted(const ConsoleStyle& style, CheckVerdict verdict) {
+  const std::string word = fmt::format("{:<7}", to_string(verdict));
+  if (verdict == CheckVerdict::kPass) return style.green(word);
+  return verdict == CheckVerdict::kFail ? style.red(word) : style.bold(word);
+}
+
+std::string counts_text(const CheckCounts& counts) {
+  return fmt::format("{} passed, {} failed, {} unclear", counts.pass, counts.fail, counts.unclear);
+}
+
+void put_markdown_rows(std::string& text, const CheckReport& report, bool passes) {
+  text += "| verdict | requirement | contender | point | found |\n|:--|:--|:--|:--|:--|\n";
+  for (const CheckResult& result : report.results) {
+    if ((result.verdict == CheckVerdict::kPass) != passes) continue;
+    text += fmt::format("| {} | {} | {} | {} | {} |\n", to_string(result.verdict), markdown_text(result.requirement),
+                        markdown_text(result.contender), markdown_text(result.point), markdown_text(result.found));
+  }
+}
+
+// For an attribute value in double quotes. XML 1.0 has no way to write most control characters: one_line drops them.
+std::string xml_text(std::string_view text) {
+  std::string escaped;
+  for (const char c : one_line(text)) {
+    switch (c) {
+      case '&':
+        escaped += "&amp;";
+        break;
+      case '<':
+        escaped += "&lt;";
+        break;
+      case '>':
+        escaped += "&gt;";
+        break;
+      case '"':
+        escaped += "&quot;";
+        break;
+      default:
+        escaped += c;
+    }
+  }
+  return escaped;
+}
+
+}  // namespace
+
+std::string check_console(const CheckReport& report, bool colour, bool all) {
+  const ConsoleStyle style(colour);
+  std::string text;
+  for (const CheckResult& result : report.results) {
+    if (result.verdict == CheckVerdict::kPass && !all) continue;
+    text += fmt::format("{} {}\n", painted(style, result.verdict), one_line(result.requirement, kLineWidth - 8));
+    text += fmt::format("        {}\n", one_line(result.contender, kLineWidth - 8));
+    text += fmt::format("        {}\n", one_line(result.point, kLineWidth - 8));
+    text += fmt::format("        {}\n", one_line(result.found, kLineWidth - 8));
+  }
+  const CheckVerdict verdict = overall_verdict(report.results);
+  return text + fmt::format("{} {}\n", painted(style, verdict), counts_text(count_verdicts(report.results)));
+}
+
+std::string check_markdown(const CheckReport& report) {
+  const CheckCounts counts = count_verdicts(report.results);
+  std::string text = fmt::format("### inferbench check: {}\n\n{}: {}", to_string(overall_verdict(report.results)),
+                                 markdown_text(report.name), counts_text(counts));
+  if (!report.against.empty()) text += fmt::format(", against {}", markdown_text(report.against));
+  text += ".\n";
+  if (counts.fail + counts.unclear > 0) {
+    text += "\n";
+    put_markdown_rows(text, report, false);
+  }
+  if (counts.pass > 0) {
+    text += fmt::format("\n<details><summary>{} passed</summary>\n\n", counts.pass);
+    put_markdown_rows(text, report, true);
+    text += "\n</details>\n";
+  }
+  return text;
+}
+
+std::string check_junit(const CheckReport& report) {
+  const CheckCounts counts = count_verdicts(report.results);
+  const std::string totals = fmt::format("tests=\"{}\" failures=\"{}\" errors=\"0\" skipped=\"{}\"",
+                                         report.results.size(), counts.fail, counts.unclear);
+  std::string text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
+  text += fmt::format("<testsuites {}>\n  <testsuite name=\"{}\" {}>\n", totals, xml_text(report.name), totals);
+  for (const CheckResult& result : report.results) {
+    text += fmt::format("    <testcase classname=\"{}\" name=\"{}\"", xml_text(result.contender),
+                        xml_text(result.requirement + " at " + result.point));
+    const std::string found = xml_text(result.found);
+    if (result.verdict == CheckVerdict::kFail) {
+      text += fmt::format(">\n      <failure message=\"{}\"/>\n    </testcase>\n", found);
+    } else if (result.verdict == CheckVerdict::kUnclear) {
+      text += fmt::format(">\n      <skipped message=\"unclear: {}\"/>\n    </testcase>\n", found);
+    } else {
+      text += "/>\n";
+    }
+  }
+  return text + "  </testsuite>\n</testsuites>\n";
+}
+
+std::string check_json(const CheckReport& report) {
+  using Json = nlohmann::ordered_json;
+  const CheckCounts counts = count_verdicts(report.results);
+  Json object{{"verdict", to_string(overall_verdict(report.results))},
+              {"name", report.name},
+              {"against", report.against},
+              {"pass", counts.pass},
+              {"fail", counts.fail},
+              {"unclear", counts.unclear},
+              {"results", Json::array()}};
+  for (const CheckResult& result : report.results) {
+    object["results"].push_back({{"verdict", to_string(result.verdict)},
+                                 {"requirement", result.requirement},
+                                 {"contender", result.contender},
+                                 {"point", result.point},
+                                 {"found", result.found}});
+  }
+  return object.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace inferbench

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "report/csv.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <string_view>
+
+#include "experiment/metrics.hpp"
+#include "results/metric_values.hpp"
+
+namespace inferbench {
+
+namespace {
+
+// A table under construction; fields of a row one after the other.
+class Table {
+ public:
+  explicit Table(std::string_view header) : text_(header) { text_ += "\r\n"; }
+
+  void add(std::string_view field) {
+    separate();
+    if (field.find_first_of(",\"\r\n") == std::string_view::npos) {
+      text_ += field;
+      return;
+    }
+    text_ += '"';
+    for (const char c : field) {
+      if (c == '"') text_ += '"';
+      text_ += c;
+    }
+    text_ += '"';
+  }
+  void add(double value) {
+    separate();
+    fmt::format_to(std::back_inserter(text_), "{}", value);
+  }
+  void add(std::int64_t value) {
+    separate();
+    fmt::format_to(std::back_inserter(text_), "{}", value);
+  }
+  void add(std::optional<double> value) { value ? add(*value) : separate(); }
+  void end_row() {
+    text_ += "\r\n";
+    first_ = true;
+  }
+  std::string take() { return std::move(text_); }
+
+ private:
+  void separate() {
+    if (!first_) text_ += ',';
+    first_ = false;
+  }
+  std::string text_;
+  bool first_ = true;
+};
+
+std::optional<double> generated_per_second(const TrialRecord& trial) {
+  if (!trial.ok() || !trial.outcome.metrics || !(trial.outcome.metrics->e2e_ms > 0)) return std::nullopt;
+  const double tokens = static_cast<double>(trial.point.generate_tokens) * trial.point.batch;
+  return tokens / (trial.outcome.metrics->e2e_ms / 1e3);
+}
+
+// Bytes are whole numbers: 12001280, never 1.2e+07.
+void add_metric(Table& table, const TrialRecord& trial, std::string_view metric) {
+  const auto value = metric_value(trial, metric);
+  if (value && metric.ends_with("_bytes")) {
+    table.add(static_cast<std::int64_t>(*value));
+  } else {
+    table.add(value);
+  }
+}
+
+void add_trial(Table& table, const TrialRecord& trial) {
+  table.add(trial.backend);
+  table.add(trial.point.model);
+  table.add(trial.precision);
+  table.add(std::int64_t{trial.point.prompt_tokens});
+  table.add(std::int64_t{trial.point.generate_tokens});
+  table.add(std::int64_t{trial.warm_up() ? trial.repeat : trial.block});
+  add_metric(table, trial, "e2e_ms");
+  table.add(generated_per_second(trial));
+  table.add(trial.contender);
+  table.add(std::int64_t{trial.point.batch});
+  table.add(std::int64_t{trial.point.threads});
+  table.add(std::string_view(trial.warm_up() ? "warm_up" : "measured"));
+  table.add(to_string(trial.outcome.status));
+  for (const std::string_view metric : {"ttft_ms", "prefill_tokens_per_s", "decode_ms_per_token", "decode_tokens_per_s",
+                                        "load_ms", "peak_rss_bytes", "weights_bytes", "kv_bytes", "cpu_s"}) {
+    add_metric(table, trial, metric);
+  }
+  table.add(trial.outcome.digest);
+  table.add(trial.started);
+  table.add(trial.id);
+  table.add(trial.outcome.error);
+  table.end_row();
+}
+
+constexpr std::string_view kTrialsHeader =
+    "backend,model,precision,context_length,generate_length,trial,latency_ms,tokens_per_second,contender,batch,threads,"
+    "phase,status,ttft_ms,prefill_tokens_per_s,decode_ms_per_token,decode_tokens_per_s,load_ms,peak_rss_bytes,"
+    "weights_bytes,kv_bytes,cpu_s,output_digest,started,id,error";
+
+constexpr std::string_view kSummaryHeader =
+    "contender,precision,model,context_length,generate_length,batch,threads,metric,n,mean,median,min,max,sd,p50,p90,"
+    "p95,"
+    "p99,speed_ratio,speed_ratio_low,speed_ratio_high,verdict,trials_ok,trials_failed";
+
+void add_summary(Table& table, const Summary& summary) {
+  table.add(static_cast<std::int64_t>(summary.n));
+  table.add(summary.mean);
+  table.add(summary.median);
+  table.add(summary.min);
+  table.add(summary.max);
+  for (const auto& value : {summary.sd, summary.p50, summary.p90, summary.p95, summary.p99}) table.add(value);
+}
+
+void add_ratio(Table& table, const ContenderResult& result, const std::string& metric) {
+  const auto found = result.ratios.find(metric);
+  if (found == result.ratios.end()) {
+    for (int i = 0; i < 4; ++i) table.add(std::string_view());
+    return;
+  }
+  const SpeedRatio& ratio = found->second;
+  table.add(ratio.ratio);
+  table.add(ratio.interval ? std::optional(ratio.interval->low) : std::nullopt);
+  table.add(ratio.interval ? std::optional(ratio.interval->high) : std::nullopt);
+  table.add(to_string(judge(ratio)));
+}
+
+std::string precision_of(const RunInfo& info, const std::string& contender) {
+  const auto found = std::find_if(info.contenders.begin(), info.contenders.end(),
+                                  [&](const Contender& other) { return other.name == contender; });
+  return found == info.contenders.end() ? "" : found->precision;
+}
+
+}  // namespace
+
+std::string trials_csv(const RunData& run, bool warm_ups) {
+  Table table(kTrialsHeader);
+  for (const TrialRecord& trial : run.trials) {
+    if (warm_ups || !trial.warm_up()) add_trial(table, trial);
+  }
+  return table.take();
+}
+
+std::string summary_csv(const RunInfo& info, const Comparison& comparison) {
+  Table table(kSummaryHeader);
+  for (const PointResult& point : comparison.points) {
+    for (const ContenderResult& result : point.contenders) {
+      for (const std::string& metric : metric_names()) {
+        const auto summary = result.metrics.find(metric);
+        if (summary == result.metrics.end()) continue;
+        table.add(result.contender);
+        table.add(precision_of(info, result.contender));
+        table.add(point.point.model);
+        table.add(std::int64_t{point.point.prompt_tokens});
+        table.add(std::int64_t{point.point.generate_tokens});
+        table.add(std::int64_t{point.point.batch});
+        table.add(std::int64_t{point.point.threads});
+        table.add(metric);
+        add_summary(table, summary->second);
+        add_ratio(table, result, metric);
+        table.add(static_cast<std::int64_t>(result.ok));
+        table.add(static_cast<std::int64_t>(result.failed));
+        table.end_row();
+      }
+    }
+  }
+  return table.take();
+}
+
+}  // namespace inferbench

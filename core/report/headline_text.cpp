@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "report/headline_text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "report/number_text.hpp"
+
+namespace inferbench {
+
+namespace {
+
+const OverallSpeed* speed_of(const Headline& headline, const std::string& contender) {
+  const auto found = std::find_if(headline.speeds.begin(), headline.speeds.end(),
+                                  [&](const OverallSpeed& speed) { return speed.contender == contender; });
+  return found == headline.speeds.end() ? nullptr : &*found;
+}
+
+std::string over_points(const OverallSpeed& speed) {
+  if (speed.points == 1) return "at one point";
+  return fmt::format("over {} points, from {}x to {}x", speed.points, ratio_text(speed.least), ratio_text(speed.most));
+}
+
+}  // namespace
+
+std::string speed_text(const SpeedRatio& ratio) {
+  std::string text = ratio_text(ratio.ratio) + "x";
+  if (ratio.interval) {
+    text += fmt::format(" ({}-{})", ratio_text(ratio.interval->low), ratio_text(ratio.interval->high));
+  }
+  return text;
+}
+
+std::string_view phase_of(std::string_view metric) {
+  if (metric.starts_with("decode") || metric == "inter_token_ms") return "decode";
+  if (metric == "e2e_ms") return "whole request";
+  return "prefill";
+}
+
+std::string headline_text(const Headline& headline, const std::string& baseline) {
+  const bool sure = headline.ahead && judge(*headline.ahead) == Verdict::kFaster;
+  std::string text = fmt::format("{} {} in {}", headline.fastest, sure ? "is fastest" : "leads, not surely,",
+                                 phase_of(headline.metric));
+  if (const OverallSpeed* speed = speed_of(headline, headline.fastest)) {
+    text += fmt::format(": {} the speed of {} {}", speed_text(speed->ratio), baseline, over_points(*speed));
+  }
+  if (headline.ahead && headline.fastest == baseline) {
+    text += fmt::format(": {} the speed of {}", speed_text(*headline.ahead), headline.second);
+  } else if (headline.ahead && headline.second != baseline) {
+    text += fmt::format("; {} that of {}", speed_text(*headline.ahead), headline.second);
+  }
+  text += ".";
+  const SameOutput& output = headline.fastest_output;
+  if (output.compared > 0) {
+    text += fmt::format(" Its tokens were those of {} in {} of {} trials.", baseline, output.same, output.compared);
+  }
+  return text;
+}
+
+std::string agreement_text(const OutputAgreement& agreement, const std::string& baseline) {
+  const SameOutput& output = agreement.same_output;
+  if (output.compared == 0) return fmt::format("{}: no output to compare with {}.", agreement.contender, baseline);
+  return fmt::format("{} emitted the same tokens as {} in {} of {} trials.", agreement.contender, baseline, output.same,
+                     output.compared);
+}
+
+}  // namespace inferbench

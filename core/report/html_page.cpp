@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "report/html_page.hpp"
+
+#include <array>
+#include <utility>
+
+#include "report/page_assets.hpp"
+
+namespace inferbench {
+
+namespace {
+
+// Fills the template's @NAME@ marks from left to right; what is filled in is not looked at again.
+std::string fill(std::string_view page, std::string_view data) {
+  const std::array<std::pair<std::string_view, std::string_view>, 5> parts{{{"@CHART_CSS@", page_assets::kChartCss},
+                                                                            {"@PAGE_CSS@", page_assets::kPageCss},
+                                                                            {"@DATA@", data},
+                                                                            {"@CHART_JS@", page_assets::kChartJs},
+                                                                            {"@PAGE_JS@", page_assets::kPageJs}}};
+  std::string filled;
+  for (const auto& [mark, text] : parts) {
+    const std::size_t at = page.find(mark);
+    filled += page.substr(0, at);
+    filled += text;
+    page.remove_prefix(at + mark.size());
+  }
+  filled += page;
+  return filled;
+}
+
+}  // namespace
+
+std::string script_safe_json(std::string_view json) {
+  std::string safe;
+  safe.reserve(json.size());
+  for (const char c : json) {
+    switch (c) {
+      case '<':
+        safe += "\\u003c";
+        break;
+      case '>':
+        safe += "\\u003e";
+        break;
+      case '&':
+        safe += "\\u0026";
+        break;
+      default:
+        safe += c;
+    }
+  }
+  return safe;
+}
+
+std::string html_page(const Report& report) {
+  return fill(page_assets::kPageHtml, script_safe_json(report_json(report, JsonStyle::kCompact)));
+}
+
+}  // namespace inferbench

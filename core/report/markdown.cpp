@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "report/markdown.hpp"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "report/headline_text.hpp"
+#include "report/markdown_text.hpp"
+#include "report/number_text.hpp"
+
+namespace inferbench {
+
+namespace {
+
+constexpr double kMiB = 1024.0 * 1024.0;
+
+std::string median_text(const ContenderResult& result, const std::string& metric) {
+  const auto found = result.metrics.find(metric);
+  return found == result.metrics.end() ? "-" : number_text(found->second.median);
+}
+
+std::string ratio_cell(const ContenderResult& result, const std::string& metric, const std::string& baseline) {
+  if (result.contender == baseline) return "baseline";
+  const auto found = result.ratios.find(metric);
+  if (found == result.ratios.end()) return "-";
+  return fmt::format("{} {}", speed_text(found->second), to_string(judge(found->second)));
+}
+
+std::string output_cell(const ContenderResult& result, const std::string& baseline) {
+  if (result.contender == baseline || result.same_output.compared == 0) return "-";
+  return fmt::format("{} of {}", result.same_output.same, result.same_output.compared);
+}
+
+void put_verdicts(std::string& text, const Report& report) {
+  for (const Headline& headline : report.headlines) {
+    text += fmt::format("- {}\n", markdown_text(headline_text(headline, report.info.baseline)));
+  }
+  for (const OutputAgreement& agreement : report.agreements) {
+    if (agreement.same_output.compared == 0) continue;
+    text += fmt::format("- {}\n", markdown_text(agreement_text(agreement, report.info.baseline)));
+  }
+  if (report.comparison.failed > 0) {
+    text += fmt::format("- {} of {} trials failed.\n", report.comparison.failed, report.comparison.recorded);
+  }
+  if (report.comparison.recorded < report.comparison.planned) {
+    text += fmt::format("- {} of {} planned trials were run.\n", report.comparison.recorded, report.comparison.planned);
+  }
+}
+
+void put_results(std::string& text, const Report& report) {
+  const std::string& baseline = report.comparison.baseline;
+  text += fmt::format(
+      "\n## Results\n\nMedians; speeds are against {}, with their 95% interval. Same output: trials that emitted its "
+      "tokens.\n\n",
+      markdown_text(baseline));
+  text +=
+      "| model | prompt | generate | batch | threads | contender | ttft ms | prefill tok/s | prefill speed | decode "
+      "tok/s "
+      "| decode speed | peak MiB | same output |\n"
+      "|:--|--:|--:|--:|--:|:--|--:|--:|:--|--:|:--|--:|--:|\n";
+  for (const PointResult& point : report.comparison.points) {
+    for (const ContenderResult& result : point.contenders) {
+      const auto peak = result.metrics.find("peak_rss_bytes");
+      text += fmt::format(
+          "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n", markdown_text(point.model_name),
+          point.point.prompt_tokens, point.point.generate_tokens, point.point.batch, point.point.threads,
+          markdown_text(result.contender), median_text(result, "ttft_ms"), median_text(result, "prefill_tokens_per_s"),
+          ratio_cell(result, "prefill_tokens_per_s", baseline), median_text(result, "decode_tokens_per_s"),
+          ratio_cell(result, "decode_tokens_per_s", baseline),
+          peak == result.metrics.end() ? "-" : number_text(peak->second.max / kMiB), output_cell(result, baseline));
+    }
+  }
+}
+
+void put_failures(std::string& text, const Comparison& comparison) {
+  if (comparison.failed == 0) return;
+  text +=
+      "\n## Failures\n\n| contender | model | prompt | generate | batch | threads | status | trials | reason |\n"
+      "|:--|:--|--:|--:|--:|--:|:--|--:|:--|\n";
+  for (const PointResult& point : comparison.points) {
+    for (const ContenderResult& result : point.contenders) {
+      for (const FailureCount& failure : result.failures) {
+        text += fmt::format("| {} | {} | {} | {} | {} | {} | {} | {} | {} |\n", markdown_text(result.contender),
+                            markdown_text(point.model_name), point.point.prompt_tokens, point.point.generate_tokens,
+                            point.point.batch, point.point.threads, to_string(failure.status), failure.count,
+                            markdown_text(failure.error));
+      }
+    }
+  }
+}
+
+// The environment's leaves, "cpu / model: AMD EPYC"; what is unknown is left out.
+void put_environment(std::string& text, const RunInfo& info) {
+  text += fmt::format("\n## Environment\n\n- {}, started {}\n", markdown_text(info.program), info.started);
+  for (const PluginIdentity& plugin : info.plugins) {
+    text += fmt::format("- {}: {} {}, {}, SHA-256 {}\n", markdown_text(plugin.contender), markdown_text(plugin.name),
+                        markdown_text(plugin.version), markdown_text(plugin.build), plugin.sha256.substr(0, 12));
+  }
+  for (const ModelIdentity& model : info.models) {
+    text += fmt::format("- model {}: {} parameters, SHA-256 {}\n", markdown_text(model.name), model.n_parameters,
+                        model.sha256.substr(0, 12));
+  }
+  const auto environment = nlohmann::ordered_json::parse(info.environment, nullptr, false);
+  if (!environment.is_object()) return;
+  const auto flat = environment.flatten();  // items() borrows
+  for (const auto& [path, value] : flat.items()) {
+    if (value.is_null()) continue;
+    const std::string shown = value.is_string() ? value.get<std::string>() : value.dump();
+    if (shown.empty()) continue;
+    text += fmt::format("- {}: {}\n", markdown_text(path.substr(1)), markdown_text(shown));
+  }
+}
+
+}  // namespace
+
+std::string report_markdown(const Report& report) {
+  std::string text = fmt::format("# {}\n\n", markdown_text(report.comparison.name));
+  put_verdicts(text, report);
+  put_results(text, report);
+  put_failures(text, report.comparison);
+  put_environment(text, report.info);
+  text += "\n## Experiment\n\n" + markdown_code(report.info.resolved_yaml, "yaml");
+  return text;
+}
+
+}  // namespace inferbench

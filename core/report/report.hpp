@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "report/comparison.hpp"
+#include "results/run_folder.hpp"
+
+namespace inferbench {
+
+/// A contender against the baseline by one metric, over all points where both ran.
+struct OverallSpeed {
+  std::string contender;
+  std::size_t points = 0;
+  SpeedRatio ratio;  ///< geometric mean over the points
+  double least = 1;  ///< the lowest and the highest ratio of a point
+  double most = 1;
+};
+
+/// Who is fastest by one metric, and by how much.
+struct Headline {
+  std::string metric;
+  std::vector<OverallSpeed> speeds;  ///< the fastest first; without the baseline
+  std::string fastest;               ///< a contender, perhaps the baseline
+  SameOutput fastest_output;         ///< of the fastest against the baseline
+  std::string second;                ///< empty where there is only one
+  std::optional<SpeedRatio> ahead;   ///< of the fastest to the second, over their common points
+};
+
+/// A contender's output against the baseline's, over all points.
+struct OutputAgreement {
+  std::string contender;
+  SameOutput same_output;
+};
+
+/// All that a report in any format shows.
+struct Report {
+  RunInfo info;
+  Comparison comparison;
+  std::vector<Headline> headlines;          ///< decode, then prefill; those that were measured
+  std::vector<OutputAgreement> agreements;  ///< without the baseline
+};
+
+/// `folder` is named in the report; empty where that is nobody's business.
+Report make_report(const RunData& run, const std::string& folder);
+
+enum class JsonStyle { kIndented, kCompact };
+
+/// As JSON by docs/run_report.schema.json; indented, it ends with a newline.
+std::string report_json(const Report& report, JsonStyle style = JsonStyle::kIndented);
+
+}  // namespace inferbench

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "report/headline_text.hpp"
+#include "report/report.hpp"
+#include "results/outcome_json.hpp"
+
+namespace inferbench {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kVersion = 1;
+
+Json or_null(const std::optional<double>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+Json summary_json(const Summary& summary) {
+  return {{"n", summary.n},
+          {"mean", summary.mean},
+          {"median", summary.median},
+          {"min", summary.min},
+          {"max", summary.max},
+          {"sd", or_null(summary.sd)},
+          {"mean_low", or_null(summary.mean_interval ? std::optional(summary.mean_interval->low) : std::nullopt)},
+          {"mean_high", or_null(summary.mean_interval ? std::optional(summary.mean_interval->high) : std::nullopt)},
+          {"outliers", summary.outliers},
+          {"p50", or_null(summary.p50)},
+          {"p90", or_null(summary.p90)},
+          {"p95", or_null(summary.p95)},
+          {"p99", or_null(summary.p99)}};
+}
+
+Json ratio_json(const SpeedRatio& ratio) {
+  Json object{{"n", ratio.n}, {"speed_ratio", ratio.ratio}, {"low", nullptr}, {"high", nullptr}};
+  if (ratio.interval) {
+    object["low"] = ratio.interval->low;
+    object["high"] = ratio.interval->high;
+  }
+  object["verdict"] = to_string(judge(ratio));
+  return object;
+}
+
+Json same_output_json(const SameOutput& output) {
+  return {{"compared", output.compared}, {"same", output.same}};
+}
+
+Json contender_json(const ContenderResult& result) {
+  Json object{{"contender", result.contender}, {"ok", result.ok}, {"failed", result.failed}};
+  object["metrics"] = Json::object();
+  for (const auto& [name, summary] : result.metrics) object["metrics"][name] = summary_json(summary);
+  object["vs_baseline"] = Json::object();
+  for (const auto& [name, ratio] : result.ratios) object["vs_baseline"][name] = ratio_json(ratio);
+  object["same_output"] = same_output_json(result.same_output);
+  object["inter_token_quantiles"] = Json::array();
+  for (const Quantile& quantile : result.inter_token_quantiles) {
+    object["inter_token_quantiles"].push_back({{"p", quantile.probability}, {"ms", quantile.value}});
+  }
+  object["load"] = result.load ? Json(to_json(*result.load)) : Json(nullptr);
+  object["failures"] = Json::array();
+  for (const auto& failure : result.failures) {
+    object["failures"].push_back({{"status", to_string(failure.status)},
+                                  {"error", failure.error},
+                                  {"count", failure.count},
+                                  {"stderr_tail", failure.stderr_tail}});
+  }
+  return object;
+}
+
+Json point_json(const PointResult& result) {
+  Json object{{"model", result.point.model},
+              {"model_name", result.model_name},
+              {"prompt_tokens", result.point.prompt_tokens},
+              {"generate_tokens", result.point.generate_tokens},
+              {"batch", result.point.batch},
+              {"threads", result.point.threads},
+              {"contenders", Json::array()}};
+  for (const auto& contender : result.contenders) object["contenders"].push_back(contender_json(contender));
+  return object;
+}
+
+Json headline_json(const Headline& headline, const std::string& baseline) {
+  Json object{
+      {"metric", headline.metric},   {"text", headline_text(headline, baseline)},
+      {"fastest", headline.fastest}, {"fastest_output", same_output_json(headline.fastest_output)},
+      {"second", headline.second},   {"ahead_of_second", headline.ahead ? ratio_json(*headline.ahead) : Json(nullptr)},
+      {"speeds", Json::array()}};
+  for (const OverallSpeed& speed : headline.speeds) {
+    Json entry{{"contender", speed.contender}, {"points", speed.points}};
+    entry.update(ratio_json(speed.ratio));
+    entry["least"] = speed.least;
+    entry["most"] = speed.most;
+    object["speeds"].push_back(std::move(entry));
+  }
+  return object;
+}
+
+Json agreement_json(const OutputAgreement& agreement, const std::string& baseline) {
+  return {{"contender", agreement.contender},
+          {"text", agreement_text(agreement, baseline)},
+          {"same_output", same_output_json(agreement.same_output)}};
+}
+
+}  // namespace
+
+std::string report_json(const Report& report, JsonStyle style) {
+  const Comparison& comparison = report.comparison;
+  Json object{{"format", "inferbench-report"},   {"version", kVersion},
+              {"name", comparison.name},         {"folder", comparison.folder},
+              {"baseline", comparison.baseline}, {"planned", comparison.planned},
+              {"recorded", comparison.recorded}, {"failed", comparison.failed},
+              {"headlines", Json::array()},      {"agreements", Json::array()},
+              {"points", Json::array()}};
+  for (const auto& headline : report.headlines) {
+    object["headlines"].push_back(headline_json(headline, comparison.baseline));
+  }
+  for (const auto& agreement : report.agreements) {
+    object["agreements"].push_back(agreement_json(agreement, comparison.baseline));
+  }
+  for (const auto& point : comparison.points) object["points"].push_back(point_json(point));
+  object["run"] = Json::parse(to_json_text(report.info));
+  const bool compact = style == JsonStyle::kCompact;
+  return object.dump(compact ? -1 : 2, ' ', false, Json::error_handler_t::replace) + (compact ? "" : "\n");
+}
+
+}  // namespace inferbench

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "report/run_comparison.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include "report/trial_index.hpp"
+#include "support/error.hpp"
+
+namespace inferbench {
+
+namespace {
+
+constexpr std::array<std::string_view, 2> kMetrics{"prefill_tokens_per_s", "decode_tokens_per_s"};
+
+using Ratios = std::map<std::pair<std::string, std::string>, std::vector<LogRatio>>;  // by contender and metric
+
+void put_overall(RunComparison& comparison, const std::string& contender, const std::string& metric,
+                 const std::vector<LogRatio>& ratios) {
+  if (const auto mean = mean_log_ratio(ratios)) {
+    comparison.overall.push_back({contender, metric, ratios.size(), to_speed_ratio(*mean)});
+  }
+}
+
+}  // namespace
+
+RunComparison compare_runs(const RunData& a, const RunData& b, const std::string& name_a, const std::string& name_b) {
+  const auto points = match_points(a.info, b.info);
+  const auto contenders = match_contenders(a.info, b.info);
+  if (points.empty() || contenders.empty()) {
+    throw Error(fmt::format("the runs have no {} in common", points.empty() ? "point" : "contender"),
+                "compare runs of the same experiment, or of two that share points and contender names");
+  }
+  RunComparison comparison{name_a, name_b, find_differences(a.info, b.info), {}, {}, 0, 0};
+  comparison.unmatched_a = a.info.points.size() - points.size();
+  comparison.unmatched_b = b.info.points.size() - points.size();
+  const TrialIndex index_a(a);
+  const TrialIndex index_b(b);
+  Ratios ratios;
+  for (const Match& p : points) {
+    const Point& point = a.info.points[p.a];
+    PointChange change{point_title(model_name(a.info, point.model), point), {}};
+    for (const Match& c : contenders) {
+      ContenderChange here{a.info.contenders[c.a].name, {}};
+      for (const std::string_view metric : kMetrics) {
+        const auto before = trial_values(index_a.at(p.a, c.a), metric);
+        const auto after = trial_values(index_b.at(p.b, c.b), metric);
+        Change values{summarize(before), summarize(after), std::nullopt};
+        if (const auto ratio = independent_log_ratio(after, before)) {
+          values.speed = to_speed_ratio(*ratio);
+          ratios[{here.contender, std::string(metric)}].push_back(*ratio);
+        }
+        here.metrics.emplace(metric, std::move(values));
+      }
+      change.contenders.push_back(std::move(here));
+    }
+    comparison.points.push_back(std::move(change));
+  }
+  for (const std::string_view metric : kMetrics) {
+    std::vector<LogRatio> all;
+    for (const Match& c : contenders) {
+      const std::vector<LogRatio>& own = ratios[{a.info.contenders[c.a].name, std::string(metric)}];
+      put_overall(comparison, a.info.contenders[c.a].name, std::string(metric), own);
+      all.insert(all.end(), own.begin(), own.end());
+    }
+    put_overall(comparison, "", std::string(metric), all);
+  }
+  return comparison;
+}
+
+}  // namespace inferbench

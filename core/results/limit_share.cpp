@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "results/limit_share.hpp"
+
+namespace inferbench {
+
+double prefill_flops(const ModelConfig& config, std::int32_t prompt_tokens, std::int32_t batch) {
+  const double width = config.width;
+  const double tokens = prompt_tokens;
+  // Weights of a layer: query, key, value and projection [d, d] each; up and down [d, inner] each.
+  const double layer_weights = 4 * width * width + 2 * width * config.inner;
+  // Scores and weighted values: d multiply-adds each for every pair of a query with an earlier key or its own.
+  const double attention = 2 * 2 * width * tokens * (tokens + 1) / 2;
+  const double layers = config.n_layers * (2 * layer_weights * tokens + attention);
+  const double head = 2 * width * config.vocab;
+  return batch * (layers + head);
+}
+
+bool counts_as_integer(std::string_view precision) {
+  return precision.starts_with("int") || precision.starts_with("q");
+}
+
+void set_limit_shares(TrialRecord& record, const ModelConfig& config, const MachineLimits& limits) {
+  record.decode_bandwidth_share.reset();
+  record.prefill_peak_share.reset();
+  const ThreadLimits* here = limits.find(record.point.threads);
+  if (here == nullptr || !record.ok() || !record.outcome.metrics) return;
+  const TrialMetrics& metrics = *record.outcome.metrics;
+  const std::uint64_t bytes = record.load.decode_weights_bytes;
+  const double bandwidth = read_bandwidth_near(*here, bytes);
+  if (metrics.decode_ms_per_token && *metrics.decode_ms_per_token > 0 && bytes > 0 && bandwidth > 0) {
+    record.decode_bandwidth_share = static_cast<double>(bytes) / (*metrics.decode_ms_per_token * 1e-3) / bandwidth;
+  }
+  const double peak = counts_as_integer(record.precision) ? here->int8_ops_per_s.best : here->fp32_flops_per_s.best;
+  if (metrics.ttft_ms > 0 && peak > 0) {
+    const double flops = prefill_flops(config, record.point.prompt_tokens, record.point.batch);
+    record.prefill_peak_share = flops / (metrics.ttft_ms * 1e-3) / peak;
+  }
+}
+
+}  // namespace inferbench

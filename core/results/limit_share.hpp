@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "measure/machine_limits.hpp"
+#include "model/model_config.hpp"
+#include "results/trial_record.hpp"
+
+namespace inferbench {
+
+/// Floating-point operations that a prefill of `batch` sequences of `prompt_tokens` needs: the matrix products of all
+/// layers, causal attention (each query with the keys up to its own), and the head for each sequence's last token; a
+/// multiply-add is two.
+double prefill_flops(const ModelConfig& config, std::int32_t prompt_tokens, std::int32_t batch);
+
+/// Which of the machine's peaks a precision is held against: int8's for integer weights (their names begin with "int"
+/// or "q"), else fp32's.
+bool counts_as_integer(std::string_view precision);
+
+/// Fills the record's shares from its load, its metrics and the limits for its threads:
+/// decode_bandwidth_share = decode_weights_bytes / decode time of a token / read bandwidth of a buffer of that size
+/// (the key-value cache is not counted), and prefill_peak_share = prefill_flops / ttft / peak. Absent where a part is
+/// missing. A share above 1 says that the weights stayed in a cache, or that the limits were measured on a disturbed
+/// machine.
+void set_limit_shares(TrialRecord& record, const ModelConfig& config, const MachineLimits& limits);
+
+}  // namespace inferbench

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <concepts>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "support/json_integer.hpp"
+
+namespace inferbench {
+
+/// An absent number as JSON's null.
+inline nlohmann::json or_null(const std::optional<double>& value) {
+  return value ? nlohmann::json(*value) : nlohmann::json(nullptr);
+}
+
+/// The number at `key`; nullopt where it is null or missing. Throws nlohmann's exceptions for anything else.
+inline std::optional<double> number_or_none(const nlohmann::json& object, const char* key) {
+  const auto found = object.find(key);
+  if (found == object.end() || found->is_null()) return std::nullopt;
+  return found->get<double>();
+}
+
+/// The integer at `key`; `fallback` where it is missing, as in rows that an earlier version wrote.
+template <std::integral Integer>
+Integer integer_or(const nlohmann::json& object, const char* key, Integer fallback) {
+  const auto found = object.find(key);
+  return found == object.end() ? fallback : integer_of<Integer>(*found);
+}
+
+}  // namespace inferbench

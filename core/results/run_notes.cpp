@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "results/run_notes.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <optional>
+#include <set>
+#include <string_view>
+#include <utility>
+
+#include "results/memory_check.hpp"
+#include "results/metric_values.hpp"
+#include "stats/outliers.hpp"
+
+namespace inferbench {
+
+namespace {
+
+constexpr double kMiB = 1024.0 * 1024.0;
+constexpr double kNearlyAll = 0.99;  // of a file's pages
+constexpr double kNearlyNone = 0.01;
+constexpr std::size_t kListed = 5;  // outliers; a report has them all
+
+std::string point_text(const Point& point) {
+  return fmt::format("prompt {}, generate {}, batch {}, threads {}", point.prompt_tokens, point.generate_tokens,
+                     point.batch, point.threads);
+}
+
+void note_disturbed(const RunData& run, std::vector<std::string>& notes) {
+  const auto disturbed = [](const TrialRecord& trial) { return trial.disturbed(); };
+  const auto n = std::count_if(run.trials.begin(), run.trials.end(), disturbed);
+  if (!run.replaced.empty()) {
+    notes.push_back(
+        fmt::format("{} trials were run again because something disturbed their block; the first attempts "
+                    "are kept in trials.jsonl",
+                    run.replaced.size()));
+  }
+  if (n == 0) return;
+  const auto first = std::find_if(run.trials.begin(), run.trials.end(), disturbed);
+  notes.push_back(fmt::format("{} of {} trials were disturbed and count all the same, such as {}: {}", n,
+                              run.trials.size(), first->id, first->disturbed_by));
+}
+
+void note_caches(const RunData& run, std::vector<std::string>& notes) {
+  std::set<std::string> seen;
+  for (const TrialRecord& trial : run.trials) {
+    if (!trial.load.page_cache_share) continue;
+    const double share = *trial.load.page_cache_share;
+    const bool wrong =
+        (trial.load.cache == "cold" && share > kNearlyNone) || (trial.load.cache == "warm" && share < kNearlyAll);
+    if (!wrong || !seen.insert(trial.contender).second) continue;
+    notes.push_back(fmt::format("{} was to load with a {} page cache, but {:.0f}% of its files were in memory",
+                                trial.contender, trial.load.cache, 100 * share));
+  }
+}
+
+// Of each contender the trial that disagrees most.
+void note_memory(const RunData& run, std::vector<std::string>& notes) {
+  std::map<std::string, MemoryCheck> worst;
+  for (const TrialRecord& trial : run.trials) {
+    const auto check = check_memory(trial);
+    if (!check || !check->disagrees()) continue;
+    const auto [known, is_new] = worst.emplace(trial.contender, *check);
+    if (!is_new && std::abs(check->disagreement()) > std::abs(known->second.disagreement())) known->second = *check;
+  }
+  for (const auto& [contender, check] : worst) {
+    notes.push_back(fmt::format("{} held {:.0f} MiB and reports {:.0f} MiB: {:+.0f}%", contender,
+                                static_cast<double>(check.measured) / kMiB, static_cast<double>(check.reported) / kMiB,
+                                100 * check.disagreement()));
+  }
+}
+
+void note_outliers(const RunData& run, std::vector<std::string>& notes) {
+  std::size_t found = 0;
+  for (const std::string_view metric : {"ttft_ms", "decode_ms_per_token"}) {
+    std::map<std::pair<std::string, std::string>, std::vector<const TrialRecord*>> groups;
+    for (const TrialRecord& trial : run.trials) {
+      if (!trial.warm_up() && metric_value(trial, metric)) {
+        groups[{trial.contender, trial.point.model + ", " + point_text(trial.point)}].push_back(&trial);
+      }
+    }
+    for (const auto& [group, trials] : groups) {
+      std::vector<double> values;
+      for (const TrialRecord* trial : trials) values.push_back(*metric_value(*trial, metric));
+      for (const std::size_t i : find_outliers(values)) {
+        if (++found > kListed) continue;
+        notes.push_back(fmt::format("outlier, counted all the same: {} of {} at {}, block {}", metric, group.first,
+                                    group.second, trials[i]->block));
+      }
+    }
+  }
+  if (found > kListed) notes.push_back(fmt::format("and {} more outliers", found - kListed));
+}
+
+}  // namespace
+
+std::vector<std::string> run_notes(const RunData& run) {
+  std::vector<std::string> notes;
+  note_disturbed(run, notes);
+  note_caches(run, notes);
+  note_memory(run, notes);
+  note_outliers(run, notes);
+  return notes;
+}
+
+}  // namespace inferbench

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "results/run_folder.hpp"
+
+namespace inferbench {
+
+/// What a reader of the results should know about how they were measured, a line each: disturbed trials, loads whose
+/// page cache was not as asked, outliers (which are in the statistics all the same), and backends that hold more or
+/// less memory than they say. Empty where there is nothing to say.
+std::vector<std::string> run_notes(const RunData& run);
+
+}  // namespace inferbench

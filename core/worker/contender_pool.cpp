@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker/contender_pool.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "measure/resources.hpp"
+#include "worker/make_requests.hpp"
+
+namespace inferbench {
+
+namespace {
+
+constexpr int kFailuresBeforeSkip = 2;
+
+TrialOutcome failed(TrialStatus status, std::string error) {
+  TrialOutcome outcome;
+  outcome.status = status;
+  outcome.error = std::move(error);
+  return outcome;
+}
+
+}  // namespace
+
+ContenderPool::ContenderPool(const SweepSetup& setup)
+    : setup_(setup), experiment_(setup.experiment), prompts_(setup.experiment) {
+  states_.resize(experiment_.contenders.size());
+  for (auto& state : states_) state.runner = setup_.make_runner();
+}
+
+const Point& ContenderPool::point_of(const PlannedTrial& trial) const {
+  return experiment_.points[static_cast<std::size_t>(trial.point)];
+}
+
+// A group is a model at a thread count: what stays loaded.
+void ContenderPool::enter(const Point& point) {
+  if (in_group_ && point.model == group_model_ && point.threads == group_threads_) return;
+  for (auto& state : states_) forget_model(state);
+  for (auto& state : states_) state.load_failed = false;
+  in_group_ = true;
+  group_model_ = point.model;
+  group_threads_ = point.threads;
+  one_at_a_time_ = !all_fit();
+}
+
+void ContenderPool::forget_model(State& state) {
+  state.runner->unload();
+  state.warm_point = kNoPoint;
+}
+
+// Upper bound of what all contenders hold: fp32 weights each, and once more while one is being packed.
+bool ContenderPool::all_fit() const {
+  const auto facts = std::find_if(experiment_.model_facts.begin(), experiment_.model_facts.end(),
+                                  [&](const ModelFacts& model) { return model.reference == group_model_; });
+  if (facts == experiment_.model_facts.end()) return true;
+  const double needed = 4.0 * static_cast<double>(facts->n_parameters) * static_cast<double>(states_.size() + 1);
+  const auto available = static_cast<double>(available_memory_bytes());
+  return available <= 0 || needed < 0.8 * available;
+}
+
+void ContenderPool::ensure_loaded(const PlannedTrial& trial) {
+  State& state = state_of(trial);
+  if (state.runner->loaded() || state.load_failed) return;
+  if (one_at_a_time_) {
+    for (auto& other : states_) {
+      if (&other != &state) forget_model(other);
+    }
+  }
+  const auto index = static_cast<std::size_t>(trial.contender);
+  const Contender& contender = experiment_.contenders[index];
+  setup_.observer.loading(contender, point_of(trial));
+  state.load = state.runner->load(make_load_request(experiment_, contender, setup_.plugins[index], point_of(trial)));
+  state.load_failed = state.load.status != TrialStatus::kOk;
+  state.warm_point = kNoPoint;
+}
+
+TrialOutcome ContenderPool::run(const PlannedTrial& trial) {
+  State& state = state_of(trial);
+  if (state.failing_point == trial.point && state.failures_in_a_row >= kFailuresBeforeSkip) {
+    return failed(TrialStatus::kSkipped, fmt::format("{} trials in a row failed here, the last with: {}",
+                                                     kFailuresBeforeSkip, state.last_error));
+  }
+  ensure_loaded(trial);
+  if (state.load_failed) return failed(state.load.status, "loading: " + state.load.error);
+  const TrialRequest request = make_trial_request(experiment_, trial, prompts_);
+  const bool measured = trial.block >= 0;
+  TrialOutcome outcome;
+  outcome.status = TrialStatus::kOk;
+  if (measured && experiment_.measure.warmup > 0 && state.warm_point != trial.point) outcome = run_on(state, request);
+  if (outcome.status == TrialStatus::kOk) outcome = run_on(state, request);
+  remember(state, trial, outcome);
+  return outcome;
+}
+
+MarginOutcome ContenderPool::ask_baseline(const MarginRequest& request) const {
+  for (std::size_t i = 0; i < states_.size(); ++i) {
+    if (experiment_.contenders[i].name != experiment_.baseline || !states_[i].runner->loaded()) continue;
+    return states_[i].runner->measure_margin(request);
+  }
+  return {};
+}
+
+TrialOutcome ContenderPool::run_on(State& state, const TrialRequest& request) {
+  TrialOutcome outcome = state.runner->run(request);
+  if (outcome.metrics && outcome.trials_since_load == 0) state.load.first_forward_ms = outcome.metrics->ttft_ms;
+  return outcome;
+}
+
+void ContenderPool::remember(State& state, const PlannedTrial& trial, const TrialOutcome& outcome) {
+  if (outcome.status == TrialStatus::kOk) {
+    state.failures_in_a_row = 0;
+    state.failing_point = kNoPoint;
+    state.warm_point = trial.point;
+    return;
+  }
+  state.failures_in_a_row = state.failing_point == trial.point ? state.failures_in_a_row + 1 : 1;
+  state.failing_point = trial.point;
+  state.warm_point = kNoPoint;
+  state.last_error = outcome.error;
+}
+
+}  // namespace inferbench

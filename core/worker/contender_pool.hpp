@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "measure/outcome.hpp"
+#include "worker/prompt_source.hpp"
+#include "worker/quality_requests.hpp"
+#include "worker/sweep.hpp"
+
+namespace inferbench {
+
+/// The contenders of a sweep, loaded when they are needed: runs one trial at a time, whatever has become of the backend
+/// since the last.
+///
+/// All contenders of a model and thread count stay loaded while their points run, as far as memory allows; else one is
+/// loaded at a time. Where the model was loaded anew in the middle of a point, one warm-up more runs first. After two
+/// failures in a row at one point, the rest of that contender's trials there are `skipped`.
+class ContenderPool {
+ public:
+  explicit ContenderPool(const SweepSetup& setup);
+
+  /// Unloads what another model or thread count left. Before every trial.
+  void enter(const Point& point);
+
+  TrialOutcome run(const PlannedTrial& trial);
+
+  /// Asks the baseline how close a choice was; a status other than ok where it is not loaded now.
+  MarginOutcome ask_baseline(const MarginRequest& request) const;
+
+  /// How the load went that the contender's last trial ran on.
+  const LoadOutcome& load_of(std::int32_t contender) const { return states_[static_cast<std::size_t>(contender)].load; }
+
+ private:
+  static constexpr std::int32_t kNoPoint = -1;
+
+  struct State {
+    std::unique_ptr<TrialRunner> runner;
+    LoadOutcome load;          ///< of the present group
+    bool load_failed = false;  ///< in the present group
+    std::int32_t warm_point = kNoPoint;
+    std::int32_t failing_point = kNoPoint;
+    int failures_in_a_row = 0;
+    std::string last_error;
+  };
+
+  State& state_of(const PlannedTrial& trial) { return states_[static_cast<std::size_t>(trial.contender)]; }
+  const Point& point_of(const PlannedTrial& trial) const;
+  static void forget_model(State& state);
+  bool all_fit() const;
+  void ensure_loaded(const PlannedTrial& trial);
+  static TrialOutcome run_on(State& state, const TrialRequest& request);
+  static void remember(State& state, const PlannedTrial& trial, const TrialOutcome& outcome);
+
+  const SweepSetup& setup_;
+  const Experiment& experiment_;
+  PromptSource prompts_;
+  std::vector<State> states_;
+  bool in_group_ = false;
+  bool one_at_a_time_ = false;
+  std::string group_model_;
+  std::int32_t group_threads_ = 0;
+};
+
+}  // namespace inferbench

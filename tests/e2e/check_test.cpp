@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// `inferbench check` and `inferbench compare`: exit codes and files, on the run that is checked in and on made ones.
+#include <gmock/gmock.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+
+#include "e2e/golden_text.hpp"
+#include "e2e/program.hpp"
+#include "results/run_folder.hpp"
+#include "support/test_paths.hpp"
+#include "unit/results_fixture.hpp"
+
+namespace inferbench {
+namespace {
+
+namespace fs = std::filesystem;
+using test::compare_with_golden;
+using testing::HasSubstr;
+
+std::string small_run() {
+  return std::string(test_paths::kData) + "/run-small";
+}
+
+std::string golden(const std::string& name) {
+  return small_run() + "/expected/" + name;
+}
+
+std::string read_file(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+// A run of five blocks in which quant takes `ms` a token, with these targets.
+std::string made_run(const fs::path& root, double ms, const std::string& targets) {
+  RunInfo info = test::sample_info();
+  info.points.resize(1);
+  info.resolved_yaml = "name: sample\n" + targets;
+  RunFolder folder = RunFolder::create(root, info);
+  for (std::int32_t block = 0; block < 5; ++block) {
+    folder.append(test::sample_trial("reference", block, 10 + 0.1 * block));
+    folder.append(test::sample_trial("quant", block, ms * (1.02 - 0.01 * block)));
+  }
+  return folder.path().string();
+}
+
+TEST(CheckCommand, WritesWhatIsExpected) {
+  const test::TemporaryFolder folder;
+  const std::string markdown = folder.path() / "check.md";
+  const std::string junit = folder.path() / "check.xml";
+  const ProgramResult result = run_program({"check", small_run(), "--all", "--markdown", markdown, "--junit", junit});
+  EXPECT_EQ(result.exit_code, 1) << result.err;
+  EXPECT_EQ(compare_with_golden(result.out, golden("check.txt")), "");
+  EXPECT_EQ(compare_with_golden(read_file(markdown), golden("check.md")), "");
+  EXPECT_EQ(compare_with_golden(read_file(junit), golden("check.xml")), "");
+}
+
+TEST(CheckCommand, ExitsByTheVerdict) {
+  const test::TemporaryFolder root;
+  const auto exit_code = [&](const std::string& bound) {
+    const std::string targets =
+        "targets: [{contender: quant, metric: decode_tokens_per_s, at_least: " + bound + " x baseline}]\n";
+    const ProgramResult result = run_program({"check", made_run(root.path(), 5, targets)});
+    EXPECT_EQ(result.err, "");
+    return result.exit_code;
+  };
+  EXPECT_EQ(exit_code("1.5"), 0);
+  EXPECT_EQ(exit_code("2.5"), 1);
+  EXPECT_EQ(exit_code("2.02"), 4);
+}
+
+TEST(CheckCommand, ComparesWithAnEarlierRun) {
+  const test::TemporaryFolder root;
+  const std::string before = made_run(root.path(), 5, "");
+  const std::string slower = made_run(root.path(), 6, "");
+  EXPECT_EQ(run_program({"check", before, "--against", before}).exit_code, 0);
+  const ProgramResult failed = run_program({"check", slower, "--against", before, "--json"});
+  EXPECT_EQ(failed.exit_code, 1);
+  const auto json = nlohmann::json::parse(failed.out);
+  EXPECT_EQ(json.at("verdict"), "fail");
+  EXPECT_EQ(json.at("fail"), 2);  // first token and decode of quant
+  EXPECT_EQ(run_program({"check", slower, "--against", before, "--threshold", "40"}).exit_code, 0);
+  EXPECT_EQ(run_program({"check", slower, "--against", before, "--metric", "peak_rss_bytes"}).exit_code, 0);
+}
+
+TEST(CheckCommand, NeedsSomethingToCheck) {
+  const test::TemporaryFolder root;
+  const ProgramResult result = run_program({"check", made_run(root.path(), 5, "")});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.err, HasSubstr("has no targets"));
+  EXPECT_THAT(result.err, HasSubstr("--against RUN"));
+  EXPECT_EQ(run_program({"check", "--metric", "speed", small_run()}).exit_code, 2);
+}
+
+TEST(CompareCommand, PrintsWhatIsExpected) {
+  const test::TemporaryFolder root;
+  const std::string before = made_run(root.path() / "a", 5, "");
+  const std::string after = made_run(root.path() / "b", 4, "");
+  const std::string markdown = root.path() / "compare.md";
+  const ProgramResult result = run_program({"compare", before, after, "--markdown", markdown});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const std::string names_end = "\n\n";
+  const std::string body = result.out.substr(result.out.find(names_end));
+  EXPECT_EQ(compare_with_golden(body, golden("compare.txt")), "");
+  EXPECT_THAT(read_file(markdown), HasSubstr("| quant | decode | 1.25x"));
+  std::istringstream lines(result.out);
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100U) << line;
+  const auto json = nlohmann::json::parse(run_program({"compare", before, after, "--json"}).out);
+  EXPECT_EQ(json.at("overall").at(4).at("contender"), "quant");
+}
+
+TEST(CompareCommand, RefusesRunsWithNothingInCommon) {
+  const test::TemporaryFolder root;
+  const ProgramResult result = run_program({"compare", small_run(), made_run(root.path(), 5, "")});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.err, HasSubstr("no point in common"));
+}
+
+}  // namespace
+}  // namespace inferbench

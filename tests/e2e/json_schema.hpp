@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+namespace inferbench::test {
+
+/// Empty where `document` keeps the JSON Schema (draft 7); else what breaks it.
+std::string validate_json(const nlohmann::json& document, const nlohmann::json& schema);
+
+}  // namespace inferbench::test

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `run` does beyond one plan in one go: shards and merge, --reproduce, blocks until intervals are narrow, limits
+// of the machine, the page cache, and disks that are full.
+#include <algorithm>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+
+#include "e2e/run_fixture.hpp"
+#include "support/test_paths.hpp"
+
+namespace inferbench::test {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+class RunSessionTest : public RunTest {
+ protected:
+  // The folder that the run's last line names.
+  static std::string folder_in(const ProgramResult& result) {
+    constexpr std::string_view kLabel = "results: ";
+    const std::size_t at = result.out.rfind(kLabel);
+    if (at == std::string::npos) return {};
+    std::string text = result.out.substr(at + kLabel.size());
+    text.erase(text.find('\n'));
+    return text;
+  }
+};
+
+TEST_F(RunSessionTest, ShardsMergeToTheWholeRun) {
+  const std::string yaml = write_experiment(kTwoReferences, "measure: {blocks: 2}");
+  std::vector<std::string> merge{"merge"};
+  for (const char* shard : {"1/2", "2/2"}) {
+    const ProgramResult result = run_program_in(folder(), {"run", yaml, "--shard", shard, "--out", "parts"});
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+    merge.push_back(folder_in(result));
+  }
+  const ProgramResult merged = run_program_in(folder(), merge);
+  ASSERT_EQ(merged.exit_code, 0) << merged.err;
+  EXPECT_EQ(merged.out, only_run_folder().string() + "\n");
+  EXPECT_EQ(merged.err, "");  // the same machine
+  const RunData whole = read_run(only_run_folder());
+  EXPECT_EQ(expect_each_id_once(whole), 12U);
+  EXPECT_EQ(whole.info.merged.size(), 2U);
+  // All is there: nothing is left to resume.
+  EXPECT_EQ(run_program_in(folder(), {"run", "--resume", only_run_folder().string()}).exit_code, 0);
+
+  const ProgramResult twice = run_program_in(folder(), {"merge", merge[1], merge[1]});
+  EXPECT_EQ(twice.exit_code, 2);
+  EXPECT_THAT(twice.err, HasSubstr("both hold the trial p0.c0.w0"));
+}
+
+TEST_F(RunSessionTest, MergeRefusesAnotherExperiment) {
+  std::vector<std::string> merge{"merge"};
+  for (const char* blocks : {"1", "2"}) {
+    const std::string yaml = write_experiment(kTwoReferences, fmt::format("measure: {{blocks: {}}}", blocks));
+    merge.push_back(folder_in(run_program_in(folder(), {"run", yaml})));
+  }
+  const ProgramResult result = run_program_in(folder(), merge);
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.err, HasSubstr("is another experiment than"));
+}
+
+TEST_F(RunSessionTest, ShardsAreChecked) {
+  const std::string yaml = write_experiment(kTwoReferences, "");
+  for (const char* shard : {"0/2", "3/2", "2", "a/b", "1/2x"}) {
+    const ProgramResult result = run_program_in(folder(), {"run", yaml, "--shard", shard});
+    EXPECT_EQ(result.exit_code, 2) << shard;
+    EXPECT_THAT(result.err, HasSubstr("expected K/N")) << shard;
+  }
+  EXPECT_THAT(run_program_in(folder(), {"run", yaml, "--shard", "3/3"}).err, HasSubstr("has only 2 points"));
+}
+
+TEST_F(RunSessionTest, ReproduceRunsTheSameExperimentAgain) {
+  const std::string yaml = write_experiment(kTwoReferences, "measure: {blocks: 1, warmup: 0}\nprompts: {seed: 11}");
+  const std::string first = folder_in(run_program_in(folder(), {"run", yaml}));
+  std::filesystem::remove(yaml);  // run.json is enough
+  const ProgramResult again = run_program_in(folder(), {"run", "--reproduce", first + "/run.json"});
+  ASSERT_EQ(again.exit_code, 0) << again.err;
+  EXPECT_THAT(again.err, Not(HasSubstr("not as in that run")));
+  const RunData before = read_run(first);
+  const RunData after = read_run(folder_in(again));
+  EXPECT_EQ(after.info.resolved_yaml, before.info.resolved_yaml);
+  ASSERT_EQ(after.trials.size(), before.trials.size());
+  for (std::size_t i = 0; i < after.trials.size(); ++i) {
+    EXPECT_EQ(after.trials[i].id, before.trials[i].id);
+    EXPECT_EQ(after.trials[i].outcome.digest, before.trials[i].outcome.digest);
+  }
+  // As if it came from another machine.
+  auto info = nlohmann::json::parse(std::ifstream(first + "/run.json"));
+  info["environment"]["cpu"]["model"] = "Another CPU";
+  std::ofstream(folder() / "other.json") << info;
+  const ProgramResult other = run_program_in(folder(), {"run", "--reproduce", (folder() / "other.json").string()});
+  EXPECT_EQ(other.exit_code, 0);
+  EXPECT_THAT(other.err, HasSubstr("not as in that run: cpu.model: Another CPU, now"));
+  EXPECT_EQ(run_program_in(folder(), {"run", "--reproduce", first, "--set", "measure.blocks=2"}).exit_code, 2);
+}
+
+TEST_F(RunSessionTest, UntilAddsBlocks) {
+  const std::string yaml = write_experiment(
+      kTwoReferences, "measure: {blocks: 2, until: {ratio_interval: 0.01%, max_blocks: 4}, repeat_disturbed: 0}");
+  const ProgramResult result = run_program_in(folder(), {"run", yaml});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const RunData run = read_run(only_run_folder());
+  EXPECT_EQ(run.trials.size(), 2U * 2U * (1U + 4U));  // no two runs of a tiny model agree that well
+  EXPECT_THAT(result.err, HasSubstr("[20/20]"));
+}
+
+TEST_F(RunSessionTest, RowsSayWhichShareOfTheMachinesLimitsTheyReached) {
+  const std::string yaml = write_experiment(kTwoReferences, "measure: {blocks: 1, machine_limits: always}");
+  const ProgramResult result = run_program_in(folder(), {"run", yaml, "--set", "sweep.prompt_tokens=[64]"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const RunData run = read_run(only_run_folder());
+  ASSERT_TRUE(run.info.machine);
+  ASSERT_NE(run.info.machine->find(1), nullptr);
+  for (const TrialRecord& trial : run.trials) {
+    ASSERT_TRUE(trial.prefill_peak_share && trial.decode_bandwidth_share) << trial.id;
+    EXPECT_GT(*trial.prefill_peak_share, 0);
+    EXPECT_LT(*trial.prefill_peak_share, 1.5);
+  }
+}
+
+TEST_F(RunSessionTest, LoadsWithTheCacheAskedFor) {
+  // A copy on a disk: what nobody else has mapped.
+  std::filesystem::copy(std::string(test_paths::kData) + "/shakespeare", folder() / "model");
+  const std::string yaml = write_experiment(kTwoReferences, "measure: {blocks: 1, warmup: 0}");
+  const std::string model = fmt::format("models=['{}/model']", folder().string());
+  for (const char* cache : {"cold", "warm"}) {
+    const ProgramResult result =
+        run_program_in(folder(), {"run", yaml, "--set", model, "--set", fmt::format("load.cache={}", cache)});
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+    for (const TrialRecord& trial : read_run(folder_in(result)).trials) {
+      EXPECT_EQ(trial.load.cache, cache);
+      ASSERT_TRUE(trial.load.page_cache_share);
+      if (cache == std::string("warm")) {
+        EXPECT_GT(*trial.load.page_cache_share, 0.99);
+      } else {  // a file system in memory cannot be cold: then the run says so
+        EXPECT_EQ(*trial.load.page_cache_share > 0.01, result.out.find("with a cold page cache") != std::string::npos);
+      }
+      EXPECT_TRUE(trial.load.first_forward_ms);
+    }
+  }
+}
+
+// A limit on the size of files stands for a full disk.
+TEST_F(RunSessionTest, AFullDiskStopsTheRunAndALaterResumeEndsIt) {
+  const std::string yaml = write_experiment(kTwoReferences, "measure: {blocks: 30}");
+  const std::string command = fmt::format("trap '' XFSZ; ulimit -f 64; exec '{}' run '{}'", test_paths::kProgram, yaml);
+  const ProgramResult full = Program({"/bin/bash", "-c", command}, folder()).wait();
+  EXPECT_EQ(full.exit_code, 2) << full.err;
+  EXPECT_THAT(full.err, HasSubstr("cannot write"));
+  EXPECT_THAT(full.err, HasSubstr("hint: free space, then: inferbench run --resume"));
+  const auto folder_left = only_run_folder();
+  const RunData before = read_run(folder_left);
+  EXPECT_LT(before.trials.size(), before.info.planned_trials);
+  EXPECT_GT(before.trials.size(), 0U);
+  const ProgramResult resumed = run_program_in(folder(), {"run", "--resume", folder_left.string()});
+  EXPECT_EQ(resumed.exit_code, 0) << resumed.err;
+  EXPECT_EQ(expect_each_id_once(read_run(folder_left)), 2U * 2U * 31U);
+
+  std::filesystem::remove_all(folder() / "results");
+  const std::string fuller = fmt::format("trap '' XFSZ; ulimit -f 1; exec '{}' run '{}'", test_paths::kProgram, yaml);
+  const ProgramResult none = Program({"/bin/bash", "-c", fuller}, folder()).wait();
+  EXPECT_EQ(none.exit_code, 2);
+  EXPECT_THAT(none.err, HasSubstr("cannot write"));
+  EXPECT_TRUE(std::filesystem::is_empty(folder() / "results" / "test")) << "no folder that is no run";
+}
+
+TEST_F(RunSessionTest, ASlowedBackendEmitsWhatTheOtherDoes) {
+  setenv("INFERBENCH_SLOWED_BACKEND", (std::string(test_paths::kPlugins) + "/libcpu_ref.so").c_str(), 1);
+  const std::string backends = fmt::format("  - cpu_ref\n  - {}/libslowed.so\n", INFERBENCH_FAULTY_DIR);
+  const ProgramResult result = run_program_in(folder(), {"run", write_experiment(backends, "measure: {blocks: 2}")});
+  unsetenv("INFERBENCH_SLOWED_BACKEND");
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  std::map<std::pair<std::int32_t, std::int32_t>, std::set<std::string>> digests;
+  for (const TrialRecord& trial : read_run(only_run_folder()).trials) {
+    digests[{trial.point.prompt_tokens, trial.block}].insert(trial.outcome.digest);
+  }
+  for (const auto& [key, of_block] : digests) EXPECT_EQ(of_block.size(), 1U);
+}
+
+}  // namespace
+}  // namespace inferbench::test

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is worked out from rows: attempts, shares of the machine's limits, memory, notes.
+#include <gmock/gmock.h>
+
+#include "results/limit_share.hpp"
+#include "results/memory_check.hpp"
+#include "results/run_folder.hpp"
+#include "results/run_notes.hpp"
+#include "unit/results_fixture.hpp"
+
+namespace inferbench {
+namespace {
+
+using test::failed_trial;
+using test::sample_info;
+using test::sample_trial;
+using test::TemporaryFolder;
+using testing::DoubleNear;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Optional;
+
+constexpr std::uint64_t kMiB = 1U << 20U;
+
+TEST(RunFolderAttempts, TheLastCountsAndTheOthersAreKept) {
+  const TemporaryFolder root;
+  RunFolder folder = RunFolder::create(root.path(), sample_info());
+  TrialRecord first = sample_trial("quant", 0, 3);
+  first.disturbed_by = "the spin before it";
+  folder.append(first);
+  folder.append(sample_trial("reference", 0, 2));
+  TrialRecord second = sample_trial("quant", 0, 2);
+  second.attempt = 1;
+  folder.append(second);
+  const RunData read = read_run(folder.path());
+  for (const RunData* data : {&folder.data(), &read}) {
+    ASSERT_EQ(data->trials.size(), 2U);
+    EXPECT_EQ(data->trials[1].attempt, 1);
+    EXPECT_FALSE(data->trials[1].disturbed());
+    ASSERT_EQ(data->replaced.size(), 1U);
+    EXPECT_EQ(data->replaced[0].disturbed_by, "the spin before it");
+  }
+}
+
+MachineLimits limits() {
+  ThreadLimits two;
+  two.threads = 2;
+  two.read = {{16 * kMiB, {100e9, 90e9, "x"}}, {256 * kMiB, {20e9, 19e9, "x"}}};
+  two.fp32_flops_per_s = {200e9, 190e9, "x"};
+  two.int8_ops_per_s = {800e9, 700e9, "x"};
+  MachineLimits machine;
+  machine.by_threads = {two};
+  return machine;
+}
+
+ModelConfig small_shape() {
+  ModelConfig config;
+  config.n_layers = 2;
+  config.width = 8;
+  config.inner = 32;
+  config.vocab = 100;
+  return config;
+}
+
+// By hand: a layer has 4 * 64 + 2 * 8 * 32 = 768 weights, 1536 operations a token; three tokens see 1 + 2 + 3 keys,
+// each 8 multiply-adds for the score and 8 for the value; the head has 800 weights.
+TEST(LimitShare, CountsThePrefillsOperations) {
+  EXPECT_DOUBLE_EQ(prefill_flops(small_shape(), 3, 1), 2 * (3 * 1536 + 6 * 2 * 16) + 2 * 800);
+  EXPECT_DOUBLE_EQ(prefill_flops(small_shape(), 3, 5), 5 * prefill_flops(small_shape(), 3, 1));
+}
+
+TEST(LimitShare, IsWhatWasReachedOfWhatIsPossible) {
+  TrialRecord trial = sample_trial("reference", 0, 10);  // 10 ms a token, prefill in 40 ms
+  trial.load.decode_weights_bytes = 100 * kMiB;          // nearer to 256 MiB than to 16
+  set_limit_shares(trial, small_shape(), limits());
+  EXPECT_THAT(trial.decode_bandwidth_share, Optional(DoubleNear(100.0 * kMiB / 0.010 / 20e9, 1e-9)));
+  const double flops = prefill_flops(small_shape(), 32, 1);
+  EXPECT_THAT(trial.prefill_peak_share, Optional(DoubleNear(flops / 0.040 / 200e9, 1e-12)));
+  trial.precision = "int4";
+  set_limit_shares(trial, small_shape(), limits());
+  EXPECT_THAT(trial.prefill_peak_share, Optional(DoubleNear(flops / 0.040 / 800e9, 1e-12)));
+  const TrialRecord back = parse_trial_record(to_json_line(trial));
+  EXPECT_EQ(back.decode_bandwidth_share, trial.decode_bandwidth_share);
+  EXPECT_EQ(back.prefill_peak_share, trial.prefill_peak_share);
+}
+
+TEST(LimitShare, IsAbsentWhereNothingCanBeSaid) {
+  TrialRecord trial = sample_trial("reference", 0, 10);
+  trial.point.threads = 8;  // not measured
+  set_limit_shares(trial, small_shape(), limits());
+  EXPECT_FALSE(trial.decode_bandwidth_share || trial.prefill_peak_share);
+  trial = failed_trial("reference", 0, TrialStatus::kOom, "no memory");
+  set_limit_shares(trial, small_shape(), limits());
+  EXPECT_FALSE(trial.decode_bandwidth_share || trial.prefill_peak_share);
+}
+
+TrialRecord trial_with_memory(std::uint64_t measured_mib, std::uint64_t reported_mib) {
+  TrialRecord trial = sample_trial("quant", 0, 2);
+  trial.load.rss_before_bytes = 10 * kMiB;
+  trial.load.weights_bytes = reported_mib * kMiB;
+  trial.outcome.kv_bytes = 0;
+  trial.outcome.memory.peak_rss_bytes = (10 + measured_mib) * kMiB;
+  return trial;
+}
+
+TEST(MemoryCheck, HoldsTheBackendToWhatItReports) {
+  const auto check = check_memory(trial_with_memory(130, 100));
+  ASSERT_TRUE(check);
+  EXPECT_DOUBLE_EQ(check->disagreement(), 0.3);
+  EXPECT_TRUE(check->disagrees());
+  EXPECT_TRUE(check_memory(trial_with_memory(70, 100))->disagrees());
+  EXPECT_FALSE(check_memory(trial_with_memory(119, 100))->disagrees());
+  EXPECT_FALSE(check_memory(trial_with_memory(9, 2))->disagrees());  // libraries and allocators
+  EXPECT_FALSE(check_memory(trial_with_memory(9, 0)));               // it reports nothing
+}
+
+TEST(PeakMemory, IsSplitIntoAnonymousAndFiles) {
+  EXPECT_EQ(peak_anonymous_bytes({100, 80, 50, 30}), 70U);
+  EXPECT_EQ(peak_anonymous_bytes({100, 80, 0, 120}), 0U);  // files were mapped after the peak
+}
+
+RunData run_of(std::vector<TrialRecord> trials) {
+  return {sample_info(), std::move(trials), {}};
+}
+
+TEST(RunNotes, SayNothingOfAQuietRun) {
+  std::vector<TrialRecord> trials;
+  for (int block = 0; block < 6; ++block) trials.push_back(sample_trial("quant", block, 2 + 0.01 * block));
+  EXPECT_THAT(run_notes(run_of(trials)), IsEmpty());
+}
+
+TEST(RunNotes, NameWhatAReaderShouldKnow) {
+  std::vector<TrialRecord> trials;
+  for (int block = 0; block < 6; ++block) trials.push_back(sample_trial("quant", block, 2 + 0.01 * block));
+  trials[4] = sample_trial("quant", 4, 9);
+  trials[1].disturbed_by = "3 pages came from the disk";
+  trials[2] = trial_with_memory(130, 100);
+  trials[3].load.cache = "cold";
+  trials[3].load.page_cache_share = 0.5;
+  RunData run = run_of(trials);
+  run.replaced.push_back(trials[0]);
+  EXPECT_THAT(
+      run_notes(run),
+      ElementsAre(
+          HasSubstr("1 trials were run again"),
+          "1 of 6 trials were disturbed and count all the same, such as p0.quant.b1: 3 pages came from the disk",
+          "quant was to load with a cold page cache, but 50% of its files were in memory",
+          "quant held 130 MiB and reports 100 MiB: +30%", HasSubstr("outlier, counted all the same: ttft_ms of quant"),
+          HasSubstr("outlier, counted all the same: decode_ms_per_token of quant")));
+}
+
+}  // namespace
+}  // namespace inferbench

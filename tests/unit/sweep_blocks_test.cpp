@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// How many blocks a point gets, which are run again, and what a stopped sweep goes on with.
+#include <gmock/gmock.h>
+
+#include <fstream>
+#include <set>
+#include <utility>
+
+#include "unit/simulated_sweep.hpp"
+#include "worker/enough_blocks.hpp"
+
+namespace inferbench {
+namespace {
+
+using test::sample_trial;
+using test::SimulatedSweep;
+using testing::HasSubstr;
+
+std::set<std::pair<std::string, std::int32_t>> ids_of(const RunData& data) {
+  std::set<std::pair<std::string, std::int32_t>> ids;
+  for (const auto* rows : {&data.trials, &data.replaced}) {
+    for (const TrialRecord& row : *rows) {
+      EXPECT_TRUE(ids.emplace(row.id, row.attempt).second) << row.id << " twice, attempt " << row.attempt;
+    }
+  }
+  return ids;
+}
+
+TEST(SweepBlocks, AreAsManyAsTheIntervalsNeed) {
+  SimulatedSweep wide(1);
+  wide.experiment.measure.until = Until{0.02, 50, 10};
+  ASSERT_TRUE(wide.run());
+  SimulatedSweep narrow(1);
+  narrow.experiment.measure.until = Until{0.003, 50, 10};
+  ASSERT_TRUE(narrow.run());
+  EXPECT_LT(wide.ratio().n, narrow.ratio().n);
+  EXPECT_LT(narrow.ratio().n, 50U);
+  EXPECT_EQ(narrow.blocks_added(), static_cast<int>(narrow.ratio().n) - 5);
+  for (const char* metric : {"decode_tokens_per_s", "prefill_tokens_per_s"}) {
+    EXPECT_LE(narrow.ratio(metric).interval->high, narrow.ratio(metric).ratio * 1.003) << metric;
+  }
+}
+
+TEST(SweepBlocks, StopAtTheirBounds) {
+  SimulatedSweep sweep(2);
+  sweep.experiment.measure.until = Until{0.0001, 9, 10};
+  ASSERT_TRUE(sweep.run());
+  EXPECT_EQ(sweep.ratio().n, 9U);
+
+  // Ten trials of half a second, which never agree.
+  std::vector<TrialRecord> rows;
+  for (int block = 0; block < 5; ++block) {
+    rows.push_back(sample_trial("reference", block, 2));
+    rows.push_back(sample_trial("other", block, 2 + block));
+  }
+  std::vector<const TrialRecord*> trials;
+  for (const TrialRecord& row : rows) trials.push_back(&row);
+  sweep.experiment.measure.until = Until{0.01, 50, 5.1 / 60};
+  EXPECT_FALSE(enough_blocks(sweep.experiment, trials, 5));
+  sweep.experiment.measure.until = Until{0.01, 50, 4.9 / 60};
+  EXPECT_TRUE(enough_blocks(sweep.experiment, trials, 5));
+  EXPECT_FALSE(enough_blocks(sweep.experiment, trials, 4));  // measure.blocks are owed in any case
+}
+
+TEST(SweepBlocks, DoNotWaitForAContenderThatFails) {
+  SimulatedSweep sweep(3);
+  sweep.other_fails_after = 4;
+  sweep.experiment.measure.until = Until{0.0001, 50, 10};
+  ASSERT_TRUE(sweep.run());
+  EXPECT_EQ(sweep.trials_of("reference").size(), 1U + 5U);
+}
+
+TEST(SweepBlocks, ADisturbedBlockIsRunAgainAndAllRowsAreKept) {
+  SimulatedSweep sweep(4);
+  sweep.machine.loaded_from = 2 + 2;  // the second block
+  sweep.machine.loaded_until = 2 + 4;
+  ASSERT_TRUE(sweep.run());
+  ASSERT_EQ(sweep.data().replaced.size(), 2U);
+  for (const TrialRecord& row : sweep.data().replaced) {
+    EXPECT_EQ(row.block, 1);
+    EXPECT_EQ(row.attempt, 0);
+    EXPECT_THAT(row.disturbed_by, HasSubstr("spin"));
+  }
+  EXPECT_EQ(sweep.data().trials.size(), sweep.data().info.planned_trials);
+  for (const TrialRecord& row : sweep.data().trials) {
+    EXPECT_FALSE(row.disturbed());
+    EXPECT_EQ(row.attempt, row.block == 1 ? 1 : 0);
+  }
+}
+
+TEST(SweepBlocks, RepeatsAreBounded) {
+  SimulatedSweep sweep(5);
+  sweep.experiment.measure.repeat_disturbed = 3;
+  sweep.machine.loaded_from = 2;  // and for ever
+  ASSERT_TRUE(sweep.run());
+  EXPECT_EQ(ids_of(sweep.data()).size(), 2U + 5U * 2U * 4U);
+  EXPECT_EQ(sweep.data().trials.size(), 12U);
+}
+
+// Stopped after every number of rows in turn, in the middle of repeats too: no planned trial is lost or done twice.
+TEST(SweepBlocks, AStoppedSweepGoesOnWhereItWas) {
+  const auto prepare = [](SimulatedSweep& sweep) {
+    sweep.experiment.measure.repeat_disturbed = 2;
+    sweep.machine.loaded_from = 2 + 3;
+    sweep.machine.loaded_until = 2 + 9;
+  };
+  SimulatedSweep whole(6);
+  prepare(whole);
+  ASSERT_TRUE(whole.run());
+  const auto expected = ids_of(whole.data());
+  ASSERT_GT(whole.data().replaced.size(), 2U);
+  for (int stop = 0; stop < static_cast<int>(expected.size()); ++stop) {
+    SimulatedSweep parts(6);
+    prepare(parts);
+    EXPECT_FALSE(parts.run(stop));
+    ASSERT_TRUE(parts.run()) << stop;
+    // Loading again costs a warm-up more, so the disturbance hits other rows: attempts may differ, trials may not.
+    std::set<std::string> trials;
+    for (const auto& [id, attempt] : ids_of(parts.data())) trials.insert(id);
+    EXPECT_EQ(trials.size(), parts.data().info.planned_trials) << stop;
+    EXPECT_EQ(parts.data().trials.size(), parts.data().info.planned_trials) << stop;
+  }
+}
+
+TEST(SweepBlocks, ShardsTogetherAreTheWholePlan) {
+  std::set<std::string> seen;
+  for (std::int32_t index = 1; index <= 3; ++index) {
+    SimulatedSweep sweep(7, 7);
+    sweep.shard = {index, 3};
+    ASSERT_TRUE(sweep.run());
+    EXPECT_EQ(sweep.data().trials.size(), sweep.data().info.planned_trials);
+    EXPECT_EQ(read_run(sweep.path()).info.shard, sweep.shard);
+    for (const TrialRecord& row : sweep.data().trials) EXPECT_TRUE(seen.insert(row.id).second) << row.id;
+  }
+  SimulatedSweep whole(7, 7);
+  EXPECT_EQ(seen.size(), make_plan(whole.experiment).size());
+}
+
+TEST(SweepRows, TellTheFirstForwardAfterTheLoad) {
+  SimulatedSweep sweep(8);
+  ASSERT_TRUE(sweep.run());
+  const auto rows = sweep.trials_of("other");
+  ASSERT_TRUE(rows.front()->warm_up());
+  for (const TrialRecord* row : rows) {
+    EXPECT_EQ(row->load.first_forward_ms, rows.front()->outcome.metrics->ttft_ms);
+  }
+}
+
+}  // namespace
+}  // namespace inferbench
