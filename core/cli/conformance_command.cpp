@@ -14,7 +14,7 @@
 #include "cli/commands.hpp"
 #include "cli/common_options.hpp"
 #include "conformance/examine.hpp"
-#include "report/console_table.hpp"
+#include "report/console_style.hpp"
 #include "support/error.hpp"
 #include "support/one_line.hpp"
 #include "support/suggest.hpp"

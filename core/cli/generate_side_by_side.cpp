@@ -12,7 +12,7 @@
 #include "cli/text_columns.hpp"
 #include "measure/affinity.hpp"
 #include "measure/clock.hpp"
-#include "report/console_table.hpp"
+#include "report/console_style.hpp"
 #include "support/error.hpp"
 
 namespace inferbench {

@@ -14,8 +14,8 @@ namespace inferbench {
 /// What a run folder holds, read without a lock.
 struct RunData {
   RunInfo info;
-  std::vector<TrialRecord> trials;      ///< the rows that count: of each planned trial the last attempt
-  std::vector<TrialRecord> replaced{};  ///< earlier attempts at the same, kept
+  std::vector<TrialRecord> trials;       ///< the rows that count: of each planned trial the last attempt
+  std::vector<TrialRecord> replaced{};   ///< earlier attempts at the same, kept
   std::vector<QualityRecord> quality{};  ///< of quality.jsonl: a row for each contender and model
 };
 

@@ -39,8 +39,8 @@ struct TrialRecord {
   std::string disturbed_by;                      ///< one line; empty where nothing was seen
   std::optional<double> decode_bandwidth_share;  ///< of the machine's limit, see limit_share.hpp
   std::optional<double> prefill_peak_share;      ///< the same
-  std::optional<bool> same_output;       ///< as the baseline in the same block; absent: nothing to compare with
-  std::optional<Divergence> divergence;  ///< where it is not, and the place is known
+  std::optional<bool> same_output;               ///< as the baseline in the same block; absent: nothing to compare with
+  std::optional<Divergence> divergence;          ///< where it is not, and the place is known
   LoadOutcome load;                              ///< of the model that it ran on
   TrialOutcome outcome;
 

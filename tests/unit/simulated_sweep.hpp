@@ -71,6 +71,10 @@ class SimulatedContender : public TrialRunner {
     return outcome;
   }
 
+  // It computes nothing that could be judged.
+  WindowOutcome judge_window(const WindowRequest&) override { return {}; }
+  MarginOutcome measure_margin(const MarginRequest&) override { return {}; }
+
   void unload() override { loaded_ = false; }
   bool loaded() const override { return loaded_; }
 
