@@ -112,7 +112,8 @@ TEST(SweepBlocks, AStoppedSweepGoesOnWhereItWas) {
   for (int stop = 0; stop < static_cast<int>(expected.size()); ++stop) {
     SimulatedSweep parts(6);
     prepare(parts);
-    EXPECT_FALSE(parts.run(stop));
+    // A row may wait for the baseline's of its block: the last two come together, and then nothing is left to stop.
+    EXPECT_TRUE(!parts.run(stop) || stop + 1 == static_cast<int>(expected.size())) << stop;
     ASSERT_TRUE(parts.run()) << stop;
     // Loading again costs a warm-up more, so the disturbance hits other rows: attempts may differ, trials may not.
     std::set<std::string> trials;
