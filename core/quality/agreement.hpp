@@ -17,6 +17,16 @@ struct Estimate {
   std::optional<Interval> interval;
 };
 
+/// How a backend agrees with a reference.
+struct ReferenceAgreement {
+  double nll_per_token = 0;
+  double perplexity = 0;
+  Estimate kl;              ///< KL(reference || tested), nats a token
+  Estimate top1;            ///< share of tokens with the same likeliest successor
+  Estimate top5;            ///< mean share of the reference's five likeliest among the tested's five
+  Estimate greatest_error;  ///< greatest logit error; its interval cannot reach beyond what was seen
+};
+
 /// What the windows of a text say together.
 struct Agreement {
   std::uint64_t windows = 0;
@@ -25,15 +35,7 @@ struct Agreement {
   Estimate nll_per_token;        ///< nats
   Estimate perplexity;           ///< exp of it
 
-  /// Against a reference.
-  struct Reference {
-    double nll_per_token = 0;
-    double perplexity = 0;
-    Estimate kl;              ///< KL(reference || tested), nats a token
-    Estimate top1;            ///< share of tokens with the same likeliest successor
-    Estimate top5;            ///< mean share of the reference's five likeliest among the tested's five
-    Estimate greatest_error;  ///< greatest logit error; its interval cannot reach beyond what was seen
-  };
+  using Reference = ReferenceAgreement;
   std::optional<Reference> reference;
 };
 
