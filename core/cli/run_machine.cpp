@@ -31,10 +31,7 @@ std::vector<std::int32_t> thread_counts(const Experiment& experiment) {
 
 }  // namespace
 
-std::optional<MachineLimits> limits_for_run(const Experiment& experiment) {
-  const MachineLimitsMode mode = experiment.measure.machine_limits;
-  if (mode == MachineLimitsMode::kNever) return std::nullopt;
-  if (mode == MachineLimitsMode::kAuto && estimate_seconds(experiment) < kWorthMeasuringS) return std::nullopt;
+std::optional<MachineLimits> measure_limits(const Experiment& experiment) {
   MachineOptions options;
   options.thread_counts = thread_counts(experiment);
   if (options.thread_counts.empty()) return std::nullopt;
@@ -42,6 +39,13 @@ std::optional<MachineLimits> limits_for_run(const Experiment& experiment) {
   options.quick = true;
   fmt::print(stderr, "measuring the machine's limits\n");
   return measure_machine(options);
+}
+
+std::optional<MachineLimits> limits_for_run(const Experiment& experiment) {
+  const MachineLimitsMode mode = experiment.measure.machine_limits;
+  if (mode == MachineLimitsMode::kNever) return std::nullopt;
+  if (mode == MachineLimitsMode::kAuto && estimate_seconds(experiment) < kWorthMeasuringS) return std::nullopt;
+  return measure_limits(experiment);
 }
 
 std::vector<std::string> machine_warnings(const Experiment& experiment) {
