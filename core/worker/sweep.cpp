@@ -56,7 +56,6 @@ class Sweep {
         const std::vector<PlannedTrial> trials = plan_block(experiment_, point, block);
         if (block >= experiment_.measure.blocks && !begun(trials, 0)) setup_.observer.block_added(trials);
         if (!run_block(trials)) return false;
-        write(outputs_.flush());
       }
     }
     return true;
