@@ -193,7 +193,10 @@ void Team::run(PhasedWork& work) {
   pool_->call_helpers(n_threads_ - 1);
   crew.participate(0, true);
   crew.open.store(false);
-  while (crew.inside.load() != 0) _mm_pause();
+  for (std::uint32_t spins = 1; crew.inside.load() != 0; ++spins) {
+    _mm_pause();
+    if (spins > kSpinsBeforeYield) std::this_thread::yield();  // a helper lost its core
+  }
 }
 
 }  // namespace inferbench::cpu_quant
