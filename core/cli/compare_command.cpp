@@ -25,8 +25,9 @@ struct CompareOptions {
 };
 
 void compare(const CompareOptions& options) {
-  const RunComparison comparison =
-      compare_runs(read_run(options.a), read_run(options.b), options.a.string(), options.b.string());
+  const RunData a = read_run(options.a);  // before B: of two mistakes the first is named
+  const RunData b = read_run(options.b);
+  const RunComparison comparison = compare_runs(a, b, options.a.string(), options.b.string());
   if (!options.markdown.empty()) write_output_file(options.markdown, run_comparison_markdown(comparison));
   const Destination out("-", {});
   out.write(options.json ? run_comparison_json(comparison)
