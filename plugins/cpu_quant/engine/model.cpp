@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "inferbench/backend_values.hpp"
+
 namespace inferbench::cpu_quant {
 namespace {
 
@@ -62,7 +64,7 @@ class Model::Builder final : public PhasedWork {
     std::uint8_t* base = model_.buffer_.data();
     for (const Copy& copy : copies_) {
       auto* to = reinterpret_cast<float*>(base + copy.offset);
-      read_values(copy.tensor->data, copy.tensor->dtype, 0, copy.count, to);
+      read_values(*copy.tensor, 0, copy.count, to);
       *copy.target = to;
     }
     for (const Pack& pack : packs_) pack.target->weights = base + pack.offset;
