@@ -44,6 +44,12 @@ void note_disturbed(const RunData& run, std::vector<std::string>& notes) {
                               run.trials.size(), first->id, first->disturbed_by));
 }
 
+void note_processes(const RunData& run, std::vector<std::string>& notes) {
+  if (run.info.fresh_processes.value_or(true)) return;
+  notes.push_back(
+      "measure.fresh_processes is off: the intervals say nothing of what new processes would have measured");
+}
+
 void note_caches(const RunData& run, std::vector<std::string>& notes) {
   std::set<std::string> seen;
   for (const TrialRecord& trial : run.trials) {
@@ -99,6 +105,7 @@ void note_outliers(const RunData& run, std::vector<std::string>& notes) {
 
 std::vector<std::string> run_notes(const RunData& run) {
   std::vector<std::string> notes;
+  note_processes(run, notes);
   note_disturbed(run, notes);
   note_caches(run, notes);
   note_memory(run, notes);
