@@ -10,10 +10,10 @@
  *       run(operator, copy), any number of times; output(operator, result) after a run
  *     destroy
  *
- * An operator must be the one that the backend's forward runs at that shape: the same packed weights, kernels, threads.
- * What forward does beside it to hand its result on (such as quantizing what a layer norm makes) is a part of it. What
- * the backend has no operator for on its own (such as a softmax that is fused into attention) is IB_UNSUPPORTED with
- * the reason as the message: prepare must not put something else in its place.
+ * An operator is the backend's own: at that shape the same packed weights, kernels and threads that its forward uses,
+ * with what forward does beside it to hand the result on (such as quantizing what a layer norm makes). What the backend
+ * has no operator for by itself (such as a softmax that exists only inside its attention) is IB_UNSUPPORTED with the
+ * reason as the message: prepare never puts something else in its place.
  */
 #ifndef INFERBENCH_OP_BENCH_H
 #define INFERBENCH_OP_BENCH_H
