@@ -13,6 +13,8 @@ namespace {
 
 using Json = nlohmann::json;
 
+constexpr std::int32_t kMostColumns = 1 << 24;
+
 void require(bool good, const std::string& what) {
   if (!good) throw Error("a message with an impossible " + what);
 }
@@ -58,7 +60,8 @@ OperatorSpec spec_of(const Json& object) {
   require(spec.op >= 0, "operator");
   for (const std::string& key : operator_keys(spec.op)) {
     const auto value = integer_of<std::int32_t>(object.at("shape").at(key));
-    require(value >= (key == "past" || key == "activation" ? 0 : 1), key);
+    require(value >= (key == "past" || key == "activation" ? 0 : 1) && value <= kMostColumns, key);
+    require(key != "head_dim" || std::int64_t{value} * spec.heads <= kMostColumns, key);
     set_key(spec, key, value);
   }
   spec.layer_norm_epsilon = object.at("layer_norm_epsilon").get<double>();

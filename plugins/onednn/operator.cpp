@@ -6,6 +6,7 @@
 #include <string>
 
 #include "inferbench/op_bench.hpp"
+#include "loader.hpp"
 
 namespace inferbench::onednn {
 namespace {

@@ -143,6 +143,11 @@ TEST(Messages, OfOperatorsRefuseImpossibleNumbers) {
   EXPECT_THROW(prepare_request_of(changed([](Json& r) { r["operator"]["op"] = "conv"; })), ProtocolError);
   EXPECT_THROW(prepare_request_of(changed([](Json& r) { r["operator"]["shape"]["tokens"] = -1; })), ProtocolError);
   EXPECT_THROW(prepare_request_of(changed([](Json& r) { r["operator"]["shape"].erase("heads"); })), ProtocolError);
+  EXPECT_THROW(prepare_request_of(changed([](Json& r) {
+                 r["operator"]["shape"]["heads"] = 1 << 20;
+                 r["operator"]["shape"]["head_dim"] = 1 << 20;
+               })),
+               ProtocolError);
   EXPECT_THROW(prepare_request_of(changed([](Json& r) { r["cache"] = "warm"; })), ProtocolError);
   EXPECT_THROW(prepare_request_of(changed([](Json& r) { r.erase("timeout_s"); })), ProtocolError);
   EXPECT_THROW(sample_request_of(sample_message(1, {0, 1})), ProtocolError);
