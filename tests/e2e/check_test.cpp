@@ -134,12 +134,6 @@ TEST(CompareCommand, PrintsWhatIsExpected) {
   EXPECT_EQ(json.at("overall").at(4).at("contender"), "quant");
 }
 
-TEST(CompareCommand, OfTwoMissingRunsTheFirstIsNamed) {
-  const ProgramResult result = run_program({"compare", "missing-a", "missing-b"});
-  EXPECT_EQ(result.exit_code, 2);
-  EXPECT_THAT(result.err, HasSubstr("missing-a/run.json"));
-}
-
 TEST(CompareCommand, RefusesRunsWithNothingInCommon) {
   const test::TemporaryFolder root;
   const ProgramResult result = run_program({"compare", small_run(), made_run(root.path(), 5, "")});
