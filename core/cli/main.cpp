@@ -56,6 +56,7 @@ int run(int argc, char** argv) {
   inferbench::add_predict_command(app, context);
   inferbench::add_generate_command(app, context);
   inferbench::add_logits_command(app, context);
+  inferbench::add_ops_command(app, context);
   inferbench::add_perplexity_command(app, context);
   inferbench::add_conformance_command(app, context);
   inferbench::add_tokenize_command(app, context);

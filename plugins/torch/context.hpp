@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "inferbench/backend.hpp"
+
+namespace inferbench::torch_backend {
+
+/// The threads that libtorch may use: OpenMP's, for its own loops and for oneDNN's. Its other pools (between operators,
+/// and that of QNNPACK and XNNPACK) are never started: what is used here does not need them.
+class Context {
+ public:
+  /// Throws Failure(IB_UNSUPPORTED) where libtorch was built without oneDNN.
+  explicit Context(const ib_init_params& params);
+  /// Ends OpenMP's threads.
+  ~Context();
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+
+  /// OpenMP keeps the number of threads for each calling thread apart, so every entry point says it again. Not by
+  /// at::set_num_threads, which starts the other pool as well.
+  void use_threads() const;
+
+  HostCalls host;
+
+ private:
+  int n_threads_;
+};
+
+}  // namespace inferbench::torch_backend
