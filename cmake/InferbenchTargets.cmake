@@ -38,6 +38,12 @@ function(inferbench_configure target)
   endif()
 endfunction()
 
+# For code that waits for people, files or assertions: -O3 on what the templates of JSON, the command line and
+# GoogleTest become would be half of the build's time.
+function(inferbench_compile_quickly target)
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+endfunction()
+
 # A static library of the host: inferbench_library(model safetensors.cpp ...) makes inferbench_model.
 function(inferbench_library name)
   add_library(inferbench_${name} STATIC ${ARGN})
@@ -58,9 +64,10 @@ function(inferbench_plugin name)
   set_property(GLOBAL APPEND PROPERTY INFERBENCH_PLUGINS ${name})
 endfunction()
 
-# A GoogleTest program under ctest: inferbench_test(name SOURCES a.cpp LIBS inferbench_model LABEL unit).
+# A GoogleTest program under ctest: inferbench_test(name SOURCES a.cpp LIBS inferbench_model LABEL unit). Each of its tests
+# is one of ctest's, in a process of its own; WHOLE: the program is one, because its tests share what is dear to make.
 function(inferbench_test name)
-  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "SOURCES;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "WHOLE" "LABEL;TIMEOUT" "SOURCES;LIBS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LIBS} inferbench_test_paths GTest::gmock_main)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
@@ -76,8 +83,16 @@ function(inferbench_test name)
   else()
     inferbench_configure(${name})
   endif()
+  if(NOT ARG_LABEL STREQUAL kernels)
+    inferbench_compile_quickly(${name})
+  endif()
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 300)
+  endif()
+  if(ARG_WHOLE)
+    add_test(NAME ${name} COMMAND ${name})
+    set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABEL}" TIMEOUT ${ARG_TIMEOUT})
+    return()
   endif()
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES LABELS "${ARG_LABEL}" TIMEOUT ${ARG_TIMEOUT})
 endfunction()

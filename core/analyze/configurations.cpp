@@ -7,23 +7,12 @@
 #include <map>
 #include <tuple>
 
-#include "model/model.hpp"
 #include "results/metric_values.hpp"
 #include "stats/summary.hpp"
 #include "support/error.hpp"
 
 namespace inferbench {
 namespace {
-
-// Folders of an earlier version say no shape; a synthetic reference, or a model that is still there, tells it again.
-std::optional<ModelConfig> find_shape(const ModelIdentity& model) {
-  if (model.shape) return model.shape;
-  try {
-    return Model::open(model.reference).config();
-  } catch (const Error&) {
-    return std::nullopt;
-  }
-}
 
 // One name, one meaning: else the trials of two backends would be taken for repetitions of each other.
 void check_names(std::span<const RunData> runs) {
@@ -51,10 +40,7 @@ auto key_of(const std::string& contender, const Point& point) {
 
 void add_run(const RunData& run, std::size_t index, std::vector<MeasuredConfiguration>& all) {
   std::map<std::string, ModelIdentity> models;
-  for (const ModelIdentity& model : run.info.models) {
-    const auto entry = models.emplace(model.reference, model).first;
-    entry->second.shape = find_shape(model);
-  }
+  for (const ModelIdentity& model : run.info.models) models.emplace(model.reference, model);
   std::map<decltype(key_of({}, {})), std::size_t> places;
   for (const TrialRecord& trial : run.trials) {
     if (trial.warm_up() || !trial.ok() || !trial.outcome.metrics) continue;
@@ -81,8 +67,7 @@ std::optional<double> MeasuredConfiguration::median(std::string_view metric) con
   for (const TrialRecord* trial : trials) {
     if (const auto value = metric_value(*trial, metric)) values.push_back(*value);
   }
-  const auto summary = summarize(values);
-  return summary ? std::optional(summary->median) : std::nullopt;
+  return percentile(values, 0.5);
 }
 
 std::vector<MeasuredConfiguration> measured_configurations(std::span<const RunData> runs) {

@@ -21,7 +21,7 @@ struct MeasuredConfiguration {
   Point point;
   std::string model_name;  ///< short, for tables
   std::uint64_t n_parameters = 0;
-  std::optional<ModelConfig> shape;        ///< absent where neither run.json nor the reference tells it
+  std::optional<ModelConfig> shape;        ///< absent where run.json does not tell it
   std::size_t run = 0;                     ///< index of the run
   std::vector<const TrialRecord*> trials;  ///< at least one; in the runs' order
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "analyze/thread_efficiency.hpp"
 
-#include <fmt/format.h>
-
+#include <compare>
+#include <cstddef>
+#include <cstdint>
 #include <map>
 
 #include "analyze/axes.hpp"
@@ -11,17 +12,27 @@
 namespace inferbench {
 namespace {
 
-// Everything but the threads -> rate.
-using Rates = std::map<std::string, double>;
+struct Place {
+  std::size_t configuration = 0;  // but for its threads
+  std::int32_t block = 0;
+  std::int32_t repeat = 0;
 
-void add_rates(const MeasuredConfiguration& configuration, std::string_view metric, Rates& rates) {
+  auto operator<=>(const Place&) const = default;
+};
+using Rates = std::map<Place, double>;
+
+std::string all_but_threads(const MeasuredConfiguration& configuration) {
   std::string key;
   for (const std::string& axis : analysis_axes()) {
     if (axis != "threads") key += axis_value(configuration, axis) + '\n';
   }
+  return key;
+}
+
+void add_rates(const MeasuredConfiguration& configuration, std::size_t number, std::string_view metric, Rates& rates) {
   for (const TrialRecord* trial : configuration.trials) {
     const auto value = metric_value(*trial, metric);
-    if (value && *value > 0) rates.emplace(fmt::format("{}{}.{}", key, trial->block, trial->repeat), *value);
+    if (value && *value > 0) rates.emplace(Place{number, trial->block, trial->repeat}, *value);
   }
 }
 
@@ -43,10 +54,12 @@ std::vector<ThreadEfficiency> thread_efficiencies(std::span<const MeasuredConfig
                                                   std::string_view metric) {
   std::map<std::string, std::map<std::int32_t, Rates>> by_contender;
   std::vector<std::string> order;
+  std::map<std::string, std::size_t> numbers;
   for (const MeasuredConfiguration& configuration : configurations) {
     const auto [entry, added] = by_contender.try_emplace(configuration.contender);
     if (added) order.push_back(configuration.contender);
-    add_rates(configuration, metric, entry->second[configuration.point.threads]);
+    const std::size_t number = numbers.emplace(all_but_threads(configuration), numbers.size()).first->second;
+    add_rates(configuration, number, metric, entry->second[configuration.point.threads]);
   }
   std::vector<ThreadEfficiency> result;
   for (const std::string& contender : order) {

@@ -86,30 +86,32 @@ std::vector<Factor> factors_of(const Cells& cells) {
 }
 
 // Sum of squares that the main effects of the factors in `subset` (a bit each) explain, cells weighted by their trials.
+// By the normal equations: a design of zeros and ones conditions them well, and there are far fewer levels than cells.
 double explained(const Cells& cells, const std::vector<Factor>& factors, std::uint32_t subset) {
+  std::vector<const Factor*> chosen;
   Eigen::Index columns = 1;
   for (std::size_t i = 0; i < factors.size(); ++i) {
-    if ((subset >> i & 1U) != 0) columns += factors[i].levels - 1;
+    if ((subset >> i & 1U) == 0) continue;
+    chosen.push_back(&factors[i]);
+    columns += factors[i].levels - 1;
   }
-  const auto rows = static_cast<Eigen::Index>(cells.list.size());
-  Eigen::MatrixXd design = Eigen::MatrixXd::Zero(rows, columns);
-  Eigen::VectorXd response(rows);
-  for (Eigen::Index row = 0; row < rows; ++row) {
-    const Cell& cell = cells.list[static_cast<std::size_t>(row)];
-    const double weight = std::sqrt(cell.n);
-    response(row) = weight * (cell.mean - cells.mean);
-    design(row, 0) = weight;
+  Eigen::MatrixXd products = Eigen::MatrixXd::Zero(columns, columns);
+  Eigen::VectorXd response = Eigen::VectorXd::Zero(columns);
+  for (std::size_t row = 0; row < cells.list.size(); ++row) {
+    std::vector<Eigen::Index> ones{0};
     Eigen::Index column = 1;
-    for (std::size_t i = 0; i < factors.size(); ++i) {
-      if ((subset >> i & 1U) == 0) continue;
-      const Eigen::Index level = factors[i].level[static_cast<std::size_t>(row)];
-      if (level > 0) design(row, column + level - 1) = weight;
-      column += factors[i].levels - 1;
+    for (const Factor* factor : chosen) {
+      if (factor->level[row] > 0) ones.push_back(column + factor->level[row] - 1);
+      column += factor->levels - 1;
+    }
+    const Cell& cell = cells.list[row];
+    for (const Eigen::Index i : ones) {
+      response(i) += cell.n * (cell.mean - cells.mean);
+      for (const Eigen::Index j : ones) products(i, j) += cell.n;
     }
   }
   // Rank-revealing: an incomplete sweep may confound axes.
-  const Eigen::VectorXd fitted = design * design.colPivHouseholderQr().solve(response);
-  return std::max(0.0, response.squaredNorm() - (response - fitted).squaredNorm());
+  return std::max(0.0, response.dot(products.colPivHouseholderQr().solve(response)));
 }
 
 double factorial(int n) {

@@ -26,6 +26,7 @@ void add_generate_command(CLI::App& app, CommandContext& context);
 void add_ipc_command(CLI::App& app, CommandContext& context);
 void add_logits_command(CLI::App& app, CommandContext& context);
 void add_machine_command(CLI::App& app, CommandContext& context);
+void add_ops_command(CLI::App& app, CommandContext& context);
 void add_perplexity_command(CLI::App& app, CommandContext& context);
 void add_new_backend_command(CLI::App& app, CommandContext& context);
 void add_predict_command(CLI::App& app, CommandContext& context);

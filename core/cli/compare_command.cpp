@@ -25,8 +25,9 @@ struct CompareOptions {
 };
 
 void compare(const CompareOptions& options) {
-  const RunComparison comparison =
-      compare_runs(read_run(options.a), read_run(options.b), options.a.string(), options.b.string());
+  const RunData before = read_run(options.a);
+  const RunData after = read_run(options.b);
+  const RunComparison comparison = compare_runs(before, after, options.a.string(), options.b.string());
   if (!options.markdown.empty()) write_output_file(options.markdown, run_comparison_markdown(comparison));
   const Destination out("-", {});
   out.write(options.json ? run_comparison_json(comparison)

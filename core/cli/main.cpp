@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <string>
 
 #include "cli/commands.hpp"
 #include "support/error.hpp"
@@ -15,6 +16,25 @@ int report(const std::string& what, const std::string& cure, inferbench::ExitCod
   fmt::print(stderr, "inferbench: error: {}\n", what);
   if (!cure.empty()) fmt::print(stderr, "inferbench: hint: {}\n", cure);
   return static_cast<int>(code);
+}
+
+// The subcommands that were named: " predict ask".
+std::string named_command(const CLI::App& app) {
+  std::string path;
+  for (const CLI::App* at = &app; at != nullptr;) {
+    const auto chosen = at->get_subcommands();
+    at = chosen.empty() ? nullptr : chosen.front();
+    if (at != nullptr) path += " " + at->get_name();
+  }
+  return path;
+}
+
+int refuse(const CLI::App& app, const CLI::ParseError& error) {
+  const std::string command = named_command(app);
+  const std::string hint =
+      command.empty() ? "inferbench --help lists the commands" : "inferbench" + command + " --help";
+  const std::string what = command.empty() ? error.what() : command.substr(1) + ": " + error.what();
+  return report(what, hint, inferbench::ExitCode::kBadInput);
 }
 
 int run(int argc, char** argv) {
@@ -36,6 +56,7 @@ int run(int argc, char** argv) {
   inferbench::add_predict_command(app, context);
   inferbench::add_generate_command(app, context);
   inferbench::add_logits_command(app, context);
+  inferbench::add_ops_command(app, context);
   inferbench::add_perplexity_command(app, context);
   inferbench::add_conformance_command(app, context);
   inferbench::add_tokenize_command(app, context);
@@ -49,7 +70,7 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     const bool good = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success);  // --help, --version
     if (good) return app.exit(error);
-    return report(error.what(), "inferbench --help, or inferbench COMMAND --help", ExitCode::kBadInput);
+    return refuse(app, error);
   } catch (const inferbench::Error& error) {
     return report(error.what(), error.cure(), error.exit_code());
   } catch (const std::bad_alloc&) {

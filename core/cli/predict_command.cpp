@@ -13,11 +13,13 @@
 
 #include "cli/commands.hpp"
 #include "cli/common_options.hpp"
+#include "measure/machine_limits.hpp"
 #include "predict/configuration_query.hpp"
 #include "predict/predictor.hpp"
 #include "predict/predictor_text.hpp"
 #include "results/run_folder.hpp"
 #include "support/error.hpp"
+#include "support/suggest.hpp"
 
 namespace inferbench {
 namespace {
@@ -40,6 +42,8 @@ struct AskArguments {
   std::optional<double> memory_gib;
   std::optional<double> max_ms;
   std::optional<double> threshold_ms;
+  std::string machine;
+  std::filesystem::path limits;
   bool extrapolate = false;
   bool json = false;
 };
@@ -54,6 +58,22 @@ Json read_json(const std::filesystem::path& path, const std::string& cure) {
 
 Predictor read_predictor(const std::filesystem::path& path) {
   return predictor_from_json(read_json(path, "make it with: inferbench predict fit RUN... --out model.json"));
+}
+
+MachineLimits read_limits(const std::filesystem::path& path) {
+  return machine_limits_from_json(read_json(path, "make it with: inferbench machine --json > machine.json"));
+}
+
+// Of the machine that is asked for; nothing where none is named.
+std::optional<MachineLimits> limits_of(const Predictor& predictor, const AskArguments& arguments) {
+  if (!arguments.limits.empty()) return read_limits(arguments.limits);
+  if (arguments.machine.empty()) return std::nullopt;
+  const auto found = predictor.machines.find(arguments.machine);
+  if (found != predictor.machines.end()) return found->second;
+  std::vector<std::string> names;
+  for (const auto& [name, limits] : predictor.machines) names.push_back(name);
+  throw Error(fmt::format("machine '{}' was not measured", arguments.machine),
+              suggestion(arguments.machine, "machines", names));
 }
 
 void print_json(const Json& json) {
@@ -73,10 +93,7 @@ Json summary_json(const Predictor& predictor) {
 void fit(const FitArguments& arguments) {
   FitOptions options;
   options.threshold_ms = arguments.threshold_ms;
-  if (!arguments.limits.empty()) {
-    options.limits =
-        machine_limits_from_json(read_json(arguments.limits, "make it with: inferbench machine --json > machine.json"));
-  }
+  if (!arguments.limits.empty()) options.limits = read_limits(arguments.limits);
   std::vector<RunData> runs;
   for (const auto& folder : arguments.runs) runs.push_back(read_run(folder));
   const Predictor predictor = fit_predictor(runs, options);
@@ -89,12 +106,14 @@ void fit(const FitArguments& arguments) {
   }
 }
 
-std::vector<AskedConfiguration> asked(const Predictor& predictor, const std::vector<std::string>& points) {
-  if (points.empty()) return asked_configurations(predictor, {});
+std::vector<AskedConfiguration> asked(const Predictor& predictor, const AskArguments& arguments) {
   std::vector<AskedConfiguration> all;
-  for (const std::string& point : points) {
+  if (arguments.points.empty()) all = asked_configurations(predictor, {});
+  for (const std::string& point : arguments.points) {
     for (AskedConfiguration& one : asked_configurations(predictor, parse_point(point))) all.push_back(std::move(one));
   }
+  const std::optional<MachineLimits> limits = limits_of(predictor, arguments);
+  for (AskedConfiguration& one : all) one.limits = limits;
   return all;
 }
 
@@ -120,7 +139,7 @@ void ask(const AskArguments& arguments) {
   Predictor predictor = read_predictor(arguments.model);
   if (arguments.threshold_ms) predictor.threshold_ms = *arguments.threshold_ms;
   std::vector<ConfigurationPrediction> predictions;
-  for (const AskedConfiguration& one : asked(predictor, arguments.points)) {
+  for (const AskedConfiguration& one : asked(predictor, arguments)) {
     predictions.push_back(predict_configuration(predictor, one));
   }
   warn_or_refuse(predictions, arguments.extrapolate);
@@ -146,7 +165,7 @@ void explain(const AskArguments& arguments) {
     fmt::print("{}\n{}", validation_text(predictor), explanation_text(predictor, std::nullopt));
     return;
   }
-  const std::vector<AskedConfiguration> points = asked(predictor, arguments.points);
+  const std::vector<AskedConfiguration> points = asked(predictor, arguments);
   std::vector<ConfigurationPrediction> predictions;
   for (const AskedConfiguration& point : points) predictions.push_back(predict_configuration(predictor, point));
   warn_or_refuse(predictions, arguments.extrapolate);
@@ -160,7 +179,8 @@ void add_fit(CLI::App& predict) {
   CLI::App& command = *predict.add_subcommand("fit", "Learn from run folders");
   command.add_option("runs", arguments->runs, "Run folders")->type_name("RUN")->required();
   command.add_option("--out", arguments->out, "Where the predictor goes")->type_name("FILE")->capture_default_str();
-  command.add_option("--limits", arguments->limits, "The machine's limits, of runs that hold none")->type_name("FILE");
+  command.add_option("--limits", arguments->limits, "Use these limits of the machine, not those that the runs hold")
+      ->type_name("FILE");
   command.add_option("--threshold", arguments->threshold_ms, "Interactive: at most so long a token")
       ->check(CLI::PositiveNumber)
       ->capture_default_str()
@@ -184,6 +204,9 @@ void add_point_options(CLI::App& command, AskArguments& arguments) {
           "prompt_tokens, generate_tokens, batch, threads; one left out takes every measured value; may be given again")
       ->type_name("POINT")
       ->allow_extra_args(false);
+  command.add_option("--machine", arguments.machine, "Which of the machines that were learned from")->type_name("NAME");
+  command.add_option("--limits", arguments.limits, "Limits of another machine, as `machine --json` prints them")
+      ->type_name("FILE");
   command.add_flag("--extrapolate", arguments.extrapolate, "Answer even far beyond what was measured");
   add_json_flag(command, arguments.json);
 }

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/commands.hpp"
@@ -18,6 +19,7 @@
 #include "cli/run_profiles.hpp"
 #include "cli/run_progress.hpp"
 #include "cli/run_source.hpp"
+#include "experiment/plan.hpp"
 #include "experiment/plan_text.hpp"
 #include "report/comparison.hpp"
 #include "report/console_style.hpp"
@@ -91,6 +93,25 @@ RunnerFactory runner_factory(const RunOptions& options) {
   return [] { return std::make_unique<ProcessRunner>(std::vector<std::string>{"/proc/self/exe", "worker"}); };
 }
 
+// The shard's points alone, as an experiment of their own.
+Experiment shard_of(Experiment experiment, const Shard& shard) {
+  std::vector<Point> points;
+  for (std::size_t i = 0; i < experiment.points.size(); ++i) {
+    if (shard.has(static_cast<std::int32_t>(i))) points.push_back(experiment.points[i]);
+  }
+  experiment.points = std::move(points);
+  return experiment;
+}
+
+void print_plan(const Experiment& experiment, const Shard& shard) {
+  const Experiment part = shard_of(experiment, shard);
+  if (!shard.whole()) {
+    fmt::print("shard {}/{}: {} of the experiment's {} points\n", shard.index, shard.count, part.points.size(),
+               experiment.points.size());
+  }
+  fmt::print("{}", plan_text(part));
+}
+
 int run(const RunOptions& options) {
   const PluginPath plugins(options.plugin_dirs);
   RunSource source = open_source(options.source, plugins);
@@ -98,7 +119,7 @@ int run(const RunOptions& options) {
   const PromptSource checked_prompts(experiment);
   for (const std::string& line : experiment.left_out) fmt::print(stderr, "inferbench: note: left out: {}\n", line);
   if (options.plan) {
-    fmt::print("{}", plan_text(experiment));
+    print_plan(experiment, source.shard);
     return 0;
   }
 

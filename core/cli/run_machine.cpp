@@ -23,8 +23,7 @@ const std::vector<std::uint64_t> kBuffers{4 * kMiB, 16 * kMiB, 64 * kMiB, 256 * 
 std::vector<std::int32_t> thread_counts(const Experiment& experiment) {
   std::vector<std::int32_t> counts;
   for (const Point& point : experiment.points) {
-    const bool is_new = std::find(counts.begin(), counts.end(), point.threads) == counts.end();
-    if (is_new && point.threads <= usable_cpus()) counts.push_back(point.threads);
+    if (std::find(counts.begin(), counts.end(), point.threads) == counts.end()) counts.push_back(point.threads);
   }
   return counts;
 }
@@ -32,8 +31,14 @@ std::vector<std::int32_t> thread_counts(const Experiment& experiment) {
 }  // namespace
 
 std::optional<MachineLimits> measure_limits(const Experiment& experiment) {
+  return measure_limits(thread_counts(experiment));
+}
+
+std::optional<MachineLimits> measure_limits(const std::vector<std::int32_t>& thread_counts) {
   MachineOptions options;
-  options.thread_counts = thread_counts(experiment);
+  for (const std::int32_t count : thread_counts) {
+    if (count <= usable_cpus()) options.thread_counts.push_back(count);
+  }
   if (options.thread_counts.empty()) return std::nullopt;
   options.buffer_bytes = kBuffers;
   options.quick = true;

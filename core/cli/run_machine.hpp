@@ -13,6 +13,9 @@ namespace inferbench {
 /// Quickly, at the thread counts of the experiment's points; nullopt where all of them ask for more threads than CPUs.
 std::optional<MachineLimits> measure_limits(const Experiment& experiment);
 
+/// The same at these thread counts; those above the number of CPUs are left out.
+std::optional<MachineLimits> measure_limits(const std::vector<std::int32_t>& thread_counts);
+
 /// The limits that a run's trials are held against, for the thread counts of its points: about a second for each.
 /// Absent where measure.machine_limits does not want them, or is `auto` and the whole plan is short. Says on stderr
 /// that it measures.

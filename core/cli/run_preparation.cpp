@@ -47,6 +47,7 @@ RunInfo describe_run(const Experiment& experiment, const PluginPath& plugins, co
   info.contenders = experiment.contenders;
   info.points = experiment.points;
   info.blocks = experiment.measure.blocks;
+  info.fresh_processes = experiment.measure.fresh_processes;
   info.planned_trials = make_plan(experiment, shard).size();
   info.shard = shard;
   info.program = std::string("inferbench ") + INFERBENCH_VERSION;

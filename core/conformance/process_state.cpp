@@ -8,20 +8,43 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 
 #include "support/error.hpp"
 
 namespace inferbench::conformance {
 namespace {
 
+constexpr unsigned long kExiting = 0x4;  // PF_EXITING in the kernel's include/linux/sched.h
+
 int n_entries(const char* folder) {
   return static_cast<int>(std::distance(std::filesystem::directory_iterator(folder), {}));
+}
+
+// A thread that was joined is listed until the kernel gets round to removing it, on a busy machine milliseconds later;
+// its flags say from the start that it is on its way out. `folder`: /proc/self/task/TID.
+bool is_running(const std::filesystem::path& folder) {
+  std::ifstream file(folder / "stat");
+  std::string stat;
+  std::getline(file, stat);
+  // proc(5): pid (name) state ppid pgrp session tty tpgid flags ...; the name may hold anything.
+  const std::size_t end_of_name = stat.rfind(')');
+  if (end_of_name == std::string::npos) return false;  // gone by now
+  std::istringstream fields(stat.substr(end_of_name + 1));
+  std::string skipped;
+  for (int i = 0; i < 6; ++i) fields >> skipped;
+  unsigned long flags = 0;
+  return fields >> flags && (flags & kExiting) == 0;
 }
 
 }  // namespace
 
 int n_threads_now() {
-  return n_entries("/proc/self/task");
+  int n = 0;
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task")) {
+    if (is_running(thread.path())) ++n;
+  }
+  return n;
 }
 
 int n_descriptors_now() {

@@ -8,7 +8,7 @@
 
 namespace inferbench::conformance {
 
-/// Threads of this process now.
+/// Threads of this process now, without those that are ending: whoever was joined is not counted.
 int n_threads_now();
 /// Open file descriptors of this process now.
 int n_descriptors_now();

@@ -5,8 +5,8 @@
 #include <map>
 #include <span>
 #include <string>
-#include <vector>
 
+#include "conformance/reference_operators.hpp"
 #include "inferbench/backend.h"
 
 namespace inferbench::conformance {
@@ -19,20 +19,15 @@ class Reference {
   explicit Reference(const ib_model_desc& desc);
 
   /// Logits [tokens.size(), vocab] of a sequence that starts with `tokens`.
-  std::vector<double> logits(std::span<const std::int32_t> tokens) const;
+  Values logits(std::span<const std::int32_t> tokens) const;
 
  private:
-  using Vector = std::vector<double>;
-
-  const Vector& weight(const std::string& name) const { return tensors_.at(name); }
-  Vector layer_norm(const Vector& x, const std::string& name) const;
-  Vector linear(const Vector& x, const std::string& name, std::size_t outputs) const;
-  Vector attend(const Vector& qkv, std::size_t layer) const;
-  void activate(Vector& x) const;
+  const Values& weight(const std::string& name) const { return tensors_.at(name); }
+  double attention_scale(std::size_t i) const;
 
   ib_model_desc shape_;
   std::size_t width_;
-  std::map<std::string, Vector> tensors_;
+  std::map<std::string, Values> tensors_;
 };
 
 }  // namespace inferbench::conformance

@@ -245,6 +245,19 @@ ContenderList read_contenders(const YamlNode& backends, const ExperimentLookups&
   return list;
 }
 
+std::string read_baseline(const YamlNode& root, const std::vector<Contender>& contenders) {
+  const YamlNode* node = optional_value(root, "baseline");
+  if (node == nullptr) return contenders.front().name;
+  std::string name = read_text(*node, "baseline");
+  const std::vector<std::string> known = contender_names(contenders);
+  if (std::find(known.begin(), known.end(), name) == known.end()) {
+    fail(node->at,
+         fmt::format("baseline: unknown contender {}; {}", quote(name), suggestion(name, "contenders", known)),
+         "name one of them, or leave 'baseline' out to take the first");
+  }
+  return name;
+}
+
 std::vector<std::string> contender_names(const std::vector<Contender>& contenders) {
   std::vector<std::string> names;
   names.reserve(contenders.size());

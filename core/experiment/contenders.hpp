@@ -23,6 +23,9 @@ struct ContenderList {
 /// backend does not offer. Throws Error with the position.
 ContenderList read_contenders(const YamlNode& backends, const ExperimentLookups& lookups);
 
+/// The contender that `root`'s key `baseline` names; the first where it names none. Throws Error with the position.
+std::string read_baseline(const YamlNode& root, const std::vector<Contender>& contenders);
+
 std::vector<std::string> contender_names(const std::vector<Contender>& contenders);
 
 }  // namespace inferbench

@@ -65,6 +65,9 @@ struct MeasureSettings {
   std::optional<Until> until{};
   std::int32_t repeat_disturbed = 1;  ///< how often a block is run again in which something disturbed a trial
   MachineLimitsMode machine_limits = MachineLimitsMode::kAuto;
+  /// Every block in new worker processes; else one process a contender for all blocks of a model and thread count. A
+  /// process keeps its place in memory for life, and with it a speed of its own: what its blocks agree on may be that.
+  bool fresh_processes = true;
 
   friend bool operator==(const MeasureSettings&, const MeasureSettings&) = default;
 };

@@ -55,19 +55,6 @@ const YamlNode& required(const YamlNode& root, const char* key, const char* exam
   return entry->value;
 }
 
-std::string read_baseline(const YamlNode& root, const std::vector<Contender>& contenders) {
-  const YamlNode* node = optional_value(root, "baseline");
-  if (node == nullptr) return contenders.front().name;
-  std::string name = read_text(*node, "baseline");
-  const std::vector<std::string> known = contender_names(contenders);
-  if (std::find(known.begin(), known.end(), name) == known.end()) {
-    fail(node->at,
-         fmt::format("baseline: unknown contender {}; {}", quote(name), suggestion(name, "contenders", known)),
-         "name one of them, or leave 'baseline' out to take the first");
-  }
-  return name;
-}
-
 void check_trials(const Experiment& experiment, const YamlNode& root) {
   const auto pairs = static_cast<std::int64_t>(experiment.points.size() * experiment.contenders.size());
   const std::int64_t repetitions = most_blocks(experiment.measure) + experiment.measure.warmup;

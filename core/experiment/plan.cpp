@@ -65,6 +65,12 @@ std::uint64_t batch_of(const Experiment& experiment, std::int32_t point) {
 
 }  // namespace
 
+std::vector<std::int32_t> block_order(std::int32_t n_contenders, std::uint64_t seed, std::int32_t point,
+                                      std::int32_t block) {
+  return shuffled(n_contenders,
+                  mixed(mixed(seed, static_cast<std::uint64_t>(point)), static_cast<std::uint64_t>(block)));
+}
+
 std::string PlannedTrial::id() const {
   if (block < 0) return fmt::format("p{}.c{}.w{}", point, contender, repeat);
   return fmt::format("p{}.c{}.b{}", point, contender, block);
@@ -108,10 +114,9 @@ std::vector<PlannedTrial> plan_warmups(const Experiment& experiment, std::int32_
 std::vector<PlannedTrial> plan_block(const Experiment& experiment, std::int32_t point, std::int32_t block) {
   const std::uint64_t stream =
       first_stream(experiment, point) + static_cast<std::uint64_t>(block) * batch_of(experiment, point);
-  const std::uint64_t seed =
-      mixed(mixed(experiment.measure.seed, static_cast<std::uint64_t>(point)), static_cast<std::uint64_t>(block));
+  const auto n_contenders = static_cast<std::int32_t>(experiment.contenders.size());
   std::vector<PlannedTrial> plan;
-  for (const std::int32_t contender : shuffled(static_cast<std::int32_t>(experiment.contenders.size()), seed)) {
+  for (const std::int32_t contender : block_order(n_contenders, experiment.measure.seed, point, block)) {
     plan.push_back({point, contender, block, 0, stream});
   }
   return plan;

@@ -23,6 +23,11 @@ struct PlannedTrial {
   std::string id() const;
 };
 
+/// The order of the contenders in one block of one point: a shuffle of 0 to n_contenders - 1, the same on every
+/// platform.
+std::vector<std::int32_t> block_order(std::int32_t n_contenders, std::uint64_t seed, std::int32_t point,
+                                      std::int32_t block);
+
 /// The most blocks that a point may get: measure.until may add to measure.blocks.
 std::int32_t most_blocks(const MeasureSettings& measure);
 

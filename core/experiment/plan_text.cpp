@@ -98,15 +98,19 @@ std::string points_text(const Experiment& experiment) {
 }  // namespace
 
 double estimate_seconds(const Experiment& experiment) {
-  const double trials = static_cast<double>(experiment.measure.warmup) + experiment.measure.blocks;
+  const MeasureSettings& measure = experiment.measure;
+  const double planned = static_cast<double>(measure.warmup) + measure.blocks;
+  // A process that is new at a block is warmed up by one trial more; the first one has had its warm-ups.
+  const double trials = planned + (measure.fresh_processes && measure.warmup > 0 ? measure.blocks - 1 : 0);
   double seconds = 0;
   std::set<std::pair<std::string, std::int32_t>> loaded;
   for (const Point& point : experiment.points) {
     const auto parameters = static_cast<double>(facts_of(experiment, point.model).n_parameters);
     const bool is_new = loaded.emplace(point.model, point.threads).second;
+    const double loads = measure.fresh_processes ? measure.blocks : (is_new ? 1 : 0);
     for (const Contender& contender : experiment.contenders) {
-      if (is_new) seconds += kSecondsPerWorker + parameters * 4 / kLoadBytesPerSecond;
-      seconds += trials * (trial_seconds(point, parameters, contender.precision) + experiment.measure.cooldown_s);
+      seconds += loads * (kSecondsPerWorker + parameters * 4 / kLoadBytesPerSecond);
+      seconds += trials * trial_seconds(point, parameters, contender.precision) + planned * measure.cooldown_s;
     }
   }
   return seconds;

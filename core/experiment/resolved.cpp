@@ -94,6 +94,7 @@ void settings(YAML::Emitter& out, const Experiment& experiment) {
   if (experiment.measure.until) until_section(out, *experiment.measure.until);
   number(out, "repeat_disturbed", experiment.measure.repeat_disturbed);
   number(out, "machine_limits", to_string(experiment.measure.machine_limits));
+  number(out, "fresh_processes", experiment.measure.fresh_processes);
   out << YAML::EndMap;
   out << YAML::Key << "load" << YAML::Value << YAML::BeginMap;
   number(out, "cache", to_string(experiment.load.cache));

@@ -34,6 +34,8 @@ constexpr std::array<LimitsModeName, 3> kLimitsModes{
 using CacheName = std::pair<std::string_view, PageCache>;
 constexpr std::array<CacheName, 3> kCaches{
     {{"as_is", PageCache::kAsIs}, {"warm", PageCache::kWarm}, {"cold", PageCache::kCold}}};
+using FlagName = std::pair<std::string_view, bool>;
+constexpr std::array<FlagName, 2> kFlags{{{"true", true}, {"false", false}}};
 
 template <typename Value, std::size_t N>
 Value read_choice(const YamlNode& node, const char* what,
@@ -116,8 +118,9 @@ Prompts read_prompts(const YamlNode* node, const ExperimentLookups& lookups) {
 MeasureSettings read_measure(const YamlNode* node) {
   MeasureSettings measure;
   if (node == nullptr) return measure;
-  check_map(*node, "measure",
-            {"blocks", "warmup", "cooldown_s", "seed", "until", "repeat_disturbed", "machine_limits"});
+  check_map(
+      *node, "measure",
+      {"blocks", "warmup", "cooldown_s", "seed", "until", "repeat_disturbed", "machine_limits", "fresh_processes"});
   if (const YamlNode* blocks = optional_value(*node, "blocks")) {
     measure.blocks = static_cast<std::int32_t>(read_integer(*blocks, "measure.blocks", 1, kMaxBlocks));
   }
@@ -135,6 +138,9 @@ MeasureSettings read_measure(const YamlNode* node) {
   }
   if (const YamlNode* mode = optional_value(*node, "machine_limits")) {
     measure.machine_limits = read_choice(*mode, "measure.machine_limits", kLimitsModes);
+  }
+  if (const YamlNode* fresh = optional_value(*node, "fresh_processes")) {
+    measure.fresh_processes = read_choice(*fresh, "measure.fresh_processes", kFlags);
   }
   return measure;
 }

@@ -60,29 +60,6 @@ const Shape& find_shape(std::string_view name) {
               suggestion(reference, "synthetic models", names));
 }
 
-struct Distribution {
-  float amplitude;
-  float mean;
-};
-
-Distribution distribution_of(TensorRole role) {
-  switch (role) {
-    case TensorRole::kTokenEmbedding:
-      return {0.12F, 0.0F};
-    case TensorRole::kPositionEmbedding:
-      return {0.02F, 0.0F};
-    case TensorRole::kLinearWeight:
-      return {0.06F, 0.0F};
-    case TensorRole::kLinearBias:
-      return {0.05F, 0.0F};
-    case TensorRole::kNormWeight:
-      return {0.1F, 1.0F};
-    case TensorRole::kNormBias:
-      return {0.05F, 0.0F};
-  }
-  return {0.0F, 0.0F};
-}
-
 // Anonymous memory in huge pages where granted: touched first by the thread that fills it.
 class Memory {
  public:
@@ -110,7 +87,7 @@ struct Piece {
   std::span<float> out;
   std::uint64_t stream = 0;
   std::uint64_t first = 0;
-  Distribution distribution = {};
+  SyntheticDistribution distribution = {};
 };
 
 void fill_in_parallel(std::span<const Piece> pieces) {
@@ -142,7 +119,7 @@ class SyntheticStorage final : public Weights::Storage {
       const std::uint64_t stream = synthetic_stream(spec.name, reference.seed);
       for (std::uint64_t first = 0; first < n; first += kPieceElements) {
         const std::uint64_t length = std::min(kPieceElements, n - first);
-        pieces.push_back({{out + first, length}, stream, first, distribution_of(spec.role)});
+        pieces.push_back({{out + first, length}, stream, first, synthetic_distribution(spec.role)});
       }
       add_tensor(IB_DTYPE_F32, out, n * sizeof(float));
       out += padded(n);
@@ -164,6 +141,24 @@ class SyntheticStorage final : public Weights::Storage {
 };
 
 }  // namespace
+
+SyntheticDistribution synthetic_distribution(TensorRole role) {
+  switch (role) {
+    case TensorRole::kTokenEmbedding:
+      return {0.12F, 0.0F};
+    case TensorRole::kPositionEmbedding:
+      return {0.02F, 0.0F};
+    case TensorRole::kLinearWeight:
+      return {0.06F, 0.0F};
+    case TensorRole::kLinearBias:
+      return {0.05F, 0.0F};
+    case TensorRole::kNormWeight:
+      return {0.1F, 1.0F};
+    case TensorRole::kNormBias:
+      return {0.05F, 0.0F};
+  }
+  return {0.0F, 0.0F};
+}
 
 std::string SyntheticReference::canonical_text() const {
   return fmt::format("{}{}?{}{}", kScheme, shape, kSeed, seed);

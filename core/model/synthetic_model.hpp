@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "model/canonical_tensors.hpp"
 #include "model/model.hpp"
 #include "model/model_config.hpp"
 
@@ -22,6 +23,13 @@ struct SyntheticReference {
   /// For tables: the seed only where it is not 0.
   std::string short_name() const;
 };
+
+/// A weight of synthetic models is uniform in mean +- amplitude.
+struct SyntheticDistribution {
+  float amplitude;
+  float mean;
+};
+SyntheticDistribution synthetic_distribution(TensorRole role);
 
 /// Does `reference` begin with "synthetic:"?
 bool is_synthetic(std::string_view reference);

@@ -9,9 +9,10 @@
 #include <exception>
 #include <utility>
 
-#include "support/one_line.hpp"
+#include "plugin/checked_call.hpp"
 
 namespace inferbench {
+
 namespace {
 
 std::string cure_of(ib_status status) {
@@ -27,61 +28,6 @@ std::string cure_of(ib_status status) {
     default:
       return {};
   }
-}
-
-// The message of a plugin that may have left it empty, unterminated or of several lines.
-std::string message_of(const ib_error& error) {
-  const std::string_view text(error.message, strnlen(error.message, sizeof(error.message)));
-  std::string line = one_line(text);
-  return line.empty() ? "no message" : line;
-}
-
-[[noreturn]] void throw_status(const Plugin& plugin, std::string_view call, ib_status status, const std::string& text) {
-  const bool is_known = status >= IB_OK && status <= IB_INTERNAL;
-  const std::string name = is_known ? std::string(status_name(status)) : fmt::format("unknown status {}", status);
-  throw BackendError(is_known ? status : IB_UNSUPPORTED,
-                     fmt::format("backend {}: {}: {}: {}", plugin.name(), call, name, text));
-}
-
-std::string current_exception_text() {
-  try {
-    throw;
-  } catch (const std::exception& error) {
-    return one_line(error.what());
-  } catch (...) {
-    return "of an unknown type";
-  }
-}
-
-/// Calls one function of the backend and turns its status, or an exception that it let through, into a BackendError.
-template <typename Call>
-void checked_call(const Plugin& plugin, std::string_view name, Call call) {
-  ib_error error{};
-  ib_status status = IB_INTERNAL;
-  try {
-    status = call(error);
-  } catch (...) {
-    throw_status(plugin, name, IB_INTERNAL, "it threw an exception across the ABI: " + current_exception_text());
-  }
-  if (status != IB_OK) throw_status(plugin, name, status, message_of(error));
-}
-
-// Nothing can be done about a destructor of a plugin that throws; the rest must still be torn down.
-template <typename Call>
-void destroy(Call call) noexcept {
-  try {
-    call();
-  } catch (...) {
-  }
-}
-
-/// The plugin's struct as this host knows it: what an older plugin lacks is zero, what a newer one adds is cut.
-template <typename Info>
-Info completed(const Plugin& plugin, std::string_view call, const Info* info) {
-  if (info == nullptr) throw_status(plugin, call, IB_INTERNAL, "it returned null");
-  Info copy{};
-  std::memcpy(&copy, info, std::min<std::size_t>(info->struct_size, sizeof(copy)));
-  return copy;
 }
 
 }  // namespace

@@ -70,8 +70,7 @@ void put_all_coefficients(std::string& text, const TargetPredictor& target, bool
 void put_shares(std::string& text, const Predictor& predictor, const TargetPredictor& target,
                 const AskedConfiguration& asked) {
   const PhysicalModel& physical = target.model.physical;
-  const MachineLimits* limits = predictor.limits ? &*predictor.limits : nullptr;
-  const Setting setting = setting_of(asked.contender, predictor.contenders.at(asked.contender), limits);
+  const Setting setting = asked_setting(predictor, asked);
   const auto& names = physical_term_names(physical.target);
   const std::vector<double> terms = physical_terms(physical.target, setting, asked.workload);
   const std::vector<double>& coefficients = physical.coefficients.at(asked.contender);
@@ -118,7 +117,7 @@ std::string explanation_text(const Predictor& predictor, const std::optional<Ask
     if (point) {
       put_shares(text, predictor, target, *point);
     } else {
-      put_all_coefficients(text, target, predictor.limits.has_value());
+      put_all_coefficients(text, target, !predictor.machines.empty());
     }
     put_gains(text, target);
   }

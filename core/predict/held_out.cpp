@@ -38,6 +38,23 @@ Scheme along(const Axis& axis, std::span<const Sample> samples) {
   return scheme;
 }
 
+// Every machine is beyond the others: an edge.
+Scheme machines(std::span<const Sample> samples) {
+  std::vector<const MachineLimits*> seen;
+  Scheme scheme{"machine", {}};
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    const auto found = std::find(seen.begin(), seen.end(), samples[i].setting.limits);
+    const auto place = static_cast<std::size_t>(found - seen.begin());
+    if (found == seen.end()) {
+      seen.push_back(samples[i].setting.limits);
+      scheme.folds.push_back({{}, true});
+    }
+    scheme.folds[place].samples.push_back(i);
+  }
+  if (seen.size() < 2) scheme.folds.clear();
+  return scheme;
+}
+
 auto point_of(const Sample& sample) {
   const Workload& load = sample.workload;
   return std::make_tuple(sample.model, load.prompt_tokens, load.generate_tokens, load.batch, load.threads);
@@ -71,6 +88,7 @@ Scheme thirds(std::span<const Sample> samples) {
 std::vector<Scheme> validation_schemes(std::span<const Sample> samples) {
   std::vector<Scheme> schemes;
   for (const Axis& axis : kAxes) schemes.push_back(along(axis, samples));
+  schemes.push_back(machines(samples));
   schemes.push_back(thirds(samples));
   std::erase_if(schemes, [](const Scheme& scheme) { return scheme.folds.empty(); });
   return schemes;

@@ -22,7 +22,7 @@ struct HeldOut {
 
 /// A way to leave configurations out: each set in turn is predicted by a model of all others.
 struct Scheme {
-  std::string name;  ///< model, prompt_tokens, generate_tokens, batch, threads, or "third"
+  std::string name;  ///< model, prompt_tokens, generate_tokens, batch, threads, machine, or "third"
   struct Fold {
     std::vector<std::size_t> samples;  ///< left out
     bool edge = false;
@@ -31,8 +31,8 @@ struct Scheme {
 };
 
 /// One scheme for each axis of which at least two values were measured: a whole value (a model size, a prompt length)
-/// is left out at a time. Then "third": the points in three parts by a shuffle that depends on nothing but the points,
-/// all contenders of a point together. Never random trials.
+/// is left out at a time; likewise each machine, where their limits tell them apart. Then "third": the points in three
+/// parts by a shuffle that depends on nothing but the points, all contenders of a point together. Never random trials.
 std::vector<Scheme> validation_schemes(std::span<const Sample> samples);
 
 /// Samples that no training set of their fold can speak of (a contender that is measured nowhere else) are missing.

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "predict/predictor.hpp"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <cmath>
 
 #include "support/error.hpp"
@@ -19,22 +22,40 @@ std::vector<double> residuals_for(const TargetPredictor& target, bool outside) {
   return all;
 }
 
-std::vector<std::string> names_of(const std::map<std::string, ContenderFacts>& contenders) {
+template <typename T>
+std::vector<std::string> names_of(const std::map<std::string, T>& entries) {
   std::vector<std::string> names;
-  for (const auto& [name, facts] : contenders) names.push_back(name);
+  for (const auto& [name, entry] : entries) names.push_back(name);
   return names;
+}
+
+const MachineLimits* asked_limits(const Predictor& predictor, const AskedConfiguration& asked) {
+  if (asked.limits) {
+    if (!predictor.machines.empty()) return &*asked.limits;
+    throw Error("this predictor was learned without machine limits: it knows one machine only",
+                "learn again from runs that hold their limits, or with predict fit --limits machine.json");
+  }
+  if (predictor.machines.size() > 1) {
+    throw Error(fmt::format("this predictor knows {} machines", predictor.machines.size()),
+                fmt::format("say which with --machine '{}', or --limits machine.json",
+                            fmt::join(names_of(predictor.machines), "' or '")));
+  }
+  return predictor.machines.empty() ? nullptr : &predictor.machines.begin()->second;
 }
 
 }  // namespace
 
-ConfigurationPrediction predict_configuration(const Predictor& predictor, const AskedConfiguration& asked) {
+Setting asked_setting(const Predictor& predictor, const AskedConfiguration& asked) {
   const auto facts = predictor.contenders.find(asked.contender);
   if (facts == predictor.contenders.end()) {
     throw Error("contender '" + asked.contender + "' was not measured",
                 suggestion(asked.contender, "contenders", names_of(predictor.contenders)));
   }
-  const MachineLimits* limits = predictor.limits ? &*predictor.limits : nullptr;
-  const Setting setting = setting_of(asked.contender, facts->second, limits);
+  return setting_of(asked.contender, facts->second, asked_limits(predictor, asked));
+}
+
+ConfigurationPrediction predict_configuration(const Predictor& predictor, const AskedConfiguration& asked) {
+  const Setting setting = asked_setting(predictor, asked);
   ConfigurationPrediction prediction{asked, beyond_ranges(predictor.ranges.at(asked.contender), asked.workload), {}, 0};
   for (const auto& [name, target] : predictor.targets) {
     const double value = target.model.predict(setting, asked.workload);

@@ -50,8 +50,8 @@ struct Predictor {
   std::vector<std::string> trained_on;  ///< a line a run: name, start, machine
   std::size_t configurations = 0;
   std::size_t trials = 0;
-  double threshold_ms = 200;  ///< of decode_ms_per_token: "interactive"
-  std::optional<MachineLimits> limits;
+  double threshold_ms = 200;                      ///< of decode_ms_per_token: "interactive"
+  std::map<std::string, MachineLimits> machines;  ///< by the processor's name; empty: nobody measured their limits
   std::map<std::string, ContenderFacts> contenders;
   std::map<std::string, MeasuredRanges> ranges;  ///< of each contender
   std::vector<KnownModel> models;
@@ -61,7 +61,7 @@ struct Predictor {
 
 struct FitOptions {
   double threshold_ms = 200;
-  std::optional<MachineLimits> limits;  ///< for runs that hold none
+  std::optional<MachineLimits> limits;  ///< instead of those in the run folders
 };
 
 /// Learns from `runs`. Chooses a method for each target by validation (held_out.hpp), then fits it to everything.
@@ -80,7 +80,14 @@ struct AskedConfiguration {
   std::string contender;
   std::string model;  ///< for people
   Workload workload;
+  /// Of the machine that it is asked for. Absent: the only one that was learned from.
+  std::optional<MachineLimits> limits = std::nullopt;
 };
+
+/// The setting of a question; its limits are borrowed from either. Throws Error for a contender that was not measured,
+/// where runs of several machines taught the predictor and none is named, and where limits are given to a predictor
+/// that learned without.
+Setting asked_setting(const Predictor& predictor, const AskedConfiguration& asked);
 
 struct ConfigurationPrediction {
   AskedConfiguration asked;

@@ -26,16 +26,20 @@ std::string machine_name(const RunInfo& info) {
   return one_line(environment[model].get<std::string>(), 60);
 }
 
-// Each run's limits: its own, else those given; runs on one machine share those of the first, since measuring them
+// Each run's limits: those given, else its own. Runs on one machine share those of the first, since measuring them
 // again tells of the minute, not of the machine. All or none: coefficients of the two kinds do not mix.
 std::vector<const MachineLimits*> limits_for(std::span<const RunData> runs, const FitOptions& options,
                                              std::map<std::string, MachineLimits>& machines) {
+  for (const RunData& run : runs) {
+    const auto& own = options.limits ? options.limits : run.info.machine;
+    if (own) machines.emplace(machine_name(run.info), *own);
+  }
   std::vector<const MachineLimits*> limits;
   std::size_t known = 0;
   for (const RunData& run : runs) {
-    const std::optional<MachineLimits>& own = options.limits;
-    limits.push_back(own ? &machines.emplace(machine_name(run.info), *own).first->second : nullptr);
-    if (own) ++known;
+    const auto found = machines.find(machine_name(run.info));
+    limits.push_back(found == machines.end() ? nullptr : &found->second);
+    if (limits.back() != nullptr) ++known;
   }
   if (known != 0 && known != runs.size()) {
     throw Error(fmt::format("{} of {} runs hold no machine limits", runs.size() - known, runs.size()),
@@ -44,13 +48,13 @@ std::vector<const MachineLimits*> limits_for(std::span<const RunData> runs, cons
   return limits;
 }
 
-// Without limits nothing tells machines apart.
-void warn_of_machines(std::span<const RunData> runs, Predictor& predictor) {
+// Without limits of their own nothing tells machines apart.
+void warn_of_machines(std::span<const RunData> runs, const FitOptions& options, Predictor& predictor) {
   std::set<std::string> names;
   for (const RunData& run : runs) names.insert(machine_name(run.info));
-  if (predictor.limits || names.size() < 2) return;
-  predictor.warnings.push_back(
-      fmt::format("the runs are of {} machines without known limits: learned as one machine", names.size()));
+  if (names.size() < 2 || (!options.limits && !predictor.machines.empty())) return;
+  predictor.warnings.push_back(fmt::format("the runs are of {} machines {}: learned as one machine", names.size(),
+                                           options.limits ? "with the same limits" : "without known limits"));
 }
 
 MethodValidation validation_of(Method method, std::span<const HeldOut> held_out, const std::vector<Scheme>& schemes,
@@ -119,14 +123,13 @@ void describe(std::span<const RunData> runs, const TrainingSet& set, Predictor& 
 }  // namespace
 
 Predictor fit_predictor(std::span<const RunData> runs, const FitOptions& options) {
-  std::map<std::string, MachineLimits> machines;
-  const auto limits = limits_for(runs, options, machines);
-  const TrainingSet set = collect_samples(runs, limits);
+  if (runs.empty()) throw Error("no run to learn from", "name run folders");
   Predictor predictor;
+  const auto limits = limits_for(runs, options, predictor.machines);
+  const TrainingSet set = collect_samples(runs, limits);
   predictor.threshold_ms = options.threshold_ms;
-  if (limits.front() != nullptr) predictor.limits = *limits.front();
   describe(runs, set, predictor);
-  warn_of_machines(runs, predictor);
+  warn_of_machines(runs, options, predictor);
   const std::vector<Scheme> schemes = validation_schemes(set.samples);
   for (const std::string& target : prediction_targets()) {
     const bool measured = std::any_of(set.samples.begin(), set.samples.end(),

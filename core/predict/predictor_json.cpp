@@ -12,7 +12,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr const char* kFormat = "inferbench.predictor.1";
+constexpr const char* kFormat = "inferbench.predictor.2";
 
 Json or_null(const std::optional<double>& value) {
   return value ? Json(*value) : Json(nullptr);
@@ -125,10 +125,11 @@ Json to_json(const Predictor& predictor) {
               {"configurations", predictor.configurations},
               {"trials", predictor.trials},
               {"threshold_ms", predictor.threshold_ms},
-              {"machine", predictor.limits ? to_json(*predictor.limits) : Json(nullptr)},
+              {"machines", Json::object()},
               {"contenders", Json::object()},
               {"models", Json::array()},
               {"targets", Json::object()}};
+  for (const auto& [name, limits] : predictor.machines) object["machines"][name] = to_json(limits);
   for (const auto& [name, facts] : predictor.contenders) {
     object["contenders"][name] = contender_json(facts, predictor.ranges.at(name));
   }
@@ -148,7 +149,9 @@ Predictor predictor_from_json(const Json& json) {
     predictor.configurations = json.at("configurations").get<std::size_t>();
     predictor.trials = json.at("trials").get<std::size_t>();
     predictor.threshold_ms = json.at("threshold_ms").get<double>();
-    if (!json.at("machine").is_null()) predictor.limits = machine_limits_from_json(json.at("machine"));
+    for (const auto& [name, limits] : json.at("machines").items()) {
+      predictor.machines[name] = machine_limits_from_json(limits);
+    }
     for (const auto& [name, contender] : json.at("contenders").items()) {
       predictor.contenders[name] = {contender.at("precision").get<std::string>(),
                                     contender.at("bytes_per_weight").get<double>()};

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "analyze/configurations.hpp"
+#include "model/model.hpp"
 #include "predict/physical_terms.hpp"
 #include "support/error.hpp"
 
@@ -53,6 +54,25 @@ std::vector<MeasuredConfiguration> merge_repeated(std::vector<MeasuredConfigurat
   return merged;
 }
 
+// Folders of an earlier version say no shape; a synthetic reference, or a model that is still there, tells it again.
+std::optional<ModelConfig> find_shape(const std::string& reference) {
+  try {
+    return Model::open(reference).config();
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+void find_shapes(std::vector<MeasuredConfiguration>& configurations) {
+  std::map<std::string, std::optional<ModelConfig>> found;
+  for (MeasuredConfiguration& configuration : configurations) {
+    if (configuration.shape) continue;
+    const auto [entry, added] = found.try_emplace(configuration.point.model);
+    if (added) entry->second = find_shape(configuration.point.model);
+    configuration.shape = entry->second;
+  }
+}
+
 Workload workload_of(const Point& point, const ModelConfig& shape) {
   return {shape, point.prompt_tokens, point.generate_tokens, point.batch, point.threads};
 }
@@ -90,7 +110,8 @@ Setting setting_of(const std::string& contender, const ContenderFacts& facts, co
 }
 
 TrainingSet collect_samples(std::span<const RunData> runs, std::span<const MachineLimits* const> limits) {
-  const std::vector<MeasuredConfiguration> configurations = merge_repeated(measured_configurations(runs), limits);
+  std::vector<MeasuredConfiguration> configurations = merge_repeated(measured_configurations(runs), limits);
+  find_shapes(configurations);
   TrainingSet set;
   set.contenders = facts_of(configurations);
   std::set<std::string> unknown;

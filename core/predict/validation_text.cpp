@@ -58,8 +58,10 @@ std::string validation_text(const Predictor& predictor) {
   std::string text =
       fmt::format("learned from {} configurations, {} trials\n", predictor.configurations, predictor.trials);
   for (const std::string& run : predictor.trained_on) text += fmt::format("  {}\n", one_line(run, 98));
-  text += predictor.limits ? "machine limits: known\n"
-                           : "machine limits: unknown; bandwidth and peak are part of the coefficients\n";
+  text += predictor.machines.empty()
+              ? "machine limits: unknown; bandwidth and peak are part of the coefficients\n"
+              : fmt::format("machine limits: known, of {} machine{}\n", predictor.machines.size(),
+                            predictor.machines.size() == 1 ? "" : "s");
   const std::vector<std::string> schemes = schemes_of(predictor);
   if (schemes.empty()) return text + "too few configurations to leave any out: errors are unknown\n";
   text += fmt::format("\nmean absolute percentage error and R2 on left-out configurations (*: chosen)\n{}",

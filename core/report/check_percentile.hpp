@@ -5,7 +5,7 @@
 
 #include "experiment/experiment.hpp"
 #include "report/check.hpp"
-#include "report/trial_index.hpp"
+#include "results/trial_index.hpp"
 
 namespace inferbench {
 

@@ -9,8 +9,9 @@
 #include "report/check_trials.hpp"
 #include "report/number_text.hpp"
 #include "report/run_match.hpp"
-#include "report/trial_index.hpp"
 #include "results/metric_values.hpp"
+#include "results/paired_ratio.hpp"
+#include "results/trial_index.hpp"
 #include "support/error.hpp"
 
 namespace inferbench {

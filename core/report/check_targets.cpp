@@ -12,7 +12,8 @@
 #include "report/comparison.hpp"
 #include "report/number_text.hpp"
 #include "report/run_match.hpp"
-#include "report/trial_index.hpp"
+#include "results/paired_ratio.hpp"
+#include "results/trial_index.hpp"
 
 namespace inferbench {
 
@@ -29,7 +30,7 @@ std::string requirement_text(const Target& target) {
 Judged judge_mean(const Target& target, const TrialIndex::Trials& trials, const TrialIndex::Trials& baseline) {
   std::optional<LogRatio> mean;
   if (target.times_baseline) {
-    const PairedValues pairs = paired_values(trials, baseline, target.metric);
+    const PairedValues pairs = paired_values(target.metric, trials, baseline);
     mean = paired_log_ratio(pairs.first, pairs.second);
   } else {
     const std::vector<double> values = trial_values(trials, target.metric);

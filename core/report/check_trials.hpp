@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "report/trial_index.hpp"
+#include "results/trial_index.hpp"
 
 namespace inferbench {
 

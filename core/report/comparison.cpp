@@ -9,6 +9,7 @@
 #include "experiment/metrics.hpp"
 #include "report/run_match.hpp"
 #include "results/metric_values.hpp"
+#include "results/paired_ratio.hpp"
 
 namespace inferbench {
 
@@ -91,7 +92,7 @@ PointResult compare_at(const RunInfo& info, const TrialIndex& index, std::size_t
     if (i != baseline && baseline < info.contenders.size()) {
       const Trials& reference = index.at(point, baseline);
       for (const std::string_view metric : kSpeedMetrics) {
-        if (const auto ratio = paired_speed(trials, reference, metric)) {
+        if (const auto ratio = paired_speed(metric, trials, reference)) {
           summary.ratios.emplace(metric, to_speed_ratio(*ratio));
         }
       }

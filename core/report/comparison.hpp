@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "report/trial_index.hpp"
 #include "results/run_folder.hpp"
+#include "results/trial_index.hpp"
 #include "stats/ratio.hpp"
 #include "stats/summary.hpp"
 

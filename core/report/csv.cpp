@@ -96,13 +96,17 @@ void add_trial(Table& table, const TrialRecord& trial) {
   table.add(trial.started);
   table.add(trial.id);
   table.add(trial.outcome.error);
+  table.add(trial.disturbed_by);
+  table.add(trial.decode_bandwidth_share);
+  table.add(trial.prefill_peak_share);
   table.end_row();
 }
 
 constexpr std::string_view kTrialsHeader =
     "backend,model,precision,context_length,generate_length,trial,latency_ms,tokens_per_second,contender,batch,threads,"
     "phase,status,ttft_ms,prefill_tokens_per_s,decode_ms_per_token,decode_tokens_per_s,load_ms,peak_rss_bytes,"
-    "weights_bytes,kv_bytes,cpu_s,output_digest,started,id,error";
+    "weights_bytes,kv_bytes,cpu_s,output_digest,started,id,error,disturbed_by,decode_bandwidth_share,prefill_peak_"
+    "share";
 
 constexpr std::string_view kSummaryHeader =
     "contender,precision,model,context_length,generate_length,batch,threads,metric,n,mean,median,min,max,sd,p50,p90,"

@@ -91,13 +91,18 @@ Json head_of(const RunInfo& info, const Point& point, const Contender& contender
           {"split_mode", "none"},
           {"main_gpu", 0},
           {"no_kv_offload", false},
-          {"flash_attn", false},
+          {"flash_attn", 0},
           {"devices", trial.load.device},
           {"tensor_split", "0.00"},
           {"tensor_buft_overrides", "none"},
-          {"use_mmap", true},
+          {"use_mmap", true},  // of earlier versions; now it is load_mode
+          {"load_mode", "auto"},
+          {"lazy_mode", "auto"},
           {"embeddings", false},
-          {"no_op_offload", 0}};
+          {"no_op_offload", 0},
+          {"no_host", false},
+          {"fit_target", 0},
+          {"fit_min_ctx", 0}};
 }
 
 void put_row(std::string& text, const Json& head, const Point& point, const std::string& precision, bool prefill,

@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "report/trial_index.hpp"
 #include "results/run_folder.hpp"
+#include "results/trial_index.hpp"
 
 namespace inferbench {
 

@@ -8,6 +8,7 @@
 #include "report/headline_text.hpp"
 #include "report/markdown_text.hpp"
 #include "report/number_text.hpp"
+#include "report/run_match.hpp"
 
 namespace inferbench {
 
@@ -73,6 +74,45 @@ void put_results(std::string& text, const Report& report) {
   }
 }
 
+std::string kl_text(double kl) {
+  return kl >= 1e-3 && kl < 1e4 ? fmt::format("{:.2g}", kl) : fmt::format("{:.1e}", kl);
+}
+
+void put_quality(std::string& text, const Report& report) {
+  if (report.quality.empty()) return;
+  text += fmt::format(
+      "\n## Quality\n\nAgainst {}; KL in nats a token with its 95% interval.\n\n"
+      "| contender | model | text | verdict | KL | bound | top-1 | top-5 | perplexity | of the reference |\n"
+      "|:--|:--|:--|:--|--:|--:|--:|--:|--:|--:|\n",
+      markdown_text(report.quality.front().reference));
+  for (const QualityRecord& record : report.quality) {
+    const std::string verdict = record.ok() ? "ok" : fmt::format("{}: {}", to_string(record.status), record.error);
+    text += fmt::format("| {} | {} | {} | {} |", markdown_text(record.contender),
+                        markdown_text(model_name(report.info, record.model)),
+                        record.text.empty() ? "random tokens" : markdown_text(record.text), markdown_text(verdict));
+    const std::string bound = record.max_kl ? kl_text(*record.max_kl) : "-";
+    if (!record.agreement || !record.agreement->reference) {
+      text += fmt::format(" - | {} | - | - | - | - |\n", bound);
+      continue;
+    }
+    const Agreement& agreement = *record.agreement;
+    const ReferenceAgreement& reference = *agreement.reference;
+    const auto& interval = reference.kl.interval;
+    text += fmt::format(" {}{} | {} | {:.2f}% | {:.2f}% |", kl_text(reference.kl.value),
+                        interval ? fmt::format(" ({}-{})", kl_text(interval->low), kl_text(interval->high)) : "", bound,
+                        100 * reference.top1.value, 100 * reference.top5.value);
+    // Of random tokens a perplexity says nothing.
+    text += record.text.empty() ? " - | - |\n"
+                                : fmt::format(" {:.4f} | {:.4f} |\n", agreement.perplexity.value, reference.perplexity);
+  }
+}
+
+void put_notes(std::string& text, const std::vector<std::string>& notes) {
+  if (notes.empty()) return;
+  text += "\n## How it was measured\n\n";
+  for (const std::string& note : notes) text += fmt::format("- {}\n", markdown_text(note));
+}
+
 void put_failures(std::string& text, const Comparison& comparison) {
   if (comparison.failed == 0) return;
   text +=
@@ -118,7 +158,9 @@ std::string report_markdown(const Report& report) {
   std::string text = fmt::format("# {}\n\n", markdown_text(report.comparison.name));
   put_verdicts(text, report);
   put_results(text, report);
+  put_quality(text, report);
   put_failures(text, report.comparison);
+  put_notes(text, report.notes);
   put_environment(text, report.info);
   text += "\n## Experiment\n\n" + markdown_code(report.info.resolved_yaml, "yaml");
   return text;

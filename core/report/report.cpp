@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "report/report.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
+#include <map>
+#include <span>
 #include <string_view>
 #include <utility>
+
+#include "results/paired_ratio.hpp"
+#include "results/run_notes.hpp"
+#include "results/trial_outliers.hpp"
 
 namespace inferbench {
 
@@ -22,7 +30,7 @@ Overall overall_speed(const RunInfo& info, const TrialIndex& index, std::size_t 
   std::vector<LogRatio> ratios;
   Overall overall;
   for (std::size_t point = 0; point < info.points.size(); ++point) {
-    const auto ratio = paired_speed(index.at(point, contender), index.at(point, baseline), metric);
+    const auto ratio = paired_speed(metric, index.at(point, contender), index.at(point, baseline));
     if (!ratio) continue;
     ratios.push_back(*ratio);
     overall.of_points.push_back(to_speed_ratio(*ratio).ratio);
@@ -82,11 +90,58 @@ std::vector<OutputAgreement> agreements_of(const Comparison& comparison) {
   return agreements;
 }
 
+std::string point_key(const Point& point) {
+  return fmt::format("{} {} {} {} {}", point.prompt_tokens, point.generate_tokens, point.batch, point.threads,
+                     point.model);
+}
+
+std::vector<DisturbedTrial> disturbed_trials(const RunData& run) {
+  std::map<std::string, std::size_t> places;
+  for (std::size_t i = 0; i < run.info.points.size(); ++i) places.emplace(point_key(run.info.points[i]), i);
+  std::vector<DisturbedTrial> disturbed;
+  for (const bool counted : {true, false}) {
+    for (const TrialRecord& trial : counted ? run.trials : run.replaced) {
+      if (!trial.disturbed()) continue;
+      const auto place = places.find(point_key(trial.point));
+      if (place == places.end()) continue;
+      disturbed.push_back({place->second, trial.contender, trial.block, trial.attempt, trial.disturbed_by,
+                           counted && !trial.warm_up()});
+    }
+  }
+  return disturbed;
+}
+
+std::vector<Outlier> outliers_of(const RunData& run, const TrialIndex& index) {
+  std::vector<Outlier> outliers;
+  for (const OutlyingTrial& far : outlying_trials(run, index)) {
+    outliers.push_back(
+        {far.point, far.trial->contender, far.trial->block, std::string(far.metric), far.value, far.median});
+  }
+  return outliers;
+}
+
+// Nothing where no trial went well: then there is nothing to explain.
+std::optional<AnalysisResult> analysis_of(const RunData& run) {
+  const auto counts = [](const TrialRecord& trial) {
+    return trial.ok() && !trial.warm_up() && trial.outcome.metrics.has_value();
+  };
+  if (std::none_of(run.trials.begin(), run.trials.end(), counts)) return std::nullopt;
+  return analyze_runs(std::span(&run, 1));
+}
+
 }  // namespace
 
 Report make_report(const RunData& run, const std::string& folder) {
   const TrialIndex index(run);
-  Report report{run.info, compare_contenders(run, index), {}, {}};
+  Report report{run.info,
+                compare_contenders(run, index),
+                {},
+                {},
+                run.quality,
+                disturbed_trials(run),
+                outliers_of(run, index),
+                run_notes(run),
+                analysis_of(run)};
   report.comparison.folder = folder;
   if (baseline_index(run.info) < run.info.contenders.size()) {
     for (const std::string_view metric : kHeadlineMetrics) {

@@ -4,6 +4,7 @@
 
 #include "report/headline_text.hpp"
 #include "report/report.hpp"
+#include "report/run_match.hpp"
 #include "results/outcome_json.hpp"
 
 namespace inferbench {
@@ -104,6 +105,34 @@ Json agreement_json(const OutputAgreement& agreement, const std::string& baselin
           {"same_output", same_output_json(agreement.same_output)}};
 }
 
+// The record as quality.jsonl has it, and the model's short name.
+Json quality_json(const QualityRecord& record, const RunInfo& info) {
+  Json object = Json::parse(to_json_line(record));
+  object["model_name"] = model_name(info, record.model);
+  return object;
+}
+
+Json disturbed_json(const DisturbedTrial& trial) {
+  return {{"point", trial.point},     {"contender", trial.contender},       {"block", trial.block},
+          {"attempt", trial.attempt}, {"disturbed_by", trial.disturbed_by}, {"counted", trial.counted}};
+}
+
+Json outlier_json(const Outlier& outlier) {
+  return {{"point", outlier.point},   {"contender", outlier.contender}, {"block", outlier.block},
+          {"metric", outlier.metric}, {"value", outlier.value},         {"median", outlier.median}};
+}
+
+void put_remarks(Json& object, const Report& report) {
+  object["quality"] = Json::array();
+  for (const auto& record : report.quality) object["quality"].push_back(quality_json(record, report.info));
+  object["disturbed"] = Json::array();
+  for (const auto& trial : report.disturbed) object["disturbed"].push_back(disturbed_json(trial));
+  object["outliers"] = Json::array();
+  for (const auto& outlier : report.outliers) object["outliers"].push_back(outlier_json(outlier));
+  object["notes"] = report.notes;
+  object["analysis"] = report.analysis ? to_json(*report.analysis) : Json(nullptr);
+}
+
 }  // namespace
 
 std::string report_json(const Report& report, JsonStyle style) {
@@ -121,6 +150,7 @@ std::string report_json(const Report& report, JsonStyle style) {
     object["agreements"].push_back(agreement_json(agreement, comparison.baseline));
   }
   for (const auto& point : comparison.points) object["points"].push_back(point_json(point));
+  put_remarks(object, report);
   object["run"] = Json::parse(to_json_text(report.info));
   const bool compact = style == JsonStyle::kCompact;
   return object.dump(compact ? -1 : 2, ' ', false, Json::error_handler_t::replace) + (compact ? "" : "\n");

@@ -7,7 +7,8 @@
 #include <string_view>
 #include <utility>
 
-#include "report/trial_index.hpp"
+#include "results/paired_ratio.hpp"
+#include "results/trial_index.hpp"
 #include "support/error.hpp"
 
 namespace inferbench {

@@ -2,7 +2,7 @@
 #include "results/paired_ratio.hpp"
 
 #include <map>
-#include <vector>
+#include <numeric>
 
 #include "results/metric_values.hpp"
 
@@ -10,33 +10,61 @@ namespace inferbench {
 
 namespace {
 
-// A time's speed is its inverse.
-std::optional<double> speed_of(const TrialRecord& trial, std::string_view metric) {
-  const auto value = metric_value(trial, metric);
-  if (!value || !(*value > 0)) return std::nullopt;
-  return more_is_better(metric) ? *value : 1 / *value;
+// One number for a trial.
+std::optional<double> value_of(const TrialRecord& trial, std::string_view metric) {
+  if (metric != "inter_token_ms") return metric_value(trial, metric);
+  const std::vector<double> gaps = metric_samples(trial, metric);
+  if (gaps.empty()) return std::nullopt;
+  return std::accumulate(gaps.begin(), gaps.end(), 0.0) / static_cast<double>(gaps.size());
+}
+
+std::map<std::int32_t, double> values_by_block(std::string_view metric, std::span<const TrialRecord* const> trials,
+                                               std::int32_t end_block) {
+  std::map<std::int32_t, double> values;
+  for (const TrialRecord* trial : trials) {
+    if (trial->warm_up() || trial->block >= end_block) continue;
+    const auto value = value_of(*trial, metric);
+    if (value && *value > 0) values.insert_or_assign(values.end(), trial->block, *value);
+  }
+  return values;
 }
 
 }  // namespace
 
+std::vector<double> trial_values(std::span<const TrialRecord* const> trials, std::string_view metric) {
+  std::vector<double> values;
+  for (const TrialRecord* trial : trials) {
+    if (trial->warm_up()) continue;
+    if (const auto value = value_of(*trial, metric)) values.push_back(*value);
+  }
+  return values;
+}
+
+PairedValues paired_values(std::string_view metric, std::span<const TrialRecord* const> first,
+                           std::span<const TrialRecord* const> second, std::int32_t end_block) {
+  const auto ours = values_by_block(metric, first, end_block);
+  const auto theirs = values_by_block(metric, second, end_block);
+  PairedValues pairs;
+  for (const auto& [block, value] : ours) {
+    const auto other = theirs.find(block);
+    if (other == theirs.end()) continue;
+    pairs.first.push_back(value);
+    pairs.second.push_back(other->second);
+  }
+  return pairs;
+}
+
+std::optional<LogRatio> paired_speed(std::string_view metric, std::span<const TrialRecord* const> contender,
+                                     std::span<const TrialRecord* const> baseline, std::int32_t end_block) {
+  const PairedValues pairs = paired_values(metric, contender, baseline, end_block);
+  if (more_is_better(metric)) return paired_log_ratio(pairs.first, pairs.second);
+  return paired_log_ratio(pairs.second, pairs.first);
+}
+
 std::optional<SpeedRatio> paired_ratio(std::string_view metric, std::span<const TrialRecord* const> contender,
                                        std::span<const TrialRecord* const> baseline, std::int32_t end_block) {
-  std::map<std::int32_t, double> baseline_speed;  // by block
-  for (const TrialRecord* trial : baseline) {
-    if (trial->warm_up() || trial->block >= end_block) continue;
-    if (const auto speed = speed_of(*trial, metric)) baseline_speed.emplace(trial->block, *speed);
-  }
-  std::vector<double> ours;
-  std::vector<double> theirs;
-  for (const TrialRecord* trial : contender) {
-    const auto pair = baseline_speed.find(trial->block);
-    if (trial->warm_up() || pair == baseline_speed.end()) continue;
-    const auto speed = speed_of(*trial, metric);
-    if (!speed) continue;
-    ours.push_back(*speed);
-    theirs.push_back(pair->second);
-  }
-  return paired_speed_ratio(ours, theirs);
+  const auto speed = paired_speed(metric, contender, baseline, end_block);
+  return speed ? std::optional(to_speed_ratio(*speed)) : std::nullopt;
 }
 
 }  // namespace inferbench

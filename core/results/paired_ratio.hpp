@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Trials of two contenders at one point, paired by the block in which they ran.
 #pragma once
 
 #include <cstdint>
@@ -6,17 +7,38 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "results/trial_record.hpp"
+#include "stats/log_ratio.hpp"
 #include "stats/ratio.hpp"
 
 namespace inferbench {
 
-/// How many times faster a contender is than the baseline, from the trials of the two at one point: pairs are the
-/// blocks in which both have the metric, warm-ups and blocks from `end_block` on left out. More than 1 is faster, for
-/// times and rates alike. nullopt for no pairs.
+inline constexpr std::int32_t kEveryBlock = std::numeric_limits<std::int32_t>::max();
+
+/// The measured trials' values of a metric, one a trial; inter_token_ms as the trial's mean gap.
+std::vector<double> trial_values(std::span<const TrialRecord* const> trials, std::string_view metric);
+
+/// Values of a metric in the blocks where both have it and it is positive: first[i] and second[i] belong to one block.
+struct PairedValues {
+  std::vector<double> first;
+  std::vector<double> second;
+};
+
+/// Warm-ups and blocks from `end_block` on are left out; ascending by block.
+PairedValues paired_values(std::string_view metric, std::span<const TrialRecord* const> first,
+                           std::span<const TrialRecord* const> second, std::int32_t end_block = kEveryBlock);
+
+/// How many times faster a contender is than the baseline, over those pairs. More than 1 is faster, for times and rates
+/// alike: a time's speed is its inverse. nullopt for no pairs.
+std::optional<LogRatio> paired_speed(std::string_view metric, std::span<const TrialRecord* const> contender,
+                                     std::span<const TrialRecord* const> baseline,
+                                     std::int32_t end_block = kEveryBlock);
+
+/// The same with its intervals.
 std::optional<SpeedRatio> paired_ratio(std::string_view metric, std::span<const TrialRecord* const> contender,
                                        std::span<const TrialRecord* const> baseline,
-                                       std::int32_t end_block = std::numeric_limits<std::int32_t>::max());
+                                       std::int32_t end_block = kEveryBlock);
 
 }  // namespace inferbench

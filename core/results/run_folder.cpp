@@ -11,10 +11,10 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <map>
 #include <random>
 #include <sstream>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include "results/trial_lines.hpp"
@@ -71,11 +71,17 @@ std::string read_text(const fs::path& path) {
 
 // Of each trial the last attempt counts; the order is that of the last attempts.
 void put_trials(RunData& data, std::vector<TrialRecord> records) {
-  std::map<std::string, std::size_t> last;
+  std::unordered_map<std::string_view, std::size_t> last;
+  last.reserve(records.size());
   for (std::size_t i = 0; i < records.size(); ++i) last[records[i].id] = i;
+  if (last.size() == records.size() && data.trials.empty()) {  // nothing was run again
+    data.trials = std::move(records);
+    return;
+  }
+  std::vector<bool> counts;
+  for (std::size_t i = 0; i < records.size(); ++i) counts.push_back(last[records[i].id] == i);
   for (std::size_t i = 0; i < records.size(); ++i) {
-    const bool counts = last[records[i].id] == i;
-    (counts ? data.trials : data.replaced).push_back(std::move(records[i]));
+    (counts[i] ? data.trials : data.replaced).push_back(std::move(records[i]));
   }
 }
 
@@ -160,7 +166,7 @@ RunData read_run(const fs::path& folder) {
   RunData data;
   data.info = parse_run_info(read_text(folder / kRunFile));
   const fs::path trials = folder / kTrialsFile;
-  if (fs::exists(trials)) put_trials(data, parse_trial_lines(read_text(trials), trials).records);
+  if (fs::exists(trials)) put_trials(data, read_trial_lines(trials).records);
   data.quality = read_quality(folder / kQualityFile);
   return data;
 }

@@ -134,6 +134,7 @@ std::string to_json_text(const RunInfo& info) {
               {"environment", Json::parse(info.environment)},
               {"shard", {{"index", info.shard.index}, {"count", info.shard.count}}},
               {"machine", info.machine ? to_json(*info.machine) : Json(nullptr)}};
+  if (info.fresh_processes) object["fresh_processes"] = *info.fresh_processes;
   if (!info.merged.empty()) object["merged"] = list_of(info.merged);
   return object.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
@@ -153,6 +154,9 @@ RunInfo parse_run_info(std::string_view text) {
     info.resolved_yaml = object.at("experiment").get<std::string>();
     info.baseline = object.at("baseline").get<std::string>();
     info.blocks = integer_of<std::int32_t>(object.at("blocks"));
+    if (const auto fresh = object.find("fresh_processes"); fresh != object.end()) {
+      info.fresh_processes = fresh->get<bool>();
+    }
     info.planned_trials = integer_of<std::uint64_t>(object.at("planned_trials"));
     info.contenders = read_list(object.at("contenders"), contender_from);
     info.points = read_list(object.at("points"), point_from);

@@ -56,10 +56,11 @@ struct RunInfo {
   std::vector<Contender> contenders;
   std::vector<Point> points;
   std::int32_t blocks = 0;
-  std::uint64_t planned_trials = 0;  ///< without the blocks that measure.until adds
-  std::string program;               ///< "inferbench 0.1.0"
-  std::string started;               ///< UTC, ISO 8601
-  std::string environment;           ///< a JSON object, as collect_environment makes it
+  std::optional<bool> fresh_processes{};  ///< MeasureSettings'; absent in folders of earlier versions
+  std::uint64_t planned_trials = 0;       ///< without the blocks that measure.until adds
+  std::string program;                    ///< "inferbench 0.1.0"
+  std::string started;                    ///< UTC, ISO 8601
+  std::string environment;                ///< a JSON object, as collect_environment makes it
   std::vector<PluginIdentity> plugins;
   std::vector<ModelIdentity> models;
   Shard shard;                           ///< which part of the points this run has

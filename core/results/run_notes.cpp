@@ -12,8 +12,7 @@
 #include <utility>
 
 #include "results/memory_check.hpp"
-#include "results/metric_values.hpp"
-#include "stats/outliers.hpp"
+#include "results/trial_outliers.hpp"
 
 namespace inferbench {
 
@@ -42,6 +41,12 @@ void note_disturbed(const RunData& run, std::vector<std::string>& notes) {
   const auto first = std::find_if(run.trials.begin(), run.trials.end(), disturbed);
   notes.push_back(fmt::format("{} of {} trials were disturbed and count all the same, such as {}: {}", n,
                               run.trials.size(), first->id, first->disturbed_by));
+}
+
+void note_processes(const RunData& run, std::vector<std::string>& notes) {
+  if (run.info.fresh_processes.value_or(true)) return;
+  notes.push_back(
+      "measure.fresh_processes is off: the intervals say nothing of what new processes would have measured");
 }
 
 void note_caches(const RunData& run, std::vector<std::string>& notes) {
@@ -74,31 +79,20 @@ void note_memory(const RunData& run, std::vector<std::string>& notes) {
 }
 
 void note_outliers(const RunData& run, std::vector<std::string>& notes) {
-  std::size_t found = 0;
-  for (const std::string_view metric : {"ttft_ms", "decode_ms_per_token"}) {
-    std::map<std::pair<std::string, std::string>, std::vector<const TrialRecord*>> groups;
-    for (const TrialRecord& trial : run.trials) {
-      if (!trial.warm_up() && metric_value(trial, metric)) {
-        groups[{trial.contender, trial.point.model + ", " + point_text(trial.point)}].push_back(&trial);
-      }
-    }
-    for (const auto& [group, trials] : groups) {
-      std::vector<double> values;
-      for (const TrialRecord* trial : trials) values.push_back(*metric_value(*trial, metric));
-      for (const std::size_t i : find_outliers(values)) {
-        if (++found > kListed) continue;
-        notes.push_back(fmt::format("outlier, counted all the same: {} of {} at {}, block {}", metric, group.first,
-                                    group.second, trials[i]->block));
-      }
-    }
+  const std::vector<OutlyingTrial> found = outlying_trials(run, TrialIndex(run));
+  for (std::size_t i = 0; i < std::min(found.size(), kListed); ++i) {
+    const TrialRecord& trial = *found[i].trial;
+    notes.push_back(fmt::format("outlier, counted all the same: {} of {} at {}, {}, block {}", found[i].metric,
+                                trial.contender, trial.point.model, point_text(trial.point), trial.block));
   }
-  if (found > kListed) notes.push_back(fmt::format("and {} more outliers", found - kListed));
+  if (found.size() > kListed) notes.push_back(fmt::format("and {} more outliers", found.size() - kListed));
 }
 
 }  // namespace
 
 std::vector<std::string> run_notes(const RunData& run) {
   std::vector<std::string> notes;
+  note_processes(run, notes);
   note_disturbed(run, notes);
   note_caches(run, notes);
   note_memory(run, notes);

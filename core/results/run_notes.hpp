@@ -8,7 +8,8 @@
 
 namespace inferbench {
 
-/// What a reader of the results should know about how they were measured, a line each: disturbed trials, loads whose
+/// What a reader of the results should know about how they were measured, a line each: intervals that leave
+/// the choice of processes out, disturbed trials, loads whose
 /// page cache was not as asked, outliers (which are in the statistics all the same), and backends that hold more or
 /// less memory than they say. Empty where there is nothing to say.
 std::vector<std::string> run_notes(const RunData& run);

@@ -4,38 +4,50 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <fstream>
+#include <functional>
 #include <future>
 #include <iterator>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
 #include <utility>
 
+#include "results/trial_parser.hpp"
 #include "support/error.hpp"
 
 namespace inferbench {
 
 namespace {
 
-constexpr std::size_t kBytesPerThread = std::size_t{4} << 20U;  // below that a thread is not worth starting
+constexpr std::size_t kChunkBytes = std::size_t{4} << 20U;  // below that a thread is not worth starting
 constexpr std::size_t kMostThreads = 16;
+
+/// Gives the file part after part, each of whole lines; only the last part may end within one. Empty: the end.
+using NextChunk = std::function<std::string()>;
 
 // Whole lines, parsed up to the first that is no record.
 struct Piece {
   std::vector<TrialRecord> records;
   std::size_t good_bytes = 0;
   std::optional<std::string> error;  // of the line at good_bytes
+  bool error_is_last = false;        // nothing follows that line in its chunk
 };
 
-Piece parse_piece(std::string_view text) {
+Piece parse_piece(std::string_view text, TrialParser& parser) {
   Piece piece;
   for (std::size_t begin = 0; begin < text.size();) {
     const std::size_t end = text.find('\n', begin);
     if (end == std::string_view::npos) break;
     try {
-      piece.records.push_back(parse_trial_record(text.substr(begin, end - begin)));
+      piece.records.push_back(parser.parse(text.substr(begin, end - begin)));
     } catch (const Error& error) {
       piece.error = error.what();
+      piece.error_is_last = end + 1 == text.size();
       break;
     }
     begin = end + 1;
@@ -44,52 +56,99 @@ Piece parse_piece(std::string_view text) {
   return piece;
 }
 
-// Nearly equal parts that end with a line.
-std::vector<std::string_view> split(std::string_view text) {
-  const std::size_t threads = std::min<std::size_t>(kMostThreads, std::max(1U, std::thread::hardware_concurrency()));
-  const std::size_t wanted = std::clamp<std::size_t>(text.size() / kBytesPerThread, 1, threads);
-  std::vector<std::string_view> parts;
-  while (parts.size() + 1 < wanted && !text.empty()) {
-    const std::size_t share = text.size() / (wanted - parts.size());
-    const std::size_t end = text.find('\n', share);
-    if (end == std::string_view::npos) break;
-    parts.push_back(text.substr(0, end + 1));
-    text.remove_prefix(end + 1);
+// Hands chunks to threads and keeps what they make of them, in the file's order. Only the chunks in work are held.
+class ChunkedParse {
+ public:
+  explicit ChunkedParse(NextChunk next) : next_(std::move(next)) {}
+
+  std::vector<Piece> run(std::size_t threads) {
+    std::vector<std::future<void>> others;
+    for (std::size_t i = 1; i < threads; ++i) others.push_back(std::async(std::launch::async, [this] { work(); }));
+    work();
+    for (auto& other : others) other.get();
+    return std::move(pieces_);
   }
-  parts.push_back(text);
-  return parts;
+
+ private:
+  void work() {
+    TrialParser parser;
+    for (;;) {
+      const auto [place, text] = take();
+      if (text.empty()) return;
+      Piece piece = parse_piece(text, parser);
+      const std::lock_guard lock(mutex_);
+      pieces_[place] = std::move(piece);
+    }
+  }
+
+  std::pair<std::size_t, std::string> take() {
+    const std::lock_guard lock(mutex_);
+    std::string text = next_();
+    if (!text.empty()) pieces_.emplace_back();
+    return {pieces_.size() - (text.empty() ? 0 : 1), std::move(text)};
+  }
+
+  std::mutex mutex_;
+  NextChunk next_;
+  std::vector<Piece> pieces_;
+};
+
+std::size_t threads_for(std::uintmax_t bytes) {
+  const std::size_t threads = std::min<std::size_t>(kMostThreads, std::max(1U, std::thread::hardware_concurrency()));
+  return static_cast<std::size_t>(std::clamp<std::uintmax_t>(bytes / kChunkBytes, 1, threads));
 }
 
-// The parts but the first by threads of their own.
-std::vector<Piece> parse_all(const std::vector<std::string_view>& parts) {
-  std::vector<std::future<Piece>> others;
-  for (std::size_t i = 1; i < parts.size(); ++i)
-    others.push_back(std::async(std::launch::async, parse_piece, parts[i]));
-  std::vector<Piece> pieces;
-  pieces.push_back(parse_piece(parts.front()));
-  for (auto& other : others) pieces.push_back(other.get());
-  return pieces;
+TrialLines join(std::vector<Piece> pieces, const std::filesystem::path& path) {
+  TrialLines lines;
+  std::size_t n = 0;
+  for (const Piece& piece : pieces) n += piece.records.size();
+  lines.records.reserve(n);
+  for (Piece& piece : pieces) {
+    lines.good_bytes += piece.good_bytes;
+    std::move(piece.records.begin(), piece.records.end(), std::back_inserter(lines.records));
+    std::vector<TrialRecord>().swap(piece.records);  // never all of them twice
+    if (!piece.error) continue;
+    if (piece.error_is_last && &piece == &pieces.back()) break;
+    throw Error(fmt::format("{}:{}: {}", path.string(), lines.records.size() + 1, *piece.error),
+                "the file was changed by something else; restore it or start a new run");
+  }
+  return lines;
+}
+
+// Reads on until a line ends, or the file does.
+std::string read_chunk(std::ifstream& file) {
+  std::string chunk(kChunkBytes, '\0');
+  file.read(chunk.data(), static_cast<std::streamsize>(chunk.size()));
+  chunk.resize(static_cast<std::size_t>(file.gcount()));
+  if (chunk.empty() || chunk.back() == '\n') return chunk;
+  std::string rest;
+  if (std::getline(file, rest)) {
+    chunk += rest;
+    if (!file.eof()) chunk += '\n';
+  }
+  return chunk;
 }
 
 }  // namespace
 
 TrialLines parse_trial_lines(std::string_view text, const std::filesystem::path& path) {
-  TrialLines lines;
-  for (Piece& piece : parse_all(split(text))) {
-    lines.good_bytes += piece.good_bytes;
-    if (lines.records.empty()) {
-      lines.records = std::move(piece.records);
-    } else {
-      lines.records.insert(lines.records.end(), std::make_move_iterator(piece.records.begin()),
-                           std::make_move_iterator(piece.records.end()));
-    }
-    if (!piece.error) continue;
-    const bool last = text.find('\n', lines.good_bytes) + 1 == text.size();
-    if (last) break;
-    throw Error(fmt::format("{}:{}: {}", path.string(), lines.records.size() + 1, *piece.error),
-                "the file was changed by something else; restore it or start a new run");
+  const std::size_t bytes = text.size();
+  const auto next = [text]() mutable {
+    const std::size_t end = text.find('\n', std::min(kChunkBytes, text.size()));
+    const std::string chunk(text.substr(0, end == std::string_view::npos ? text.size() : end + 1));
+    text.remove_prefix(chunk.size());
+    return chunk;
+  };
+  return join(ChunkedParse(next).run(threads_for(bytes)), path);
+}
+
+TrialLines read_trial_lines(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    throw Error(fmt::format("cannot read {}: {}", path.string(), std::strerror(errno)), "check the file's permissions");
   }
-  return lines;
+  const auto next = [&file] { return read_chunk(file); };
+  return join(ChunkedParse(next).run(threads_for(std::filesystem::file_size(path))), path);
 }
 
 }  // namespace inferbench

@@ -21,4 +21,7 @@ struct TrialLines {
 /// messages. Throws Error that names the line.
 TrialLines parse_trial_lines(std::string_view text, const std::filesystem::path& path);
 
+/// The same of a file, of which only a few megabytes are held at a time. Throws Error where it cannot be read, too.
+TrialLines read_trial_lines(const std::filesystem::path& path);
+
 }  // namespace inferbench

@@ -6,8 +6,6 @@
 #include "results/memory_check.hpp"
 #include "results/optional_json.hpp"
 #include "results/outcome_json.hpp"
-#include "support/error.hpp"
-#include "support/json_integer.hpp"
 
 namespace inferbench {
 
@@ -22,18 +20,6 @@ void put_divergence(Json& line, const TrialRecord& record) {
   line["divergent_sequence"] = divergence ? Json(divergence->sequence) : Json(nullptr);
   line["margin"] = divergence && divergence->margin ? Json(*divergence->margin) : Json(nullptr);
   line["wide_divergence"] = divergence && divergence->wide;
-}
-
-// Rows of earlier versions have none of these.
-void get_divergence(const nlohmann::json& object, TrialRecord& record) {
-  const auto has = [&](const char* key) { return object.contains(key) && !object.at(key).is_null(); };
-  if (has("same_output")) record.same_output = object.at("same_output").get<bool>();
-  if (!has("first_divergence")) return;
-  Divergence& divergence = record.divergence.emplace();
-  divergence.token = object.at("first_divergence").get<std::int32_t>();
-  divergence.sequence = object.at("divergent_sequence").get<std::int32_t>();
-  if (has("margin")) divergence.margin = object.at("margin").get<double>();
-  divergence.wide = object.at("wide_divergence").get<bool>();
 }
 
 }  // namespace
@@ -68,37 +54,6 @@ std::string to_json_line(const TrialRecord& record) {
   line["load"] = to_json(record.load);
   // A message may hold bytes that are not UTF-8: they must not cost the row.
   return line.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-TrialRecord parse_trial_record(std::string_view line) {
-  try {
-    const auto object = nlohmann::json::parse(line);
-    TrialRecord record;
-    record.id = object.at("id").get<std::string>();
-    record.contender = object.at("contender").get<std::string>();
-    record.backend = object.at("backend").get<std::string>();
-    record.precision = object.at("precision").get<std::string>();
-    record.point.model = object.at("model").get<std::string>();
-    record.point.prompt_tokens = integer_of<std::int32_t>(object.at("prompt_tokens"));
-    record.point.generate_tokens = integer_of<std::int32_t>(object.at("generate_tokens"));
-    record.point.batch = integer_of<std::int32_t>(object.at("batch"));
-    record.point.threads = integer_of<std::int32_t>(object.at("threads"));
-    record.block = integer_of<std::int32_t>(object.at("block"));
-    record.repeat = integer_of<std::int32_t>(object.at("repeat"));
-    record.prompt_stream = integer_of<std::uint64_t>(object.at("prompt_stream"));
-    record.started = object.at("started").get<std::string>();
-    record.duration_s = object.at("duration_s").get<double>();
-    record.attempt = integer_or<std::int32_t>(object, "attempt", 0);
-    record.disturbed_by = object.value("disturbed_by", std::string());
-    record.decode_bandwidth_share = number_or_none(object, "decode_bandwidth_share");
-    record.prefill_peak_share = number_or_none(object, "prefill_peak_share");
-    record.outcome = trial_outcome_from(object);
-    get_divergence(object, record);
-    record.load = load_outcome_from(object.at("load"));
-    return record;
-  } catch (const nlohmann::json::exception& error) {
-    throw Error(std::string("not a trial record: ") + error.what());
-  }
 }
 
 }  // namespace inferbench

@@ -32,7 +32,7 @@ struct TrialRecord {
   std::int32_t repeat = 0;
   std::uint64_t prompt_stream = 0;
   std::string started;    ///< UTC, ISO 8601
-  double duration_s = 0;  ///< wall time of the whole trial, session creation included
+  double duration_s = 0;  ///< wall time of the whole trial, with the load and the warm-up that it needed
   /// 0, or how often the trial was run before because something had disturbed its block: rows with a lower number are
   /// kept, but replaced.
   std::int32_t attempt = 0;

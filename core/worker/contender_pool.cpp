@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "measure/clock.hpp"
 #include "measure/resources.hpp"
 #include "worker/make_requests.hpp"
 
@@ -36,8 +37,12 @@ const Point& ContenderPool::point_of(const PlannedTrial& trial) const {
 
 // A group is a model at a thread count: what stays loaded.
 void ContenderPool::enter(const Point& point) {
-  if (in_group_ && point.model == group_model_ && point.threads == group_threads_) return;
-  for (auto& state : states_) forget_model(state);
+  const bool new_point = std::exchange(point_, point) != point;
+  if (in_group_ && point.model == group_model_ && point.threads == group_threads_) {
+    if (new_point && experiment_.measure.fresh_processes) forget_models();
+    return;
+  }
+  forget_models();
   for (auto& state : states_) state.load_failed = false;
   in_group_ = true;
   group_model_ = point.model;
@@ -48,6 +53,17 @@ void ContenderPool::enter(const Point& point) {
 void ContenderPool::forget_model(State& state) {
   state.runner->unload();
   state.warm_point = kNoPoint;
+  state.measured = false;
+}
+
+void ContenderPool::forget_models() {
+  for (auto& state : states_) forget_model(state);
+}
+
+void ContenderPool::begin_block() {
+  if (!experiment_.measure.fresh_processes) return;
+  const bool used = std::any_of(states_.begin(), states_.end(), [](const State& state) { return state.measured; });
+  if (used) forget_models();
 }
 
 // Upper bound of what all contenders hold: fp32 weights each, and once more while one is being packed.
@@ -60,9 +76,9 @@ bool ContenderPool::all_fit() const {
   return available <= 0 || needed < 0.8 * available;
 }
 
-void ContenderPool::ensure_loaded(const PlannedTrial& trial) {
+void ContenderPool::load(const PlannedTrial& trial, bool ahead) {
   State& state = state_of(trial);
-  if (state.runner->loaded() || state.load_failed) return;
+  if (state.runner->loaded() || state.load_failed || given_up(trial) || (ahead && one_at_a_time_)) return;
   if (one_at_a_time_) {
     for (auto& other : states_) {
       if (&other != &state) forget_model(other);
@@ -71,21 +87,33 @@ void ContenderPool::ensure_loaded(const PlannedTrial& trial) {
   const auto index = static_cast<std::size_t>(trial.contender);
   const Contender& contender = experiment_.contenders[index];
   setup_.observer.loading(contender, point_of(trial));
+  const std::uint64_t begin = now_ns();
   state.load = state.runner->load(make_load_request(experiment_, contender, setup_.plugins[index], point_of(trial)));
   state.load_failed = state.load.status != TrialStatus::kOk;
+  state.load_s += elapsed_ms(begin, now_ns()) * 1e-3;
   state.warm_point = kNoPoint;
+  state.measured = false;
+}
+
+double ContenderPool::claim_load_seconds(std::int32_t contender) {
+  return std::exchange(states_[static_cast<std::size_t>(contender)].load_s, 0);
+}
+
+bool ContenderPool::given_up(const PlannedTrial& trial) const {
+  const State& state = states_[static_cast<std::size_t>(trial.contender)];
+  return state.failing_point == trial.point && state.failures_in_a_row >= kFailuresBeforeSkip;
 }
 
 TrialOutcome ContenderPool::run(const PlannedTrial& trial) {
   State& state = state_of(trial);
-  if (state.failing_point == trial.point && state.failures_in_a_row >= kFailuresBeforeSkip) {
+  if (given_up(trial)) {
     return failed(TrialStatus::kSkipped, fmt::format("{} trials in a row failed here, the last with: {}",
                                                      kFailuresBeforeSkip, state.last_error));
   }
-  ensure_loaded(trial);
   if (state.load_failed) return failed(state.load.status, "loading: " + state.load.error);
   const TrialRequest request = make_trial_request(experiment_, trial, prompts_);
   const bool measured = trial.block >= 0;
+  state.measured = state.measured || measured;
   TrialOutcome outcome;
   outcome.status = TrialStatus::kOk;
   if (measured && experiment_.measure.warmup > 0 && state.warm_point != trial.point) outcome = run_on(state, request);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,17 +17,28 @@ namespace inferbench {
 /// The contenders of a sweep, loaded when they are needed: runs one trial at a time, whatever has become of the backend
 /// since the last.
 ///
-/// All contenders of a model and thread count stay loaded while their points run, as far as memory allows; else one is
-/// loaded at a time. Where the model was loaded anew in the middle of a point, one warm-up more runs first. After two
+/// Every block has worker processes of its own (measure.fresh_processes), loaded before its first trial as far as
+/// memory allows, else one at a time; without, all contenders of a model and thread count stay loaded while their
+/// points run. Where the model was loaded anew in the middle of a point, one warm-up more runs first. After two
 /// failures in a row at one point, the rest of that contender's trials there are `skipped`.
 class ContenderPool {
  public:
   explicit ContenderPool(const SweepSetup& setup);
 
-  /// Unloads what another model or thread count left. Before every trial.
+  /// Unloads what another model, thread count or, with fresh processes, point left. Before every trial.
   void enter(const Point& point);
 
+  /// Ends the processes in which an earlier block was measured, where each is to have its own.
+  void begin_block();
+
+  /// Loads the trial's contender, if it is not. `ahead`: for a trial to come, so only where all fit into memory.
+  void load(const PlannedTrial& trial, bool ahead);
+
+  /// Of a contender that load() was called for.
   TrialOutcome run(const PlannedTrial& trial);
+
+  /// Seconds that the contender's load took; 0 when asked again, so that each load is counted once.
+  double claim_load_seconds(std::int32_t contender);
 
   /// Asks the baseline how close a choice was; a status other than ok where it is not loaded now.
   MarginOutcome ask_baseline(const MarginRequest& request) const;
@@ -41,6 +53,8 @@ class ContenderPool {
     std::unique_ptr<TrialRunner> runner;
     LoadOutcome load;          ///< of the present group
     bool load_failed = false;  ///< in the present group
+    bool measured = false;     ///< a block's trial, in the present process
+    double load_s = 0;         ///< not claimed yet
     std::int32_t warm_point = kNoPoint;
     std::int32_t failing_point = kNoPoint;
     int failures_in_a_row = 0;
@@ -50,8 +64,9 @@ class ContenderPool {
   State& state_of(const PlannedTrial& trial) { return states_[static_cast<std::size_t>(trial.contender)]; }
   const Point& point_of(const PlannedTrial& trial) const;
   static void forget_model(State& state);
+  void forget_models();
+  bool given_up(const PlannedTrial& trial) const;
   bool all_fit() const;
-  void ensure_loaded(const PlannedTrial& trial);
   static TrialOutcome run_on(State& state, const TrialRequest& request);
   static void remember(State& state, const PlannedTrial& trial, const TrialOutcome& outcome);
 
@@ -63,6 +78,7 @@ class ContenderPool {
   bool one_at_a_time_ = false;
   std::string group_model_;
   std::int32_t group_threads_ = 0;
+  std::optional<Point> point_;  ///< of the last trial
 };
 
 }  // namespace inferbench

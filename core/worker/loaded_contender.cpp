@@ -2,7 +2,6 @@
 #include "worker/loaded_contender.hpp"
 
 #include <algorithm>
-#include <new>
 #include <string>
 
 #include "experiment/settings.hpp"
@@ -13,6 +12,7 @@
 #include "measure/resources.hpp"
 #include "measure/trial.hpp"
 #include "model/model.hpp"
+#include "ops/outcome_guard.hpp"
 #include "support/one_line.hpp"
 #include "worker/profiled_trial.hpp"
 
@@ -25,33 +25,6 @@ struct LoadedContender::Deadline {
   void set(double timeout_s) { at_ns = timeout_s > 0 ? now_ns() + static_cast<std::uint64_t>(timeout_s * 1e9) : 0; }
   bool passed() const { return at_ns != 0 && now_ns() > at_ns; }
 };
-
-namespace {
-
-// Whatever goes wrong inside `work` becomes a status and a line.
-template <typename Outcome, typename Work>
-void guard(Outcome& outcome, Work work) {
-  outcome.status = TrialStatus::kOk;
-  const auto failed = [&](TrialStatus status, const char* what) {
-    outcome.status = status;
-    outcome.error = one_line(what);
-  };
-  try {
-    work();
-  } catch (const BackendError& error) {
-    failed(trial_status_of(error.status()), error.what());
-  } catch (const std::bad_alloc&) {
-    failed(TrialStatus::kOom, "out of memory");
-  } catch (const Error& error) {  // of this program: a bad option, an unreadable model
-    failed(TrialStatus::kInvalid, error.what());
-  } catch (const std::exception& error) {
-    failed(TrialStatus::kCrashed, (std::string("an exception came out of the backend: ") + error.what()).c_str());
-  } catch (...) {
-    failed(TrialStatus::kCrashed, "an exception came out of the backend");
-  }
-}
-
-}  // namespace
 
 LoadedContender::LoadedContender() : deadline_(std::make_unique<Deadline>()) {}
 
@@ -74,7 +47,7 @@ LoadOutcome LoadedContender::load(const LoadRequest& request) {
   deadline_->set(request.timeout_s);
   outcome.rss_before_bytes = read_memory_use().rss_bytes;
   reset_peak_rss();
-  guard(outcome, [&] { load_model(request, outcome); });
+  into_outcome(outcome, [&] { load_model(request, outcome); });
   outcome.peak_rss_bytes = read_memory_use().peak_rss_bytes;
   if (outcome.status != TrialStatus::kOk) {
     unload();
@@ -129,7 +102,7 @@ TrialOutcome LoadedContender::run(const TrialRequest& request) {
   deadline_->set(request.timeout_s);
   outcome.trials_since_load = trials_since_load_++;
   reset_peak_rss();
-  guard(outcome, [&] { run_on_session(request, outcome); });
+  into_outcome(outcome, [&] { run_on_session(request, outcome); });
   outcome.interference = watch.seen();
   outcome.memory = read_memory_use();
   if (outcome.status != TrialStatus::kOk) session_.reset();  // in an unknown state
@@ -140,7 +113,7 @@ WindowOutcome LoadedContender::judge_window(const WindowRequest& request) {
   WindowOutcome outcome;
   const ScopedAffinity affinity(threads_);
   deadline_->set(request.timeout_s);
-  guard(outcome, [&] {
+  into_outcome(outcome, [&] {
     if (!model_) throw Error("no model is loaded");
     if (!judge_ || judge_->reference() != request.reference) {
       HostCallbacks callbacks;
@@ -158,7 +131,7 @@ MarginOutcome LoadedContender::measure_margin(const MarginRequest& request) {
   MarginOutcome outcome;
   const ScopedAffinity affinity(threads_);
   deadline_->set(request.timeout_s);
-  guard(outcome, [&] {
+  into_outcome(outcome, [&] {
     if (!model_) throw Error("no model is loaded");
     outcome = inferbench::measure_margin(*model_, request);
     outcome.status = TrialStatus::kOk;

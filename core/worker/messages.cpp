@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "experiment/settings.hpp"
+#include "support/error.hpp"
 #include "support/json_integer.hpp"
 #include "worker/frame.hpp"
 
@@ -27,6 +28,8 @@ auto reading(Read read) {
     return read();
   } catch (const Json::exception& error) {
     throw ProtocolError(std::string("a message of another form: ") + error.what());
+  } catch (const Error& error) {
+    throw ProtocolError(error.what());
   }
 }
 
@@ -89,6 +92,14 @@ Json margin_message(std::uint64_t sequence, const MarginRequest& request) {
   return {{"sequence", sequence}, {"op", "margin"}, {"request", to_json(request)}};
 }
 
+Json prepare_message(std::uint64_t sequence, const OperatorRequest& request) {
+  return {{"sequence", sequence}, {"op", "prepare"}, {"request", to_json(request)}};
+}
+
+Json sample_message(std::uint64_t sequence, const OperatorSampleRequest& request) {
+  return {{"sequence", sequence}, {"op", "sample"}, {"request", to_json(request)}};
+}
+
 Json outcome_message(std::uint64_t sequence, Json outcome) {
   return {{"sequence", sequence}, {"outcome", std::move(outcome)}};
 }
@@ -110,6 +121,8 @@ Operation operation_of(const Json& message) {
   if (name == "run") return Operation::kRun;
   if (name == "judge") return Operation::kJudge;
   if (name == "margin") return Operation::kMargin;
+  if (name == "prepare") return Operation::kPrepare;
+  if (name == "sample") return Operation::kSample;
   throw ProtocolError("a message with an unknown operation");
 }
 
@@ -161,6 +174,22 @@ MarginRequest margin_request_of(const Json& message) {
   return reading([&] {
     timeout_of(message.at("request"));
     return margin_request_from(message.at("request"));
+  });
+}
+
+OperatorRequest prepare_request_of(const Json& message) {
+  return reading([&] {
+    timeout_of(message.at("request"));
+    OperatorRequest request = operator_request_from(message.at("request"));
+    require(request.threads <= kMaxThreads, "number of threads");
+    return request;
+  });
+}
+
+OperatorSampleRequest sample_request_of(const Json& message) {
+  return reading([&] {
+    timeout_of(message.at("request"));
+    return operator_sample_request_from(message.at("request"));
   });
 }
 

@@ -5,6 +5,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
+#include "ops/operator_outcome.hpp"
 #include "worker/quality_requests.hpp"
 #include "worker/requests.hpp"
 
@@ -12,23 +13,26 @@ namespace inferbench {
 
 // What host and worker say to each other, as JSON values:
 //   worker, once:  {"hello": kProtocolVersion}
-//   host:          {"sequence": n, "op": "load" | "run" | "judge" | "margin", "request": {...}}
+//   host:          {"sequence": n, "op": "load" | "run" | "judge" | "margin" | "prepare" | "sample",
+//                  "request": {...}}
 //   worker:        {"sequence": n, "outcome": {...}}
 // The worker ends when its socket does.
 
-inline constexpr int kProtocolVersion = 2;
+inline constexpr int kProtocolVersion = 3;
 
 // What a worker's exit code says.
 inline constexpr int kExitProtocol = 70;  ///< the host sent something that is no request (EX_SOFTWARE)
 inline constexpr int kExitMemory = 71;    ///< out of memory outside of the backend (EX_OSERR)
 
-enum class Operation { kLoad, kRun, kJudge, kMargin };
+enum class Operation { kLoad, kRun, kJudge, kMargin, kPrepare, kSample };
 
 nlohmann::json hello_message();
 nlohmann::json load_message(std::uint64_t sequence, const LoadRequest& request);
 nlohmann::json run_message(std::uint64_t sequence, const TrialRequest& request);
 nlohmann::json judge_message(std::uint64_t sequence, const WindowRequest& request);
 nlohmann::json margin_message(std::uint64_t sequence, const MarginRequest& request);
+nlohmann::json prepare_message(std::uint64_t sequence, const OperatorRequest& request);
+nlohmann::json sample_message(std::uint64_t sequence, const OperatorSampleRequest& request);
 nlohmann::json outcome_message(std::uint64_t sequence, nlohmann::json outcome);
 
 // The readers throw ProtocolError for a message of another form, and for numbers that no host would send.
@@ -39,6 +43,8 @@ LoadRequest load_request_of(const nlohmann::json& message);
 TrialRequest trial_request_of(const nlohmann::json& message);
 WindowRequest window_request_of(const nlohmann::json& message);
 MarginRequest margin_request_of(const nlohmann::json& message);
+OperatorRequest prepare_request_of(const nlohmann::json& message);
+OperatorSampleRequest sample_request_of(const nlohmann::json& message);
 /// The outcome's object, if it answers `sequence`.
 const nlohmann::json& outcome_of(const nlohmann::json& message, std::uint64_t sequence);
 

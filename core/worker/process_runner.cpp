@@ -91,7 +91,8 @@ ProcessRunner::Exchange ProcessRunner::failed(TrialStatus status, std::string er
   return result;
 }
 
-LoadOutcome ProcessRunner::load(const LoadRequest& request) {
+template <typename Outcome, typename Request, typename Message>
+Outcome ProcessRunner::start(const Request& request, Message message, Outcome (*read)(const nlohmann::json&)) {
   unload();
   memory_bytes_ = request.memory_bytes;
   Exchange result;
@@ -103,10 +104,10 @@ LoadOutcome ProcessRunner::load(const LoadRequest& request) {
     if (result.status == TrialStatus::kOk) check_hello(result.answer);
     if (result.status == TrialStatus::kOk) {
       ++sequence_;
-      result = exchange(load_message(sequence_, request), sequence_, request.timeout_s);
+      result = exchange(message(sequence_, request), sequence_, request.timeout_s);
     }
     if (result.status == TrialStatus::kOk) {
-      LoadOutcome outcome = load_outcome_from(result.answer);
+      Outcome outcome = read(result.answer);
       loaded_ = outcome.status == TrialStatus::kOk;
       if (!loaded_ && child_) {
         child_->drain_output();
@@ -117,12 +118,20 @@ LoadOutcome ProcessRunner::load(const LoadRequest& request) {
   } catch (const std::exception& error) {  // Error, ProtocolError, nlohmann's
     result = failed(TrialStatus::kCrashed, error.what());
   }
-  return failed_outcome<LoadOutcome>(result.status, result.error, result.tail);
+  return failed_outcome<Outcome>(result.status, result.error, result.tail);
+}
+
+LoadOutcome ProcessRunner::load(const LoadRequest& request) {
+  return start<LoadOutcome>(request, load_message, load_outcome_from);
+}
+
+OperatorPrepared ProcessRunner::prepare(const OperatorRequest& request) {
+  return start<OperatorPrepared>(request, prepare_message, operator_prepared_from);
 }
 
 template <typename Outcome, typename Message>
 Outcome ProcessRunner::ask(double timeout_s, Message message, Outcome (*read)(const nlohmann::json&)) {
-  if (!loaded_) return failed_outcome<Outcome>(TrialStatus::kInvalid, "no model is loaded", {});
+  if (!loaded_) return failed_outcome<Outcome>(TrialStatus::kInvalid, "nothing is loaded", {});
   Exchange result;
   try {
     ++sequence_;
@@ -154,6 +163,11 @@ WindowOutcome ProcessRunner::judge_window(const WindowRequest& request) {
 MarginOutcome ProcessRunner::measure_margin(const MarginRequest& request) {
   return ask<MarginOutcome>(
       request.timeout_s, [&](std::uint64_t n) { return margin_message(n, request); }, margin_outcome_from);
+}
+
+OperatorSample ProcessRunner::sample(const OperatorSampleRequest& request) {
+  return ask<OperatorSample>(
+      request.timeout_s, [&](std::uint64_t n) { return sample_message(n, request); }, operator_sample_from);
 }
 
 ProcessRunner::Exchange ProcessRunner::exchange(const nlohmann::json& message, std::uint64_t sequence,

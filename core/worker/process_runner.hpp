@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "ops/operator_outcome.hpp"
 #include "worker/trial_runner.hpp"
 
 namespace inferbench {
@@ -14,9 +15,9 @@ namespace inferbench {
 class ChildProcess;
 class FrameBuffer;
 
-/// A contender in a worker process of its own, started anew for each load. Whatever the worker does (crash, exit, hang,
-/// flood its output, send garbage, use up memory) becomes an outcome; afterwards the worker is gone, and loaded()
-/// false.
+/// A contender, or a single operator of one, in a worker process of its own, started anew for each load. Whatever the
+/// worker does (crash, exit, hang, flood its output, send garbage, use up memory) becomes an outcome; afterwards the
+/// worker is gone, and loaded() false.
 class ProcessRunner : public TrialRunner {
  public:
   /// `command`: a path and arguments that end in run_worker_loop(3).
@@ -28,10 +29,21 @@ class ProcessRunner : public TrialRunner {
   WindowOutcome judge_window(const WindowRequest& request) override;
   MarginOutcome measure_margin(const MarginRequest& request) override;
   void unload() override;
+
+  /// An operator in place of a model: starts a worker anew, as load does; then sample as often as wanted. After an
+  /// outcome that cost the operator, loaded() is false.
+  OperatorPrepared prepare(const OperatorRequest& request);
+  OperatorSample sample(const OperatorSampleRequest& request);
+
   bool loaded() const override { return loaded_; }
 
  private:
   struct Exchange;
+
+  /// Starts a worker and sends it what it is for: `message` makes the request for a sequence number, `read` the outcome
+  /// of its answer.
+  template <typename Outcome, typename Request, typename Message>
+  Outcome start(const Request& request, Message message, Outcome (*read)(const nlohmann::json&));
 
   /// Asks the loaded worker: `message` makes the request for a sequence number, `read` the outcome of its answer.
   template <typename Outcome, typename Message>

@@ -86,13 +86,29 @@ class Sweep {
   // All of a block again where one of its trials was disturbed: half a pair from a quiet machine and half from a loaded
   // one compare nothing. What failed is not tried again.
   bool run_block(const std::vector<PlannedTrial>& trials) {
+    pool_.begin_block();
     for (std::int32_t attempt = 0; attempt <= experiment_.measure.repeat_disturbed; ++attempt) {
       if (attempt > 0 && !begun(trials, attempt) && !disturbed(trials)) break;
+      if (!load_ahead(trials, attempt)) return false;
       for (const PlannedTrial& trial : trials) {
-        const auto row = rows_.find(trial.id());
-        const bool due = row == rows_.end() || (row->second.attempt < attempt && row->second.ok);
-        if (due && !run_one(trial, attempt)) return false;
+        if (due(trial, attempt) && !run_one(trial, attempt)) return false;
       }
+    }
+    return true;
+  }
+
+  bool due(const PlannedTrial& trial, std::int32_t attempt) const {
+    const auto row = rows_.find(trial.id());
+    return row == rows_.end() || (row->second.attempt < attempt && row->second.ok);
+  }
+
+  // A pair's trials run one soon after the other, with no load between them.
+  bool load_ahead(const std::vector<PlannedTrial>& trials, std::int32_t attempt) {
+    for (const PlannedTrial& trial : trials) {
+      if (!due(trial, attempt)) continue;
+      if (stopped()) return false;
+      pool_.enter(experiment_.points[static_cast<std::size_t>(trial.point)]);
+      pool_.load(trial, true);
     }
     return true;
   }
@@ -120,6 +136,7 @@ class Sweep {
     pool_.enter(experiment_.points[static_cast<std::size_t>(trial.point)]);
     cool_down();
     if (stopped()) return false;
+    pool_.load(trial, false);
     setup_.observer.trial_begins(trial);
     TrialRecord record = make_row(trial, attempt);
     note(record);  // the row itself may wait for the baseline's
@@ -151,7 +168,7 @@ class Sweep {
     record.started = utc_now();
     const std::uint64_t begin = now_ns();
     record.outcome = pool_.run(trial);
-    record.duration_s = elapsed_ms(begin, now_ns()) * 1e-3;
+    record.duration_s = elapsed_ms(begin, now_ns()) * 1e-3 + pool_.claim_load_seconds(trial.contender);
     record.load = pool_.load_of(trial.contender);
     judge_row(record);
     return record;

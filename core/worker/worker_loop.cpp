@@ -8,6 +8,7 @@
 #include <new>
 #include <nlohmann/json.hpp>
 
+#include "ops/loaded_operator.hpp"
 #include "results/outcome_json.hpp"
 #include "worker/frame.hpp"
 #include "worker/loaded_contender.hpp"
@@ -28,33 +29,46 @@ void limit_memory(std::uint64_t bytes) {
   setrlimit(RLIMIT_DATA, &limit);
 }
 
-nlohmann::json answer(LoadedContender& contender, const nlohmann::json& message) {
+/// What a worker holds: a model, or an operator.
+struct Loaded {
+  LoadedContender contender;
+  LoadedOperator op;
+};
+
+nlohmann::json answer(Loaded& loaded, const nlohmann::json& message) {
   switch (operation_of(message)) {
     case Operation::kLoad: {
       const LoadRequest request = load_request_of(message);
       limit_memory(request.memory_bytes);
-      return to_json(contender.load(request));
+      return to_json(loaded.contender.load(request));
     }
     case Operation::kJudge:
-      return to_json(contender.judge_window(window_request_of(message)));
+      return to_json(loaded.contender.judge_window(window_request_of(message)));
     case Operation::kMargin:
-      return to_json(contender.measure_margin(margin_request_of(message)));
+      return to_json(loaded.contender.measure_margin(margin_request_of(message)));
+    case Operation::kPrepare: {
+      const OperatorRequest request = prepare_request_of(message);
+      limit_memory(request.memory_bytes);
+      return to_json(loaded.op.prepare(request));
+    }
+    case Operation::kSample:
+      return to_json(loaded.op.sample(sample_request_of(message)));
     case Operation::kRun:
       break;
   }
-  return to_json(contender.run(trial_request_of(message)));
+  return to_json(loaded.contender.run(trial_request_of(message)));
 }
 
 }  // namespace
 
 int run_worker_loop(int fd) {
   try {
-    LoadedContender contender;
+    Loaded loaded;
     FrameBuffer buffer;
     send_frame(fd, hello_message());
     while (const auto message = receive_frame(fd, buffer)) {
       const std::uint64_t sequence = sequence_of(*message);
-      send_frame(fd, outcome_message(sequence, answer(contender, *message)));
+      send_frame(fd, outcome_message(sequence, answer(loaded, *message)));
     }
     return 0;
   } catch (const ProtocolError& error) {

@@ -4,8 +4,10 @@
 #include <iterator>
 
 #include "engine/model.hpp"
+#include "engine/operator.hpp"
 #include "engine/session.hpp"
 #include "inferbench/backend.hpp"
+#include "inferbench/op_bench.hpp"
 #include "options.hpp"
 
 namespace inferbench::cpu_quant {
@@ -45,7 +47,10 @@ ib_status profile_stop(ib_session* session, const ib_profile_event** events, std
 
 constexpr ib_profile_ext kProfile = {sizeof(ib_profile_ext), profile_start, profile_stop};
 
+constexpr ib_op_bench_ext kOpBench = op_bench_table<Context, Operator>();
+
 const void* extension(const char* name) noexcept {
+  if (is_op_bench(name)) return &kOpBench;
   return name != nullptr && std::strcmp(name, IB_EXT_PROFILE_V1) == 0 ? &kProfile : nullptr;
 }
 

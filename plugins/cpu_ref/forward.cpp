@@ -48,26 +48,6 @@ class Passes {
   std::int64_t first_sequence_ = 0;
 };
 
-// x [rows, width] through layer `i`, in place.
-void run_layer(Session& session, std::int64_t i, std::int64_t n_rows) {
-  const Model& model = session.model;
-  const Layer& layer = model.layers.data()[i];
-  const Rows x = session.x.first(n_rows);            // [rows, width]
-  const Rows normed = session.normed.first(n_rows);  // [rows, width]
-  const Rows qkv = session.qkv.first(n_rows);        // [rows, 3 width]
-  const Rows hidden = session.hidden.first(n_rows);  // [rows, inner]
-
-  layer_norm(model, layer.ln_1, x, normed);
-  linear(model.engine, layer.attn_in.weight, layer.attn_in.bias, normed, qkv, Into::kReplace);
-  attention(session, i, qkv, normed);
-  linear(model.engine, layer.attn_out.weight, layer.attn_out.bias, normed, x, Into::kAdd);
-
-  layer_norm(model, layer.ln_2, x, normed);
-  linear(model.engine, layer.mlp_in.weight, layer.mlp_in.bias, normed, hidden, Into::kReplace);
-  activate(model, hidden);
-  linear(model.engine, layer.mlp_out.weight, layer.mlp_out.bias, hidden, x, Into::kAdd);
-}
-
 // The head for the rows that the caller wants.
 void write_output(Session& session, const ib_forward_params& params, const Passes& pass, std::int64_t n_rows) {
   const Model& model = session.model;
@@ -101,6 +81,25 @@ void write_output(Session& session, const ib_forward_params& params, const Passe
 }
 
 }  // namespace
+
+void run_layer(Session& session, std::int64_t i, std::int64_t n_rows) {
+  const Model& model = session.model;
+  const Layer& layer = model.layers.data()[i];
+  const Rows x = session.x.first(n_rows);            // [rows, width]
+  const Rows normed = session.normed.first(n_rows);  // [rows, width]
+  const Rows qkv = session.qkv.first(n_rows);        // [rows, 3 width]
+  const Rows hidden = session.hidden.first(n_rows);  // [rows, inner]
+
+  layer_norm(model, layer.ln_1, x, normed);
+  linear(model.engine, layer.attn_in.weight, layer.attn_in.bias, normed, qkv, Into::kReplace);
+  attention(session, i, qkv, normed);
+  linear(model.engine, layer.attn_out.weight, layer.attn_out.bias, normed, x, Into::kAdd);
+
+  layer_norm(model, layer.ln_2, x, normed);
+  linear(model.engine, layer.mlp_in.weight, layer.mlp_in.bias, normed, hidden, Into::kReplace);
+  activate(model, hidden);
+  linear(model.engine, layer.mlp_out.weight, layer.mlp_out.bias, hidden, x, Into::kAdd);
+}
 
 void run_forward(Session& session, const ib_forward_params& params) {
   Passes pass(session, params);

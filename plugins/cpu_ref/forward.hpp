@@ -9,6 +9,9 @@ namespace inferbench::cpu_ref {
 /// sequence has advanced.
 void run_forward(Session& session, const ib_forward_params& params);
 
+/// The first n_rows rows of session.x [rows, width] through layer `i`, in place; session.blocks says whose they are.
+void run_layer(Session& session, std::int64_t i, std::int64_t n_rows);
+
 // ---- its operations, one file each ---------------------------------------------------------------------------
 
 /// x[r] = embedding[token of r] + position_embedding[position of r]
@@ -32,6 +35,10 @@ void panel_product(const Kernels& kernels, const Rows& x, const float* panel, st
 /// Stores keys and values of `qkv` [rows, 3 width] in the cache, then, for each row and head, softmax(q k^T) v over the
 /// row's position and those before it: out [rows, width].
 void attention(Session& session, std::int64_t layer, const Rows& qkv, const Rows& out);
+
+/// The model's activation of n values, in place.
+using Activation = void (*)(float* x, std::int64_t n);
+Activation activation_of(const Model& model);
 
 /// The model's activation on each element, in place; x [rows, inner].
 void activate(const Model& model, const Rows& x);

@@ -3,11 +3,15 @@
 
 namespace inferbench::cpu_ref {
 
-void activate(const Model& model, const Rows& x) {
+Activation activation_of(const Model& model) {
   const Kernels& kernels = *model.engine.kernels;
-  const auto apply = model.shape.activation == IB_ACTIVATION_GELU_TANH  ? kernels.gelu_tanh
-                     : model.shape.activation == IB_ACTIVATION_GELU_ERF ? kernels.gelu_erf
-                                                                        : kernels.relu;
+  return model.shape.activation == IB_ACTIVATION_GELU_TANH  ? kernels.gelu_tanh
+         : model.shape.activation == IB_ACTIVATION_GELU_ERF ? kernels.gelu_erf
+                                                            : kernels.relu;
+}
+
+void activate(const Model& model, const Rows& x) {
+  const Activation apply = activation_of(model);
   model.engine.pool->parallel_for(x.n, [&](std::int64_t r, int) { apply(x.row(r), model.shape.inner); });
 }
 

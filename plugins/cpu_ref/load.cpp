@@ -19,8 +19,9 @@ std::int64_t n_elements(const ib_tensor& tensor) {
 
 }  // namespace
 
-Loader::Loader(const ib_model_desc& desc, ThreadPool& pool, HostCalls host) : tensors_(desc), pool_(pool), host_(host) {
-  for (std::uint64_t i = 0; i < desc.n_tensors; ++i) total_ += n_elements(desc.tensors[i]);
+Loader::Loader(const ib_tensor* tensors, std::uint64_t n_tensors, ThreadPool& pool, HostCalls host)
+    : tensors_(tensors, n_tensors), pool_(pool), host_(host) {
+  for (std::uint64_t i = 0; i < n_tensors; ++i) total_ += n_elements(tensors[i]);
 }
 
 void Loader::advance(std::int64_t n) {

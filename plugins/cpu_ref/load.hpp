@@ -10,12 +10,12 @@
 
 namespace inferbench::cpu_ref {
 
-/// Moves the description's tensors into place, in parallel, in stretches of some megabytes; between two stretches it
+/// Moves tensors into place, in parallel, in stretches of some megabytes; between two stretches it
 /// reports progress to the host and asks it whether to go on. Every function throws Failure, for what TensorMap finds
 /// wrong and, with IB_CANCELLED, where the host says stop.
 class Loader {
  public:
-  Loader(const ib_model_desc& desc, ThreadPool& pool, HostCalls host);
+  Loader(const ib_tensor* tensors, std::uint64_t n_tensors, ThreadPool& pool, HostCalls host);
 
   /// As fp32, in the tensor's own order.
   void copy(const std::string& name, std::initializer_list<std::int64_t> shape, float* to);

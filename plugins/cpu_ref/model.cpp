@@ -7,6 +7,7 @@
 
 #include "isa.hpp"
 #include "load.hpp"
+#include "parts.hpp"
 
 namespace inferbench::cpu_ref {
 namespace {
@@ -29,37 +30,6 @@ Shape shape_of(const ib_model_desc& desc) {
   shape.epsilon = static_cast<float>(desc.layer_norm_epsilon);
   return shape;
 }
-
-// Hands out the parts of one allocation, each on its own cache lines. With a null base it only counts.
-class Parts {
- public:
-  explicit Parts(float* base) : base_(base) {}
-
-  float* vector(std::int64_t n) { return take(n); }
-  Linear linear(std::int64_t inputs, std::int64_t outputs) {
-    Linear linear{{nullptr, inputs, outputs}, nullptr};
-    linear.weight.data = take(linear.weight.n_floats());
-    linear.bias = take(outputs);
-    return linear;
-  }
-  PackedMatrix matrix(std::int64_t inputs, std::int64_t outputs) {
-    PackedMatrix matrix{nullptr, inputs, outputs};
-    matrix.data = take(matrix.n_floats());
-    return matrix;
-  }
-  Norm norm(std::int64_t width) { return {take(width), take(width)}; }
-  std::int64_t n_floats() const { return used_; }
-
- private:
-  float* take(std::int64_t n) {
-    float* part = base_ == nullptr ? nullptr : base_ + used_;
-    used_ += round_up(n, 16);
-    return part;
-  }
-
-  float* base_;
-  std::int64_t used_ = 0;
-};
 
 // Lays all weights out in the order that forward reads them; returns how many floats they take.
 std::int64_t lay_out(Model& model, bool tied, float* base) {
@@ -111,19 +81,19 @@ void load_all(Loader& load, const Model& model) {
   if (!tied) load.copy("wte.weight", {shape.vocab, shape.width}, model.own_embedding);
 }
 
-const Kernels* kernels_for(const ib_model_params& params) {
-  if (std::string_view(params.precision) != "fp32") {
-    throw Failure(IB_UNSUPPORTED, "precision '" + std::string(params.precision) + "' is not offered; fp32 is");
+}  // namespace
+
+const Kernels* kernels_for(std::string_view precision, const OptionReader& options) {
+  if (precision != "fp32") {
+    throw Failure(IB_UNSUPPORTED, "precision '" + std::string(precision) + "' is not offered; fp32 is");
   }
-  const std::string_view isa = OptionReader(params).text("isa");
+  const std::string_view isa = options.text("isa");
   const Kernels* kernels = find_kernels(isa);
   if (kernels == nullptr) {
     throw Failure(IB_UNSUPPORTED, "isa '" + std::string(isa) + "' is not one that this machine can run");
   }
   return kernels;
 }
-
-}  // namespace
 
 float Shape::attention_scale(std::int64_t layer) const {
   double scale = scale_attn_weights ? 1.0 / std::sqrt(static_cast<double>(head_width)) : 1.0;
@@ -133,12 +103,17 @@ float Shape::attention_scale(std::int64_t layer) const {
 
 Context::Context(const ib_init_params& params) : host(params.host), pool(params.n_threads) {}
 
+Model::Model(Context& the_context, const Kernels* kernels, const Shape& the_shape)
+    : context(&the_context), engine{&the_context.pool, kernels}, shape(the_shape) {}
+
 Model::Model(Context& the_context, const ib_model_params& params)
-    : context(&the_context), engine{&the_context.pool, kernels_for(params)}, shape(shape_of(*params.desc)) {
+    : context(&the_context),
+      engine{&the_context.pool, kernels_for(params.precision, OptionReader(params))},
+      shape(shape_of(*params.desc)) {
   const bool tied = params.desc->tied_head != 0;
   storage = Buffer(lay_out(*this, tied, nullptr));
   const std::int64_t n_floats = lay_out(*this, tied, storage.data());
-  Loader load(*params.desc, context->pool, context->host);
+  Loader load(params.desc->tensors, params.desc->n_tensors, context->pool, context->host);
   load_all(load, *this);
 
   // One decode step reads everything but the embedding tables, of which it reads a row each.

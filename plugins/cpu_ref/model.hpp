@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "buffer.hpp"
@@ -63,10 +64,15 @@ struct Engine {
   const Kernels* kernels;
 };
 
+/// What option `isa` asks for. Throws Failure where this machine cannot run it, and for a precision other than fp32.
+const Kernels* kernels_for(std::string_view precision, const OptionReader& options);
+
 /// Every weight as fp32, in one allocation. Immutable once created.
 struct Model {
   /// Converts and packs, in parallel. Throws Failure or std::bad_alloc.
   Model(Context& context, const ib_model_params& params);
+  /// Without weights: who makes it lays out those that are needed.
+  Model(Context& context, const Kernels* kernels, const Shape& shape);
 
   Context* context;
   Engine engine;

@@ -3,7 +3,9 @@
 #include <iterator>
 
 #include "inferbench/backend.hpp"
+#include "inferbench/op_bench.hpp"
 #include "model.hpp"
+#include "operator.hpp"
 #include "session.hpp"
 
 namespace {
@@ -23,6 +25,12 @@ constexpr ib_option_info kOptions[] = {
     {"isa", IB_OPTION_CHOICE, 0, "auto", 0, 0, kIsaChoices,
      "instruction set: auto takes the widest that runs here; generic is SSE2, avx2 needs FMA too, avx512 is AVX-512F"},
 };
+
+constexpr ib_op_bench_ext kOpBench = inferbench::op_bench_table<Context, inferbench::cpu_ref::Operator>();
+
+const void* extension(const char* name) noexcept {
+  return inferbench::is_op_bench(name) ? &kOpBench : nullptr;
+}
 
 }  // namespace
 
@@ -49,5 +57,5 @@ extern "C" IB_EXPORT const ib_backend inferbench_backend_v1 = {
     Functions::session_info,
     Functions::forward,
     Functions::session_truncate,
-    nullptr,
+    extension,
 };

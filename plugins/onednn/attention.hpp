@@ -32,6 +32,9 @@ class Attention {
  public:
   Attention(const dnnl::engine& engine, const AttentionShape& shape);
 
+  /// Stores the keys and values of qkv, the rows of `segment` [segment.n, 3 width], at its positions.
+  void append(std::size_t layer, const Segment& segment, const float* qkv);
+
   /// Stores the keys and values of qkv [rows, 3 width] and writes softmax(scale q k^T) v to out [rows, width].
   void run(dnnl::stream& stream, std::size_t layer, const Segment& segment, float scale, const float* qkv, float* out);
 
@@ -54,7 +57,6 @@ class Attention {
   dnnl::memory::desc value_layout(std::int64_t n_keys) const;
   dnnl::memory::desc output_layout(std::int64_t n) const;
   std::int64_t cache_offset(std::size_t layer, std::int64_t slot) const;
-  void append(std::size_t layer, const Segment& segment, const float* qkv);
   void hide_the_future(const Segment& segment, std::int64_t n_keys);
 
   dnnl::engine engine_;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 namespace inferbench::onednn {
 namespace {
@@ -47,7 +48,15 @@ std::vector<std::int8_t> quantize(const std::vector<float>& weight, bool transpo
 
 }  // namespace
 
+void Linear::own_weight(const dnnl::engine& engine) {
+  if (outputs == 0) return;
+  const dnnl::memory shared = weight;
+  weight = dnnl::memory(shared.get_desc(), engine);
+  std::memcpy(weight.get_data_handle(), shared.get_data_handle(), shared.get_desc().get_size());
+}
+
 std::uint64_t Linear::bytes() const {
+  if (outputs == 0) return 0;
   return weight.get_desc().get_size() + (bias.size() + scales.size() + sums.size()) * sizeof(float);
 }
 

@@ -20,7 +20,9 @@ struct Linear {
   std::vector<float> scales;       ///< [outputs], int8 only
   std::vector<std::int32_t> sums;  ///< [outputs], int8 only
 
-  std::uint64_t bytes() const;
+  std::uint64_t bytes() const;  ///< 0 where nothing was packed
+  /// A copy shares the packed weight with what it was copied from: gives it one of its own.
+  void own_weight(const dnnl::engine& engine);
 };
 
 /// Packs `weight`: [inputs, outputs], or [outputs, inputs] where `transposed`. Throws dnnl::error, std::bad_alloc.

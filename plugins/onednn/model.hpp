@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "context.hpp"
@@ -12,6 +13,8 @@ namespace inferbench::onednn {
 struct LayerNorm {
   std::vector<float> weight;  ///< [width]
   std::vector<float> bias;    ///< [width]
+
+  std::uint64_t bytes() const { return (weight.size() + bias.size()) * sizeof(float); }
 };
 
 struct Layer {
@@ -21,7 +24,12 @@ struct Layer {
   LayerNorm ln_2;
   Linear c_fc;
   Linear mlp_c_proj;
+
+  std::uint64_t bytes() const;
 };
+
+/// Throws Failure for a precision that is not offered.
+Precision precision_of(std::string_view name);
 
 /// GPT-2's weights, packed by oneDNN. Immutable once created. Throws Failure, dnnl::error, std::bad_alloc.
 class Model {

@@ -95,7 +95,8 @@ void Products::quantize_rows(const float* x, std::int64_t rows, std::int64_t inp
   }
 }
 
-void Products::activate(dnnl::stream& stream, std::int64_t rows, std::int64_t columns, float* y, Then then) {
+void Products::activate(dnnl::stream& stream, std::int64_t rows, std::int64_t columns, const float* x, float* y,
+                        Then then) {
   const Key key{0, columns, rows, then, false};
   auto found = activations_.find(key);
   if (found == activations_.end()) {
@@ -103,8 +104,8 @@ void Products::activate(dnnl::stream& stream, std::int64_t rows, std::int64_t co
                                            {{rows, columns}, Type::f32, Tag::ab}, 0, 0);
     found = activations_.emplace(key, dnnl::eltwise_forward({desc, engine_})).first;
   }
-  const dnnl::memory memory = view(engine_, rows, columns, Type::f32, y);
-  found->second.execute(stream, {{DNNL_ARG_SRC, memory}, {DNNL_ARG_DST, memory}});
+  found->second.execute(stream, {{DNNL_ARG_SRC, view(engine_, rows, columns, Type::f32, x)},
+                                 {DNNL_ARG_DST, view(engine_, rows, columns, Type::f32, y)}});
   stream.wait();
 }
 
@@ -136,7 +137,7 @@ void Products::run_int8(dnnl::stream& stream, const Linear& linear, const float*
       to[n] = then == Then::kAddTo ? to[n] + value : value;
     }
   }
-  if (is_activation(then)) activate(stream, rows, outputs, y, then);
+  if (is_activation(then)) activate(stream, rows, outputs, y, y, then);
 }
 
 }  // namespace inferbench::onednn

@@ -25,6 +25,9 @@ class Products {
   /// x [rows, inputs], y [rows, outputs], both dense.
   void run(dnnl::stream& stream, const Linear& linear, const float* x, std::int64_t rows, float* y, Then then);
 
+  /// y [rows, columns] = the activation that `then` is, of x; y may be x.
+  void activate(dnnl::stream& stream, std::int64_t rows, std::int64_t columns, const float* x, float* y, Then then);
+
   std::uint64_t scratch_bytes() const;
 
  private:
@@ -33,7 +36,6 @@ class Products {
   const dnnl::matmul& matmul(const Linear& linear, std::int64_t rows, Then then);
   void run_int8(dnnl::stream& stream, const Linear& linear, const float* x, std::int64_t rows, float* y, Then then);
   void quantize_rows(const float* x, std::int64_t rows, std::int64_t inputs);
-  void activate(dnnl::stream& stream, std::int64_t rows, std::int64_t columns, float* y, Then then);
 
   dnnl::engine engine_;
   Precision precision_;

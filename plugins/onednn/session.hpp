@@ -2,13 +2,10 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
-#include <oneapi/dnnl/dnnl.hpp>
 #include <vector>
 
-#include "attention.hpp"
+#include "layer_pass.hpp"
 #include "model.hpp"
-#include "product.hpp"
 
 namespace inferbench::onednn {
 
@@ -26,15 +23,12 @@ class Session {
   bool next_pass(const ib_forward_params& params);
   void run_pass();
   void write_output(const ib_forward_params& params);
-  void layer_norm(const LayerNorm& norm, const float* x, std::int64_t rows, float* y);
 
   const Model& model_;
   SessionLimits limits_;
   std::vector<std::int32_t> held_;  // tokens per slot
   std::int64_t max_rows_;
-  Attention attention_;
-  Products products_;
-  std::map<std::int64_t, dnnl::layer_normalization_forward> norms_;  // by rows
+  LayerPass pass_;
 
   std::vector<Segment> segments_;      // of the present pass
   std::vector<std::int64_t> endings_;  // of the present pass: rows that end a sequence
@@ -44,10 +38,6 @@ class Session {
   std::int64_t sequence_ = 0;  // where the next pass begins
   std::int64_t token_ = 0;
 
-  std::vector<float> x_;       // [rows, width] the residual stream
-  std::vector<float> normed_;  // [rows, width]
-  std::vector<float> qkv_;     // [rows, 3 width]
-  std::vector<float> hidden_;  // [rows, inner]
   std::vector<float> logits_;  // [slots, vocab], for greedy
   ib_session_info info_{};
 };

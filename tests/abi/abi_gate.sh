@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # abi_gate.sh CC SOURCE_FOLDER WORK [update]
-# The structs of backend.h are those of backend_v1.abi: abidiff (Debian: abigail-tools) compares them as the compiler
+# The structs of backend.h and op_bench.h are those of backend_v1.abi: abidiff (Debian: abigail-tools) compares them as the compiler
 # lays them out. A change on purpose, such as a field appended with a new minor: see docs/abi.md, then run this with
 # `update`.
 set -euo pipefail
@@ -24,17 +24,20 @@ if [ "${4:-}" = update ]; then
   exit 0
 fi
 if ! abidiff --no-show-locs "$tests/backend_v1.abi" "$work/now.abi"; then
-  echo "FAILED: the ABI of backend.h is not that of tests/abi/backend_v1.abi; docs/abi.md says what may change, and how"
+  echo "FAILED: the ABI of backend.h or op_bench.h is not that of tests/abi/backend_v1.abi; docs/abi.md says what may change, and how"
   exit 1
 fi
 
 # It must be able to fail: a field that grew, one of another type, one that was added, a function with one more argument.
 changes=('s/int32_t n_layers;/int64_t n_layers;/' 's/^  double number; /  int64_t number; /'
-  's/^  uint64_t flops; /  uint64_t flops, more; /' 's/int32_t n_past, ib_error/int32_t n_past, int32_t more, ib_error/')
+  's/^  uint64_t flops; /  uint64_t flops, more; /' 's/int32_t n_past, ib_error/int32_t n_past, int32_t more, ib_error/'
+  's/^  uint64_t kv_bytes; .*of one copy/  uint32_t kv_bytes; \/* of one copy/')
 for change in "${changes[@]}"; do
+  rm -rf "$work/changed"
   mkdir -p "$work/changed/inferbench"
-  sed "$change" "$headers/inferbench/backend.h" >"$work/changed/inferbench/backend.h"
-  if cmp -s "$headers/inferbench/backend.h" "$work/changed/inferbench/backend.h"; then
+  cp "$headers"/inferbench/*.h "$work/changed/inferbench"
+  sed -i "$change" "$work"/changed/inferbench/*.h
+  if diff -r "$headers/inferbench" "$work/changed/inferbench" --exclude='*.hpp' >/dev/null; then
     echo "FAILED: $change changes nothing"
     exit 1
   fi

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * backend.h as strict C99, and its layout; all of the work is the compiler's. */
-#include "inferbench/backend.h"
+ * backend.h and op_bench.h as strict C99, and its layout; all of the work is the compiler's. */
+#include "inferbench/op_bench.h"
 
 /* C99 has no static assertion: an array of negative size does not compile. */
 #define JOIN2(a, b) a##b

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// backend.h as C++20, and its layout; all of the work is the compiler's.
+// backend.h and op_bench.h as C++20, and its layout; all of the work is the compiler's.
 #include <type_traits>
 
-#include "inferbench/backend.h"
+#include "inferbench/op_bench.h"
 
 namespace {
 template <typename T>

@@ -96,6 +96,27 @@ TEST(CheckCommand, NeedsSomethingToCheck) {
   EXPECT_EQ(run_program({"check", "--metric", "speed", small_run()}).exit_code, 2);
 }
 
+TEST(CheckCommand, MistakesAreOneLineAndOneHint) {
+  const ProgramResult none = run_program({"check"});
+  EXPECT_EQ(none.exit_code, 2);
+  EXPECT_EQ(none.err, "inferbench: error: check: run is required\ninferbench: hint: inferbench check --help\n");
+  const ProgramResult missing = run_program({"check", "/nowhere/run"});
+  EXPECT_EQ(missing.exit_code, 2);
+  EXPECT_THAT(missing.err, HasSubstr("error: cannot read /nowhere/run/run.json"));
+  EXPECT_THAT(missing.err, HasSubstr("inferbench: hint: "));
+  EXPECT_EQ(run_program({"check", "/nowhere/run", "--thresold", "3"}).exit_code, 2);
+}
+
+TEST(CompareCommand, NamesTheFirstThatIsMissing) {
+  const ProgramResult result = run_program({"compare", "/nowhere/a", "/nowhere/b"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_EQ(result.out, "");
+  EXPECT_THAT(result.err, HasSubstr("error: cannot read /nowhere/a/run.json"));
+  EXPECT_THAT(result.err, HasSubstr("inferbench: hint: "));
+  const ProgramResult none = run_program({"compare"});
+  EXPECT_THAT(none.err, HasSubstr("inferbench: hint: inferbench compare --help"));
+}
+
 TEST(CompareCommand, PrintsWhatIsExpected) {
   const test::TemporaryFolder root;
   const std::string before = made_run(root.path() / "a", 5, "");

@@ -8,6 +8,34 @@
   seen.contenders = cells("contender");
   seen.scripts = document.scripts.length;
 
+  // Of the rows of every table in a section.
+  seen.tables = {};
+  for (const part of document.querySelectorAll("section")) {
+    seen.tables[part.id] = [...part.querySelectorAll("table")].map((table) => [...table.tBodies[0].rows].map((row) => [...row.cells].map((cell) => cell.textContent)));
+  }
+  seen.marks = [...document.querySelectorAll(".results td.marked")].map((cell) => cell.textContent);
+  seen.bold = document.querySelectorAll("main b").length;
+
+  const rgb = (text) => text.match(/[\d.]+/g).map(Number);
+  const luminance = ([r, g, b]) => [r, g, b].map((c) => c / 255).map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+  const groundOf = (one) => {
+    for (let at = one; at; at = at.parentElement) {
+      const colour = rgb(getComputedStyle(at).backgroundColor);
+      if (colour.length === 3 || colour[3] > 0) return colour;
+    }
+    return [255, 255, 255];
+  };
+  seen.ground = getComputedStyle(document.body).backgroundColor;
+  seen.contrasts = {};
+  for (const what of ["body", "main .muted", ".card .muted", ".faster", ".failed", ".marked", "a", "summary", "pre", "td"]) {
+    for (const one of [...document.querySelectorAll(what)].slice(0, 3)) {
+      const [a, b] = [luminance(rgb(getComputedStyle(one).color)), luminance(groundOf(one))];
+      const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+      seen.contrasts[what] = Math.min(contrast, seen.contrasts[what] ?? Infinity);
+    }
+  }
+
   const head = [...document.querySelectorAll(".results thead button")].find((button) => button.textContent === "decode tok/s");
   head.click();
   seen.sorted = cells("decode tok/s");
@@ -34,6 +62,7 @@
     };
   });
 
+  seen.chartTitles = seen.charts.map((chart) => chart.title);
   seen.width = window.innerWidth;
   seen.pageWidth = document.documentElement.scrollWidth;
   // Whatever can be scrolled sideways inside of itself is not cut.

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "e2e/full_run.hpp"
 #include "e2e/golden_text.hpp"
 #include "e2e/json_schema.hpp"
 #include "e2e/program.hpp"
@@ -26,7 +27,32 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::SizeIs;
 
-const char* const kHostileName = "</script><script>alert(\"x\")</script>, `a|b`";
+using test::kHostileName;
+
+// What llama-bench's test::get_fields() lists (llama.cpp, tools/llama-bench/llama-bench.cpp), and the two arrays that
+// its JSON printers add.
+constexpr const char* kLlamaBenchFields[] = {"build_commit",   "build_number",
+                                             "cpu_info",       "gpu_info",
+                                             "backends",       "model_filename",
+                                             "model_type",     "model_size",
+                                             "model_n_params", "n_batch",
+                                             "n_ubatch",       "n_threads",
+                                             "cpu_mask",       "cpu_strict",
+                                             "poll",           "type_k",
+                                             "type_v",         "n_gpu_layers",
+                                             "n_cpu_moe",      "split_mode",
+                                             "main_gpu",       "no_kv_offload",
+                                             "flash_attn",     "devices",
+                                             "tensor_split",   "tensor_buft_overrides",
+                                             "load_mode",      "lazy_mode",
+                                             "embeddings",     "no_op_offload",
+                                             "no_host",        "fit_target",
+                                             "fit_min_ctx",    "n_prompt",
+                                             "n_gen",          "n_depth",
+                                             "test_time",      "avg_ns",
+                                             "stddev_ns",      "avg_ts",
+                                             "stddev_ts",      "samples_ns",
+                                             "samples_ts"};
 
 std::string run_folder() {
   return std::string(test_paths::kData) + "/run-small";
@@ -98,6 +124,29 @@ TEST(Report, JsonIsAsExpectedAndKeepsItsSchema) {
   EXPECT_THAT(test::validate_json(document, schema), HasSubstr("verdict"));
 }
 
+// With quality, marks, analysis and the machine's limits, which the fixed run does not have.
+TEST(Report, JsonOfARunThatHasEverythingKeepsTheSchema) {
+  const test::TemporaryFolder folder;
+  test::write_full_run(folder.path());
+  const ProgramResult json = run_program({"report", folder.path().string(), "--format", "json"});
+  ASSERT_EQ(json.exit_code, 0) << json.err;
+  const auto schema = nlohmann::json::parse(read_file(std::string(test_paths::kDocs) + "/run_report.schema.json"));
+  auto document = nlohmann::json::parse(json.out);
+  EXPECT_EQ(test::validate_json(document, schema), "");
+  EXPECT_THAT(document.at("quality"), SizeIs(6));
+  EXPECT_THAT(document.at("disturbed"), SizeIs(2));
+  EXPECT_THAT(document.at("outliers"), SizeIs(2));
+  EXPECT_EQ(document.at("outliers").at(0).at("block"), 3);
+  // What `inferbench analyze` says of the same folder.
+  const ProgramResult analysis = run_program({"analyze", folder.path().string(), "--json"});
+  EXPECT_EQ(document.at("analysis"), nlohmann::json::parse(analysis.out));
+  document.at("quality").at(0).at("kl_interval") = "wide";
+  EXPECT_THAT(test::validate_json(document, schema), HasSubstr("quality"));
+  const ProgramResult md = run_program({"report", folder.path().string(), "--format", "md"});
+  EXPECT_THAT(md.out, HasSubstr("| quant | synthetic:gpt2 | /texts/wiki.txt | ok | 1.4e-04 (1.3e-04-1.5e-04) | 0.02 |"));
+  EXPECT_THAT(md.out, HasSubstr("- 1 trials were run again"));
+}
+
 TEST(Report, CsvIsAsExpectedAndOneRowATrial) {
   const std::string text = report_as("csv");
   EXPECT_EQ(compare_with_golden(text, golden("trials.csv")), "");
@@ -136,6 +185,7 @@ TEST(Report, LlamaBenchLinesAreAsExpected) {
   int rows = 0;
   for (std::string line; std::getline(lines, line); ++rows) {
     const auto row = nlohmann::json::parse(line);
+    for (const char* field : kLlamaBenchFields) EXPECT_TRUE(row.contains(field)) << field;
     const auto& samples = row.at("samples_ts");
     double sum = 0;
     for (const double sample : samples) sum += sample;

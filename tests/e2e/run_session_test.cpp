@@ -13,6 +13,7 @@
 namespace inferbench::test {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -71,6 +72,18 @@ TEST_F(RunSessionTest, ShardsAreChecked) {
     EXPECT_THAT(result.err, HasSubstr("expected K/N")) << shard;
   }
   EXPECT_THAT(run_program_in(folder(), {"run", yaml, "--shard", "3/3"}).err, HasSubstr("has only 2 points"));
+}
+
+TEST_F(RunSessionTest, PlanIsOfTheShard) {
+  const std::string yaml = write_experiment(kTwoReferences, "measure: {blocks: 2}");
+  const auto plan = [&](std::vector<std::string> more) {
+    std::vector<std::string> command{"run", yaml, "--plan"};
+    command.insert(command.end(), more.begin(), more.end());
+    return run_program_in(folder(), command).out;
+  };
+  EXPECT_THAT(plan({}), AllOf(HasSubstr("\n2 points\n"), HasSubstr("12 trials"), Not(HasSubstr("shard"))));
+  EXPECT_THAT(plan({"--shard", "2/2"}), AllOf(HasSubstr("shard 2/2: 1 of the experiment's 2 points\n"),
+                                              HasSubstr("\n1 point\n"), HasSubstr("6 trials")));
 }
 
 TEST_F(RunSessionTest, ReproduceRunsTheSameExperimentAgain) {

@@ -50,6 +50,8 @@ void read_as_everything(const nlohmann::json& message) {
   try_reading([&] { inferbench::operation_of(message); });
   try_reading([&] { inferbench::load_request_of(message); });
   try_reading([&] { inferbench::trial_request_of(message); });
+  try_reading([&] { inferbench::prepare_request_of(message); });
+  try_reading([&] { inferbench::sample_request_of(message); });
   try_reading([&] { inferbench::outcome_of(message, 1); });
 }
 

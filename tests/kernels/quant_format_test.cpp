@@ -152,23 +152,6 @@ std::vector<Case> all_cases() {
 
 INSTANTIATE_TEST_SUITE_P(All, QuantFormat, testing::ValuesIn(all_cases()));
 
-TEST(QuantFormat, ReadsEveryHalf) {
-  for (std::uint32_t bits = 0; bits < 0x10000; ++bits) {
-    const auto half = static_cast<std::uint16_t>(bits);
-    float found = 0;
-    read_values(&half, IB_DTYPE_F16, 0, 1, &found);
-    const int exponent = static_cast<int>(bits >> 10 & 31);
-    const auto mantissa = static_cast<double>(bits & 1023);
-    if (exponent == 31 && mantissa > 0) {
-      EXPECT_TRUE(std::isnan(found)) << bits;
-      continue;
-    }
-    double expected = exponent == 0 ? std::ldexp(mantissa, -24) : std::ldexp(1024 + mantissa, exponent - 25);
-    if (exponent == 31) expected = std::numeric_limits<double>::infinity();
-    EXPECT_EQ(found, bits >> 15 != 0 ? -expected : expected) << bits;
-  }
-}
-
 TEST(QuantFormat, ExtremeWeightsMakeNoGarbage) {
   for (const WeightFormat format : kAllFormats) {
     const Case c{format, IB_DTYPE_F32, true, 16, 64};

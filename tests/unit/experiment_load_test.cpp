@@ -220,6 +220,8 @@ TEST(ExperimentLoad, ReadsHowLongToMeasure) {
   EXPECT_EQ(measure("until: {}, blocks: 70").until, (Until{0.01, 70, 10}));
   EXPECT_EQ(measure("repeat_disturbed: 0, machine_limits: never").repeat_disturbed, 0);
   EXPECT_EQ(measure("machine_limits: never").machine_limits, MachineLimitsMode::kNever);
+  EXPECT_TRUE(measure("blocks: 3").fresh_processes);
+  EXPECT_FALSE(measure("fresh_processes: false").fresh_processes);
   EXPECT_EQ(StubWorld{}.load(std::string(kSmall) + "load: {cache: cold}\n").load.cache, PageCache::kCold);
 }
 
@@ -249,7 +251,8 @@ baseline: "true"
 models: [./shakespeare, synthetic:gpt2]
 sweep: {prompt_tokens: [8, 240], generate_tokens: [1, 20], threads: doubling,
         exclude: [{model: ./shakespeare, prompt_tokens: 240, generate_tokens: [20]}, {threads: 1, prompt_tokens: 240}]}
-measure: {cooldown_s: 0.1, until: {ratio_interval: 1.5%, max_blocks: 12}, repeat_disturbed: 2, machine_limits: always}
+measure: {cooldown_s: 0.1, until: {ratio_interval: 1.5%, max_blocks: 12}, repeat_disturbed: 2, machine_limits: always,
+          fresh_processes: false}
 load: {cache: warm}
 quality: {max_kl: {int8: 2.3e-7}}
 targets: [{metric: ttft_ms, percentile: 99.9, at_most: 0.3}, {contender: "true", metric: cpu_s, at_least: 1.1x baseline}]

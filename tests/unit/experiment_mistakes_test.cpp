@@ -257,7 +257,7 @@ std::vector<Mistake> setting_mistakes() {
        "/exp/e.yaml:3:17: measure.seed: found '-1', expected a whole number from 0 to 18446744073709551615"},
       {"UnknownMeasureKey", extra("measure: {block: 50}\n"),
        "/exp/e.yaml:3:11: measure: unknown key 'block'; did you mean 'blocks'? known keys: blocks, warmup, cooldown_s, "
-       "seed, until, repeat_disturbed, machine_limits"},
+       "seed, until, repeat_disturbed, machine_limits, fresh_processes"},
       {"UntilBelowBlocks", extra("measure: {blocks: 7, until: {max_blocks: 6}}\n"),
        "/exp/e.yaml:3:42: measure.until.max_blocks: found '6', expected a whole number from 7 to 10000"},
       {"UntilImpossiblyNarrow", extra("measure: {until: {ratio_interval: 0%}}\n"),
@@ -267,6 +267,8 @@ std::vector<Mistake> setting_mistakes() {
        "/exp/e.yaml:3:15: load.cache: found 'hot', expected as_is or warm or cold"},
       {"UnknownLimitsMode", extra("measure: {machine_limits: yes}\n"),
        "/exp/e.yaml:3:27: measure.machine_limits: found 'yes', expected auto or always or never"},
+      {"FreshProcessesIsNoFlag", extra("measure: {fresh_processes: 3}\n"),
+       "/exp/e.yaml:3:28: measure.fresh_processes: found '3', expected true or false"},
       {"NoTimeout", extra("limits: {timeout_s: 0}\n"),
        "/exp/e.yaml:3:21: limits.timeout_s: found '0', expected a number from 0.001 to 604800"},
       {"MemoryUnit", extra("limits: {memory: 8 gigs}\n"),

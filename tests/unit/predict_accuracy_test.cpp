@@ -81,9 +81,12 @@ const Predictor& recorded_predictor(bool limits) {
     return new Predictor(fit_predictor(runs, {200, with ? std::optional(recorded_limits()) : std::nullopt}));
   };
   // Never destroyed: their trees may not outlive the library's own statics.
-  static const Predictor* const kWith = fit(true);
+  if (limits) {
+    static const Predictor* const kWith = fit(true);
+    return *kWith;
+  }
   static const Predictor* const kWithout = fit(false);
-  return limits ? *kWith : *kWithout;
+  return *kWithout;
 }
 
 const MethodValidation& chosen(const TargetPredictor& target) {

@@ -61,12 +61,16 @@ TEST(Predictor, DisturbedConfigurationsDoNotBendTheLaw) {
     if (i / 6 % 10 == 0) *run.trials[i].outcome.metrics->decode_ms_per_token *= 3;  // all trials of one point in ten
   }
   const std::vector<RunData> runs{run};
-  const Predictor fitted = fit_predictor(runs);
+  const std::vector<const MachineLimits*> no_limits{nullptr};
+  const TrainingSet set = collect_samples(runs, no_limits);
+  std::vector<const Sample*> samples;
+  for (const Sample& sample : set.samples) samples.push_back(&sample);
+  const TargetModel fitted = fit_target(kDecode, Method::kPhysical, samples);
   for (const std::int32_t prompt : {64, 256}) {
     for (const std::int32_t batch : {1, 3, 8}) {
       const AskedConfiguration asked = ask("quant", "synthetic:gpt2-medium", prompt, batch);
-      const Setting setting = setting_of("quant", fitted.contenders.at("quant"), nullptr);
-      const double value = fitted.targets.at(kDecode).model.physical.predict(setting, asked.workload);
+      const Setting setting = setting_of("quant", set.contenders.at("quant"), nullptr);
+      const double value = fitted.predict(setting, asked.workload);
       EXPECT_NEAR(value / truth(asked), 1, 0.1) << prompt << " " << batch;
     }
   }

@@ -27,10 +27,12 @@ struct SimulatedMachine {
 
   std::mt19937_64 random;
   double noise = 0.005;                               ///< standard deviation of the logarithm of a trial's time
+  double process_noise = 0;                           ///< the same of a process's speed, which it keeps for life
   double loaded_factor = 1.6;                         ///< how much longer everything takes while something else runs
   int loaded_from = std::numeric_limits<int>::max();  ///< trials before it starts
   int loaded_until = std::numeric_limits<int>::max();
   int trials = 0;  ///< so far
+  int loads = 0;   ///< so far
 
   double slowdown() const { return trials >= loaded_from && trials < loaded_until ? loaded_factor : 1; }
   double lognormal(double sd) { return std::exp(std::normal_distribution<double>(0, sd)(random)); }
@@ -45,6 +47,8 @@ class SimulatedContender : public TrialRunner {
   LoadOutcome load(const LoadRequest&) override {
     loaded_ = true;
     since_load_ = 0;
+    process_factor_ = machine_.lognormal(machine_.process_noise);
+    ++machine_.loads;
     LoadOutcome outcome;
     outcome.status = TrialStatus::kOk;
     return outcome;
@@ -61,8 +65,8 @@ class SimulatedContender : public TrialRunner {
     outcome.status = TrialStatus::kOk;
     outcome.interference.spin_ms = machine_.slowdown() * machine_.lognormal(0.002);
     TrialTimes times{1'000'000, {}};
-    double at_ms = 1 + 20 * factor_ * machine_.slowdown() * machine_.lognormal(machine_.noise);
-    const double token_ms = 10 * factor_ * machine_.slowdown() * machine_.lognormal(machine_.noise);
+    double at_ms = 1 + 20 * factor_ * process_factor_ * machine_.slowdown() * machine_.lognormal(machine_.noise);
+    const double token_ms = 10 * factor_ * process_factor_ * machine_.slowdown() * machine_.lognormal(machine_.noise);
     for (std::int32_t i = 0; i < request.generate_tokens; ++i, at_ms += token_ms) {
       times.tokens.push_back(static_cast<std::uint64_t>(at_ms * 1e6));
     }
@@ -81,6 +85,7 @@ class SimulatedContender : public TrialRunner {
  private:
   SimulatedMachine& machine_;
   double factor_;
+  double process_factor_ = 1;
   int fails_after_;
   bool loaded_ = false;
   std::int32_t since_load_ = 0;
@@ -138,6 +143,10 @@ class SimulatedSweep : private SweepObserver {
   SpeedRatio ratio(std::string_view metric = "decode_tokens_per_s") const {
     return paired_ratio(metric, trials_of("other"), trials_of("reference")).value();
   }
+
+  /// Of the first point, warm-ups included, where no block is repeated: a process that is new at a block runs one
+  /// warm-up more.
+  static constexpr int trials_before_block(int block) { return block == 0 ? 2 : 4 * block; }
 
   SimulatedMachine machine;
   Experiment experiment;

@@ -72,8 +72,8 @@ TEST(SweepBlocks, DoNotWaitForAContenderThatFails) {
 
 TEST(SweepBlocks, ADisturbedBlockIsRunAgainAndAllRowsAreKept) {
   SimulatedSweep sweep(4);
-  sweep.machine.loaded_from = 2 + 2;  // the second block
-  sweep.machine.loaded_until = 2 + 4;
+  sweep.machine.loaded_from = SimulatedSweep::trials_before_block(1);
+  sweep.machine.loaded_until = SimulatedSweep::trials_before_block(2);
   ASSERT_TRUE(sweep.run());
   ASSERT_EQ(sweep.data().replaced.size(), 2U);
   for (const TrialRecord& row : sweep.data().replaced) {
@@ -101,8 +101,8 @@ TEST(SweepBlocks, RepeatsAreBounded) {
 TEST(SweepBlocks, AStoppedSweepGoesOnWhereItWas) {
   const auto prepare = [](SimulatedSweep& sweep) {
     sweep.experiment.measure.repeat_disturbed = 2;
-    sweep.machine.loaded_from = 2 + 3;
-    sweep.machine.loaded_until = 2 + 9;
+    sweep.machine.loaded_from = SimulatedSweep::trials_before_block(1) + 1;
+    sweep.machine.loaded_until = sweep.machine.loaded_from + 6;
   };
   SimulatedSweep whole(6);
   prepare(whole);
@@ -137,8 +137,33 @@ TEST(SweepBlocks, ShardsTogetherAreTheWholePlan) {
   EXPECT_EQ(seen.size(), make_plan(whole.experiment).size());
 }
 
+TEST(SweepBlocks, EachHasProcessesOfItsOwn) {
+  SimulatedSweep sweep(9, 2);
+  ASSERT_TRUE(sweep.run());
+  EXPECT_EQ(sweep.machine.loads, 2 * 2 * 5);  // the first block shares with the warm-ups
+  for (const TrialRecord* row : sweep.trials_of("other")) {
+    const int warm_ups = row->warm_up() ? 0 : 1;  // a new process's first trial is one more
+    EXPECT_EQ(row->outcome.trials_since_load, warm_ups) << row->id;
+  }
+
+  SimulatedSweep kept(9, 2);
+  kept.experiment.measure.fresh_processes = false;
+  ASSERT_TRUE(kept.run());
+  EXPECT_EQ(kept.machine.loads, 2);
+}
+
+TEST(SweepBlocks, ARepeatedBlockKeepsItsProcesses) {
+  SimulatedSweep sweep(4);
+  sweep.machine.loaded_from = SimulatedSweep::trials_before_block(1);
+  sweep.machine.loaded_until = SimulatedSweep::trials_before_block(2);
+  ASSERT_TRUE(sweep.run());
+  EXPECT_FALSE(sweep.data().replaced.empty());
+  EXPECT_EQ(sweep.machine.loads, 2 * 5);
+}
+
 TEST(SweepRows, TellTheFirstForwardAfterTheLoad) {
   SimulatedSweep sweep(8);
+  sweep.experiment.measure.fresh_processes = false;
   ASSERT_TRUE(sweep.run());
   const auto rows = sweep.trials_of("other");
   ASSERT_TRUE(rows.front()->warm_up());

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <cstdint>
 #include <functional>
@@ -39,6 +41,8 @@ struct MadeUpSweep {
 inline TrialRecord made_up_trial(const Contender& contender, const Point& point, std::int32_t block,
                                  const MadeUpTimes& times) {
   TrialRecord trial = sample_trial(contender.name, block, 1);
+  trial.id = fmt::format("{}.{}.{}.{}.{}.{}", point.model, point.prompt_tokens, point.batch, point.threads,
+                         contender.name, block);
   trial.backend = contender.plugin;
   trial.precision = contender.precision;
   trial.point = point;

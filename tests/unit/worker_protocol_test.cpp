@@ -81,6 +81,79 @@ TEST(Messages, SurviveTheirFrames) {
   EXPECT_THROW(check_hello(Json{{"hello", 99}}), ProtocolError);
 }
 
+OperatorRequest sample_operator() {
+  OperatorRequest request;
+  request.contender = "c";
+  request.plugin = "/nowhere/libx.so";
+  request.precision = "int8";
+  request.options = {{"isa", "generic"}};
+  request.threads = 3;
+  request.spec.op = IB_OP_BLOCK;
+  request.spec.rows = 5;
+  request.spec.width = 24;
+  request.spec.heads = 3;
+  request.spec.inner = 7;
+  request.spec.past = 11;
+  request.spec.activation = IB_ACTIVATION_RELU;
+  request.spec.layer_norm_epsilon = 1e-3;
+  request.seed = std::uint64_t{1} << 63U;
+  request.cache = OperatorCache::kHot;
+  request.timeout_s = 9;
+  request.memory_bytes = 10;
+  return request;
+}
+
+TEST(Messages, OfOperatorsSurviveTheirFrames) {
+  const Json prepare = decode_payload(payload_of(prepare_message(3, sample_operator())));
+  EXPECT_EQ(operation_of(prepare), Operation::kPrepare);
+  EXPECT_EQ(prepare_request_of(prepare), sample_operator());
+  const Json sample = decode_payload(payload_of(sample_message(4, {0.25, 3})));
+  EXPECT_EQ(operation_of(sample), Operation::kSample);
+  EXPECT_EQ(sample_request_of(sample), (OperatorSampleRequest{0.25, 3}));
+
+  OperatorPrepared prepared;
+  prepared.status = TrialStatus::kOk;
+  prepared.output = {1.5F, -0.0F, std::numeric_limits<float>::infinity()};
+  prepared.weights_bytes = 7;
+  prepared.kv_bytes = 8;
+  prepared.n_copies = 9;
+  prepared.kernels = "avx2";
+  const Json answer = decode_payload(payload_of(outcome_message(3, to_json(prepared))));
+  const OperatorPrepared back = operator_prepared_from(outcome_of(answer, 3));
+  EXPECT_EQ(back.output, prepared.output);
+  EXPECT_EQ(to_json(back), to_json(prepared));
+  OperatorSample time;
+  time.status = TrialStatus::kOk;
+  time.runs = 12;
+  time.run_s = 1e-6;
+  time.change = std::numeric_limits<double>::infinity();
+  time.interference.steal_ms = 4;
+  const Json timed = decode_payload(payload_of(outcome_message(4, to_json(time))));
+  EXPECT_EQ(to_json(operator_sample_from(outcome_of(timed, 4))), to_json(time));
+}
+
+TEST(Messages, OfOperatorsRefuseImpossibleNumbers) {
+  const auto changed = [](auto change) {
+    Json message = prepare_message(1, sample_operator());
+    change(message["request"]);
+    return message;
+  };
+  EXPECT_THROW(prepare_request_of(changed([](Json& r) { r["threads"] = 0; })), ProtocolError);
+  EXPECT_THROW(prepare_request_of(changed([](Json& r) { r["threads"] = 1'000'000; })), ProtocolError);
+  EXPECT_THROW(prepare_request_of(changed([](Json& r) { r["operator"]["op"] = "conv"; })), ProtocolError);
+  EXPECT_THROW(prepare_request_of(changed([](Json& r) { r["operator"]["shape"]["tokens"] = -1; })), ProtocolError);
+  EXPECT_THROW(prepare_request_of(changed([](Json& r) { r["operator"]["shape"].erase("heads"); })), ProtocolError);
+  EXPECT_THROW(prepare_request_of(changed([](Json& r) {
+                 r["operator"]["shape"]["heads"] = 1 << 20;
+                 r["operator"]["shape"]["head_dim"] = 1 << 20;
+               })),
+               ProtocolError);
+  EXPECT_THROW(prepare_request_of(changed([](Json& r) { r["cache"] = "warm"; })), ProtocolError);
+  EXPECT_THROW(prepare_request_of(changed([](Json& r) { r.erase("timeout_s"); })), ProtocolError);
+  EXPECT_THROW(sample_request_of(sample_message(1, {0, 1})), ProtocolError);
+  EXPECT_THROW(sample_request_of(sample_message(1, {1e9, 1})), ProtocolError);
+}
+
 TEST(Messages, RefuseImpossibleNumbers) {
   const auto changed = [](Json message, const char* key, Json value) {
     message["request"][key] = std::move(value);

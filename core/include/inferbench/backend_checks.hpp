@@ -44,13 +44,14 @@ inline std::uint64_t dtype_bytes(std::int32_t dtype) {
   throw Failure(IB_UNSUPPORTED, "unknown dtype " + std::to_string(dtype));
 }
 
-/// The tensors of a model by name. Borrows from the description.
+/// The tensors of a model, or of an operator, by name. Borrows from the array.
 class TensorMap {
  public:
-  explicit TensorMap(const ib_model_desc& desc) {
-    for (std::uint64_t i = 0; i < desc.n_tensors; ++i) {
-      require(desc.tensors[i].name != nullptr && desc.tensors[i].data != nullptr, "a tensor has no name or no data");
-      require(tensors_.emplace(desc.tensors[i].name, &desc.tensors[i]).second, "two tensors have the same name");
+  explicit TensorMap(const ib_model_desc& desc) : TensorMap(desc.tensors, desc.n_tensors) {}
+  TensorMap(const ib_tensor* tensors, std::uint64_t n_tensors) {
+    for (std::uint64_t i = 0; i < n_tensors; ++i) {
+      require(tensors[i].name != nullptr && tensors[i].data != nullptr, "a tensor has no name or no data");
+      require(tensors_.emplace(tensors[i].name, &tensors[i]).second, "two tensors have the same name");
     }
   }
 

@@ -26,18 +26,23 @@ inline float float_of_f16(std::uint16_t bits) {
   return std::bit_cast<float>(sign | ((bits & 0x7c00U) == 0x7c00U ? special : finite));
 }
 
-/// out[i] = element begin + i of the tensor, for i < n. The dtype is one of IB_DTYPE_*, as TensorMap::get has checked.
-inline void read_values(const ib_tensor& tensor, std::int64_t begin, std::int64_t n, float* out) {
-  if (tensor.dtype == IB_DTYPE_F32) {
-    std::memcpy(out, static_cast<const float*>(tensor.data) + begin, static_cast<std::size_t>(n) * sizeof(float));
+/// out[i] = element begin + i of `data`, for i < n. The dtype is one of IB_DTYPE_*; `data` is aligned to its element.
+inline void read_values(const void* data, std::int32_t dtype, std::int64_t begin, std::int64_t n, float* out) {
+  if (dtype == IB_DTYPE_F32) {
+    std::memcpy(out, static_cast<const float*>(data) + begin, static_cast<std::size_t>(n) * sizeof(float));
     return;
   }
-  const auto* from = static_cast<const std::uint16_t*>(tensor.data) + begin;
-  if (tensor.dtype == IB_DTYPE_F16) {
+  const auto* from = static_cast<const std::uint16_t*>(data) + begin;
+  if (dtype == IB_DTYPE_F16) {
     for (std::int64_t i = 0; i < n; ++i) out[i] = float_of_f16(from[i]);
   } else {
     for (std::int64_t i = 0; i < n; ++i) out[i] = float_of_bf16(from[i]);
   }
+}
+
+/// The same of a tensor, whose dtype and alignment are as TensorMap::get has checked.
+inline void read_values(const ib_tensor& tensor, std::int64_t begin, std::int64_t n, float* out) {
+  read_values(tensor.data, tensor.dtype, begin, n, out);
 }
 
 }  // namespace inferbench

@@ -71,6 +71,17 @@ function section(title, id, ...children) {
   return element("section", { id, "aria-labelledby": id + "-title" }, element("h2", { id: id + "-title" }, title), ...children);
 }
 
+// A heading, a sentence, and what it is about.
+function subsection(title, sentence, content) {
+  return element("div", { class: "sub" }, element("h3", {}, title), sentence ? element("p", { class: "muted" }, sentence) : null,
+    element("div", { class: "scroll" }, content));
+}
+
+// What opens on a click.
+function folded(title, content) {
+  return element("details", {}, element("summary", {}, title), element("div", { class: "scroll" }, content));
+}
+
 // A name and what is said of it, over a bar of that share of the width; no bar without a share.
 function bar(name, text, kind, share) {
   const made = element("div", { class: "bar" }, element("span", { class: "label" }, name), element("span", { class: `value ${kind}` }, text));

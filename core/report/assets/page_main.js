@@ -1,4 +1,4 @@
-// The page: verdict, charts, table, failures, environment, experiment.
+// The page: verdict, charts, table, quality, analysis, failures, how it was measured, environment, experiment.
 
 function verdictCard(headline, report) {
   const phase = headline.metric.startsWith("decode") ? "Decode" : "Prefill";
@@ -47,17 +47,28 @@ function speedColumn(label, metricName, report) {
   return {
     label, best: "most", value: (row) => speed(row) ? speed(row).speed_ratio : null,
     text: (row) => row.result.contender === report.baseline ? "baseline" : speed(row) ? speedLines(speed(row)) : "",
-    mark: (row) => speed(row) ? `speed ${speed(row).verdict}` : "",
+    mark: (row) => speed(row) ? `lines ${speed(row).verdict}` : "",
   };
 }
 
+// Axes with several values have columns; the others are said once.
+function sweptAxes(report) {
+  const values = (axis) => distinct(report.points.map((point) => point[axis.key]));
+  const moving = AXES.filter((axis) => values(axis).length > 1);
+  const fixed = AXES.filter((axis) => values(axis).length === 1).map((axis) => `${axis.label} ${values(axis)[0]}`);
+  return { moving, fixed };
+}
+
 function resultColumns(report) {
+  const marks = markedCounts(report);
+  const marked = report.disturbed.some((mark) => mark.counted) || report.outliers.length > 0;
   const failedText = (row) => row.result.failed === 0 ? String(row.result.ok) : `${row.result.ok}, ${row.result.failed} failed`;
   const models = distinct(report.points.map((point) => point.model));
+  const { moving } = sweptAxes(report);
   return [
     { label: "contender", value: (row) => row.result.contender },
     ...(models.length > 1 ? [{ label: "model", value: (row) => row.point.model_name }] : []),
-    ...AXES.map((axis) => ({ label: axis.label, number: true, value: (row) => row.point[axis.key], text: (row) => String(row.point[axis.key]) })),
+    ...moving.map((axis) => ({ label: axis.label, number: true, value: (row) => row.point[axis.key], text: (row) => String(row.point[axis.key]) })),
     { label: "ttft ms", number: true, value: (row) => metric(row, "ttft_ms") },
     { label: "prefill tok/s", number: true, best: "most", value: (row) => metric(row, "prefill_tokens_per_s") },
     speedColumn("prefill speed", "prefill_tokens_per_s", report),
@@ -68,21 +79,23 @@ function resultColumns(report) {
     { label: "same output", number: true, best: "most", value: (row) => row.result.same_output.compared ? row.result.same_output.same / row.result.same_output.compared : null, text: (row) => row.result.same_output.compared ? `${row.result.same_output.same} of ${row.result.same_output.compared}` : "" },
     ...qualityColumns(report),
     { label: "trials", number: true, value: (row) => row.result.ok, text: failedText, mark: (row) => row.result.failed ? "failed" : "" },
+    ...(marked ? [{ label: "marks", value: (row) => { const { disturbed, outliers } = marks(row); return disturbed + outliers || null; }, text: (row) => marksText(marks(row)), mark: (row) => marksText(marks(row)) ? "lines marked" : "" }] : []),
   ];
 }
 
 function tableSection(report) {
-  const caption = `Medians of the measured trials; a speed is against ${report.baseline}, with its 95% interval.`;
+  const { fixed } = sweptAxes(report);
+  const caption = `Medians of the measured trials; a speed is against ${report.baseline}, with its 95% interval.` +
+    (fixed.length > 0 ? ` All at ${fixed.join(", ")}.` : "");
   return section("All results", "results", new SortingTable(resultColumns(report), rowsOf(report), caption).root);
 }
 
 function failuresSection(report) {
   const rows = rowsOf(report).flatMap(({ point, result }) => result.failures.map((failure) => ({ point, result, failure })));
   if (rows.length === 0) return null;
-  const place = (point) => `${point.model_name}: ` + AXES.map((axis) => `${axis.label} ${point[axis.key]}`).join(", ");
   const table = plainTable([
     { label: "contender", value: (row) => row.result.contender },
-    { label: "point", value: (row) => place(row.point) },
+    { label: "point", value: (row) => placeText(row.point) },
     { label: "status", value: (row) => row.failure.status, mark: () => "failed" },
     { label: "trials", number: true, value: (row) => row.failure.count, text: (row) => String(row.failure.count) },
     { label: "reason", value: (row) => row.failure.error },
@@ -115,7 +128,7 @@ function show(report) {
   const cpu = (report.run.environment.cpu || {}).model;
   document.getElementById("about").textContent = [report.run.started, cpu, report.run.program, `${report.recorded} trials`].filter(Boolean).join(" \u00b7 ");
   const drawn = chartsSection(report);
-  const parts = [verdictSection(report), drawn && drawn.root, tableSection(report), failuresSection(report), environmentSection(report),
+  const parts = [verdictSection(report), drawn && drawn.root, tableSection(report), qualitySection(report), analysisSection(report), failuresSection(report), remarksSection(report), environmentSection(report),
     section("Experiment", "experiment", element("pre", {}, report.run.experiment))];
   document.getElementById("main").replaceChildren(...parts.filter(Boolean));
   if (drawn) drawn.draw();

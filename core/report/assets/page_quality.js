@@ -1,7 +1,7 @@
 // How far each contender's logits stray from the reference's, where the run measured it.
 
 function qualityOf(report, contender, model) {
-  return (report.quality || []).find((one) => one.contender === contender && one.model === model);
+  return report.quality.find((one) => one.contender === contender && one.model === model);
 }
 
 function klNumber(kl) {
@@ -9,23 +9,42 @@ function klNumber(kl) {
   return kl >= 1e-3 && kl < 1e4 ? String(+kl.toPrecision(2)) : kl.toExponential(1);
 }
 
+function shareText(share) {
+  return `${(share * 100).toFixed(1)}%`;
+}
+
+function isNumber(value) {
+  return typeof value === "number";
+}
+
+function withInterval(record, key, text) {
+  if (!isNumber(record[key])) return "";
+  const interval = record[`${key}_interval`];
+  return text(record[key]) + (interval ? ` (${text(interval[0])} to ${text(interval[1])})` : "");
+}
+
+// The value above its interval, for a cell.
+function inLines(text) {
+  return text.replace(" (", "\n").replace(")", "");
+}
+
 function klText(record) {
-  if (record.kl === null || record.kl === undefined) return record.error || record.status;
-  const interval = record.kl_interval ? ` (${klNumber(record.kl_interval[0])} to ${klNumber(record.kl_interval[1])})` : "";
-  return `KL ${klNumber(record.kl)}${interval}, top-1 ${(record.top1_agreement * 100).toFixed(1)}%`;
+  if (!isNumber(record.kl)) return record.error || record.status;
+  return `KL ${withInterval(record, "kl", klNumber)}, top-1 ${shareText(record.top1_agreement)}`;
 }
 
 function qualityCard(report) {
-  const records = report.quality || [];
+  const records = report.quality;
   if (records.length === 0) return null;
   const models = distinct(records.map((one) => one.model));
   const bars = element("div", { class: "bars" });
   for (const one of records) {
-    const name = models.length > 1 ? `${one.contender}, ${one.model}` : one.contender;
+    const name = models.length > 1 ? `${one.contender}, ${one.model_name}` : one.contender;
     bars.append(bar(name, klText(one), one.status === "ok" ? "" : "failed"));
   }
   return element("article", { class: "card" }, element("h3", {}, "How far from the reference?"),
-    element("p", { class: "muted" }, `Kullback-Leibler divergence in nats a token, with its 95% interval, and how often the likeliest token is that of ${records[0].reference}.`), bars);
+    element("p", { class: "muted" }, `Kullback-Leibler divergence in nats a token, with its 95% interval, and how often the likeliest token is that of ${records[0].reference}.`), bars,
+    element("p", {}, element("a", { href: "#quality" }, "All of it")));
 }
 
 // Decode speed of the chosen point over the divergence: fast and true is on the left, high up.
@@ -45,12 +64,37 @@ function qualityFigure(report, choice) {
   });
 }
 
-function qualityColumns(report) {
-  if (!report.quality || report.quality.length === 0) return [];
-  const record = (row) => qualityOf(report, row.result.contender, row.point.model);
-  const number = (row, key) => record(row) && typeof record(row)[key] === "number" ? record(row)[key] : null;
-  return [
-    { label: "KL nats/tok", number: true, value: (row) => number(row, "kl"), text: (row) => number(row, "kl") === null ? "" : klNumber(number(row, "kl")) },
-    { label: "top-1", number: true, best: "most", value: (row) => number(row, "top1_agreement"), text: (row) => number(row, "top1_agreement") === null ? "" : (number(row, "top1_agreement") * 100).toFixed(1) + "%" },
+function perplexityText(value) {
+  return value < 1e4 ? value.toFixed(3) : numberText(value);
+}
+
+// Of random tokens only the comparison says anything: their perplexity is left out.
+function qualitySection(report) {
+  if (report.quality.length === 0) return null;
+  const [first] = report.quality;
+  const share = (key) => ({ number: true, mark: () => "lines", value: (one) => isNumber(one[key]) ? one[key] : null, text: (one) => inLines(withInterval(one, key, shareText)) });
+  const texts = distinct(report.quality.map((one) => one.text || "seeded random tokens"));
+  const columns = [
+    { label: "contender", value: (one) => one.contender }, { label: "model", value: (one) => one.model_name },
+    { label: "verdict", value: (one) => one.status, text: (one) => one.status === "ok" ? "ok" : `${one.status}: ${one.error}`, mark: (one) => one.status === "ok" ? "" : "failed" },
+    { label: "KL, nats a token", number: true, value: (one) => isNumber(one.kl) ? one.kl : null, text: (one) => inLines(withInterval(one, "kl", klNumber)), mark: () => "lines" },
+    { label: "bound", number: true, value: (one) => one.max_kl, text: (one) => isNumber(one.max_kl) ? klNumber(one.max_kl) : "" },
+    { label: "top-1", ...share("top1_agreement") }, { label: "top-5", ...share("top5_agreement") },
+    { label: "logit error, most", number: true, value: (one) => isNumber(one.greatest_logit_error) ? one.greatest_logit_error : null },
+    ...(report.quality.some((one) => one.text) ? [
+    { label: "perplexity", number: true, value: (one) => one.text && isNumber(one.perplexity) ? one.perplexity : null, text: (one) => one.text ? inLines(withInterval(one, "perplexity", perplexityText)) : "", mark: () => "lines" },
+    { label: "of the reference", number: true, value: (one) => one.text && isNumber(one.reference_perplexity) ? one.reference_perplexity : null, text: (one) => one.text && isNumber(one.reference_perplexity) ? perplexityText(one.reference_perplexity) : "" }] : []),
+    { label: "tokens", number: true, value: (one) => one.tokens ?? null, text: (one) => one.tokens === undefined ? "" : String(one.tokens) },
+    { label: "same ids again", value: (one) => one.repeats === null ? "" : one.repeats ? "yes" : "no" },
   ];
+  return section("Quality", "quality", element("p", { class: "muted" }, `Against ${first.reference} on ${texts.join(", ")}; 95% intervals over the windows.`),
+    element("div", { class: "scroll" }, plainTable(columns, report.quality, null, "wide")));
+}
+
+function qualityColumns(report) {
+  if (report.quality.length === 0) return [];
+  const record = (row) => qualityOf(report, row.result.contender, row.point.model);
+  const number = (row, key) => record(row) && isNumber(record(row)[key]) ? record(row)[key] : null;
+  const column = (label, key, text) => ({ label, number: true, value: (row) => number(row, key), text: (row) => number(row, key) === null ? "" : text(number(row, key)) });
+  return [column("KL nats/tok", "kl", klNumber), { ...column("top-1", "top1_agreement", shareText), best: "most" }];
 }

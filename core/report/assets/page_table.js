@@ -24,9 +24,20 @@ function plainTable(columns, rows, caption, className) {
   return element("table", { class: className || "" }, caption ? element("caption", {}, caption) : null, element("thead", {}, head), body);
 }
 
+// A table that shows its first rows, and the rest on demand.
+function limitedTable(columns, rows) {
+  const table = plainTable(columns, rows.slice(0, ROWS_AT_ONCE), null, "wide");
+  if (rows.length <= ROWS_AT_ONCE) return table;
+  const more = element("button", { type: "button", class: "more", onclick: () => {
+    table.tBodies[0].append(...rows.slice(ROWS_AT_ONCE).map((row) => tableRow(columns, row)));
+    more.remove();
+  } }, `Show all ${rows.length} rows`);
+  return element("div", {}, table, more);
+}
+
 function tableRow(columns, row) {
   return element("tr", {}, ...columns.map((column) => {
-    const kind = (column.number ? "number " : "") + (column.mark ? column.mark(row) : "");
+    const kind = (column.number ? "number " : "text ") + (column.mark ? column.mark(row) : "");
     return element("td", { class: kind.trim(), data: { label: column.label } }, shownText(column, row));
   }));
 }

@@ -37,7 +37,7 @@ ForwardPass::ForwardPass(const Model& model, KvCache& cache, std::int32_t max_ro
 
   BufferPlan plan;
   const std::uint64_t x = plan.reserve(rows * width, sizeof(float));
-  const std::uint64_t qkv = plan.reserve(rows * 3 * width, sizeof(float));
+  const std::uint64_t qkv = plan.reserve(rows * static_cast<std::uint64_t>(qkv_columns()), sizeof(float));
   const std::uint64_t attention = plan.reserve(rows * width, sizeof(float));
   const std::uint64_t quantized_width =
       plan.reserve(rows, static_cast<std::uint64_t>(quantized_row_bytes(shape.width)));
@@ -198,6 +198,8 @@ const char* ForwardPass::operation_name(Op op) {
       break;
     case Op::Embed:
       return "embed";
+    case Op::Place:
+      return "place";
     case Op::NormAttention:
       return "ln_1";
     case Op::Qkv:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "engine/model.hpp"
 #include "engine/profile.hpp"
 #include "engine/team.hpp"
+#include "inferbench/op_bench.h"
 
 namespace inferbench::cpu_quant {
 
@@ -30,6 +32,15 @@ class ForwardPass final : public PhasedWork {
   /// Runs the batch: fills the cache and writes the wanted outputs. False when the host cancelled.
   bool run(const Batch& batch, const ib_forward_params& params);
 
+  // Single operators (forward_operator.cpp), on the layer of a copy. The batch's rows are those of the input.
+  /// Puts the input where the operator reads it. Throws Failure for an operator that is a part of another here, and
+  /// std::bad_alloc.
+  void place_input(const ib_op_desc& desc);
+  /// False when the host cancelled.
+  bool run_operator(std::int32_t op, std::int32_t layer, const Batch& batch);
+  /// The latest result, dense rows.
+  void read_result(std::int32_t op, float* result) const;
+
   std::uint32_t n_phases() const noexcept override { return static_cast<std::uint32_t>(steps_.size()); }
   std::uint32_t n_items(std::uint32_t phase) const noexcept override { return steps_[phase].n_items; }
   void run_item(std::uint32_t phase, std::uint32_t item, int thread) noexcept override;
@@ -41,6 +52,7 @@ class ForwardPass final : public PhasedWork {
   enum class Op : std::int32_t {
     None,
     Embed,              // rows: x = embedding + position
+    Place,              // rows, of an operator: x = what it begins with
     NormAttention,      // rows: quantized_width = layer_norm(x; ln_1)
     Qkv,                // product: qkv
     Append,             // per segment and head: keys and values into the cache
@@ -129,6 +141,11 @@ class ForwardPass final : public PhasedWork {
   std::uint32_t phase_of(const Step& step) const { return static_cast<std::uint32_t>(&step - steps_.data()); }
   bool wants_ids() const { return params_->output == IB_OUTPUT_GREEDY; }
 
+  // forward_operator.cpp
+  void build_operator(std::int32_t op, std::int32_t layer);
+  /// Of qkv_'s rows.
+  std::int32_t qkv_columns() const { return std::max(3 * model_.shape.width, model_.linear_outputs); }
+
   // lookahead.cpp: what a thread will read next
   Stretch keys_of(const Step& step, std::uint32_t item) const;
   Stretch first_read(std::uint32_t phase, int thread) const;
@@ -152,6 +169,7 @@ class ForwardPass final : public PhasedWork {
   float* x_ = nullptr;                         // [rows][width] residual stream
   float* qkv_ = nullptr;                       // [rows][3 width]
   float* attention_ = nullptr;                 // [rows][width]
+  std::vector<float> placed_;                  // of an operator: [rows][width] what x begins with
   std::uint8_t* quantized_width_ = nullptr;    // [rows] quantized rows of width
   std::uint8_t* quantized_hidden_ = nullptr;   // [rows] quantized rows of inner
   Best* best_ = nullptr;                       // [tile blocks of the head][wanted rows]

@@ -56,6 +56,10 @@ void ForwardPass::row_work(Op op, std::int32_t layer, std::int32_t begin, std::i
     case Op::Embed:
       embed(begin, end);
       break;
+    case Op::Place:
+      std::copy_n(placed_.data() + std::int64_t{begin} * width, std::int64_t{n} * width,
+                  x_ + std::int64_t{begin} * width);
+      break;
     case Op::NormAttention:
     case Op::NormMlp: {
       const Layer& weights = model_.layers[static_cast<std::size_t>(layer)];

@@ -9,6 +9,7 @@
 #include "formats/pack.hpp"
 #include "inferbench/backend.h"
 #include "inferbench/backend.hpp"
+#include "inferbench/op_bench.h"
 #include "kernels/kernels.h"
 #include "options.hpp"
 
@@ -56,11 +57,14 @@ class Model {
   /// Quantizes and packs every tensor of params.desc, which may be unmapped afterwards. Reports progress and polls for
   /// cancellation. Throws Failure (unsupported, invalid, cancelled) and std::bad_alloc.
   Model(Context& context, const ib_model_params& params);
+  /// As many layers as the operator has copies, all alike, with just its weights; info()'s bytes are those of one.
+  Model(Context& context, const ib_op_desc& desc);
 
   Context& context;
   const ib_model_desc shape;  ///< numbers only: its tensors are gone
   const Options options;
   const KernelTable& kernels;
+  const std::int32_t linear_outputs = 0;  ///< of attn_qkv in the model of a single product; else 0
   std::vector<Layer> layers;
   Norm ln_f;
   Linear head;                       ///< width -> vocab, no bias

@@ -16,8 +16,25 @@
 
 #include "engine/shares.hpp"
 
+#if defined(__SANITIZE_THREAD__)
+#include <sanitizer/tsan_interface.h>
+#endif
+
 namespace inferbench::cpu_quant {
 namespace {
+
+// oneTBB runs a task after it was enqueued, which ThreadSanitizer cannot see in a library that was built without it.
+#if defined(__SANITIZE_THREAD__)
+void note_enqueuing(void* shared) noexcept {
+  __tsan_release(shared);
+}
+void note_start(void* shared) noexcept {
+  __tsan_acquire(shared);
+}
+#else
+void note_enqueuing(void* /*shared*/) noexcept {}
+void note_start(void* /*shared*/) noexcept {}
+#endif
 
 // A pause is 40 to 140 cycles: about 50 microseconds before a waiting thread offers its core to somebody else.
 constexpr std::uint32_t kSpinsBeforeYield = 1000;
@@ -157,7 +174,11 @@ struct Team::Pool {
     if (crew->called.load() > 0 && ++crew->runs_waiting % kRunsBeforeAsking == 0) missing = 1;
     for (int i = 0; i < missing; ++i) {
       crew->called.fetch_add(1);
-      arena.enqueue([state = crew] { state->help(tbb::this_task_arena::current_thread_index()); });
+      note_enqueuing(crew.get());
+      arena.enqueue([state = crew] {
+        note_start(state.get());
+        state->help(tbb::this_task_arena::current_thread_index());
+      });
     }
   }
 
@@ -193,7 +214,10 @@ void Team::run(PhasedWork& work) {
   pool_->call_helpers(n_threads_ - 1);
   crew.participate(0, true);
   crew.open.store(false);
-  while (crew.inside.load() != 0) _mm_pause();
+  for (std::uint32_t spins = 1; crew.inside.load() != 0; ++spins) {
+    _mm_pause();
+    if (spins > kSpinsBeforeYield) std::this_thread::yield();  // a helper lost its core
+  }
 }
 
 }  // namespace inferbench::cpu_quant

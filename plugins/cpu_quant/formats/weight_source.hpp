@@ -22,7 +22,4 @@ struct WeightSource {
 void read_block(const WeightSource& source, std::int64_t channel, std::int64_t n_channels, std::int64_t input,
                 std::int64_t n_inputs, float* out, std::int64_t stride);
 
-/// Reads `count` values from the `first` one on, in memory order.
-void read_values(const void* data, std::int32_t dtype, std::int64_t first, std::int64_t count, float* out);
-
 }  // namespace inferbench::cpu_quant

@@ -30,31 +30,48 @@ inline __m256 add_scaled(__m256 y, __m256i acc, float a_scale, __m256 factor) {
   return _mm256_fmadd_ps(_mm256_cvtepi32_ps(acc), _mm256_mul_ps(_mm256_set1_ps(a_scale), factor), y);
 }
 
+// x as it is here, in a register: else GCC makes a tree of a group's sums, whose branches do not fit the registers.
+inline __m256i in_order(__m256i x) {
+  __asm__("" : "+x"(x));
+  return x;
+}
+
 inline __m256i load_half(const uint8_t* p) {
   return _mm256_load_si256(reinterpret_cast<const __m256i*>(p));
 }
 
-// Runs kernel<rows>(args, tile, row) over tiles and blocks of up to kRowBlock rows; a tile stays in the cache for all
-// rows.
+// Eight 8-bit multipliers as floats.
+inline __m256 factors_of(const uint8_t* p) {
+  return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+}
+
+// Even and odd bytes of a register as 16-bit numbers.
+template <bool kSigned>
+inline __m256i even_bytes(__m256i x) {
+  return kSigned ? _mm256_srai_epi16(_mm256_slli_epi16(x, 8), 8) : _mm256_and_si256(x, _mm256_set1_epi16(0xff));
+}
+
+template <bool kSigned>
+inline __m256i odd_bytes(__m256i x) {
+  return kSigned ? _mm256_srai_epi16(x, 8) : _mm256_srli_epi16(x, 8);
+}
+
+// Runs kernel.run<rows>(row) over blocks of up to kRowBlock rows.
 template <class Kernel>
-void for_blocks(const MatmulArgs& args, int32_t tile_begin, int32_t tile_end, int32_t row_begin, int32_t row_end,
-                Kernel kernel) {
-  for (int32_t tile = tile_begin; tile < tile_end; ++tile) {
-    int32_t row = row_begin;
-    for (; row + kRowBlock <= row_end; row += kRowBlock) kernel.template run<kRowBlock>(args, tile, row);
-    switch (row_end - row) {
-      case 3:
-        kernel.template run<3>(args, tile, row);
-        break;
-      case 2:
-        kernel.template run<2>(args, tile, row);
-        break;
-      case 1:
-        kernel.template run<1>(args, tile, row);
-        break;
-      default:
-        break;
-    }
+void for_row_blocks(const Kernel& kernel, int32_t row, int32_t row_end) {
+  for (; row + kRowBlock <= row_end; row += kRowBlock) kernel.template run<kRowBlock>(row);
+  switch (row_end - row) {
+    case 3:
+      kernel.template run<3>(row);
+      break;
+    case 2:
+      kernel.template run<2>(row);
+      break;
+    case 1:
+      kernel.template run<1>(row);
+      break;
+    default:
+      break;
   }
 }
 

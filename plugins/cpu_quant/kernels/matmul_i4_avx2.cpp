@@ -8,22 +8,25 @@
 
 namespace {
 
-// Multipliers of a group for 8 channels: of its first and second half, one per 32-bit lane.
+// Multipliers of a group for 8 channels, in 16-bit numbers: of its first half and of its second half (both numbers of a
+// channel alike), and of the first half beside the second.
 struct Multipliers {
   __m256i low;
   __m256i high;
+  __m256i pair;
 
   explicit Multipliers(const uint8_t* p) {
-    const __m256i bytes = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
-    low = _mm256_add_epi32(_mm256_and_si256(bytes, _mm256_set1_epi32(15)), _mm256_set1_epi32(1));
-    high = _mm256_add_epi32(_mm256_srli_epi32(bytes, 4), _mm256_set1_epi32(1));
+    const __m256i twice = _mm256_setr_epi8(0, -1, 0, -1, 1, -1, 1, -1, 2, -1, 2, -1, 3, -1, 3, -1,  //
+                                           4, -1, 4, -1, 5, -1, 5, -1, 6, -1, 6, -1, 7, -1, 7, -1);
+    long long eight = 0;
+    __builtin_memcpy(&eight, p, sizeof(eight));
+    const __m256i nibbles = _mm256_shuffle_epi8(_mm256_set1_epi64x(eight), twice);
+    const __m256i one = _mm256_set1_epi16(1);
+    low = _mm256_add_epi16(_mm256_and_si256(nibbles, _mm256_set1_epi16(15)), one);
+    high = _mm256_add_epi16(_mm256_srli_epi16(nibbles, 4), one);
+    pair = _mm256_blend_epi16(low, high, 0xaa);
   }
 };
-
-// In both 16-bit halves of each lane.
-inline __m256i twice(__m256i x) {
-  return _mm256_or_si256(x, _mm256_slli_epi32(x, 16));
-}
 
 // y[m] += 8 channels of a group.
 template <int kRows>
@@ -35,61 +38,70 @@ inline void add_group(const uint8_t* codes, const Multipliers& s, __m256 factor,
   const __m256i low_nibbles = _mm256_set1_epi8(0x0f);
   __m256i low[count(kRows)];
   __m256i high[count(kRows)];
-  for (int m = 0; m < kRows; ++m) low[m] = high[m] = _mm256_setzero_si256();
   for (int j = 0; j < 4; ++j) {
     const __m256i line = load_half(codes + 64 * j);
     const __m256i u_low = _mm256_and_si256(line, low_nibbles);
     const __m256i u_high = _mm256_and_si256(_mm256_srli_epi16(line, 4), low_nibbles);
     for (int m = 0; m < kRows; ++m) {
       const uint8_t* a = q + m * row_bytes + 4 * j;
-      low[m] = _mm256_add_epi16(low[m], _mm256_maddubs_epi16(u_low, _mm256_set1_epi32(four_bytes(a))));
-      high[m] = _mm256_add_epi16(high[m], _mm256_maddubs_epi16(u_high, _mm256_set1_epi32(four_bytes(a + kHalfGroup))));
+      const __m256i p_low = _mm256_maddubs_epi16(u_low, _mm256_set1_epi32(four_bytes(a)));
+      const __m256i p_high = _mm256_maddubs_epi16(u_high, _mm256_set1_epi32(four_bytes(a + kHalfGroup)));
+      low[m] = in_order(j == 0 ? p_low : _mm256_add_epi16(low[m], p_low));
+      high[m] = in_order(j == 0 ? p_high : _mm256_add_epi16(high[m], p_high));
     }
   }
-  const __m256i s_low = twice(s.low);
-  const __m256i s_high = twice(s.high);
-  const __m256i s_pair = _mm256_or_si256(s.low, _mm256_slli_epi32(s.high, 16));
   for (int m = 0; m < kRows; ++m) {
-    __m256i acc = _mm256_madd_epi16(_mm256_set1_epi32(four_bytes(half + m * row_bytes)), s_pair);
-    acc = _mm256_add_epi32(acc, _mm256_madd_epi16(low[m], s_low));
-    acc = _mm256_add_epi32(acc, _mm256_madd_epi16(high[m], s_high));
+    __m256i acc = _mm256_madd_epi16(_mm256_set1_epi32(four_bytes(half + m * row_bytes)), s.pair);
+    acc = _mm256_add_epi32(acc, _mm256_madd_epi16(low[m], s.low));
+    acc = _mm256_add_epi32(acc, _mm256_madd_epi16(high[m], s.high));
     y[m] = add_scaled(y[m], acc, float_at(scale + m * row_bytes), factor);
   }
 }
 
-struct Kernel {
+// 8 channels of a tile from `half` (0 or 8) on. One half after the other: both at once need more registers than there
+// are, and the compiler then keeps the activations of a group on the stack.
+template <int kRows>
+void multiply_half_tile(const MatmulArgs& args, int32_t tile, int32_t half, int32_t row) {
+  const uint8_t* block = args.weights + tile * i4_tile_bytes(args.k);
+  const Activations first = activations_at(args, row);
+  const int64_t row_bytes = quantized_row_bytes(args.k);
+  __m256 y[count(kRows)];
+  for (int m = 0; m < kRows; ++m) y[m] = _mm256_setzero_ps();
+  int32_t g = 0;
+  for (int32_t b = 0; b < n_super_blocks(args.k); ++b) {
+    const int32_t inputs = super_block_inputs(args.k, b);
+    const int32_t end = g + n_groups(inputs);
+    const uint8_t* multipliers = block + half;
+    const uint8_t* codes = block + i4_multiplier_bytes(inputs) + 4 * half;
+    block += i4_super_block_bytes(inputs);
+    const __m256 factor = _mm256_load_ps(reinterpret_cast<const float*>(block - kScaleBytes) + half);
+    for (; g < end; ++g, codes += 256, multipliers += kTile) {
+      add_group<kRows>(codes, Multipliers(multipliers), factor, first, row_bytes, g, y);
+    }
+  }
+  for (int m = 0; m < kRows; ++m) {
+    store_result(args, tile * kTile + half, row + m, y[m], _mm256_set1_ps(1.0F));
+  }
+}
+
+// A tile for a block of rows.
+struct Tile {
+  const MatmulArgs& args;
+  int32_t tile;
+
   template <int kRows>
-  static void run(const MatmulArgs& args, int32_t tile, int32_t row) {
-    const uint8_t* weights = args.weights + tile * i4_tile_bytes(args.k);
-    const Activations first = activations_at(args, row);
-    const int64_t row_bytes = quantized_row_bytes(args.k);
-    __m256 y[2][count(kRows)];
-    for (int m = 0; m < kRows; ++m) y[0][m] = y[1][m] = _mm256_setzero_ps();
-    for (int32_t g = 0; g < n_groups(args.k); ++g) {
-      const int32_t input = g * kScaleGroup;
-      const uint8_t* codes = weights + i4_code_offset(args.k, 0, input);
-      const uint8_t* multipliers = weights + i4_multiplier_offset(args.k, 0, input);
-      const auto* scale = reinterpret_cast<const float*>(weights + i4_scale_offset(args.k, 0, input / kSuperBlock));
-      for (int half = 0; half < 2; ++half) {
-        add_group<kRows>(codes + 32 * half, Multipliers(multipliers + 8 * half), _mm256_load_ps(scale + 8 * half),
-                         first, row_bytes, g, y[half]);
-      }
-    }
-    for (int m = 0; m < kRows; ++m) {
-      for (int half = 0; half < 2; ++half) {
-        store_result(args, tile * kTile + 8 * half, row + m, y[half][m], _mm256_set1_ps(1.0F));
-      }
-    }
+  void run(int32_t row) const {
+    for (int32_t half = 0; half < kTile; half += kTile / 2) multiply_half_tile<kRows>(args, tile, half, row);
   }
 };
 
-void gemv_i4(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end) {
-  for_blocks(*args, tile_begin, tile_end, 0, args->m, Kernel{});
-}
-
 void gemm_i4(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end, int32_t row_begin, int32_t row_end,
              uint8_t* /*scratch*/) {
-  for_blocks(*args, tile_begin, tile_end, row_begin, row_end, Kernel{});
+  for (int32_t tile = tile_begin; tile < tile_end; ++tile) for_row_blocks(Tile{*args, tile}, row_begin, row_end);
+}
+
+void gemv_i4(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end) {
+  gemm_i4(args, tile_begin, tile_end, 0, args->m, nullptr);
 }
 
 }  // namespace

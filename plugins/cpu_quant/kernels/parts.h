@@ -11,7 +11,8 @@ void add_matmul_generic(KernelTable* table);
 void add_rows_generic(KernelTable* table);
 void add_attention_generic(KernelTable* table);
 
-void add_matmul_i8_avx2(KernelTable* table);
+void add_gemv_i8_avx2(KernelTable* table);
+void add_gemm_i8_avx2(KernelTable* table);
 void add_matmul_i4_avx2(KernelTable* table);
 void add_rows_avx2(KernelTable* table);
 void add_attention_avx2(KernelTable* table);

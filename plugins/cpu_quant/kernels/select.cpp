@@ -66,7 +66,8 @@ KernelTable make_avx2() {
   KernelTable table = make_generic();
   table.isa = Isa::Avx2;
   table.name = "avx2";
-  add_matmul_i8_avx2(&table);
+  add_gemv_i8_avx2(&table);
+  add_gemm_i8_avx2(&table);
   add_matmul_i4_avx2(&table);
   add_rows_avx2(&table);
   add_attention_avx2(&table);

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/commands.hpp"
+#include "cli/common_options.hpp"
+#include "cli/interrupt.hpp"
+#include "cli/run_machine.hpp"
+#include "experiment/operator_experiment.hpp"
+#include "plugin/plugin.hpp"
+#include "report/console_style.hpp"
+#include "report/operator_report.hpp"
+#include "support/error.hpp"
+#include "worker/operator_sweep.hpp"
+
+namespace inferbench {
+namespace {
+
+constexpr int kInterrupted = 130;  // 128 + SIGINT, as a shell says it
+
+struct OpsArguments {
+  std::filesystem::path experiment;
+  OperatorFlags flags;
+  std::vector<std::filesystem::path> plugin_dirs;
+  bool no_limits = false;
+  bool json = false;
+};
+
+std::vector<std::string> library_paths(const OperatorExperiment& experiment, const PluginPath& plugins) {
+  std::vector<std::string> paths;
+  for (const Contender& contender : experiment.contenders) {
+    paths.push_back(plugins.find(contender.plugin, experiment.folder).path().string());
+  }
+  return paths;
+}
+
+std::vector<std::int32_t> thread_counts(const OperatorExperiment& experiment) {
+  std::vector<std::int32_t> counts;
+  for (const OperatorPoint& point : experiment.points) {
+    if (std::find(counts.begin(), counts.end(), point.threads) == counts.end()) counts.push_back(point.threads);
+  }
+  return counts;
+}
+
+int run(const OpsArguments& arguments) {
+  const PluginPath plugins(arguments.plugin_dirs);
+  const auto file = arguments.experiment.empty() ? std::nullopt : std::optional(arguments.experiment);
+  OperatorResults results;
+  results.experiment = load_operator_experiment(file, arguments.flags, real_lookups(plugins));
+  const InterruptGuard interrupt;
+  if (!arguments.no_limits) results.machine = measure_limits(thread_counts(results.experiment));
+  const auto progress = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
+  results.points = run_operators({results.experiment,
+                                  library_paths(results.experiment, plugins),
+                                  {"/proc/self/exe", "worker"},
+                                  [&] { return interrupt.requested(); },
+                                  progress});
+  fmt::print("{}", arguments.json ? operator_json(results) : operator_table(results, wants_colour(STDOUT_FILENO)));
+  if (results.points.size() < results.experiment.points.size()) return kInterrupted;
+  for (const OperatorResult& point : results.points) {
+    if (std::any_of(point.rows.begin(), point.rows.end(), [](const OperatorRow& row) { return row.failed(); })) {
+      return static_cast<int>(ExitCode::kTrialsFailed);
+    }
+  }
+  return static_cast<int>(ExitCode::kDone);
+}
+
+constexpr const char* kFooter =
+    "Keys of --shape:\n"
+    "  layernorm  rows, width                       attention  tokens, past, heads, head_dim\n"
+    "  linear     rows, in, out                     gelu       rows, width, activation\n"
+    "  softmax    rows, width                       mlp        rows, width, inner, activation\n"
+    "  block      tokens, past, heads, head_dim, inner, activation\n"
+    "What is not given is that of --model with --tokens tokens; past is half of its context for one token, else 0.\n"
+    "--cache cold, the default, goes through so many copies of the weights, keys and values that each run reads them\n"
+    "from memory, as decoding does: there all other layers were read in between. hot is what a loop around one\n"
+    "operator measures.\n"
+    "A result that is too far from float64 is wrong_output and is not timed. What a backend has no operator for is a\n"
+    "row with the reason. Exit codes: 0 done, 2 wrong use or input, 3 something failed, 130 stopped by Ctrl-C.";
+
+}  // namespace
+
+void add_ops_command(CLI::App& app, CommandContext& context) {
+  auto arguments = std::make_shared<OpsArguments>();
+  CLI::App& command =
+      *app.add_subcommand("ops", "Time single operators (linear, attention, ...) of several backends side by side");
+  OperatorFlags& flags = arguments->flags;
+  const auto repeated = [&](const char* name, std::vector<std::string>& values, const char* type, const char* what) {
+    command.add_option(name, values, what)->type_name(type)->allow_extra_args(false);
+  };
+  const auto single = [&](const char* name, std::string& value, const char* type, const char* what) {
+    command.add_option(name, value, what)->type_name(type);
+  };
+  command
+      .add_option("experiment", arguments->experiment, "Backends, operators and shapes, such as configs/operators.yaml")
+      ->type_name("EXPERIMENT.yaml");
+  repeated("--backend", flags.backends, "BACKEND[:PRECISION]", "A contender; may be given again");
+  repeated("--op", flags.ops, "OP", "layernorm, linear, attention, gelu, softmax, mlp or block; may be given again");
+  repeated("--shape", flags.shapes, "KEY=VALUE,...", "A shape, such as rows=[1,128],in=768; lists multiply out");
+  single("--model", flags.model, "MODEL", "Whose sizes are used where --shape gives none (synthetic:gpt2)");
+  repeated("--tokens", flags.tokens, "N", "Rows where --shape gives none; may be given again (1 and 128)");
+  repeated("--threads", flags.threads, "N", "Compute threads; may be given again (every CPU)");
+  single("--baseline", flags.baseline, "CONTENDER", "Who the others are compared with (the first)");
+  single("--blocks", flags.blocks, "N", "How often each contender is timed at each shape (15)");
+  single("--sample-ms", flags.sample_ms, "MS", "How long it is repeated each time (10)");
+  single("--cache", flags.cache, "cold|hot", "Where a run finds its weights (cold)");
+  repeated("--set", flags.set, "KEY=VALUE", "Change a key of the experiment, such as measure.blocks=5");
+  command.add_flag("--no-limits", arguments->no_limits, "Do not measure the machine's limits, nor give shares of them");
+  add_plugin_dir_option(command, arguments->plugin_dirs);
+  add_json_flag(command, arguments->json);
+  command.footer(kFooter);
+  command.callback([arguments, &context] { context.exit_code = run(*arguments); });
+}
+
+}  // namespace inferbench

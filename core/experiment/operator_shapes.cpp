@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "experiment/operator_shapes.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "experiment/bounds.hpp"
+#include "experiment/yaml_value.hpp"
+#include "support/suggest.hpp"
+
+namespace inferbench {
+
+namespace {
+
+constexpr std::int32_t kMostColumns = 1 << 24;
+constexpr std::int32_t kMostRows = 1 << 20;
+// Of an input, a weight or the keys of a cache: more is a slip of the finger, and would fill the memory.
+constexpr std::int64_t kMostElements = std::int64_t{1} << 31;
+
+using Values = std::map<std::string, std::vector<std::int32_t>>;
+
+std::int32_t read_op(const YamlNode& node) {
+  const std::string name = read_text(node, "ops.op");
+  const std::int32_t op = operator_from(name);
+  if (op >= 0) return op;
+  fail(node.at,
+       fmt::format("ops: unknown operator {}; {}", quote(name), suggestion(name, "operators", operator_names())),
+       "name one of them");
+}
+
+std::int32_t read_activation(const YamlNode& node) {
+  const std::string name = read_text(node, "ops.shape.activation");
+  const auto& names = activation_names();
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found != names.end()) return static_cast<std::int32_t>(found - names.begin());
+  fail(node.at,
+       fmt::format("ops.shape.activation: unknown {}; {}", quote(name), suggestion(name, "activations", names)),
+       "name one of them");
+}
+
+std::int32_t read_value(const YamlNode& node, const std::string& key) {
+  if (key == "activation") return read_activation(node);
+  const std::string what = "ops.shape." + key;
+  const std::int64_t least = key == "past" ? 0 : 1;
+  const std::int64_t most = key == "rows" || key == "tokens" || key == "past" ? kMostRows : kMostColumns;
+  return static_cast<std::int32_t>(read_integer(node, what, least, most));
+}
+
+Values read_shape(const YamlNode& node, std::int32_t op) {
+  if (node.kind != YamlNode::Kind::kMap) fail_type(node, "ops.shape", "a map such as {rows: 128}");
+  const auto& keys = operator_keys(op);
+  Values values;
+  for (const YamlEntry& entry : node.entries) {
+    if (std::find(keys.begin(), keys.end(), entry.key) == keys.end()) {
+      fail(entry.at,
+           fmt::format("ops.shape: {} has no {}; {}", operator_name(op), quote(entry.key),
+                       suggestion(entry.key, "keys", keys)),
+           "rename the key or take it out");
+    }
+    for (const YamlNode* item : read_items(entry.value, "ops.shape." + entry.key)) {
+      values[entry.key].push_back(read_value(*item, entry.key));
+    }
+  }
+  return values;
+}
+
+void check_size(const OperatorSpec& spec, const Position& at) {
+  const std::int64_t width = std::max<std::int64_t>({spec.width, spec.outputs, spec.inner});
+  const std::int64_t depth = std::max<std::int64_t>({spec.rows, spec.past + std::int64_t{spec.rows}, spec.width});
+  if (spec.width <= kMostColumns && 3 * width * depth <= kMostElements) return;
+  fail(at,
+       fmt::format("ops: {} {} is larger than this program makes, expected at most 2^31 values in a matrix",
+                   operator_name(spec.op), shape_text(spec)),
+       "use smaller numbers");
+}
+
+class ShapeReader {
+ public:
+  explicit ShapeReader(const ShapeDefaults& defaults) : defaults_(defaults) {}
+
+  void read(const YamlNode& node) {
+    if (node.kind == YamlNode::Kind::kScalar) return add(read_op(node), {}, node.at);
+    check_map(node, "ops", {"op", "shape"});
+    const YamlNode* op_node = optional_value(node, "op");
+    if (op_node == nullptr) fail(node.at, "ops: 'op' is missing, expected for example {op: linear}", "add it");
+    const std::int32_t op = read_op(*op_node);
+    const YamlNode* shape = optional_value(node, "shape");
+    if (shape == nullptr) return add(op, {}, node.at);
+    for (const YamlNode* item : read_items(*shape, "ops.shape")) add(op, read_shape(*item, op), item->at);
+  }
+
+  std::vector<OperatorSpec> take() { return std::move(specs_); }
+
+ private:
+  void add(std::int32_t op, Values values, const Position& at) {
+    const auto& keys = operator_keys(op);
+    const std::string rows = keys.front();  // "rows" or "tokens"
+    if (!values.contains(rows)) values[rows] = defaults_.tokens;
+    for (const std::int32_t n : values.at(rows)) expand(default_spec(op, defaults_.config, n), keys, 1, values, at);
+  }
+
+  // All combinations of the keys from the index-th on.
+  void expand(const OperatorSpec& spec, const std::vector<std::string>& keys, std::size_t index, const Values& values,
+              const Position& at) {
+    if (index == keys.size()) {
+      check_size(spec, at);
+      if (std::find(specs_.begin(), specs_.end(), spec) == specs_.end()) specs_.push_back(spec);
+      if (specs_.size() > static_cast<std::size_t>(kMaxPoints)) {
+        fail(at, fmt::format("ops: more than {} shapes, expected fewer", kMaxPoints),
+             "shorten the lists: they multiply");
+      }
+      return;
+    }
+    const std::string& key = keys[index];
+    const auto given = values.find(key);
+    const auto kept = static_cast<std::int32_t>(get_key(spec, key));
+    for (const std::int32_t value : given == values.end() ? std::vector{kept} : given->second) {
+      expand(with(spec, key, value, at), keys, index + 1, values, at);
+    }
+  }
+
+  static OperatorSpec with(const OperatorSpec& spec, const std::string& key, std::int32_t value, const Position& at) {
+    const auto head_dim = static_cast<std::int32_t>(get_key(spec, "head_dim"));
+    const std::int64_t heads_width = std::int64_t{value} * (key == "heads" ? head_dim : spec.heads);
+    if ((key == "heads" || key == "head_dim") && heads_width > kMostColumns) {
+      fail(at, fmt::format("ops.shape.{}: found {}, expected a width of all heads of at most 2^24", key, value),
+           "use a smaller one");
+    }
+    OperatorSpec next = spec;
+    set_key(next, key, value);
+    // The heads alone keep the width of one.
+    if (key == "heads") set_key(next, "head_dim", head_dim);
+    return next;
+  }
+
+  const ShapeDefaults& defaults_;
+  std::vector<OperatorSpec> specs_;
+};
+
+}  // namespace
+
+std::vector<OperatorSpec> read_operators(const YamlNode& ops, const ShapeDefaults& defaults) {
+  ShapeReader reader(defaults);
+  for (const YamlNode* item : read_items(ops, "ops")) reader.read(*item);
+  return reader.take();
+}
+
+}  // namespace inferbench

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ops/operator_cost.hpp"
+
+#include <algorithm>
+
+namespace inferbench {
+
+namespace {
+
+constexpr double kLayerNormFlops = 8;
+constexpr double kSoftmaxFlops = 5;
+constexpr double kGeluFlops = 9;
+
+double activation_flops(const OperatorSpec& spec) {
+  return spec.activation == IB_ACTIVATION_RELU ? 1 : kGeluFlops;
+}
+
+// Query i of `rows` sees past + i + 1 keys: a score and a weighted value of each, width multiply-adds both.
+double attention_flops(const OperatorSpec& spec) {
+  const double rows = spec.rows;
+  const double pairs = rows * spec.past + rows * (rows + 1) / 2;
+  return 4 * pairs * spec.width + kSoftmaxFlops * pairs * spec.heads;
+}
+
+}  // namespace
+
+OperatorFlops operator_flops(const OperatorSpec& spec) {
+  const double rows = spec.rows;
+  const double width = spec.width;
+  const double inner = spec.inner;
+  switch (spec.op) {
+    case IB_OP_LAYER_NORM:
+      return {0, kLayerNormFlops * rows * width};
+    case IB_OP_LINEAR:
+      return {2 * rows * width * spec.outputs, 0};
+    case IB_OP_ATTENTION:
+      return {0, attention_flops(spec)};
+    case IB_OP_GELU:
+      return {0, activation_flops(spec) * rows * width};
+    case IB_OP_SOFTMAX:
+      return {0, kSoftmaxFlops * rows * width};
+    case IB_OP_MLP:
+      return {4 * rows * width * inner, activation_flops(spec) * rows * inner};
+    default:
+      return {2 * rows * (4 * width * width + 2 * width * inner),
+              attention_flops(spec) + 2 * kLayerNormFlops * rows * width + activation_flops(spec) * rows * inner};
+  }
+}
+
+OperatorLimit operator_limit(const OperatorSpec& spec, bool integer_products, std::uint64_t bytes,
+                             std::uint64_t all_bytes, const ThreadLimits& limits) {
+  OperatorLimit limit;
+  const double bandwidth = bytes > 0 ? read_bandwidth_near(limits, all_bytes) : 0;
+  if (bandwidth > 0) limit.memory_s = static_cast<double>(bytes) / bandwidth;
+  const OperatorFlops flops = operator_flops(spec);
+  const double fp32 = limits.fp32_flops_per_s.best;
+  const double peak = integer_products ? limits.int8_ops_per_s.best : fp32;
+  if (fp32 > 0 && peak > 0) limit.arithmetic_s = flops.products / peak + flops.other / fp32;
+  limit.seconds = std::max(limit.memory_s, limit.arithmetic_s);
+  return limit;
+}
+
+}  // namespace inferbench

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ops/operator_outcome.hpp"
+
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "support/error.hpp"
+#include "support/json_integer.hpp"
+
+namespace inferbench {
+
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::int32_t kMostColumns = 1 << 24;
+
+void require(bool good, const std::string& what) {
+  if (!good) throw Error("a message with an impossible " + what);
+}
+
+// Floats as they lie in memory: a million of them are one value of MessagePack.
+Json bytes_of(const std::vector<float>& values) {
+  std::vector<std::uint8_t> bytes(values.size() * sizeof(float));
+  if (!bytes.empty()) std::memcpy(bytes.data(), values.data(), bytes.size());
+  return Json::binary(std::move(bytes));
+}
+
+std::vector<float> floats_of(const Json& json) {
+  const Json::binary_t& bytes = json.get_binary();
+  require(bytes.size() % sizeof(float) == 0, "number of bytes");
+  std::vector<float> values(bytes.size() / sizeof(float));
+  if (!bytes.empty()) std::memcpy(values.data(), bytes.data(), bytes.size());
+  return values;
+}
+
+std::optional<double> optional_number(const Json& json) {
+  return json.is_null() ? std::nullopt : std::optional<double>(json.get<double>());
+}
+
+Json optional_json(const std::optional<double>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+TrialStatus status_of(const Json& object) {
+  const auto status = trial_status_from(object.at("status").get<std::string>());
+  require(status.has_value(), "status");
+  return *status;
+}
+
+Json spec_json(const OperatorSpec& spec) {
+  Json shape = Json::object();
+  for (const std::string& key : operator_keys(spec.op)) shape[key] = get_key(spec, key);
+  return {{"op", operator_name(spec.op)}, {"shape", shape}, {"layer_norm_epsilon", spec.layer_norm_epsilon}};
+}
+
+OperatorSpec spec_of(const Json& object) {
+  OperatorSpec spec;
+  spec.op = operator_from(object.at("op").get<std::string>());
+  require(spec.op >= 0, "operator");
+  for (const std::string& key : operator_keys(spec.op)) {
+    const auto value = integer_of<std::int32_t>(object.at("shape").at(key));
+    require(value >= (key == "past" || key == "activation" ? 0 : 1) && value <= kMostColumns, key);
+    require(key != "head_dim" || std::int64_t{value} * spec.heads <= kMostColumns, key);
+    set_key(spec, key, value);
+  }
+  spec.layer_norm_epsilon = object.at("layer_norm_epsilon").get<double>();
+  require(spec.layer_norm_epsilon > 0, "epsilon");
+  return spec;
+}
+
+}  // namespace
+
+std::string_view to_string(OperatorCache cache) {
+  return cache == OperatorCache::kHot ? "hot" : "cold";
+}
+
+std::optional<OperatorCache> operator_cache_from(std::string_view text) {
+  if (text == "hot") return OperatorCache::kHot;
+  if (text == "cold") return OperatorCache::kCold;
+  return std::nullopt;
+}
+
+Json to_json(const OperatorRequest& request) {
+  return {{"contender", request.contender}, {"plugin", request.plugin},
+          {"precision", request.precision}, {"options", request.options},
+          {"threads", request.threads},     {"operator", spec_json(request.spec)},
+          {"seed", request.seed},           {"cache", to_string(request.cache)},
+          {"timeout_s", request.timeout_s}, {"memory_bytes", request.memory_bytes}};
+}
+
+OperatorRequest operator_request_from(const Json& object) {
+  OperatorRequest request;
+  request.contender = object.at("contender").get<std::string>();
+  request.plugin = object.at("plugin").get<std::string>();
+  request.precision = object.at("precision").get<std::string>();
+  request.options = object.at("options").get<std::map<std::string, std::string>>();
+  request.threads = integer_of<std::int32_t>(object.at("threads"));
+  require(request.threads >= 1, "number of threads");
+  request.spec = spec_of(object.at("operator"));
+  request.seed = integer_of<std::uint64_t>(object.at("seed"));
+  const auto cache = operator_cache_from(object.at("cache").get<std::string>());
+  require(cache.has_value(), "cache");
+  request.cache = *cache;
+  request.timeout_s = object.at("timeout_s").get<double>();
+  request.memory_bytes = integer_of<std::uint64_t>(object.at("memory_bytes"));
+  return request;
+}
+
+Json to_json(const OperatorPrepared& outcome) {
+  return {{"status", to_string(outcome.status)},    {"error", outcome.error},
+          {"stderr_tail", outcome.stderr_tail},     {"output", bytes_of(outcome.output)},
+          {"weights_bytes", outcome.weights_bytes}, {"kv_bytes", outcome.kv_bytes},
+          {"n_copies", outcome.n_copies},           {"kernels", outcome.kernels}};
+}
+
+OperatorPrepared operator_prepared_from(const Json& object) {
+  OperatorPrepared outcome;
+  outcome.status = status_of(object);
+  outcome.error = object.at("error").get<std::string>();
+  outcome.stderr_tail = object.at("stderr_tail").get<std::string>();
+  outcome.output = floats_of(object.at("output"));
+  outcome.weights_bytes = integer_of<std::uint64_t>(object.at("weights_bytes"));
+  outcome.kv_bytes = integer_of<std::uint64_t>(object.at("kv_bytes"));
+  outcome.n_copies = integer_of<std::int32_t>(object.at("n_copies"));
+  outcome.kernels = object.at("kernels").get<std::string>();
+  return outcome;
+}
+
+Json to_json(const OperatorSampleRequest& request) {
+  return {{"seconds", request.seconds}, {"timeout_s", request.timeout_s}};
+}
+
+OperatorSampleRequest operator_sample_request_from(const Json& object) {
+  OperatorSampleRequest request;
+  request.seconds = object.at("seconds").get<double>();
+  request.timeout_s = object.at("timeout_s").get<double>();
+  require(request.seconds > 0 && request.seconds < 1e6, "number of seconds");
+  return request;
+}
+
+Json to_json(const OperatorSample& outcome) {
+  return {{"status", to_string(outcome.status)},
+          {"error", outcome.error},
+          {"stderr_tail", outcome.stderr_tail},
+          {"runs", outcome.runs},
+          {"run_s", outcome.run_s},
+          {"change", outcome.change},
+          {"cpu_s", outcome.used.cpu_s},
+          {"involuntary_switches", outcome.used.involuntary_switches},
+          {"major_faults", outcome.used.major_faults},
+          {"spin_ms", outcome.interference.spin_ms},
+          {"run_delay_ms", optional_json(outcome.interference.run_delay_ms)},
+          {"steal_ms", optional_json(outcome.interference.steal_ms)},
+          {"mhz", optional_json(outcome.interference.mhz)}};
+}
+
+OperatorSample operator_sample_from(const Json& object) {
+  OperatorSample outcome;
+  outcome.status = status_of(object);
+  outcome.error = object.at("error").get<std::string>();
+  outcome.stderr_tail = object.at("stderr_tail").get<std::string>();
+  outcome.runs = integer_of<std::int64_t>(object.at("runs"));
+  outcome.run_s = object.at("run_s").get<double>();
+  // Infinity has no JSON, but MessagePack carries it.
+  outcome.change = object.at("change").get<double>();
+  outcome.used.cpu_s = object.at("cpu_s").get<double>();
+  outcome.used.involuntary_switches = integer_of<std::int64_t>(object.at("involuntary_switches"));
+  outcome.used.major_faults = integer_of<std::int64_t>(object.at("major_faults"));
+  outcome.interference.spin_ms = object.at("spin_ms").get<double>();
+  outcome.interference.run_delay_ms = optional_number(object.at("run_delay_ms"));
+  outcome.interference.steal_ms = optional_number(object.at("steal_ms"));
+  outcome.interference.mhz = optional_number(object.at("mhz"));
+  return outcome;
+}
+
+}  // namespace inferbench

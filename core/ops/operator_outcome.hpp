@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "measure/interference.hpp"
+#include "measure/resources.hpp"
+#include "measure/trial_status.hpp"
+#include "ops/operator_spec.hpp"
+
+namespace inferbench {
+
+/// Where a run finds its weights, keys and values.
+enum class OperatorCache : std::int32_t {
+  kCold,  ///< in memory, as decoding does: runs go through more copies of them than the last cache holds
+  kHot    ///< where the run before left them
+};
+std::string_view to_string(OperatorCache cache);
+std::optional<OperatorCache> operator_cache_from(std::string_view text);
+
+/// Prepares one operator of one backend. Plain data, as are the others here: it crosses process borders.
+struct OperatorRequest {
+  std::string contender;  ///< for messages
+  std::string plugin;     ///< absolute path of the library
+  std::string precision;
+  std::map<std::string, std::string> options;
+  std::int32_t threads = 1;
+  OperatorSpec spec;
+  std::uint64_t seed = 0;
+  OperatorCache cache = OperatorCache::kCold;
+  double timeout_s = 0;            ///< 0: none
+  std::uint64_t memory_bytes = 0;  ///< 0: none
+
+  friend bool operator==(const OperatorRequest&, const OperatorRequest&) = default;
+};
+
+/// How that went.
+struct OperatorPrepared {
+  TrialStatus status = TrialStatus::kSkipped;
+  std::string error;        ///< one line, unless ok
+  std::string stderr_tail;  ///< the last lines that the worker printed, unless ok
+
+  std::vector<float> output;  ///< of the first run
+  std::uint64_t weights_bytes = 0;
+  std::uint64_t kv_bytes = 0;
+  std::int32_t n_copies = 1;
+  std::string kernels;
+
+  std::uint64_t bytes() const { return weights_bytes + kv_bytes; }
+};
+
+/// Times the prepared operator.
+struct OperatorSampleRequest {
+  double seconds = 0.01;  ///< runs are repeated for about so long
+  double timeout_s = 0;   ///< 0: none
+
+  friend bool operator==(const OperatorSampleRequest&, const OperatorSampleRequest&) = default;
+};
+
+/// One sample: a number of runs between two readings of the clock.
+struct OperatorSample {
+  TrialStatus status = TrialStatus::kSkipped;
+  std::string error;
+  std::string stderr_tail;
+
+  std::int64_t runs = 0;
+  double run_s = 0;   ///< of one
+  double change = 0;  ///< largest difference between this result and the first, in root mean squares of that
+  ResourceUse used;
+  Interference interference;
+};
+
+nlohmann::json to_json(const OperatorRequest& request);
+nlohmann::json to_json(const OperatorPrepared& outcome);
+nlohmann::json to_json(const OperatorSampleRequest& request);
+nlohmann::json to_json(const OperatorSample& outcome);
+
+// Of what to_json wrote. They throw Error or nlohmann's exceptions for anything else.
+OperatorRequest operator_request_from(const nlohmann::json& object);
+OperatorPrepared operator_prepared_from(const nlohmann::json& object);
+OperatorSampleRequest operator_sample_request_from(const nlohmann::json& object);
+OperatorSample operator_sample_from(const nlohmann::json& object);
+
+}  // namespace inferbench

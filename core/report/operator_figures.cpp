@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <vector>
+
+#include "report/operator_report.hpp"
+#include "results/limit_share.hpp"
+
+namespace inferbench {
+
+namespace {
+
+std::vector<double> run_seconds(const OperatorRow& row) {
+  std::vector<double> values;
+  for (const OperatorTime& time : row.times) values.push_back(time.run_s);
+  return values;
+}
+
+std::optional<SpeedRatio> speed_of(const OperatorRow& row, const OperatorRow& baseline) {
+  std::vector<double> ours;
+  std::vector<double> theirs;
+  for (const OperatorTime& time : row.times) {
+    const auto pair = std::find_if(baseline.times.begin(), baseline.times.end(),
+                                   [&](const OperatorTime& other) { return other.block == time.block; });
+    if (pair == baseline.times.end()) continue;
+    ours.push_back(1 / time.run_s);
+    theirs.push_back(1 / pair->run_s);
+  }
+  return paired_speed_ratio(ours, theirs);
+}
+
+}  // namespace
+
+std::optional<OperatorFigures> operator_figures(const OperatorResults& results, const OperatorResult& point,
+                                                const OperatorRow& row) {
+  const std::vector<double> seconds = run_seconds(row);
+  const std::optional<Summary> summary = summarize(seconds);
+  if (!row.ok() || !summary) return std::nullopt;
+  OperatorFigures figures;
+  figures.run_s = *summary;
+  const std::uint64_t bytes = row.weights_bytes + row.kv_bytes;
+  figures.bytes_per_s = static_cast<double>(bytes) / summary->median;
+  figures.flops_per_s = operator_flops(point.point.spec).all() / summary->median;
+  const ThreadLimits* limits = results.machine ? results.machine->find(point.point.threads) : nullptr;
+  if (limits != nullptr) {
+    figures.limit = operator_limit(point.point.spec, counts_as_integer(row.precision), bytes,
+                                   bytes * static_cast<std::uint64_t>(row.n_copies), *limits);
+  }
+  figures.disturbed = static_cast<std::size_t>(std::count_if(
+      row.times.begin(), row.times.end(), [](const OperatorTime& time) { return !time.disturbed_by.empty(); }));
+  if (row.contender == results.experiment.baseline) return figures;
+  for (const OperatorRow& other : point.rows) {
+    if (other.contender == results.experiment.baseline && other.ok()) figures.speed = speed_of(row, other);
+  }
+  return figures;
+}
+
+}  // namespace inferbench

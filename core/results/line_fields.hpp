@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <simdjson.h>
+
+#include <concepts>
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace inferbench {
+
+/// The Fields of outcome_fields.hpp over an object of simdjson's, which parses hundreds of thousands of rows in a
+/// second. Borrows from the parser. Throws std::runtime_error, simdjson's exceptions among them.
+class LineFields {
+ public:
+  explicit LineFields(const simdjson::dom::object& object) {
+    for (const auto field : object) fields_.emplace_back(field.key, field.value);
+  }
+
+  bool has(std::string_view key) const {
+    const auto* found = find(key);
+    return found != nullptr && !found->is_null();
+  }
+  std::string text(std::string_view key) const { return std::string(std::string_view(at(key))); }
+  std::string text_or(std::string_view key, const std::string& fallback) const {
+    const auto* found = find(key);
+    return found == nullptr ? fallback : std::string(std::string_view(*found));
+  }
+  double number(std::string_view key) const { return double(at(key)); }
+  std::optional<double> number_or_none(std::string_view key) const {
+    return has(key) ? std::optional(number(key)) : std::nullopt;
+  }
+  bool truth(std::string_view key) const { return bool(at(key)); }
+  std::vector<double> numbers(std::string_view key) const {
+    const simdjson::dom::array array(at(key));
+    std::vector<double> values;
+    values.reserve(array.size());
+    for (const auto value : array) values.push_back(double(value));
+    return values;
+  }
+  template <std::integral Integer>
+  Integer integer(std::string_view key) const {
+    return integer_from<Integer>(key, at(key));
+  }
+  template <std::integral Integer>
+  Integer integer_or(std::string_view key, Integer fallback) const {
+    const auto* found = find(key);
+    return found == nullptr ? fallback : integer_from<Integer>(key, *found);
+  }
+  LineFields object(std::string_view key) const { return LineFields(simdjson::dom::object(at(key))); }
+
+ private:
+  const simdjson::dom::element* find(std::string_view key) const {
+    for (const auto& [name, value] : fields_) {
+      if (name == key) return &value;
+    }
+    return nullptr;
+  }
+  simdjson::dom::element at(std::string_view key) const {
+    if (const auto* found = find(key)) return *found;
+    throw std::runtime_error("key '" + std::string(key) + "' not found");
+  }
+  template <std::integral Integer>
+  static Integer integer_from(std::string_view key, const simdjson::dom::element& value) {
+    if (value.is<std::uint64_t>()) {
+      const auto number = std::uint64_t(value);
+      if (std::in_range<Integer>(number)) return static_cast<Integer>(number);
+    } else if (value.is<std::int64_t>()) {
+      const auto number = std::int64_t(value);
+      if (std::in_range<Integer>(number)) return static_cast<Integer>(number);
+    }
+    throw std::runtime_error("'" + std::string(key) + "' is no integer of its size");
+  }
+
+  std::vector<std::pair<std::string_view, simdjson::dom::element>> fields_;
+};
+
+}  // namespace inferbench

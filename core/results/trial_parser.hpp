@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "results/trial_record.hpp"
+
+namespace inferbench {
+
+/// Parses rows of trials.jsonl one after another, with buffers that are used again. For one thread.
+class TrialParser {
+ public:
+  TrialParser();
+  ~TrialParser();
+  TrialParser(const TrialParser&) = delete;
+  TrialParser& operator=(const TrialParser&) = delete;
+
+  /// As parse_trial_record.
+  TrialRecord parse(std::string_view line);
+
+ private:
+  struct Buffers;
+  std::unique_ptr<Buffers> buffers_;
+};
+
+}  // namespace inferbench

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// Parts of a forward pass as single operators: the same steps, shared out to the threads in the same way.
+#include <algorithm>
+#include <cstring>
+
+#include "engine/forward.hpp"
+#include "inferbench/op_bench.hpp"
+
+namespace inferbench::cpu_quant {
+
+void ForwardPass::place_input(const ib_op_desc& desc) {
+  if (desc.op == IB_OP_GELU) throw Failure(IB_UNSUPPORTED, "the activation is a part of the MLP's first product here");
+  if (desc.op == IB_OP_SOFTMAX) throw Failure(IB_UNSUPPORTED, "softmax is a part of attention here");
+  const auto n = static_cast<std::size_t>(desc.rows * op_input_columns(desc));
+  if (desc.op == IB_OP_LAYER_NORM) std::copy_n(desc.input, n, x_);
+  if (desc.op == IB_OP_ATTENTION) std::copy_n(desc.input, n, qkv_);
+  // A product reads quantized rows: what attention leaves is quantized before one, as here.
+  if (desc.op == IB_OP_LINEAR || desc.op == IB_OP_MLP) std::copy_n(desc.input, n, attention_);
+  // The MLP's second product adds to x.
+  if (desc.op == IB_OP_MLP) placed_.assign(n, 0.0F);
+  if (desc.op == IB_OP_BLOCK) placed_.assign(desc.input, desc.input + n);
+}
+
+bool ForwardPass::run_operator(std::int32_t op, std::int32_t layer, const Batch& batch) {
+  batch_ = &batch;
+  polled_layer_ = layer - 1;
+  cancelled_.store(false, std::memory_order_relaxed);
+  steps_.clear();
+  build_operator(op, layer);
+  model_.context.team.run(*this);
+  return !cancelled_.load(std::memory_order_relaxed);
+}
+
+void ForwardPass::build_operator(std::int32_t op, std::int32_t i) {
+  const Layer& layer = model_.layers[static_cast<std::size_t>(i)];
+  const std::int32_t rows = batch_->n_rows();
+  const auto heads = static_cast<std::size_t>(model_.shape.n_heads);
+  const auto row_step = [&](Op step) { add_items(step, i, rows, static_cast<std::size_t>(row_items(rows))); };
+  switch (op) {
+    case IB_OP_LAYER_NORM:
+      row_step(Op::NormAttention);
+      break;
+    case IB_OP_LINEAR:
+      row_step(Op::QuantizeAttention);
+      add_product(Op::Qkv, i, layer.attn_qkv, rows);
+      break;
+    case IB_OP_ATTENTION:
+      if (batch_->appends_first()) add_items(Op::Append, i, rows, batch_->segments().size() * heads);
+      add_items(Op::Attention, i, rows, batch_->query_blocks().size() * heads);
+      if (!quantizes_heads()) add_rows(Op::QuantizeAttention, i, rows);
+      break;
+    case IB_OP_MLP:
+      row_step(Op::Place);
+      add_rows(Op::QuantizeAttention, i, rows);
+      add_product(Op::Fc, i, layer.mlp_fc, rows);
+      add_product(Op::MlpProj, i, layer.mlp_proj, rows);
+      break;
+    default:
+      row_step(Op::Place);
+      add_layer(i);
+      break;
+  }
+}
+
+void ForwardPass::read_result(std::int32_t op, float* result) const {
+  const std::int32_t width = model_.shape.width;
+  const std::int64_t rows = batch_->n_rows();
+  if (op == IB_OP_LINEAR) {
+    std::copy_n(qkv_, rows * model_.linear_outputs, result);
+  } else if (op == IB_OP_ATTENTION) {
+    std::copy_n(attention_, rows * width, result);
+  } else if (op != IB_OP_LAYER_NORM) {
+    std::copy_n(x_, rows * width, result);
+  } else {
+    for (std::int64_t r = 0; r < rows; ++r) {
+      const std::uint8_t* row = quantized_width_ + r * quantized_row_bytes(width);
+      const auto* values = reinterpret_cast<const std::int8_t*>(row);
+      const auto* scales = reinterpret_cast<const float*>(row + row_scale_offset(width));
+      for (std::int32_t k = 0; k < width; ++k) {
+        result[r * width + k] = static_cast<float>(values[k]) * scales[k / kScaleGroup];
+      }
+    }
+  }
+}
+
+}  // namespace inferbench::cpu_quant

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/operator.hpp"
+
+#include <string>
+
+#include "inferbench/op_bench.hpp"
+
+namespace inferbench::cpu_quant {
+namespace {
+
+KvCache cache_for(const Model& model, const ib_op_desc& desc) {
+  const std::int32_t type = model.options.kv_type;
+  if (!op_has_heads(desc)) return {type, 1, 1, 1, 1, 1, model.context.memory};
+  return {type, 1, desc.n_copies, desc.heads, desc.width / desc.heads, desc.past + desc.rows, model.context.memory};
+}
+
+}  // namespace
+
+Operator::Operator(Context& context, const ib_op_desc& desc)
+    : op_(desc.op),
+      model_(context, desc),
+      cache_(cache_for(model_, desc)),
+      batch_(desc.rows, 1),
+      pass_(model_, cache_, desc.rows, 1) {
+  if (desc.rows > model_.options.chunk) {
+    throw Failure(IB_UNSUPPORTED,
+                  "option chunk lets " + std::to_string(model_.options.chunk) + " rows through the layers at once");
+  }
+  pass_.place_input(desc);
+  const std::vector<std::int32_t> tokens(static_cast<std::size_t>(desc.rows), 0);
+  const ib_sequence sequence{0, desc.rows, tokens.data()};
+  ib_forward_params params{};
+  params.struct_size = sizeof params;
+  params.sequences = &sequence;
+  params.n_sequences = 1;
+  params.output = IB_OUTPUT_ALL_LOGITS;  // no row may be left out of the last layer
+  batch_.begin(params, &desc.past);
+  batch_.next();
+
+  info_.struct_size = sizeof info_;
+  info_.weights_bytes = model_.info().weights_bytes;
+  info_.kernels = model_.kernels.name;
+  if (!op_has_heads(desc)) return;
+  append_past(desc);
+  const auto positions = static_cast<std::uint64_t>(desc.past + desc.rows);
+  info_.kv_bytes = 2 * positions * static_cast<std::uint64_t>(desc.width) *
+                   static_cast<std::uint64_t>(kv_element_bytes(cache_.type()));
+  if (cache_.type() == kKvInt8)
+    info_.kv_bytes += 2 * positions * static_cast<std::uint64_t>(desc.heads) * sizeof(float);
+}
+
+void Operator::append_past(const ib_op_desc& desc) {
+  if (desc.past == 0) return;
+  for (std::int32_t copy = 0; copy < desc.n_copies; ++copy) {
+    for (std::int32_t head = 0; head < desc.heads; ++head) {
+      AttentionArgs args{};
+      args.k = desc.past_kv + std::int64_t{head} * cache_.head_dim();
+      args.v = args.k + desc.width;
+      args.kv_stride = std::int64_t{2} * desc.width;
+      args.cache = cache_.block(0, copy, head);
+      args.n_rows = desc.past;
+      args.head_dim = cache_.head_dim();
+      args.capacity = cache_.capacity();
+      args.kv_type = cache_.type();
+      model_.kernels.kv_append(&args);
+    }
+  }
+}
+
+void Operator::run(std::int32_t copy) {
+  if (!pass_.run_operator(op_, copy, batch_)) throw Failure(IB_CANCELLED, "cancelled by the host");
+}
+
+}  // namespace inferbench::cpu_quant

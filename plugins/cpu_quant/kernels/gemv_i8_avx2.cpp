@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// int8 weights times up to kMaxGemvRows rows. AVX2's u8 x s8 product saturates at 16 bits. Signed rows: |w| * (a with
+// the sign of w) is at most 127 * 127 * 2 < 2^15. Unsigned rows could reach 255 * 127 * 2, so their bytes are taken
+// apart into even and odd inputs, which are 16-bit numbers where they stand, and multiplied with vpmaddwd.
+#include "matmul_avx2.h"
+#include "parts.h"
+
+namespace {
+
+// acc[m] += 4 inputs of 16 channels: one line of weights.
+template <int kRows>
+inline void add_signed_line(const uint8_t* line, const uint8_t* q, int64_t row_bytes, __m256i (&acc)[count(kRows)][2]) {
+  const __m256i ones = _mm256_set1_epi16(1);
+  const __m256i offset = _mm256_set1_epi8(-128);
+  const __m256i w[2] = {_mm256_xor_si256(load_half(line), offset), _mm256_xor_si256(load_half(line + 32), offset)};
+  const __m256i magnitude[2] = {_mm256_abs_epi8(w[0]), _mm256_abs_epi8(w[1])};
+  for (int m = 0; m < kRows; ++m) {
+    const __m256i a = _mm256_set1_epi32(four_bytes(q + m * row_bytes));
+    for (int half = 0; half < 2; ++half) {
+      const __m256i pairs = _mm256_maddubs_epi16(magnitude[half], _mm256_sign_epi8(a, w[half]));
+      acc[m][half] = in_order(_mm256_add_epi32(acc[m][half], _mm256_madd_epi16(pairs, ones)));
+    }
+  }
+}
+
+template <int kRows>
+inline void add_unsigned_line(const uint8_t* line, const uint8_t* q, int64_t row_bytes,
+                              __m256i (&acc)[count(kRows)][2]) {
+  const __m256i w[2] = {load_half(line), load_half(line + 32)};
+  const __m256i even[2] = {even_bytes<true>(w[0]), even_bytes<true>(w[1])};
+  const __m256i odd[2] = {odd_bytes<true>(w[0]), odd_bytes<true>(w[1])};
+  for (int m = 0; m < kRows; ++m) {
+    const __m256i a = _mm256_set1_epi32(four_bytes(q + m * row_bytes));
+    const __m256i a_even = even_bytes<false>(a);
+    const __m256i a_odd = odd_bytes<false>(a);
+    for (int half = 0; half < 2; ++half) {
+      const __m256i sum = _mm256_add_epi32(_mm256_madd_epi16(even[half], a_even), _mm256_madd_epi16(odd[half], a_odd));
+      acc[m][half] = in_order(_mm256_add_epi32(acc[m][half], sum));
+    }
+  }
+}
+
+// One group of a tile for kRows rows: `quads` lines from weights on. kQuads: their number where known, else 0.
+template <int kRows, bool kUnsigned, int kQuads>
+inline void add_group(const uint8_t* weights, int32_t quads, const uint8_t* multipliers, const Activations& first,
+                      int64_t row_bytes, int32_t g, __m256 (&y)[count(kRows)][2]) {
+  const auto* q = reinterpret_cast<const uint8_t*>(first.q) + int64_t{g} * kScaleGroup;
+  const auto* scale = reinterpret_cast<const uint8_t*>(first.scale + g);
+  __m256i acc[count(kRows)][2];
+  for (int m = 0; m < kRows; ++m) acc[m][0] = acc[m][1] = _mm256_setzero_si256();
+  for (int32_t j = 0; j < (kQuads > 0 ? kQuads : quads); ++j) {
+    if (kUnsigned) {
+      add_unsigned_line<kRows>(weights + 64 * j, q + 4 * j, row_bytes, acc);
+    } else {
+      add_signed_line<kRows>(weights + 64 * j, q + 4 * j, row_bytes, acc);
+    }
+  }
+  for (int half = 0; half < 2; ++half) {
+    const __m256 factor = factors_of(multipliers + 8 * half);
+    for (int m = 0; m < kRows; ++m) {
+      y[m][half] = add_scaled(y[m][half], acc[m][half], float_at(scale + m * row_bytes), factor);
+    }
+  }
+}
+
+// A tile for a block of rows.
+template <bool kUnsigned>
+struct Tile {
+  const MatmulArgs& args;
+  int32_t tile;
+
+  template <int kRows>
+  void run(int32_t row) const {
+    const uint8_t* weights = args.weights + tile * i8_tile_bytes(args.k);
+    const Activations first = activations_at(args, row);
+    const int64_t row_bytes = quantized_row_bytes(args.k);
+    __m256 y[count(kRows)][2];
+    for (int m = 0; m < kRows; ++m) y[m][0] = y[m][1] = _mm256_setzero_ps();
+    const int32_t full = args.k / kScaleGroup;
+    for (int32_t g = 0; g < full; ++g) {
+      add_group<kRows, kUnsigned, 8>(weights + i8_weight_offset(args.k, 0, g * kScaleGroup), 8,
+                                     weights + i8_multiplier_offset(args.k, 0, g * kScaleGroup), first, row_bytes, g,
+                                     y);
+    }
+    if (full * kScaleGroup < args.k) {
+      const int32_t input = full * kScaleGroup;
+      add_group<kRows, kUnsigned, 0>(weights + i8_weight_offset(args.k, 0, input), pieces(args.k - input, 4),
+                                     weights + i8_multiplier_offset(args.k, 0, input), first, row_bytes, full, y);
+    }
+    const auto* scale = reinterpret_cast<const float*>(weights + i8_tile_scale_offset(args.k));
+    for (int m = 0; m < kRows; ++m) {
+      for (int half = 0; half < 2; ++half) {
+        store_result(args, tile * kTile + 8 * half, row + m, y[m][half], _mm256_load_ps(scale + 8 * half));
+      }
+    }
+  }
+};
+
+void gemv_i8(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end) {
+  for (int32_t tile = tile_begin; tile < tile_end; ++tile) {
+    if (args->unsigned_rows != 0) {
+      for_row_blocks(Tile<true>{*args, tile}, 0, args->m);
+    } else {
+      for_row_blocks(Tile<false>{*args, tile}, 0, args->m);
+    }
+  }
+}
+
+}  // namespace
+
+namespace inferbench::cpu_quant {
+
+void add_gemv_i8_avx2(KernelTable* table) {
+  table->gemv_i8 = gemv_i8;
+}
+
+}  // namespace inferbench::cpu_quant

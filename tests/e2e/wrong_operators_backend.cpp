@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// A backend that offers one operator, the activation, which goes wrong as its option says: what the host must survive,
+// and must find.
+#include <cstdlib>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "inferbench/backend.hpp"
+#include "inferbench/op_bench.hpp"
+
+namespace {
+
+struct Context {
+  explicit Context(const ib_init_params&) {}
+};
+struct Model {
+  Model(Context&, const ib_model_params&) { throw inferbench::Failure(IB_UNSUPPORTED, "only operators"); }
+  static const ib_model_info& info() {
+    static const ib_model_info none{sizeof(ib_model_info), 0, 0, "cpu", "none"};
+    return none;
+  }
+};
+struct Session {
+  Session(Model&, const ib_session_params&) {}
+  static const ib_session_info& info() {
+    static const ib_session_info none{sizeof(ib_session_info), 0, 0, 0, 0};
+    return none;
+  }
+  void forward(const ib_forward_params&) {}
+  void truncate(std::int32_t, std::int32_t) {}
+};
+
+// ReLU: the simplest that can be right.
+class Operator {
+ public:
+  Operator(Context&, const ib_op_desc& desc)
+      : fault_(inferbench::OptionReader(desc.options, desc.n_options).text("fault")),
+        x_(desc.input, desc.input + std::int64_t{desc.rows} * desc.width),
+        y_(x_.size()) {
+    if (desc.op != IB_OP_GELU) throw inferbench::Failure(IB_UNSUPPORTED, "there is only the activation");
+  }
+  const ib_op_info& info() const { return info_; }
+  void run(std::int32_t) {
+    ++runs_;
+    for (std::size_t i = 0; i < x_.size(); ++i) y_[i] = x_[i] > 0 ? x_[i] : 0;
+    if (fault_ == "wrong") y_.back() += 1;
+    if (fault_ == "later" && runs_ > 1) y_.back() += 1;
+    if (fault_ == "abort" && runs_ > 1) std::abort();
+    if (fault_ == "fail" && runs_ > 1) throw inferbench::Failure(IB_DEVICE_LOST, "the device left");
+  }
+  void output(float* result) const {
+    for (const float value : y_) *result++ = value;
+  }
+
+ private:
+  std::string fault_;
+  std::vector<float> x_;
+  std::vector<float> y_;
+  std::int64_t runs_ = 0;
+  ib_op_info info_{sizeof(ib_op_info), 0, 0, "plain"};
+};
+
+using Functions = inferbench::BackendFunctions<Context, Model, Session>;
+constexpr ib_precision_info kPrecisions[] = {{"fp32", "all in fp32"}};
+constexpr const char* kFaults[] = {"none", "wrong", "later", "abort", "fail", nullptr};
+constexpr ib_option_info kOptions[] = {{"fault", IB_OPTION_CHOICE, 0, "none", 0, 0, kFaults, "what goes wrong"}};
+constexpr ib_op_bench_ext kOpBench = inferbench::op_bench_table<Context, Operator>();
+
+const void* extension(const char* name) noexcept {
+  return inferbench::is_op_bench(name) ? &kOpBench : nullptr;
+}
+
+}  // namespace
+
+extern "C" IB_EXPORT const ib_backend inferbench_backend_v1 = {IB_BACKEND_HEADER,
+                                                               "wrong_operators",
+                                                               "1",
+                                                               "test",
+                                                               "Apache-2.0",
+                                                               "an operator that goes wrong",
+                                                               0,
+                                                               kPrecisions,
+                                                               1,
+                                                               kOptions,
+                                                               1,
+                                                               Functions::init,
+                                                               Functions::shutdown,
+                                                               Functions::model_create,
+                                                               Functions::model_destroy,
+                                                               Functions::model_info,
+                                                               Functions::session_create,
+                                                               Functions::session_destroy,
+                                                               Functions::session_info,
+                                                               Functions::forward,
+                                                               Functions::session_truncate,
+                                                               extension};

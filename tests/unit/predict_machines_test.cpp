@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// Learning from runs of several machines, told apart by the limits in their run.json.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <nlohmann/json.hpp>
+
+#include "predict/predictor.hpp"
+#include "support/error.hpp"
+#include "unit/predict_fixture.hpp"
+
+namespace inferbench {
+namespace {
+
+using test::MadeUpSweep;
+using test::physical_run;
+using test::physical_sweep;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Key;
+
+constexpr const char* kDecode = "decode_ms_per_token";
+
+/// A machine that reads and computes `speed` times as fast as the one of physical_sweep.
+MachineLimits limits_of(double speed) {
+  MachineLimits limits;
+  const double bandwidth = speed * 1e9 / test::kSecondsPerGigabyte;
+  const double peak = speed * 1e9 / test::kSecondsPerGigaop;
+  limits.by_threads = {{2, {{512U << 20U, {bandwidth, bandwidth, ""}}}, {peak, peak, ""}, {peak, peak, ""}}};
+  return limits;
+}
+
+MadeUpSweep sweep_on(double speed) {
+  MadeUpSweep sweep = physical_sweep();
+  sweep.prompts = {32, 512};
+  sweep.seed = static_cast<std::uint64_t>(speed);
+  const auto law = sweep.law;
+  sweep.law = [law, speed](const Contender& contender, const ModelConfig& shape, const Point& point) {
+    test::MadeUpTimes times = law(contender, shape, point);
+    const double steps = test::kCallMs + test::kLayerMs * shape.n_layers;
+    times.decode_ms = steps + (times.decode_ms - steps) / speed;
+    times.ttft_ms = steps + (times.ttft_ms - steps) / speed;
+    return times;
+  };
+  return sweep;
+}
+
+RunData run_on(double speed, const std::string& machine) {
+  RunData run = physical_run(sweep_on(speed));
+  run.info.machine = limits_of(speed);
+  run.info.environment = fmt::format(R"({{"cpu":{{"model":"{}"}}}})", machine);
+  return run;
+}
+
+/// Of two machines, one twice as fast as the other. Never destroyed: its trees may not outlive the library's statics.
+const Predictor& predictor() {
+  static const Predictor* const kPredictor = [] {
+    const std::vector<RunData> runs{run_on(1, "slow"), run_on(2, "fast")};
+    return new Predictor(fit_predictor(runs));
+  }();
+  return *kPredictor;
+}
+
+AskedConfiguration ask(std::optional<MachineLimits> limits) {
+  return {"quant", "synthetic:gpt2-medium", {Model::open("synthetic:gpt2-medium").config(), 128, 8, 4, 2}, limits};
+}
+
+double truth(double speed) {
+  const AskedConfiguration asked = ask(std::nullopt);
+  const Contender quant{"quant", "", "int8", {}};
+  return sweep_on(speed).law(quant, asked.workload.shape, {asked.model, 128, 8, 4, 2}).decode_ms;
+}
+
+TEST(PredictMachines, EachHasItsOwnLimitsFromItsRun) {
+  ASSERT_THAT(predictor().machines, testing::SizeIs(2));
+  EXPECT_EQ(predictor().machines.at("slow"), limits_of(1));
+  EXPECT_EQ(predictor().machines.at("fast"), limits_of(2));
+  EXPECT_EQ(predictor().configurations, 2U * 48U);
+  EXPECT_THAT(predictor().warnings, testing::IsEmpty());
+}
+
+TEST(PredictMachines, OneLawServesThemAllAndOneMore) {
+  for (const double speed : {1.0, 2.0, 3.0}) {
+    const auto prediction = predict_configuration(predictor(), ask(limits_of(speed)));
+    EXPECT_NEAR(prediction.targets.at(kDecode).value / truth(speed), 1, 0.1) << speed;
+  }
+  const MethodValidation& physical = predictor().targets.at(kDecode).validation.front();
+  ASSERT_THAT(physical.by_scheme, Contains(Key("machine")));
+  EXPECT_EQ(physical.by_scheme.at("machine").n, 2U * 48U);
+  EXPECT_LT(physical.by_scheme.at("machine").mape, 0.1);
+}
+
+TEST(PredictMachines, WhichOneMustBeSaid) {
+  try {
+    predict_configuration(predictor(), ask(std::nullopt));
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("2 machines"));
+    EXPECT_THAT(error.cure(), HasSubstr("--machine 'fast' or 'slow'"));
+  }
+}
+
+TEST(PredictMachines, SurviveTheFile) {
+  const Predictor after = predictor_from_json(nlohmann::ordered_json::parse(to_json(predictor()).dump()));
+  EXPECT_EQ(after.machines, predictor().machines);
+}
+
+/// One model, prompt and batch: quick, for what does not hang on how well it learns.
+RunData small_run(double speed, const std::string& machine) {
+  RunData run = run_on(speed, machine);
+  std::erase_if(run.trials, [](const TrialRecord& trial) {
+    return trial.point.model != "synthetic:gpt2" || trial.point.prompt_tokens != 32;
+  });
+  return run;
+}
+
+TEST(PredictMachines, GivenLimitsTakeThePlaceOfTheRuns) {
+  const std::vector<RunData> runs{small_run(1, "slow")};
+  const Predictor own = fit_predictor(runs);
+  const Predictor given = fit_predictor(runs, {200, limits_of(5)});
+  EXPECT_EQ(own.machines.at("slow"), limits_of(1));
+  EXPECT_EQ(given.machines.at("slow"), limits_of(5));
+}
+
+TEST(PredictMachines, LimitsOfSomeRunsOnlyAreRefused) {
+  std::vector<RunData> runs{small_run(1, "slow"), small_run(2, "fast")};
+  runs[1].info.machine.reset();
+  EXPECT_THROW(fit_predictor(runs), Error);
+  // On the same machine the run that holds them speaks for the other.
+  runs[1].info.environment = runs[0].info.environment;
+  EXPECT_NO_THROW(fit_predictor(runs));
+  // Without any, the machines are taken for one, and that is said.
+  runs[0].info.machine.reset();
+  runs[1].info.environment = R"({"cpu":{"model":"other"}})";
+  const Predictor one = fit_predictor(runs);
+  EXPECT_THAT(one.warnings, ElementsAre(HasSubstr("2 machines without known limits")));
+  EXPECT_THROW(predict_configuration(one, ask(limits_of(1))), Error);
+}
+
+}  // namespace
+}  // namespace inferbench
