@@ -51,13 +51,16 @@ function(inferbench_library name)
   inferbench_configure(inferbench_${name})
 endfunction()
 
-# A backend that comes with the program: in lib/inferbench/, installed.
+# A backend that comes with the program: in lib/inferbench/, installed, in component INFERBENCH_PLUGIN_COMPONENT.
 function(inferbench_plugin name)
   inferbench_add_backend(${name} ${ARGN})
   target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
   set_target_properties(${name} PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${INFERBENCH_PLUGIN_BUILD_DIR})
   inferbench_configure(${name})
-  install(TARGETS ${name} LIBRARY DESTINATION ${INFERBENCH_PLUGIN_INSTALL_DIR})
+  if(NOT INFERBENCH_PLUGIN_COMPONENT)
+    set(INFERBENCH_PLUGIN_COMPONENT Unspecified)
+  endif()
+  install(TARGETS ${name} LIBRARY DESTINATION ${INFERBENCH_PLUGIN_INSTALL_DIR} COMPONENT ${INFERBENCH_PLUGIN_COMPONENT})
   set_property(GLOBAL APPEND PROPERTY INFERBENCH_PLUGINS ${name})
 endfunction()
 

@@ -17,5 +17,7 @@ set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "cmake, g++, pkg-config, cargo")
+# Without the torch backend: its libtorch brings hundreds of packages. `cmake --install` installs it.
+set(CPACK_INSTALL_CMAKE_PROJECTS "${PROJECT_BINARY_DIR};${PROJECT_NAME};Unspecified;/")
 install(FILES packaging/copyright DESTINATION ${CMAKE_INSTALL_DOCDIR})
 include(CPack)

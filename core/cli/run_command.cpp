@@ -117,6 +117,7 @@ int run(const RunOptions& options) {
   RunSource source = open_source(options.source, plugins);
   const Experiment& experiment = source.experiment;
   const PromptSource checked_prompts(experiment);
+  for (const std::string& line : experiment.left_out) fmt::print(stderr, "inferbench: note: left out: {}\n", line);
   if (options.plan) {
     print_plan(experiment, source.shard);
     return 0;

@@ -24,6 +24,7 @@ constexpr const char* kListCure = "'inferbench backends' lists what each backend
 struct Entry {
   Position at;
   std::string name;  // empty: none given
+  bool is_optional = false;
   BackendSchema schema;
   std::vector<std::string> precisions;
   std::vector<std::pair<std::string, std::vector<std::string>>> options;
@@ -41,6 +42,7 @@ class ContenderReader {
 
   void read(const YamlNode& node) {
     Entry entry = node.kind == YamlNode::Kind::kScalar ? read_short(node) : read_map(node);
+    if (entry.precisions.empty()) return;  // left out
     for (const ib_precision_info& precision : entry.schema.precisions) add_known_precision(precision.name);
     expand(entry);
   }
@@ -65,26 +67,54 @@ class ContenderReader {
   }
 
   Entry read_map(const YamlNode& node) {
-    check_map(node, "backends", {"plugin", "name", "precision", "options"});
+    check_map(node, "backends", {"plugin", "name", "precision", "options", "optional"});
     const YamlNode* plugin = optional_value(node, "plugin");
     if (plugin == nullptr)
       fail(node.at, "backends: 'plugin' is missing, expected for example {plugin: cpu_ref}", "add it");
     Entry entry;
     entry.at = node.at;
-    entry.schema = find(read_text(*plugin, "backends.plugin"), *plugin);
+    const std::string reference = read_text(*plugin, "backends.plugin");
+    if (const YamlNode* optional = optional_value(node, "optional")) {
+      entry.is_optional = read_flag(*optional, "backends.optional");
+    }
+    if (entry.is_optional && is_left_out(reference, *plugin)) return entry;
+    entry.schema = find(reference, *plugin);
     if (const YamlNode* name = optional_value(node, "name")) {
       entry.name = read_name(*name);
       entry.at = name->at;
     }
     if (const YamlNode* precision = optional_value(node, "precision")) {
       for (const YamlNode* item : read_items(*precision, "backends.precision")) {
-        entry.precisions.push_back(checked_precision(read_text(*item, "backends.precision"), *item, entry.schema));
+        add_precision(entry, read_text(*item, "backends.precision"), *item);
       }
     } else {
       entry.precisions.emplace_back(entry.schema.precisions.front().name);
     }
     if (const YamlNode* options = optional_value(node, "options")) read_options(*options, entry);
     return entry;
+  }
+
+  // Whether the backend does not load; then a line says why.
+  bool is_left_out(const std::string& reference, const YamlNode& node) {
+    try {
+      schemas_[{reference, node.at.source->folder}] = lookups_.backend(reference, node.at.source->folder);
+      return false;
+    } catch (const Error& error) {
+      list_.left_out.push_back(fmt::format("{}: {}", one_line(reference, kMaxNameBytes), one_line(error.what())));
+      return true;
+    }
+  }
+
+  void add_precision(Entry& entry, const std::string& precision, const YamlNode& node) {
+    const auto& offered = entry.schema.precisions;
+    const bool is_offered = std::any_of(offered.begin(), offered.end(),
+                                        [&](const ib_precision_info& info) { return precision == info.name; });
+    if (entry.is_optional && !is_offered) {
+      list_.left_out.push_back(
+          fmt::format("{}:{}: the backend does not offer this precision here", entry.schema.name, one_line(precision)));
+      return;
+    }
+    entry.precisions.push_back(checked_precision(precision, node, entry.schema));
   }
 
   static std::string read_name(const YamlNode& node) {
@@ -207,7 +237,12 @@ class ContenderReader {
 ContenderList read_contenders(const YamlNode& backends, const ExperimentLookups& lookups) {
   ContenderReader reader(lookups);
   for (const YamlNode* entry : read_items(backends, "backends")) reader.read(*entry);
-  return reader.take();
+  ContenderList list = reader.take();
+  if (list.contenders.empty()) {
+    fail(backends.at, fmt::format("backends: every contender is left out, expected at least one; {}", list.left_out[0]),
+         "add a contender that is not optional: {plugin: cpu_ref}");
+  }
+  return list;
 }
 
 std::string read_baseline(const YamlNode& root, const std::vector<Contender>& contenders) {

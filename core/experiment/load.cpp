@@ -76,6 +76,7 @@ Experiment build(const YamlNode& root, const std::filesystem::path& path, const 
   experiment.name = read_name(root, path);
   ContenderList list = read_contenders(required(root, "backends", "backends: [cpu_ref]"), lookups);
   experiment.contenders = std::move(list.contenders);
+  experiment.left_out = std::move(list.left_out);
   experiment.baseline = read_baseline(root, experiment.contenders);
   const std::vector<SweepModel> models = read_models(required(root, "models", "models: [synthetic:gpt2]"), lookups);
   for (const SweepModel& model : models) {

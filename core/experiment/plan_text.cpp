@@ -78,6 +78,7 @@ std::string contenders_text(const Experiment& experiment) {
     for (const auto& [key, value] : contender.options) text += fmt::format(", {} {}", key, value);
     text += contender.name == experiment.baseline ? "  (baseline)\n" : "\n";
   }
+  for (const std::string& line : experiment.left_out) text += fmt::format("  left out  {}\n", line);
   return text;
 }
 

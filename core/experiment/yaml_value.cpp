@@ -93,6 +93,13 @@ std::string read_text(const YamlNode& node, std::string_view what) {
   return node.text;
 }
 
+bool read_flag(const YamlNode& node, std::string_view what) {
+  if (node.kind != YamlNode::Kind::kScalar || (node.text != "true" && node.text != "false")) {
+    fail_type(node, what, "true or false");
+  }
+  return node.text == "true";
+}
+
 std::int64_t read_integer(const YamlNode& node, std::string_view what, std::int64_t min, std::int64_t max) {
   std::int64_t value = 0;
   const bool is_integer =

@@ -39,6 +39,8 @@ void check_map(const YamlNode& node, std::string_view what, std::initializer_lis
 const YamlNode* optional_value(const YamlNode& map, std::string_view key);
 
 std::string read_text(const YamlNode& node, std::string_view what);
+/// "true" or "false".
+bool read_flag(const YamlNode& node, std::string_view what);
 std::int64_t read_integer(const YamlNode& node, std::string_view what, std::int64_t min, std::int64_t max);
 std::uint64_t read_seed(const YamlNode& node, std::string_view what);
 /// A finite number within [min, max].

@@ -5,8 +5,8 @@
 
 namespace inferbench::torch_backend {
 
-/// The threads that libtorch may use: OpenMP's, for its own loops and for oneDNN's. Its other pools (between operators,
-/// and that of QNNPACK and XNNPACK) are never started: what is used here does not need them.
+/// The threads that libtorch may use: OpenMP's, for its own loops and for oneDNN's. Its other pools (between operators;
+/// that of QNNPACK and XNNPACK) are never started: what is used here does not need them.
 class Context {
  public:
   /// Throws Failure(IB_UNSUPPORTED) where libtorch was built without oneDNN.
@@ -17,7 +17,7 @@ class Context {
   Context& operator=(const Context&) = delete;
 
   /// OpenMP keeps the number of threads for each calling thread apart, so every entry point says it again. Not by
-  /// at::set_num_threads, which starts the other pool as well.
+  /// at::set_num_threads, which would start the other pool as well, so that there were twice as many threads as told.
   void use_threads() const;
 
   HostCalls host;

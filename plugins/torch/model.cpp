@@ -6,7 +6,7 @@
 
 #include <cmath>
 #include <initializer_list>
-#include <optional>
+#include <string>
 #include <string_view>
 
 #include "inferbench/backend_values.hpp"
@@ -16,19 +16,17 @@
 namespace inferbench::torch_backend {
 namespace {
 
-/// The engine of int8 products; none for fp32.
-std::optional<at::QEngine> engine_of(const ib_model_params& params) {
-  const std::string_view precision = params.precision;
-  if (precision == "fp32") return std::nullopt;
-  if (precision == "int8") return chosen_engine(OptionReader(params).text("qengine"));
-  throw Failure(IB_UNSUPPORTED, "precision '" + std::string(precision) + "' is unknown; there are 'fp32' and 'int8'");
+bool is_int8(std::string_view precision) {
+  if (precision == "fp32") return false;
+  if (precision == "int8" && has_int8()) return true;
+  throw Failure(IB_UNSUPPORTED, "precision '" + std::string(precision) + "' is unknown, or this libtorch lacks it");
 }
 
 /// Reads tensor after tensor; after each it reports progress and asks the host whether to go on.
 class Loader {
  public:
-  Loader(Context& context, const ib_model_desc& desc, std::optional<at::QEngine> engine)
-      : context_(context), tensors_(desc), n_tensors_(desc.n_tensors), engine_(engine) {}
+  Loader(Context& context, const ib_model_desc& desc, bool int8)
+      : context_(context), tensors_(desc), n_tensors_(desc.n_tensors), int8_(int8) {}
 
   at::Tensor take(const std::string& name, std::initializer_list<std::int64_t> shape) {
     const ib_tensor& tensor = tensors_.get(name, shape);
@@ -49,7 +47,7 @@ class Loader {
     return pack(weight, take(name + ".bias", {outputs}));
   }
   std::unique_ptr<Linear> pack(const at::Tensor& weight, const at::Tensor& bias) const {
-    return engine_ ? make_int8_linear(*engine_, weight.contiguous(), bias) : make_fp32_linear(weight, bias);
+    return int8_ ? make_int8_linear(weight.contiguous(), bias) : make_fp32_linear(weight, bias);
   }
 
  private:
@@ -57,7 +55,7 @@ class Loader {
   TensorMap tensors_;
   std::uint64_t n_tensors_;
   std::uint64_t n_taken_ = 0;
-  std::optional<at::QEngine> engine_;
+  bool int8_;
 };
 
 Layer load_layer(Loader& loader, const std::string& prefix, std::int64_t width, std::int64_t inner) {
@@ -96,9 +94,9 @@ Model::Model(Context& the_context, const ib_model_params& params)
 }
 
 void Model::load(const ib_model_params& params) {
-  const std::optional<at::QEngine> engine = engine_of(params);
+  const bool int8 = is_int8(params.precision);
   const bool is_tied = params.desc->tied_head != 0;
-  Loader loader(context, *params.desc, engine);
+  Loader loader(context, *params.desc, int8);
   wte = loader.take("wte.weight", {vocab, width});
   wpe = loader.take("wpe.weight", {n_positions, width});
   std::uint64_t step_bytes = 0;
@@ -111,13 +109,12 @@ void Model::load(const ib_model_params& params) {
   head = loader.pack(is_tied ? wte : loader.take("lm_head.weight", {vocab, width}), {});
   step_bytes += bytes_of(ln_f) + head->bytes() + 2 * static_cast<std::uint64_t>(width) * sizeof(float);
 
-  const bool is_shared = is_tied && !engine;
-  kernels_ = "libtorch " TORCH_VERSION ", " + (engine ? toString(*engine) + " int8" : std::string("oneDNN"));
+  const bool is_shared = is_tied && !int8;
   info_.struct_size = sizeof info_;
   info_.weights_bytes = step_bytes + wpe.nbytes() + (is_shared ? 0 : wte.nbytes());
   info_.decode_weights_bytes = step_bytes;
   info_.device = "cpu";
-  info_.kernels = kernels_.c_str();
+  info_.kernels = "libtorch " TORCH_VERSION ", oneDNN";
 }
 
 double Model::attention_scale(std::size_t layer) const {

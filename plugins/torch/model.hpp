@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "context.hpp"
@@ -54,7 +53,6 @@ class Model {
 
   bool scale_attn_weights_;
   bool scale_attn_by_inverse_layer_;
-  std::string kernels_;
   ib_model_info info_{};
 };
 

@@ -17,15 +17,8 @@ using Functions = inferbench::BackendFunctions<Context, Model, Session>;
 constexpr ib_precision_info kPrecisions[] = {
     {"fp32", "weights, activations, KV cache and sums in IEEE binary32"},
     {"int8",
-     "weights in 8 bits with a scale per output channel, activations in 8 bits (qengine onednn: 7) with a scale per "
-     "token, sums in 32-bit integers; attention and KV cache in fp32"},
-};
-
-constexpr const char* kEngines[] = {"auto", "qnnpack", "onednn", nullptr};
-
-constexpr ib_option_info kOptions[] = {
-    {"qengine", IB_OPTION_CHOICE, 0, "auto", 0, 0, kEngines,
-     "libtorch's engine for int8; auto: qnnpack where the build has it, else onednn; fp32 ignores it"},
+     "weights in 8 bits with a scale per output channel, activations in 7 bits with a scale per token, sums in "
+     "32-bit integers; attention and KV cache in fp32"},
 };
 
 }  // namespace
@@ -41,8 +34,8 @@ extern "C" IB_EXPORT const ib_backend inferbench_backend_v1 = {
     0,
     kPrecisions,
     inferbench::torch_backend::has_int8() ? std::size(kPrecisions) : 1,
-    kOptions,
-    std::size(kOptions),
+    nullptr,
+    0,
     Functions::init,
     Functions::shutdown,
     Functions::model_create,

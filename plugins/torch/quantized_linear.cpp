@@ -7,25 +7,20 @@
 #include <ATen/native/quantized/PackedParams.h>
 
 #include <algorithm>
-#include <string>
-
-#include "inferbench/backend.hpp"
 
 namespace inferbench::torch_backend {
 namespace {
 
 using Packed = c10::intrusive_ptr<LinearPackedParamsBase>;
 
+// Activations of 7 bits: with 8, sums of two products may saturate in 16 bits, and do.
+constexpr bool kReduceRange = true;
+
 // Smallest scale and range: of a channel or row of zeros.
 constexpr double kSmallest = 1e-30;
 
-bool is_supported(at::QEngine engine) {
-  const auto& engines = at::globalContext().supportedQEngines();
-  return std::find(engines.begin(), engines.end(), engine) != engines.end();
-}
-
-Packed pack(at::QEngine engine, const at::Tensor& codes) {
-  at::globalContext().setQEngine(engine);
+Packed pack(const at::Tensor& codes) {
+  at::globalContext().setQEngine(at::QEngine::ONEDNN);
   return c10::Dispatcher::singleton()
       .findSchemaOrThrow("quantized::linear_prepack", "")
       .typed<Packed(at::Tensor, c10::optional<at::Tensor>)>()
@@ -34,12 +29,10 @@ Packed pack(at::QEngine engine, const at::Tensor& codes) {
 
 class Int8Linear final : public Linear {
  public:
-  Int8Linear(at::QEngine engine, const at::Tensor& weight, const at::Tensor& bias)
-      // oneDNN's products of 8 by 8 bits may saturate in 16; activations of 7 bits do not.
-      : reduce_range_(engine == at::QEngine::ONEDNN), bias_(bias) {
+  Int8Linear(const at::Tensor& weight, const at::Tensor& bias) : bias_(bias) {
     const at::Tensor scales = weight.abs().amax(1).div_(127).clamp_min_(kSmallest).to(at::kDouble);
     const at::Tensor zero_points = at::zeros({weight.size(0)}, at::kLong);
-    packed_ = pack(engine, at::quantize_per_channel(weight, scales, zero_points, 0, at::kQInt8));
+    packed_ = pack(at::quantize_per_channel(weight, scales, zero_points, 0, at::kQInt8));
     bytes_ = static_cast<std::uint64_t>(weight.numel()) + static_cast<std::uint64_t>(weight.size(0)) * sizeof(float) +
              (bias.defined() ? bias.nbytes() : 0);
   }
@@ -54,14 +47,13 @@ class Int8Linear final : public Linear {
     at::div_out(data, x, ranges);
     even.select(0, rows).fill_(1);
     even.select(0, rows + 1).fill_(-1);
-    at::Tensor y = packed_->apply_dynamic(std::move(even), reduce_range_).narrow(0, 0, rows);
+    at::Tensor y = packed_->apply_dynamic(std::move(even), kReduceRange).narrow(0, 0, rows);
     y.mul_(ranges);
     return bias_.defined() ? y.add_(bias_) : y;
   }
   std::uint64_t bytes() const override { return bytes_; }
 
  private:
-  bool reduce_range_;
   at::Tensor bias_;
   Packed packed_;
   std::uint64_t bytes_ = 0;
@@ -69,22 +61,17 @@ class Int8Linear final : public Linear {
 
 }  // namespace
 
-std::unique_ptr<Linear> make_int8_linear(at::QEngine engine, const at::Tensor& weight, const at::Tensor& bias) {
-  return std::make_unique<Int8Linear>(engine, weight, bias);
+std::unique_ptr<Linear> make_int8_linear(const at::Tensor& weight, const at::Tensor& bias) {
+  return std::make_unique<Int8Linear>(weight, bias);
 }
 
 bool has_int8() noexcept {
   try {
-    return is_supported(at::QEngine::QNNPACK) || is_supported(at::QEngine::ONEDNN);
+    const auto& engines = at::globalContext().supportedQEngines();
+    return std::find(engines.begin(), engines.end(), at::QEngine::ONEDNN) != engines.end();
   } catch (...) {
     return false;
   }
-}
-
-at::QEngine chosen_engine(std::string_view name) {
-  if (name != "onednn" && is_supported(at::QEngine::QNNPACK)) return at::QEngine::QNNPACK;
-  if (name != "qnnpack" && is_supported(at::QEngine::ONEDNN)) return at::QEngine::ONEDNN;
-  throw Failure(IB_UNSUPPORTED, "this libtorch has no quantized engine '" + std::string(name) + "'");
 }
 
 }  // namespace inferbench::torch_backend

@@ -87,6 +87,22 @@ TEST(BackendsCommand, JsonHoldsTheSame) {
   EXPECT_TRUE(backend.at("shadowed_by").is_null());
 }
 
+TEST(BackendsCommand, ABackendWithoutItsLibraryIsListedWithTheReason) {
+  const TestFolder folder;
+  const fs::path path = folder.copy(fs::path(INFERBENCH_FAULTY_PLUGINS) / "libmissing_library.so");
+  const std::string problem =
+      path.string() + ": needs the library 'libnowhere.so': cannot open shared object file: No such file or directory";
+  const std::string arguments = "--plugin-dir " + folder.path().string();
+
+  const Ended text = run("backends " + arguments);
+  EXPECT_EQ(text.exit_code, 0) << text.out;
+  EXPECT_THAT(text.out, HasSubstr("not usable:\n  " + problem + "\n    hint: install 'libnowhere.so'"));
+
+  const Ended machine = run("backends --json " + arguments);
+  EXPECT_EQ(machine.exit_code, 0) << machine.out;
+  EXPECT_EQ(entry(json::parse(machine.out).at("problems"), "path", path.string()).at("problem"), problem);
+}
+
 TEST(BackendsCommand, BrokenAndShadowedAreListed) {
   const TestFolder first;
   const TestFolder second;

@@ -18,6 +18,7 @@ expect_text '^Package: inferbench$' fields.txt
 expect_text '^Depends: .*libc6 \(>= ' fields.txt
 expect_text '^Depends: .*libtbb' fields.txt
 expect_text '^Depends: .*libyaml-cpp' fields.txt
+if grep -q '^Depends: .*torch' fields.txt; then fail "the package needs libtorch"; fi
 
 # Its contents, where Debian expects them.
 dpkg-deb --contents "$deb" | awk '{print $6}' >contents.txt
@@ -29,6 +30,7 @@ for path in bin/inferbench include/inferbench/backend.h "$LIBDIR/inferbench/libc
   expect_text "^\\./usr/$path\$" contents.txt
 done
 if grep -Ev '^\./(usr/.*)?$' contents.txt; then fail "files outside /usr"; fi
+if grep -q libtorch contents.txt; then fail "the torch backend is in the package"; fi
 
 # It runs from wherever it is unpacked.
 dpkg-deb -x "$deb" root

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "experiment/plan_text.hpp"
 #include "unit/experiment_stubs.hpp"
 
 namespace inferbench {
@@ -46,6 +47,23 @@ TEST(ExperimentLoad, DefaultsFillTheRest) {
   EXPECT_FALSE(e.quality);
   EXPECT_FALSE(e.interactive);
   EXPECT_TRUE(e.targets.empty());
+}
+
+TEST(ExperimentLoad, OptionalContendersThatThisMachineLacksAreLeftOut) {
+  const Experiment e = StubWorld{}.load(R"(
+backends:
+  - cpu_ref
+  - {plugin: torch, precision: [fp32, int8], optional: true}
+  - {plugin: cpu_quant, precision: [int8, fp8], optional: true}
+models: synthetic:gpt2
+)");
+  EXPECT_THAT(names(e), ElementsAre("cpu_ref:fp32", "cpu_quant:int8"));
+  EXPECT_THAT(e.left_out, ElementsAre("torch: no backend 'torch' in /lib/inferbench",
+                                      "cpu_quant:fp8: the backend does not offer this precision here"));
+  // The resolved form is what ran: on a machine that lacks it, running it again is an error.
+  EXPECT_EQ(e.resolved_yaml.find("optional"), std::string::npos);
+  EXPECT_EQ(e.resolved_yaml.find("torch"), std::string::npos);
+  EXPECT_NE(plan_text(e).find("left out  torch: no backend 'torch'"), std::string::npos);
 }
 
 TEST(ExperimentLoad, EverySectionIsRead) {

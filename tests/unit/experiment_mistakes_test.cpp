@@ -114,10 +114,17 @@ std::vector<Mistake> backend_mistakes() {
       {"NullBackends", kModels + "backends:\n",
        "/exp/e.yaml:2:1: backends: found nothing, expected a value or a list of at least one"},
       {"BackendOfTheWrongType", with("[cpu_ref]"),
-       "/exp/e.yaml:3:5: backends: found a list, expected a map with: plugin, name, precision, options"},
+       "/exp/e.yaml:3:5: backends: found a list, expected a map with: plugin, name, precision, options, optional"},
       {"UnknownKeyOfABackend", with("{plugin: cpu_ref, precison: fp32}"),
        "/exp/e.yaml:3:23: backends: unknown key 'precison'; did you mean 'precision'? known keys: plugin, name, "
-       "precision, options"},
+       "precision, options, optional"},
+      {"OptionalThatIsNoFlag", with("{plugin: cpu_ref, optional: perhaps}"),
+       "/exp/e.yaml:3:33: backends.optional: found 'perhaps', expected true or false"},
+      {"EveryContenderLeftOut", with("{plugin: torch, optional: true}"),
+       "/exp/e.yaml:3:3: backends: every contender is left out, expected at least one; torch: no backend 'torch' in "
+       "/lib/inferbench"},
+      {"OptionalWithAnotherMistake", with("{plugin: cpu_ref, optional: true, options: {tile: 3}}"),
+       "/exp/e.yaml:3:48: backend 'cpu_ref' has no option 'tile'; it has no options"},
       {"PrecisionItLacks", with("{plugin: cpu_quant, precision: [int8, int44]}"),
        "/exp/e.yaml:3:43: backend 'cpu_quant' has no precision 'int44'; did you mean 'int4'? known precisions: int8, "
        "int4"},
