@@ -87,8 +87,8 @@ void put_notes(std::string& text, const OperatorResults& results) {
     }
   }
   text +=
-      "\ntime: one run, median of the blocks. of limit: of the read bandwidth (mem) or the arithmetic peak (alu),\n"
-      "whichever takes longer. error: largest distance to float64 in root mean squares, of what is tolerated.\n";
+      "\ntime: one run, median of the blocks. of limit: of read bandwidth (mem) or arithmetic peak (alu),\n"
+      "whichever takes longer. error: largest distance to float64 in root mean squares, and what is\ntolerated.\n";
   if (disturbed > 0) text += fmt::format("note: {} samples were disturbed and stayed so when repeated\n", disturbed);
 }
 
