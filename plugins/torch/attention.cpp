@@ -48,13 +48,18 @@ at::Tensor Attention::many_tokens(const at::Tensor& q, const at::Tensor& keys, c
   return out;
 }
 
+void Attention::append(std::int64_t layer, std::int64_t slot, std::int64_t past, const at::Tensor& keys,
+                       const at::Tensor& values) {
+  keys_[slot][layer].narrow(1, past, keys.size(0)).copy_(keys.transpose(0, 1));
+  values_[slot][layer].narrow(2, past, values.size(0)).copy_(values.permute({1, 2, 0}));
+}
+
 void Attention::run(std::int64_t layer, const Segment& segment, double scale, const at::Tensor& qkv, at::Tensor& out) {
   const std::int64_t n_keys = segment.past + segment.n;
   const at::Tensor rows = qkv.narrow(0, segment.row, segment.n).view({segment.n, 3, shape_.n_heads, shape_.head_width});
   const at::Tensor keys = keys_[segment.slot][layer];
   const at::Tensor values = values_[segment.slot][layer];
-  keys.narrow(1, segment.past, segment.n).copy_(rows.select(1, 1).transpose(0, 1));
-  values.narrow(2, segment.past, segment.n).copy_(rows.select(1, 2).permute({1, 2, 0}));
+  append(layer, segment.slot, segment.past, rows.select(1, 1), rows.select(1, 2));
   const at::Tensor q = rows.select(1, 0).transpose(0, 1).mul(scale).contiguous();
   const at::Tensor to = out.narrow(0, segment.row, segment.n).view({segment.n, shape_.n_heads, shape_.head_width});
   if (segment.mask.defined()) {

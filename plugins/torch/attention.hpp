@@ -38,6 +38,10 @@ class Attention {
   /// of out [rows, width].
   void run(std::int64_t layer, const Segment& segment, double scale, const at::Tensor& qkv, at::Tensor& out);
 
+  /// Stores keys and values [n, n_heads, head_width] of the positions from `past` on.
+  void append(std::int64_t layer, std::int64_t slot, std::int64_t past, const at::Tensor& keys,
+              const at::Tensor& values);
+
   std::uint64_t kv_bytes() const;
 
  private:

@@ -3,8 +3,11 @@
 
 #include <ATen/Context.h>
 #include <omp.h>
+#include <torch/csrc/api/include/torch/version.h>
 
 namespace inferbench::torch_backend {
+
+const char* const kKernels = "libtorch " TORCH_VERSION ", oneDNN";
 
 Context::Context(const ib_init_params& params) : host(params.host), n_threads_(params.n_threads) {
   if (!at::Context::hasMKLDNN()) {

@@ -5,6 +5,9 @@
 
 namespace inferbench::torch_backend {
 
+/// What computes, as models and operators report it.
+extern const char* const kKernels;
+
 /// The threads that libtorch may use: OpenMP's, for its own loops and for oneDNN's. Its other pools (between operators;
 /// that of QNNPACK and XNNPACK) are never started: what is used here does not need them.
 class Context {

@@ -8,23 +8,9 @@
 #include <vector>
 
 #include "context.hpp"
-#include "linear.hpp"
+#include "layer.hpp"
 
 namespace inferbench::torch_backend {
-
-struct LayerNorm {
-  at::Tensor weight;  ///< [width]
-  at::Tensor bias;    ///< [width]
-};
-
-struct Layer {
-  LayerNorm ln_1;
-  std::unique_ptr<Linear> c_attn;  ///< width -> 3 width: queries, keys, values
-  std::unique_ptr<Linear> attn_c_proj;
-  LayerNorm ln_2;
-  std::unique_ptr<Linear> c_fc;
-  std::unique_ptr<Linear> mlp_c_proj;
-};
 
 /// GPT-2's weights as libtorch's tensors. Immutable once created. Throws Failure, std::bad_alloc.
 class Model {
@@ -40,8 +26,7 @@ class Model {
   std::int64_t inner;
   std::int64_t n_positions;
   std::int64_t vocab;
-  std::int32_t activation;  ///< IB_ACTIVATION_*
-  double epsilon;
+  LayerSettings settings;
   at::Tensor wte;  ///< [vocab, width]
   at::Tensor wpe;  ///< [n_positions, width]
   std::vector<Layer> layers;

@@ -3,7 +3,9 @@
 #include <iterator>
 
 #include "context.hpp"
+#include "inferbench/op_bench.hpp"
 #include "model.hpp"
+#include "operator.hpp"
 #include "quantized_linear.hpp"
 #include "session.hpp"
 
@@ -20,6 +22,12 @@ constexpr ib_precision_info kPrecisions[] = {
      "weights in 8 bits with a scale per output channel, activations in 7 bits with a scale per token, sums in "
      "32-bit integers; attention and KV cache in fp32"},
 };
+
+constexpr ib_op_bench_ext kOpBench = inferbench::op_bench_table<Context, inferbench::torch_backend::Operator>();
+
+const void* extension(const char* name) noexcept {
+  return inferbench::is_op_bench(name) ? &kOpBench : nullptr;
+}
 
 }  // namespace
 
@@ -46,5 +54,5 @@ extern "C" IB_EXPORT const ib_backend inferbench_backend_v1 = {
     Functions::session_info,
     Functions::forward,
     Functions::session_truncate,
-    nullptr,
+    extension,
 };

@@ -10,21 +10,8 @@
 namespace inferbench::torch_backend {
 namespace {
 
-// Tokens that one pass through the layers takes; longer calls make several, which bounds the work space.
-constexpr std::int64_t kPassRows = 512;
-
 at::Tensor view(std::vector<std::int32_t>& values) {
   return at::from_blob(values.data(), {static_cast<std::int64_t>(values.size())}, at::kInt);
-}
-
-void activate(at::Tensor& x, std::int32_t activation) {
-  if (activation == IB_ACTIVATION_GELU_TANH) {
-    at::gelu_(x, "tanh");
-  } else if (activation == IB_ACTIVATION_GELU_ERF) {
-    at::gelu_(x, "none");
-  } else {
-    at::relu_(x);
-  }
 }
 
 }  // namespace
@@ -102,31 +89,19 @@ bool Session::next_pass(const ib_forward_params& params) {
   return rows > 0;
 }
 
-at::Tensor Session::normed(const at::Tensor& x, const LayerNorm& norm) const {
-  return at::layer_norm(x, {model_.width}, norm.weight, norm.bias, model_.epsilon);
-}
-
 // The residual stream after the last layer: [rows, width].
 at::Tensor Session::run_pass() {
   at::Tensor x = model_.wte.index_select(0, view(tokens_)).add_(model_.wpe.index_select(0, view(positions_)));
-  at::Tensor attended = at::empty_like(x);
   for (std::size_t i = 0; i < model_.layers.size(); ++i) {
     model_.context.host.throw_if_cancelled();
-    const Layer& layer = model_.layers[i];
-    const at::Tensor qkv = layer.c_attn->run(normed(x, layer.ln_1));
-    for (const Segment& segment : segments_) {
-      attention_->run(static_cast<std::int64_t>(i), segment, model_.attention_scale(i), qkv, attended);
-    }
-    x.add_(layer.attn_c_proj->run(attended));
-    at::Tensor hidden = layer.c_fc->run(normed(x, layer.ln_2));
-    activate(hidden, model_.activation);
-    x.add_(layer.mlp_c_proj->run(hidden));
+    run_layer(model_.layers[i], static_cast<std::int64_t>(i), model_.attention_scale(i), model_.settings, segments_,
+              *attention_, x);
   }
   return x;
 }
 
 at::Tensor Session::logits(const at::Tensor& x) const {
-  return model_.head->run(normed(x, model_.ln_f));
+  return model_.head->run(model_.ln_f.run(x, model_.settings.epsilon));
 }
 
 void Session::write_output(const ib_forward_params& params, const at::Tensor& x) {

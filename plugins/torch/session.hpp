@@ -27,7 +27,6 @@ class Session {
   at::Tensor run_pass();
   void write_output(const ib_forward_params& params, const at::Tensor& x);
   at::Tensor logits(const at::Tensor& x) const;
-  at::Tensor normed(const at::Tensor& x, const LayerNorm& norm) const;
   std::uint64_t scratch_bytes() const;
 
   const Model& model_;
