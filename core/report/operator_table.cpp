@@ -28,7 +28,7 @@ std::string share_text(const OperatorFigures& figures) {
 
 std::string error_text(const OperatorRow& row) {
   const std::string error = row.distance ? fmt::format("{:.1e}", row.distance->max) : "-";
-  return row.tolerance ? fmt::format("{} of {:.0e}", error, *row.tolerance) : error;
+  return row.tolerance ? fmt::format("{} of {:.0e}", error, row.tolerance->max) : error;
 }
 
 std::string speed_text(const OperatorRow& row, const OperatorFigures& figures, const OperatorResults& results,

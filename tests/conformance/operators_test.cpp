@@ -113,7 +113,7 @@ class OperatorsOf : public testing::TestWithParam<Subject> {
 };
 
 TEST_P(OperatorsOf, AreThoseOfFloat64) {
-  const double tolerance = *operator_tolerance(GetParam().precision);
+  const OperatorError tolerance = *operator_tolerance(GetParam().precision);
   for (const OperatorSpec& spec : examples()) {
     SCOPED_TRACE(std::string(operator_name(spec.op)) + " " + shape_text(spec));
     if (lacks(spec.op)) continue;
@@ -122,7 +122,9 @@ TEST_P(OperatorsOf, AreThoseOfFloat64) {
     const BackendOperator op(context_, desc);
     op.run_once(0);
     const std::vector<float> result = op.output(static_cast<std::size_t>(spec.rows * op_output_columns(desc)));
-    EXPECT_LE(operator_error(result, inputs.reference()).max, tolerance);
+    const OperatorError error = operator_error(result, inputs.reference());
+    EXPECT_LE(error.max, tolerance.max);
+    EXPECT_LE(error.rms, tolerance.rms);
     EXPECT_EQ(op.info().weights_bytes > 0, desc.n_tensors > 0);
     EXPECT_EQ(op.info().kv_bytes > 0, spec.heads > 0);
   }
