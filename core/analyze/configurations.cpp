@@ -67,7 +67,7 @@ std::optional<double> MeasuredConfiguration::median(std::string_view metric) con
   for (const TrialRecord* trial : trials) {
     if (const auto value = metric_value(*trial, metric)) values.push_back(*value);
   }
-  return percentile(values, 0.5);
+  return inferbench::median(values);
 }
 
 std::vector<MeasuredConfiguration> measured_configurations(std::span<const RunData> runs) {

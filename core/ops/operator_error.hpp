@@ -16,9 +16,9 @@ struct OperatorError {
 /// Same sizes, at least one value.
 OperatorError operator_error(std::span<const float> result, std::span<const double> reference);
 
-/// The `max` beyond which an operator of that precision computes something else, by the bits that the precision's name
-/// says ("fp32", "bf16", "int8", "q4_0"); nullopt where it says none: then nothing is judged. The reasons for the
-/// numbers are in operator_error.cpp.
-std::optional<double> operator_tolerance(std::string_view precision);
+/// The errors beyond either of which an operator of that precision computes something else, by the bits that the
+/// precision's name says ("fp32", "bf16", "int8", "q4_0"); nullopt where it says none: then nothing is judged. The
+/// reasons for the numbers are in operator_error.cpp.
+std::optional<OperatorError> operator_tolerance(std::string_view precision);
 
 }  // namespace inferbench

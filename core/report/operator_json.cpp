@@ -59,7 +59,8 @@ Json row_json(const OperatorResults& results, const OperatorResult& point, const
   object["copies"] = row.n_copies;
   object["max_error"] = row.distance ? finite_json(row.distance->max) : Json(nullptr);
   object["rms_error"] = row.distance ? finite_json(row.distance->rms) : Json(nullptr);
-  object["tolerance"] = optional_json(row.tolerance);
+  object["tolerance"] = row.tolerance ? Json(row.tolerance->max) : Json(nullptr);
+  object["rms_tolerance"] = row.tolerance ? Json(row.tolerance->rms) : Json(nullptr);
   if (const auto figures = operator_figures(results, point, row)) put_figures(object, *figures);
   Json samples = Json::array();
   for (const OperatorTime& time : row.times) {

@@ -28,13 +28,20 @@ std::string share_text(const OperatorFigures& figures) {
 
 std::string error_text(const OperatorRow& row) {
   const std::string error = row.distance ? fmt::format("{:.1e}", row.distance->max) : "-";
-  return row.tolerance ? fmt::format("{} of {:.0e}", error, *row.tolerance) : error;
+  return row.tolerance ? fmt::format("{} of {:.0e}", error, row.tolerance->max) : error;
 }
 
 std::string speed_text(const OperatorRow& row, const OperatorFigures& figures, const OperatorResults& results,
                        const ConsoleStyle& style) {
   if (figures.speed) return speed_cell(*figures.speed, style);
   return fmt::format("{:<{}}", row.contender == results.experiment.baseline ? " baseline" : "      -", kSpeedCellWidth);
+}
+
+// Without what the row says already: backend, call and status stand before a backend's own words.
+std::string reason_of(const OperatorRow& row) {
+  constexpr std::string_view kStatus = ": unsupported: ";
+  const std::size_t at = row.failed() ? std::string::npos : row.error.find(kStatus);
+  return at == std::string::npos ? row.error : row.error.substr(at + kStatus.size());
 }
 
 std::string row_text(const OperatorResults& results, const OperatorResult& point, const OperatorRow& row,
@@ -45,7 +52,7 @@ std::string row_text(const OperatorResults& results, const OperatorResult& point
                        number_text(figures->run_s.median * 1e6), rate_text(*figures), share_text(*figures),
                        speed_text(row, *figures, results, style), error_text(row));
   }
-  const std::string why = one_line(fmt::format("{}: {}", to_string(row.status), row.error), kReasonWidth);
+  const std::string why = one_line(fmt::format("{}: {}", to_string(row.status), reason_of(row)), kReasonWidth);
   return fmt::format("  {}  {}\n", name_cell(row.contender, kNameWidth),
                      row.failed() ? style.red(why) : style.dim(why));
 }
@@ -80,8 +87,8 @@ void put_notes(std::string& text, const OperatorResults& results) {
     }
   }
   text +=
-      "\ntime: median of the blocks, one run. of limit: of the read bandwidth (mem) or of the arithmetic peak (alu),\n"
-      "whichever takes longer. error: largest distance to float64 in root mean squares of it, of what is tolerated.\n";
+      "\ntime: one run, median of the blocks. of limit: of read bandwidth (mem) or arithmetic peak (alu),\n"
+      "whichever takes longer. error: largest distance to float64 in root mean squares, and what is\ntolerated.\n";
   if (disturbed > 0) text += fmt::format("note: {} samples were disturbed and stayed so when repeated\n", disturbed);
 }
 

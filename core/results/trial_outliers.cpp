@@ -22,8 +22,8 @@ void find_in(const TrialIndex::Trials& trials, std::size_t point, std::string_vi
   }
   const std::vector<std::size_t> far = find_outliers(values);
   if (far.empty()) return;
-  const double median = summarize(values)->median;
-  for (const std::size_t i : far) found.push_back({measured[i], point, metric, values[i], median});
+  const double middle = *median(values);
+  for (const std::size_t i : far) found.push_back({measured[i], point, metric, values[i], middle});
 }
 
 }  // namespace

@@ -36,6 +36,11 @@ std::vector<double> sorted_copy(std::span<const double> values) {
 
 }  // namespace
 
+std::optional<double> median(std::span<const double> values) {
+  if (values.empty()) return std::nullopt;
+  return quantile_of_sorted(sorted_copy(values), 0.5);
+}
+
 std::optional<double> percentile(std::span<const double> values, double p) {
   return percentile_of_sorted(sorted_copy(values), p);
 }

@@ -28,6 +28,9 @@ struct Summary {
 /// Of at least one value, in any order; nullopt for none. Every value must be finite.
 std::optional<Summary> summarize(std::span<const double> values);
 
+/// nullopt without values.
+std::optional<double> median(std::span<const double> values);
+
 /// The p-th quantile, 0 < p < 1, by linear interpolation between order statistics (Hyndman and Fan 1996, type 7: what R
 /// and NumPy do by default). nullopt where fewer than 1 / (1 - p) values back it.
 std::optional<double> percentile(std::span<const double> values, double p);

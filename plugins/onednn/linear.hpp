@@ -11,7 +11,7 @@ enum class Precision { kFp32, kInt8 };
 
 /// A linear layer's weights in the layout that oneDNN wants for a block of rows, and its bias.
 /// int8: symmetric, a scale per output channel; `sums` are the channels' sums of codes, which take the activations'
-/// zero point (128: they are unsigned) out of the products again.
+/// zero point (they are unsigned) out of the products again.
 struct Linear {
   std::int64_t inputs = 0;
   std::int64_t outputs = 0;

@@ -18,8 +18,8 @@ using Functions = inferbench::BackendFunctions<Context, Model, Session>;
 constexpr ib_precision_info kPrecisions[] = {
     {"fp32", "weights, activations, KV cache and sums in IEEE binary32"},
     {"int8",
-     "weights in 8 bits with a scale per output channel, activations in 8 bits with a scale per token, sums in "
-     "32-bit integers; attention and KV cache in fp32"},
+     "weights in 8 bits with a scale per output channel, activations in 8 bits (7 "
+     "where the CPU has no VNNI) with a scale per token, sums in 32-bit integers; attention and KV cache in fp32"},
 };
 
 constexpr ib_op_bench_ext kOpBench = inferbench::op_bench_table<Context, inferbench::onednn::Operator>();

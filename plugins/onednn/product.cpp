@@ -11,7 +11,14 @@ using Tag = dnnl::memory::format_tag;
 using Type = dnnl::memory::data_type;
 using dnnl::algorithm;
 
-constexpr std::int32_t kZeroPoint = 128;
+// Without VNNI instructions oneDNN adds products of unsigned and signed bytes in pairs, in 16 bits that saturate: two
+// of 255 * 127 do not fit, two of 127 * 127 do. So the activations then have 7 bits.
+std::int32_t zero_point() {
+  const auto isa = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
+  const auto vnni = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_vnni);
+  const bool has_vnni = (isa & vnni) == vnni || isa == static_cast<unsigned>(dnnl::cpu_isa::avx2_vnni);
+  return has_vnni ? 128 : 64;
+}
 
 algorithm algorithm_of(Then then) {
   if (then == Then::kGeluTanh) return algorithm::eltwise_gelu_tanh;
@@ -42,7 +49,7 @@ dnnl::memory view(const dnnl::engine& engine, std::int64_t rows, std::int64_t co
 
 Products::Products(const dnnl::engine& engine, Precision precision, std::int64_t max_rows, std::int64_t max_inputs,
                    std::int64_t max_outputs)
-    : engine_(engine), precision_(precision) {
+    : engine_(engine), precision_(precision), zero_point_(zero_point()) {
   if (precision == Precision::kFp32) return;
   codes_.resize(static_cast<std::size_t>(max_rows * max_inputs));
   row_scales_.resize(static_cast<std::size_t>(max_rows));
@@ -79,18 +86,19 @@ void Products::run(dnnl::stream& stream, const Linear& linear, const float* x, s
   stream.wait();
 }
 
-// codes = round(x / scale) + 128, scale = max |x| / 127 of the row.
+// codes = round(x / scale) + zero point, scale = max |x| / (zero point - 1) of the row.
 void Products::quantize_rows(const float* x, std::int64_t rows, std::int64_t inputs) {
+  const auto steps = static_cast<float>(zero_point_ - 1);
 #pragma omp parallel for
   for (std::int64_t r = 0; r < rows; ++r) {
     const float* row = x + r * inputs;
     float largest = 0;
     for (std::int64_t i = 0; i < inputs; ++i) largest = std::max(largest, std::abs(row[i]));
-    const float inverse = largest > 0 ? 127 / largest : 0;
-    row_scales_[static_cast<std::size_t>(r)] = largest / 127;
+    const float inverse = largest > 0 ? steps / largest : 0;
+    row_scales_[static_cast<std::size_t>(r)] = largest / steps;
     std::uint8_t* codes = codes_.data() + r * inputs;
     for (std::int64_t i = 0; i < inputs; ++i) {
-      codes[i] = static_cast<std::uint8_t>(static_cast<std::int32_t>(std::nearbyint(row[i] * inverse)) + kZeroPoint);
+      codes[i] = static_cast<std::uint8_t>(static_cast<std::int32_t>(std::nearbyint(row[i] * inverse)) + zero_point_);
     }
   }
 }
@@ -132,7 +140,7 @@ void Products::run_int8(dnnl::stream& stream, const Linear& linear, const float*
     float* to = y + r * outputs;
     for (std::int64_t n = begin; n < end; ++n) {
       const auto i = static_cast<std::size_t>(n);
-      const auto sum = static_cast<float>(sums[n] - kZeroPoint * linear.sums[i]);
+      const auto sum = static_cast<float>(sums[n] - zero_point_ * linear.sums[i]);
       const float value = sum * (row_scale * linear.scales[i]) + (bias == nullptr ? 0 : bias[n]);
       to[n] = then == Then::kAddTo ? to[n] + value : value;
     }

@@ -41,7 +41,8 @@ class Products {
   Precision precision_;
   std::map<Key, dnnl::matmul> matmuls_;
   std::map<Key, dnnl::eltwise_forward> activations_;
-  std::vector<std::uint8_t> codes_;  // [rows, inputs]: x in steps of its row's scale, plus 128
+  std::int32_t zero_point_;          // of codes_
+  std::vector<std::uint8_t> codes_;  // [rows, inputs]: x in steps of its row's scale, plus the zero point
   std::vector<float> row_scales_;    // [rows]
   std::vector<std::int32_t> sums_;   // [rows, outputs]
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // conformance_in_process --plugin LIB.so [--precision P] [--option k=v]
-// Every rule of the contract in this process, one after another. The command gives each rule a process of its own, which
-// a fault then ends alone, but in which no sanitizer gets to say what leaks; this is for sanitizers.
+// Every rule of the contract in this process, one after another. The command gives each rule a process of its own,
+// which a fault then ends alone, but in which no sanitizer gets to say what leaks; this is for sanitizers.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>

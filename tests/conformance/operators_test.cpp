@@ -3,6 +3,7 @@
 // and the rules of op_bench.h.
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -84,26 +85,61 @@ OperatorRequest request_of(const Subject& subject, const OperatorSpec& spec) {
   return request;
 }
 
-class OperatorsOf : public testing::TestWithParam<Subject> {};
+class OperatorsOf : public testing::TestWithParam<Subject> {
+ protected:
+  OperatorsOf()
+      : plugin_(Plugin::load(library(GetParam().backend))), options_(plugin_.options(), {}), context_(plugin_, 2) {}
+
+  ib_op_desc desc_of(const OperatorInputs& inputs) const {
+    ib_op_desc desc = to_desc(inputs.spec());
+    desc.precision = GetParam().precision;
+    desc.options = options_.values().data();
+    desc.n_options = options_.values().size();
+    desc.tensors = inputs.tensors().data();
+    desc.n_tensors = inputs.tensors().size();
+    desc.input = inputs.input().data();
+    desc.past_kv = inputs.past_kv().data();
+    return desc;
+  }
+
+  bool lacks(std::int32_t op) const {
+    const auto& list = GetParam().unsupported;
+    return std::find(list.begin(), list.end(), op) != list.end();
+  }
+
+  Plugin plugin_;
+  OptionValues options_;
+  BackendContext context_;
+};
 
 TEST_P(OperatorsOf, AreThoseOfFloat64) {
-  LoadedOperator op;
-  const double tolerance = *operator_tolerance(GetParam().precision);
+  const OperatorError tolerance = *operator_tolerance(GetParam().precision);
   for (const OperatorSpec& spec : examples()) {
     SCOPED_TRACE(std::string(operator_name(spec.op)) + " " + shape_text(spec));
-    const OperatorPrepared prepared = op.prepare(request_of(GetParam(), spec));
-    const auto& lacks = GetParam().unsupported;
-    if (std::find(lacks.begin(), lacks.end(), spec.op) != lacks.end()) {
-      EXPECT_EQ(prepared.status, TrialStatus::kUnsupported);
-      EXPECT_THAT(prepared.error, HasSubstr("is a part of"));
-      continue;
+    if (lacks(spec.op)) continue;
+    const OperatorInputs inputs(spec, 3);
+    const ib_op_desc desc = desc_of(inputs);
+    const BackendOperator op(context_, desc);
+    op.run_once(0);
+    const std::vector<float> result = op.output(static_cast<std::size_t>(spec.rows * op_output_columns(desc)));
+    const OperatorError error = operator_error(result, inputs.reference());
+    EXPECT_LE(error.max, tolerance.max);
+    EXPECT_LE(error.rms, tolerance.rms);
+    EXPECT_EQ(op.info().weights_bytes > 0, desc.n_tensors > 0);
+    EXPECT_EQ(op.info().kv_bytes > 0, spec.heads > 0);
+  }
+}
+
+TEST_P(OperatorsOf, SayWhatIsNoOperatorOfTheirs) {
+  for (const std::int32_t lacking : GetParam().unsupported) {
+    const OperatorInputs inputs(spec_of(lacking, 2, 8), 3);
+    try {
+      const BackendOperator op(context_, desc_of(inputs));
+      ADD_FAILURE() << operator_name(lacking);
+    } catch (const BackendError& error) {
+      EXPECT_EQ(error.status(), IB_UNSUPPORTED);
+      EXPECT_THAT(error.what(), HasSubstr("is a part of"));
     }
-    ASSERT_EQ(prepared.status, TrialStatus::kOk) << prepared.error;
-    const OperatorError error = operator_error(prepared.output, OperatorInputs(spec, 3).reference());
-    EXPECT_LE(error.max, tolerance);
-    const bool has_weights = !operator_tensors(spec).empty();
-    EXPECT_EQ(prepared.weights_bytes > 0, has_weights);
-    EXPECT_EQ(prepared.kv_bytes > 0, spec.heads > 0);
   }
 }
 
@@ -115,19 +151,10 @@ TEST_P(OperatorsOf, GiveTheSameAtEveryRunAndCopy) {
     spec.inner = op == IB_OP_MLP || op == IB_OP_BLOCK ? 200 : 0;
     spec.heads = op == IB_OP_ATTENTION || op == IB_OP_BLOCK ? 3 : 0;
     spec.past = spec.heads > 0 ? 20 : 0;
-    const Plugin plugin = Plugin::load(library(GetParam().backend));
-    const OptionValues options(plugin.options(), {});
     const OperatorInputs inputs(spec, 1);
-    ib_op_desc desc = to_desc(spec);
+    ib_op_desc desc = desc_of(inputs);
     desc.n_copies = 3;
-    desc.precision = GetParam().precision;
-    desc.options = options.values().data();
-    desc.n_options = options.values().size();
-    desc.tensors = inputs.tensors().data();
-    desc.n_tensors = inputs.tensors().size();
-    desc.input = inputs.input().data();
-    desc.past_kv = inputs.past_kv().data();
-    const BackendOperator prepared(BackendContext(plugin, 2), desc);
+    const BackendOperator prepared(context_, desc);
     const auto n = static_cast<std::size_t>(3 * op_output_columns(desc));
     prepared.run_once(0);
     const std::vector<float> first = prepared.output(n);
@@ -139,24 +166,13 @@ TEST_P(OperatorsOf, GiveTheSameAtEveryRunAndCopy) {
 }
 
 TEST_P(OperatorsOf, KeepTheRules) {
-  const Plugin plugin = Plugin::load(library(GetParam().backend));
-  const OptionValues options(plugin.options(), {});
-  const OperatorSpec spec = spec_of(IB_OP_LAYER_NORM, 2, 8);
-  const OperatorInputs inputs(spec, 1);
-  const BackendContext context(plugin, 1);
-  ib_op_desc desc = to_desc(spec);
-  desc.precision = GetParam().precision;
-  desc.options = options.values().data();
-  desc.n_options = options.values().size();
-  desc.tensors = inputs.tensors().data();
-  desc.n_tensors = inputs.tensors().size();
-  desc.input = inputs.input().data();
-
+  const OperatorInputs inputs(spec_of(IB_OP_LAYER_NORM, 2, 8), 1);
+  const ib_op_desc desc = desc_of(inputs);
   const auto status_of = [&](auto change) {
     ib_op_desc changed = desc;
     change(changed);
     try {
-      const BackendOperator op(context, changed);
+      const BackendOperator op(context_, changed);
       return ib_status{IB_OK};
     } catch (const BackendError& error) {
       return error.status();
@@ -173,7 +189,7 @@ TEST_P(OperatorsOf, KeepTheRules) {
   EXPECT_EQ(status_of([](ib_op_desc& d) { d.layer_norm_epsilon = 0; }), IB_INVALID_ARGUMENT);
   EXPECT_EQ(status_of([](ib_op_desc& d) { d.struct_size = 8; }), IB_INVALID_ARGUMENT);
 
-  const BackendOperator op(context, desc);
+  const BackendOperator op(context_, desc);
   ib_error error{};
   EXPECT_THROW(static_cast<void>(op.output(16)), BackendError) << "nothing was run";
   EXPECT_EQ(op.run(-1, error), IB_INVALID_ARGUMENT);
@@ -193,9 +209,8 @@ TEST_P(OperatorsOf, TakeTimesThatAddUp) {
   EXPECT_GT(prepared.n_copies, 1);
   const OperatorSample sample = op.sample({0.002, 0});
   ASSERT_EQ(sample.status, TrialStatus::kOk) << sample.error;
-  EXPECT_GT(sample.runs, 1);
+  EXPECT_GE(sample.runs, 1) << "more where nothing else runs";
   EXPECT_GT(sample.run_s, 0);
-  EXPECT_GT(sample.run_s * static_cast<double>(sample.runs), 1e-4);
   EXPECT_EQ(sample.change, 0);
 }
 

@@ -143,7 +143,8 @@ TEST(Report, JsonOfARunThatHasEverythingKeepsTheSchema) {
   document.at("quality").at(0).at("kl_interval") = "wide";
   EXPECT_THAT(test::validate_json(document, schema), HasSubstr("quality"));
   const ProgramResult md = run_program({"report", folder.path().string(), "--format", "md"});
-  EXPECT_THAT(md.out, HasSubstr("| quant | synthetic:gpt2 | /texts/wiki.txt | ok | 1.4e-04 (1.3e-04-1.5e-04) | 0.02 |"));
+  EXPECT_THAT(md.out,
+              HasSubstr("| quant | synthetic:gpt2 | /texts/wiki.txt | ok | 1.4e-04 (1.3e-04-1.5e-04) | 0.02 |"));
   EXPECT_THAT(md.out, HasSubstr("- 1 trials were run again"));
 }
 

@@ -142,8 +142,8 @@ TEST_F(OperatorExperiments, MistakesOfTheCommandLineNameTheFlag) {
   flags.blocks = "0";
   EXPECT_THAT(error_of(flags), HasSubstr("--blocks 0: measure.blocks: found '0', expected a whole number from 1"));
   flags = with_backend();
-  flags.cache = "cool";
-  EXPECT_THAT(error_of(flags), HasSubstr("--cache cool: measure.cache: found 'cool'; did you mean 'cold'?"));
+  flags.cache = "colt";
+  EXPECT_THAT(error_of(flags), HasSubstr("--cache colt: measure.cache: found 'colt'; did you mean 'cold'?"));
   flags = with_backend();
   flags.model = "gpt9";
   EXPECT_THAT(error_of(flags), HasSubstr("--model gpt9: no model 'gpt9'"));

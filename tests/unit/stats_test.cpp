@@ -196,5 +196,12 @@ TEST(SpeedRatio, CoversTheTruthAsOftenAsItSays) {
   EXPECT_NEAR(static_cast<double>(covered) / kRuns, 0.95, 0.02);
 }
 
+TEST(Median, NeedsOneValueOnly) {
+  EXPECT_FALSE(median(std::vector<double>{}));
+  EXPECT_EQ(median(std::vector<double>{7}), 7);
+  EXPECT_EQ(median(std::vector<double>{9, 1}), 5);
+  EXPECT_EQ(median(std::vector<double>{9, 1, 2}), 2);
+}
+
 }  // namespace
 }  // namespace inferbench

@@ -97,6 +97,7 @@ class Model::Builder final : public PhasedWork {
     model_.layers.resize(static_cast<std::size_t>(desc.n_copies));
     plan_operator(desc.op, model_.layers.front());
     const auto bytes = static_cast<std::uint64_t>(round_up(static_cast<std::int64_t>(plan_.bytes()), 64));
+    std::fill(model_.layers.begin() + 1, model_.layers.end(), model_.layers.front());
     if (bytes == 0) return 0;
     fill(bytes * static_cast<std::uint64_t>(desc.n_copies));
     std::uint8_t* base = model_.buffer_.data();
