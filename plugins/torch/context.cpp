@@ -2,6 +2,7 @@
 #include "context.hpp"
 
 #include <ATen/Context.h>
+#include <ATen/Parallel.h>
 #include <omp.h>
 #include <torch/csrc/api/include/torch/version.h>
 
@@ -21,6 +22,8 @@ Context::~Context() {
 }
 
 void Context::use_threads() const {
+  // The first operator that a thread runs would set OpenMP's number to libtorch's default; this brings that forward.
+  at::get_num_threads();
   omp_set_dynamic(0);
   omp_set_num_threads(n_threads_);
 }
