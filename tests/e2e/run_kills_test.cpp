@@ -75,7 +75,9 @@ TEST_F(RunKillsTest, TwoHundredKillsLoseNothingAndDoNothingTwice) {
     Program program(arguments, folder());
     // One in four while it starts; the others some rows later.
     if (!run_folder.empty() && kill_number % 4 != 0) wait_for_growth(trials, size, std::chrono::seconds(10));
-    pause(kill_number % 4 == 0 ? 40'000 : 8'000);
+    // Until there is a folder, longer each time: a busy machine may need a while to get that far.
+    const int most_us = run_folder.empty() ? 40'000 * (kill_number + 1) : kill_number % 4 == 0 ? 40'000 : 8'000;
+    pause(most_us);
     program.signal(SIGKILL);
     program.wait();
     if (run_folder.empty()) {
