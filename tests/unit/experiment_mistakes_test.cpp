@@ -124,7 +124,7 @@ std::vector<Mistake> backend_mistakes() {
        "/exp/e.yaml:3:3: backends: every contender is left out, expected at least one; torch: no backend 'torch' in "
        "/lib/inferbench"},
       {"OptionalWithAnotherMistake", with("{plugin: cpu_ref, optional: true, options: {tile: 3}}"),
-       "/exp/e.yaml:3:48: backend 'cpu_ref' has no option 'tile'; it has no options"},
+       "/exp/e.yaml:3:49: backend 'cpu_ref' has no option 'tile'; there are no options"},
       {"PrecisionItLacks", with("{plugin: cpu_quant, precision: [int8, int44]}"),
        "/exp/e.yaml:3:43: backend 'cpu_quant' has no precision 'int44'; did you mean 'int4'? known precisions: int8, "
        "int4"},
