@@ -56,6 +56,9 @@ int run(const OpsArguments& arguments) {
   const auto file = arguments.experiment.empty() ? std::nullopt : std::optional(arguments.experiment);
   OperatorResults results;
   results.experiment = load_operator_experiment(file, arguments.flags, real_lookups(plugins));
+  for (const std::string& line : results.experiment.left_out) {
+    fmt::print(stderr, "inferbench: note: left out: {}\n", line);
+  }
   const InterruptGuard interrupt;
   if (!arguments.no_limits) results.machine = measure_limits(thread_counts(results.experiment));
   const auto progress = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };

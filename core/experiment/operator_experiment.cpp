@@ -203,7 +203,9 @@ OperatorExperiment build(const YamlNode& root, const ExperimentLookups& lookups)
   if (const YamlNode* name = optional_value(root, "name")) experiment.name = read_text(*name, "name");
   const YamlEntry* backends = root.find("backends");
   if (backends == nullptr) fail(root.at, "'backends' is missing, expected for example backends: [cpu_ref]", "add it");
-  experiment.contenders = read_contenders(backends->value, lookups).contenders;
+  ContenderList list = read_contenders(backends->value, lookups);
+  experiment.contenders = std::move(list.contenders);
+  experiment.left_out = std::move(list.left_out);
   experiment.baseline = read_baseline(root, experiment.contenders);
   const YamlNode* ops = optional_value(root, "ops");
   const std::vector<OperatorSpec> specs =

@@ -36,7 +36,8 @@ struct OperatorExperiment {
   std::string name;
   std::filesystem::path folder;  ///< where relative paths of backends start
   std::vector<Contender> contenders;
-  std::string baseline;  ///< a contender's name
+  std::vector<std::string> left_out;  ///< as Experiment::left_out
+  std::string baseline;               ///< a contender's name
   std::vector<OperatorPoint> points;
   OperatorMeasure measure;
   Limits limits;

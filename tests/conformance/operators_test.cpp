@@ -222,6 +222,10 @@ const std::vector<Subject> kSubjects{
     {"onednn", "fp32", {}},
     {"onednn", "int8", {}},
 #endif
+#ifdef INFERBENCH_HAS_TORCH
+    {"torch", "fp32", {}},
+    {"torch", "int8", {}},
+#endif
 };
 
 std::string name_of(const testing::TestParamInfo<Subject>& info) {

@@ -168,13 +168,13 @@ TEST_F(OperatorExperiments, MistakesOfTheFileHaveAPlace) {
 TEST(OperatorConfig, TheBundledOneLoads) {
   ExperimentLookups lookups = real_lookups(PluginPath{});
   lookups.backend = [](const std::string& reference, const std::filesystem::path& folder) {
-    static constexpr std::array<ib_precision_info, 2> kOnednn{{{"fp32", "all in fp32"}, {"int8", "8 bits"}}};
-    if (reference == "onednn") return BackendSchema{reference, "onednn", kOnednn, {}};
+    static constexpr std::array<ib_precision_info, 2> kEngine{{{"fp32", "all in fp32"}, {"int8", "8 bits"}}};
+    if (reference == "onednn" || reference == "torch") return BackendSchema{reference, reference, kEngine, {}};
     return StubWorld::backend(reference, folder);
   };
   const OperatorExperiment experiment =
       load_operator_experiment(std::filesystem::path(test_paths::kConfigs) / "operators.yaml", {}, lookups);
-  EXPECT_THAT(experiment.contenders, SizeIs(5));
+  EXPECT_THAT(experiment.contenders, SizeIs(7));
   EXPECT_THAT(experiment.points, SizeIs(20));
   EXPECT_EQ(experiment.baseline, "reference");
 }
