@@ -34,9 +34,9 @@ struct OperatorRow {
   std::uint64_t weights_bytes = 0;
   std::uint64_t kv_bytes = 0;
   std::int32_t n_copies = 1;
-  std::optional<OperatorError> distance;  ///< of its result to float64; absent where there was none
+  std::optional<OperatorError> distance;   ///< of its result to float64; absent where there was none
   std::optional<OperatorError> tolerance;  ///< for distance
-  std::vector<OperatorTime> times;        ///< the last attempt of each block, blocks ascending
+  std::vector<OperatorTime> times;         ///< the last attempt of each block, blocks ascending
 
   bool ok() const { return status == TrialStatus::kOk; }
   /// Something went wrong; that a backend does not have an operator has not.
