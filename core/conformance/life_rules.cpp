@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <future>
+#include <limits>
 #include <memory>
 
 #include "conformance/process_state.hpp"
@@ -198,30 +200,39 @@ void silent_stdout(Check& check) {
   check.expect(text.empty(), fmt::format("{} bytes were written to stdout", text.size()));
 }
 
+// What a hundred lives leave behind, the least of three hundreds: a leak grows with each of them, while an allocator's
+// arenas, of which threads that come and go open more, fill once.
+template <typename Live>
+std::uint64_t growth_of_a_hundred(const Live& live) {
+  for (int i = 0; i < 10; ++i) live();
+  std::uint64_t least = std::numeric_limits<std::uint64_t>::max();
+  for (int hundred = 0; hundred < 3 && least > kNoise; ++hundred) {
+    const std::uint64_t before = anonymous_bytes_now();
+    for (int i = 0; i < 100; ++i) live();
+    const std::uint64_t after = anonymous_bytes_now();
+    least = std::min(least, after > before ? after - before : 0);
+  }
+  return least;
+}
+
 void hundred_lives(Check& check) {
   TestModel weights;
   const auto live = [&] {
     const Candidate model(check.subject(), weights.desc());
     Session(model, 4).last_logits(0, test_tokens(40));
   };
-  for (int i = 0; i < 10; ++i) live();
-  const std::uint64_t before = anonymous_bytes_now();
+  live();
   const int descriptors = n_descriptors_now();
-  for (int i = 0; i < 100; ++i) live();
+  const std::uint64_t growth = growth_of_a_hundred(live);
   check.expect_equal(n_descriptors_now(), descriptors, "open files after 100 models");
-  const std::uint64_t after = anonymous_bytes_now();
-  check.expect(after <= before + kNoise, fmt::format("100 models leave {} bytes behind", after - before));
+  check.expect(growth <= kNoise, fmt::format("100 models leave {} bytes behind", growth));
 }
 
 void hundred_sessions(Check& check) {
   TestModel weights;
   const Candidate model(check.subject(), weights.desc());
-  const auto live = [&] { Session(model, 4).last_logits(0, test_tokens(40)); };
-  for (int i = 0; i < 10; ++i) live();
-  const std::uint64_t before = anonymous_bytes_now();
-  for (int i = 0; i < 100; ++i) live();
-  const std::uint64_t after = anonymous_bytes_now();
-  check.expect(after <= before + kNoise, fmt::format("100 sessions leave {} bytes behind", after - before));
+  const std::uint64_t growth = growth_of_a_hundred([&] { Session(model, 4).last_logits(0, test_tokens(40)); });
+  check.expect(growth <= kNoise, fmt::format("100 sessions leave {} bytes behind", growth));
 }
 
 void memory_report(Check& check) {
