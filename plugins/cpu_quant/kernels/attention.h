@@ -308,13 +308,15 @@ void attend_row(const AttentionArgs& a, const Cache<E>& cache, int32_t row) {
   const int32_t n = a.first_position + row + 1;
   Ahead values(cache.values, int64_t{n} * a.head_dim * static_cast<int64_t>(sizeof(E)));
   int32_t key = 0;
-  for (; key + 64 <= n; key += 64) score_keys<E, 4>(a, cache, q, key, score, values);
+  for (; key + 16 * Vec::kDecodeVecs <= n; key += 16 * Vec::kDecodeVecs) {
+    score_keys<E, Vec::kDecodeVecs>(a, cache, q, key, score, values);
+  }
   for (; key < n; key += 16) score_keys<E, 1>(a, cache, q, key, score, values);
   const float sum = soften(cache, score, n);
   Ahead upcoming(a.upcoming, a.upcoming_bytes);
   int32_t d = 0;
-  for (; d + 64 <= a.head_dim; d += 64) {
-    mix_values<E, 4>(cache.values + d, a.head_dim, score, n, 16, mixed + d, upcoming);
+  for (; d + 16 * Vec::kDecodeVecs <= a.head_dim; d += 16 * Vec::kDecodeVecs) {
+    mix_values<E, Vec::kDecodeVecs>(cache.values + d, a.head_dim, score, n, 16, mixed + d, upcoming);
   }
   for (; d < a.head_dim; d += 16) {
     mix_values<E, 1>(cache.values + d, a.head_dim, score, n, at_most(a.head_dim - d, 16), mixed + d, upcoming);

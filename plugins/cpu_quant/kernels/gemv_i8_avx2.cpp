@@ -43,53 +43,52 @@ inline void add_unsigned_line(const uint8_t* line, const uint8_t* q, int64_t row
 
 // One group of a tile for kRows rows: `quads` lines from weights on. kQuads: their number where known, else 0.
 template <int kRows, bool kUnsigned, int kQuads>
-inline void add_group(const uint8_t* weights, int32_t quads, const uint8_t* multipliers, const Activations& first,
-                      int64_t row_bytes, int32_t g, __m256 (&y)[count(kRows)][2]) {
-  const auto* q = reinterpret_cast<const uint8_t*>(first.q) + int64_t{g} * kScaleGroup;
-  const auto* scale = reinterpret_cast<const uint8_t*>(first.scale + g);
+inline void add_rows(const uint8_t* weights, int32_t quads, const __m256 (&factor)[2], const RowPointers& rows,
+                     int32_t g, __m256 (*y)[2]) {
+  weights = anew(weights);
+  const uint8_t* q = rows.q + int64_t{g} * kScaleGroup;
+  const uint8_t* scale = rows.scale + int64_t{g} * 4;
   __m256i acc[count(kRows)][2];
   for (int m = 0; m < kRows; ++m) acc[m][0] = acc[m][1] = _mm256_setzero_si256();
   for (int32_t j = 0; j < (kQuads > 0 ? kQuads : quads); ++j) {
     if (kUnsigned) {
-      add_unsigned_line<kRows>(weights + 64 * j, q + 4 * j, row_bytes, acc);
+      add_unsigned_line<kRows>(weights + 64 * j, q + 4 * j, rows.bytes, acc);
     } else {
-      add_signed_line<kRows>(weights + 64 * j, q + 4 * j, row_bytes, acc);
+      add_signed_line<kRows>(weights + 64 * j, q + 4 * j, rows.bytes, acc);
     }
   }
-  for (int half = 0; half < 2; ++half) {
-    const __m256 factor = factors_of(multipliers + 8 * half);
-    for (int m = 0; m < kRows; ++m) {
-      y[m][half] = add_scaled(y[m][half], acc[m][half], float_at(scale + m * row_bytes), factor);
+  for (int m = 0; m < kRows; ++m) {
+    for (int half = 0; half < 2; ++half) {
+      y[m][half] = add_scaled(y[m][half], acc[m][half], float_at(scale + m * rows.bytes), factor[half]);
     }
   }
 }
 
-// A tile for a block of rows.
+// A tile for a block of kFirst rows and one of kSecond, group by group.
 template <bool kUnsigned>
 struct Tile {
   const MatmulArgs& args;
   int32_t tile;
 
-  template <int kRows>
+  template <int kFirst, int kSecond>
   void run(int32_t row) const {
     const uint8_t* weights = args.weights + tile * i8_tile_bytes(args.k);
-    const Activations first = activations_at(args, row);
-    const int64_t row_bytes = quantized_row_bytes(args.k);
-    __m256 y[count(kRows)][2];
-    for (int m = 0; m < kRows; ++m) y[m][0] = y[m][1] = _mm256_setzero_ps();
+    const RowPointers first(args, row);
+    const RowPointers second(args, row + (kSecond > 0 ? kFirst : 0));
+    __m256 y[count(kFirst + kSecond)][2];
+    for (auto& sums : y) sums[0] = sums[1] = _mm256_setzero_ps();
+    const auto add_group = [&]<int kQuads>(int32_t g, int32_t quads) {
+      const uint8_t* lines = weights + i8_weight_offset(args.k, 0, g * kScaleGroup);
+      const uint8_t* multipliers = weights + i8_multiplier_offset(args.k, 0, g * kScaleGroup);
+      const __m256 factor[2] = {factors_of(multipliers), factors_of(multipliers + 8)};
+      add_rows<kFirst, kUnsigned, kQuads>(lines, quads, factor, first, g, y);
+      if constexpr (kSecond > 0) add_rows<kSecond, kUnsigned, kQuads>(lines, quads, factor, second, g, y + kFirst);
+    };
     const int32_t full = args.k / kScaleGroup;
-    for (int32_t g = 0; g < full; ++g) {
-      add_group<kRows, kUnsigned, 8>(weights + i8_weight_offset(args.k, 0, g * kScaleGroup), 8,
-                                     weights + i8_multiplier_offset(args.k, 0, g * kScaleGroup), first, row_bytes, g,
-                                     y);
-    }
-    if (full * kScaleGroup < args.k) {
-      const int32_t input = full * kScaleGroup;
-      add_group<kRows, kUnsigned, 0>(weights + i8_weight_offset(args.k, 0, input), pieces(args.k - input, 4),
-                                     weights + i8_multiplier_offset(args.k, 0, input), first, row_bytes, full, y);
-    }
+    for (int32_t g = 0; g < full; ++g) add_group.template operator()<8>(g, 8);
+    if (full * kScaleGroup < args.k) add_group.template operator()<0>(full, pieces(args.k - full * kScaleGroup, 4));
     const auto* scale = reinterpret_cast<const float*>(weights + i8_tile_scale_offset(args.k));
-    for (int m = 0; m < kRows; ++m) {
+    for (int m = 0; m < kFirst + kSecond; ++m) {
       for (int half = 0; half < 2; ++half) {
         store_result(args, tile * kTile + 8 * half, row + m, y[m][half], _mm256_load_ps(scale + 8 * half));
       }
@@ -100,9 +99,9 @@ struct Tile {
 void gemv_i8(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end) {
   for (int32_t tile = tile_begin; tile < tile_end; ++tile) {
     if (args->unsigned_rows != 0) {
-      for_row_blocks(Tile<true>{*args, tile}, 0, args->m);
+      for_two_row_blocks(Tile<true>{*args, tile}, 0, args->m);
     } else {
-      for_row_blocks(Tile<false>{*args, tile}, 0, args->m);
+      for_two_row_blocks(Tile<false>{*args, tile}, 0, args->m);
     }
   }
 }

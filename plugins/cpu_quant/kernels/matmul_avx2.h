@@ -56,6 +56,50 @@ inline __m256i odd_bytes(__m256i x) {
   return kSigned ? _mm256_srai_epi16(x, 8) : _mm256_srli_epi16(x, 8);
 }
 
+// p as it is here: what is read through it is read anew, not kept on the stack since another block of rows used it.
+inline const uint8_t* anew(const uint8_t* p) {
+  __asm__("" : "+r"(p));
+  return p;
+}
+
+// Where the parts of row m are, and of the rows after it.
+struct RowPointers {
+  const uint8_t* q;
+  const uint8_t* half;
+  const uint8_t* scale;
+  int64_t bytes;  // from row to row
+
+  RowPointers(const MatmulArgs& args, int32_t m)
+      : q(args.rows + m * quantized_row_bytes(args.k)),
+        half(q + row_half_offset(args.k)),
+        scale(q + row_scale_offset(args.k)),
+        bytes(quantized_row_bytes(args.k)) {}
+};
+
+// Calls kernel.run<first, second>(row) for 1 to 8 rows: blocks of up to kRowBlock rows that take each group together,
+// so that the weights are read in one stream, at one pace.
+template <class Kernel>
+void for_two_row_blocks(const Kernel& kernel, int32_t row, int32_t rows) {
+  switch (rows) {
+    case 1:
+      return kernel.template run<1, 0>(row);
+    case 2:
+      return kernel.template run<2, 0>(row);
+    case 3:
+      return kernel.template run<3, 0>(row);
+    case 4:
+      return kernel.template run<4, 0>(row);
+    case 5:
+      return kernel.template run<4, 1>(row);
+    case 6:
+      return kernel.template run<4, 2>(row);
+    case 7:
+      return kernel.template run<4, 3>(row);
+    default:
+      return kernel.template run<4, 4>(row);
+  }
+}
+
 // Runs kernel.run<rows>(row) over blocks of up to kRowBlock rows.
 template <class Kernel>
 void for_row_blocks(const Kernel& kernel, int32_t row, int32_t row_end) {

@@ -28,13 +28,14 @@ struct Multipliers {
   }
 };
 
-// y[m] += 8 channels of a group.
+// y[m] += 8 channels of a group for kRows rows from `rows` on.
 template <int kRows>
-inline void add_group(const uint8_t* codes, const Multipliers& s, __m256 factor, const Activations& first,
-                      int64_t row_bytes, int32_t g, __m256 (&y)[count(kRows)]) {
-  const auto* q = reinterpret_cast<const uint8_t*>(first.q) + int64_t{g} * kScaleGroup;
-  const auto* half = reinterpret_cast<const uint8_t*>(first.half + int64_t{g} * 2);
-  const auto* scale = reinterpret_cast<const uint8_t*>(first.scale + g);
+inline void add_rows(const uint8_t* codes, const Multipliers& s, __m256 factor, const RowPointers& rows, int32_t g,
+                     __m256* y) {
+  codes = anew(codes);
+  const uint8_t* q = anew(rows.q) + int64_t{g} * kScaleGroup;
+  const uint8_t* half = rows.half + int64_t{g} * 4;
+  const uint8_t* scale = rows.scale + int64_t{g} * 4;
   const __m256i low_nibbles = _mm256_set1_epi8(0x0f);
   __m256i low[count(kRows)];
   __m256i high[count(kRows)];
@@ -43,7 +44,7 @@ inline void add_group(const uint8_t* codes, const Multipliers& s, __m256 factor,
     const __m256i u_low = _mm256_and_si256(line, low_nibbles);
     const __m256i u_high = _mm256_and_si256(_mm256_srli_epi16(line, 4), low_nibbles);
     for (int m = 0; m < kRows; ++m) {
-      const uint8_t* a = q + m * row_bytes + 4 * j;
+      const uint8_t* a = q + m * rows.bytes + 4 * j;
       const __m256i p_low = _mm256_maddubs_epi16(u_low, _mm256_set1_epi32(four_bytes(a)));
       const __m256i p_high = _mm256_maddubs_epi16(u_high, _mm256_set1_epi32(four_bytes(a + kHalfGroup)));
       low[m] = in_order(j == 0 ? p_low : _mm256_add_epi16(low[m], p_low));
@@ -51,53 +52,60 @@ inline void add_group(const uint8_t* codes, const Multipliers& s, __m256 factor,
     }
   }
   for (int m = 0; m < kRows; ++m) {
-    __m256i acc = _mm256_madd_epi16(_mm256_set1_epi32(four_bytes(half + m * row_bytes)), s.pair);
+    __m256i acc = _mm256_madd_epi16(_mm256_set1_epi32(four_bytes(half + m * rows.bytes)), s.pair);
     acc = _mm256_add_epi32(acc, _mm256_madd_epi16(low[m], s.low));
     acc = _mm256_add_epi32(acc, _mm256_madd_epi16(high[m], s.high));
-    y[m] = add_scaled(y[m], acc, float_at(scale + m * row_bytes), factor);
+    y[m] = add_scaled(y[m], acc, float_at(scale + m * rows.bytes), factor);
   }
 }
 
-// 8 channels of a tile from `half` (0 or 8) on. One half after the other: both at once need more registers than there
-// are, and the compiler then keeps the activations of a group on the stack.
-template <int kRows>
-void multiply_half_tile(const MatmulArgs& args, int32_t tile, int32_t half, int32_t row) {
-  const uint8_t* block = args.weights + tile * i4_tile_bytes(args.k);
-  const Activations first = activations_at(args, row);
-  const int64_t row_bytes = quantized_row_bytes(args.k);
-  __m256 y[count(kRows)];
-  for (int m = 0; m < kRows; ++m) y[m] = _mm256_setzero_ps();
-  int32_t g = 0;
-  for (int32_t b = 0; b < n_super_blocks(args.k); ++b) {
-    const int32_t inputs = super_block_inputs(args.k, b);
-    const int32_t end = g + n_groups(inputs);
-    const uint8_t* multipliers = block + half;
-    const uint8_t* codes = block + i4_multiplier_bytes(inputs) + 4 * half;
-    block += i4_super_block_bytes(inputs);
-    const __m256 factor = _mm256_load_ps(reinterpret_cast<const float*>(block - kScaleBytes) + half);
-    for (; g < end; ++g, codes += 256, multipliers += kTile) {
-      add_group<kRows>(codes, Multipliers(multipliers), factor, first, row_bytes, g, y);
-    }
-  }
-  for (int m = 0; m < kRows; ++m) {
-    store_result(args, tile * kTile + half, row + m, y[m], _mm256_set1_ps(1.0F));
-  }
-}
-
-// A tile for a block of rows.
+// A tile for a block of kFirst rows and one of kSecond, group by group. 8 channels after the other: both at once need
+// more registers than there are.
 struct Tile {
   const MatmulArgs& args;
   int32_t tile;
 
-  template <int kRows>
+  template <int kFirst, int kSecond>
   void run(int32_t row) const {
-    for (int32_t half = 0; half < kTile; half += kTile / 2) multiply_half_tile<kRows>(args, tile, half, row);
+    const uint8_t* block = args.weights + tile * i4_tile_bytes(args.k);
+    const RowPointers first(args, row);
+    const RowPointers second(args, row + (kSecond > 0 ? kFirst : 0));
+    __m256 y[2][count(kFirst + kSecond)];
+    for (auto& half : y) {
+      for (__m256& sum : half) sum = _mm256_setzero_ps();
+    }
+    int32_t g = 0;
+    for (int32_t b = 0; b < n_super_blocks(args.k); ++b) {
+      const int32_t inputs = super_block_inputs(args.k, b);
+      const int32_t end = g + n_groups(inputs);
+      const uint8_t* multipliers = block;
+      const uint8_t* codes = block + i4_multiplier_bytes(inputs);
+      block += i4_super_block_bytes(inputs);
+      const auto* factors = reinterpret_cast<const float*>(block - kScaleBytes);
+      for (; g < end; ++g, codes += 256, multipliers += kTile) {
+        for (int half = 0; half < 2; ++half) {
+          const Multipliers s(multipliers + 8 * half);
+          const __m256 factor = _mm256_load_ps(factors + 8 * half);
+          add_rows<kFirst>(codes + 32 * half, s, factor, first, g, y[half]);
+          if constexpr (kSecond > 0) add_rows<kSecond>(codes + 32 * half, s, factor, second, g, y[half] + kFirst);
+        }
+      }
+    }
+    for (int half = 0; half < 2; ++half) {
+      for (int m = 0; m < kFirst + kSecond; ++m) {
+        store_result(args, tile * kTile + 8 * half, row + m, y[half][m], _mm256_set1_ps(1.0F));
+      }
+    }
   }
 };
 
 void gemm_i4(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end, int32_t row_begin, int32_t row_end,
              uint8_t* /*scratch*/) {
-  for (int32_t tile = tile_begin; tile < tile_end; ++tile) for_row_blocks(Tile{*args, tile}, row_begin, row_end);
+  for (int32_t tile = tile_begin; tile < tile_end; ++tile) {
+    for (int32_t row = row_begin; row < row_end; row += 2 * kRowBlock) {
+      for_two_row_blocks(Tile{*args, tile}, row, row_end - row);
+    }
+  }
 }
 
 void gemv_i4(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end) {

@@ -14,6 +14,7 @@ struct Vec {
 
   static constexpr int kTileRows = 6;
   static constexpr int kTileVecs = 1;
+  static constexpr int kDecodeVecs = 2;
 
   // All bits set in lanes first + i < n.
   static __m256i below(int n, int first) {

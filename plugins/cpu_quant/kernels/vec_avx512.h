@@ -13,6 +13,7 @@ struct Vec {
 
   static constexpr int kTileRows = 6;
   static constexpr int kTileVecs = 4;
+  static constexpr int kDecodeVecs = 4;
 
   // Lanes below n.
   static __mmask16 below(int n) {

@@ -14,6 +14,8 @@ struct Vec {
   // Register tile of products over Vec: rows x vectors of the accumulator.
   static constexpr int kTileRows = 2;
   static constexpr int kTileVecs = 1;
+  // Vectors that decode attention sums at once, each in two accumulators.
+  static constexpr int kDecodeVecs = 2;
 
   template <class F>
   static Vec make(F f) {
