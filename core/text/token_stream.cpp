@@ -51,6 +51,7 @@ void TokenStream::encode_more() {
   next_ = 0;
   const std::vector<std::int32_t> more = tokenizer_.encode(std::string_view(text_).substr(0, cut));
   ids_.insert(ids_.end(), more.begin(), more.end());
+  n_ids_ += more.size();
   text_.erase(0, cut);
 }
 
@@ -63,7 +64,9 @@ std::vector<std::int32_t> TokenStream::read(std::size_t n) {
 }
 
 double TokenStream::progress() const {
-  return n_bytes_ == 0 ? 0 : static_cast<double>(n_read_) / static_cast<double>(n_bytes_);
+  if (n_bytes_ == 0 || n_ids_ == 0) return 0;
+  const auto handed_out = static_cast<double>(n_ids_ - (ids_.size() - next_)) / static_cast<double>(n_ids_);
+  return handed_out * static_cast<double>(n_read_ - text_.size()) / static_cast<double>(n_bytes_);
 }
 
 }  // namespace inferbench

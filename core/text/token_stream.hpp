@@ -23,7 +23,8 @@ class TokenStream {
   /// The next `n` tokens; fewer only at the end of the file. Throws Error.
   std::vector<std::int32_t> read(std::size_t n);
 
-  /// Share of the file's bytes that were read, 0 to 1; 0 where the size is unknown, as of a pipe.
+  /// Share of the file that was handed out, 0 to 1, as if all tokens so far were of one length; 0 where the size is
+  /// unknown, as of a pipe.
   double progress() const;
 
  private:
@@ -38,6 +39,7 @@ class TokenStream {
   std::string text_;               ///< read, not yet encoded
   std::vector<std::int32_t> ids_;  ///< encoded, not yet handed out from next_ on
   std::size_t next_ = 0;
+  std::uintmax_t n_ids_ = 0;  ///< encoded, all in all
   bool at_end_ = false;
 };
 

@@ -38,6 +38,16 @@ TEST(TokenStream, GivesTheTokensOfTheWholeTextWhateverThePieces) {
   }
 }
 
+TEST(TokenStream, ProgressIsOfWhatWasHandedOut) {
+  TokenStream stream(Tokenizer::load(kFolder), kFolder + "/validation.txt");
+  EXPECT_EQ(stream.progress(), 0);
+  const std::size_t n = Tokenizer::load(kFolder).encode(read_file(kFolder + "/validation.txt")).size();
+  ASSERT_EQ(stream.read(n / 4).size(), n / 4);
+  EXPECT_NEAR(stream.progress(), 0.25, 0.01);  // though the whole file fits one piece
+  ASSERT_EQ(stream.read(n).size(), n - n / 4);
+  EXPECT_EQ(stream.progress(), 1);
+}
+
 // Contractions, runs of spaces, other scripts, bytes that are no UTF-8: all beside places where a cut may fall.
 TEST(TokenStream, CutsNoTokenInTwo) {
   const std::string path = std::string(test_paths::kBinaryDir) + "/text_stream_cuts";
