@@ -45,7 +45,7 @@ void note_disturbed(const RunData& run, std::vector<std::string>& notes) {
 
 void note_processes(const RunData& run, std::vector<std::string>& notes) {
   if (run.info.fresh_processes.value_or(true)) return;
-  notes.push_back(
+  notes.emplace_back(
       "measure.fresh_processes is off: the intervals say nothing of what new processes would have measured");
 }
 

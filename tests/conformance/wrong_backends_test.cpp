@@ -7,7 +7,7 @@
 #include <set>
 
 #include "conformance/rules.hpp"
-#include "e2e/program.hpp"
+#include "support/program.hpp"
 #include "support/test_paths.hpp"
 
 namespace inferbench::conformance {

@@ -10,7 +10,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
-#include "e2e/program.hpp"
+#include "support/program.hpp"
 #include "support/test_paths.hpp"
 
 namespace inferbench {

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "e2e/program.hpp"
+#include "support/program.hpp"
 
 namespace inferbench {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "e2e/program.hpp"
+#include "support/program.hpp"
 
 namespace inferbench {
 namespace {

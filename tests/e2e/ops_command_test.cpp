@@ -8,7 +8,7 @@
 #include <sstream>
 #include <string>
 
-#include "e2e/program.hpp"
+#include "support/program.hpp"
 #include "support/test_paths.hpp"
 
 namespace inferbench {

@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "e2e/full_run.hpp"
-#include "e2e/program.hpp"
+#include "support/program.hpp"
 #include "support/test_paths.hpp"
 #include "unit/results_fixture.hpp"
 

@@ -6,8 +6,8 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "e2e/program.hpp"
 #include "results/run_folder.hpp"
+#include "support/program.hpp"
 #include "unit/predict_fixture.hpp"
 
 namespace inferbench {

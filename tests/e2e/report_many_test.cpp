@@ -12,8 +12,8 @@
 #include <fstream>
 #include <string>
 
-#include "e2e/program.hpp"
 #include "results/run_folder.hpp"
+#include "support/program.hpp"
 #include "unit/results_fixture.hpp"
 
 namespace inferbench {

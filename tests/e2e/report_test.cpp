@@ -15,7 +15,7 @@
 #include "e2e/full_run.hpp"
 #include "e2e/golden_text.hpp"
 #include "e2e/json_schema.hpp"
-#include "e2e/program.hpp"
+#include "support/program.hpp"
 #include "support/test_paths.hpp"
 #include "unit/results_fixture.hpp"
 

@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "e2e/program.hpp"
 #include "results/run_folder.hpp"
+#include "support/program.hpp"
 #include "support/test_paths.hpp"
 #include "unit/results_fixture.hpp"
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "e2e/program.hpp"
+#include "support/program.hpp"
 #include "support/test_paths.hpp"
 
 namespace inferbench {

@@ -7,10 +7,10 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "e2e/program.hpp"
 #include "golden/fixture.hpp"
 #include "golden/judge.hpp"
 #include "model/safetensors_file.hpp"
+#include "support/program.hpp"
 #include "support/test_paths.hpp"
 
 namespace inferbench::golden {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "e2e/program.hpp"
+#include "support/program.hpp"
 
 #include <fcntl.h>
 #include <signal.h>
