@@ -77,7 +77,7 @@ inline void add_group(const __m256i* weights, const int32_t* rows, int64_t row_s
       for (int m = 0; m < kRows; ++m) {
         const __m256i a = _mm256_set1_epi32(rows[m * row_step + 2 * j + parity]);
         for (int half = 0; half < 2; ++half) {
-          acc[m][half] = in_order(_mm256_add_epi32(acc[m][half], _mm256_madd_epi16(w[2 * half + parity], a)));
+          add_32(acc[m][half], _mm256_madd_epi16(w[2 * half + parity], a));
         }
       }
     }

@@ -30,10 +30,14 @@ inline __m256 add_scaled(__m256 y, __m256i acc, float a_scale, __m256 factor) {
   return _mm256_fmadd_ps(_mm256_cvtepi32_ps(acc), _mm256_mul_ps(_mm256_set1_ps(a_scale), factor), y);
 }
 
-// x as it is here, in a register: else GCC makes a tree of a group's sums, whose branches do not fit the registers.
-inline __m256i in_order(__m256i x) {
-  __asm__("" : "+x"(x));
-  return x;
+// sum += x of 16-bit or 32-bit numbers, there and in this order: of what it may reorder GCC makes trees, whose branches
+// do not fit the registers, or copies.
+inline void add_16(__m256i& sum, __m256i x) {
+  __asm__("vpaddw %1, %0, %0" : "+x"(sum) : "x"(x));
+}
+
+inline void add_32(__m256i& sum, __m256i x) {
+  __asm__("vpaddd %1, %0, %0" : "+x"(sum) : "x"(x));
 }
 
 inline __m256i load_half(const uint8_t* p) {
@@ -56,24 +60,33 @@ inline __m256i odd_bytes(__m256i x) {
   return kSigned ? _mm256_srai_epi16(x, 8) : _mm256_srli_epi16(x, 8);
 }
 
-// p as it is here: what is read through it is read anew, not kept on the stack since another block of rows used it.
-inline const uint8_t* anew(const uint8_t* p) {
-  __asm__("" : "+r"(p));
-  return p;
+// x as it is here: what is read through it is read anew, and not kept on the stack since another block of rows used it.
+template <class T>
+inline T anew(T x) {
+  __asm__ volatile("" : "+r"(x));  // volatile: or two of the same would be one
+  return x;
 }
 
-// Where the parts of row m are, and of the rows after it.
+// kRows rows from row m on, each by a pointer of its own: of pointers that it knows to be as far apart GCC makes many.
+template <int kRows>
 struct RowPointers {
-  const uint8_t* q;
-  const uint8_t* half;
-  const uint8_t* scale;
-  int64_t bytes;  // from row to row
+  const uint8_t* row[count(kRows)];
 
-  RowPointers(const MatmulArgs& args, int32_t m)
-      : q(args.rows + m * quantized_row_bytes(args.k)),
-        half(q + row_half_offset(args.k)),
-        scale(q + row_scale_offset(args.k)),
-        bytes(quantized_row_bytes(args.k)) {}
+  RowPointers(const MatmulArgs& args, int32_t m) {
+    for (int i = 0; i < kRows; ++i) row[i] = anew(args.rows + (m + i) * quantized_row_bytes(args.k));
+  }
+};
+
+// Where in a row the parts of group g are.
+struct GroupAt {
+  int64_t q;
+  int64_t half;
+  int64_t scale;
+
+  GroupAt(int32_t k, int32_t g)
+      : q(anew(int64_t{g} * kScaleGroup)),
+        half(anew(row_half_offset(k) + int64_t{g} * 4)),
+        scale(anew(row_scale_offset(k) + int64_t{g} * 4)) {}
 };
 
 // Calls kernel.run<first, second>(row) for 1 to 8 rows: blocks of up to kRowBlock rows that take each group together,

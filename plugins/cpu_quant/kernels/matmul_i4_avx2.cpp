@@ -30,12 +30,9 @@ struct Multipliers {
 
 // y[m] += 8 channels of a group for kRows rows from `rows` on.
 template <int kRows>
-inline void add_rows(const uint8_t* codes, const Multipliers& s, __m256 factor, const RowPointers& rows, int32_t g,
-                     __m256* y) {
+inline void add_rows(const uint8_t* codes, const Multipliers& s, __m256 factor, const RowPointers<kRows>& rows,
+                     const GroupAt& at, __m256* y) {
   codes = anew(codes);
-  const uint8_t* q = anew(rows.q) + int64_t{g} * kScaleGroup;
-  const uint8_t* half = rows.half + int64_t{g} * 4;
-  const uint8_t* scale = rows.scale + int64_t{g} * 4;
   const __m256i low_nibbles = _mm256_set1_epi8(0x0f);
   __m256i low[count(kRows)];
   __m256i high[count(kRows)];
@@ -44,18 +41,23 @@ inline void add_rows(const uint8_t* codes, const Multipliers& s, __m256 factor, 
     const __m256i u_low = _mm256_and_si256(line, low_nibbles);
     const __m256i u_high = _mm256_and_si256(_mm256_srli_epi16(line, 4), low_nibbles);
     for (int m = 0; m < kRows; ++m) {
-      const uint8_t* a = q + m * rows.bytes + 4 * j;
+      const uint8_t* a = rows.row[m] + at.q + 4 * j;
       const __m256i p_low = _mm256_maddubs_epi16(u_low, _mm256_set1_epi32(four_bytes(a)));
       const __m256i p_high = _mm256_maddubs_epi16(u_high, _mm256_set1_epi32(four_bytes(a + kHalfGroup)));
-      low[m] = in_order(j == 0 ? p_low : _mm256_add_epi16(low[m], p_low));
-      high[m] = in_order(j == 0 ? p_high : _mm256_add_epi16(high[m], p_high));
+      if (j == 0) {
+        low[m] = p_low;
+        high[m] = p_high;
+      } else {
+        add_16(low[m], p_low);
+        add_16(high[m], p_high);
+      }
     }
   }
   for (int m = 0; m < kRows; ++m) {
-    __m256i acc = _mm256_madd_epi16(_mm256_set1_epi32(four_bytes(half + m * rows.bytes)), s.pair);
+    __m256i acc = _mm256_madd_epi16(_mm256_set1_epi32(four_bytes(rows.row[m] + at.half)), s.pair);
     acc = _mm256_add_epi32(acc, _mm256_madd_epi16(low[m], s.low));
     acc = _mm256_add_epi32(acc, _mm256_madd_epi16(high[m], s.high));
-    y[m] = add_scaled(y[m], acc, float_at(scale + m * rows.bytes), factor);
+    y[m] = add_scaled(y[m], acc, float_at(rows.row[m] + at.scale), factor);
   }
 }
 
@@ -68,8 +70,8 @@ struct Tile {
   template <int kFirst, int kSecond>
   void run(int32_t row) const {
     const uint8_t* block = args.weights + tile * i4_tile_bytes(args.k);
-    const RowPointers first(args, row);
-    const RowPointers second(args, row + (kSecond > 0 ? kFirst : 0));
+    const RowPointers<kFirst> first(args, row);
+    const RowPointers<(kSecond > 0 ? kSecond : 1)> second(args, row + (kSecond > 0 ? kFirst : 0));
     __m256 y[2][count(kFirst + kSecond)];
     for (auto& half : y) {
       for (__m256& sum : half) sum = _mm256_setzero_ps();
@@ -83,11 +85,14 @@ struct Tile {
       block += i4_super_block_bytes(inputs);
       const auto* factors = reinterpret_cast<const float*>(block - kScaleBytes);
       for (; g < end; ++g, codes += 256, multipliers += kTile) {
+#pragma GCC unroll 2
         for (int half = 0; half < 2; ++half) {
           const Multipliers s(multipliers + 8 * half);
           const __m256 factor = _mm256_load_ps(factors + 8 * half);
-          add_rows<kFirst>(codes + 32 * half, s, factor, first, g, y[half]);
-          if constexpr (kSecond > 0) add_rows<kSecond>(codes + 32 * half, s, factor, second, g, y[half] + kFirst);
+          add_rows<kFirst>(codes + 32 * half, s, factor, first, GroupAt(args.k, g), y[half]);
+          if constexpr (kSecond > 0) {
+            add_rows<kSecond>(codes + 32 * half, s, factor, second, GroupAt(args.k, g), y[half] + kFirst);
+          }
         }
       }
     }
