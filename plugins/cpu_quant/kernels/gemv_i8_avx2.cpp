@@ -100,9 +100,9 @@ struct Tile {
 void gemv_i8(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end) {
   for (int32_t tile = tile_begin; tile < tile_end; ++tile) {
     if (args->unsigned_rows != 0) {
-      for_two_row_blocks(Tile<true>{*args, tile}, 0, args->m);
+      for_row_block_pairs(Tile<true>{*args, tile}, 0, args->m);
     } else {
-      for_two_row_blocks(Tile<false>{*args, tile}, 0, args->m);
+      for_row_block_pairs(Tile<false>{*args, tile}, 0, args->m);
     }
   }
 }

@@ -89,27 +89,28 @@ struct GroupAt {
         scale(anew(row_scale_offset(k) + int64_t{g} * 4)) {}
 };
 
-// Calls kernel.run<first, second>(row) for 1 to 8 rows: blocks of up to kRowBlock rows that take each group together,
+// Runs kernel.run<first, second>(row) over pairs of blocks of up to kRowBlock rows. A pair takes each group together,
 // so that the weights are read in one stream, at one pace.
 template <class Kernel>
-void for_two_row_blocks(const Kernel& kernel, int32_t row, int32_t rows) {
-  switch (rows) {
-    case 1:
-      return kernel.template run<1, 0>(row);
-    case 2:
-      return kernel.template run<2, 0>(row);
-    case 3:
-      return kernel.template run<3, 0>(row);
-    case 4:
-      return kernel.template run<4, 0>(row);
-    case 5:
-      return kernel.template run<4, 1>(row);
-    case 6:
-      return kernel.template run<4, 2>(row);
+void for_row_block_pairs(const Kernel& kernel, int32_t row, int32_t row_end) {
+  for (; row + 2 * kRowBlock <= row_end; row += 2 * kRowBlock) kernel.template run<kRowBlock, kRowBlock>(row);
+  switch (row_end - row) {
     case 7:
       return kernel.template run<4, 3>(row);
+    case 6:
+      return kernel.template run<4, 2>(row);
+    case 5:
+      return kernel.template run<4, 1>(row);
+    case 4:
+      return kernel.template run<4, 0>(row);
+    case 3:
+      return kernel.template run<3, 0>(row);
+    case 2:
+      return kernel.template run<2, 0>(row);
+    case 1:
+      return kernel.template run<1, 0>(row);
     default:
-      return kernel.template run<4, 4>(row);
+      return;
   }
 }
 

@@ -106,11 +106,7 @@ struct Tile {
 
 void gemm_i4(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end, int32_t row_begin, int32_t row_end,
              uint8_t* /*scratch*/) {
-  for (int32_t tile = tile_begin; tile < tile_end; ++tile) {
-    for (int32_t row = row_begin; row < row_end; row += 2 * kRowBlock) {
-      for_two_row_blocks(Tile{*args, tile}, row, row_end - row);
-    }
-  }
+  for (int32_t tile = tile_begin; tile < tile_end; ++tile) for_row_block_pairs(Tile{*args, tile}, row_begin, row_end);
 }
 
 void gemv_i4(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end) {
