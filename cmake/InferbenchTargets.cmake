@@ -44,11 +44,18 @@ function(inferbench_compile_quickly target)
   target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
 endfunction()
 
+# Sources that read the same large headers become one object, a few at a time (CMake's unity build). A name in an
+# unnamed namespace must be the only one of its library. Kernels are not grouped: each is tuned as a file of its own.
+function(inferbench_group_sources target)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ${INFERBENCH_GROUPED} UNITY_BUILD_BATCH_SIZE 6)
+endfunction()
+
 # A static library of the host: inferbench_library(model safetensors.cpp ...) makes inferbench_model.
 function(inferbench_library name)
   add_library(inferbench_${name} STATIC ${ARGN})
   target_include_directories(inferbench_${name} PUBLIC ${PROJECT_SOURCE_DIR}/core ${PROJECT_SOURCE_DIR}/core/include)
   inferbench_configure(inferbench_${name})
+  inferbench_group_sources(inferbench_${name})
 endfunction()
 
 # A backend that comes with the program: in lib/inferbench/, installed, in component INFERBENCH_PLUGIN_COMPONENT.
@@ -71,6 +78,7 @@ function(inferbench_test name)
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LIBS} inferbench_test_support GTest::gmock_main)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  inferbench_group_sources(${name})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
   if(INFERBENCH_SANITIZE MATCHES address)
     # What is tested is instrumented; instrumenting what GoogleTest's templates become takes four times as long as the

@@ -67,7 +67,7 @@ int check(const CheckOptions& options) {
   return exit_code_of(overall_verdict(report.results));
 }
 
-constexpr const char* kFooter =
+constexpr const char* kCheckFooter =
     "Each verdict comes from a 95% interval: pass where all of it keeps the bound, fail where all of it breaks it, "
     "else\n"
     "unclear: add blocks, or quieten the machine. A contender that failed at a point fails its targets there.\n"
@@ -97,7 +97,7 @@ void add_check_command(CLI::App& app, CommandContext& context) {
   command.add_option("--junit", options->junit, "Also write JUnit XML")->type_name("FILE");
   command.add_flag("--all", options->all, "Print what passed, too");
   add_json_flag(command, options->json);
-  command.footer(kFooter);
+  command.footer(kCheckFooter);
   command.callback([options, &context] { context.exit_code = check(*options); });
 }
 

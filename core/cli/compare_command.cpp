@@ -34,7 +34,7 @@ void compare(const CompareOptions& options) {
                          : run_comparison_console(comparison, wants_colour(STDOUT_FILENO)));
 }
 
-constexpr const char* kFooter =
+constexpr const char* kCompareFooter =
     "Points are matched by model, lengths, batch and threads, contenders by name. The ratios are speeds of B against "
     "A\n"
     "with their 95% interval from independent samples; they hold for these two runs. What else may have changed from\n"
@@ -49,7 +49,7 @@ void add_compare_command(CLI::App& app, CommandContext&) {
   command.add_option("run_b", options->b, "The run folder after")->required()->type_name("RUN_B");
   command.add_option("--markdown", options->markdown, "Also write it as Markdown")->type_name("FILE");
   add_json_flag(command, options->json);
-  command.footer(kFooter);
+  command.footer(kCompareFooter);
   command.callback([options] { compare(*options); });
 }
 

@@ -190,7 +190,7 @@ ExitCode conform(const ConformanceArguments& arguments) {
   return std::all_of(all.begin(), all.end(), nothing) ? ExitCode::kBadInput : ExitCode::kDone;
 }
 
-constexpr const char* kFooter =
+constexpr const char* kConformanceFooter =
     "Every rule runs in a process of its own, on small models that are made up; logits are compared with the header's\n"
     "definition of GPT-2 in float64.\n"
     "  inferbench conformance ./libmine.so --precision int8 --rule sequences\n"
@@ -227,7 +227,7 @@ void add_conformance_command(CLI::App& app, CommandContext& context) {
   command->add_flag("--list", arguments->list, "List the rules; examine nothing");
   add_plugin_dir_option(*command, arguments->plugin_dirs);
   add_json_flag(*command, arguments->json);
-  command->footer(kFooter);
+  command->footer(kConformanceFooter);
   command->callback([arguments, &context] { context.exit_code = static_cast<int>(conform(*arguments)); });
 }
 

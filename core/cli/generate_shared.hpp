@@ -26,7 +26,7 @@ struct GenerateArguments {
   std::optional<std::int32_t> top_k;
   std::optional<double> top_p;
   std::optional<std::uint64_t> seed;
-  LoadSettings settings;
+  BackendArguments settings;
   bool chat = false;
   bool echo = false;
   bool json = false;

@@ -31,12 +31,12 @@ struct Result {
 };
 
 // Each backend takes the options that its schema has; one that no backend has is a mistake.
-std::vector<LoadSettings> settings_for(const GenerateArguments& arguments) {
-  std::vector<LoadSettings> all;
+std::vector<BackendArguments> settings_for(const GenerateArguments& arguments) {
+  std::vector<BackendArguments> all;
   std::vector<bool> known(arguments.settings.options.size(), false);
   for (const std::string& backend : arguments.backends) {
     const Plugin plugin = find_backend(backend, arguments.settings.plugin_dirs).plugin;
-    LoadSettings settings = arguments.settings;
+    BackendArguments settings = arguments.settings;
     settings.options.clear();
     for (std::size_t i = 0; i < arguments.settings.options.size(); ++i) {
       const std::string& option = arguments.settings.options[i];
@@ -57,7 +57,7 @@ std::vector<LoadSettings> settings_for(const GenerateArguments& arguments) {
   return all;
 }
 
-Result generate_with(const std::string& backend, const LoadSettings& settings, const GenerateArguments& arguments,
+Result generate_with(const std::string& backend, const BackendArguments& settings, const GenerateArguments& arguments,
                      const Model& model, const Tokenizer& tokenizer, const std::vector<std::int32_t>& prompt,
                      std::int32_t n_new) {
   const std::uint64_t before_load = now_ns();
@@ -135,7 +135,7 @@ void print_statistics(const std::vector<Result>& results) {
 
 void generate_side_by_side(const GenerateArguments& arguments) {
   static_cast<void>(sampling_of(arguments));
-  const std::vector<LoadSettings> settings = settings_for(arguments);
+  const std::vector<BackendArguments> settings = settings_for(arguments);
   const Model model = Model::open(arguments.model);
   const Tokenizer tokenizer = tokenizer_of(model);
   const std::string prompt = read_prompt(*arguments.prompt);

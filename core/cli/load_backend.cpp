@@ -30,7 +30,7 @@ FoundBackend find_backend(const std::string& reference, const std::vector<std::f
   return {plugin, wanted.precision};
 }
 
-LoadedBackend load_backend(const std::string& reference, const LoadSettings& settings, const Weights& weights,
+LoadedBackend load_backend(const std::string& reference, const BackendArguments& settings, const Weights& weights,
                            HostCallbacks callbacks) {
   const FoundBackend found = find_backend(reference, settings.plugin_dirs);
   const OptionValues options(found.plugin.options(), parse_options(settings.options));

@@ -20,7 +20,7 @@ struct LoadedBackend {
 };
 
 /// What the options of a command say about how a backend is loaded.
-struct LoadSettings {
+struct BackendArguments {
   std::vector<std::string> options;  ///< KEY=VALUE
   std::int32_t threads = 1;
   std::vector<std::filesystem::path> plugin_dirs;
@@ -28,7 +28,7 @@ struct LoadSettings {
 
 /// Finds the backend that `reference` (B[:PRECISION]) names and builds the model in it. Throws Error, also where it has
 /// no such precision or option; BackendError.
-LoadedBackend load_backend(const std::string& reference, const LoadSettings& settings, const Weights& weights,
+LoadedBackend load_backend(const std::string& reference, const BackendArguments& settings, const Weights& weights,
                            HostCallbacks callbacks = {});
 
 /// The backend that B[:PRECISION] names and the precision, the backend's first where none is given. Throws Error where

@@ -77,7 +77,7 @@ int run(const OpsArguments& arguments) {
   return static_cast<int>(ExitCode::kDone);
 }
 
-constexpr const char* kFooter =
+constexpr const char* kOpsFooter =
     "Keys of --shape:\n"
     "  layernorm  rows, width                       attention  tokens, past, heads, head_dim\n"
     "  linear     rows, in, out                     gelu       rows, width, activation\n"
@@ -120,7 +120,7 @@ void add_ops_command(CLI::App& app, CommandContext& context) {
   command.add_flag("--no-limits", arguments->no_limits, "Do not measure the machine's limits, nor give shares of them");
   add_plugin_dir_option(command, arguments->plugin_dirs);
   add_json_flag(command, arguments->json);
-  command.footer(kFooter);
+  command.footer(kOpsFooter);
   command.callback([arguments, &context] { context.exit_code = run(*arguments); });
 }
 

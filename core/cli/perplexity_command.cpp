@@ -31,7 +31,7 @@ struct PerplexityArguments {
   std::filesystem::path text;
   std::int32_t batch = 1;
   std::size_t windows = TextWindows::kAll;
-  LoadSettings settings;
+  BackendArguments settings;
   bool json = false;
 };
 
@@ -129,7 +129,7 @@ ExitCode perplexity(const PerplexityArguments& arguments) {
   std::optional<LoadedBackend> reference;
   std::optional<BackendModel> reference_model;
   if (!arguments.reference.empty()) {
-    LoadSettings settings = arguments.settings;
+    BackendArguments settings = arguments.settings;
     settings.options.clear();  // those are the tested backend's
     reference.emplace(load_backend(arguments.reference, settings, weights, terminal_callbacks()));
     reference_model = reference->model;

@@ -78,7 +78,7 @@ void write_report(const ReportOptions& options) {
   if (format == "html") destination.write(html_page(report));
 }
 
-constexpr const char* kFooter =
+constexpr const char* kReportFooter =
     "Without --format, the file's name says it; without either, an HTML page is written to RUN/report.html. The other\n"
     "formats go to standard output, unless -o names a file. Beside a CSV file of the trials stands a summary:\n"
     "-o trials.csv also writes trials.summary.csv. docs/read_the_report.md explains every column and number.";
@@ -94,7 +94,7 @@ void add_report_command(CLI::App& app, CommandContext&) {
       ->type_name("FORMAT");
   command.add_option("-o,--output", options->out, "The file to write; - is standard output")->type_name("FILE");
   command.add_flag("--warm-up", options->warm_ups, "CSV: also the warm-up trials, as phase warm_up");
-  command.footer(kFooter);
+  command.footer(kReportFooter);
   command.callback([options] { write_report(*options); });
 }
 

@@ -150,7 +150,7 @@ int run(const RunOptions& options) {
   return static_cast<int>(any_failed(folder) ? ExitCode::kTrialsFailed : ExitCode::kDone);
 }
 
-constexpr const char* kFooter =
+constexpr const char* kRunFooter =
     "Everything is checked before the first measurement. A failed trial is a row with its reason, and the sweep goes "
     "on.\n"
     "Ctrl-C finishes the current trial, writes it, and leaves a folder that --resume continues; twice stops at once.\n"
@@ -185,7 +185,7 @@ void add_run_command(CLI::App& app, CommandContext& context) {
                    "No worker processes: a crash of a backend ends the run (for debuggers and sanitizers)");
   add_plugin_dir_option(command, options->plugin_dirs);
   add_json_flag(command, options->json);
-  command.footer(kFooter);
+  command.footer(kRunFooter);
   command.callback([options, &context] { context.exit_code = run(*options); });
 }
 

@@ -260,7 +260,7 @@ void errors_are_one_line(Check& check) {
   if (session.forward(batch.params(), error) != IB_OK) expect_line(check, error, "a slot too high");
 }
 
-constexpr Rule kRules[] = {
+constexpr Rule kArgumentRules[] = {
     {"arguments.bad_slots", "a slot that is none, or comes twice, is refused and changes nothing", bad_slots},
     {"arguments.bad_tokens", "a token outside the vocabulary is refused and changes nothing", bad_tokens},
     {"arguments.bad_sequences", "sequences and tokens that are missing are refused", bad_sequences},
@@ -278,7 +278,7 @@ constexpr Rule kRules[] = {
 }  // namespace
 
 std::span<const Rule> argument_rules() {
-  return kRules;
+  return kArgumentRules;
 }
 
 }  // namespace inferbench::conformance

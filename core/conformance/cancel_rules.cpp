@@ -126,7 +126,7 @@ void callbacks_may_be_missing(Check& check) {
   check.expect_same(expected, found, "with a host that has no callbacks");
 }
 
-constexpr Rule kRules[] = {
+constexpr Rule kCancelRules[] = {
     {"callbacks.forward_polls", "forward asks at least once a layer whether to stop", forward_polls},
     {"callbacks.cancel_and_revive", "after a cancel, truncate makes the session as it was", cancel_and_revive},
     {"callbacks.cancel_and_rewind", "the rewind may go further back than the cancelled call", cancel_and_rewind},
@@ -137,7 +137,7 @@ constexpr Rule kRules[] = {
 }  // namespace
 
 std::span<const Rule> cancel_rules() {
-  return kRules;
+  return kCancelRules;
 }
 
 }  // namespace inferbench::conformance

@@ -280,7 +280,7 @@ void memory_report_is_true(Check& check) {
                fmt::format("{:.0f} bytes are reported, the process grew by {:.0f}", reported, grown));
 }
 
-constexpr Rule kRules[] = {
+constexpr Rule kLifeRules[] = {
     {"life.init_again", "init may be called again, and while another context lives", init_again},
     {"life.two_models", "two models and several sessions live side by side", two_models},
     {"life.any_order_of_ends", "contexts and sessions end in any order", any_order_of_ends},
@@ -301,7 +301,7 @@ constexpr Rule kRules[] = {
 }  // namespace
 
 std::span<const Rule> life_rules() {
-  return kRules;
+  return kLifeRules;
 }
 
 }  // namespace inferbench::conformance

@@ -122,7 +122,7 @@ void tensors_in_any_order(Check& check) {
   check.expect_same(expected, found, "tensors in reverse order");
 }
 
-constexpr Rule kRules[] = {
+constexpr Rule kNumericsRules[] = {
     {"numerics.logits_are_gpt2", "logits are those of the header's formulas, at every position", logits_are_gpt2},
     {"numerics.decode_is_gpt2", "so they are where tokens come one by one", decode_is_gpt2},
     {"numerics.narrow_checkpoints", "tensors in F16 and BF16 are read as what they are", narrow_checkpoints},
@@ -137,7 +137,7 @@ constexpr Rule kRules[] = {
 }  // namespace
 
 std::span<const Rule> numerics_rules() {
-  return kRules;
+  return kNumericsRules;
 }
 
 }  // namespace inferbench::conformance

@@ -114,7 +114,7 @@ void exact_buffers_suffice(Check& check) {
   check.expect_equal(session.forward(call, error), IB_OK, "a buffer that is just large enough gives status");
 }
 
-constexpr Rule kRules[] = {
+constexpr Rule kOutputRules[] = {
     {"outputs.last_is_last_row", "the last logits are the last row of all logits", last_is_last_row},
     {"outputs.greedy_is_argmax", "the greedy id is that of the largest last logit", greedy_is_argmax},
     {"outputs.greedy_takes_lowest", "of equal logits greedy takes the lowest id", greedy_takes_lowest},
@@ -125,7 +125,7 @@ constexpr Rule kRules[] = {
 }  // namespace
 
 std::span<const Rule> output_rules() {
-  return kRules;
+  return kOutputRules;
 }
 
 }  // namespace inferbench::conformance

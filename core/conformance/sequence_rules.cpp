@@ -167,7 +167,7 @@ void exactly_max_tokens(Check& check) {
   }
 }
 
-constexpr Rule kRules[] = {
+constexpr Rule kSequenceRules[] = {
     {"sequences.chunked_equals_whole", "feeding tokens in several calls gives the logits of one call",
      chunked_equals_whole},
     {"sequences.causal", "a token does not see those after it", causal},
@@ -184,7 +184,7 @@ constexpr Rule kRules[] = {
 }  // namespace
 
 std::span<const Rule> sequence_rules() {
-  return kRules;
+  return kSequenceRules;
 }
 
 }  // namespace inferbench::conformance

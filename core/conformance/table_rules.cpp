@@ -64,7 +64,7 @@ void unknown_extension_is_null(Check& check) {
                "an extension of an unknown name is not null");
 }
 
-constexpr Rule kRules[] = {
+constexpr Rule kTableRules[] = {
     {"table.describes_itself", "version, build, license and docs are one line each", describes_itself},
     {"table.options_are_honoured", "every choice that the schema offers makes a model, or is unsupported",
      options_are_honoured},
@@ -73,7 +73,7 @@ constexpr Rule kRules[] = {
 }  // namespace
 
 std::span<const Rule> table_rules() {
-  return kRules;
+  return kTableRules;
 }
 
 std::vector<Rule> all_rules() {

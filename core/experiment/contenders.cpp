@@ -17,7 +17,6 @@
 namespace inferbench {
 namespace {
 
-constexpr std::size_t kMaxNameBytes = 100;
 constexpr const char* kListCure = "'inferbench backends' lists what each backend offers";
 
 /// One entry of `backends` before its lists are multiplied out.

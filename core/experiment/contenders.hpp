@@ -10,6 +10,8 @@
 
 namespace inferbench {
 
+constexpr std::size_t kMaxNameBytes = 100;  ///< of an experiment, and of a contender
+
 struct ContenderList {
   std::vector<Contender> contenders;    ///< names distinct
   std::vector<std::string> precisions;  ///< every precision that one of the backends offers

@@ -13,13 +13,14 @@
 #include "support/one_line.hpp"
 
 namespace inferbench {
-namespace {
 
 std::filesystem::path absolute_path(const std::filesystem::path& path) {
   std::error_code problem;
   const std::filesystem::path absolute = std::filesystem::absolute(path, problem);
   return (problem ? path : absolute).lexically_normal();
 }
+
+namespace {
 
 /// A file on the way down a chain of `extends`.
 struct Link {

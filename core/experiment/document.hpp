@@ -17,4 +17,7 @@ namespace inferbench {
 YamlNode read_document(const std::string& text, const std::filesystem::path& path,
                        const std::vector<std::string>& overrides, const ExperimentLookups& lookups);
 
+/// Absolute and without "." and ".."; as it is where the working directory is gone.
+std::filesystem::path absolute_path(const std::filesystem::path& path);
+
 }  // namespace inferbench

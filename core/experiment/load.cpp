@@ -21,8 +21,6 @@
 namespace inferbench {
 namespace {
 
-constexpr std::size_t kMaxNameBytes = 100;
-
 bool is_name_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
 }
@@ -95,12 +93,6 @@ Experiment build(const YamlNode& root, const std::filesystem::path& path, const 
   check_trials(experiment, root);
   experiment.resolved_yaml = resolve_yaml(experiment, sweep);
   return experiment;
-}
-
-std::filesystem::path absolute_path(const std::filesystem::path& path) {
-  std::error_code problem;
-  const std::filesystem::path absolute = std::filesystem::absolute(path, problem);
-  return (problem ? path : absolute).lexically_normal();
 }
 
 }  // namespace

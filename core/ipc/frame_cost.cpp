@@ -15,8 +15,6 @@
 namespace inferbench {
 namespace {
 
-using Json = nlohmann::json;
-
 constexpr std::size_t kLengthBytes = 4;  // in front of a frame's payload
 
 // Ids and times with as many digits as true ones: their size in bytes depends on it.
@@ -55,7 +53,7 @@ SampleMessage outcome(std::size_t n_tokens, std::size_t n_operations) {
 FrameCost message_pack(const SampleMessage& sample, const CostEffort& effort) {
   std::vector<std::uint8_t> frame = encode_frame(sample.message);
   const std::span payload = std::span<const std::uint8_t>(frame).subspan(kLengthBytes);
-  Json decoded = decode_payload(payload);
+  nlohmann::json decoded = decode_payload(payload);
   if (decoded != sample.message) throw Error("a frame does not come back as it went: " + sample.what);
   FrameCost cost{sample.what, "MessagePack", frame.size(), {}, {}};
   std::vector<std::uint8_t> encoded;
@@ -66,12 +64,12 @@ FrameCost message_pack(const SampleMessage& sample, const CostEffort& effort) {
 
 FrameCost json_text(const SampleMessage& sample, const CostEffort& effort) {
   const std::string text = sample.message.dump();
-  Json decoded = Json::parse(text);
+  nlohmann::json decoded = nlohmann::json::parse(text);
   if (decoded != sample.message) throw Error("JSON does not come back as it went: " + sample.what);
   FrameCost cost{sample.what, "JSON", kLengthBytes + text.size(), {}, {}};
   std::string encoded;
   cost.encode = measure_cost(effort, 1, [&] { encoded = sample.message.dump(); });
-  cost.decode = measure_cost(effort, 1, [&] { decoded = Json::parse(text); });
+  cost.decode = measure_cost(effort, 1, [&] { decoded = nlohmann::json::parse(text); });
   return cost;
 }
 

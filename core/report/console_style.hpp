@@ -27,6 +27,9 @@ class ConsoleStyle {
 /// Columns of a terminal line that any table keeps to.
 inline constexpr std::size_t kConsoleWidth = 100;
 
+/// Columns of a contender's name, in the tables that have a row for each.
+inline constexpr std::size_t kNameWidth = 20;
+
 /// Columns of speed_cell.
 inline constexpr std::size_t kSpeedCellWidth = 26;
 

@@ -16,7 +16,6 @@ namespace inferbench {
 
 namespace {
 
-constexpr std::size_t kNameWidth = 20;
 constexpr double kMiB = 1024.0 * 1024.0;
 
 std::string median_text(const ContenderResult& result, const std::string& metric) {

@@ -12,7 +12,6 @@ namespace inferbench {
 
 namespace {
 
-constexpr std::size_t kNameWidth = 20;
 constexpr std::size_t kReasonWidth = kConsoleWidth - kNameWidth - 4;
 
 std::string rate_text(const OperatorFigures& figures) {

@@ -4,27 +4,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <string_view>
 
+#include "report/console_style.hpp"
 #include "support/one_line.hpp"
 
 namespace inferbench {
 
 namespace {
-
-constexpr std::size_t kNameWidth = 20;
-
-std::string painted(const char* code, std::string_view text, bool colour) {
-  if (!colour) return std::string(text);
-  return fmt::format("\x1b[{}m{}\x1b[0m", code, text);
-}
-
-// A name that does not fit stands on a line of its own.
-std::string name_cell(const std::string& name) {
-  const std::string line = one_line(name, 96);
-  if (line.size() <= kNameWidth) return fmt::format("  {:<{}}", line, kNameWidth);
-  return fmt::format("  {}\n  {:{}}", line, "", kNameWidth);
-}
 
 std::string short_name(const RunInfo& info, const std::string& reference) {
   const auto found = std::find_if(info.models.begin(), info.models.end(),
@@ -33,14 +19,14 @@ std::string short_name(const RunInfo& info, const std::string& reference) {
 }
 
 /// What a contender's trials of one model emitted, beside the baseline's.
-struct SameOutput {
+struct SameTokens {
   std::size_t compared = 0;
   std::size_t same = 0;
   std::size_t wide = 0;
 };
 
-SameOutput count_same(const RunData& run, const std::string& contender, const std::string& model) {
-  SameOutput count;
+SameTokens count_same(const RunData& run, const std::string& contender, const std::string& model) {
+  SameTokens count;
   for (const TrialRecord& trial : run.trials) {
     if (trial.contender != contender || trial.point.model != model || !trial.same_output) continue;
     ++count.compared;
@@ -50,17 +36,17 @@ SameOutput count_same(const RunData& run, const std::string& contender, const st
   return count;
 }
 
-std::string same_text(const SameOutput& count, bool colour) {
+std::string same_text(const SameTokens& count, const ConsoleStyle& style) {
   if (count.compared == 0) return "-";
   std::string text = fmt::format("{} of {}", count.same, count.compared);
-  if (count.wide > 0) text += painted("31", fmt::format(", {} far off", count.wide), colour);
+  if (count.wide > 0) text += style.red(fmt::format(", {} far off", count.wide));
   return text;
 }
 
-std::string quality_row(const RunData& run, const QualityRecord& record, bool colour) {
-  const std::string same = same_text(count_same(run, record.contender, record.model), colour);
+std::string quality_row(const RunData& run, const QualityRecord& record, const ConsoleStyle& style) {
+  const std::string same = same_text(count_same(run, record.contender, record.model), style);
   const std::string bound = record.max_kl ? fmt::format("{:.2g}", *record.max_kl) : "-";
-  std::string row = name_cell(record.contender);
+  std::string row = "  " + name_cell(record.contender, kNameWidth);
   if (record.agreement && record.agreement->reference) {
     const Agreement::Reference& reference = *record.agreement->reference;
     row += fmt::format("{:>11.3g}{:>9}{:>9.2f}{:>9.2f}{:>11}", reference.kl.value, bound, 100 * reference.top1.value,
@@ -72,29 +58,30 @@ std::string quality_row(const RunData& run, const QualityRecord& record, bool co
   row += fmt::format("   {}\n", same);
   if (!record.ok()) {
     const std::string why = fmt::format("{}: {}", to_string(record.status), one_line(record.error, 76));
-    row += fmt::format("      {}\n", painted("31", why, colour));
+    row += fmt::format("      {}\n", style.red(why));
   }
   return row;
 }
 
-std::string heading(const RunData& run, const QualityRecord& first, bool colour) {
+std::string heading(const RunData& run, const QualityRecord& first, const ConsoleStyle& style) {
   const std::string tokens = first.text.empty() ? "random tokens" : first.text;
   const std::string title =
       fmt::format("{}: agreement with {} on {}", short_name(run.info, first.model), first.reference, tokens);
   const std::string columns = fmt::format("  {:<{}}{:>11}{:>9}{:>9}{:>9}{:>11}   {}", "", kNameWidth, "KL, nats",
                                           "bound", "top-1 %", "top-5 %", "perplexity", "ids as baseline");
-  return fmt::format("\n{}\n{}\n", painted("1", one_line(title, 100), colour), painted("2", columns, colour));
+  return fmt::format("\n{}\n{}\n", style.bold(one_line(title, 100)), style.dim(columns));
 }
 
 }  // namespace
 
 std::string quality_table(const RunData& run, bool colour) {
+  const ConsoleStyle style(colour);
   std::string text;
   const std::string* model = nullptr;
   for (const QualityRecord& record : run.quality) {
-    if (model == nullptr || *model != record.model) text += heading(run, record, colour);
+    if (model == nullptr || *model != record.model) text += heading(run, record, style);
     model = &record.model;
-    text += quality_row(run, record, colour);
+    text += quality_row(run, record, style);
   }
   return text;
 }

@@ -14,7 +14,7 @@ namespace inferbench {
 
 namespace {
 
-constexpr std::size_t kNameWidth = 16;
+constexpr std::size_t kComparedNameWidth = 16;
 constexpr const char* kPrefill = "prefill_tokens_per_s";
 constexpr const char* kDecode = "decode_tokens_per_s";
 
@@ -96,12 +96,12 @@ std::string run_comparison_console(const RunComparison& comparison, bool colour)
   put_overall(text, comparison, style);
   for (const PointChange& point : comparison.points) {
     text += fmt::format("\n{}\n", style.bold(one_line(point.title, kConsoleWidth)));
-    text += style.dim(trimmed(fmt::format("  {:{}}{:>7}{:>7} {:<{}}{:>7}{:>7}  speed of B", "", kNameWidth, "prefill",
-                                          "", " speed of B", kSpeedCellWidth, "decode", "")));
-    text += style.dim(trimmed(fmt::format("  {:{}}{:>7}{:>7} {:<{}}{:>7}{:>7}  (95% interval)", "tokens/s", kNameWidth,
-                                          "A", "B", " (95% interval)", kSpeedCellWidth, "A", "B")));
+    text += style.dim(trimmed(fmt::format("  {:{}}{:>7}{:>7} {:<{}}{:>7}{:>7}  speed of B", "", kComparedNameWidth,
+                                          "prefill", "", " speed of B", kSpeedCellWidth, "decode", "")));
+    text += style.dim(trimmed(fmt::format("  {:{}}{:>7}{:>7} {:<{}}{:>7}{:>7}  (95% interval)", "tokens/s",
+                                          kComparedNameWidth, "A", "B", " (95% interval)", kSpeedCellWidth, "A", "B")));
     for (const ContenderChange& contender : point.contenders) {
-      text += trimmed(fmt::format("  {}{}{}", name_cell(contender.contender, kNameWidth),
+      text += trimmed(fmt::format("  {}{}{}", name_cell(contender.contender, kComparedNameWidth),
                                   console_cells(contender.metrics.at(kPrefill), style),
                                   console_cells(contender.metrics.at(kDecode), style)));
     }

@@ -19,9 +19,6 @@ namespace {
 constexpr std::string_view kPattern = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+)"
                                       R"(|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+)";
 
-struct FreeCode {
-  void operator()(pcre2_code* code) const { pcre2_code_free(code); }
-};
 struct FreeMatchData {
   void operator()(pcre2_match_data* data) const { pcre2_match_data_free(data); }
 };
@@ -40,7 +37,10 @@ bool is_utf8_error(int code) {
 }  // namespace
 
 struct Pretokenizer::Pattern {
-  std::unique_ptr<pcre2_code, FreeCode> code;
+  struct Free {
+    void operator()(pcre2_code* compiled) const { pcre2_code_free(compiled); }
+  };
+  std::unique_ptr<pcre2_code, Free> code;
 
   /// End of the piece that starts at `offset` of `text`, or a PCRE2 error (below 0).
   std::ptrdiff_t match(std::string_view text, std::size_t offset, std::uint32_t options, MatchData& data) const {

@@ -16,7 +16,7 @@
 namespace inferbench {
 namespace {
 
-constexpr const char* kCure = "take vocab.json again from where the model came from";
+constexpr const char* kTakeAgain = "take vocab.json again from where the model came from";
 
 /// Characters of the text; tells how far the parser has read, which nlohmann's SAX interface does not.
 class TrackedIterator {
@@ -84,16 +84,17 @@ class VocabHandler : public nlohmann::json_sax<nlohmann::json> {
     // "[json.exception.parse_error.101] parse error at line 1, column 2: ..." without the library's own prefix.
     const auto prefix = what.find("] ");
     if (prefix != std::string::npos) what.erase(0, prefix + 2);
-    throw Error(fmt::format("{}:{}: not valid JSON: {}", file_, line_, one_line(what, 300)), kCure);
+    throw Error(fmt::format("{}:{}: not valid JSON: {}", file_, line_, one_line(what, 300)), kTakeAgain);
   }
 
  private:
   [[noreturn]] bool fail(const std::string& found) {
-    if (!inside_) throw Error(fmt::format("{}:1: expected an object of tokens and ids, found {}", file_, found), kCure);
+    if (!inside_)
+      throw Error(fmt::format("{}:1: expected an object of tokens and ids, found {}", file_, found), kTakeAgain);
     const VocabEntry& entry = entries_.back();
     throw Error(fmt::format("{}:{}: the id of token {} must be an integer from 0 to 2147483647, found {}", file_,
                             entry.line, in_quotes(entry.token), one_line(found, 60)),
-                kCure);
+                kTakeAgain);
   }
 
   void count_lines() {

@@ -18,16 +18,17 @@ namespace inferbench {
 namespace {
 
 constexpr std::uintmax_t kMaxFileBytes = 256U << 20U;
-constexpr const char* kCure = "take vocab.json and merges.txt again, both from the same model";
+constexpr const char* kTakeBothAgain = "take vocab.json and merges.txt again, both from the same model";
 
 using TokenIds = std::unordered_map<std::string, std::int32_t>;
 
 std::string read_text_file(const std::filesystem::path& path) {
   std::error_code error;
   const auto size = std::filesystem::file_size(path, error);
-  if (error) throw Error(fmt::format("{}: {}", path.string(), error.message()), kCure);
+  if (error) throw Error(fmt::format("{}: {}", path.string(), error.message()), kTakeBothAgain);
   if (size > kMaxFileBytes) {
-    throw Error(fmt::format("{}: {} bytes are more than a tokenizer file can have", path.string(), size), kCure);
+    throw Error(fmt::format("{}: {} bytes are more than a tokenizer file can have", path.string(), size),
+                kTakeBothAgain);
   }
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
@@ -52,7 +53,7 @@ std::vector<const VocabEntry*> order_by_id(const std::vector<VocabEntry>& entrie
     if (by_id[id] != nullptr) {
       throw Error(fmt::format("{}:{}: tokens {} (line {}) and {} have the same id {}", file, entry.line,
                               in_quotes(by_id[id]->token), by_id[id]->line, in_quotes(entry.token), entry.id),
-                  kCure);
+                  kTakeBothAgain);
     }
     by_id[id] = &entry;
   }
@@ -61,7 +62,7 @@ std::vector<const VocabEntry*> order_by_id(const std::vector<VocabEntry>& entrie
     if (by_id[id] == nullptr) {
       throw Error(fmt::format("{}:{}: token {} has id {}, but there are {} tokens and none has id {}", file,
                               beyond->line, in_quotes(beyond->token), beyond->id, entries.size(), id),
-                  kCure);
+                  kTakeBothAgain);
     }
   }
   return by_id;
@@ -82,7 +83,8 @@ Vocabulary Vocabulary::parse(const File& vocab, const File& merges) {
   ids.reserve(entries.size());
   for (const VocabEntry& entry : entries) {
     if (!ids.emplace(entry.token, entry.id).second) {
-      throw Error(fmt::format("{}:{}: token {} is there twice", file, entry.line, in_quotes(entry.token)), kCure);
+      throw Error(fmt::format("{}:{}: token {} is there twice", file, entry.line, in_quotes(entry.token)),
+                  kTakeBothAgain);
     }
   }
 
@@ -97,7 +99,7 @@ Vocabulary Vocabulary::parse(const File& vocab, const File& merges) {
     const std::string& spelling = alphabet.spelling(static_cast<std::uint8_t>(byte));
     const auto found = ids.find(spelling);
     if (found == ids.end()) {
-      throw Error(fmt::format("{}:1: no token for byte {:#04x}, spelled '{}'", file, byte, spelling), kCure);
+      throw Error(fmt::format("{}:1: no token for byte {:#04x}, spelled '{}'", file, byte, spelling), kTakeBothAgain);
     }
     vocabulary.byte_token_.at(byte) = found->second;
   }
@@ -128,11 +130,11 @@ void Vocabulary::add_merge(std::string_view line, const TokenIds& ids) {
       line.find(' ', space + 1) != std::string_view::npos) {
     throw Error(fmt::format("expected two tokens with one space between them, found {} spaces in {}",
                             std::count(line.begin(), line.end(), ' '), in_quotes(line)),
-                kCure);
+                kTakeBothAgain);
   }
   const auto id_of = [&](const std::string& token) {
     const auto found = ids.find(token);
-    if (found == ids.end()) throw Error(fmt::format("token {} is not in vocab.json", in_quotes(token)), kCure);
+    if (found == ids.end()) throw Error(fmt::format("token {} is not in vocab.json", in_quotes(token)), kTakeBothAgain);
     return found->second;
   };
   const std::string left(line.substr(0, space));
@@ -141,7 +143,7 @@ void Vocabulary::add_merge(std::string_view line, const TokenIds& ids) {
   const auto right_id = static_cast<std::uint32_t>(id_of(right));
   const Merge merge{static_cast<std::int32_t>(merges_.size()), id_of(left + right)};
   if (!merges_.emplace(std::uint64_t{left_id} << 32U | right_id, merge).second) {
-    throw Error(fmt::format("merge {} is there twice", in_quotes(line)), kCure);
+    throw Error(fmt::format("merge {} is there twice", in_quotes(line)), kTakeBothAgain);
   }
 }
 

@@ -10,19 +10,13 @@
 #include <stdexcept>
 #include <string>
 
-#include "model/model.hpp"
+#include "abi/tiny_weights.hpp"
 #include "plugin/backend.hpp"
-#include "support/test_paths.hpp"
 
 namespace inferbench {
 namespace {
 
 using ::testing::ElementsAre;
-
-const Weights& tiny_weights() {
-  static const Weights weights = Model::open(std::string(test_paths::kData) + "/tiny").weights();
-  return weights;
-}
 
 class BackendCalls : public ::testing::Test {
  protected:

@@ -10,7 +10,7 @@
 #include <numeric>
 #include <string>
 
-#include "model/model.hpp"
+#include "abi/tiny_weights.hpp"
 #include "plugin/backend.hpp"
 #include "support/test_paths.hpp"
 
@@ -18,11 +18,6 @@ namespace inferbench {
 namespace {
 
 using ::testing::ElementsAre;
-
-const Weights& tiny_weights() {
-  static const Weights weights = Model::open(std::string(test_paths::kData) + "/tiny").weights();
-  return weights;
-}
 
 // What minimal_c.c says of itself.
 std::vector<float> expected_logits(std::int32_t token, std::int32_t position, std::int64_t step, bool far) {

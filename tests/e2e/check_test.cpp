@@ -10,7 +10,9 @@
 #include <string>
 
 #include "e2e/golden_text.hpp"
+#include "e2e/small_run.hpp"
 #include "results/run_folder.hpp"
+#include "support/files.hpp"
 #include "support/program.hpp"
 #include "support/test_paths.hpp"
 #include "unit/results_fixture.hpp"
@@ -20,20 +22,9 @@ namespace {
 
 namespace fs = std::filesystem;
 using test::compare_with_golden;
+using test::golden;
+using test::small_run;
 using testing::HasSubstr;
-
-std::string small_run() {
-  return std::string(test_paths::kData) + "/run-small";
-}
-
-std::string golden(const std::string& name) {
-  return small_run() + "/expected/" + name;
-}
-
-std::string read_file(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
 
 // A run of five blocks in which quant takes `ms` a token, with these targets.
 std::string made_run(const fs::path& root, double ms, const std::string& targets) {

@@ -5,10 +5,13 @@
 #include <pty.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "support/program.hpp"
 #include "support/test_paths.hpp"
@@ -107,6 +110,17 @@ TEST(Chat, WrongUseIsNamed) {
   }
 }
 
+/// A line editor takes the terminal's keys one by one. -> false where none does within half a minute
+bool wait_for_line_editor(int terminal) {
+  for (int i = 0; i < 3000; ++i) {
+    termios settings{};
+    if (tcgetattr(terminal, &settings) != 0) return false;
+    if ((settings.c_lflag & ICANON) == 0) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return false;
+}
+
 TEST(Chat, OnATerminalItPromptsAndCtrlDEndsIt) {
   int terminal = -1;
   const pid_t child = forkpty(&terminal, nullptr, nullptr, nullptr);
@@ -136,7 +150,9 @@ TEST(Chat, OnATerminalItPromptsAndCtrlDEndsIt) {
   ASSERT_EQ(write(terminal, "KING:\n", 6), 6);
   read_until("tokens/s");
   seen.erase(0, seen.find("tokens/s"));
-  read_until("> ");  // by then it listens again
+  read_until("> ");
+  // Ctrl-D means the end of a line to a terminal, and the end to the line editor: the prompt comes before the editor.
+  ASSERT_TRUE(wait_for_line_editor(terminal));
   ASSERT_EQ(write(terminal, "\x04", 1), 1);
   const bool ended = !read_until("never said");  // to the end
   int status = 0;

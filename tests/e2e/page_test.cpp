@@ -16,6 +16,8 @@
 #include <vector>
 
 #include "e2e/full_run.hpp"
+#include "e2e/small_run.hpp"
+#include "support/files.hpp"
 #include "support/program.hpp"
 #include "support/test_paths.hpp"
 #include "unit/results_fixture.hpp"
@@ -32,15 +34,7 @@ using testing::Not;
 using testing::SizeIs;
 
 using test::kHostileName;
-
-std::string run_folder() {
-  return std::string(test_paths::kData) + "/run-small";
-}
-
-std::string read_file(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
+using test::small_run;
 
 std::string find_chromium() {
   const char* path = std::getenv("PATH");
@@ -54,7 +48,7 @@ std::string find_chromium() {
   return {};
 }
 
-std::string make_page(const std::string& run = run_folder()) {
+std::string make_page(const std::string& run = small_run()) {
   const ProgramResult result = run_program({"report", run, "--format", "html", "-o", "-"});
   EXPECT_EQ(result.exit_code, 0) << result.err;
   return result.out;
@@ -179,7 +173,7 @@ TEST(PageText, HasOneScriptOfDataAndNoAddressToLoadFrom) {
   const auto report = nlohmann::json::parse(data);
   EXPECT_EQ(report.at("run").at("contenders").at(3).at("name"), kHostileName);
   // The page's numbers are those of the JSON, which has its own expectation.
-  const ProgramResult json = run_program({"report", run_folder(), "--format", "json"});
+  const ProgramResult json = run_program({"report", small_run(), "--format", "json"});
   EXPECT_EQ(report, nlohmann::json::parse(json.out));
   const std::string rest = page.substr(0, begin) + page.substr(end);
   for (const char* loads : {" src=", "@import", "url(", "<link", "fetch(", "XMLHttpRequest"}) {

@@ -15,6 +15,8 @@
 #include "e2e/full_run.hpp"
 #include "e2e/golden_text.hpp"
 #include "e2e/json_schema.hpp"
+#include "e2e/small_run.hpp"
+#include "support/files.hpp"
 #include "support/program.hpp"
 #include "support/test_paths.hpp"
 #include "unit/results_fixture.hpp"
@@ -23,6 +25,8 @@ namespace inferbench {
 namespace {
 
 using test::compare_with_golden;
+using test::golden;
+using test::small_run;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::SizeIs;
@@ -54,24 +58,11 @@ constexpr const char* kLlamaBenchFields[] = {"build_commit",   "build_number",
                                              "stddev_ts",      "samples_ns",
                                              "samples_ts"};
 
-std::string run_folder() {
-  return std::string(test_paths::kData) + "/run-small";
-}
-
-std::string golden(const std::string& name) {
-  return run_folder() + "/expected/" + name;
-}
-
 std::string report_as(const std::string& format) {
-  const ProgramResult result = run_program({"report", run_folder(), "--format", format, "-o", "-"});
+  const ProgramResult result = run_program({"report", small_run(), "--format", format, "-o", "-"});
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_EQ(result.err, "");
   return result.out;
-}
-
-std::string read_file(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
 // RFC 4180, strictly: anything else fails the test.
@@ -165,14 +156,14 @@ TEST(Report, CsvIsAsExpectedAndOneRowATrial) {
     EXPECT_NEAR(std::stod(row[7]), tokens / (std::stod(row[6]) / 1000), 1e-6 * std::stod(row[7]));
   }
   EXPECT_EQ(hostile, 16);
-  const ProgramResult all = run_program({"report", run_folder(), "--format", "csv", "--warm-up"});
+  const ProgramResult all = run_program({"report", small_run(), "--format", "csv", "--warm-up"});
   EXPECT_THAT(parse_csv(all.out), SizeIs(1 + 100));
 }
 
 TEST(Report, WritesASummaryBesideTheCsv) {
   const test::TemporaryFolder folder;
   const std::string out = folder.path() / "t.csv";
-  const ProgramResult result = run_program({"report", run_folder(), "-o", out});
+  const ProgramResult result = run_program({"report", small_run(), "-o", out});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_EQ(result.out, "");
   EXPECT_EQ(compare_with_golden(read_file(out), golden("trials.csv")), "");
@@ -206,10 +197,10 @@ TEST(Report, SaysWhatIsWrong) {
   EXPECT_EQ(missing.exit_code, 2);
   EXPECT_THAT(missing.err, HasSubstr("cannot read"));
   EXPECT_THAT(missing.err, HasSubstr("inferbench: hint:"));
-  const ProgramResult unknown = run_program({"report", run_folder(), "-o", (folder.path() / "x.pdf").string()});
+  const ProgramResult unknown = run_program({"report", small_run(), "-o", (folder.path() / "x.pdf").string()});
   EXPECT_EQ(unknown.exit_code, 2);
   EXPECT_THAT(unknown.err, HasSubstr("--format html, md, csv, json or llama-bench"));
-  const ProgramResult nowhere = run_program({"report", run_folder(), "-o", (folder.path() / "a/b.md").string()});
+  const ProgramResult nowhere = run_program({"report", small_run(), "-o", (folder.path() / "a/b.md").string()});
   EXPECT_EQ(nowhere.exit_code, 2);
   EXPECT_THAT(nowhere.err, HasSubstr("there is no folder"));
 }

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "e2e/run_fixture.hpp"
+#include "support/files.hpp"
 #include "support/test_paths.hpp"
 
 namespace inferbench::test {
@@ -18,11 +19,6 @@ constexpr int kKills = 200;
 
 class RunKillsTest : public RunTest {
  protected:
-  static std::string read_file(const std::filesystem::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  }
-
   // Every line but a last one without its end is a row, and no attempt at a trial is there twice. -> whole rows
   static std::size_t expect_valid_rows(const std::filesystem::path& trials) {
     std::set<std::string> seen;

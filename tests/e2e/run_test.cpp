@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "e2e/run_fixture.hpp"
+#include "support/files.hpp"
 #include "support/test_paths.hpp"
 
 namespace inferbench::test {
@@ -21,11 +22,6 @@ using testing::AnyOf;
 using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::Not;
-
-std::string read_file(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
 
 // A table of time against floor on stderr, a trace beside run.json, nothing more on stdout.
 TEST_F(RunTest, ProfilesShowTheFloor) {

@@ -10,6 +10,7 @@
 #include <iterator>
 #include <stdexcept>
 
+#include "support/files.hpp"
 #include "support/test_paths.hpp"
 
 namespace inferbench {
@@ -21,11 +22,6 @@ fs::path new_folder() {
   std::string name = (fs::temp_directory_path() / "inferbench-program-XXXXXX").string();
   if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder");
   return name;
-}
-
-std::string read_file(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
 /// In the child: nothing here may allocate.

@@ -11,7 +11,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-HostState quiet() {
+HostState quiet_host() {
   HostState state;
   state.usable_cpus = 8;
   state.threads = 4;
@@ -22,26 +22,26 @@ HostState quiet() {
 }
 
 TEST(HostWarnings, AQuietMachineHasNone) {
-  EXPECT_THAT(warnings_of(quiet()), IsEmpty());
+  EXPECT_THAT(warnings_of(quiet_host()), IsEmpty());
   EXPECT_THAT(warnings_of({}), IsEmpty());
 }
 
 TEST(HostWarnings, NameEachProblem) {
-  HostState state = quiet();
+  HostState state = quiet_host();
   state.threads = 9;
   EXPECT_THAT(warnings_of(state), ElementsAre(HasSubstr("9 threads on 8 usable CPUs")));
-  state = quiet();
+  state = quiet_host();
   state.load = 5;
   EXPECT_THAT(warnings_of(state), ElementsAre(HasSubstr("of 8 CPUs too few are free for 4 threads")));
   state.load = 2;
   EXPECT_THAT(warnings_of(state), ElementsAre(HasSubstr("times will be noisy")));
-  state = quiet();
+  state = quiet_host();
   state.siblings_share_core = true;
   EXPECT_THAT(warnings_of(state), ElementsAre(HasSubstr("both hyperthreads of a core")));
-  state = quiet();
+  state = quiet_host();
   state.swap_used_bytes = std::uint64_t{300} << 20U;
   EXPECT_THAT(warnings_of(state), ElementsAre(HasSubstr("300 MiB are swapped out")));
-  state = quiet();
+  state = quiet_host();
   state.governor = "powersave";
   state.turbo = true;
   EXPECT_THAT(warnings_of(state), ElementsAre(HasSubstr("'powersave'"), HasSubstr("turbo is on")));

@@ -19,7 +19,7 @@ using model_test::error_of;
 using testing::AllOf;
 using testing::HasSubstr;
 
-const std::filesystem::path kData = test_paths::kData;
+const std::filesystem::path kTestData = test_paths::kData;
 
 const ib_tensor& find_tensor(const Weights& weights, std::string_view name) {
   const auto tensors = weights.tensors();
@@ -31,7 +31,7 @@ const ib_tensor& find_tensor(const Weights& weights, std::string_view name) {
 class SyntheticShape : public testing::TestWithParam<const char*> {};
 
 TEST_P(SyntheticShape, WeightsHaveThePublishedSha256) {
-  std::ifstream file(kData / GetParam() / "about.json");
+  std::ifstream file(kTestData / GetParam() / "about.json");
   const auto about = nlohmann::json::parse(file);
   const std::string reference =
       "synthetic:" + about["shape"].get<std::string>() + "?seed=" + std::to_string(about["seed"].get<int>());
@@ -45,9 +45,9 @@ TEST_P(SyntheticShape, WeightsHaveThePublishedSha256) {
 }
 
 TEST_P(SyntheticShape, PromptsAreThePublishedOnes) {
-  std::ifstream file(kData / GetParam() / "about.json");
+  std::ifstream file(kTestData / GetParam() / "about.json");
   const auto about = nlohmann::json::parse(file);
-  const auto expected = SafetensorsFile::open(kData / GetParam() / "expected.safetensors");
+  const auto expected = SafetensorsFile::open(kTestData / GetParam() / "expected.safetensors");
   for (std::size_t i = 0; i < about["prompt_seeds"].size(); ++i) {
     const auto prompt = synthetic_prompt(about["prompt_seeds"][i], about["prompt_lengths"][i], 50257);
     EXPECT_EQ(prompt, expected.read_i32("case" + std::to_string(i) + ".input_ids"));

@@ -16,12 +16,10 @@
 #include "predict/held_out.hpp"
 #include "predict/predictor.hpp"
 #include "support/test_paths.hpp"
-#include "unit/sweep_fixture.hpp"
+#include "unit/predict_fixture.hpp"
 
 namespace inferbench {
 namespace {
-
-constexpr const char* kDecode = "decode_ms_per_token";
 
 struct Recording {
   std::string name;
@@ -110,7 +108,7 @@ TEST(PredictAccuracy, TwoThirdsOfASweepPredictTheDecodeTimeOfTheRest) {
     EXPECT_EQ(recorded_predictor(recording, true).configurations, recording.configurations);
     for (const bool limits : {true, false}) {
       SCOPED_TRACE(recording.name + (limits ? " with limits" : " without limits"));
-      const TargetPredictor& decode = recorded_predictor(recording, limits).targets.at(kDecode);
+      const TargetPredictor& decode = recorded_predictor(recording, limits).targets.at(test::kDecode);
       EXPECT_EQ(chosen(decode).by_scheme.at("third").n, recording.configurations);
       EXPECT_LE(chosen(decode).by_scheme.at("third").mape, 0.15);
       EXPECT_GE(chosen(decode).by_scheme.at("third").r2.value(), 0.8);
@@ -131,7 +129,7 @@ TEST(PredictAccuracy, OtherTargetsAreNearToo) {
 // A model size or a prompt length left out wholly: extrapolation. (Four passes: one alone has too much of the machine's
 // moods for a bound on R2.)
 TEST(PredictAccuracy, LeftOutSizesAreWorseButInTheRightPlace) {
-  const MethodValidation& decode = chosen(recorded_predictor(kAvx512, true).targets.at(kDecode));
+  const MethodValidation& decode = chosen(recorded_predictor(kAvx512, true).targets.at(test::kDecode));
   for (const char* scheme : {"model", "prompt_tokens", "batch"}) {
     EXPECT_LE(decode.by_scheme.at(scheme).mape, 0.2) << scheme;
     EXPECT_GE(decode.by_scheme.at(scheme).r2.value(), 0.75) << scheme;
@@ -139,7 +137,7 @@ TEST(PredictAccuracy, LeftOutSizesAreWorseButInTheRightPlace) {
 }
 
 TEST(PredictAccuracy, TreesAloneCannotReachALeftOutModelSize) {
-  const auto& validation = recorded_predictor(kAvx512, true).targets.at(kDecode).validation;
+  const auto& validation = recorded_predictor(kAvx512, true).targets.at(test::kDecode).validation;
   EXPECT_GT(validation.back().by_scheme.at("model").mape, 2 * validation.front().by_scheme.at("model").mape);
 }
 

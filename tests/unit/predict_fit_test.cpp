@@ -18,10 +18,8 @@ using test::physical_run;
 using test::physical_sweep;
 using testing::HasSubstr;
 
-constexpr const char* kDecode = "decode_ms_per_token";
-
 /// Fitted once: every test only reads it. Never destroyed: its trees may not outlive the library's own statics.
-const Predictor& predictor() {
+const Predictor& sweep_predictor() {
   static const Predictor* const kPredictor = [] {
     const std::vector<RunData> runs{physical_run(physical_sweep())};
     return new Predictor(fit_predictor(runs, {60, std::nullopt}));
@@ -42,9 +40,9 @@ double truth(const AskedConfiguration& asked) {
 }
 
 TEST(Predictor, RecoversTheLawFromNoisyTrials) {
-  const auto& names = physical_term_names(kDecode);
+  const auto& names = physical_term_names(test::kDecode);
   for (const char* contender : {"reference", "quant"}) {
-    const auto& found = predictor().targets.at(kDecode).model.physical.coefficients.at(contender);
+    const auto& found = sweep_predictor().targets.at(test::kDecode).model.physical.coefficients.at(contender);
     for (std::size_t i = 0; i < names.size(); ++i) {
       if (names[i] == "weights over bandwidth") {
         EXPECT_NEAR(found[i], test::kSecondsPerGigabyte, 0.02) << contender;
@@ -65,7 +63,7 @@ TEST(Predictor, DisturbedConfigurationsDoNotBendTheLaw) {
   const TrainingSet set = collect_samples(runs, no_limits);
   std::vector<const Sample*> samples;
   for (const Sample& sample : set.samples) samples.push_back(&sample);
-  const TargetModel fitted = fit_target(kDecode, Method::kPhysical, samples);
+  const TargetModel fitted = fit_target(test::kDecode, Method::kPhysical, samples);
   for (const std::int32_t prompt : {64, 256}) {
     for (const std::int32_t batch : {1, 3, 8}) {
       const AskedConfiguration asked = ask("quant", "synthetic:gpt2-medium", prompt, batch);
@@ -77,7 +75,7 @@ TEST(Predictor, DisturbedConfigurationsDoNotBendTheLaw) {
 }
 
 TEST(Predictor, PredictsLeftOutModelsPromptsAndBatches) {
-  const TargetPredictor& decode = predictor().targets.at(kDecode);
+  const TargetPredictor& decode = sweep_predictor().targets.at(test::kDecode);
   EXPECT_NE(decode.model.method, Method::kTrees);
   ASSERT_EQ(decode.validation.size(), 3U);
   const MethodValidation& physical = decode.validation.front();
@@ -93,7 +91,7 @@ TEST(Predictor, PredictsLeftOutModelsPromptsAndBatches) {
   const MethodValidation& trees = decode.validation.back();
   EXPECT_EQ(trees.method, Method::kTrees);
   EXPECT_GT(trees.by_scheme.at("model").mape, 3 * physical.by_scheme.at("model").mape);
-  EXPECT_FALSE(predictor().targets.at("ttft_ms").validation.front().interactive.contains("model"));
+  EXPECT_FALSE(sweep_predictor().targets.at("ttft_ms").validation.front().interactive.contains("model"));
 }
 
 TEST(Predictor, TreesWinWhereTheTermsHaveNoWordForIt) {
@@ -106,7 +104,7 @@ TEST(Predictor, TreesWinWhereTheTermsHaveNoWordForIt) {
   };
   const std::vector<RunData> runs{physical_run(sweep)};
   const Predictor fitted = fit_predictor(runs);
-  EXPECT_NE(fitted.targets.at(kDecode).model.method, Method::kPhysical);
+  EXPECT_NE(fitted.targets.at(test::kDecode).model.method, Method::kPhysical);
   EXPECT_NE(fitted.targets.at("ttft_ms").model.method, Method::kTrees);
 }
 
@@ -117,7 +115,7 @@ TEST(Predictor, IntervalsHoldForNewConfigurations) {
     for (const std::int32_t prompt : {48, 96, 200, 300, 400}) {
       for (const std::int32_t batch : {3, 5, 6, 7}) {
         const AskedConfiguration asked = ask("quant", model, prompt, batch);
-        const Prediction decode = predict_configuration(predictor(), asked).targets.at(kDecode);
+        const Prediction decode = predict_configuration(sweep_predictor(), asked).targets.at(test::kDecode);
         ASSERT_TRUE(decode.interval);
         EXPECT_LT(decode.interval->high / decode.interval->low, 1.2);
         if (decode.interval->low <= truth(asked) && truth(asked) <= decode.interval->high) ++covered;
@@ -129,40 +127,40 @@ TEST(Predictor, IntervalsHoldForNewConfigurations) {
 }
 
 TEST(Predictor, BeyondTheMeasuredTheIntervalIsThatOfTheExtremes) {
-  const auto inside = predict_configuration(predictor(), ask("quant", "synthetic:gpt2", 64, 8));
-  const auto outside = predict_configuration(predictor(), ask("quant", "synthetic:gpt2-xl", 64, 8));
+  const auto inside = predict_configuration(sweep_predictor(), ask("quant", "synthetic:gpt2", 64, 8));
+  const auto outside = predict_configuration(sweep_predictor(), ask("quant", "synthetic:gpt2-xl", 64, 8));
   EXPECT_TRUE(inside.beyond.empty());
   ASSERT_EQ(outside.beyond.size(), 1U);
   EXPECT_EQ(outside.beyond[0].axis, "model_size");
   EXPECT_FALSE(outside.beyond[0].too_far);
-  EXPECT_NEAR(outside.targets.at(kDecode).value / truth(outside.asked), 1, 0.1);
-  const auto far = predict_configuration(predictor(), ask("quant", "synthetic:gpt2", 64, 100));
+  EXPECT_NEAR(outside.targets.at(test::kDecode).value / truth(outside.asked), 1, 0.1);
+  const auto far = predict_configuration(sweep_predictor(), ask("quant", "synthetic:gpt2", 64, 100));
   EXPECT_TRUE(far.beyond.at(0).too_far);
-  EXPECT_THROW(predict_configuration(predictor(), ask("other", "synthetic:gpt2", 64, 8)), Error);
+  EXPECT_THROW(predict_configuration(sweep_predictor(), ask("other", "synthetic:gpt2", 64, 8)), Error);
 }
 
 TEST(Predictor, SaysHowLikelyTheThresholdIsMet) {
-  const auto fast = predict_configuration(predictor(), ask("quant", "synthetic:gpt2", 64, 1));
-  const auto slow = predict_configuration(predictor(), ask("reference", "synthetic:gpt2-large", 64, 8));
+  const auto fast = predict_configuration(sweep_predictor(), ask("quant", "synthetic:gpt2", 64, 1));
+  const auto slow = predict_configuration(sweep_predictor(), ask("reference", "synthetic:gpt2-large", 64, 8));
   EXPECT_GT(fast.meets_threshold, 0.95);
   EXPECT_LT(slow.meets_threshold, 0.05);
 }
 
 TEST(Predictor, SurvivesItsFile) {
   for (const Method method : kMethods) {
-    Predictor before = predictor();
+    Predictor before = sweep_predictor();
     const std::vector<RunData> runs{physical_run(physical_sweep())};
     const std::vector<const MachineLimits*> no_limits{nullptr};
     const TrainingSet set = collect_samples(runs, no_limits);
     std::vector<const Sample*> samples;
     for (const Sample& sample : set.samples) samples.push_back(&sample);
-    before.targets.at(kDecode).model = fit_target(kDecode, method, samples);
+    before.targets.at(test::kDecode).model = fit_target(test::kDecode, method, samples);
     const auto json = nlohmann::ordered_json::parse(to_json(before).dump());
     const Predictor after = predictor_from_json(json);
     EXPECT_EQ(to_json(after).dump(), to_json(before).dump());
     const AskedConfiguration asked = ask("quant", "synthetic:gpt2-medium", 100, 3);
-    EXPECT_EQ(predict_configuration(after, asked).targets.at(kDecode).value,
-              predict_configuration(before, asked).targets.at(kDecode).value)
+    EXPECT_EQ(predict_configuration(after, asked).targets.at(test::kDecode).value,
+              predict_configuration(before, asked).targets.at(test::kDecode).value)
         << to_string(method);
   }
   EXPECT_THROW(predictor_from_json(nlohmann::ordered_json::parse("{}")), Error);
@@ -171,7 +169,7 @@ TEST(Predictor, SurvivesItsFile) {
 
 TEST(Predictor, IsTheSameTwice) {
   const std::vector<RunData> runs{physical_run(physical_sweep())};
-  EXPECT_EQ(to_json(fit_predictor(runs, {60, std::nullopt})).dump(), to_json(predictor()).dump());
+  EXPECT_EQ(to_json(fit_predictor(runs, {60, std::nullopt})).dump(), to_json(sweep_predictor()).dump());
 }
 
 TEST(Predictor, LearnsFromOneConfigurationButPromisesNothing) {
@@ -183,44 +181,46 @@ TEST(Predictor, LearnsFromOneConfigurationButPromisesNothing) {
   const std::vector<RunData> runs{physical_run(sweep)};
   const Predictor one = fit_predictor(runs);
   const auto same = predict_configuration(one, ask("reference", "synthetic:gpt2", 32, 1));
-  EXPECT_FALSE(same.targets.at(kDecode).interval);
-  EXPECT_NEAR(same.targets.at(kDecode).value / truth(same.asked), 1, 0.1);
+  EXPECT_FALSE(same.targets.at(test::kDecode).interval);
+  EXPECT_NEAR(same.targets.at(test::kDecode).value / truth(same.asked), 1, 0.1);
   EXPECT_TRUE(predict_configuration(one, ask("reference", "synthetic:gpt2", 33, 1)).beyond.at(0).too_far);
   EXPECT_THAT(validation_text(one), HasSubstr("errors are unknown"));
 }
 
 TEST(ConfigurationQuery, MultipliesOutAndTakesMeasuredValuesForTheRest) {
-  EXPECT_EQ(asked_configurations(predictor(), {}).size(), 72U);
-  const auto some = asked_configurations(predictor(), parse_point("contender=quant,prompt_tokens=[64,100],batch=3"));
+  EXPECT_EQ(asked_configurations(sweep_predictor(), {}).size(), 72U);
+  const auto some =
+      asked_configurations(sweep_predictor(), parse_point("contender=quant,prompt_tokens=[64,100],batch=3"));
   ASSERT_EQ(some.size(), 6U);  // of three models
   EXPECT_EQ(some[0].workload.threads, 2);
   EXPECT_EQ(some[0].workload.generate_tokens, 8);
-  const auto shape = asked_configurations(predictor(), parse_point("layers=24,width=1024,prompt_tokens=64,batch=1"));
+  const auto shape =
+      asked_configurations(sweep_predictor(), parse_point("layers=24,width=1024,prompt_tokens=64,batch=1"));
   const ModelConfig medium = Model::open("synthetic:gpt2-medium").config();
   EXPECT_EQ(shape[0].workload.shape.n_heads, medium.n_heads);
   EXPECT_EQ(model_weights(shape[0].workload.shape), model_weights(medium));
-  EXPECT_THROW(asked_configurations(predictor(), parse_point("model=./nowhere")), Error);
+  EXPECT_THROW(asked_configurations(sweep_predictor(), parse_point("model=./nowhere")), Error);
 }
 
 TEST(ConfigurationQuery, JudgesByTheWholeInterval) {
-  const auto prediction = predict_configuration(predictor(), ask("quant", "synthetic:gpt2", 64, 1));
-  const Interval decode = prediction.targets.at(kDecode).interval.value();
+  const auto prediction = predict_configuration(sweep_predictor(), ask("quant", "synthetic:gpt2", 64, 1));
+  const Interval decode = prediction.targets.at(test::kDecode).interval.value();
   const Interval load = prediction.targets.at("load_peak_rss_bytes").interval.value();
   EXPECT_EQ(judge(prediction, {std::nullopt, decode.high * 1.01}), Fit::kYes);
   EXPECT_EQ(judge(prediction, {std::nullopt, decode.low * 0.99}), Fit::kNo);
-  EXPECT_EQ(judge(prediction, {std::nullopt, prediction.targets.at(kDecode).value}), Fit::kUnclear);
+  EXPECT_EQ(judge(prediction, {std::nullopt, prediction.targets.at(test::kDecode).value}), Fit::kUnclear);
   EXPECT_EQ(judge(prediction, {load.high * 1.01, std::nullopt}), Fit::kYes);
   EXPECT_EQ(judge(prediction, {load.low * 0.99, decode.high * 1.01}), Fit::kNo);  // loading needs more than running
 }
 
 TEST(PredictorText, FitsAHundredColumns) {
   std::vector<ConfigurationPrediction> predictions;
-  for (const auto& asked : asked_configurations(predictor(), {})) {
-    predictions.push_back(predict_configuration(predictor(), asked));
+  for (const auto& asked : asked_configurations(sweep_predictor(), {})) {
+    predictions.push_back(predict_configuration(sweep_predictor(), asked));
   }
-  const std::string text = validation_text(predictor()) + explanation_text(predictor(), std::nullopt) +
-                           explanation_text(predictor(), predictions[0].asked) +
-                           predictions_text(predictor(), predictions, Requirements{1e9, 50});
+  const std::string text = validation_text(sweep_predictor()) + explanation_text(sweep_predictor(), std::nullopt) +
+                           explanation_text(sweep_predictor(), predictions[0].asked) +
+                           predictions_text(sweep_predictor(), predictions, Requirements{1e9, 50});
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100U) << line;
   EXPECT_THAT(text, HasSubstr("do not fit"));

@@ -6,6 +6,8 @@
 
 namespace inferbench::test {
 
+inline constexpr const char* kDecode = "decode_ms_per_token";
+
 /// Of the law below: reading at 10 GB/s, 100 G products a second, 1 ms a call, 0.02 ms a layer.
 inline constexpr double kCallMs = 1;
 inline constexpr double kLayerMs = 0.02;

@@ -20,8 +20,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Key;
 
-constexpr const char* kDecode = "decode_ms_per_token";
-
 /// A machine that reads and computes `speed` times as fast as the one of physical_sweep.
 MachineLimits limits_of(double speed) {
   MachineLimits limits;
@@ -54,7 +52,7 @@ RunData run_on(double speed, const std::string& machine) {
 }
 
 /// Of two machines, one twice as fast as the other. Never destroyed: its trees may not outlive the library's statics.
-const Predictor& predictor() {
+const Predictor& two_machines_predictor() {
   static const Predictor* const kPredictor = [] {
     const std::vector<RunData> runs{run_on(1, "slow"), run_on(2, "fast")};
     return new Predictor(fit_predictor(runs));
@@ -73,19 +71,19 @@ double truth(double speed) {
 }
 
 TEST(PredictMachines, EachHasItsOwnLimitsFromItsRun) {
-  ASSERT_THAT(predictor().machines, testing::SizeIs(2));
-  EXPECT_EQ(predictor().machines.at("slow"), limits_of(1));
-  EXPECT_EQ(predictor().machines.at("fast"), limits_of(2));
-  EXPECT_EQ(predictor().configurations, 2U * 48U);
-  EXPECT_THAT(predictor().warnings, testing::IsEmpty());
+  ASSERT_THAT(two_machines_predictor().machines, testing::SizeIs(2));
+  EXPECT_EQ(two_machines_predictor().machines.at("slow"), limits_of(1));
+  EXPECT_EQ(two_machines_predictor().machines.at("fast"), limits_of(2));
+  EXPECT_EQ(two_machines_predictor().configurations, 2U * 48U);
+  EXPECT_THAT(two_machines_predictor().warnings, testing::IsEmpty());
 }
 
 TEST(PredictMachines, OneLawServesThemAllAndOneMore) {
   for (const double speed : {1.0, 2.0, 3.0}) {
-    const auto prediction = predict_configuration(predictor(), ask(limits_of(speed)));
-    EXPECT_NEAR(prediction.targets.at(kDecode).value / truth(speed), 1, 0.1) << speed;
+    const auto prediction = predict_configuration(two_machines_predictor(), ask(limits_of(speed)));
+    EXPECT_NEAR(prediction.targets.at(test::kDecode).value / truth(speed), 1, 0.1) << speed;
   }
-  const MethodValidation& physical = predictor().targets.at(kDecode).validation.front();
+  const MethodValidation& physical = two_machines_predictor().targets.at(test::kDecode).validation.front();
   ASSERT_THAT(physical.by_scheme, Contains(Key("machine")));
   EXPECT_EQ(physical.by_scheme.at("machine").n, 2U * 48U);
   EXPECT_LT(physical.by_scheme.at("machine").mape, 0.1);
@@ -93,7 +91,7 @@ TEST(PredictMachines, OneLawServesThemAllAndOneMore) {
 
 TEST(PredictMachines, WhichOneMustBeSaid) {
   try {
-    predict_configuration(predictor(), ask(std::nullopt));
+    predict_configuration(two_machines_predictor(), ask(std::nullopt));
     FAIL();
   } catch (const Error& error) {
     EXPECT_THAT(error.what(), HasSubstr("2 machines"));
@@ -102,8 +100,8 @@ TEST(PredictMachines, WhichOneMustBeSaid) {
 }
 
 TEST(PredictMachines, SurviveTheFile) {
-  const Predictor after = predictor_from_json(nlohmann::ordered_json::parse(to_json(predictor()).dump()));
-  EXPECT_EQ(after.machines, predictor().machines);
+  const Predictor after = predictor_from_json(nlohmann::ordered_json::parse(to_json(two_machines_predictor()).dump()));
+  EXPECT_EQ(after.machines, two_machines_predictor().machines);
 }
 
 /// One model, prompt and batch: quick, for what does not hang on how well it learns.

@@ -13,6 +13,7 @@
 #include "results/run_folder.hpp"
 #include "results/trial_lines.hpp"
 #include "support/error.hpp"
+#include "support/files.hpp"
 #include "unit/results_fixture.hpp"
 
 namespace inferbench {
@@ -25,11 +26,6 @@ using test::TemporaryFolder;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::MatchesRegex;
-
-std::string read_file(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
 
 void append_text(const std::filesystem::path& path, const std::string& text) {
   std::ofstream(path, std::ios::binary | std::ios::app) << text;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "support/error.hpp"
+#include "support/files.hpp"
 #include "support/test_paths.hpp"
 #include "text/token_stream.hpp"
 
@@ -13,11 +14,6 @@ namespace inferbench {
 namespace {
 
 const std::string kFolder = std::string(test_paths::kData) + "/shakespeare";
-
-std::string read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
 
 std::vector<std::int32_t> read_all(TokenStream& stream, std::size_t at_once) {
   std::vector<std::int32_t> ids;

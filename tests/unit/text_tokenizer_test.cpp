@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "support/error.hpp"
+#include "support/files.hpp"
 #include "support/test_paths.hpp"
 #include "text/tokenizer.hpp"
 
@@ -18,10 +19,8 @@ namespace {
 
 using Ids = std::vector<std::int32_t>;
 
-std::string read_file(const std::string& name) {
-  std::ifstream file(std::string(test_paths::kData) + "/" + name, std::ios::binary);
-  EXPECT_TRUE(file) << name;
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+std::string data_file(const std::string& name) {
+  return read_file(std::string(test_paths::kData) + "/" + name);
 }
 
 const Tokenizer& gpt2() {
@@ -81,7 +80,7 @@ class NaiveMerger {
 };
 
 TEST(Tokenizer, GivesTheReferenceIdsOfEveryCase) {
-  const auto cases = nlohmann::json::parse(read_file("tokenizer/cases.json"));
+  const auto cases = nlohmann::json::parse(data_file("tokenizer/cases.json"));
   ASSERT_GE(cases.size(), 25U);
   for (const auto& one : cases) {
     const auto text = one.at("text").get<std::string>();
@@ -97,8 +96,8 @@ TEST(Tokenizer, KnowsItsSize) {
 }
 
 TEST(Tokenizer, CountsTheValidationTextAsTheReferenceDoes) {
-  const std::string text = read_file("shakespeare/validation.txt");
-  const auto expected = nlohmann::json::parse(read_file("shakespeare/expected.json"));
+  const std::string text = data_file("shakespeare/validation.txt");
+  const auto expected = nlohmann::json::parse(data_file("shakespeare/expected.json"));
   const Ids ids = shakespeare().encode(text);
   // The rule in expected.json: windows of 256 predictions each, as long as a whole one is left.
   EXPECT_EQ((ids.size() - 1), expected["validation"]["tokens"].get<std::size_t>());
@@ -189,7 +188,7 @@ double encode_seconds(const std::string& text) {
 TEST(Tokenizer, AMegabyteIsNeverQuadratic) {
   constexpr std::size_t kMegabyte = 1 << 20;
   std::string prose;
-  while (prose.size() < kMegabyte) prose += read_file("shakespeare/validation.txt");
+  while (prose.size() < kMegabyte) prose += data_file("shakespeare/validation.txt");
   std::mt19937 random(1);
   std::string letters(kMegabyte, '\0');
   for (char& letter : letters) letter = static_cast<char>('a' + random() % 26);
@@ -206,7 +205,7 @@ TEST(Tokenizer, AMegabyteIsNeverQuadratic) {
 }
 
 TEST(Tokenizer, ManyThreadsShareOne) {
-  const std::string text = read_file("shakespeare/validation.txt").substr(0, 20000);
+  const std::string text = data_file("shakespeare/validation.txt").substr(0, 20000);
   const Ids expected = gpt2().encode(text);
   std::vector<std::thread> threads;
   threads.reserve(4);

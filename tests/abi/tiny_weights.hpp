@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "model/model.hpp"
+#include "support/test_paths.hpp"
+
+namespace inferbench {
+
+/// Of the smallest model in tests/data, opened once.
+inline const Weights& tiny_weights() {
+  static const Weights weights = Model::open(std::string(test_paths::kData) + "/tiny").weights();
+  return weights;
+}
+
+}  // namespace inferbench
