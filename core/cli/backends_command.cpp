@@ -27,7 +27,7 @@ struct Arguments {
 
 // ---- JSON ----
 
-Json to_json(const ib_option_info& option) {
+Json option_json(const ib_option_info& option) {
   Json json = {{"key", option.key},
                {"type", option_type_name(option.type)},
                {"default", option.default_value},
@@ -45,7 +45,7 @@ Json to_json(const ib_option_info& option) {
   return json;
 }
 
-Json to_json(const Plugin& plugin) {
+Json plugin_json(const Plugin& plugin) {
   const ib_backend& table = plugin.table();
   Json json = {{"name", plugin.name()},
                {"version", plugin.version()},
@@ -60,7 +60,7 @@ Json to_json(const Plugin& plugin) {
   for (const ib_precision_info& precision : plugin.precisions()) {
     json["precisions"].push_back({{"name", precision.name}, {"doc", precision.doc}});
   }
-  for (const ib_option_info& option : plugin.options()) json["options"].push_back(to_json(option));
+  for (const ib_option_info& option : plugin.options()) json["options"].push_back(option_json(option));
   return json;
 }
 
@@ -73,7 +73,7 @@ void print_json(const PluginPath& search, const std::vector<PluginPath::Found>& 
     if (found.plugin.empty()) {
       entry = {{"path", found.path.string()}, {"problem", found.problem}, {"cure", found.cure}};
     } else {
-      entry = to_json(found.plugin.front());
+      entry = plugin_json(found.plugin.front());
     }
     entry["shadowed_by"] = shadowed_by;
     json[found.plugin.empty() ? "problems" : "backends"].push_back(std::move(entry));
@@ -148,7 +148,7 @@ void print_text(const PluginPath& search, const std::vector<PluginPath::Found>& 
   if (search.folders().empty()) fmt::print("  no folder; give one with --plugin-dir or INFERBENCH_PLUGIN_PATH\n");
 }
 
-void run(const Arguments& arguments) {
+void run_backends(const Arguments& arguments) {
   const PluginPath search(arguments.plugin_dirs);
   const std::vector<PluginPath::Found> all = search.list();
   if (arguments.json) {
@@ -168,7 +168,7 @@ void add_backends_command(CLI::App& app, CommandContext&) {
       "lib/inferbench of this build or install. What does not load is listed with the reason; the exit code is 0.");
   add_plugin_dir_option(*command, arguments->plugin_dirs);
   add_json_flag(*command, arguments->json);
-  command->callback([arguments] { run(*arguments); });
+  command->callback([arguments] { run_backends(*arguments); });
 }
 
 }  // namespace inferbench

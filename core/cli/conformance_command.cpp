@@ -135,7 +135,7 @@ class TextReport {
   bool colour_;
 };
 
-Json to_json(const Examined& examined) {
+Json examined_json(const Examined& examined) {
   Json json{{"precision", examined.subject.precision},
             {"rounding", examined.subject.tolerance.rounding},
             {"numerics", examined.subject.tolerance.numerics},
@@ -153,13 +153,13 @@ Json to_json(const Examined& examined) {
   return json;
 }
 
-void print_json(const Plugin& plugin, const std::vector<Examined>& all) {
+void print_findings_json(const Plugin& plugin, const std::vector<Examined>& all) {
   Json json{{"backend", plugin.name()},
             {"version", plugin.version()},
             {"build", plugin.build()},
             {"path", plugin.path()},
             {"precisions", Json::array()}};
-  for (const Examined& examined : all) json["precisions"].push_back(to_json(examined));
+  for (const Examined& examined : all) json["precisions"].push_back(examined_json(examined));
   fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
 }
 
@@ -183,7 +183,7 @@ ExitCode conform(const ConformanceArguments& arguments) {
     }
     if (!arguments.json) report.end(examined);
   }
-  if (arguments.json) print_json(plugin, all);
+  if (arguments.json) print_findings_json(plugin, all);
   const auto is_broken = [](const Examined& examined) { return examined.count(Verdict::kBroken) > 0; };
   if (std::any_of(all.begin(), all.end(), is_broken)) return ExitCode::kCheckFailed;
   const auto nothing = [](const Examined& examined) { return !examined.unsupported.empty(); };

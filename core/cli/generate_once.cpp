@@ -8,15 +8,12 @@
 #include "cli/generate_shared.hpp"
 #include "measure/affinity.hpp"
 #include "measure/clock.hpp"
+#include "results/optional_json.hpp"
 #include "text/utf8_stream.hpp"
 
 namespace inferbench {
 
 namespace {
-
-nlohmann::ordered_json or_null(const std::optional<double>& value) {
-  return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json(nullptr);
-}
 
 void print_json(const LoadedBackend& loaded, const GenerateArguments& arguments, const std::string& prompt,
                 const std::vector<std::int32_t>& prompt_ids, const Generated& generated, const std::string& text) {

@@ -104,8 +104,9 @@ void print_text(const PerplexityArguments& arguments, const std::string& backend
   }
 }
 
-void print_json(const PerplexityArguments& arguments, const LoadedBackend& tested,
-                const std::optional<LoadedBackend>& reference, std::int32_t context, const Agreement& agreement) {
+void print_perplexity_json(const PerplexityArguments& arguments, const LoadedBackend& tested,
+                           const std::optional<LoadedBackend>& reference, std::int32_t context,
+                           const Agreement& agreement) {
   nlohmann::ordered_json json = {{"backend", tested.model.plugin().name()},
                                  {"precision", tested.precision},
                                  {"kernels", tested.model.info().kernels},
@@ -137,7 +138,7 @@ ExitCode perplexity(const PerplexityArguments& arguments) {
   const auto windows = judge_text(arguments, source, tested.model, reference_model);
   const Agreement agreement = summarize_agreement(windows, reference.has_value());
   if (arguments.json) {
-    print_json(arguments, tested, reference, model.config().context, agreement);
+    print_perplexity_json(arguments, tested, reference, model.config().context, agreement);
   } else {
     print_text(arguments, tested.name(), reference ? reference->name() : "", agreement);
   }

@@ -197,7 +197,7 @@ YamlNode all_operators(const Position& at) {
   return node;
 }
 
-OperatorExperiment build(const YamlNode& root, const ExperimentLookups& lookups) {
+OperatorExperiment build_operators(const YamlNode& root, const ExperimentLookups& lookups) {
   check_map(root, "", {"name", "backends", "baseline", "model", "tokens", "ops", "threads", "measure", "limits"});
   OperatorExperiment experiment;
   if (const YamlNode* name = optional_value(root, "name")) experiment.name = read_text(*name, "name");
@@ -233,7 +233,7 @@ OperatorExperiment load_operator_experiment(const std::optional<std::filesystem:
   if (path) root = read_document(lookups.read_file(*path), *path, flags.set, lookups);
   if (!path && !flags.set.empty()) throw Error("--set changes a file, but none is given", "name the experiment");
   lay_flags_over(root, flags);
-  OperatorExperiment experiment = build(root, lookups);
+  OperatorExperiment experiment = build_operators(root, lookups);
   if (path) experiment.folder = path->parent_path();
   if (experiment.name.empty()) experiment.name = path ? path->stem().string() : "operators";
   return experiment;

@@ -66,7 +66,7 @@ Values read_shape(const YamlNode& node, std::int32_t op) {
   return values;
 }
 
-void check_size(const OperatorSpec& spec, const Position& at) {
+void check_dimension(const OperatorSpec& spec, const Position& at) {
   const std::int64_t width = std::max<std::int64_t>({spec.width, spec.outputs, spec.inner});
   const std::int64_t depth = std::max<std::int64_t>({spec.rows, spec.past + std::int64_t{spec.rows}, spec.width});
   if (spec.width <= kMostColumns && 3 * width * depth <= kMostElements) return;
@@ -105,7 +105,7 @@ class ShapeReader {
   void expand(const OperatorSpec& spec, const std::vector<std::string>& keys, std::size_t index, const Values& values,
               const Position& at) {
     if (index == keys.size()) {
-      check_size(spec, at);
+      check_dimension(spec, at);
       if (std::find(specs_.begin(), specs_.end(), spec) == specs_.end()) specs_.push_back(spec);
       if (specs_.size() > static_cast<std::size_t>(kMaxPoints)) {
         fail(at, fmt::format("ops: more than {} shapes, expected fewer", kMaxPoints),

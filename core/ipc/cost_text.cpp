@@ -34,7 +34,7 @@ std::string frame_rows(const FrameCost& frame) {
 
 // ---- JSON ----
 
-Json to_json(const Cost& cost) {
+Json json_of(const Cost& cost) {
   return {{"n_samples", cost.n_samples},
           {"operations_per_sample", cost.operations_per_sample},
           {"p50_ns", cost.p50_ns},
@@ -62,16 +62,16 @@ std::string to_text(const IpcCosts& costs) {
 
 Json to_json(const IpcCosts& costs) {
   Json json = {{"calls", Json::array()}, {"frames", Json::array()}, {"round_trips", Json::array()}};
-  for (const CallCost& call : costs.calls) json["calls"].push_back({{"call", call.what}, {"cost", to_json(call.cost)}});
+  for (const CallCost& call : costs.calls) json["calls"].push_back({{"call", call.what}, {"cost", json_of(call.cost)}});
   for (const FrameCost& frame : costs.frames) {
     json["frames"].push_back({{"message", frame.what},
                               {"format", frame.format},
                               {"bytes", frame.n_bytes},
-                              {"encode", to_json(frame.encode)},
-                              {"decode", to_json(frame.decode)}});
+                              {"encode", json_of(frame.encode)},
+                              {"decode", json_of(frame.decode)}});
   }
   for (const RoundTripCost& trip : costs.round_trips) {
-    json["round_trips"].push_back({{"message", trip.what}, {"bytes", trip.n_bytes}, {"cost", to_json(trip.cost)}});
+    json["round_trips"].push_back({{"message", trip.what}, {"bytes", trip.n_bytes}, {"cost", json_of(trip.cost)}});
   }
   return json;
 }

@@ -15,7 +15,7 @@ using Json = nlohmann::json;
 
 constexpr std::int32_t kMostColumns = 1 << 24;
 
-void require(bool good, const std::string& what) {
+void require_sane(bool good, const std::string& what) {
   if (!good) throw Error("a message with an impossible " + what);
 }
 
@@ -28,7 +28,7 @@ Json bytes_of(const std::vector<float>& values) {
 
 std::vector<float> floats_of(const Json& json) {
   const Json::binary_t& bytes = json.get_binary();
-  require(bytes.size() % sizeof(float) == 0, "number of bytes");
+  require_sane(bytes.size() % sizeof(float) == 0, "number of bytes");
   std::vector<float> values(bytes.size() / sizeof(float));
   if (!bytes.empty()) std::memcpy(values.data(), bytes.data(), bytes.size());
   return values;
@@ -44,7 +44,7 @@ Json optional_json(const std::optional<double>& value) {
 
 TrialStatus status_of(const Json& object) {
   const auto status = trial_status_from(object.at("status").get<std::string>());
-  require(status.has_value(), "status");
+  require_sane(status.has_value(), "status");
   return *status;
 }
 
@@ -57,15 +57,15 @@ Json spec_json(const OperatorSpec& spec) {
 OperatorSpec spec_of(const Json& object) {
   OperatorSpec spec;
   spec.op = operator_from(object.at("op").get<std::string>());
-  require(spec.op >= 0, "operator");
+  require_sane(spec.op >= 0, "operator");
   for (const std::string& key : operator_keys(spec.op)) {
     const auto value = integer_of<std::int32_t>(object.at("shape").at(key));
-    require(value >= (key == "past" || key == "activation" ? 0 : 1) && value <= kMostColumns, key);
-    require(key != "head_dim" || std::int64_t{value} * spec.heads <= kMostColumns, key);
+    require_sane(value >= (key == "past" || key == "activation" ? 0 : 1) && value <= kMostColumns, key);
+    require_sane(key != "head_dim" || std::int64_t{value} * spec.heads <= kMostColumns, key);
     set_key(spec, key, value);
   }
   spec.layer_norm_epsilon = object.at("layer_norm_epsilon").get<double>();
-  require(spec.layer_norm_epsilon > 0, "epsilon");
+  require_sane(spec.layer_norm_epsilon > 0, "epsilon");
   return spec;
 }
 
@@ -96,11 +96,11 @@ OperatorRequest operator_request_from(const Json& object) {
   request.precision = object.at("precision").get<std::string>();
   request.options = object.at("options").get<std::map<std::string, std::string>>();
   request.threads = integer_of<std::int32_t>(object.at("threads"));
-  require(request.threads >= 1, "number of threads");
+  require_sane(request.threads >= 1, "number of threads");
   request.spec = spec_of(object.at("operator"));
   request.seed = integer_of<std::uint64_t>(object.at("seed"));
   const auto cache = operator_cache_from(object.at("cache").get<std::string>());
-  require(cache.has_value(), "cache");
+  require_sane(cache.has_value(), "cache");
   request.cache = *cache;
   request.timeout_s = object.at("timeout_s").get<double>();
   request.memory_bytes = integer_of<std::uint64_t>(object.at("memory_bytes"));
@@ -135,7 +135,7 @@ OperatorSampleRequest operator_sample_request_from(const Json& object) {
   OperatorSampleRequest request;
   request.seconds = object.at("seconds").get<double>();
   request.timeout_s = object.at("timeout_s").get<double>();
-  require(request.seconds > 0 && request.seconds < 1e6, "number of seconds");
+  require_sane(request.seconds > 0 && request.seconds < 1e6, "number of seconds");
   return request;
 }
 

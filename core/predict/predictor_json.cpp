@@ -5,6 +5,7 @@
 
 #include "predict/physical_terms.hpp"
 #include "predict/predictor.hpp"
+#include "results/optional_json.hpp"
 #include "support/error.hpp"
 
 namespace inferbench {
@@ -13,10 +14,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr const char* kFormat = "inferbench.predictor.2";
-
-Json or_null(const std::optional<double>& value) {
-  return value ? Json(*value) : Json(nullptr);
-}
 
 std::optional<double> optional_from(const Json& json) {
   return json.is_null() ? std::nullopt : std::optional(json.get<double>());

@@ -42,7 +42,7 @@ std::optional<Judged> judge_change(const std::string& metric, double threshold, 
                             ratio_text(ratio.interval->high))};
 }
 
-std::string requirement_text(const std::string& metric, double threshold) {
+std::string allowed_text(const std::string& metric, double threshold) {
   return fmt::format("{} not {:.3g}% {} than before", metric, threshold * 100,
                      more_is_better(metric) ? "lower" : "higher");
 }
@@ -80,13 +80,13 @@ std::vector<CheckResult> check_regressions(const RunData& now, const RunData& be
   const TrialIndex index_before(before);
   std::vector<CheckResult> results;
   for (const std::string& metric : options.metrics) {
-    put_missing(results, now.info, before.info, requirement_text(metric, options.threshold));
+    put_missing(results, now.info, before.info, allowed_text(metric, options.threshold));
     for (const Match& p : points) {
       const Point& point = now.info.points[p.b];
       for (const Match& c : contenders) {
         const auto judged = judge_change(metric, options.threshold, index_now.at(p.b, c.b), index_before.at(p.a, c.a));
         if (!judged) continue;
-        results.push_back({requirement_text(metric, options.threshold), now.info.contenders[c.b].name,
+        results.push_back({allowed_text(metric, options.threshold), now.info.contenders[c.b].name,
                            point_title(model_name(now.info, point.model), point), judged->verdict, judged->found});
       }
     }

@@ -46,7 +46,7 @@ Judged judge_mean(const Target& target, const TrialIndex::Trials& trials, const 
           fmt::format("{} ({} to {})", text(judged.ratio), text(judged.interval->low), text(judged.interval->high))};
 }
 
-Judged judge(const Target& target, const TrialIndex::Trials& trials, const TrialIndex::Trials* baseline) {
+Judged judge_target(const Target& target, const TrialIndex::Trials& trials, const TrialIndex::Trials* baseline) {
   const NoTrial none = why_no_trial(trials);
   if (!none.why.empty()) return {none.failed ? CheckVerdict::kFail : CheckVerdict::kUnclear, none.why};
   if (target.times_baseline) {
@@ -82,7 +82,7 @@ std::vector<CheckResult> check_targets(const RunData& run, const std::vector<Tar
         const std::string& name = run.info.contenders[c].name;
         if (!target.contender.empty() && target.contender != name) continue;
         if (target.contender.empty() && target.times_baseline && c == baseline) continue;
-        const Judged judged = judge(target, index.at(p, c), reference);
+        const Judged judged = judge_target(target, index.at(p, c), reference);
         results.push_back(
             {requirement, name, point_title(model_name(run.info, point.model), point), judged.verdict, judged.found});
       }

@@ -19,7 +19,7 @@ std::string rate_text(const OperatorFigures& figures) {
   return number_text(figures.flops_per_s * 1e-9) + " GFLOP/s";
 }
 
-std::string share_text(const OperatorFigures& figures) {
+std::string limit_share_text(const OperatorFigures& figures) {
   const auto share = figures.share();
   if (!share) return "-";
   return fmt::format("{:.0f}% {}", 100 * *share, figures.limit.by_memory() ? "mem" : "alu");
@@ -30,8 +30,8 @@ std::string error_text(const OperatorRow& row) {
   return row.tolerance ? fmt::format("{} of {:.0e}", error, row.tolerance->max) : error;
 }
 
-std::string speed_text(const OperatorRow& row, const OperatorFigures& figures, const OperatorResults& results,
-                       const ConsoleStyle& style) {
+std::string operator_speed_text(const OperatorRow& row, const OperatorFigures& figures, const OperatorResults& results,
+                                const ConsoleStyle& style) {
   if (figures.speed) return speed_cell(*figures.speed, style);
   return fmt::format("{:<{}}", row.contender == results.experiment.baseline ? " baseline" : "      -", kSpeedCellWidth);
 }
@@ -48,8 +48,8 @@ std::string row_text(const OperatorResults& results, const OperatorResult& point
   const auto figures = operator_figures(results, point, row);
   if (figures) {
     return fmt::format("  {}{:>9}{:>14}{:>9} {}{:>17}\n", name_cell(row.contender, kNameWidth),
-                       number_text(figures->run_s.median * 1e6), rate_text(*figures), share_text(*figures),
-                       speed_text(row, *figures, results, style), error_text(row));
+                       number_text(figures->run_s.median * 1e6), rate_text(*figures), limit_share_text(*figures),
+                       operator_speed_text(row, *figures, results, style), error_text(row));
   }
   const std::string why = one_line(fmt::format("{}: {}", to_string(row.status), reason_of(row)), kReasonWidth);
   return fmt::format("  {}  {}\n", name_cell(row.contender, kNameWidth),

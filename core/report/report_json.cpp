@@ -5,6 +5,7 @@
 #include "report/headline_text.hpp"
 #include "report/report.hpp"
 #include "report/run_match.hpp"
+#include "results/optional_json.hpp"
 #include "results/outcome_json.hpp"
 
 namespace inferbench {
@@ -14,10 +15,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int kVersion = 1;
-
-Json or_null(const std::optional<double>& value) {
-  return value ? Json(*value) : Json(nullptr);
-}
 
 Json summary_json(const Summary& summary) {
   return {{"n", summary.n},

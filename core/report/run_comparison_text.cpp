@@ -49,7 +49,7 @@ void put_differences(std::string& text, const RunComparison& comparison, const C
   }
 }
 
-void put_overall(std::string& text, const RunComparison& comparison, const ConsoleStyle& style) {
+void put_overall_line(std::string& text, const RunComparison& comparison, const ConsoleStyle& style) {
   text += fmt::format("\n{}\n", style.bold("overall speed of B against A: geometric mean over the points"));
   for (const OverallChange& change : comparison.overall) {
     text += fmt::format("  {} {:<8}{} {} {}\n", name_cell(overall_name(change), 32), phase_of(change.metric),
@@ -93,7 +93,7 @@ std::string run_comparison_console(const RunComparison& comparison, bool colour)
   std::string text = fmt::format("A: {}\nB: {}\n\n", one_line(comparison.name_a, kConsoleWidth - 3),
                                  one_line(comparison.name_b, kConsoleWidth - 3));
   put_differences(text, comparison, style);
-  put_overall(text, comparison, style);
+  put_overall_line(text, comparison, style);
   for (const PointChange& point : comparison.points) {
     text += fmt::format("\n{}\n", style.bold(one_line(point.title, kConsoleWidth)));
     text += style.dim(trimmed(fmt::format("  {:{}}{:>7}{:>7} {:<{}}{:>7}{:>7}  speed of B", "", kComparedNameWidth,

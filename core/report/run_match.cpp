@@ -63,7 +63,7 @@ Texts models_of(const RunInfo& info) {
   return texts;
 }
 
-void put_differences(std::vector<Difference>& found, const Texts& a, const Texts& b) {
+void collect_differences(std::vector<Difference>& found, const Texts& a, const Texts& b) {
   std::set<std::string> keys;
   for (const auto& [key, value] : a) keys.insert(key);
   for (const auto& [key, value] : b) keys.insert(key);
@@ -120,10 +120,10 @@ std::vector<Match> match_contenders(const RunInfo& a, const RunInfo& b) {
 
 std::vector<Difference> find_differences(const RunInfo& a, const RunInfo& b) {
   std::vector<Difference> found;
-  put_differences(found, {{"program", a.program}}, {{"program", b.program}});
-  put_differences(found, backends_of(a), backends_of(b));
-  put_differences(found, models_of(a), models_of(b));
-  put_differences(found, environment_of(a), environment_of(b));
+  collect_differences(found, {{"program", a.program}}, {{"program", b.program}});
+  collect_differences(found, backends_of(a), backends_of(b));
+  collect_differences(found, models_of(a), models_of(b));
+  collect_differences(found, environment_of(a), environment_of(b));
   if (a.resolved_yaml != b.resolved_yaml) {
     found.push_back({"experiment", a.name + " (another text)", b.name + " (another text)"});
   }

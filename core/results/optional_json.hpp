@@ -9,8 +9,9 @@
 
 namespace inferbench {
 
-/// An absent number as JSON's null.
-inline nlohmann::json or_null(const std::optional<double>& value) {
+/// An absent value as JSON's null.
+template <typename T>
+nlohmann::json or_null(const std::optional<T>& value) {
   return value ? nlohmann::json(*value) : nlohmann::json(nullptr);
 }
 

@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "results/optional_json.hpp"
 #include "support/error.hpp"
 
 namespace inferbench {
@@ -10,11 +11,6 @@ namespace inferbench {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-template <typename T>
-Json or_null(const std::optional<T>& value) {
-  return value ? Json(*value) : Json(nullptr);
-}
 
 template <typename T>
 std::optional<T> optional_of(const Json& object, const char* key) {

@@ -17,14 +17,14 @@ using Json = nlohmann::ordered_json;
 
 constexpr int kFormat = 1;
 
-Json to_json(const Contender& contender) {
+Json json_of(const Contender& contender) {
   return Json{{"name", contender.name},
               {"plugin", contender.plugin},
               {"precision", contender.precision},
               {"options", contender.options}};
 }
 
-Json to_json(const Point& point) {
+Json json_of(const Point& point) {
   return Json{{"model", point.model},
               {"prompt_tokens", point.prompt_tokens},
               {"generate_tokens", point.generate_tokens},
@@ -32,27 +32,27 @@ Json to_json(const Point& point) {
               {"threads", point.threads}};
 }
 
-Json to_json(const PluginIdentity& plugin) {
+Json json_of(const PluginIdentity& plugin) {
   return Json{{"contender", plugin.contender}, {"path", plugin.path},   {"name", plugin.name},
               {"version", plugin.version},     {"build", plugin.build}, {"sha256", plugin.sha256}};
 }
 
-Json to_json(const ModelConfig& config) {
+Json json_of(const ModelConfig& config) {
   return Json{{"n_layers", config.n_layers},  {"n_heads", config.n_heads}, {"width", config.width},
               {"inner", config.inner},        {"context", config.context}, {"vocab", config.vocab},
               {"tied_head", config.tied_head}};
 }
 
-Json to_json(const ModelIdentity& model) {
+Json json_of(const ModelIdentity& model) {
   Json object{{"reference", model.reference},
               {"name", model.name},
               {"sha256", model.sha256},
               {"n_parameters", model.n_parameters}};
-  if (model.shape) object["shape"] = to_json(*model.shape);
+  if (model.shape) object["shape"] = json_of(*model.shape);
   return object;
 }
 
-Json to_json(const MergedRun& run) {
+Json json_of(const MergedRun& run) {
   return Json{{"folder", run.folder},
               {"started", run.started},
               {"environment", Json::parse(run.environment)},
@@ -62,7 +62,7 @@ Json to_json(const MergedRun& run) {
 template <typename T>
 Json list_of(const std::vector<T>& values) {
   Json list = Json::array();
-  for (const auto& value : values) list.push_back(to_json(value));
+  for (const auto& value : values) list.push_back(json_of(value));
   return list;
 }
 

@@ -33,20 +33,20 @@ auto reading(Read read) {
   }
 }
 
-void require(bool good, const char* what) {
+void require_sane(bool good, const char* what) {
   if (!good) throw ProtocolError(std::string("a message with an impossible ") + what);
 }
 
 // get<int32_t> would wrap around.
 std::int32_t int32_of(const Json& object, const char* key, std::int64_t low, std::int64_t high) {
   const auto value = integer_of<std::int64_t>(object.at(key));
-  require(value >= low && value <= high, key);
+  require_sane(value >= low && value <= high, key);
   return static_cast<std::int32_t>(value);
 }
 
 double timeout_of(const Json& object) {
   const auto timeout = object.at("timeout_s").get<double>();
-  require(timeout >= 0 && timeout <= kMaxTimeoutS, "timeout_s");
+  require_sane(timeout >= 0 && timeout <= kMaxTimeoutS, "timeout_s");
   return timeout;
 }
 
@@ -138,7 +138,7 @@ LoadRequest load_request_of(const Json& message) {
     request.options = object.at("options").get<std::map<std::string, std::string>>();
     request.threads = int32_of(object, "threads", 1, kMaxThreads);
     const auto cache = page_cache_from(object.at("cache").get<std::string>());
-    require(cache.has_value(), "cache");
+    require_sane(cache.has_value(), "cache");
     request.cache = *cache;
     request.timeout_s = timeout_of(object);
     request.memory_bytes = integer_of<std::uint64_t>(object.at("memory_bytes"));
@@ -157,8 +157,9 @@ TrialRequest trial_request_of(const Json& message) {
     request.timeout_s = timeout_of(object);
     request.profile = object.at("profile").get<bool>();
     const auto batch = static_cast<std::int64_t>(request.batch);
-    require(batch * request.prompt_tokens == static_cast<std::int64_t>(request.prompts.size()), "number of prompt ids");
-    require(batch * request.generate_tokens <= kMaxTokens, "number of tokens");
+    require_sane(batch * request.prompt_tokens == static_cast<std::int64_t>(request.prompts.size()),
+                 "number of prompt ids");
+    require_sane(batch * request.generate_tokens <= kMaxTokens, "number of tokens");
     return request;
   });
 }
@@ -181,7 +182,7 @@ OperatorRequest prepare_request_of(const Json& message) {
   return reading([&] {
     timeout_of(message.at("request"));
     OperatorRequest request = operator_request_from(message.at("request"));
-    require(request.threads <= kMaxThreads, "number of threads");
+    require_sane(request.threads <= kMaxThreads, "number of threads");
     return request;
   });
 }

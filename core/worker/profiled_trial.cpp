@@ -14,7 +14,7 @@ namespace {
 // About 100 bytes each once copied: enough for 500 tokens of a 12-layer model on 8 threads.
 constexpr std::uint64_t kCapacity = 500'000;
 
-void require(ib_status status, const char* call, const ib_error& error) {
+void require_sound(ib_status status, const char* call, const ib_error& error) {
   if (status != IB_OK) throw BackendError(status, std::string(call) + ": " + error.message);
 }
 
@@ -26,13 +26,14 @@ ib_status run_profiled(const Plugin& plugin, TrialLoop& loop, const SessionCall&
     throw BackendError(IB_UNSUPPORTED, std::string(plugin.name()) + " cannot be profiled: no " + IB_EXT_PROFILE_V1);
   }
   ib_error error{};
-  require(profile->start(call.session, kCapacity, &error), "profile start", error);
+  require_sound(profile->start(call.session, kCapacity, &error), "profile start", error);
   const ib_status status = loop.run(call, error);
   const ib_error run_error = error;
   const ib_profile_event* events = nullptr;
   std::uint64_t n_events = 0;
-  require(profile->stop(call.session, &events, &n_events, &outcome.profile_dropped, &error), "profile stop", error);
-  require(status, "forward", run_error);
+  require_sound(profile->stop(call.session, &events, &n_events, &outcome.profile_dropped, &error), "profile stop",
+                error);
+  require_sound(status, "forward", run_error);
   outcome.profile.reserve(n_events);
   for (const ib_profile_event& event : std::span(events, n_events)) {
     outcome.profile.push_back({one_line(event.operation == nullptr ? "?" : event.operation), event.layer, event.thread,

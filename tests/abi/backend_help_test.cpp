@@ -18,7 +18,7 @@ namespace {
 using ::testing::HasSubstr;
 
 template <typename Function>
-void expect_failure(Function function, ib_status status, const char* message) {
+void expect_help_fails(Function function, ib_status status, const char* message) {
   try {
     function();
     ADD_FAILURE() << "no Failure: " << message;
@@ -64,8 +64,8 @@ TEST(OptionReader, ReadsByKeyAndType) {
   EXPECT_EQ(options.integer("tile"), 32);
   EXPECT_EQ(options.number("scale"), 0.5);
   EXPECT_EQ(options.text("isa"), "auto");
-  expect_failure([&] { options.integer("tiles"); }, IB_INVALID_ARGUMENT, "option 'tiles' is missing");
-  expect_failure([&] { options.text("tile"); }, IB_INVALID_ARGUMENT, "another type");
+  expect_help_fails([&] { options.integer("tiles"); }, IB_INVALID_ARGUMENT, "option 'tiles' is missing");
+  expect_help_fails([&] { options.text("tile"); }, IB_INVALID_ARGUMENT, "another type");
 }
 
 TEST(TensorMap, ChecksNameShapeAndBytes) {
@@ -79,15 +79,15 @@ TEST(TensorMap, ChecksNameShapeAndBytes) {
   const TensorMap map(desc);
   EXPECT_EQ(map.get("a", {2, 3}).data, data.data());
   EXPECT_EQ(map.get("b", {6}).n_bytes, 12U);
-  expect_failure([&] { map.get("c", {1}); }, IB_INVALID_ARGUMENT, "tensor 'c' is missing");
-  expect_failure([&] { map.get("a", {3, 2}); }, IB_INVALID_ARGUMENT, "tensor 'a' has another shape");
-  expect_failure([&] { map.get("a", {2}); }, IB_INVALID_ARGUMENT, "tensor 'a' has another shape");
+  expect_help_fails([&] { map.get("c", {1}); }, IB_INVALID_ARGUMENT, "tensor 'c' is missing");
+  expect_help_fails([&] { map.get("a", {3, 2}); }, IB_INVALID_ARGUMENT, "tensor 'a' has another shape");
+  expect_help_fails([&] { map.get("a", {2}); }, IB_INVALID_ARGUMENT, "tensor 'a' has another shape");
   tensors[0].n_bytes = 20;
-  expect_failure([&] { map.get("a", {2, 3}); }, IB_INVALID_ARGUMENT, "tensor 'a' has another shape");
+  expect_help_fails([&] { map.get("a", {2, 3}); }, IB_INVALID_ARGUMENT, "tensor 'a' has another shape");
   tensors[0].dtype = 9;
-  expect_failure([&] { map.get("a", {2, 3}); }, IB_UNSUPPORTED, "unknown dtype 9");
+  expect_help_fails([&] { map.get("a", {2, 3}); }, IB_UNSUPPORTED, "unknown dtype 9");
   tensors[1].name = "a";
-  expect_failure([&] { TensorMap{desc}; }, IB_INVALID_ARGUMENT, "two tensors have the same name");
+  expect_help_fails([&] { TensorMap{desc}; }, IB_INVALID_ARGUMENT, "two tensors have the same name");
 }
 
 TEST(SessionLimits, AreCheckedAgainstTheModel) {
@@ -100,10 +100,11 @@ TEST(SessionLimits, AreCheckedAgainstTheModel) {
   EXPECT_EQ(limits.vocab, 100);
   params.max_forward_tokens = 5;
   EXPECT_EQ(checked_session_limits(params, 8, 100).max_forward_tokens, 5);
-  expect_failure([&] { checked_session_limits(params, 7, 100); }, IB_INVALID_ARGUMENT,
-                 "max_tokens is 8, but must be 1 to the model's context of 7");
+  expect_help_fails([&] { checked_session_limits(params, 7, 100); }, IB_INVALID_ARGUMENT,
+                    "max_tokens is 8, but must be 1 to the model's context of 7");
   params.struct_size = 12;
-  expect_failure([&] { checked_session_limits(params, 8, 100); }, IB_INVALID_ARGUMENT, "shorter than that of ABI 1.0");
+  expect_help_fails([&] { checked_session_limits(params, 8, 100); }, IB_INVALID_ARGUMENT,
+                    "shorter than that of ABI 1.0");
 }
 
 class CheckForward : public ::testing::Test {
@@ -119,7 +120,7 @@ class CheckForward : public ::testing::Test {
     params_.ids_capacity = 2;
   }
   void expect_invalid(const char* message) const {
-    expect_failure([this] { check_forward(params_, limits_, held_); }, IB_INVALID_ARGUMENT, message);
+    expect_help_fails([this] { check_forward(params_, limits_, held_); }, IB_INVALID_ARGUMENT, message);
   }
 
   std::array<std::int32_t, 3> tokens_{0, 5, 9};
@@ -206,17 +207,17 @@ TEST_F(CheckForward, Outputs) {
   params_.output = IB_OUTPUT_NONE;
   EXPECT_EQ(check_forward(params_, limits_, held_), 4);
   params_.output = 4;
-  expect_failure([this] { check_forward(params_, limits_, held_); }, IB_UNSUPPORTED, "unknown output 4");
+  expect_help_fails([this] { check_forward(params_, limits_, held_); }, IB_UNSUPPORTED, "unknown output 4");
 }
 
 TEST(CheckTruncate, SlotAndPosition) {
   const std::vector<std::int32_t> held{0, 4};
   check_truncate(1, 4, held);
   check_truncate(0, 0, held);
-  expect_failure([&] { check_truncate(2, 0, held); }, IB_INVALID_ARGUMENT, "no such slot");
-  expect_failure([&] { check_truncate(-1, 0, held); }, IB_INVALID_ARGUMENT, "no such slot");
-  expect_failure([&] { check_truncate(1, 5, held); }, IB_INVALID_ARGUMENT, "beyond what the slot holds");
-  expect_failure([&] { check_truncate(1, -1, held); }, IB_INVALID_ARGUMENT, "beyond what the slot holds");
+  expect_help_fails([&] { check_truncate(2, 0, held); }, IB_INVALID_ARGUMENT, "no such slot");
+  expect_help_fails([&] { check_truncate(-1, 0, held); }, IB_INVALID_ARGUMENT, "no such slot");
+  expect_help_fails([&] { check_truncate(1, 5, held); }, IB_INVALID_ARGUMENT, "beyond what the slot holds");
+  expect_help_fails([&] { check_truncate(1, -1, held); }, IB_INVALID_ARGUMENT, "beyond what the slot holds");
 }
 
 }  // namespace

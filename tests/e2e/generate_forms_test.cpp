@@ -33,8 +33,8 @@ std::vector<std::string> arguments_for(const std::vector<std::string>& backends,
   return arguments;
 }
 
-ProgramResult generate(const std::vector<std::string>& backends, const std::vector<std::string>& more,
-                       const std::string& input = "") {
+ProgramResult generate_with(const std::vector<std::string>& backends, const std::vector<std::string>& more,
+                            const std::string& input = "") {
   return run_program(arguments_for(backends, more), input);
 }
 
@@ -42,7 +42,7 @@ TEST(SideBySide, ShowsWhereTheTextsPart) {
   const std::vector<std::string> what{"--prompt", "ROMEO:\n", "--max-tokens", "60"};
   auto json_flags = what;
   json_flags.emplace_back("--json");
-  const auto result = generate({"cpu_ref", "cpu_quant:int4", "cpu_ref"}, json_flags);
+  const auto result = generate_with({"cpu_ref", "cpu_quant:int4", "cpu_ref"}, json_flags);
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const auto backends = nlohmann::json::parse(result.out)["backends"];
   ASSERT_EQ(backends.size(), 3U);
@@ -52,10 +52,10 @@ TEST(SideBySide, ShowsWhereTheTextsPart) {
   ASSERT_EQ(backends[1]["same"], false);  // four bits, sixty tokens
   const auto same = backends[1]["same_tokens"].get<std::size_t>();
   for (std::size_t i = 0; i <= same; ++i) EXPECT_EQ(backends[0]["ids"][i] == backends[1]["ids"][i], i < same) << i;
-  const auto alone = generate({"cpu_quant:int4"}, what);
+  const auto alone = generate_with({"cpu_quant:int4"}, what);
   EXPECT_EQ(backends[1]["text"], alone.out);
 
-  const auto columns = generate({"cpu_ref", "cpu_quant:int4"}, what);
+  const auto columns = generate_with({"cpu_ref", "cpu_quant:int4"}, what);
   EXPECT_THAT(columns.out, AllOf(StartsWith("cpu_ref:fp32"), HasSubstr("cpu_quant:int4: differs from character"),
                                  Not(HasSubstr("\x1b"))));
   EXPECT_THAT(columns.err, HasSubstr("differs from token " + std::to_string(same + 1) + " of 60"));
@@ -65,18 +65,18 @@ TEST(SideBySide, EachBackendTakesItsOwnOptions) {
   const std::vector<std::string> what{"--prompt", "x", "--max-tokens", "2", "--option"};
   auto kv = what;
   kv.emplace_back("kv=int8");  // of cpu_quant alone
-  EXPECT_EQ(generate({"cpu_ref", "cpu_quant"}, kv).exit_code, 0);
+  EXPECT_EQ(generate_with({"cpu_ref", "cpu_quant"}, kv).exit_code, 0);
   auto nobody = what;
   nobody.emplace_back("nonsense=1");
-  const auto result = generate({"cpu_ref", "cpu_quant"}, nobody);
+  const auto result = generate_with({"cpu_ref", "cpu_quant"}, nobody);
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_THAT(result.err, HasSubstr("none of the backends has --option nonsense=1"));
 }
 
 TEST(Chat, ContinuesEachLineOfAPipe) {
-  const auto chat = generate({"cpu_ref"}, {"--chat", "--max-tokens", "20"}, "ROMEO:\nWhat light?\n");
+  const auto chat = generate_with({"cpu_ref"}, {"--chat", "--max-tokens", "20"}, "ROMEO:\nWhat light?\n");
   ASSERT_EQ(chat.exit_code, 0) << chat.err;
-  const auto alone = generate({"cpu_ref"}, {"--prompt", "ROMEO:\n", "--max-tokens", "20"});
+  const auto alone = generate_with({"cpu_ref"}, {"--prompt", "ROMEO:\n", "--max-tokens", "20"});
   EXPECT_THAT(chat.out, StartsWith(alone.out + "\n"));
   EXPECT_GT(chat.out.size(), alone.out.size() + 20);
   EXPECT_THAT(chat.out, Not(HasSubstr("\x1b")));
@@ -87,7 +87,7 @@ TEST(Chat, ContinuesEachLineOfAPipe) {
 // The second turn sees the first: it is the continuation of all that was said.
 TEST(Chat, KeepsWhatWasSaid) {
   const auto sampled = [](const std::string& input) {
-    return generate({"cpu_ref"}, {"--chat", "--max-tokens", "12"}, input).out;
+    return generate_with({"cpu_ref"}, {"--chat", "--max-tokens", "12"}, input).out;
   };
   const std::string first = sampled("KING:\nand then\n");
   const std::string second = sampled("JULIET:\nand then\n");
@@ -97,14 +97,14 @@ TEST(Chat, KeepsWhatWasSaid) {
 TEST(Chat, SlidesWhenTheContextIsFull) {
   std::string lines;
   for (int i = 0; i < 8; ++i) lines += "Now speak of love and war.\n";
-  const auto chat = generate({"cpu_ref"}, {"--chat", "--max-tokens", "60", "--top-k", "20"}, lines);
+  const auto chat = generate_with({"cpu_ref"}, {"--chat", "--max-tokens", "60", "--top-k", "20"}, lines);
   EXPECT_EQ(chat.exit_code, 0) << chat.err;
   EXPECT_THAT(chat.err, HasSubstr("slid 2 times"));
 }
 
 TEST(Chat, WrongUseIsNamed) {
-  for (const auto& [result, what] : {std::pair{generate({"cpu_ref", "cpu_quant"}, {"--chat"}), "one backend"},
-                                     std::pair{generate({"cpu_ref"}, {"--chat", "--json"}), "no --json"}}) {
+  for (const auto& [result, what] : {std::pair{generate_with({"cpu_ref", "cpu_quant"}, {"--chat"}), "one backend"},
+                                     std::pair{generate_with({"cpu_ref"}, {"--chat", "--json"}), "no --json"}}) {
     EXPECT_EQ(result.exit_code, 2);
     EXPECT_THAT(result.err, HasSubstr(what));
   }

@@ -18,7 +18,7 @@
 namespace inferbench::cpu_ref {
 namespace {
 
-std::vector<float> random_values(std::int64_t n, unsigned seed) {
+std::vector<float> random_numbers(std::int64_t n, unsigned seed) {
   std::mt19937 random(seed);
   std::uniform_real_distribution<float> uniform(-1, 1);
   std::vector<float> values(static_cast<std::size_t>(n));
@@ -70,7 +70,7 @@ TEST(Pack, BothOrientationsWithPadding) {
   for (const std::int64_t inputs : {1, 5, 64, 65, 130}) {
     for (const std::int64_t outputs : {1, 31, 32, 33, 97}) {
       PackedMatrix matrix{nullptr, inputs, outputs};
-      const auto in_out = random_values(inputs * outputs, 1);
+      const auto in_out = random_numbers(inputs * outputs, 1);
       std::vector<float> out_in(in_out.size());
       for (std::int64_t k = 0; k < inputs; ++k) {
         for (std::int64_t n = 0; n < outputs; ++n) out_in.data()[n * inputs + k] = in_out.data()[k * outputs + n];
@@ -102,11 +102,11 @@ struct LinearCase {
 // One linear layer with everything that it needs.
 struct LinearRun {
   explicit LinearRun(const LinearCase& shape)
-      : weights(random_values(shape.inputs * shape.outputs, 2)),
-        bias(random_values(shape.outputs, 3)),
+      : weights(random_numbers(shape.inputs * shape.outputs, 2)),
+        bias(random_numbers(shape.outputs, 3)),
         packed(PackedMatrix{nullptr, shape.inputs, shape.outputs}),
-        x(random_values(shape.rows * (shape.inputs + 7), 4)),
-        start(random_values(shape.rows * (shape.outputs + 5), 5)),
+        x(random_numbers(shape.rows * (shape.inputs + 7), 4)),
+        start(random_numbers(shape.rows * (shape.outputs + 5), 5)),
         x_rows{x.data(), shape.rows, shape.inputs + 7} {
     storage.resize(static_cast<std::size_t>(packed.n_floats()));
     packed.data = storage.data();

@@ -23,7 +23,7 @@ using testing::HasSubstr;
 using testing::SizeIs;
 
 // One point. quant takes `quant_ms` a token, reference 10 ms; noise of about +-1% that pairs do not share.
-RunData sample_run(double quant_ms, std::int32_t blocks = 8) {
+RunData checked_run(double quant_ms, std::int32_t blocks = 8) {
   RunData run{sample_info(), {}};
   run.info.points.resize(1);
   for (std::int32_t block = 0; block < blocks; ++block) {
@@ -59,7 +59,7 @@ TEST(JudgeInterval, HasThreeVerdicts) {
 }
 
 TEST(CheckTargets, JudgesAgainstTheBaseline) {
-  const RunData run = sample_run(5);
+  const RunData run = checked_run(5);
   EXPECT_EQ(verdict_of(run, target("decode_tokens_per_s", true, 1.9, true)), CheckVerdict::kPass);
   EXPECT_EQ(verdict_of(run, target("decode_tokens_per_s", true, 2.0, true)), CheckVerdict::kUnclear);
   EXPECT_EQ(verdict_of(run, target("decode_tokens_per_s", true, 2.1, true)), CheckVerdict::kFail);
@@ -68,50 +68,50 @@ TEST(CheckTargets, JudgesAgainstTheBaseline) {
 }
 
 TEST(CheckTargets, JudgesAgainstNumbers) {
-  const RunData run = sample_run(5);
+  const RunData run = checked_run(5);
   EXPECT_EQ(verdict_of(run, target("ttft_ms", false, 21, false)), CheckVerdict::kPass);
   EXPECT_EQ(verdict_of(run, target("ttft_ms", false, 20, false)), CheckVerdict::kUnclear);
   EXPECT_EQ(verdict_of(run, target("ttft_ms", false, 19, false)), CheckVerdict::kFail);
-  EXPECT_EQ(verdict_of(sample_run(5, 1), target("ttft_ms", false, 100, false)), CheckVerdict::kUnclear);
+  EXPECT_EQ(verdict_of(checked_run(5, 1), target("ttft_ms", false, 100, false)), CheckVerdict::kUnclear);
 }
 
 // With 40 values and none beyond, p90 is sure (0.9^40 = 1.5%), p95 is not (0.95^40 = 13%).
 TEST(CheckTargets, JudgesPercentilesByCounting) {
   Target wanted = target("ttft_ms", false, 21, false);
   wanted.percentile = 90;
-  EXPECT_EQ(verdict_of(sample_run(5, 40), wanted), CheckVerdict::kPass);
+  EXPECT_EQ(verdict_of(checked_run(5, 40), wanted), CheckVerdict::kPass);
   wanted.percentile = 95;
-  const auto results = check_targets(sample_run(5, 40), {wanted});
+  const auto results = check_targets(checked_run(5, 40), {wanted});
   EXPECT_EQ(results.at(0).verdict, CheckVerdict::kUnclear);
   EXPECT_THAT(results.at(0).found, HasSubstr("0 of 40 values above; a pass needs 72 values"));
   wanted.value = 20;  // about half of them are above
-  EXPECT_EQ(verdict_of(sample_run(5, 40), wanted), CheckVerdict::kFail);
+  EXPECT_EQ(verdict_of(checked_run(5, 40), wanted), CheckVerdict::kFail);
 }
 
 // Gaps: 7 a trial. Two slow trials of eight make a quarter of all gaps slow, which many more gaps would not make surer.
 TEST(CheckTargets, TakesGapsOfATrialTogether) {
   Target wanted = target("inter_token_ms", false, 6, false);
   wanted.percentile = 90;
-  EXPECT_EQ(verdict_of(sample_run(5), wanted), CheckVerdict::kPass);
-  RunData run = sample_run(5);
+  EXPECT_EQ(verdict_of(checked_run(5), wanted), CheckVerdict::kPass);
+  RunData run = checked_run(5);
   run.trials[1] = sample_trial("quant", 0, 8);
   run.trials[3] = sample_trial("quant", 1, 8);
   EXPECT_EQ(verdict_of(run, wanted), CheckVerdict::kUnclear);
   wanted.value = 4;
-  EXPECT_EQ(verdict_of(sample_run(5), wanted), CheckVerdict::kFail);
+  EXPECT_EQ(verdict_of(checked_run(5), wanted), CheckVerdict::kFail);
 }
 
 TEST(CheckTargets, JudgesPercentilesAgainstTheBaseline) {
   Target wanted = target("inter_token_ms", false, 0.6, true);
   wanted.percentile = 90;
-  EXPECT_EQ(verdict_of(sample_run(5), wanted), CheckVerdict::kPass);
+  EXPECT_EQ(verdict_of(checked_run(5), wanted), CheckVerdict::kPass);
   wanted.value = 0.4;
-  EXPECT_EQ(verdict_of(sample_run(5), wanted), CheckVerdict::kFail);
-  EXPECT_EQ(verdict_of(sample_run(5, 3), wanted), CheckVerdict::kUnclear);
+  EXPECT_EQ(verdict_of(checked_run(5), wanted), CheckVerdict::kFail);
+  EXPECT_EQ(verdict_of(checked_run(5, 3), wanted), CheckVerdict::kUnclear);
 }
 
 TEST(CheckTargets, FailWhereTheContenderFailed) {
-  RunData run = sample_run(5, 2);
+  RunData run = checked_run(5, 2);
   run.trials[1] = failed_trial("quant", 0, TrialStatus::kOom, "2 GiB wanted");
   run.trials[3] = failed_trial("quant", 1, TrialStatus::kOom, "2 GiB wanted");
   const auto results = check_targets(run, {target("ttft_ms", false, 100, false)});
@@ -124,9 +124,9 @@ TEST(CheckTargets, FailWhereTheContenderFailed) {
 TEST(CheckTargets, OfAllContendersLeaveTheBaselineOutWhereItIsTheMeasure) {
   Target wanted = target("ttft_ms", false, 1, true);
   wanted.contender = "";
-  EXPECT_THAT(check_targets(sample_run(5), {wanted}), SizeIs(1));
+  EXPECT_THAT(check_targets(checked_run(5), {wanted}), SizeIs(1));
   wanted.times_baseline = false;
-  EXPECT_THAT(check_targets(sample_run(5), {wanted}), SizeIs(2));
+  EXPECT_THAT(check_targets(checked_run(5), {wanted}), SizeIs(2));
 }
 
 TEST(TargetsOf, AreThoseOfTheResolvedExperiment) {
@@ -142,25 +142,25 @@ TEST(TargetsOf, AreThoseOfTheResolvedExperiment) {
 }
 
 TEST(CheckRegressions, JudgesByTheThreshold) {
-  const RunData before = sample_run(5);
+  const RunData before = checked_run(5);
   const auto verdict = [&](const RunData& now, double threshold) {
     return overall_verdict(check_regressions(now, before, {threshold, {"decode_tokens_per_s", "ttft_ms"}}));
   };
-  EXPECT_EQ(verdict(sample_run(5), 0.05), CheckVerdict::kPass);
-  EXPECT_EQ(verdict(sample_run(4), 0.05), CheckVerdict::kPass);  // better is no regression
-  EXPECT_EQ(verdict(sample_run(6), 0.05), CheckVerdict::kFail);
-  EXPECT_EQ(verdict(sample_run(5), 0.002), CheckVerdict::kUnclear);
+  EXPECT_EQ(verdict(checked_run(5), 0.05), CheckVerdict::kPass);
+  EXPECT_EQ(verdict(checked_run(4), 0.05), CheckVerdict::kPass);  // better is no regression
+  EXPECT_EQ(verdict(checked_run(6), 0.05), CheckVerdict::kFail);
+  EXPECT_EQ(verdict(checked_run(5), 0.002), CheckVerdict::kUnclear);
 }
 
 TEST(CheckRegressions, SeesWhatIsGone) {
-  const RunData before = sample_run(5, 3);
-  RunData now = sample_run(5, 3);
+  const RunData before = checked_run(5, 3);
+  RunData now = checked_run(5, 3);
   now.info.contenders.pop_back();
   const auto gone = check_regressions(now, before, {0.5, {"ttft_ms"}});
   ASSERT_THAT(gone, SizeIs(2));
   EXPECT_EQ(gone[0].verdict, CheckVerdict::kUnclear);
   EXPECT_EQ(gone[0].contender, "quant");
-  now = sample_run(5, 3);
+  now = checked_run(5, 3);
   for (auto& trial : now.trials) {
     if (trial.contender == "quant") trial = failed_trial("quant", trial.block, TrialStatus::kCrashed, "signal 11");
   }
@@ -191,8 +191,8 @@ TEST(CheckText, HasEveryVerdict) {
 }
 
 TEST(CompareRuns, MatchesPointsAndJudgesThem) {
-  const RunData a = sample_run(5);
-  RunData b = sample_run(4);
+  const RunData a = checked_run(5);
+  RunData b = checked_run(4);
   b.info.environment = R"({"cpu":{"model":"Y"},"time":"later"})";
   // Another machine keeps the model elsewhere.
   b.info.models[0].reference = b.info.points[0].model = "/elsewhere/gpt2";
@@ -212,7 +212,7 @@ TEST(CompareRuns, MatchesPointsAndJudgesThem) {
 }
 
 TEST(CompareRuns, KeepsToAHundredColumns) {
-  RunData a = sample_run(5);
+  RunData a = checked_run(5);
   a.info.contenders[1].name = std::string(200, 'n');
   for (auto& trial : a.trials) {
     if (trial.contender == "quant") trial.contender = a.info.contenders[1].name;

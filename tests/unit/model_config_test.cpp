@@ -18,14 +18,14 @@ Json gpt2() {
               {"n_embd", 64},         {"n_positions", 128}, {"vocab_size", 257}};
 }
 
-ModelConfig parse(const Json& json) {
+ModelConfig config_of(const Json& json) {
   return parse_config(json.dump(), "c.json");
 }
 
 ModelConfig parse_with(const char* key, Json value) {
   Json json = gpt2();
   json[key] = std::move(value);
-  return parse(json);
+  return config_of(json);
 }
 
 std::string error_with(const char* key, Json value) {
@@ -33,7 +33,7 @@ std::string error_with(const char* key, Json value) {
 }
 
 TEST(ConfigJson, DefaultsAreHuggingFaces) {
-  const ModelConfig config = parse(gpt2());
+  const ModelConfig config = config_of(gpt2());
   EXPECT_EQ(config.n_layers, 2);
   EXPECT_EQ(config.n_heads, 4);
   EXPECT_EQ(config.width, 64);
@@ -76,13 +76,13 @@ TEST(ConfigJson, IgnoresWhatDoesNotChangeTheLogits) {
                {"pruned_heads", Json::object()},
                {"task_specific_params", {{"text-generation", {{"max_length", 50}}}}},
                {"id2label", {{"0", "LABEL_0"}}}});
-  EXPECT_EQ(parse(json), parse(gpt2()));
+  EXPECT_EQ(config_of(json), config_of(gpt2()));
 }
 
 TEST(ConfigJson, ReadsHuggingFacesCommonNames) {
   const Json json = {{"model_type", "gpt2"}, {"num_hidden_layers", 2},         {"num_attention_heads", 4},
                      {"hidden_size", 64},    {"max_position_embeddings", 128}, {"vocab_size", 257}};
-  EXPECT_EQ(parse(json), parse(gpt2()));
+  EXPECT_EQ(config_of(json), config_of(gpt2()));
   EXPECT_EQ(parse_with("hidden_size", 64).width, 64);
   EXPECT_THAT(error_with("hidden_size", 32), HasSubstr("c.json: n_embd: is 64, but hidden_size is 32"));
 }
@@ -128,9 +128,9 @@ TEST(ConfigJson, RefusesAMissingShape) {
   for (const char* key : {"n_layer", "n_head", "n_embd", "n_positions", "vocab_size"}) {
     Json json = gpt2();
     json.erase(key);
-    EXPECT_THAT(error_of([&] { parse(json); }), AllOf(HasSubstr(key), HasSubstr("is missing")));
+    EXPECT_THAT(error_of([&] { config_of(json); }), AllOf(HasSubstr(key), HasSubstr("is missing")));
     json[key] = nullptr;
-    EXPECT_THAT(error_of([&] { parse(json); }), HasSubstr("is missing"));
+    EXPECT_THAT(error_of([&] { config_of(json); }), HasSubstr("is missing"));
   }
 }
 

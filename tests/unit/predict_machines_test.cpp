@@ -60,12 +60,12 @@ const Predictor& two_machines_predictor() {
   return *kPredictor;
 }
 
-AskedConfiguration ask(std::optional<MachineLimits> limits) {
+AskedConfiguration ask_on(std::optional<MachineLimits> limits) {
   return {"quant", "synthetic:gpt2-medium", {Model::open("synthetic:gpt2-medium").config(), 128, 8, 4, 2}, limits};
 }
 
-double truth(double speed) {
-  const AskedConfiguration asked = ask(std::nullopt);
+double true_time(double speed) {
+  const AskedConfiguration asked = ask_on(std::nullopt);
   const Contender quant{"quant", "", "int8", {}};
   return sweep_on(speed).law(quant, asked.workload.shape, {asked.model, 128, 8, 4, 2}).decode_ms;
 }
@@ -80,8 +80,8 @@ TEST(PredictMachines, EachHasItsOwnLimitsFromItsRun) {
 
 TEST(PredictMachines, OneLawServesThemAllAndOneMore) {
   for (const double speed : {1.0, 2.0, 3.0}) {
-    const auto prediction = predict_configuration(two_machines_predictor(), ask(limits_of(speed)));
-    EXPECT_NEAR(prediction.targets.at(test::kDecode).value / truth(speed), 1, 0.1) << speed;
+    const auto prediction = predict_configuration(two_machines_predictor(), ask_on(limits_of(speed)));
+    EXPECT_NEAR(prediction.targets.at(test::kDecode).value / true_time(speed), 1, 0.1) << speed;
   }
   const MethodValidation& physical = two_machines_predictor().targets.at(test::kDecode).validation.front();
   ASSERT_THAT(physical.by_scheme, Contains(Key("machine")));
@@ -91,7 +91,7 @@ TEST(PredictMachines, OneLawServesThemAllAndOneMore) {
 
 TEST(PredictMachines, WhichOneMustBeSaid) {
   try {
-    predict_configuration(two_machines_predictor(), ask(std::nullopt));
+    predict_configuration(two_machines_predictor(), ask_on(std::nullopt));
     FAIL();
   } catch (const Error& error) {
     EXPECT_THAT(error.what(), HasSubstr("2 machines"));
@@ -133,7 +133,7 @@ TEST(PredictMachines, LimitsOfSomeRunsOnlyAreRefused) {
   runs[1].info.environment = R"({"cpu":{"model":"other"}})";
   const Predictor one = fit_predictor(runs);
   EXPECT_THAT(one.warnings, ElementsAre(HasSubstr("2 machines without known limits")));
-  EXPECT_THROW(predict_configuration(one, ask(limits_of(1))), Error);
+  EXPECT_THROW(predict_configuration(one, ask_on(limits_of(1))), Error);
 }
 
 }  // namespace

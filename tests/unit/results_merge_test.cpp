@@ -30,7 +30,7 @@ NamedRun part(std::int32_t index) {
   return run;
 }
 
-std::string error_of(const std::vector<NamedRun>& parts) {
+std::string refusal_of(const std::vector<NamedRun>& parts) {
   try {
     merge_runs(parts);
   } catch (const Error& error) {
@@ -66,14 +66,14 @@ TEST(MergeRuns, SaysWhereMachinesAndBuildsDiffer) {
 }
 
 TEST(MergeRuns, RefusesWhatDoesNotBelongTogether) {
-  EXPECT_THAT(error_of({part(1)}), HasSubstr("at least two"));
-  EXPECT_THAT(error_of({part(1), part(1)}), HasSubstr("both hold the trial p0.c1.b0"));
+  EXPECT_THAT(refusal_of({part(1)}), HasSubstr("at least two"));
+  EXPECT_THAT(refusal_of({part(1), part(1)}), HasSubstr("both hold the trial p0.c1.b0"));
   std::vector<NamedRun> parts{part(1), part(2)};
   parts[1].data.info.models[0].sha256 = "other";
-  EXPECT_THAT(error_of(parts), HasSubstr("ran another model under the name synthetic:gpt2"));
+  EXPECT_THAT(refusal_of(parts), HasSubstr("ran another model under the name synthetic:gpt2"));
   parts = {part(1), part(2)};
   parts[1].data.info.resolved_yaml += "x: 1\n";
-  EXPECT_THAT(error_of(parts), HasSubstr("part2 is another experiment than part1"));
+  EXPECT_THAT(refusal_of(parts), HasSubstr("part2 is another experiment than part1"));
 }
 
 TEST(EnvironmentDifferences, LeaveOutWhatPasses) {

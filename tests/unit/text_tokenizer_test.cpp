@@ -38,8 +38,8 @@ const Tokenizer& shakespeare() {
 class NaiveMerger {
  public:
   explicit NaiveMerger(const std::string& folder) {
-    vocab_ = nlohmann::json::parse(read_file(folder + "/vocab.json"));
-    std::istringstream merges(read_file(folder + "/merges.txt"));
+    vocab_ = nlohmann::json::parse(data_file(folder + "/vocab.json"));
+    std::istringstream merges(data_file(folder + "/merges.txt"));
     std::string line;
     std::getline(merges, line);
     for (int rank = 0; std::getline(merges, line); ++rank) ranks_[line] = rank;

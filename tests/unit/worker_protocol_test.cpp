@@ -42,7 +42,7 @@ LoadRequest sample_load() {
   return request;
 }
 
-TrialRequest sample_trial() {
+TrialRequest sample_request() {
   TrialRequest request;
   request.batch = 2;
   request.prompt_tokens = 3;
@@ -70,9 +70,9 @@ TEST(Messages, SurviveTheirFrames) {
   EXPECT_EQ(sequence_of(load), 7U);
   EXPECT_EQ(operation_of(load), Operation::kLoad);
   EXPECT_EQ(load_request_of(load), sample_load());
-  const Json run = decode_payload(payload_of(run_message(8, sample_trial())));
+  const Json run = decode_payload(payload_of(run_message(8, sample_request())));
   EXPECT_EQ(operation_of(run), Operation::kRun);
-  EXPECT_EQ(trial_request_of(run), sample_trial());
+  EXPECT_EQ(trial_request_of(run), sample_request());
   const Json answer = decode_payload(payload_of(outcome_message(8, to_json(sample_outcome()))));
   const TrialOutcome outcome = trial_outcome_from(outcome_of(answer, 8));
   EXPECT_EQ(to_json(outcome), to_json(sample_outcome()));
@@ -164,7 +164,7 @@ TEST(Messages, RefuseImpossibleNumbers) {
   EXPECT_THROW(load_request_of(changed(load, "threads", 1'000'000'000)), ProtocolError);
   EXPECT_THROW(load_request_of(changed(load, "threads", "two")), ProtocolError);
   EXPECT_THROW(load_request_of(changed(load, "timeout_s", std::nan(""))), ProtocolError);
-  const Json run = run_message(1, sample_trial());
+  const Json run = run_message(1, sample_request());
   EXPECT_THROW(trial_request_of(changed(run, "batch", 3)), ProtocolError);  // 6 prompt ids
   EXPECT_THROW(trial_request_of(changed(run, "batch", (std::int64_t{1} << 32) + 2)), ProtocolError);
   EXPECT_THROW(trial_request_of(changed(run, "generate_tokens", std::int64_t{1} << 26)), ProtocolError);
@@ -249,9 +249,9 @@ bool read_or_refused(Read read) {
 
 TEST(ProtocolFuzz, MutatedMessagesAreReadOrRefused) {
   std::mt19937 random(1);
-  const std::vector<Bytes> seeds{payload_of(load_message(1, sample_load())), payload_of(run_message(2, sample_trial())),
-                                 payload_of(outcome_message(3, to_json(sample_outcome()))),
-                                 payload_of(hello_message())};
+  const std::vector<Bytes> seeds{
+      payload_of(load_message(1, sample_load())), payload_of(run_message(2, sample_request())),
+      payload_of(outcome_message(3, to_json(sample_outcome()))), payload_of(hello_message())};
   int read = 0;
   constexpr int kRounds = 20'000;
   for (int round = 0; round < kRounds; ++round) {
@@ -287,7 +287,7 @@ TEST(ProtocolFuzz, AWorkerStandsDamagedRequests) {
   std::mt19937 random(3);
   for (int round = 0; round < 40; ++round) {
     ChildProcess worker({test_paths::kProgram, "worker"});
-    Bytes frame = encode_frame(round % 2 == 0 ? load_message(1, sample_load()) : run_message(1, sample_trial()));
+    Bytes frame = encode_frame(round % 2 == 0 ? load_message(1, sample_load()) : run_message(1, sample_request()));
     frame = mutated(std::move(frame), random);
     ASSERT_EQ(send(worker.socket(), frame.data(), frame.size(), MSG_NOSIGNAL), static_cast<ssize_t>(frame.size()));
     const ChildEnd end = worker.stop(20);
