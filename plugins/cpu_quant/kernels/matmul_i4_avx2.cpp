@@ -28,6 +28,15 @@ struct Multipliers {
   }
 };
 
+// y += the products of a group's two halves and 8 channels, which have 16 bits and lack the codes' offset.
+inline void add_group(__m256i low, __m256i high, const Multipliers& s, __m256 factor, const uint8_t* row,
+                      const GroupAt& at, __m256& y) {
+  __m256i acc = _mm256_madd_epi16(_mm256_set1_epi32(four_bytes(row + at.half)), s.pair);
+  acc = _mm256_add_epi32(acc, _mm256_madd_epi16(low, s.low));
+  acc = _mm256_add_epi32(acc, _mm256_madd_epi16(high, s.high));
+  y = add_scaled(y, acc, float_at(row + at.scale), factor);
+}
+
 // y[m] += 8 channels of a group for kRows rows from `rows` on.
 template <int kRows>
 inline void add_rows(const uint8_t* codes, const Multipliers& s, __m256 factor, const RowPointers<kRows>& rows,
@@ -53,16 +62,52 @@ inline void add_rows(const uint8_t* codes, const Multipliers& s, __m256 factor, 
       }
     }
   }
-  for (int m = 0; m < kRows; ++m) {
-    __m256i acc = _mm256_madd_epi16(_mm256_set1_epi32(four_bytes(rows.row[m] + at.half)), s.pair);
-    acc = _mm256_add_epi32(acc, _mm256_madd_epi16(low[m], s.low));
-    acc = _mm256_add_epi32(acc, _mm256_madd_epi16(high[m], s.high));
-    y[m] = add_scaled(y[m], acc, float_at(rows.row[m] + at.scale), factor);
+  for (int m = 0; m < kRows; ++m) add_group(low[m], high[m], s, factor, rows.row[m], at, y[m]);
+}
+
+// y[half][m] += 16 channels of a group for kRows rows: both halves share what a row gives to their products, which
+// takes more registers than there are for more than two rows.
+template <int kRows>
+inline void add_rows_to_tile(const uint8_t* codes, const uint8_t* multipliers, const float* factors,
+                             const RowPointers<kRows>& rows, const GroupAt& at, __m256 (&y)[2][count(kRows)]) {
+  codes = anew(codes);
+  const __m256i low_nibbles = _mm256_set1_epi8(0x0f);
+  __m256i low[2][count(kRows)];
+  __m256i high[2][count(kRows)];
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; ++j) {
+    prefetch_weights(codes + 64 * j);
+    __m256i u_low[2];
+    __m256i u_high[2];
+    for (int half = 0; half < 2; ++half) {
+      const __m256i line = load_half(codes + 64 * j + 32 * half);
+      u_low[half] = _mm256_and_si256(line, low_nibbles);
+      u_high[half] = _mm256_and_si256(_mm256_srli_epi16(line, 4), low_nibbles);
+    }
+    for (int m = 0; m < kRows; ++m) {
+      const __m256i a_low = _mm256_set1_epi32(four_bytes(rows.row[m] + at.q + 4 * j));
+      const __m256i a_high = _mm256_set1_epi32(four_bytes(rows.row[m] + at.q + 4 * j + kHalfGroup));
+      for (int half = 0; half < 2; ++half) {
+        const __m256i p_low = _mm256_maddubs_epi16(u_low[half], a_low);
+        const __m256i p_high = _mm256_maddubs_epi16(u_high[half], a_high);
+        if (j == 0) {
+          low[half][m] = p_low;
+          high[half][m] = p_high;
+        } else {
+          add_16(low[half][m], p_low);
+          add_16(high[half][m], p_high);
+        }
+      }
+    }
+  }
+  for (int half = 0; half < 2; ++half) {
+    const Multipliers s(multipliers + 8 * half);
+    const __m256 factor = _mm256_load_ps(factors + 8 * half);
+    for (int m = 0; m < kRows; ++m) add_group(low[half][m], high[half][m], s, factor, rows.row[m], at, y[half][m]);
   }
 }
 
-// A tile for a block of kFirst rows and one of kSecond, group by group. 8 channels after the other: both at once need
-// more registers than there are.
+// A tile for a block of kFirst rows and one of kSecond, group by group.
 struct Tile {
   const MatmulArgs& args;
   int32_t tile;
@@ -85,6 +130,11 @@ struct Tile {
       block += i4_super_block_bytes(inputs);
       const auto* factors = reinterpret_cast<const float*>(block - kScaleBytes);
       for (; g < end; ++g, codes += 256, multipliers += kTile) {
+        if constexpr (kFirst <= 2 && kSecond == 0) {
+          add_rows_to_tile<kFirst>(codes, multipliers, factors, first, GroupAt(args.k, g), y);
+          continue;
+        }
+        for (int j = 0; j < 4; ++j) prefetch_weights(codes + 64 * j);
 #pragma GCC unroll 2
         for (int half = 0; half < 2; ++half) {
           const Multipliers s(multipliers + 8 * half);
