@@ -25,6 +25,11 @@ function(inferbench_warnings target)
                       "$<$<COMPILE_LANGUAGE:C>:${INFERBENCH_C_WARNINGS}>" "$<$<BOOL:${INFERBENCH_WERROR}>:-Werror>")
 endfunction()
 
+# Some tests ask: a sanitizer has memory and threads of its own.
+if(INFERBENCH_SANITIZE)
+  add_compile_definitions(INFERBENCH_SANITIZED)
+endif()
+
 # Warnings and sanitizers for one target.
 function(inferbench_configure target)
   inferbench_warnings(${target})

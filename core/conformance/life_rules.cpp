@@ -19,7 +19,7 @@ constexpr std::uint64_t kNoise = std::uint64_t{1} << 20U;
 constexpr std::uint64_t kLargeNoise = std::uint64_t{4} << 20U;
 
 std::string not_sanitized(const Subject&) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef INFERBENCH_SANITIZED
   return "a sanitizer's own memory hides what is measured";
 #else
   return {};

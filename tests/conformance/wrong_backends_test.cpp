@@ -55,7 +55,7 @@ TEST(ConformanceCommand, WhatIsLeftBehindIsFound) {
         .exit_code;
   };
   EXPECT_EQ(broken_by("none", "life.hundred_models"), 0);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#ifndef INFERBENCH_SANITIZED
   EXPECT_EQ(broken_by("leaks", "life.hundred_models"), 1);
   EXPECT_EQ(broken_by("memory_report", "life.memory_report_is_true"), 1);
 #endif

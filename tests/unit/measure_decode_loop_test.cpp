@@ -20,7 +20,7 @@
 #include "support/test_paths.hpp"
 #include "worker/call_overhead.hpp"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef INFERBENCH_SANITIZED
 #define INFERBENCH_SANITIZED 1
 #else
 #define INFERBENCH_SANITIZED 0

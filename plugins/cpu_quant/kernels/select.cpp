@@ -22,7 +22,8 @@ struct CpuidLeaf {
 
 CpuidLeaf cpuid(uint32_t leaf) {
   CpuidLeaf r;
-  if (__get_cpuid_max(0, nullptr) >= leaf) __cpuid_count(leaf, 0, r.a, r.b, r.c, r.d);
+  // Compilers disagree on the sign of what this gives.
+  if (static_cast<uint32_t>(__get_cpuid_max(0, nullptr)) >= leaf) __cpuid_count(leaf, 0, r.a, r.b, r.c, r.d);
   return r;
 }
 
