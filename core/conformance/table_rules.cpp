@@ -10,7 +10,9 @@ namespace inferbench::conformance {
 namespace {
 
 void expect_line(Check& check, const char* text, const std::string& what) {
-  if (!check.expect(text != nullptr && *text != '\0', what + " is empty")) return;
+  const bool given = text != nullptr && *text != '\0';
+  check.expect(given, what + " is empty");
+  if (!given) return;
   check.expect(std::strchr(text, '\n') == nullptr, what + " is more than one line");
 }
 

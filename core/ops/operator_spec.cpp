@@ -21,8 +21,8 @@ std::int32_t* field_of(OperatorSpec& spec, std::string_view key) {
 }  // namespace
 
 const std::vector<std::string>& operator_names() {
-  static const std::vector<std::string> names{"layernorm", "linear", "attention", "gelu", "softmax", "mlp", "block"};
-  return names;
+  static const std::vector<std::string> kNames{"layernorm", "linear", "attention", "gelu", "softmax", "mlp", "block"};
+  return kNames;
 }
 
 std::string_view operator_name(std::int32_t op) {
@@ -36,12 +36,12 @@ std::int32_t operator_from(std::string_view name) {
 }
 
 const std::vector<std::string>& activation_names() {
-  static const std::vector<std::string> names{"gelu_new", "gelu", "relu"};
-  return names;
+  static const std::vector<std::string> kNames{"gelu_new", "gelu", "relu"};
+  return kNames;
 }
 
 const std::vector<std::string>& operator_keys(std::int32_t op) {
-  static const std::vector<std::vector<std::string>> keys{
+  static const std::vector<std::vector<std::string>> kKeys{
       {"rows", "width"},
       {"rows", "in", "out"},
       {"tokens", "past", "heads", "head_dim"},
@@ -50,7 +50,7 @@ const std::vector<std::string>& operator_keys(std::int32_t op) {
       {"rows", "width", "inner", "activation"},
       {"tokens", "past", "heads", "head_dim", "inner", "activation"},
   };
-  return keys.at(static_cast<std::size_t>(op));
+  return kKeys.at(static_cast<std::size_t>(op));
 }
 
 std::int64_t get_key(const OperatorSpec& spec, std::string_view key) {
@@ -93,7 +93,8 @@ std::string shape_text(const OperatorSpec& spec) {
     if (key == "activation" && value == IB_ACTIVATION_GELU_TANH) continue;
     const std::string shown =
         key == "activation" ? activation_names().at(static_cast<std::size_t>(value)) : std::to_string(value);
-    text += (text.empty() ? "" : " ") + key + "=" + shown;
+    if (!text.empty()) text += ' ';
+    text.append(key).append("=").append(shown);
   }
   return text;
 }

@@ -45,12 +45,12 @@ bool has_avx512() {
 }  // namespace
 
 const Kernels* find_kernels(std::string_view isa) {
-  if (isa == "generic") return &generic::kernels;
-  if (isa == "avx2") return has_avx2() ? &avx2::kernels : nullptr;
-  if (isa == "avx512") return has_avx512() ? &avx512::kernels : nullptr;
+  if (isa == "generic") return &generic::kKernels;
+  if (isa == "avx2") return has_avx2() ? &avx2::kKernels : nullptr;
+  if (isa == "avx512") return has_avx512() ? &avx512::kKernels : nullptr;
   if (isa != "auto") return nullptr;
-  if (has_avx512()) return &avx512::kernels;
-  return has_avx2() ? &avx2::kernels : &generic::kernels;
+  if (has_avx512()) return &avx512::kKernels;
+  return has_avx2() ? &avx2::kKernels : &generic::kKernels;
 }
 
 }  // namespace inferbench::cpu_ref

@@ -53,7 +53,8 @@ std::uint64_t Layer::bytes() const {
 }
 
 float Model::attention_scale(std::size_t layer) const {
-  double scale = scale_attn_weights_ ? 1 / std::sqrt(static_cast<double>(width / n_heads)) : 1;
+  const auto head_width = width / n_heads;
+  double scale = scale_attn_weights_ ? 1 / std::sqrt(static_cast<double>(head_width)) : 1;
   if (scale_attn_by_inverse_layer_) scale /= static_cast<double>(layer + 1);
   return static_cast<float>(scale);
 }

@@ -49,7 +49,8 @@ void Model::load(const ib_model_params& params) {
 }
 
 double Model::attention_scale(std::size_t layer) const {
-  double scale = scale_attn_weights_ ? 1 / std::sqrt(static_cast<double>(width / n_heads)) : 1;
+  const auto head_width = width / n_heads;
+  double scale = scale_attn_weights_ ? 1 / std::sqrt(static_cast<double>(head_width)) : 1;
   if (scale_attn_by_inverse_layer_) scale /= static_cast<double>(layer + 1);
   return scale;
 }

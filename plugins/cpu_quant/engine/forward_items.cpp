@@ -272,7 +272,7 @@ void ForwardPass::attention_item(const Step& step, std::uint32_t item, int threa
                            quantized(quantized_width_, width, row));
   }
   if (profile_.is_on()) {
-    const auto keys = static_cast<std::uint64_t>(args.first_position + args.n_rows);
+    const auto keys = static_cast<std::uint64_t>(args.first_position) + static_cast<std::uint64_t>(args.n_rows);
     const auto elements = keys * static_cast<std::uint64_t>(args.head_dim);
     record(step.op, step.layer, thread, begin_ns,
            2 * elements * static_cast<std::uint64_t>(kv_element_bytes(args.kv_type)),

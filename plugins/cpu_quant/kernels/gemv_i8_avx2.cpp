@@ -73,7 +73,7 @@ struct Tile {
   void run(int32_t row) const {
     const uint8_t* weights = args.weights + tile * i8_tile_bytes(args.k);
     const RowPointers<kFirst> first(args, row);
-    const RowPointers<(kSecond > 0 ? kSecond : 1)> second(args, row + (kSecond > 0 ? kFirst : 0));
+    const RowPointers<at_least_one(kSecond)> second(args, row + (kSecond > 0 ? kFirst : 0));
     __m256 y[count(kFirst + kSecond)][2];
     for (auto& sums : y) sums[0] = sums[1] = _mm256_setzero_ps();
     const auto add_group = [&]<int kQuads>(int32_t g, int32_t quads) {

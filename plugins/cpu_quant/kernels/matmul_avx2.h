@@ -74,6 +74,10 @@ inline T anew(T x) {
   return x;
 }
 
+constexpr int at_least_one(int n) {
+  return n > 0 ? n : 1;
+}
+
 // kRows rows from row m on, each by a pointer of its own: of pointers that it knows to be as far apart GCC makes many.
 template <int kRows>
 struct RowPointers {

@@ -116,7 +116,7 @@ struct Tile {
   void run(int32_t row) const {
     const uint8_t* block = args.weights + tile * i4_tile_bytes(args.k);
     const RowPointers<kFirst> first(args, row);
-    const RowPointers<(kSecond > 0 ? kSecond : 1)> second(args, row + (kSecond > 0 ? kFirst : 0));
+    const RowPointers<at_least_one(kSecond)> second(args, row + (kSecond > 0 ? kFirst : 0));
     __m256 y[2][count(kFirst + kSecond)];
     for (auto& half : y) {
       for (__m256& sum : half) sum = _mm256_setzero_ps();

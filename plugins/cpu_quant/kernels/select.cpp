@@ -90,18 +90,18 @@ KernelTable make_avx512() {
 }  // namespace
 
 const KernelTable* select_kernels(Isa isa) {
-  static const KernelTable generic = make_generic();
-  static const KernelTable avx2 = make_avx2();
-  static const KernelTable avx512 = make_avx512();
+  static const KernelTable kGeneric = make_generic();
+  static const KernelTable kAvx2 = make_avx2();
+  static const KernelTable kAvx512 = make_avx512();
   switch (isa) {
     case Isa::Auto:
-      return has_avx512_vnni() ? &avx512 : has_avx2() ? &avx2 : &generic;
+      return has_avx512_vnni() ? &kAvx512 : has_avx2() ? &kAvx2 : &kGeneric;
     case Isa::Generic:
-      return &generic;
+      return &kGeneric;
     case Isa::Avx2:
-      return has_avx2() ? &avx2 : nullptr;
+      return has_avx2() ? &kAvx2 : nullptr;
     case Isa::Avx512Vnni:
-      return has_avx512_vnni() ? &avx512 : nullptr;
+      return has_avx512_vnni() ? &kAvx512 : nullptr;
   }
   return nullptr;
 }

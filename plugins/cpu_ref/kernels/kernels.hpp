@@ -40,13 +40,13 @@ struct Kernels {
 };
 
 namespace generic {
-extern const Kernels kernels;  ///< SSE2: every x86-64
+extern const Kernels kKernels;  ///< SSE2: every x86-64
 }
 namespace avx2 {
-extern const Kernels kernels;  ///< AVX2 and FMA
+extern const Kernels kKernels;  ///< AVX2 and FMA
 }
 namespace avx512 {
-extern const Kernels kernels;  ///< AVX-512F
+extern const Kernels kKernels;  ///< AVX-512F
 }
 
 }  // namespace inferbench::cpu_ref

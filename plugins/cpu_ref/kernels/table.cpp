@@ -6,7 +6,7 @@
 
 namespace inferbench::cpu_ref::INFERBENCH_ISA {
 
-const Kernels kernels = {
+const Kernels kKernels = {
     INFERBENCH_TEXT(INFERBENCH_ISA), kTileRows, linear_tile, softmax, layer_norm, gelu_tanh, gelu_erf, relu, argmax,
 };
 
