@@ -11,8 +11,8 @@ Reference::Reference(const ib_model_desc& desc) : shape_(desc), width_(static_ca
 }
 
 double Reference::attention_scale(std::size_t i) const {
-  const double scale =
-      shape_.scale_attn_weights != 0 ? 1 / std::sqrt(static_cast<double>(shape_.width / shape_.n_heads)) : 1;
+  const auto head_width = shape_.width / shape_.n_heads;
+  const double scale = shape_.scale_attn_weights != 0 ? 1 / std::sqrt(static_cast<double>(head_width)) : 1;
   return shape_.scale_attn_by_inverse_layer != 0 ? scale / static_cast<double>(i + 1) : scale;
 }
 
