@@ -54,7 +54,7 @@ RunComparison compare_runs(const RunData& a, const RunData& b, const std::string
           values.speed = to_speed_ratio(*ratio);
           ratios[{here.contender, std::string(metric)}].push_back(*ratio);
         }
-        here.metrics.emplace(metric, std::move(values));
+        here.metrics.emplace(metric, values);
       }
       change.contenders.push_back(std::move(here));
     }

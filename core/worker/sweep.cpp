@@ -61,8 +61,8 @@ class Sweep {
     return true;
   }
 
-  void write(std::vector<EndedTrial> rows) {
-    for (EndedTrial& ended : rows) {
+  void write(const std::vector<EndedTrial>& rows) {
+    for (const EndedTrial& ended : rows) {
       folder_.append(ended.record);
       note(ended.record);
       setup_.observer.trial_ended(ended.trial, ended.record);

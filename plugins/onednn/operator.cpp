@@ -76,7 +76,8 @@ void Operator::load_weights(const ib_op_desc& desc, Precision precision) {
 void Operator::store_past(const ib_op_desc& desc) {
   const std::int64_t width = desc.width;
   segments_.push_back({0, desc.rows, 0, desc.past, nullptr});
-  attention_scale_ = static_cast<float>(1 / std::sqrt(static_cast<double>(width / desc.heads)));
+  const std::int64_t head_width = width / desc.heads;
+  attention_scale_ = static_cast<float>(1 / std::sqrt(static_cast<double>(head_width)));
   info_.kv_bytes =
       2 * static_cast<std::uint64_t>(desc.past + desc.rows) * static_cast<std::uint64_t>(width) * sizeof(float);
   std::vector<float> rows(static_cast<std::size_t>(desc.past * 3 * width));

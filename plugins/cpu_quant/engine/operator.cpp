@@ -42,7 +42,7 @@ Operator::Operator(Context& context, const ib_op_desc& desc)
   info_.kernels = model_.kernels.name;
   if (!op_has_heads(desc)) return;
   append_past(desc);
-  const auto positions = static_cast<std::uint64_t>(desc.past + desc.rows);
+  const auto positions = static_cast<std::uint64_t>(desc.past) + static_cast<std::uint64_t>(desc.rows);
   info_.kv_bytes = 2 * positions * static_cast<std::uint64_t>(desc.width) *
                    static_cast<std::uint64_t>(kv_element_bytes(cache_.type()));
   if (cache_.type() == kKvInt8)
