@@ -54,7 +54,7 @@ struct Examined {
 
 // A rule's name, or the beginning of several: "sequences".
 std::vector<Rule> chosen_rules(const std::vector<std::string>& names) {
-  const std::vector<Rule> all = conformance::all_rules();
+  std::vector<Rule> all = conformance::all_rules();
   if (names.empty()) return all;
   std::vector<Rule> chosen;
   for (const std::string& name : names) {

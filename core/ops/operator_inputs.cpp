@@ -97,7 +97,8 @@ Values OperatorInputs::reference() const {
   const auto weight = [&](const std::string& name) -> const Values& { return weights.at(name); };
   const auto width = static_cast<std::size_t>(spec_.width);
   const auto heads = static_cast<std::size_t>(spec_.heads);
-  const double scale = spec_.heads > 0 ? 1 / std::sqrt(static_cast<double>(spec_.width / spec_.heads)) : 1;
+  const auto head_width = spec_.heads > 0 ? spec_.width / spec_.heads : 1;
+  const double scale = 1 / std::sqrt(static_cast<double>(head_width));
   Values x = widened(input_);
   switch (spec_.op) {
     case IB_OP_LAYER_NORM:

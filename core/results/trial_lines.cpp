@@ -135,7 +135,7 @@ TrialLines parse_trial_lines(std::string_view text, const std::filesystem::path&
   const std::size_t bytes = text.size();
   const auto next = [text]() mutable {
     const std::size_t end = text.find('\n', std::min(kChunkBytes, text.size()));
-    const std::string chunk(text.substr(0, end == std::string_view::npos ? text.size() : end + 1));
+    std::string chunk(text.substr(0, end == std::string_view::npos ? text.size() : end + 1));
     text.remove_prefix(chunk.size());
     return chunk;
   };
