@@ -32,6 +32,7 @@ struct Contender {
   std::string name;
   BackendModel model;
   std::unique_ptr<ReadLimit> read;
+  std::unique_ptr<IntegerLimit> integer;
 };
 
 struct Series {
@@ -48,12 +49,14 @@ std::vector<Contender> make_contenders(const Settings& settings, std::int32_t th
       const Plugin plugin = Plugin::load(path);
       const OptionValues options(plugin.options(), settings.options);
       BackendModel packed(BackendContext(plugin, threads), weights, precision, options);
+      const std::string kernels = packed.info().kernels;
       const std::uint64_t bytes = packed.info().decode_weights_bytes;
       const std::string name = settings.plugins.size() == 1
                                    ? precision
                                    : std::filesystem::path(path).parent_path().filename().string() + "/" +
                                          plugin.path().filename().string() + ":" + precision;
-      contenders.push_back({name, std::move(packed), std::make_unique<ReadLimit>(team, bytes)});
+      contenders.push_back({name, std::move(packed), std::make_unique<ReadLimit>(team, bytes),
+                            std::make_unique<IntegerLimit>(team, kernels)});
     }
   }
   return contenders;
@@ -66,7 +69,7 @@ double median_ratio(const std::vector<double>& values, const std::vector<double>
 }
 
 void print_point(const Point& point, std::int32_t threads, const std::vector<Contender>& contenders,
-                 const std::vector<Series>& series, const IntegerLimit& integer) {
+                 const std::vector<Series>& series) {
   for (std::size_t i = 0; i < contenders.size(); ++i) {
     const Series& one = series[i];
     const double speed = median(one.tokens_per_s);
@@ -79,8 +82,8 @@ void print_point(const Point& point, std::int32_t threads, const std::vector<Con
                   100 * bytes / contenders[i].read->per_second());
     } else {
       const double operations = one.run.layer_operations() * speed;
-      std::printf("  %5.0f of %5.0f GOP/s = %3.0f%%", operations * 1e-9, integer.per_second() * 1e-9,
-                  100 * operations / integer.per_second());
+      const double limit = contenders[i].integer->per_second();
+      std::printf("  %5.0f of %5.0f GOP/s = %3.0f%%", operations * 1e-9, limit * 1e-9, 100 * operations / limit);
     }
     std::printf("  %.3f of the first  ids %s\n", median_ratio(one.tokens_per_s, series.front().tokens_per_s),
                 one.run.digest().c_str());
@@ -88,25 +91,24 @@ void print_point(const Point& point, std::int32_t threads, const std::vector<Con
   std::fflush(stdout);
 }
 
-void measure_point(const Settings& settings, const Point& point, std::int32_t threads, MachineTeam& team,
+void measure_point(const Settings& settings, const Point& point, std::int32_t threads,
                    const std::vector<Contender>& contenders) {
   std::vector<Series> series;
   for (const Contender& contender : contenders) series.push_back({PointRun(contender.model, point), {}});
-  IntegerLimit integer(team);
   const int times = point.is_decode() ? 1 : 3;
   for (int round = -1; round < settings.rounds; ++round) {
     for (std::size_t i = 0; i < series.size(); ++i) {
       if (point.is_decode()) {
         contenders[i].read->sample();
       } else {
-        integer.sample();
+        contenders[i].integer->sample();
       }
       std::vector<double> speeds;
       for (int j = 0; j < times; ++j) speeds.push_back(series[i].run.tokens_per_second());
       if (round >= 0) series[i].tokens_per_s.push_back(median(speeds));  // the first one warms up
     }
   }
-  print_point(point, threads, contenders, series, integer);
+  print_point(point, threads, contenders, series);
 }
 
 int run(int argc, char** argv) {
@@ -133,7 +135,7 @@ int run(int argc, char** argv) {
     MachineTeam team(bound.cpus());
     const std::vector<Contender> contenders = make_contenders(settings, threads, team);
     for (const std::string& name : settings.points) {
-      measure_point(settings, point_named(name), threads, team, contenders);
+      measure_point(settings, point_named(name), threads, contenders);
     }
   }
   return 0;

@@ -13,7 +13,7 @@ using machine_kernels::Walk;
 
 constexpr std::array kWalks = {Walk::kPlain, Walk::kPrefetched, Walk::kFourStreams};
 constexpr double kReadSeconds = 0.03;
-constexpr std::uint64_t kPeakTurns = 200000;
+constexpr double kPeakSeconds = 0.004;
 
 std::size_t slice_of(std::uint64_t bytes, std::size_t threads) {
   constexpr std::uint64_t kPage = 4096;
@@ -51,12 +51,20 @@ double ReadLimit::per_second() const {
   return best;
 }
 
-IntegerLimit::IntegerLimit(MachineTeam& team) : team_(team), kernel_(int8_kernels().back()) {}
+IntegerLimit::IntegerLimit(MachineTeam& team, std::string_view isa) : team_(team), kernel_(int8_kernels().back()) {
+  for (const machine_kernels::PeakKernel& kernel : int8_kernels()) {
+    if (kernel.isa == isa) kernel_ = kernel;
+  }
+  while (seconds() < kPeakSeconds) turns_ *= 2;
+}
+
+double IntegerLimit::seconds() {
+  return team_.run([this](std::size_t) { kernel_.run(turns_); });
+}
 
 void IntegerLimit::sample() {
-  const double seconds = team_.run([this](std::size_t) { kernel_.run(kPeakTurns); });
-  const double operations = static_cast<double>(kernel_.operations) * static_cast<double>(kPeakTurns);
-  samples_.push_back(operations * static_cast<double>(team_.size()) / seconds);
+  const double operations = static_cast<double>(kernel_.operations) * static_cast<double>(turns_);
+  samples_.push_back(operations * static_cast<double>(team_.size()) / seconds());
 }
 
 double IntegerLimit::per_second() const {

@@ -31,17 +31,21 @@ class ReadLimit {
   std::array<std::vector<double>, 3> samples_;
 };
 
-/// Operations a second of nothing but 8-bit dot products.
+/// Operations a second of nothing but 8-bit products, by the instruction set that a backend says it uses, or by the
+/// machine's widest where it names none of ours.
 class IntegerLimit {
  public:
-  explicit IntegerLimit(MachineTeam& team);
-  /// About 5 ms.
+  IntegerLimit(MachineTeam& team, std::string_view isa);
+  /// Some 5 ms.
   void sample();
   double per_second() const;
 
  private:
+  double seconds();
+
   MachineTeam& team_;
   machine_kernels::PeakKernel kernel_;
+  std::uint64_t turns_ = 1024;
   std::vector<double> samples_;
 };
 

@@ -325,6 +325,7 @@ int main(int argc, char** argv) {
   const auto cores = static_cast<std::int64_t>(std::max(1U, std::thread::hardware_concurrency()));
   const std::vector<std::int64_t> threads =
       cores > 1 ? std::vector<std::int64_t>{1, cores} : std::vector<std::int64_t>{1};
+  inferbench::bench::register_isa(Isa::Amx, "amx", threads);
   inferbench::bench::register_isa(Isa::Avx512Vnni, "avx512vnni", threads);
   inferbench::bench::register_isa(Isa::Avx2, "avx2", threads);
   inferbench::bench::register_isa(Isa::Generic, "generic", threads);

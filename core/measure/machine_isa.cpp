@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "measure/machine_isa.hpp"
 
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 namespace inferbench {
 namespace {
 
@@ -10,6 +14,19 @@ bool has_avx2() {
 }
 bool has_avx512() {
   return has_avx2() && __builtin_cpu_supports("avx512f");
+}
+
+/// Linux gives tile registers to processes that ask for them.
+bool has_amx_int8() {
+  constexpr unsigned kTileAndInt8 = 3U << 24U;  // of leaf 7's edx
+  constexpr long kRequestPermission = 0x1023;   // ARCH_REQ_XCOMP_PERM, which older headers lack
+  constexpr long kTileData = 18;
+  unsigned eax = 0;
+  unsigned ebx = 0;
+  unsigned ecx = 0;
+  unsigned edx = 0;
+  return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 && (edx & kTileAndInt8) == kTileAndInt8 &&
+         syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 }
 
 }  // namespace
@@ -26,6 +43,7 @@ std::vector<machine_kernels::PeakKernel> int8_kernels() {
   if (has_avx2()) kernels.push_back(machine_kernels::avx2::kInt8);
   if (has_avx512() && __builtin_cpu_supports("avx512bw")) kernels.push_back(machine_kernels::avx512::kInt8);
   if (has_avx512() && __builtin_cpu_supports("avx512vnni")) kernels.push_back(machine_kernels::avx512::kInt8Vnni);
+  if (has_amx_int8()) kernels.push_back(machine_kernels::amx::kInt8);
   return kernels;
 }
 

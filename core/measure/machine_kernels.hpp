@@ -44,4 +44,8 @@ extern const PeakKernel kInt8;      ///< without VNNI: needs AVX-512 BW
 extern const PeakKernel kInt8Vnni;  ///< needs AVX-512 VNNI
 }  // namespace avx512
 
+namespace amx {
+extern const PeakKernel kInt8;
+}  // namespace amx
+
 }  // namespace inferbench::machine_kernels

@@ -189,6 +189,8 @@ inline std::string isa_name(const testing::TestParamInfo<Isa>& info) {
       return "avx2";
     case Isa::Avx512Vnni:
       return "avx512vnni";
+    case Isa::Amx:
+      return "amx";
     case Isa::Auto:
       break;
   }

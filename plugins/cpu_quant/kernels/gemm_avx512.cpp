@@ -2,23 +2,14 @@
 //
 // int8 weights times many rows, and int4 weights by way of int8: register tiles of up to 6 rows x 32 channels, 12
 // integer accumulators for a group and 12 float ones for the result, so that nothing but operands moves.
-#include "int4_avx512.h"
 #include "matmul_avx512.h"
+#include "panel_avx512.h"
 #include "parts.h"
 
 namespace {
 
 constexpr int kTileRows = 6;
 constexpr int kTileTiles = 2;
-
-// Tiles made ready: quads in the int8 layout, tile_bytes apart, and the multipliers as floats [tile][group][16].
-struct Panel {
-  const uint8_t* weights;
-  int64_t tile_bytes;
-  const float* factors;
-  int32_t tile;     // number of the first one in the matrix
-  bool has_scales;  // a scale per channel at a tile's end (int8)
-};
 
 // One group of a panel: `quads` lines from weights on. kQuads: their number where known, else 0.
 template <int kRows, int kTiles, bool kUnsigned, int kQuads>
@@ -111,12 +102,6 @@ void multiply_panels(const MatmulArgs& args, Panel panel, int32_t tiles, int32_t
   if (tiles > 0) multiply_panel<1, kUnsigned>(args, panel, row_begin, row_end);
 }
 
-void copy_multipliers(const uint8_t* tile, int32_t k, float* factors) {
-  for (int32_t g = 0; g < n_groups(k); ++g) {
-    _mm512_store_ps(factors + int64_t{g} * kTile, floats_of(tile + i8_multiplier_offset(k, 0, g * kScaleGroup)));
-  }
-}
-
 void gemm_i8(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end, int32_t row_begin, int32_t row_end,
              uint8_t* scratch) {
   const int64_t tile_bytes = i8_tile_bytes(args->k);
@@ -136,23 +121,6 @@ void gemm_i8(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end, int32
   }
 }
 
-// The first `quads` lines of a group of codes in the int8 layout.
-void unpack_group(const uint8_t* codes, const uint8_t* multipliers, int32_t quads, uint8_t* out) {
-  __m512i lines[8];
-  expand_group(codes, multipliers, lines);
-  for (int32_t j = 0; j < quads; ++j) _mm512_store_si512(out + 64 * j, lines[j]);
-}
-
-// A tile of int4 to quads in the int8 layout (its lines of multipliers and scales are left as they were) and factors.
-void unpack_tile(const uint8_t* tile, int32_t k, uint8_t* quads, float* factors) {
-  for (int32_t first = 0; first < k; first += kScaleGroup) {
-    unpack_group(tile + i4_code_offset(k, 0, first), tile + i4_multiplier_offset(k, 0, first),
-                 pieces(inputs_of(k, first, kScaleGroup), 4), quads + i8_weight_offset(k, 0, first));
-    const auto* scale = reinterpret_cast<const float*>(tile + i4_scale_offset(k, 0, first / kSuperBlock));
-    _mm512_store_ps(factors + int64_t{first} / kScaleGroup * kTile, _mm512_load_ps(scale));
-  }
-}
-
 void gemm_i4(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end, int32_t row_begin, int32_t row_end,
              uint8_t* scratch) {
   const int64_t tile_bytes = i8_tile_bytes(args->k);
@@ -160,7 +128,7 @@ void gemm_i4(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end, int32
   for (int32_t tile = tile_begin; tile < tile_end; tile += kPanelTiles) {
     const int32_t tiles = inputs_of(tile_end, tile, kPanelTiles);
     for (int32_t t = 0; t < tiles; ++t) {
-      unpack_tile(args->weights + (tile + t) * i4_tile_bytes(args->k), args->k, scratch + t * tile_bytes,
+      unpack_tile<Weights::Plus128>(args->weights + (tile + t) * i4_tile_bytes(args->k), args->k, scratch + t * tile_bytes,
                   factors + int64_t{t} * n_groups(args->k) * kTile);
     }
     multiply_panels<false>(*args, {scratch, tile_bytes, factors, tile, false}, tiles, row_begin, row_end);

@@ -23,4 +23,6 @@ void add_gemm_avx512(KernelTable* table);
 void add_rows_avx512(KernelTable* table);
 void add_attention_avx512(KernelTable* table);
 
+void add_gemm_amx(KernelTable* table);
+
 }  // namespace inferbench::cpu_quant

@@ -2,6 +2,8 @@
 //
 // Which instruction sets this machine runs, and their tables.
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "kernels.h"
 #include "parts.h"
@@ -52,6 +54,19 @@ bool has_avx512_vnni() {
          all_set(leaf.c, 1U << 11);                                             // VNNI
 }
 
+// Linux gives the tile registers, 8 KiB a thread, only to a process that asks; all its threads have them then. It
+// refuses where a thread's alternate signal stack is too small for them.
+bool may_use_tiles() {
+  constexpr long kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM of <asm/prctl.h>, which older headers lack
+  constexpr long kTileData = 18;
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+}
+
+bool has_amx_int8() {
+  return has_avx512_vnni() && all_set(cpuid(7).d, (1U << 24) | (1U << 25)) &&  // TILE, INT8
+         may_use_tiles();
+}
+
 KernelTable make_generic() {
   KernelTable table = {};
   table.isa = Isa::Generic;
@@ -87,21 +102,33 @@ KernelTable make_avx512() {
   return table;
 }
 
+// What AMX does better; few rows are a matter of memory.
+KernelTable make_amx() {
+  KernelTable table = make_avx512();
+  table.isa = Isa::Amx;
+  table.name = "amx";
+  add_gemm_amx(&table);
+  return table;
+}
+
 }  // namespace
 
 const KernelTable* select_kernels(Isa isa) {
   static const KernelTable kGeneric = make_generic();
   static const KernelTable kAvx2 = make_avx2();
   static const KernelTable kAvx512 = make_avx512();
+  static const KernelTable kAmx = make_amx();
   switch (isa) {
     case Isa::Auto:
-      return has_avx512_vnni() ? &kAvx512 : has_avx2() ? &kAvx2 : &kGeneric;
+      return has_amx_int8() ? &kAmx : has_avx512_vnni() ? &kAvx512 : has_avx2() ? &kAvx2 : &kGeneric;
     case Isa::Generic:
       return &kGeneric;
     case Isa::Avx2:
       return has_avx2() ? &kAvx2 : nullptr;
     case Isa::Avx512Vnni:
       return has_avx512_vnni() ? &kAvx512 : nullptr;
+    case Isa::Amx:
+      return has_amx_int8() ? &kAmx : nullptr;
   }
   return nullptr;
 }
