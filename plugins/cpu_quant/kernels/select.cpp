@@ -29,6 +29,11 @@ CpuidLeaf cpuid(uint32_t leaf) {
   return r;
 }
 
+bool is_intel() {
+  const CpuidLeaf vendor = cpuid(0);
+  return vendor.b == 0x756e6547 && vendor.d == 0x49656e69 && vendor.c == 0x6c65746e;  // "GenuineIntel"
+}
+
 uint64_t enabled_state() {
   if ((cpuid(1).c & (1U << 27)) == 0) return 0;  // OSXSAVE: without it xgetbv faults
   uint32_t low = 0;
@@ -94,15 +99,15 @@ KernelTable make_avx512() {
   KernelTable table = make_generic();
   table.isa = Isa::Avx512Vnni;
   table.name = "avx512vnni";
-  add_gemv_i8_avx512(&table);
-  add_gemv_i4_avx512(&table);
+  add_gemv_i8_avx512(&table, is_intel());
+  add_gemv_i4_avx512(&table, is_intel());
   add_gemm_avx512(&table);
   add_rows_avx512(&table);
   add_attention_avx512(&table);
   return table;
 }
 
-// What AMX does better; few rows are a matter of memory.
+// What AMX does better: of few rows the sums would go through memory as often as those of many.
 KernelTable make_amx() {
   KernelTable table = make_avx512();
   table.isa = Isa::Amx;
