@@ -23,7 +23,8 @@ inline QuantizedRow row_at(uint8_t* rows, int32_t k, int32_t m) {
           reinterpret_cast<float*>(base + row_scale_offset(k)), reinterpret_cast<int32_t*>(base + row_sum_offset(k))};
 }
 
-constexpr int32_t kChunk = 16 * kScaleGroup;  // inputs quantized at once: a group per lane
+constexpr int32_t kGroupsAtOnce = 16;  // are quantized: one in each lane
+constexpr int32_t kChunk = kGroupsAtOnce * kScaleGroup;
 
 Vec load_up_to(const float* x, int32_t n) {
   return n >= 16 ? Vec::load(x) : Vec::load_part(x, n);
@@ -62,15 +63,29 @@ Vec value_at(const float* x, int32_t i, int32_t n, const Kind& kind) {
   return Vec::fill_from(kind(Vec::load_part(x + i, n - i)), n - i, 0.0F);
 }
 
-// Scales of up to 16 groups and the factors that make their values 8-bit integers; NaN for both where a group holds a
-// NaN or an infinity.
+// n inputs at x of each of m rows, stride apart: up to 16 groups together.
+struct Chunk {
+  const float* x;
+  int64_t stride;
+  int32_t m;
+  int32_t n;
+
+  [[nodiscard]] const float* row(int32_t r) const { return x + r * stride; }
+};
+
+// Scales of a chunk's groups, row after row, and the factors that make their values 8-bit integers; NaN for both where
+// a group holds a NaN or an infinity.
 template <class Kind>
-void scales_of(const float* x, int32_t n, const Kind& kind, float* scale, float* factor) {
-  Vec part[16];
-  for (int32_t g = 0; g < 16; ++g) {
-    const int32_t i = g * kScaleGroup;
-    part[g] = Vec::max_bits(Vec::abs(value_at(x, i, n, kind)), Vec::abs(value_at(x, i + 16, n, kind)));
+void scales_of(const Chunk& chunk, const Kind& kind, float* scale, float* factor) {
+  Vec part[kGroupsAtOnce];
+  int32_t group = 0;
+  for (int32_t r = 0; r < chunk.m; ++r) {
+    for (int32_t i = 0; i < chunk.n; i += kScaleGroup, ++group) {
+      part[group] = Vec::max_bits(Vec::abs(value_at(chunk.row(r), i, chunk.n, kind)),
+                                  Vec::abs(value_at(chunk.row(r), i + 16, chunk.n, kind)));
+    }
   }
+  for (; group < kGroupsAtOnce; ++group) part[group] = Vec::set(0.0F);
   const Vec largest = Vec::largest_of_each(part);
   const Vec tiny = Vec::set(1e-30F);
   const Vec bad = Vec::mul(largest, Vec::set(0.0F));  // 0, or NaN where not finite
@@ -79,12 +94,10 @@ void scales_of(const float* x, int32_t n, const Kind& kind, float* scale, float*
   Vec::add(Vec::zero_below(Vec::div(Vec::set(Kind::kLargest), largest), largest, tiny), bad).store(factor);
 }
 
-// Quantizes inputs [first, first + n), which are at x; n <= kChunk.
+// Quantizes inputs [first, first + n), which are at x, by their groups' scales and factors.
 template <class Kind>
-void quantize_chunk(const float* x, int32_t first, int32_t n, const Kind& kind, const QuantizedRow& row) {
-  alignas(64) float scale[16];
-  alignas(64) float factor[16];
-  scales_of(x, n, kind, scale, factor);
+void store_quantized(const float* x, int32_t first, int32_t n, const Kind& kind, const float* scale,
+                     const float* factor, const QuantizedRow& row) {
   const int32_t groups = n_groups(n);
   for (int32_t g = 0; g < groups; ++g) row.scale[first / kScaleGroup + g] = scale[g];
 
@@ -107,11 +120,29 @@ void quantize_chunk(const float* x, int32_t first, int32_t n, const Kind& kind, 
   }
 }
 
+// A chunk to inputs [first, first + n) of quantized rows from `row` on.
+template <class Kind>
+void quantize_chunk(const Chunk& chunk, int32_t first, const Kind& kind, uint8_t* rows, int32_t k, int32_t row) {
+  alignas(64) float scale[kGroupsAtOnce];
+  alignas(64) float factor[kGroupsAtOnce];
+  scales_of(chunk, kind, scale, factor);
+  for (int32_t r = 0; r < chunk.m; ++r) {
+    const int32_t group = r * n_groups(chunk.n);
+    store_quantized(chunk.row(r), first, chunk.n, kind, scale + group, factor + group, row_at(rows, k, row + r));
+  }
+}
+
+// Rows of a part that are quantized together: narrow ones share the lanes.
+int32_t rows_at_once(int32_t n) {
+  return kGroupsAtOnce / n_groups(n);
+}
+
 void quantize_rows(const float* x, int64_t stride, int32_t m, RowPart part, uint8_t* rows) {
-  for (int32_t r = 0; r < m; ++r) {
-    const QuantizedRow row = row_at(rows, part.k, r);
-    for (int32_t i = 0; i < part.n; i += kChunk) {
-      quantize_chunk(x + r * stride + i, part.first + i, inputs_of(part.n, i, kChunk), Signed{}, row);
+  for (int32_t i = 0; i < part.n; i += kChunk) {
+    const int32_t n = inputs_of(part.n, i, kChunk);
+    for (int32_t r = 0; r < m; r += rows_at_once(n)) {
+      const Chunk chunk = {x + r * stride + i, stride, inputs_of(m, r, rows_at_once(n)), n};
+      quantize_chunk(chunk, part.first + i, Signed{}, rows, part.k, r);
     }
   }
 }
@@ -165,11 +196,10 @@ void layernorm_quantize_rows(const float* x, int64_t stride, int32_t m, int32_t 
   for (int32_t r = 0; r < m; ++r) {
     const float* from = x + r * stride;
     const Norm norm = norm_of(from, k, epsilon);
-    const QuantizedRow row = row_at(rows, k, r);
     for (int32_t i = 0; i < k; i += kChunk) {
       const int32_t n = inputs_of(k, i, kChunk);
       normalize(from + i, n, norm, weight + i, bias + i, chunk);
-      quantize_chunk(chunk, i, n, Signed{}, row);
+      quantize_chunk({chunk, 0, 1, n}, i, Signed{}, rows, k, r);
     }
   }
 }
@@ -196,16 +226,15 @@ void activate_rows(float* x, int64_t stride, int32_t m, int32_t k, int32_t activ
 void activate_quantize_rows(float* x, int64_t stride, int32_t m, RowPart part, int32_t activation,
                             int32_t unsigned_rows, uint8_t* rows) {
   const Unsigned kind = {Vec::set(activation == kActivationRelu ? kReluShift : kGeluShift)};
-  for (int32_t r = 0; r < m; ++r) {
-    const QuantizedRow row = row_at(rows, part.k, r);
-    for (int32_t i = 0; i < part.n; i += kChunk) {
-      float* chunk = x + r * stride + i;
-      const int32_t n = inputs_of(part.n, i, kChunk);
-      activate_part(chunk, n, activation);
+  for (int32_t i = 0; i < part.n; i += kChunk) {
+    const int32_t n = inputs_of(part.n, i, kChunk);
+    for (int32_t r = 0; r < m; r += rows_at_once(n)) {
+      const Chunk chunk = {x + r * stride + i, stride, inputs_of(m, r, rows_at_once(n)), n};
+      activate_rows(x + r * stride + i, stride, chunk.m, n, activation);
       if (unsigned_rows != 0) {
-        quantize_chunk(chunk, part.first + i, n, kind, row);
+        quantize_chunk(chunk, part.first + i, kind, rows, part.k, r);
       } else {
-        quantize_chunk(chunk, part.first + i, n, Signed{}, row);
+        quantize_chunk(chunk, part.first + i, Signed{}, rows, part.k, r);
       }
     }
   }
