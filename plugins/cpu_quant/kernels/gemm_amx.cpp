@@ -2,7 +2,7 @@
 //
 // Products of many rows on AMX. One tile multiplication makes the sums of a group for 16 rows and 16 channels; they go
 // through memory, since tile and vector registers share none, and are scaled as everywhere: y of 16 x 16 stays in
-// vector registers. While a group's sums are scaled, the next group's are made.
+// vector registers. While a group's sums are scaled, those of the next but one are made (measured, bench/README.md).
 //
 // A tile of weights is a group of a panel as it is: 8 lines of 16 channels of 4 inputs.
 #include "matmul_avx512.h"
@@ -13,6 +13,9 @@ namespace {
 
 constexpr int kTileRows = 16;
 constexpr int32_t kSums = kTileRows * kTile;
+constexpr int32_t kGroupsAhead = 2;
+constexpr int32_t kSumsAtOnce = 4;
+constexpr int32_t kPrefetchBytes = 2048;  // ahead, from the L2 cache to the L1 cache
 
 // What ldtilecfg reads. Tile registers: 0 sums; 2 activations and 3 weights of a whole group; 4 and 5 those of a last
 // group with fewer inputs.
@@ -52,7 +55,9 @@ using Sums = int32_t[kSums];
 
 // _tile_stored says that it may write any memory, and so GCC would keep y there.
 inline void store_sums(Sums& sums) {
-  __asm__ volatile("tilestored\t{%%tmm0, (%1,%2,1)|[%1+%2*1], tmm0}" : "=m"(sums) : "r"(&sums), "r"(int64_t{kTile * 4}));
+  __asm__ volatile("tilestored\t{%%tmm0, (%1,%2,1)|[%1+%2*1], tmm0}"
+                   : "=m"(sums)
+                   : "r"(&sums), "r"(int64_t{kTile * 4}));
 }
 
 // Sums of the group whose activations and weights begin at q and weights.
@@ -105,7 +110,7 @@ inline void add_sums(const Sums& sums, const uint8_t* scale, int64_t row_bytes, 
 // Rows [row, row + rows.n) of the panel's tile t.
 template <bool kUnsigned, bool kWhole>
 void multiply_block(const MatmulArgs& args, const Panel& panel, int32_t t, int32_t row, Rows<kWhole> rows) {
-  alignas(64) Sums sums[2];
+  alignas(64) Sums sums[kSumsAtOnce];
   const int64_t row_bytes = quantized_row_bytes(args.k);
   const Activations first = activations_at(args, row);
   const auto* q = reinterpret_cast<const uint8_t*>(first.q);
@@ -115,19 +120,21 @@ void multiply_block(const MatmulArgs& args, const Panel& panel, int32_t t, int32
   const int32_t groups = n_groups(args.k);
   const auto make = [&](int32_t g) {
     const uint8_t* weights = tile + i8_weight_offset(args.k, 0, g * kScaleGroup);
+    for (int j = 0; j < 8; ++j) __builtin_prefetch(weights + kPrefetchBytes + 64 * j, 0, 3);
     if (args.k - g * kScaleGroup >= kScaleGroup) {
-      make_sums<kUnsigned>(q + int64_t{g} * kScaleGroup, row_bytes, weights, sums[g % 2]);
+      make_sums<kUnsigned>(q + int64_t{g} * kScaleGroup, row_bytes, weights, sums[g % kSumsAtOnce]);
     } else {
-      make_last_sums<kUnsigned>(q + int64_t{g} * kScaleGroup, row_bytes, weights, sums[g % 2]);
+      make_last_sums<kUnsigned>(q + int64_t{g} * kScaleGroup, row_bytes, weights, sums[g % kSumsAtOnce]);
     }
   };
   __m512 y[kTileRows];
 #pragma GCC unroll 16
   for (int m = 0; m < kTileRows; ++m) y[m] = _mm512_setzero_ps();
-  make(0);
+  for (int32_t g = 0; g < groups && g < kGroupsAhead; ++g) make(g);
   for (int32_t g = 0; g < groups; ++g) {
-    if (g + 1 < groups) make(g + 1);
-    add_sums(sums[g % 2], scale + int64_t{g} * 4, row_bytes, _mm512_load_ps(factors + int64_t{g} * kTile), rows, y);
+    if (g + kGroupsAhead < groups) make(g + kGroupsAhead);
+    add_sums(sums[g % kSumsAtOnce], scale + int64_t{g} * 4, row_bytes, _mm512_load_ps(factors + int64_t{g} * kTile),
+             rows, y);
   }
   const __m512 channel_scale =
       panel.has_scales ? _mm512_load_ps(tile + i8_tile_scale_offset(args.k)) : _mm512_set1_ps(1.0F);
