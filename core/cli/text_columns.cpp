@@ -78,7 +78,7 @@ std::string beside(const std::vector<TextColumn>& columns, std::size_t width, bo
   std::size_t n_lines = 0;
   for (std::size_t c = 0; c < columns.size(); ++c) {
     std::vector<Line> lines = wrap({"", heading(columns[c], c == 0), std::string::npos}, width);
-    lines.push_back(Line(width, Cell{"-"}));
+    lines.emplace_back(width, Cell{"-"});
     const std::vector<Line> body = wrap(columns[c], width);
     lines.insert(lines.end(), body.begin(), body.end());
     n_lines = std::max(n_lines, lines.size());
