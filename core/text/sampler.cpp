@@ -92,14 +92,15 @@ double Sampler::keep(double all_weight) {
 std::int32_t Sampler::draw(std::span<const Candidate> candidates, double total) {
   const double target = random_.next_uniform() * total;
   double sum = 0;
-  const Candidate* last = nullptr;  // rounding may leave the sum below the target; never draw an impossible token
+  std::int32_t last =
+      candidates.front().id;  // rounding may leave the sum below the target; never draw an impossible token
   for (const Candidate& candidate : candidates) {
     if (candidate.weight <= 0) continue;
-    last = &candidate;
+    last = candidate.id;
     sum += candidate.weight;
     if (target < sum) break;
   }
-  return last->id;
+  return last;
 }
 
 }  // namespace inferbench
