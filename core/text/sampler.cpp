@@ -92,8 +92,8 @@ double Sampler::keep(double all_weight) {
 std::int32_t Sampler::draw(std::span<const Candidate> candidates, double total) {
   const double target = random_.next_uniform() * total;
   double sum = 0;
-  std::int32_t last =
-      candidates.front().id;  // rounding may leave the sum below the target; never draw an impossible token
+  // Rounding may leave the sum below the target; an impossible token is never drawn.
+  std::int32_t last = candidates.front().id;
   for (const Candidate& candidate : candidates) {
     if (candidate.weight <= 0) continue;
     last = candidate.id;
