@@ -31,13 +31,17 @@ namespace {
 std::atomic<bool> counting{false};
 std::atomic<long> allocations{0};
 
+}  // namespace
+
+#if !INFERBENCH_SANITIZED
+namespace {
+
 void count() {
   if (counting.load(std::memory_order_relaxed)) allocations.fetch_add(1, std::memory_order_relaxed);
 }
 
 }  // namespace
 
-#if !INFERBENCH_SANITIZED
 // In place of glibc's, for this whole program and every library that it loads; operator new comes here too.
 extern "C" {
 void* __libc_malloc(std::size_t size);                       // NOLINT(bugprone-reserved-identifier)
