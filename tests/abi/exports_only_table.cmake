@@ -7,6 +7,6 @@ execute_process(COMMAND ${NM} --dynamic --defined-only --format=posix ${LIBRARY}
 if(NOT result EQUAL 0)
   message(FATAL_ERROR "${NM} cannot read ${LIBRARY}")
 endif()
-if(NOT symbols MATCHES "^inferbench_backend_v1 [DR] [^\n]*\n$")
+if(NOT symbols MATCHES "^inferbench_backend_v1 [BDR] [^\n]*\n$")
   message(FATAL_ERROR "${LIBRARY} must export inferbench_backend_v1 only, but exports:\n${symbols}")
 endif()

@@ -45,7 +45,7 @@ TEST_P(KernelsOf, LinearTileSumsProducts) {
       const std::int64_t ldx = depth + 5;
       const std::int64_t ldy = kPanel + 3;
       const auto x = random_values(static_cast<std::size_t>(rows * ldx), 1, 1);
-      const auto panel = random_values(static_cast<std::size_t>(depth * kPanel), 1, 2);
+      const auto panel = random_values(static_cast<std::size_t>(std::max<std::int64_t>(depth, 1) * kPanel), 1, 2);
       const auto before = random_values(static_cast<std::size_t>(rows * ldy), 1, 3);
       auto y = before;
       kernels_->linear_tile(rows, x.data(), ldx, panel.data(), depth, y.data(), ldy);

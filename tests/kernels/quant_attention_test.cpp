@@ -249,7 +249,8 @@ TEST_P(QuantAttention, LargeScoresDoNotOverflow) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Isas, QuantAttention, testing::Values(Isa::Generic, Isa::Avx2, Isa::Avx512Vnni, Isa::Amx), isa_name);
+INSTANTIATE_TEST_SUITE_P(Isas, QuantAttention, testing::Values(Isa::Generic, Isa::Avx2, Isa::Avx512Vnni, Isa::Amx),
+                         isa_name);
 
 TEST(QuantSelection, AutoIsTheBestThatRuns) {
   const KernelTable* chosen = select_kernels(Isa::Auto);

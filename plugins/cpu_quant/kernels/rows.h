@@ -107,7 +107,7 @@ void store_quantized(const float* x, int32_t first, int32_t n, const Kind& kind,
   for (int32_t i = 0; i < n; i += 64) {
     Vec v[4];
     for (int32_t j = 0; j < 4; ++j) {
-      const float by = factor[(i + 16 * j) / kScaleGroup];
+      const float by = i + 16 * j < n ? factor[(i + 16 * j) / kScaleGroup] : 0.0F;
       v[j] = by >= 0.0F ? Vec::mul(value_at(x, i + 16 * j, n, kind), Vec::set(by)) : Vec::set(0.0F);
     }
     Vec::store_rounded<Kind::kUnsigned>(v, q + i);
