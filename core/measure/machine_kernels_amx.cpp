@@ -24,18 +24,18 @@ struct alignas(64) TileConfig {
 // Four sums of two tiles times two: a tile multiplication depends on the one four before it.
 void run_int8(std::uint64_t turns) {
   const TileConfig config;
-  __asm__ volatile(
-      "ldtilecfg %1\n\t" CLEAR("tmm0") CLEAR("tmm1") CLEAR("tmm2") CLEAR("tmm3") CLEAR("tmm4") CLEAR("tmm5")
-          CLEAR("tmm6") CLEAR("tmm7") "1:\n\t" DOT("tmm0", "tmm4", "tmm6") DOT("tmm1", "tmm4", "tmm7")
-              DOT("tmm2", "tmm5", "tmm6") DOT("tmm3", "tmm5", "tmm7") "dec %0\n\tjnz 1b\n\ttilerelease"
-      : "+r"(turns)
-      : "m"(config)
-      : "cc");
+  __asm__ volatile("ldtilecfg %1\n\t" CLEAR("tmm0") CLEAR("tmm1") CLEAR("tmm2") CLEAR("tmm3") CLEAR("tmm4")
+                       CLEAR("tmm5") CLEAR("tmm6") CLEAR("tmm7") "1:\n\t" DOT("tmm0", "tmm4", "tmm6")
+                           DOT("tmm1", "tmm4", "tmm7") DOT("tmm2", "tmm5", "tmm6")
+                               DOT("tmm3", "tmm5", "tmm7") "dec %0\n\tjnz 1b\n\ttilerelease"
+                   : "+r"(turns)
+                   : "m"(config)
+                   : "cc");
 }
 // NOLINTEND(bugprone-macro-parentheses)
 
 }  // namespace
 
-const PeakKernel kInt8{"amx", run_int8, 4 * kTileRows * kTileRows * kTileBytes * 2};
+const PeakKernel kInt8{"amx", run_int8, 4 * kTileRows* kTileRows* kTileBytes * 2};
 
 }  // namespace inferbench::machine_kernels::amx

@@ -47,7 +47,7 @@ template <Weights kWeights>
 inline void unpack_tile(const uint8_t* tile, int32_t k, uint8_t* quads, float* factors) {
   for (int32_t first = 0; first < k; first += kScaleGroup) {
     unpack_group<kWeights>(tile + i4_code_offset(k, 0, first), tile + i4_multiplier_offset(k, 0, first),
-                 pieces(inputs_of(k, first, kScaleGroup), 4), quads + i8_weight_offset(k, 0, first));
+                           pieces(inputs_of(k, first, kScaleGroup), 4), quads + i8_weight_offset(k, 0, first));
     const auto* scale = reinterpret_cast<const float*>(tile + i4_scale_offset(k, 0, first / kSuperBlock));
     _mm512_store_ps(factors + int64_t{first} / kScaleGroup * kTile, _mm512_load_ps(scale));
   }
