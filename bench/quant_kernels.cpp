@@ -327,6 +327,7 @@ int main(int argc, char** argv) {
       cores > 1 ? std::vector<std::int64_t>{1, cores} : std::vector<std::int64_t>{1};
   inferbench::bench::register_isa(Isa::Amx, "amx", threads);
   inferbench::bench::register_isa(Isa::Avx512Vnni, "avx512vnni", threads);
+  inferbench::bench::register_isa(Isa::AvxVnni, "avxvnni", threads);
   inferbench::bench::register_isa(Isa::Avx2, "avx2", threads);
   inferbench::bench::register_isa(Isa::Generic, "generic", threads);
   benchmark::Initialize(&argc, argv);

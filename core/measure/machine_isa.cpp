@@ -16,6 +16,15 @@ bool has_avx512() {
   return has_avx2() && __builtin_cpu_supports("avx512f");
 }
 
+bool has_avx_vnni() {
+  constexpr unsigned kAvxVnni = 1U << 4U;  // of leaf 7.1's eax
+  unsigned eax = 0;
+  unsigned ebx = 0;
+  unsigned ecx = 0;
+  unsigned edx = 0;
+  return has_avx2() && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax & kAvxVnni) != 0;
+}
+
 /// Linux gives tile registers to processes that ask for them.
 bool has_amx_int8() {
   constexpr unsigned kTileAndInt8 = 3U << 24U;  // of leaf 7's edx
@@ -41,6 +50,7 @@ std::vector<machine_kernels::PeakKernel> fp32_kernels() {
 std::vector<machine_kernels::PeakKernel> int8_kernels() {
   std::vector<machine_kernels::PeakKernel> kernels = {machine_kernels::generic::kInt8};
   if (has_avx2()) kernels.push_back(machine_kernels::avx2::kInt8);
+  if (has_avx_vnni()) kernels.push_back(machine_kernels::avx2::kInt8Vnni);
   if (has_avx512() && __builtin_cpu_supports("avx512bw")) kernels.push_back(machine_kernels::avx512::kInt8);
   if (has_avx512() && __builtin_cpu_supports("avx512vnni")) kernels.push_back(machine_kernels::avx512::kInt8Vnni);
   if (has_amx_int8()) kernels.push_back(machine_kernels::amx::kInt8);

@@ -35,6 +35,7 @@ namespace avx2 {
 void read(const char* data, std::size_t bytes, Walk walk);
 extern const PeakKernel kFp32;
 extern const PeakKernel kInt8;
+extern const PeakKernel kInt8Vnni;  ///< needs AVX-VNNI
 }  // namespace avx2
 
 namespace avx512 {

@@ -56,6 +56,19 @@ void run_int8(std::uint64_t turns) {
       : "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12",
         "xmm13", "xmm14", "xmm15");
 }
+#define DOT_VNNI(acc) "%{vex%} vpdpbusd %%ymm14, %%ymm15, %%" acc "\n\t"
+
+void run_vnni(std::uint64_t turns) {
+  __asm__ volatile(
+      "vpbroadcastb %1, %%ymm14\n\tvmovdqa %%ymm14, %%ymm15\n\t"
+      "1:\n\t" DOT_VNNI("ymm0") DOT_VNNI("ymm1") DOT_VNNI("ymm2") DOT_VNNI("ymm3") DOT_VNNI("ymm4") DOT_VNNI("ymm5")
+          DOT_VNNI("ymm6") DOT_VNNI("ymm7") DOT_VNNI("ymm8") DOT_VNNI("ymm9") DOT_VNNI("ymm10")
+              DOT_VNNI("ymm11") "dec %0\n\tjnz 1b\n\tvzeroupper"
+      : "+r"(turns)
+      : "m"(kThree)
+      : "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12",
+        "xmm13", "xmm14", "xmm15");
+}
 // NOLINTEND(bugprone-macro-parentheses)
 
 }  // namespace
@@ -67,5 +80,6 @@ void read(const char* data, std::size_t bytes, Walk walk) {
 
 const PeakKernel kFp32{"avx2", run_fp32, 12 * 8 * 2};
 const PeakKernel kInt8{"avx2", run_int8, 8 * 32 * 2};
+const PeakKernel kInt8Vnni{"avxvnni", run_vnni, 12 * 32 * 2};
 
 }  // namespace inferbench::machine_kernels::avx2

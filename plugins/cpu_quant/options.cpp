@@ -11,7 +11,7 @@ namespace inferbench::cpu_quant {
 namespace {
 
 // A null ends each list of choices; a choice's place is the code of its enumeration.
-constexpr const char* kIsaChoices[] = {"auto", "generic", "avx2", "avx512vnni", "amx", nullptr};
+constexpr const char* kIsaChoices[] = {"auto", "generic", "avx2", "avxvnni", "avx512vnni", "amx", nullptr};
 constexpr const char* kKvChoices[] = {"f32", "f16", "int8", "auto", nullptr};
 constexpr std::int32_t kKvAuto = 3;
 

@@ -249,14 +249,14 @@ TEST_P(QuantAttention, LargeScoresDoNotOverflow) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Isas, QuantAttention, testing::Values(Isa::Generic, Isa::Avx2, Isa::Avx512Vnni, Isa::Amx),
-                         isa_name);
+INSTANTIATE_TEST_SUITE_P(Isas, QuantAttention,
+                         testing::Values(Isa::Generic, Isa::Avx2, Isa::AvxVnni, Isa::Avx512Vnni, Isa::Amx), isa_name);
 
 TEST(QuantSelection, AutoIsTheBestThatRuns) {
   const KernelTable* chosen = select_kernels(Isa::Auto);
   ASSERT_NE(chosen, nullptr);
   ASSERT_NE(select_kernels(Isa::Generic), nullptr);
-  for (const Isa isa : {Isa::Amx, Isa::Avx512Vnni, Isa::Avx2, Isa::Generic}) {
+  for (const Isa isa : {Isa::Amx, Isa::Avx512Vnni, Isa::AvxVnni, Isa::Avx2, Isa::Generic}) {
     if (select_kernels(isa) == nullptr) continue;
     EXPECT_EQ(chosen, select_kernels(isa));
     break;

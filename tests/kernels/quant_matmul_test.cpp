@@ -259,8 +259,8 @@ TEST_P(QuantMatmul, RowsComeBackFromThePackedMatrix) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Isas, QuantMatmul, testing::Values(Isa::Generic, Isa::Avx2, Isa::Avx512Vnni, Isa::Amx),
-                         isa_name);
+INSTANTIATE_TEST_SUITE_P(Isas, QuantMatmul,
+                         testing::Values(Isa::Generic, Isa::Avx2, Isa::AvxVnni, Isa::Avx512Vnni, Isa::Amx), isa_name);
 
 TEST(QuantLayout, PiecesFillTheBytesWithoutOverlap) {
   for (const int32_t k : {1, 4, 31, 32, 33, 127, 128, 129, 255, 256, 300, 768}) {

@@ -287,8 +287,8 @@ TEST_P(QuantRows, ArgmaxIsTheLowestIndexOfTheLargest) {
   EXPECT_EQ(kernels().argmax(std::vector<float>{kNan, -kInf, -kInf}.data(), 3), 1);
 }
 
-INSTANTIATE_TEST_SUITE_P(Isas, QuantRows, testing::Values(Isa::Generic, Isa::Avx2, Isa::Avx512Vnni, Isa::Amx),
-                         isa_name);
+INSTANTIATE_TEST_SUITE_P(Isas, QuantRows,
+                         testing::Values(Isa::Generic, Isa::Avx2, Isa::AvxVnni, Isa::Avx512Vnni, Isa::Amx), isa_name);
 
 }  // namespace
 }  // namespace inferbench::cpu_quant

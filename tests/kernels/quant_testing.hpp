@@ -187,6 +187,8 @@ inline std::string isa_name(const testing::TestParamInfo<Isa>& info) {
       return "generic";
     case Isa::Avx2:
       return "avx2";
+    case Isa::AvxVnni:
+      return "avxvnni";
     case Isa::Avx512Vnni:
       return "avx512vnni";
     case Isa::Amx:

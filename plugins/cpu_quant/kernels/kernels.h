@@ -311,12 +311,12 @@ static constexpr int64_t attention_scratch_bytes(int32_t head_dim, int32_t capac
 
 // ---- the table --------------------------------------------------------------------------------------------------
 
-enum class Isa : int32_t { Auto = 0, Generic = 1, Avx2 = 2, Avx512Vnni = 3, Amx = 4 };
+enum class Isa : int32_t { Auto = 0, Generic = 1, Avx2 = 2, AvxVnni = 3, Avx512Vnni = 4, Amx = 5 };
 
 // All functions: any thread, no allocation, no state; arguments checked by the caller.
 struct KernelTable {
   Isa isa;
-  const char* name;  // "generic", "avx2", "avx512vnni", "amx"
+  const char* name;  // "generic", "avx2", "avxvnni", "avx512vnni", "amx"
 
   // Columns of tiles [tile_begin, tile_end) for all m rows, m <= kMaxGemvRows. Made to stream the weights once.
   void (*gemv_i8)(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end);

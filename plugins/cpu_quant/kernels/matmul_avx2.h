@@ -91,13 +91,10 @@ struct RowPointers {
 // Where in a row the parts of group g are.
 struct GroupAt {
   int64_t q;
-  int64_t half;
   int64_t scale;
 
   GroupAt(int32_t k, int32_t g)
-      : q(anew(int64_t{g} * kScaleGroup)),
-        half(anew(row_half_offset(k) + int64_t{g} * 4)),
-        scale(anew(row_scale_offset(k) + int64_t{g} * 4)) {}
+      : q(anew(int64_t{g} * kScaleGroup)), scale(anew(row_scale_offset(k) + int64_t{g} * 4)) {}
 };
 
 // Runs kernel.run<first, second>(row) over pairs of blocks of up to kRowBlock rows. A pair takes each group together,

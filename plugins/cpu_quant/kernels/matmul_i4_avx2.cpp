@@ -28,9 +28,15 @@ struct Multipliers {
   }
 };
 
+struct HalvesAt : GroupAt {
+  int64_t half;
+
+  HalvesAt(int32_t k, int32_t g) : GroupAt(k, g), half(anew(row_half_offset(k) + int64_t{g} * 4)) {}
+};
+
 // y += the products of a group's two halves and 8 channels, which have 16 bits and lack the codes' offset.
 inline void add_group(__m256i low, __m256i high, const Multipliers& s, __m256 factor, const uint8_t* row,
-                      const GroupAt& at, __m256& y) {
+                      const HalvesAt& at, __m256& y) {
   __m256i acc = _mm256_madd_epi16(_mm256_set1_epi32(four_bytes(row + at.half)), s.pair);
   acc = _mm256_add_epi32(acc, _mm256_madd_epi16(low, s.low));
   acc = _mm256_add_epi32(acc, _mm256_madd_epi16(high, s.high));
@@ -40,7 +46,7 @@ inline void add_group(__m256i low, __m256i high, const Multipliers& s, __m256 fa
 // y[m] += 8 channels of a group for kRows rows from `rows` on.
 template <int kRows>
 inline void add_rows(const uint8_t* codes, const Multipliers& s, __m256 factor, const RowPointers<kRows>& rows,
-                     const GroupAt& at, __m256* y) {
+                     const HalvesAt& at, __m256* y) {
   codes = anew(codes);
   const __m256i low_nibbles = _mm256_set1_epi8(0x0f);
   __m256i low[count(kRows)];
@@ -69,7 +75,7 @@ inline void add_rows(const uint8_t* codes, const Multipliers& s, __m256 factor, 
 // takes more registers than there are for more than two rows.
 template <int kRows>
 inline void add_rows_to_tile(const uint8_t* codes, const uint8_t* multipliers, const float* factors,
-                             const RowPointers<kRows>& rows, const GroupAt& at, __m256 (&y)[2][count(kRows)]) {
+                             const RowPointers<kRows>& rows, const HalvesAt& at, __m256 (&y)[2][count(kRows)]) {
   codes = anew(codes);
   const __m256i low_nibbles = _mm256_set1_epi8(0x0f);
   __m256i low[2][count(kRows)];
@@ -131,7 +137,7 @@ struct Tile {
       const auto* factors = reinterpret_cast<const float*>(block - kScaleBytes);
       for (; g < end; ++g, codes += 256, multipliers += kTile) {
         if constexpr (kFirst <= 2 && kSecond == 0) {
-          add_rows_to_tile<kFirst>(codes, multipliers, factors, first, GroupAt(args.k, g), y);
+          add_rows_to_tile<kFirst>(codes, multipliers, factors, first, HalvesAt(args.k, g), y);
           continue;
         }
         for (int j = 0; j < 4; ++j) prefetch_weights(codes + 64 * j);
@@ -139,9 +145,9 @@ struct Tile {
         for (int half = 0; half < 2; ++half) {
           const Multipliers s(multipliers + 8 * half);
           const __m256 factor = _mm256_load_ps(factors + 8 * half);
-          add_rows<kFirst>(codes + 32 * half, s, factor, first, GroupAt(args.k, g), y[half]);
+          add_rows<kFirst>(codes + 32 * half, s, factor, first, HalvesAt(args.k, g), y[half]);
           if constexpr (kSecond > 0) {
-            add_rows<kSecond>(codes + 32 * half, s, factor, second, GroupAt(args.k, g), y[half] + kFirst);
+            add_rows<kSecond>(codes + 32 * half, s, factor, second, HalvesAt(args.k, g), y[half] + kFirst);
           }
         }
       }

@@ -17,6 +17,8 @@ void add_matmul_i4_avx2(KernelTable* table);
 void add_rows_avx2(KernelTable* table);
 void add_attention_avx2(KernelTable* table);
 
+void add_matmul_i8_avxvnni(KernelTable* table);
+
 // fetch_far: for a processor whose own prefetchers do not run far enough ahead of one stream.
 void add_gemv_i8_avx512(KernelTable* table, bool fetch_far);
 void add_gemv_i4_avx512(KernelTable* table, bool fetch_far);

@@ -22,10 +22,10 @@ struct CpuidLeaf {
   uint32_t d = 0;
 };
 
-CpuidLeaf cpuid(uint32_t leaf) {
+CpuidLeaf cpuid(uint32_t leaf, uint32_t part = 0) {
   CpuidLeaf r;
   // Compilers disagree on the sign of what this gives.
-  if (static_cast<uint32_t>(__get_cpuid_max(0, nullptr)) >= leaf) __cpuid_count(leaf, 0, r.a, r.b, r.c, r.d);
+  if (static_cast<uint32_t>(__get_cpuid_max(0, nullptr)) >= leaf) __cpuid_count(leaf, part, r.a, r.b, r.c, r.d);
   return r;
 }
 
@@ -50,6 +50,10 @@ bool has_avx2() {
   return (enabled_state() & kAvxState) == kAvxState &&
          all_set(cpuid(1).c, (1U << 28) | (1U << 12) | (1U << 29)) &&  // AVX, FMA, F16C
          all_set(cpuid(7).b, 1U << 5);
+}
+
+bool has_avx_vnni() {
+  return has_avx2() && all_set(cpuid(7, 1).a, 1U << 4);
 }
 
 bool has_avx512_vnni() {
@@ -95,6 +99,15 @@ KernelTable make_avx2() {
   return table;
 }
 
+// int4 stays as it is: its products are made in 16 bits, which take as many instructions.
+KernelTable make_avx_vnni() {
+  KernelTable table = make_avx2();
+  table.isa = Isa::AvxVnni;
+  table.name = "avxvnni";
+  add_matmul_i8_avxvnni(&table);
+  return table;
+}
+
 KernelTable make_avx512() {
   KernelTable table = make_generic();
   table.isa = Isa::Avx512Vnni;
@@ -121,15 +134,22 @@ KernelTable make_amx() {
 const KernelTable* select_kernels(Isa isa) {
   static const KernelTable kGeneric = make_generic();
   static const KernelTable kAvx2 = make_avx2();
+  static const KernelTable kAvxVnni = make_avx_vnni();
   static const KernelTable kAvx512 = make_avx512();
   static const KernelTable kAmx = make_amx();
   switch (isa) {
     case Isa::Auto:
-      return has_amx_int8() ? &kAmx : has_avx512_vnni() ? &kAvx512 : has_avx2() ? &kAvx2 : &kGeneric;
+      return has_amx_int8()      ? &kAmx
+             : has_avx512_vnni() ? &kAvx512
+             : has_avx_vnni()    ? &kAvxVnni
+             : has_avx2()        ? &kAvx2
+                                 : &kGeneric;
     case Isa::Generic:
       return &kGeneric;
     case Isa::Avx2:
       return has_avx2() ? &kAvx2 : nullptr;
+    case Isa::AvxVnni:
+      return has_avx_vnni() ? &kAvxVnni : nullptr;
     case Isa::Avx512Vnni:
       return has_avx512_vnni() ? &kAvx512 : nullptr;
     case Isa::Amx:

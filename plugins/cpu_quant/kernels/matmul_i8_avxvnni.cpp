@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// int8 weights times any number of rows with AVX-VNNI: the dot product of AVX-512 VNNI in registers of 256 bits, for
+// processors without AVX-512. It adds up in 32 bits, so nothing saturates.
+#include "parts.h"
+#include "tile_i8_ymm.h"
+
+namespace {
+
+struct SumsAt : GroupAt {
+  int64_t offset;
+
+  SumsAt(int32_t k, int32_t g) : GroupAt(k, g), offset(anew(row_sum_offset(k) + int64_t{g} * 4)) {}
+};
+
+// acc + four products of unsigned and signed bytes in each lane, there: see add_32.
+inline void add_products(__m256i& acc, __m256i u8, __m256i s8) {
+  __asm__("%{vex%} vpdpbusd %2, %1, %0" : "+x"(acc) : "x"(u8), "x"(s8));
+}
+
+struct SignedDots {
+  using At = SumsAt;
+
+  // The weights are 128 too large.
+  static __m256i start(const uint8_t* row, const At& at) { return _mm256_set1_epi32(four_bytes(row + at.offset)); }
+
+  template <int kRows>
+  static void add_line(const uint8_t* line, const RowPointers<kRows>& rows, int64_t at,
+                       __m256i (&acc)[count(kRows)][2]) {
+    const __m256i w[2] = {load_half(line), load_half(line + 32)};
+    for (int m = 0; m < kRows; ++m) {
+      const __m256i a = _mm256_set1_epi32(four_bytes(rows.row[m] + at));
+      for (int half = 0; half < 2; ++half) add_products(acc[m][half], w[half], a);
+    }
+  }
+};
+
+struct UnsignedDots {
+  using At = GroupAt;
+
+  static __m256i start(const uint8_t* /*row*/, const At& /*at*/) { return _mm256_setzero_si256(); }
+
+  template <int kRows>
+  static void add_line(const uint8_t* line, const RowPointers<kRows>& rows, int64_t at,
+                       __m256i (&acc)[count(kRows)][2]) {
+    const __m256i w[2] = {load_half(line), load_half(line + 32)};
+    for (int m = 0; m < kRows; ++m) {
+      const __m256i a = _mm256_set1_epi32(four_bytes(rows.row[m] + at));
+      for (int half = 0; half < 2; ++half) add_products(acc[m][half], a, w[half]);
+    }
+  }
+};
+
+void gemm_i8(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end, int32_t row_begin, int32_t row_end,
+             uint8_t* /*scratch*/) {
+  for (int32_t tile = tile_begin; tile < tile_end; ++tile) {
+    if (args->unsigned_rows != 0) {
+      for_row_block_pairs(Tile<UnsignedDots>{*args, tile}, row_begin, row_end);
+    } else {
+      for_row_block_pairs(Tile<SignedDots>{*args, tile}, row_begin, row_end);
+    }
+  }
+}
+
+void gemv_i8(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end) {
+  gemm_i8(args, tile_begin, tile_end, 0, args->m, nullptr);
+}
+
+}  // namespace
+
+namespace inferbench::cpu_quant {
+
+void add_matmul_i8_avxvnni(KernelTable* table) {
+  table->gemv_i8 = gemv_i8;
+  table->gemm_i8 = gemm_i8;
+}
+
+}  // namespace inferbench::cpu_quant

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A tile of int8 weights times rows, in registers of 256 bits, over Dots: how products of four bytes are added up.
+//   Dots::At           where in a row the parts of a group are
+//   Dots::start(row, at)                         what the sums of a row begin with
+//   Dots::add_line<kRows>(line, rows, at, acc)   acc[m][half] += 4 inputs of 16 channels
+#pragma once
+
+#include "matmul_avx2.h"
+
+namespace {
+
+// One group of a tile for kRows rows: `quads` lines from weights on. kQuads: their number where known, else 0.
+template <class Dots, int kRows, int kQuads>
+inline void add_rows(const uint8_t* weights, int32_t quads, const __m256 (&factor)[2], const RowPointers<kRows>& rows,
+                     const typename Dots::At& at, __m256 (*y)[2]) {
+  weights = anew(weights);
+  __m256i acc[count(kRows)][2];
+  for (int m = 0; m < kRows; ++m) acc[m][0] = acc[m][1] = Dots::start(rows.row[m], at);
+  for (int32_t j = 0; j < (kQuads > 0 ? kQuads : quads); ++j) {
+    Dots::template add_line<kRows>(weights + 64 * j, rows, at.q + 4 * j, acc);
+  }
+  for (int m = 0; m < kRows; ++m) {
+    for (int half = 0; half < 2; ++half) {
+      y[m][half] = add_scaled(y[m][half], acc[m][half], float_at(rows.row[m] + at.scale), factor[half]);
+    }
+  }
+}
+
+// A tile for a block of kFirst rows and one of kSecond, group by group.
+template <class Dots>
+struct Tile {
+  const MatmulArgs& args;
+  int32_t tile;
+
+  template <int kFirst, int kSecond>
+  void run(int32_t row) const {
+    const uint8_t* weights = args.weights + tile * i8_tile_bytes(args.k);
+    const RowPointers<kFirst> first(args, row);
+    const RowPointers<at_least_one(kSecond)> second(args, row + (kSecond > 0 ? kFirst : 0));
+    __m256 y[count(kFirst + kSecond)][2];
+    for (auto& sums : y) sums[0] = sums[1] = _mm256_setzero_ps();
+    const auto add_group = [&]<int kQuads>(int32_t g, int32_t quads) {
+      const uint8_t* lines = weights + i8_weight_offset(args.k, 0, g * kScaleGroup);
+      const uint8_t* multipliers = weights + i8_multiplier_offset(args.k, 0, g * kScaleGroup);
+      const __m256 factor[2] = {factors_of(multipliers), factors_of(multipliers + 8)};
+      add_rows<Dots, kFirst, kQuads>(lines, quads, factor, first, typename Dots::At(args.k, g), y);
+      if constexpr (kSecond > 0) {
+        add_rows<Dots, kSecond, kQuads>(lines, quads, factor, second, typename Dots::At(args.k, g), y + kFirst);
+      }
+    };
+    const int32_t full = args.k / kScaleGroup;
+    for (int32_t g = 0; g < full; ++g) add_group.template operator()<8>(g, 8);
+    if (full * kScaleGroup < args.k) add_group.template operator()<0>(full, pieces(args.k - full * kScaleGroup, 4));
+    const auto* scale = reinterpret_cast<const float*>(weights + i8_tile_scale_offset(args.k));
+    for (int m = 0; m < kFirst + kSecond; ++m) {
+      for (int half = 0; half < 2; ++half) {
+        store_result(args, tile * kTile + 8 * half, row + m, y[m][half], _mm256_load_ps(scale + 8 * half));
+      }
+    }
+  }
+};
+
+}  // namespace
