@@ -199,7 +199,7 @@ TEST_F(BackendCalls, ExceptionInACallbackComesOutOfTheCall) {
   };
   const BackendContext opened = context(callbacks);
   try {
-    BackendModel(opened, tiny_weights(), "", OptionValues({}, {}));
+    const BackendModel model(opened, tiny_weights(), "", OptionValues({}, {}));
     FAIL() << "no exception";
   } catch (const std::runtime_error& error) {
     EXPECT_STREQ(error.what(), "the terminal is gone");

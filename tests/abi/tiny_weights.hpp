@@ -10,8 +10,8 @@ namespace inferbench {
 
 /// Of the smallest model in tests/data, opened once.
 inline const Weights& tiny_weights() {
-  static const Weights weights = Model::open(std::string(test_paths::kData) + "/tiny").weights();
-  return weights;
+  static const Weights kWeights = Model::open(std::string(test_paths::kData) + "/tiny").weights();
+  return kWeights;
 }
 
 }  // namespace inferbench

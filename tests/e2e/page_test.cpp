@@ -41,7 +41,7 @@ std::string find_chromium() {
   std::istringstream folders(path == nullptr ? "" : path);
   for (std::string folder; std::getline(folders, folder, ':');) {
     for (const char* name : {"chromium", "chromium-browser", "google-chrome"}) {
-      const std::string program = folder + "/" + name;
+      std::string program = folder + "/" + name;
       if (access(program.c_str(), X_OK) == 0) return program;
     }
   }

@@ -18,7 +18,6 @@
 namespace inferbench::test {
 namespace {
 
-using testing::AnyOf;
 using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::Not;

@@ -17,15 +17,15 @@ struct Context {
 struct Model {
   Model(Context&, const ib_model_params&) { throw inferbench::Failure(IB_UNSUPPORTED, "only operators"); }
   static const ib_model_info& info() {
-    static const ib_model_info none{sizeof(ib_model_info), 0, 0, "cpu", "none"};
-    return none;
+    static const ib_model_info kNone{sizeof(ib_model_info), 0, 0, "cpu", "none"};
+    return kNone;
   }
 };
 struct Session {
   Session(Model&, const ib_session_params&) {}
   static const ib_session_info& info() {
-    static const ib_session_info none{sizeof(ib_session_info), 0, 0, 0, 0};
-    return none;
+    static const ib_session_info kNone{sizeof(ib_session_info), 0, 0, 0, 0};
+    return kNone;
   }
   void forward(const ib_forward_params&) {}
   void truncate(std::int32_t, std::int32_t) {}

@@ -39,11 +39,11 @@ constexpr std::string_view kGoodMerges =
     "#version: 0.2\na a\naa aa\na b\nab a\n\u0120 a\n\u0120 \u0120\n\u00c3 \u00a9\n";
 
 void check_round_trip(const Vocabulary& vocabulary, std::string_view text) {
-  static const inferbench::Pretokenizer pretokenizer;
+  static const inferbench::Pretokenizer kPretokenizer;
   inferbench::BpeMerger merger(vocabulary);
   std::string cut;
   std::string decoded;
-  pretokenizer.split(text, [&](std::string_view piece) {
+  kPretokenizer.split(text, [&](std::string_view piece) {
     require(!piece.empty(), "pieces have bytes");
     cut += piece;
     std::vector<std::int32_t> ids;
@@ -63,8 +63,8 @@ void check_round_trip(const Vocabulary& vocabulary, std::string_view text) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const std::string vocab = good_vocab();
-  static const Vocabulary vocabulary = Vocabulary::parse({"vocab.json", vocab}, {"merges.txt", kGoodMerges});
+  static const std::string kVocab = good_vocab();
+  static const Vocabulary kVocabulary = Vocabulary::parse({"vocab.json", kVocab}, {"merges.txt", kGoodMerges});
   if (size == 0) return 0;
   const char kind = static_cast<char>(data[0]);
   const std::string_view rest(reinterpret_cast<const char*>(data) + 1, size - 1);
@@ -74,9 +74,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       const std::string_view merges = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
       check_round_trip(Vocabulary::parse({"vocab.json", rest.substr(0, end)}, {"merges.txt", merges}), "abab \xff");
     } else if (kind == 'm') {
-      check_round_trip(Vocabulary::parse({"vocab.json", vocab}, {"merges.txt", rest}), "aaabaab aba  a\u00e9\xc3");
+      check_round_trip(Vocabulary::parse({"vocab.json", kVocab}, {"merges.txt", rest}), "aaabaab aba  a\u00e9\xc3");
     } else {
-      check_round_trip(vocabulary, rest);
+      check_round_trip(kVocabulary, rest);
     }
   } catch (const inferbench::Error& error) {
     inferbench::fuzz::check_error(error);

@@ -35,7 +35,8 @@ void check_experiment(const inferbench::Experiment& experiment, const inferbench
     require(point.threads > 0 && point.threads <= lookups.usable_cpus, "threads fit the machine");
     require(point.prompt_tokens + point.generate_tokens <= 1 << 30, "the context holds them");
   }
-  const auto per_pair = static_cast<std::size_t>(experiment.measure.blocks + experiment.measure.warmup);
+  const auto per_pair =
+      static_cast<std::size_t>(experiment.measure.blocks) + static_cast<std::size_t>(experiment.measure.warmup);
   const std::size_t trials = experiment.points.size() * experiment.contenders.size() * per_pair;
   require(trials <= inferbench::kMaxTrials, "the plan is bounded");
   if (trials < 10'000) require(inferbench::make_plan(experiment).size() == trials, "the plan is whole");

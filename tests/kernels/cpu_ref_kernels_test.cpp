@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -189,7 +190,7 @@ TEST_P(KernelsOf, ActivationsDoNotDependOnThePosition) {
     for (std::size_t i = 0; i < x.size(); ++i) {
       float alone = x[i];
       kernel(&alone, 1);
-      EXPECT_EQ(std::memcmp(&alone, &together[i], sizeof(float)), 0) << i;
+      EXPECT_EQ(std::bit_cast<std::uint32_t>(alone), std::bit_cast<std::uint32_t>(together[i])) << i;
     }
   }
 }

@@ -170,6 +170,7 @@ TEST(Linear, SameBitsForAnyThreadsAndRows) {
   for (std::int64_t r = 0; r < all.n; r += 37) {
     layer.x_rows = {all.row(r), 1, all.stride};
     const auto alone = layer.run(engine, Into::kReplace, true);
+    // NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): the same bits
     EXPECT_EQ(std::memcmp(alone.data(), expected.data() + r * 135, 130 * sizeof(float)), 0) << "row " << r;
   }
 }

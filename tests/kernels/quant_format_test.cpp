@@ -72,7 +72,7 @@ std::vector<std::uint8_t> stored(const Case& c, const std::vector<float>& weight
   std::vector<std::uint8_t> bytes(weights.size() * size);
   for (std::int32_t channel = 0; channel < c.n; ++channel) {
     for (std::int32_t input = 0; input < c.k; ++input) {
-      const float weight = weights[static_cast<std::size_t>(channel * c.k + input)];
+      const float weight = weights[static_cast<std::size_t>(std::int64_t{channel} * c.k + input)];
       const auto at = static_cast<std::size_t>(c.channels_are_rows ? channel * c.k + input : input * c.n + channel);
       const auto upper = static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(weight) >> 16);
       if (c.dtype == IB_DTYPE_F32) std::memcpy(&bytes[at * 4], &weight, 4);
@@ -100,7 +100,7 @@ TEST_P(QuantFormat, PackedWeightsAreNearTheGivenOnes) {
   for (std::int32_t channel = 0; channel < c.n; ++channel) {
     double sum = 0;
     for (std::int32_t input = 0; input < c.k; ++input) {
-      const double exact = weights[static_cast<std::size_t>(channel * c.k + input)];
+      const double exact = weights[static_cast<std::size_t>(std::int64_t{channel} * c.k + input)];
       const double found = unpacked(c, packed.data, channel, input);
       error += (exact - found) * (exact - found);
       power += exact * exact;

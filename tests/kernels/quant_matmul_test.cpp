@@ -224,7 +224,7 @@ TEST_P(QuantMatmul, NotANumberInTheScaleReachesEveryChannelOfItsRowOnly) {
   const Aligned<uint8_t> weights = packed_i8(50, k, Fill::Random, false, random);
   for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
     std::vector<float> x = random.normals(int64_t{3} * k);
-    x[static_cast<size_t>(k + 290)] = bad;
+    x[static_cast<size_t>(k) + 290] = bad;
     Aligned<uint8_t> rows(3 * quantized_row_bytes(k));
     kernels().quantize_rows(x.data(), k, 3, whole_row(k), rows.data());
     std::vector<float> c(150);

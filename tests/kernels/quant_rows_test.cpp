@@ -14,9 +14,9 @@ constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInf = std::numeric_limits<float>::infinity();
 
 const std::vector<int32_t>& widths() {
-  static const std::vector<int32_t> all = {1,   2,   7,   15,  16,  17,  31,  48,  63,  64,  65,
-                                           100, 255, 256, 257, 300, 511, 512, 513, 768, 1600};
-  return all;
+  static const std::vector<int32_t> kAll = {1,   2,   7,   15,  16,  17,  31,  48,  63,  64,  65,
+                                            100, 255, 256, 257, 300, 511, 512, 513, 768, 1600};
+  return kAll;
 }
 
 class QuantRows : public OnEveryIsa {

@@ -66,7 +66,7 @@ TEST(Analysis, ExponentsCoverTheTruthAsOftenAsTheySay) {
   int covered = 0;
   constexpr int kSweeps = 400;
   for (int i = 0; i < kSweeps; ++i) {
-    sweep.seed = static_cast<std::uint64_t>(i + 1);
+    sweep.seed = static_cast<std::uint64_t>(i) + 1;
     const std::vector<RunData> runs{made_up_run(sweep)};
     const AnalysisResult result = analyze_runs(runs, {"ttft_ms"});
     const ScalingExponent& context = only_metric(result).scaling.front();

@@ -18,7 +18,6 @@ namespace {
 using test::failed_trial;
 using test::sample_info;
 using test::sample_trial;
-using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::SizeIs;
 

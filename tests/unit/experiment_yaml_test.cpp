@@ -94,8 +94,9 @@ TEST(ExperimentYaml, RefusesWhatIsNotText) {
   EXPECT_EQ(error_of("a: 1\nb: \xC3\n"), "f.yaml:2:4: found the byte 0xc3, which is not UTF-8 text");
   EXPECT_EQ(error_of(std::string("a: \0b", 5)),
             "f.yaml:1:4: found the control character 0x00, which YAML does not allow");
-  EXPECT_EQ(error_of("\xFF\xFE"
-                     "a\0:\0"),
+  EXPECT_EQ(error_of(std::string("\xFF\xFE"
+                                 "a\0:\0",
+                                 6)),
             "f.yaml:1:1: found the byte 0xff, which is not UTF-8 text");
   EXPECT_EQ(error_of("\x7F"
                      "ELF"),

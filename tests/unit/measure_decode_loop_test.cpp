@@ -44,10 +44,12 @@ void count() {
 
 // In place of glibc's, for this whole program and every library that it loads; operator new comes here too.
 extern "C" {
-void* __libc_malloc(std::size_t size);                       // NOLINT(bugprone-reserved-identifier)
-void* __libc_calloc(std::size_t n, std::size_t size);        // NOLINT(bugprone-reserved-identifier)
-void* __libc_realloc(void* old, std::size_t size);           // NOLINT(bugprone-reserved-identifier)
-void* __libc_memalign(std::size_t align, std::size_t size);  // NOLINT(bugprone-reserved-identifier)
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming): glibc's own
+void* __libc_malloc(std::size_t size);
+void* __libc_calloc(std::size_t n, std::size_t size);
+void* __libc_realloc(void* old, std::size_t size);
+void* __libc_memalign(std::size_t align, std::size_t size);
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
 
 __attribute__((visibility("default"))) void* malloc(std::size_t size) {
   count();

@@ -8,7 +8,7 @@ namespace {
 struct Thrower {
   Thrower() { throw std::runtime_error("no license found"); }
 };
-const Thrower thrower;
+const Thrower kThrower;
 
 }  // namespace
 

@@ -29,6 +29,7 @@ static ib_status stub_model_create(ib_context* context, const ib_model_params* p
 static void stub_model_destroy(ib_model* model) {
   (void)model;
 }
+// NOLINTBEGIN(modernize-use-nullptr,readability-identifier-naming): also read as C
 static const ib_model_info* stub_model_info(const ib_model* model) {
   (void)model;
   return NULL;
@@ -59,6 +60,8 @@ static ib_status stub_truncate(ib_session* session, int32_t slot, int32_t n_past
 
 static const ib_precision_info stub_precisions[] = {{"fp32", "none"}};
 static const ib_option_info stub_options[] = {{"tile", IB_OPTION_INT, 0, "8", 1, 64, NULL, "none"}};
+
+// NOLINTEND(modernize-use-nullptr,readability-identifier-naming)
 
 #define STUB_STRINGS(name) name, "1.0.0", "test", "Apache-2.0", "a table of the tests"
 #define STUB_ARRAYS(precisions, options) precisions, STUB_LENGTH(precisions), options, STUB_LENGTH(options)
