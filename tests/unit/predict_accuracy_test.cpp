@@ -87,13 +87,13 @@ MachineLimits recorded_limits(const Recording& recording) {
 
 const Predictor& recorded_predictor(const Recording& recording, bool with_limits) {
   // Never destroyed: their trees may not outlive the library's own statics.
-  static auto* const fitted = new std::map<std::pair<std::string, bool>, Predictor>;
+  static auto* const kFitted = new std::map<std::pair<std::string, bool>, Predictor>;
   const std::pair key(recording.name, with_limits);
-  const auto found = fitted->find(key);
-  if (found != fitted->end()) return found->second;
+  const auto found = kFitted->find(key);
+  if (found != kFitted->end()) return found->second;
   const std::vector<RunData> runs{recorded_run(recording)};
   const auto limits = with_limits ? std::optional(recorded_limits(recording)) : std::nullopt;
-  return fitted->emplace(key, fit_predictor(runs, {200, limits})).first->second;
+  return kFitted->emplace(key, fit_predictor(runs, {200, limits})).first->second;
 }
 
 const MethodValidation& chosen(const TargetPredictor& target) {

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "predict/predictor.hpp"
 #include "support/error.hpp"
@@ -61,7 +62,10 @@ const Predictor& two_machines_predictor() {
 }
 
 AskedConfiguration ask_on(std::optional<MachineLimits> limits) {
-  return {"quant", "synthetic:gpt2-medium", {Model::open("synthetic:gpt2-medium").config(), 128, 8, 4, 2}, limits};
+  return {"quant",
+          "synthetic:gpt2-medium",
+          {Model::open("synthetic:gpt2-medium").config(), 128, 8, 4, 2},
+          std::move(limits)};
 }
 
 double true_time(double speed) {

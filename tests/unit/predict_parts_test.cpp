@@ -127,7 +127,7 @@ TEST(BoostedTrees, LearnAreTheSameTwiceAndSurviveJson) {
   Rows rows;
   std::vector<double> labels;
   for (int i = 0; i < 64; ++i) {
-    rows.push_back({static_cast<double>(i % 8), static_cast<double>(i / 8)});
+    rows.push_back({static_cast<double>(i % 8), std::floor(i / 8.0)});
     labels.push_back(i % 8 >= 4 ? 3 : 1);
   }
   const BoostedTrees trees = BoostedTrees::train(rows, labels);

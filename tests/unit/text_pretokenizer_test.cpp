@@ -13,9 +13,9 @@ namespace {
 using testing::ElementsAre;
 
 std::vector<std::string> pieces(std::string_view text) {
-  static const Pretokenizer pretokenizer;
+  static const Pretokenizer kPretokenizer;
   std::vector<std::string> result;
-  pretokenizer.split(text, [&](std::string_view piece) { result.emplace_back(piece); });
+  kPretokenizer.split(text, [&](std::string_view piece) { result.emplace_back(piece); });
   return result;
 }
 

@@ -24,13 +24,13 @@ std::string data_file(const std::string& name) {
 }
 
 const Tokenizer& gpt2() {
-  static const Tokenizer tokenizer = Tokenizer::load(std::string(test_paths::kData) + "/tokenizer");
-  return tokenizer;
+  static const Tokenizer kTokenizer = Tokenizer::load(std::string(test_paths::kData) + "/tokenizer");
+  return kTokenizer;
 }
 
 const Tokenizer& shakespeare() {
-  static const Tokenizer tokenizer = Tokenizer::load(std::string(test_paths::kData) + "/shakespeare");
-  return tokenizer;
+  static const Tokenizer kTokenizer = Tokenizer::load(std::string(test_paths::kData) + "/shakespeare");
+  return kTokenizer;
 }
 
 /// Pieces in the reference's order of merging, straight from the definition: the pair of lowest rank, all of its
