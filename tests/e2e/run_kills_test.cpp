@@ -50,7 +50,7 @@ TEST_F(RunKillsTest, TwoHundredKillsLoseNothingAndDoNothingTwice) {
   const std::string null = std::string(test_paths::kPlugins) + "/libnull.so";
   const std::string yaml =
       write_experiment(fmt::format("  - {{plugin: '{}', name: one}}\n  - {{plugin: '{}', name: two}}", null, null),
-                       "measure: {blocks: 150, warmup: 1}");
+                       "measure: {blocks: 300, warmup: 1}");
   std::mt19937 random(3);
   const auto pause = [&](int most_us) {
     std::this_thread::sleep_for(std::chrono::microseconds(std::uniform_int_distribution<int>(0, most_us)(random)));
@@ -97,7 +97,7 @@ TEST_F(RunKillsTest, TwoHundredKillsLoseNothingAndDoNothingTwice) {
   const ProgramResult result = run_program_in(folder(), {"run", "--resume", run_folder.string()});
   EXPECT_EQ(result.exit_code, 0) << result.err;
   const RunData run = read_run(run_folder);
-  EXPECT_EQ(expect_each_id_once(run), 604U);
+  EXPECT_EQ(expect_each_id_once(run), 1204U);
   EXPECT_EQ(expect_valid_rows(run_folder / "trials.jsonl"), run.trials.size() + run.replaced.size());
 }
 

@@ -103,8 +103,8 @@ struct Model {
         model(context.prepared(fault), Altered(params, fault).params()) {
     info_ = model.info();
     if (fault == "memory_report") info_.weights_bytes = info_.decode_weights_bytes = 1000;
-    if (fault == "leaks") std::memset(std::malloc(kLeak), 1, kLeak);  // NOLINT(clang-analyzer-unix.Malloc): the fault
-    if (fault == "affinity") bind_to_first_cpu();
+    if (fault == "leaks") std::memset(std::malloc(kLeak), 1, kLeak);
+    if (fault == "affinity") bind_to_first_cpu();  // NOLINT(clang-analyzer-unix.Malloc): the leak before is the fault
     if (fault == "more_threads") {
       more = std::thread([this] {
         while (!done) usleep(100);
