@@ -15,7 +15,8 @@ constexpr int kTileRows = 16;
 constexpr int32_t kSums = kTileRows * kTile;
 constexpr int32_t kGroupsAhead = 2;
 constexpr int32_t kSumsAtOnce = 4;
-constexpr int32_t kPrefetchBytes = 2048;  // ahead, from the L2 cache to the L1 cache
+static_assert(kSumsAtOnce > kGroupsAhead);  // those of a group are scaled after later ones were made
+constexpr int32_t kPrefetchBytes = 2048;    // ahead, from the L2 cache to the L1 cache
 
 // What ldtilecfg reads. Tile registers: 0 sums; 2 activations and 3 weights of a whole group; 4 and 5 those of a last
 // group with fewer inputs.

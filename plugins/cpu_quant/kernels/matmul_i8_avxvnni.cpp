@@ -18,37 +18,32 @@ inline void add_products(__m256i& acc, __m256i u8, __m256i s8) {
   __asm__("%{vex%} vpdpbusd %2, %1, %0" : "+x"(acc) : "x"(u8), "x"(s8));
 }
 
-struct SignedDots {
-  using At = SumsAt;
-
-  // The weights are 128 too large.
-  static __m256i start(const uint8_t* row, const At& at) { return _mm256_set1_epi32(four_bytes(row + at.offset)); }
-
+template <bool kUnsigned>
+struct Dots {
   template <int kRows>
   static void add_line(const uint8_t* line, const RowPointers<kRows>& rows, int64_t at,
                        __m256i (&acc)[count(kRows)][2]) {
     const __m256i w[2] = {load_half(line), load_half(line + 32)};
     for (int m = 0; m < kRows; ++m) {
       const __m256i a = _mm256_set1_epi32(four_bytes(rows.row[m] + at));
-      for (int half = 0; half < 2; ++half) add_products(acc[m][half], w[half], a);
+      for (int half = 0; half < 2; ++half) {
+        add_products(acc[m][half], kUnsigned ? a : w[half], kUnsigned ? w[half] : a);
+      }
     }
   }
 };
 
-struct UnsignedDots {
+struct SignedDots : Dots<false> {
+  using At = SumsAt;
+
+  // The weights are 128 too large.
+  static __m256i start(const uint8_t* row, const At& at) { return _mm256_set1_epi32(four_bytes(row + at.offset)); }
+};
+
+struct UnsignedDots : Dots<true> {
   using At = GroupAt;
 
   static __m256i start(const uint8_t* /*row*/, const At& /*at*/) { return _mm256_setzero_si256(); }
-
-  template <int kRows>
-  static void add_line(const uint8_t* line, const RowPointers<kRows>& rows, int64_t at,
-                       __m256i (&acc)[count(kRows)][2]) {
-    const __m256i w[2] = {load_half(line), load_half(line + 32)};
-    for (int m = 0; m < kRows; ++m) {
-      const __m256i a = _mm256_set1_epi32(four_bytes(rows.row[m] + at));
-      for (int half = 0; half < 2; ++half) add_products(acc[m][half], a, w[half]);
-    }
-  }
 };
 
 void gemm_i8(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end, int32_t row_begin, int32_t row_end,
