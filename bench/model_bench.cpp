@@ -55,8 +55,9 @@ std::vector<Contender> make_contenders(const Settings& settings, std::int32_t th
                                    ? precision
                                    : std::filesystem::path(path).parent_path().filename().string() + "/" +
                                          plugin.path().filename().string() + ":" + precision;
-      contenders.push_back({name, std::move(packed), std::make_unique<ReadLimit>(team, bytes),
-                            std::make_unique<IntegerLimit>(team, kernels)});
+      auto read = std::make_unique<ReadLimit>(team, bytes);
+      auto integer = std::make_unique<IntegerLimit>(team, kernels);
+      contenders.push_back({name, std::move(packed), std::move(read), std::move(integer)});
     }
   }
   return contenders;

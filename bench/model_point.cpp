@@ -19,10 +19,10 @@ std::vector<std::int32_t> prompts_of(const Point& point, std::int32_t vocab) {
 }  // namespace
 
 const std::vector<Point>& all_points() {
-  static const std::vector<Point> points = {
+  static const std::vector<Point> kPoints = {
       {"decode", 1, 128, 65},  {"batch2", 2, 128, 49},    {"batch4", 4, 128, 33},   {"batch8", 8, 128, 33},
       {"prefill32", 1, 32, 1}, {"prefill128", 1, 128, 1}, {"prefill512", 1, 512, 1}};
-  return points;
+  return kPoints;
 }
 
 const Point& point_named(std::string_view name) {
