@@ -32,7 +32,7 @@ for group in $groups; do
   object=${group#"$build"/}.o
   mapfile -t headers < <(awk -v object="$object:" '
     /^[^ ]/ { ours = $1 == object; next }
-    ours && /\.(hpp|h)$/ { print $1 }' <<<"$depends" | grep "^$source/" || true)
+    ours && /\.(hpp|h)$/ { print $1 }' <<<"$depends" | (cd "$build" && xargs -r realpath) | grep "^$source/" || true)
   [ ${#headers[@]} -gt 0 ] || { echo "no headers known of $object: is it built?"; exit 1; }
   twice=$({ awk -v only=1 "$functions" "${sources[@]}"; awk "$functions" "${headers[@]}"; } | sort | awk '
     $1 == name && (file ~ /cpp$/ || $2 ~ /cpp$/) { print "  " name ": " file ", " $2 }
