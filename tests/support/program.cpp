@@ -26,7 +26,7 @@ fs::path new_folder() {
 
 /// In the child: nothing here may allocate.
 void redirect(const char* path, int flags, int fd) {
-  const int file = ::open(path, flags, 0600);
+  const int file = ::open(path, flags);
   if (file < 0 || dup2(file, fd) < 0) _exit(126);
   close(file);
 }
@@ -45,6 +45,8 @@ Program::Program(const std::vector<std::string>& arguments, const fs::path& fold
   const std::string in = streams_ / "in";
   const std::string out = streams_ / "out";
   const std::string err = streams_ / "err";
+  // Here, not in the child, which may be killed before it gets that far.
+  for (const std::string& stream : {out, err}) std::ofstream(stream, std::ios::binary).flush();
   std::vector<char*> argv;
   argv.reserve(arguments.size() + 1);
   for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
@@ -52,10 +54,10 @@ Program::Program(const std::vector<std::string>& arguments, const fs::path& fold
   pid_ = fork();
   if (pid_ < 0) throw std::runtime_error("fork failed");
   if (pid_ == 0) {
-    constexpr int kCreate = O_WRONLY | O_CREAT | O_TRUNC;
+    constexpr int kWrite = O_WRONLY | O_TRUNC;
     redirect(in.c_str(), O_RDONLY, STDIN_FILENO);
-    redirect(out.c_str(), kCreate, STDOUT_FILENO);
-    redirect(err.c_str(), kCreate, STDERR_FILENO);
+    redirect(out.c_str(), kWrite, STDOUT_FILENO);
+    redirect(err.c_str(), kWrite, STDERR_FILENO);
     if (!folder.empty() && chdir(folder.c_str()) != 0) _exit(126);
     execv(argv[0], argv.data());
     _exit(127);
