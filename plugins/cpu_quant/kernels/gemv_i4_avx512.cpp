@@ -1,19 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// int4 weights times up to kMaxGemvRows rows, in two ways that give the same integers.
-//
-// Few rows: the codes are never made int8. Of a group, the low nibbles (u) and the high ones (16 u) each go through
-// four dot products; the two sums fit 16 bits (16 * 15 * 127 < 2^15), and one 16-bit dot product multiplies both by
-// their multipliers. A second one adds -8 * (sum of activations) * multiplier.
-//
-// More rows: each group is expanded to int8 in registers once, which costs less than the extra work per row.
-#include "int4_avx512.h"
+// int4 weights times up to kMaxGemvRows rows, without making them int8. Of a group, the low nibbles (u) and the high
+// ones (16 u) each go through four dot products; the two sums fit 16 bits (16 * 15 * 127 < 2^15), and so they do with
+// -8 * (sum of activations) added, which makes u of them u - 8. One 16-bit dot product multiplies both by their
+// multipliers.
 #include "matmul_avx512.h"
 #include "parts.h"
 
 namespace {
-
-constexpr int kRowsFromCodes = 5;
 
 // From so many rows on, a line of weights is computed on for longer than the memory needs to bring the next, and no
 // processor's own prefetchers run far enough ahead; with fewer, some do (measured, bench/README.md).
@@ -56,50 +50,37 @@ struct Group {
   int32_t g;
 };
 
+// Loops over rows are unrolled by name: GCC keeps larger ones, and then y in memory.
 template <int kRows>
-inline void add_from_codes(const Group& group, __m512 (&y)[count(kRows)]) {
+inline void add_group(const Group& group, __m512 (&y)[count(kRows)]) {
   const __m512i low_nibbles = _mm512_set1_epi8(0x0f);
   const __m512i low_words = _mm512_set1_epi32(0xffff);
-  const __m512i multipliers = multipliers_of(group.multipliers);
-  __m512i low[4];
-  __m512i high[4];
-  for (int j = 0; j < 4; ++j) {
-    const __m512i line = _mm512_load_si512(group.codes + 64 * j);
-    low[j] = _mm512_and_si512(line, low_nibbles);
-    high[j] = _mm512_andnot_si512(low_nibbles, line);
-  }
   const auto* q = reinterpret_cast<const uint8_t*>(group.first.q) + int64_t{group.g} * kScaleGroup;
   const auto* half = reinterpret_cast<const uint8_t*>(group.first.half + int64_t{group.g} * 2);
   const auto* scale = reinterpret_cast<const uint8_t*>(group.first.scale + group.g);
-  for (int m = 0; m < kRows; ++m) {
-    __m512i sum_low = _mm512_setzero_si512();
-    __m512i sum_high = _mm512_setzero_si512();
-    for (int j = 0; j < 4; ++j) {
+  __m512i sum_low[count(kRows)];
+  __m512i sum_high[count(kRows)];
+#pragma GCC unroll 8
+  for (int m = 0; m < kRows; ++m) sum_low[m] = sum_high[m] = _mm512_setzero_si512();
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; ++j) {
+    const __m512i line = _mm512_load_si512(group.codes + 64 * j);
+    const __m512i low = _mm512_and_si512(line, low_nibbles);
+    const __m512i high = _mm512_andnot_si512(low_nibbles, line);
+#pragma GCC unroll 8
+    for (int m = 0; m < kRows; ++m) {
       const uint8_t* a = q + m * group.row_bytes + 4 * j;
-      sum_low = _mm512_dpbusd_epi32(sum_low, low[j], _mm512_set1_epi32(four_bytes(a)));
-      sum_high = _mm512_dpbusd_epi32(sum_high, high[j], _mm512_set1_epi32(four_bytes(a + kHalfGroup)));
+      sum_low[m] = _mm512_dpbusd_epi32(sum_low[m], low, _mm512_set1_epi32(four_bytes(a)));
+      sum_high[m] = _mm512_dpbusd_epi32(sum_high[m], high, _mm512_set1_epi32(four_bytes(a + kHalfGroup)));
     }
-    // (sum_low & 0xffff) | (sum_high / 16) << 16
-    const __m512i sums = _mm512_ternarylogic_epi32(sum_low, low_words, _mm512_slli_epi32(sum_high, 12), 0xea);
-    const __m512i offsets = _mm512_set1_epi32(four_bytes(half + m * group.row_bytes));
-    __m512i acc = _mm512_dpwssd_epi32(_mm512_setzero_si512(), multipliers, offsets);
-    acc = _mm512_dpwssd_epi32(acc, multipliers, sums);
-    y[m] = add_scaled(y[m], acc, float_at(scale + m * group.row_bytes), group.factor);
   }
-}
-
-template <int kRows>
-inline void add_expanded(const Group& group, __m512 (&y)[count(kRows)]) {
-  __m512i lines[8];
-  expand_group(group.codes, group.multipliers, lines);
-  const auto* q = reinterpret_cast<const uint8_t*>(group.first.q) + int64_t{group.g} * kScaleGroup;
-  const auto* offset = reinterpret_cast<const uint8_t*>(group.first.offset + group.g);
-  const auto* scale = reinterpret_cast<const uint8_t*>(group.first.scale + group.g);
+  const __m512i multipliers = multipliers_of(group.multipliers);
+#pragma GCC unroll 8
   for (int m = 0; m < kRows; ++m) {
-    __m512i acc = _mm512_set1_epi32(four_bytes(offset + m * group.row_bytes));
-    for (int j = 0; j < 8; ++j) {
-      acc = dot_line<false>(acc, lines[j], _mm512_set1_epi32(four_bytes(q + m * group.row_bytes + 4 * j)));
-    }
+    // (sum_low & 0xffff) | (sum_high / 16) << 16
+    const __m512i sums = _mm512_ternarylogic_epi32(sum_low[m], low_words, _mm512_slli_epi32(sum_high[m], 12), 0xea);
+    const __m512i offsets = _mm512_set1_epi32(four_bytes(half + m * group.row_bytes));
+    const __m512i acc = _mm512_madd_epi16(multipliers, _mm512_add_epi16(sums, offsets));
     y[m] = add_scaled(y[m], acc, float_at(scale + m * group.row_bytes), group.factor);
   }
 }
@@ -112,7 +93,7 @@ void multiply_tile(const MatmulArgs& args, int32_t tile) {
   const int64_t row_bytes = quantized_row_bytes(args.k);
   if (kRows >= kRowsThatCompute) prefetch_results(args, tile);
   __m512 y[count(kRows)];
-  for (int m = 0; m < kRows; ++m) y[m] = _mm512_setzero_ps();
+  clear<kRows>(y);
   for (int32_t b = 0; b < n_super_blocks(args.k); ++b) {
     const int32_t inputs = super_block_inputs(args.k, b);
     const int32_t groups = n_groups(inputs);
@@ -124,11 +105,7 @@ void multiply_tile(const MatmulArgs& args, int32_t tile) {
       for (int j = 0; j < 4; ++j) Fetch::ahead_of(codes + 64 * j);
       const Group group = {codes,     block + int64_t{g} * kTile,         factor, first,
                            row_bytes, b * (kSuperBlock / kScaleGroup) + g};
-      if (kRows <= kRowsFromCodes) {
-        add_from_codes<kRows>(group, y);
-      } else {
-        add_expanded<kRows>(group, y);
-      }
+      add_group<kRows>(group, y);
       codes += 256;
     }
     block = end + kScaleBytes;

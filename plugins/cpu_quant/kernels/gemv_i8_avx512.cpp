@@ -36,7 +36,7 @@ void multiply_tile(const MatmulArgs& args, int32_t tile) {
   const Activations first = activations_at(args, 0);
   const int64_t row_bytes = quantized_row_bytes(args.k);
   __m512 y[count(kRows)];
-  for (int m = 0; m < kRows; ++m) y[m] = _mm512_setzero_ps();
+  clear<kRows>(y);
   const int32_t full = args.k / kScaleGroup;
   const uint8_t* multipliers = weights;
   int32_t g = 0;
