@@ -13,20 +13,14 @@ namespace {
 // processor's own prefetchers run far enough ahead; with fewer, some do (measured, bench/README.md).
 constexpr int kRowsThatCompute = 4;
 
-// How weights are fetched ahead: a little into the L1 cache, or far into the L2 cache, or not at all.
-template <int kRows, bool kFar>
-struct Fetching {
-  static constexpr bool kNear = kRows >= kRowsThatCompute;
-  static constexpr int64_t kDistance = kNear ? 4096 : kFarBytes;
-
-  static void ahead_of(const uint8_t* line) {
-    if (kNear) {
-      __builtin_prefetch(line + kDistance, 0, 3);
-    } else if (kFar) {
-      fetch(line + kDistance);
-    }
+template <int kRows, FetchAhead kAhead>
+inline void fetch_ahead(const uint8_t* line) {
+  if (kRows >= kRowsThatCompute) {
+    __builtin_prefetch(line + 4096, 0, 3);
+  } else {
+    fetch_ahead_of<kAhead>(line);
   }
-};
+}
 
 // The lines of c that a tile will write, which another thread may have had last.
 inline void prefetch_results(const MatmulArgs& args, int32_t tile) {
@@ -85,9 +79,8 @@ inline void add_group(const Group& group, __m512 (&y)[count(kRows)]) {
   }
 }
 
-template <int kRows, bool kFar>
+template <int kRows, FetchAhead kAhead>
 void multiply_tile(const MatmulArgs& args, int32_t tile) {
-  using Fetch = Fetching<kRows, kFar>;
   const uint8_t* block = args.weights + tile * i4_tile_bytes(args.k);
   const Activations first = activations_at(args, 0);
   const int64_t row_bytes = quantized_row_bytes(args.k);
@@ -98,11 +91,12 @@ void multiply_tile(const MatmulArgs& args, int32_t tile) {
     const int32_t inputs = super_block_inputs(args.k, b);
     const int32_t groups = n_groups(inputs);
     const uint8_t* codes = block + i4_multiplier_bytes(inputs);
-    for (int j = -1; j < 2; ++j) Fetch::ahead_of(block + 64 * j);  // what lies between the codes of two super-blocks
+    // What lies between the codes of two super-blocks.
+    for (int j = -1; j < 2; ++j) fetch_ahead<kRows, kAhead>(block + 64 * j);
     const uint8_t* end = codes + int64_t{groups} * 256;
     const __m512 factor = _mm512_load_ps(end);
     for (int32_t g = 0; g < groups; ++g) {
-      for (int j = 0; j < 4; ++j) Fetch::ahead_of(codes + 64 * j);
+      for (int j = 0; j < 4; ++j) fetch_ahead<kRows, kAhead>(codes + 64 * j);
       const Group group = {codes,     block + int64_t{g} * kTile,         factor, first,
                            row_bytes, b * (kSuperBlock / kScaleGroup) + g};
       add_group<kRows>(group, y);
@@ -113,7 +107,7 @@ void multiply_tile(const MatmulArgs& args, int32_t tile) {
   for (int m = 0; m < kRows; ++m) store_result(args, tile, m, y[m], _mm512_set1_ps(1.0F));
 }
 
-template <bool kFar>
+template <FetchAhead kAhead>
 struct Kernel {
   const MatmulArgs& args;
   int32_t tile_begin;
@@ -121,21 +115,30 @@ struct Kernel {
 
   template <int kRows>
   void run() const {
-    for (int32_t tile = tile_begin; tile < tile_end; ++tile) multiply_tile<kRows, kFar>(args, tile);
+    for (int32_t tile = tile_begin; tile < tile_end; ++tile) multiply_tile<kRows, kAhead>(args, tile);
   }
 };
 
-template <bool kFar>
+template <FetchAhead kAhead>
 void gemv_i4(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end) {
-  with_row_count(Kernel<kFar>{*args, tile_begin, tile_end}, args->m);
+  with_row_count(Kernel<kAhead>{*args, tile_begin, tile_end}, args->m);
 }
 
 }  // namespace
 
 namespace inferbench::cpu_quant {
 
-void add_gemv_i4_avx512(KernelTable* table, bool fetch_far) {
-  table->gemv_i4 = fetch_far ? gemv_i4<true> : gemv_i4<false>;
+void add_gemv_i4_avx512(KernelTable* table, FetchAhead ahead) {
+  switch (ahead) {
+    case FetchAhead::Nowhere:
+      table->gemv_i4 = gemv_i4<FetchAhead::Nowhere>;
+      return;
+    case FetchAhead::IntoL1:
+      table->gemv_i4 = gemv_i4<FetchAhead::IntoL1>;
+      return;
+    case FetchAhead::IntoL2:
+      table->gemv_i4 = gemv_i4<FetchAhead::IntoL2>;
+  }
 }
 
 }  // namespace inferbench::cpu_quant

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// int8 weights times up to kMaxGemvRows rows: one sequential stream of weights, each line used for all rows. With
-// kFar, lines are fetched far ahead of their use; without, one stream is what a processor's own prefetchers are best at
-// (measured, bench/README.md).
+// int8 weights times up to kMaxGemvRows rows: one sequential stream of weights, each line used for all rows.
 #include "matmul_avx512.h"
 #include "parts.h"
 
 namespace {
 
 // One group: `quads` lines from weights on. kQuads: their number where known, else 0.
-template <int kRows, bool kUnsigned, bool kFar, int kQuads>
+template <int kRows, bool kUnsigned, FetchAhead kAhead, int kQuads>
 inline void add_group(const uint8_t* weights, int32_t quads, const uint8_t* multipliers, const Activations& first,
                       int64_t row_bytes, int32_t g, __m512 (&y)[count(kRows)]) {
   __m512i acc[count(kRows)];
@@ -21,7 +19,7 @@ inline void add_group(const uint8_t* weights, int32_t quads, const uint8_t* mult
   }
   for (int j = 0; j < (kQuads > 0 ? kQuads : quads); ++j) {
     const __m512i w = _mm512_load_si512(weights + 64 * j);
-    if (kFar) fetch(weights + kFarBytes + 64 * j);
+    fetch_ahead_of<kAhead>(weights + 64 * j);
     for (int m = 0; m < kRows; ++m) {
       acc[m] = dot_line<kUnsigned>(acc[m], w, _mm512_set1_epi32(four_bytes(q + m * row_bytes + 4 * j)));
     }
@@ -30,7 +28,7 @@ inline void add_group(const uint8_t* weights, int32_t quads, const uint8_t* mult
   for (int m = 0; m < kRows; ++m) y[m] = add_scaled(y[m], acc[m], float_at(scale + m * row_bytes), factor);
 }
 
-template <int kRows, bool kUnsigned, bool kFar>
+template <int kRows, bool kUnsigned, FetchAhead kAhead>
 void multiply_tile(const MatmulArgs& args, int32_t tile) {
   const uint8_t* weights = args.weights + tile * i8_tile_bytes(args.k);
   const Activations first = activations_at(args, 0);
@@ -43,10 +41,10 @@ void multiply_tile(const MatmulArgs& args, int32_t tile) {
   for (; g < full; ++g) {
     if (g % (kBlock / kScaleGroup) == 0) {
       multipliers = weights;
-      if (kFar) fetch(weights + kFarBytes);
+      fetch_ahead_of<kAhead>(weights);
       weights += 64;
     }
-    add_group<kRows, kUnsigned, kFar, 8>(weights, 8, multipliers, first, row_bytes, g, y);
+    add_group<kRows, kUnsigned, kAhead, 8>(weights, 8, multipliers, first, row_bytes, g, y);
     weights += 512;
     multipliers += kTile;
   }
@@ -56,14 +54,14 @@ void multiply_tile(const MatmulArgs& args, int32_t tile) {
       multipliers = weights;
       weights += 64;
     }
-    add_group<kRows, kUnsigned, false, 0>(weights, quads, multipliers, first, row_bytes, g, y);
+    add_group<kRows, kUnsigned, FetchAhead::Nowhere, 0>(weights, quads, multipliers, first, row_bytes, g, y);
     weights += int64_t{quads} * 64;
   }
   const __m512 scale = _mm512_load_ps(weights);
   for (int m = 0; m < kRows; ++m) store_result(args, tile, m, y[m], scale);
 }
 
-template <bool kFar>
+template <FetchAhead kAhead>
 struct Kernel {
   const MatmulArgs& args;
   int32_t tile_begin;
@@ -73,25 +71,34 @@ struct Kernel {
   void run() const {
     for (int32_t tile = tile_begin; tile < tile_end; ++tile) {
       if (args.unsigned_rows != 0) {
-        multiply_tile<kRows, true, kFar>(args, tile);
+        multiply_tile<kRows, true, kAhead>(args, tile);
       } else {
-        multiply_tile<kRows, false, kFar>(args, tile);
+        multiply_tile<kRows, false, kAhead>(args, tile);
       }
     }
   }
 };
 
-template <bool kFar>
+template <FetchAhead kAhead>
 void gemv_i8(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end) {
-  with_row_count(Kernel<kFar>{*args, tile_begin, tile_end}, args->m);
+  with_row_count(Kernel<kAhead>{*args, tile_begin, tile_end}, args->m);
 }
 
 }  // namespace
 
 namespace inferbench::cpu_quant {
 
-void add_gemv_i8_avx512(KernelTable* table, bool fetch_far) {
-  table->gemv_i8 = fetch_far ? gemv_i8<true> : gemv_i8<false>;
+void add_gemv_i8_avx512(KernelTable* table, FetchAhead ahead) {
+  switch (ahead) {
+    case FetchAhead::Nowhere:
+      table->gemv_i8 = gemv_i8<FetchAhead::Nowhere>;
+      return;
+    case FetchAhead::IntoL1:
+      table->gemv_i8 = gemv_i8<FetchAhead::IntoL1>;
+      return;
+    case FetchAhead::IntoL2:
+      table->gemv_i8 = gemv_i8<FetchAhead::IntoL2>;
+  }
 }
 
 }  // namespace inferbench::cpu_quant

@@ -6,6 +6,7 @@
 #include <immintrin.h>
 
 #include "matmul_common.h"
+#include "parts.h"
 
 namespace {
 
@@ -45,12 +46,11 @@ inline void clear(__m512 (&y)[count(kRows)]) {
   for (int m = 0; m < kRows; ++m) y[m] = _mm512_setzero_ps();
 }
 
-// Further than prefetchers run ahead of one stream where the last cache or the memory is far away.
-constexpr int64_t kFarBytes = 16384;
-
-// Into the L2 cache.
-inline void fetch(const uint8_t* line) {
-  __builtin_prefetch(line, 0, 2);
+// What lies ahead of a line of weights.
+template <FetchAhead kAhead>
+inline void fetch_ahead_of(const uint8_t* line) {
+  if (kAhead == FetchAhead::IntoL1) __builtin_prefetch(line + 8192, 0, 3);
+  if (kAhead == FetchAhead::IntoL2) __builtin_prefetch(line + 16384, 0, 2);
 }
 
 // Calls kernel.run<rows>() for the number of rows that args holds, 1 to kMaxGemvRows.

@@ -19,9 +19,12 @@ void add_attention_avx2(KernelTable* table);
 
 void add_matmul_i8_avxvnni(KernelTable* table);
 
-// fetch_far: for a processor whose own prefetchers do not run far enough ahead of one stream.
-void add_gemv_i8_avx512(KernelTable* table, bool fetch_far);
-void add_gemv_i4_avx512(KernelTable* table, bool fetch_far);
+// Where a stream of weights is fetched ahead of its use: nowhere, where a processor's own prefetchers run far enough
+// ahead of it; 8 KiB into the L1 cache; 16 KiB into the L2 cache, where the L1 cache waits for few lines at a time.
+enum class FetchAhead { Nowhere, IntoL1, IntoL2 };
+
+void add_gemv_i8_avx512(KernelTable* table, FetchAhead ahead);
+void add_gemv_i4_avx512(KernelTable* table, FetchAhead ahead);
 void add_gemm_avx512(KernelTable* table);
 void add_rows_avx512(KernelTable* table);
 void add_attention_avx512(KernelTable* table);

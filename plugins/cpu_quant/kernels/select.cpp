@@ -29,14 +29,15 @@ CpuidLeaf cpuid(uint32_t leaf, uint32_t part = 0) {
   return r;
 }
 
-// Whether a stream of weights is to be fetched far ahead of its use. Up to Zen 4 (family 0x19) AMD's own prefetchers
-// run far enough, and fetching takes their miss slots; Zen 5's and Intel's do not (measured, bench/README.md).
-bool must_fetch_far() {
+// Measured on Zen 4, Zen 5 and Granite Rapids (bench/README.md).
+FetchAhead best_fetching() {
+  constexpr uint32_t kZen4Family = 0x19;
   const CpuidLeaf vendor = cpuid(0);
-  if (vendor.b != 0x68747541 || vendor.d != 0x69746e65 || vendor.c != 0x444d4163) return true;  // "AuthenticAMD"
+  const bool amd = vendor.b == 0x68747541 && vendor.d == 0x69746e65 && vendor.c == 0x444d4163;  // "AuthenticAMD"
+  if (!amd) return FetchAhead::IntoL2;
   const uint32_t version = cpuid(1).a;
   const uint32_t family = (version >> 8 & 0xf) + (version >> 20 & 0xff);
-  return family > 0x19;
+  return family > kZen4Family ? FetchAhead::IntoL1 : FetchAhead::Nowhere;
 }
 
 uint64_t enabled_state() {
@@ -117,8 +118,8 @@ KernelTable make_avx512() {
   KernelTable table = make_generic();
   table.isa = Isa::Avx512Vnni;
   table.name = "avx512vnni";
-  add_gemv_i8_avx512(&table, must_fetch_far());
-  add_gemv_i4_avx512(&table, must_fetch_far());
+  add_gemv_i8_avx512(&table, best_fetching());
+  add_gemv_i4_avx512(&table, best_fetching());
   add_gemm_avx512(&table);
   add_rows_avx512(&table);
   add_attention_avx512(&table);
