@@ -53,22 +53,19 @@ struct UnsignedDots {
   }
 };
 
-void gemv_i8(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end) {
-  for (int32_t tile = tile_begin; tile < tile_end; ++tile) {
-    if (args->unsigned_rows != 0) {
-      for_row_block_pairs(Tile<UnsignedDots>{*args, tile}, 0, args->m);
-    } else {
-      for_row_block_pairs(Tile<SignedDots>{*args, tile}, 0, args->m);
-    }
+template <FetchAhead kAhead>
+struct Gemv {
+  static void multiply(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end) {
+    multiply_tiles<SignedDots, UnsignedDots, kAhead>(*args, tile_begin, tile_end, 0, args->m);
   }
-}
+};
 
 }  // namespace
 
 namespace inferbench::cpu_quant {
 
-void add_gemv_i8_avx2(KernelTable* table) {
-  table->gemv_i8 = gemv_i8;
+void add_gemv_i8_avx2(KernelTable* table, FetchAhead ahead) {
+  table->gemv_i8 = gemv_that_fetches<Gemv>(ahead);
 }
 
 }  // namespace inferbench::cpu_quant

@@ -80,25 +80,18 @@ struct Kernel {
 };
 
 template <FetchAhead kAhead>
-void gemv_i8(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end) {
-  with_row_count(Kernel<kAhead>{*args, tile_begin, tile_end}, args->m);
-}
+struct Gemv {
+  static void multiply(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end) {
+    with_row_count(Kernel<kAhead>{*args, tile_begin, tile_end}, args->m);
+  }
+};
 
 }  // namespace
 
 namespace inferbench::cpu_quant {
 
 void add_gemv_i8_avx512(KernelTable* table, FetchAhead ahead) {
-  switch (ahead) {
-    case FetchAhead::Nowhere:
-      table->gemv_i8 = gemv_i8<FetchAhead::Nowhere>;
-      return;
-    case FetchAhead::IntoL1:
-      table->gemv_i8 = gemv_i8<FetchAhead::IntoL1>;
-      return;
-    case FetchAhead::IntoL2:
-      table->gemv_i8 = gemv_i8<FetchAhead::IntoL2>;
-  }
+  table->gemv_i8 = gemv_that_fetches<Gemv>(ahead);
 }
 
 }  // namespace inferbench::cpu_quant

@@ -6,7 +6,6 @@
 #include <immintrin.h>
 
 #include "matmul_common.h"
-#include "parts.h"
 
 namespace {
 
@@ -44,13 +43,6 @@ template <int kRows>
 inline void clear(__m512 (&y)[count(kRows)]) {
 #pragma GCC unroll 8
   for (int m = 0; m < kRows; ++m) y[m] = _mm512_setzero_ps();
-}
-
-// What lies ahead of a line of weights.
-template <FetchAhead kAhead>
-inline void fetch_ahead_of(const uint8_t* line) {
-  if (kAhead == FetchAhead::IntoL1) __builtin_prefetch(line + 8192, 0, 3);
-  if (kAhead == FetchAhead::IntoL2) __builtin_prefetch(line + 16384, 0, 2);
 }
 
 // Calls kernel.run<rows>() for the number of rows that args holds, 1 to kMaxGemvRows.

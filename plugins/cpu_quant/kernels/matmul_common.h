@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the matrix product files share: the parts of a quantized row.
+// What the matrix product files share: the parts of a quantized row, fetching weights ahead.
 #pragma once
 
 #include "kernels.h"
+#include "parts.h"
 
 namespace {
 
@@ -35,6 +36,26 @@ inline float float_at(const void* p) {
   float r = 0.0F;
   __builtin_memcpy(&r, p, sizeof(r));
   return r;
+}
+
+// What lies ahead of a line of weights.
+template <FetchAhead kAhead>
+inline void fetch_ahead_of(const uint8_t* line) {
+  if (kAhead == FetchAhead::IntoL1) __builtin_prefetch(line + 8192, 0, 3);
+  if (kAhead == FetchAhead::IntoL2) __builtin_prefetch(line + 16384, 0, 2);
+}
+
+// Gemv<ahead>::multiply, an entry of the table.
+template <template <FetchAhead> class Gemv>
+auto gemv_that_fetches(FetchAhead ahead) {
+  switch (ahead) {
+    case FetchAhead::IntoL1:
+      return &Gemv<FetchAhead::IntoL1>::multiply;
+    case FetchAhead::IntoL2:
+      return &Gemv<FetchAhead::IntoL2>::multiply;
+    default:
+      return &Gemv<FetchAhead::Nowhere>::multiply;
+  }
 }
 
 // An array bound.

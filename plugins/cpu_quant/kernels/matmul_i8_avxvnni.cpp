@@ -48,25 +48,22 @@ struct UnsignedDots : Dots<true> {
 
 void gemm_i8(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end, int32_t row_begin, int32_t row_end,
              uint8_t* /*scratch*/) {
-  for (int32_t tile = tile_begin; tile < tile_end; ++tile) {
-    if (args->unsigned_rows != 0) {
-      for_row_block_pairs(Tile<UnsignedDots>{*args, tile}, row_begin, row_end);
-    } else {
-      for_row_block_pairs(Tile<SignedDots>{*args, tile}, row_begin, row_end);
-    }
-  }
+  multiply_tiles<SignedDots, UnsignedDots, FetchAhead::Nowhere>(*args, tile_begin, tile_end, row_begin, row_end);
 }
 
-void gemv_i8(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end) {
-  gemm_i8(args, tile_begin, tile_end, 0, args->m, nullptr);
-}
+template <FetchAhead kAhead>
+struct Gemv {
+  static void multiply(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end) {
+    multiply_tiles<SignedDots, UnsignedDots, kAhead>(*args, tile_begin, tile_end, 0, args->m);
+  }
+};
 
 }  // namespace
 
 namespace inferbench::cpu_quant {
 
-void add_matmul_i8_avxvnni(KernelTable* table) {
-  table->gemv_i8 = gemv_i8;
+void add_matmul_i8_avxvnni(KernelTable* table, FetchAhead ahead) {
+  table->gemv_i8 = gemv_that_fetches<Gemv>(ahead);
   table->gemm_i8 = gemm_i8;
 }
 

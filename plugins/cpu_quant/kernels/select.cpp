@@ -97,7 +97,7 @@ KernelTable make_avx2() {
   KernelTable table = make_generic();
   table.isa = Isa::Avx2;
   table.name = "avx2";
-  add_gemv_i8_avx2(&table);
+  add_gemv_i8_avx2(&table, best_fetching());
   add_gemm_i8_avx2(&table);
   add_matmul_i4_avx2(&table);
   add_rows_avx2(&table);
@@ -110,7 +110,7 @@ KernelTable make_avx_vnni() {
   KernelTable table = make_avx2();
   table.isa = Isa::AvxVnni;
   table.name = "avxvnni";
-  add_matmul_i8_avxvnni(&table);
+  add_matmul_i8_avxvnni(&table, best_fetching());
   return table;
 }
 

@@ -11,13 +11,14 @@
 namespace {
 
 // One group of a tile for kRows rows: `quads` lines from weights on. kQuads: their number where known, else 0.
-template <class Dots, int kRows, int kQuads>
+template <class Dots, FetchAhead kAhead, int kRows, int kQuads>
 inline void add_rows(const uint8_t* weights, int32_t quads, const __m256 (&factor)[2], const RowPointers<kRows>& rows,
                      const typename Dots::At& at, __m256 (*y)[2]) {
   weights = anew(weights);
   __m256i acc[count(kRows)][2];
   for (int m = 0; m < kRows; ++m) acc[m][0] = acc[m][1] = Dots::start(rows.row[m], at);
   for (int32_t j = 0; j < (kQuads > 0 ? kQuads : quads); ++j) {
+    fetch_ahead_of<kAhead>(weights + 64 * j);
     Dots::template add_line<kRows>(weights + 64 * j, rows, at.q + 4 * j, acc);
   }
   for (int m = 0; m < kRows; ++m) {
@@ -28,7 +29,7 @@ inline void add_rows(const uint8_t* weights, int32_t quads, const __m256 (&facto
 }
 
 // A tile for a block of kFirst rows and one of kSecond, group by group.
-template <class Dots>
+template <class Dots, FetchAhead kAhead>
 struct Tile {
   const MatmulArgs& args;
   int32_t tile;
@@ -44,9 +45,10 @@ struct Tile {
       const uint8_t* lines = weights + i8_weight_offset(args.k, 0, g * kScaleGroup);
       const uint8_t* multipliers = weights + i8_multiplier_offset(args.k, 0, g * kScaleGroup);
       const __m256 factor[2] = {factors_of(multipliers), factors_of(multipliers + 8)};
-      add_rows<Dots, kFirst, kQuads>(lines, quads, factor, first, typename Dots::At(args.k, g), y);
+      add_rows<Dots, kAhead, kFirst, kQuads>(lines, quads, factor, first, typename Dots::At(args.k, g), y);
       if constexpr (kSecond > 0) {
-        add_rows<Dots, kSecond, kQuads>(lines, quads, factor, second, typename Dots::At(args.k, g), y + kFirst);
+        add_rows<Dots, FetchAhead::Nowhere, kSecond, kQuads>(lines, quads, factor, second, typename Dots::At(args.k, g),
+                                                             y + kFirst);
       }
     };
     const int32_t full = args.k / kScaleGroup;
@@ -60,5 +62,17 @@ struct Tile {
     }
   }
 };
+
+// Columns of tiles [tile_begin, tile_end) for rows [row_begin, row_end), each tile for all of them.
+template <class SignedDots, class UnsignedDots, FetchAhead kAhead>
+void multiply_tiles(const MatmulArgs& args, int32_t tile_begin, int32_t tile_end, int32_t row_begin, int32_t row_end) {
+  for (int32_t tile = tile_begin; tile < tile_end; ++tile) {
+    if (args.unsigned_rows != 0) {
+      for_row_block_pairs(Tile<UnsignedDots, kAhead>{args, tile}, row_begin, row_end);
+    } else {
+      for_row_block_pairs(Tile<SignedDots, kAhead>{args, tile}, row_begin, row_end);
+    }
+  }
+}
 
 }  // namespace
