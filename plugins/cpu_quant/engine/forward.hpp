@@ -149,6 +149,8 @@ class ForwardPass final : public PhasedWork {
   // lookahead.cpp: what a thread will read next
   Stretch keys_of(const Step& step, std::uint32_t item) const;
   Stretch first_read(std::uint32_t phase, int thread) const;
+  void look_ahead(std::uint32_t phase, int thread, std::int64_t begin, std::int64_t n) const;
+  void look_ahead_at_end(std::uint32_t phase, int thread) const;
 
   std::int32_t row_items(std::int32_t rows) const;
   std::uint8_t* quantized(std::uint8_t* base, std::int32_t k, std::int32_t row) const {

@@ -37,6 +37,7 @@ void ForwardPass::run_item(std::uint32_t phase, std::uint32_t item, int thread) 
 void ForwardPass::finish_phase(std::uint32_t phase, int thread) noexcept {
   if (cancelled_.load(std::memory_order_relaxed)) return;
   const Step& step = steps_[phase];
+  look_ahead_at_end(phase, thread);
   if (step.after != Op::None) {
     const std::uint64_t begin_ns = profile_.is_on() ? Profile::now() : 0;
     row_work(step.after, step.after_layer, 0, 1);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a thread reads next, fetched into its caches while it waits: at few rows the memory is what a pass waits for, so
-// it should never rest.
+// What a thread reads next, fetched into its caches while it waits or ends a step: at few rows the memory is what a
+// pass waits for, so it should never rest.
 #include <algorithm>
 
 #include "engine/forward.hpp"
@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::int64_t kMostAhead = 256 << 10;  // a part of any L2 cache
 constexpr std::int64_t kBytesPerSpin = 512;
+constexpr std::int64_t kBytesAtEnd = 16 << 10;
 constexpr std::int64_t kLine = 64;
 
 }  // namespace
@@ -41,12 +42,21 @@ ForwardPass::Stretch ForwardPass::first_read(std::uint32_t phase, int thread) co
   return {};
 }
 
-void ForwardPass::idle(std::uint32_t phase, int thread, std::uint32_t spins) noexcept {
+/// n bytes from `begin` on of what `thread` reads first after the phase.
+void ForwardPass::look_ahead(std::uint32_t phase, int thread, std::int64_t begin, std::int64_t n) const {
   if (batch_->n_rows() > kMaxGemvRows) return;
   const Stretch next = first_read(phase + 1, thread);
-  const std::int64_t begin = (std::int64_t{spins} - 1) * kBytesPerSpin;
-  const std::int64_t end = std::min(begin + kBytesPerSpin, next.bytes);
+  const std::int64_t end = std::min(begin + n, next.bytes);
   for (std::int64_t i = begin; i < end; i += kLine) __builtin_prefetch(next.data + i, 0, 2);
+}
+
+void ForwardPass::idle(std::uint32_t phase, int thread, std::uint32_t spins) noexcept {
+  look_ahead(phase, thread, (std::int64_t{spins} - 1) * kBytesPerSpin, kBytesPerSpin);
+}
+
+/// Before the work that ends a step, which the memory would rest through.
+void ForwardPass::look_ahead_at_end(std::uint32_t phase, int thread) const {
+  look_ahead(phase, thread, 0, kBytesAtEnd);
 }
 
 }  // namespace inferbench::cpu_quant
