@@ -131,14 +131,17 @@ void Memory::Free::operator()(std::uint8_t* p) const {
   ::operator delete (p, std::align_val_t{kHugePage});
 }
 
+std::uint64_t read_bytes(const std::uint8_t* data, std::size_t n) {
+  return __builtin_cpu_supports("avx512f") ? read_avx512(data, n)
+         : __builtin_cpu_supports("avx2")  ? read_avx2(data, n)
+                                           : read_words(data, n);
+}
+
 double read_seconds(Team& team, const std::uint8_t* data, std::size_t n) {
-  const auto read = __builtin_cpu_supports("avx512f") ? read_avx512
-                    : __builtin_cpu_supports("avx2")  ? read_avx2
-                                                      : read_words;
   std::atomic<std::uint64_t> sum{0};
   const auto threads = static_cast<std::size_t>(team.size());
   const std::size_t part = n / threads / 256 * 256;
-  const double seconds = team.run([&](int t) { sum += read(data + static_cast<std::size_t>(t) * part, part); });
+  const double seconds = team.run([&](int t) { sum += read_bytes(data + static_cast<std::size_t>(t) * part, part); });
   return seconds * static_cast<double>(n) / static_cast<double>(part * threads) + (sum.load() == 1 ? 1e-12 : 0.0);
 }
 

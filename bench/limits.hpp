@@ -52,6 +52,9 @@ class Memory {
   std::unique_ptr<std::uint8_t, Free> data_;
 };
 
+/// Reads n bytes, a multiple of 256, once with the widest plain loads; returns something that depends on all of them.
+std::uint64_t read_bytes(const std::uint8_t* data, std::size_t n);
+
 /// Seconds that the team takes to read n bytes once, each thread its contiguous part, with the widest plain loads.
 double read_seconds(Team& team, const std::uint8_t* data, std::size_t n);
 

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Work on rows: quantization, with what comes before it, and writing keys and values.
+#include <utility>
+
+#include "kernel_bench.hpp"
+
+namespace inferbench::bench {
+namespace {
+
+using namespace inferbench::cpu_quant;  // NOLINT: what this program is about
+
+enum class RowKernel { Quantize, LayerNorm, GeluTanhUnsigned, GeluErfUnsigned, KvAppend };
+
+// One thread, range(0) rows; ns per value says what a prefill pays for it.
+void BM_rows(benchmark::State& state, const KernelTable* kernels, RowKernel kind) {
+  const auto m = static_cast<std::int32_t>(state.range(0));
+  const std::int32_t k = kind == RowKernel::GeluTanhUnsigned || kind == RowKernel::GeluErfUnsigned ? 3072 : 768;
+  std::vector<float> x = wave(std::int64_t{m} * k);
+  for (float& v : x) v += 8.0F;  // GELU in place leaves such values as they are, call after call
+  const std::vector<float> weight = wave(k);
+  const Memory rows(static_cast<std::size_t>(m * quantized_row_bytes(k)));
+  const Memory cache(static_cast<std::size_t>(12 * kv_head_bytes(kKvF16, m, 64)));
+  Team alone(1);
+  std::vector<double> times;
+  for (auto _ : state) {
+    const double seconds = seconds_of(alone, [&](int) {
+      switch (kind) {
+        case RowKernel::Quantize:
+          return kernels->quantize_rows(x.data(), k, m, whole_row(k), rows.data());
+        case RowKernel::LayerNorm:
+          return kernels->layernorm_quantize_rows(x.data(), k, m, k, weight.data(), weight.data(), 1e-5F, rows.data());
+        case RowKernel::GeluTanhUnsigned:
+          return kernels->activate_quantize_rows(x.data(), k, m, whole_row(k), kActivationGeluTanh, 1, rows.data());
+        case RowKernel::GeluErfUnsigned:
+          return kernels->activate_quantize_rows(x.data(), k, m, whole_row(k), kActivationGeluErf, 1, rows.data());
+        case RowKernel::KvAppend:
+          for (std::int32_t head = 0; head < 12; ++head) {
+            AttentionArgs a = {};
+            a.k = a.v = x.data() + head * 64;
+            a.cache = cache.data() + head * kv_head_bytes(kKvF16, m, 64);
+            a.kv_stride = k;
+            a.n_rows = a.capacity = m;
+            a.head_dim = 64;
+            a.kv_type = kKvF16;
+            kernels->kv_append(&a);
+          }
+      }
+    });
+    state.SetIterationTime(seconds);
+    times.push_back(seconds);
+  }
+  state.counters["ns/value"] = median(times) * 1e9 / (static_cast<double>(m) * k);
+}
+
+}  // namespace
+
+void register_rows(const KernelTable& kernels, const std::string& name) {
+  const std::pair<const char*, RowKernel> rows[] = {{"quantize", RowKernel::Quantize},
+                                                    {"layernorm_quantize", RowKernel::LayerNorm},
+                                                    {"gelu_tanh_quantize", RowKernel::GeluTanhUnsigned},
+                                                    {"gelu_erf_quantize", RowKernel::GeluErfUnsigned},
+                                                    {"kv_append_f16", RowKernel::KvAppend}};
+  for (const auto& [kind, value] : rows) {
+    in_rounds(benchmark::RegisterBenchmark((std::string(kind) + "/" + name).c_str(), BM_rows, &kernels, value)
+                  ->ArgName("rows")
+                  ->Arg(1)
+                  ->Arg(64));
+  }
+}
+
+}  // namespace inferbench::bench
