@@ -80,8 +80,10 @@ void check_choice(const ib_option_info& option, std::string_view value) {
   for (const std::string& choice : choices) {
     if (choice == value) return;
   }
+  const std::string near = nearest(value, choices);
+  if (near.empty()) refuse(option, value);
   throw Error(fmt::format("option '{}': '{}' is not {}", option.key, one_line(value, 80), option_range(option)),
-              suggestion(value, "choices", choices));
+              fmt::format("did you mean '{}'?", near));
 }
 
 ParsedOption parse(const ib_option_info& option, std::string_view value) {

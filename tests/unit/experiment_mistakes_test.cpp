@@ -144,7 +144,7 @@ std::vector<Mistake> backend_mistakes() {
        "/exp/e.yaml:3:41: backends.options.tile: found a map, expected a value or a list of values"},
       {"OptionNoChoice", with("{plugin: cpu_quant, options: {isa: avx3}}"),
        "/exp/e.yaml:3:40: backend 'cpu_quant': option 'isa': 'avx3' is not one of auto, generic, avx2; did you mean "
-       "'avx2'? known choices: auto, generic, avx2"},
+       "'avx2'?"},
       {"EmptyOptionList", with("{plugin: cpu_quant, options: {tile: []}}"),
        "/exp/e.yaml:3:41: backends.options.tile: found an empty list, expected a value or a list of at least one"},
       {"DuplicateNames", with("{plugin: cpu_ref, name: a}\n  - {plugin: cpu_quant, name: a}"),
