@@ -21,7 +21,7 @@ void add_matmul_i4_avx2(KernelTable* table);
 void add_rows_avx2(KernelTable* table);
 void add_attention_avx2(KernelTable* table);
 
-void add_matmul_i8_avxvnni(KernelTable* table, FetchAhead ahead);
+void add_matmul_avxvnni(KernelTable* table, FetchAhead ahead);
 
 void add_gemv_i8_avx512(KernelTable* table, FetchAhead ahead);
 void add_gemv_i4_avx512(KernelTable* table, FetchAhead ahead);

@@ -105,12 +105,11 @@ KernelTable make_avx2() {
   return table;
 }
 
-// int4 stays as it is: its products are made in 16 bits, which take as many instructions.
 KernelTable make_avx_vnni() {
   KernelTable table = make_avx2();
   table.isa = Isa::AvxVnni;
   table.name = "avxvnni";
-  add_matmul_i8_avxvnni(&table, best_fetching());
+  add_matmul_avxvnni(&table, best_fetching());
   return table;
 }
 
