@@ -3,6 +3,7 @@
 // tail.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -180,6 +181,27 @@ TEST(QuantFormat, ExtremeWeightsMakeNoGarbage) {
     if (format != WeightFormat::Int4) {
       EXPECT_NEAR(unpacked(c, packed.data, 1, 0) / std::numeric_limits<float>::max(), 1.0F, 1e-2F);
     }
+  }
+}
+
+TEST(QuantFormat, Int4IsTheSameInWideAndNarrowRegisters) {
+  if (__builtin_cpu_supports("avx2") == 0) GTEST_SKIP() << "no AVX2 here";
+  std::mt19937 random(7);
+  std::normal_distribution<float> normal;
+  const auto below = [&](std::uint_fast32_t n) { return random() % n; };
+  alignas(64) float weights[kSuperBlock];
+  for (int trial = 0; trial < 300; ++trial) {
+    // From denormal to large, now and then a group of zeros or an outlier.
+    const float size = std::pow(10.0F, static_cast<float>(below(58)) - 42.0F);
+    for (float& weight : weights) weight = size * normal(random);
+    const auto group = below(kSuperBlock / kHalfGroup) * kHalfGroup;
+    if (trial % 3 == 0) std::fill_n(weights + group, kHalfGroup, 0.0F);
+    if (trial % 5 == 0) weights[below(kSuperBlock)] *= 1000.0F;
+    Int4Block wide{};
+    Int4Block narrow{};
+    quantize_int4(weights, wide, true);
+    quantize_int4(weights, narrow, false);
+    ASSERT_EQ(std::memcmp(&wide, &narrow, sizeof(wide)), 0) << "trial " << trial << ", weights of about " << size;
   }
 }
 

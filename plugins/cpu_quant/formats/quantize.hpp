@@ -30,4 +30,7 @@ struct Int4Block {
 };
 void quantize_int4(const float* weights, Int4Block& block);
 
+/// The same, by registers of 256 bits (AVX2, which the processor must have) or of 128.
+void quantize_int4(const float* weights, Int4Block& block, bool wide);
+
 }  // namespace inferbench::cpu_quant

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <emmintrin.h>
+#include <immintrin.h>
 
+#include <algorithm>
 #include <cmath>
 #include <initializer_list>
 #include <limits>
@@ -34,7 +35,12 @@ float sum_of(__m128 v) {
   return _mm_cvtss_f32(_mm_add_ss(pairs, _mm_shuffle_ps(pairs, pairs, 1)));
 }
 
-/// Squared error of a group at `step` > 0 with the best codes.
+/// Squared errors of a group at two steps > 0, with the best codes.
+struct Errors {
+  float of[2];
+};
+using GroupErrors = Errors (*)(const float* weights, float first, float second);
+
 float group_error(const float* weights, float step) {
   const __m128 inverse = _mm_set1_ps(1.0F / step);
   const __m128 steps = _mm_set1_ps(step);
@@ -47,8 +53,29 @@ float group_error(const float* weights, float step) {
   return sum_of(error);
 }
 
+Errors group_errors(const float* weights, float first, float second) {
+  return {{group_error(weights, first), group_error(weights, second)}};
+}
+
+/// The same operations, a step in each half of a register: the same bits.
+__attribute__((target("avx2"))) Errors group_errors_avx2(const float* weights, float first, float second) {
+  const __m256 steps = _mm256_set_m128(_mm_set1_ps(second), _mm_set1_ps(first));
+  const __m256 inverse = _mm256_div_ps(_mm256_set1_ps(1.0F), steps);
+  const __m256 rounder = _mm256_set1_ps(kRounder);
+  __m256 error = _mm256_setzero_ps();
+  for (int i = 0; i < kVectors; ++i) {
+    const __m128 four = _mm_load_ps(weights + i * kLanes);
+    const __m256 w = _mm256_set_m128(four, four);
+    const __m256 rounded = _mm256_sub_ps(_mm256_add_ps(_mm256_mul_ps(w, inverse), rounder), rounder);
+    const __m256 codes = _mm256_min_ps(_mm256_max_ps(rounded, _mm256_set1_ps(kLeastCode)), _mm256_set1_ps(kMostCode));
+    const __m256 difference = _mm256_sub_ps(w, _mm256_mul_ps(steps, codes));
+    error = _mm256_add_ps(error, _mm256_mul_ps(difference, difference));
+  }
+  return {{sum_of(_mm256_castps256_ps128(error)), sum_of(_mm256_extractf128_ps(error, 1))}};
+}
+
 /// The step that a group would take if it were free: the best of a few around max |w| / 7.5.
-float free_step(const float* weights) {
+float free_step(const float* weights, GroupErrors errors_at) {
   float most = 0.0F;
   for (int i = 0; i < kHalfGroup; ++i) {
     const float magnitude = std::fabs(weights[i]);
@@ -57,28 +84,31 @@ float free_step(const float* weights) {
   if (most < std::numeric_limits<float>::min() * 1024) return 0.0F;
   float best_step = 0.0F;
   float best_error = std::numeric_limits<float>::max();
-  for (const float reach : {5.5F, 6.0F, 6.5F, 7.0F, 7.5F, 8.0F}) {
-    const float step = most / reach;
-    const float error = group_error(weights, step);
-    if (error < best_error) {
-      best_error = error;
-      best_step = step;
+  for (const float reach : {5.5F, 6.5F, 7.5F}) {
+    const float steps[2] = {most / reach, most / (reach + 0.5F)};
+    const Errors errors = errors_at(weights, steps[0], steps[1]);
+    for (int i = 0; i < 2; ++i) {
+      if (errors.of[i] < best_error) {
+        best_error = errors.of[i];
+        best_step = steps[i];
+      }
     }
   }
   return best_step;
 }
 
 /// Best multiplier of a group near its free step, given the scale; adds the error to `total`.
-int best_multiplier(const float* weights, float free, float scale, float& total) {
+int best_multiplier(const float* weights, float free, float scale, GroupErrors errors_at, float& total) {
   const int low = static_cast<int>(free / scale);
+  const int multipliers[2] = {std::clamp(low, 1, 16), std::clamp(low + 1, 1, 16)};
+  const Errors errors =
+      errors_at(weights, scale * static_cast<float>(multipliers[0]), scale * static_cast<float>(multipliers[1]));
   int best = 1;
   float best_error = std::numeric_limits<float>::max();
-  for (int s = low; s <= low + 1; ++s) {
-    const int multiplier = s < 1 ? 1 : (s > 16 ? 16 : s);
-    const float error = group_error(weights, scale * static_cast<float>(multiplier));
-    if (error < best_error) {
-      best_error = error;
-      best = multiplier;
+  for (int i = 0; i < 2; ++i) {
+    if (errors.of[i] < best_error) {
+      best_error = errors.of[i];
+      best = multipliers[i];
     }
   }
   total += best_error;
@@ -128,10 +158,16 @@ void fill_zeros(Int4Block& block) {
 }  // namespace
 
 void quantize_int4(const float* weights, Int4Block& block) {
+  static const bool kWide = __builtin_cpu_supports("avx2") != 0;
+  quantize_int4(weights, block, kWide);
+}
+
+void quantize_int4(const float* weights, Int4Block& block, bool wide) {
+  const GroupErrors errors_at = wide ? group_errors_avx2 : group_errors;
   float steps[kGroups];
   float most = 0.0F;
   for (int g = 0; g < kGroups; ++g) {
-    steps[g] = free_step(weights + g * kHalfGroup);
+    steps[g] = free_step(weights + g * kHalfGroup, errors_at);
     most = steps[g] > most ? steps[g] : most;
   }
   if (most == 0.0F) return fill_zeros(block);
@@ -144,7 +180,7 @@ void quantize_int4(const float* weights, Int4Block& block) {
     int trial[kGroups];
     float error = 0.0F;
     for (int g = 0; g < kGroups; ++g) {
-      trial[g] = best_multiplier(weights + g * kHalfGroup, steps[g], candidate, error);
+      trial[g] = best_multiplier(weights + g * kHalfGroup, steps[g], candidate, errors_at, error);
     }
     if (error < best) {
       best = error;
