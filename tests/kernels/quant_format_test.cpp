@@ -201,6 +201,7 @@ TEST(QuantFormat, Int4IsTheSameInWideAndNarrowRegisters) {
     Int4Block narrow{};
     quantize_int4(weights, wide, true);
     quantize_int4(weights, narrow, false);
+    // NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): the same bits
     ASSERT_EQ(std::memcmp(&wide, &narrow, sizeof(wide)), 0) << "trial " << trial << ", weights of about " << size;
   }
 }

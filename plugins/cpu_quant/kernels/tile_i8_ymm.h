@@ -15,11 +15,12 @@
 
 namespace {
 
-// One group of a tile for kRows rows: `quads` lines from weights on. kQuads: their number where known, else 0. GCC calls
-// it where it is used often, and then y goes through memory.
+// One group of a tile for kRows rows: `quads` lines from weights on. kQuads: their number where known, else 0. GCC
+// calls it where it is used often, and then y goes through memory.
 template <class Dots, FetchAhead kAhead, int kRows, int kQuads>
-[[gnu::always_inline]] inline void add_rows(const uint8_t* weights, int32_t quads, const __m256 (&factor)[2], const RowPointers<kRows>& rows,
-                     const typename Dots::At& at, __m256 (*y)[2]) {
+[[gnu::always_inline]] inline void add_rows(const uint8_t* weights, int32_t quads, const __m256 (&factor)[2],
+                                            const RowPointers<kRows>& rows, const typename Dots::At& at,
+                                            __m256 (*y)[2]) {
   weights = anew(weights);
   __m256i acc[count(kRows)][2];
   for (int m = 0; m < kRows; ++m) acc[m][0] = acc[m][1] = Dots::start(rows.row[m], at);
