@@ -23,10 +23,11 @@ struct ParsedOption {
   std::string text;
 };
 
-[[noreturn]] void refuse(const ib_option_info& option, std::string_view value, const std::string& why = {}) {
+[[noreturn]] void refuse(const ib_option_info& option, std::string_view value, const std::string& why = {},
+                         const std::string& cure = {}) {
   throw Error(fmt::format("option '{}': '{}' is not {}{}", option.key, one_line(value, 80), option_range(option),
                           why.empty() ? "" : " (" + why + ")"),
-              fmt::format("the default is '{}'", one_line(option.default_value, 80)));
+              cure.empty() ? fmt::format("the default is '{}'", one_line(option.default_value, 80)) : cure);
 }
 
 std::vector<std::string> choices_of(const ib_option_info& option) {
@@ -81,9 +82,7 @@ void check_choice(const ib_option_info& option, std::string_view value) {
     if (choice == value) return;
   }
   const std::string near = nearest(value, choices);
-  if (near.empty()) refuse(option, value);
-  throw Error(fmt::format("option '{}': '{}' is not {}", option.key, one_line(value, 80), option_range(option)),
-              fmt::format("did you mean '{}'?", near));
+  refuse(option, value, {}, near.empty() ? near : fmt::format("did you mean '{}'?", near));
 }
 
 ParsedOption parse(const ib_option_info& option, std::string_view value) {

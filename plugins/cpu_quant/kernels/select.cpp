@@ -29,7 +29,7 @@ CpuidLeaf cpuid(uint32_t leaf, uint32_t part = 0) {
   return r;
 }
 
-// Measured on Zen 4, Zen 5 and Granite Rapids (bench/README.md).
+// Measured on Zen 4, Zen 5 and Granite Rapids (bench/README.md); on the last with AVX-512 only.
 FetchAhead best_fetching() {
   constexpr uint32_t kZen4Family = 0x19;
   const CpuidLeaf vendor = cpuid(0);
