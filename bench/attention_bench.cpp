@@ -11,39 +11,57 @@ namespace {
 
 using namespace inferbench::cpu_quant;  // NOLINT: what this program is about
 
-// 12 heads of 64: the last range(0) of range(1) positions.
+constexpr std::int32_t kHeads = 12;
+constexpr std::int32_t kDim = 64;
+constexpr std::int64_t kColumns = std::int64_t{kHeads} * kDim;
+
+// A thread's group of the heads, as the plugin cuts them.
+struct Group {
+  std::int32_t first;
+  std::int32_t n;
+};
+
+Group group_of(int t, int n_threads) {
+  const std::int32_t first = kHeads * t / n_threads;
+  return {first, kHeads * (t + 1) / n_threads - first};
+}
+
+// Rows of [q, k, v]; the caller says where they lie and how many there are.
+AttentionArgs group_args(const float* qkv, float* out, Group group, std::int32_t kv_type, std::int32_t capacity) {
+  AttentionArgs a = {};
+  a.q = qkv + group.first * kDim;
+  a.k = a.q + kColumns;
+  a.v = a.k + kColumns;
+  a.out = out + group.first * kDim;
+  a.q_stride = a.kv_stride = 3 * kColumns;
+  a.out_stride = kColumns;
+  a.head_dim = kDim;
+  a.group_heads = a.n_heads = group.n;
+  a.capacity = capacity;
+  a.kv_type = kv_type;
+  a.scale = 0.125F;
+  return a;
+}
+
+// The last range(0) of range(1) positions.
 void BM_attention(benchmark::State& state, const KernelTable* kernels, std::int32_t kv_type) {
   const auto n_rows = static_cast<std::int32_t>(state.range(0));
   const auto n_keys = static_cast<std::int32_t>(state.range(1));
-  constexpr std::int32_t kHeads = 12;
-  constexpr std::int32_t kDim = 64;
   Team team(static_cast<int>(state.range(2)));
-  const auto head_bytes = static_cast<std::size_t>(kv_head_bytes(kv_type, n_keys, kDim));
-  const Memory cache(head_bytes * kHeads);
-  const Memory scratch(static_cast<std::size_t>(attention_scratch_bytes(kDim, n_keys) * team.size()));
-  const std::vector<float> qkv = wave(std::int64_t{n_keys} * 3 * kHeads * kDim);
-  std::vector<float> out(static_cast<std::size_t>(n_rows * kHeads * kDim));
-  const auto args_for = [&](std::int32_t head, int t) {
-    AttentionArgs a = {};
-    a.q = qkv.data() + std::int64_t{n_keys - n_rows} * 3 * kHeads * kDim + head * kDim;
-    a.k = qkv.data() + (kHeads + head) * kDim;
-    a.v = qkv.data() + (2 * kHeads + head) * kDim;
-    a.out = out.data() + head * kDim;
-    a.cache = cache.data() + static_cast<std::size_t>(head) * head_bytes;
-    a.scratch = scratch.data() + t * attention_scratch_bytes(kDim, n_keys);
-    a.q_stride = a.kv_stride = 3 * kHeads * kDim;
-    a.out_stride = kHeads * kDim;
-    a.n_rows = n_rows;
-    a.first_position = n_keys - n_rows;
-    a.head_dim = kDim;
-    a.capacity = n_keys;
-    a.kv_type = kv_type;
-    a.scale = 0.125F;
+  const Memory cache(static_cast<std::size_t>(kv_group_bytes(kv_type, n_keys, kDim, kHeads)));
+  const std::int64_t scratch_bytes = attention_scratch_bytes(kDim, n_keys, kHeads);
+  const Memory scratch(static_cast<std::size_t>(scratch_bytes * team.size()));
+  const std::vector<float> qkv = wave(n_keys * 3 * kColumns);
+  std::vector<float> out(static_cast<std::size_t>(n_rows * kColumns));
+  const auto args_for = [&](int t) {
+    const Group group = group_of(t, team.size());
+    AttentionArgs a = group_args(qkv.data(), out.data(), group, kv_type, n_keys);
+    a.cache = cache.data() + kv_group_bytes(kv_type, n_keys, kDim, 1) * group.first;
+    a.scratch = scratch.data() + t * scratch_bytes;
     return a;
   };
-  for (std::int32_t head = 0; head < kHeads; ++head) {
-    AttentionArgs a = args_for(head, 0);
-    a.first_position = 0;
+  for (int t = 0; t < team.size(); ++t) {
+    AttentionArgs a = args_for(t);
     a.n_rows = n_keys;
     kernels->kv_append(&a);
   }
@@ -54,10 +72,11 @@ void BM_attention(benchmark::State& state, const KernelTable* kernels, std::int3
   for (auto _ : state) {
     const double peak = has_unit(unit) ? peak_operations(team, unit) : 0.0;
     const double seconds = seconds_of(team, [&](int t) {
-      for (std::int32_t head = t; head < kHeads; head += team.size()) {
-        const AttentionArgs a = args_for(head, t);
-        kernels->attention(&a);
-      }
+      AttentionArgs a = args_for(t);
+      a.q += (n_keys - n_rows) * a.q_stride;
+      a.n_rows = n_rows;
+      a.first_position = n_keys - n_rows;
+      kernels->attention(&a);
     });
     state.SetIterationTime(seconds);
     if (peak > 0.0) shares.push_back(operations / seconds / peak);
@@ -66,60 +85,59 @@ void BM_attention(benchmark::State& state, const KernelTable* kernels, std::int3
   if (!shares.empty()) state.counters["share_of_fp32_peak"] = median(shares);
 }
 
-// One token's attention over n keys, head after head of a cache that no other cache holds: room for n + 32 positions,
-// as while a model generates. Of the runs of keys and values that it reads, plain reading is the limit; how much that
-// is of reading everything in one stream, the other counter says.
+// One token's attention over n keys, for sequence after sequence of a cache that no other cache holds: room for n + 32
+// positions, as while a model generates. Of the runs of keys and values that it reads, plain reading is the limit; how
+// much that is of reading everything in one stream, the other counter says.
 void BM_attention_from_memory(benchmark::State& state, const KernelTable* kernels, std::int32_t kv_type) {
   const auto n_keys = static_cast<std::int32_t>(state.range(0));
-  constexpr std::int32_t kDim = 64;
   constexpr std::size_t kBytes = std::size_t{192} << 20;
   Team team(static_cast<int>(state.range(1)));
   const std::int32_t capacity = n_keys + 32;
-  const auto head_bytes = static_cast<std::size_t>(kv_head_bytes(kv_type, capacity, kDim));
-  const auto heads = static_cast<std::int32_t>(kBytes / head_bytes) / team.size() * team.size();
-  const Memory cache(head_bytes * static_cast<std::size_t>(heads));
-  const Memory scratch(static_cast<std::size_t>(attention_scratch_bytes(kDim, capacity) * team.size()));
-  const std::vector<float> qkv = wave(3 * kDim);
-  std::vector<float> out(static_cast<std::size_t>(team.size()) * kDim);
-  const auto run = static_cast<std::size_t>(n_keys * kDim * kv_element_bytes(kv_type) / 256 * 256);
-  const std::int64_t values = kv_value_offset(kv_type, capacity, kDim);
-  const auto each_head = [&](int t, const auto& work) {
-    for (std::int32_t head = heads / team.size() * t; head < heads / team.size() * (t + 1); ++head) {
-      work(cache.data() + static_cast<std::size_t>(head) * head_bytes);
-    }
+  const auto sequence_bytes = static_cast<std::size_t>(kv_group_bytes(kv_type, capacity, kDim, kHeads));
+  const auto n_sequences = kBytes / sequence_bytes;
+  const Memory cache(sequence_bytes * n_sequences);
+  const std::int64_t scratch_bytes = attention_scratch_bytes(kDim, capacity, kHeads);
+  const Memory scratch(static_cast<std::size_t>(scratch_bytes * team.size()));
+  const std::vector<float> qkv = wave(3 * kColumns);
+  std::vector<float> out(static_cast<std::size_t>(kColumns));
+  const auto run = [&](Group group) {
+    return static_cast<std::size_t>(kv_keys_bytes(kv_type, n_keys, kDim, group.n) / 256 * 256);
   };
+  const auto each_sequence = [&](int t, const auto& work) {
+    const Group group = group_of(t, team.size());
+    const std::int64_t offset = kv_group_bytes(kv_type, capacity, kDim, 1) * group.first;
+    for (std::size_t i = 0; i < n_sequences; ++i) work(cache.data() + i * sequence_bytes + offset, group);
+  };
+  const double bytes = 2.0 * static_cast<double>(run({0, kHeads}) * n_sequences);
   std::vector<double> shares;
   std::vector<double> runs_shares;
   for (auto _ : state) {
     const double stream = read_seconds(team, cache.data(), cache.size()) / static_cast<double>(cache.size());
     std::atomic<std::uint64_t> sum{0};
     const double runs = team.run([&](int t) {
-      each_head(t, [&](const std::uint8_t* at) { sum += read_bytes(at, run) + read_bytes(at + values, run); });
+      each_sequence(t, [&](const std::uint8_t* at, Group group) {
+        const std::int64_t values = kv_keys_bytes(kv_type, capacity, kDim, group.n);
+        sum += read_bytes(at, run(group)) + read_bytes(at + values, run(group));
+      });
     });
     benchmark::DoNotOptimize(sum.load());
     const double seconds = team.run([&](int t) {
-      AttentionArgs a = {};
-      a.q = qkv.data();
-      a.out = out.data() + t * kDim;
-      a.scratch = scratch.data() + t * attention_scratch_bytes(kDim, capacity);
-      a.n_rows = 1;
-      a.first_position = n_keys - 1;
-      a.head_dim = kDim;
-      a.capacity = capacity;
-      a.kv_type = kv_type;
-      a.scale = 0.125F;
-      a.upcoming_bytes = static_cast<std::int64_t>(run);
-      each_head(t, [&](std::uint8_t* at) {
+      each_sequence(t, [&](std::uint8_t* at, Group group) {
+        AttentionArgs a = group_args(qkv.data(), out.data(), group, kv_type, capacity);
         a.cache = at;
-        a.upcoming = at + head_bytes;
+        a.scratch = scratch.data() + t * scratch_bytes;
+        a.n_rows = 1;
+        a.first_position = n_keys - 1;
+        a.upcoming = at + sequence_bytes;
+        a.upcoming_bytes = static_cast<std::int64_t>(run(group));
         kernels->attention(&a);
       });
     });
     state.SetIterationTime(seconds);
     shares.push_back(runs / seconds);
-    runs_shares.push_back(stream * 2.0 * static_cast<double>(run) * heads / runs);
+    runs_shares.push_back(stream * bytes / runs);
   }
-  state.SetBytesProcessed(static_cast<std::int64_t>(2 * run) * heads * static_cast<std::int64_t>(state.iterations()));
+  state.SetBytesProcessed(static_cast<std::int64_t>(bytes) * static_cast<std::int64_t>(state.iterations()));
   state.counters["share_of_reading_its_runs"] = median(shares);
   state.counters["such_runs_of_one_stream"] = median(runs_shares);
 }

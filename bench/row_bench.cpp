@@ -20,7 +20,7 @@ void BM_rows(benchmark::State& state, const KernelTable* kernels, RowKernel kind
   for (float& v : x) v += 8.0F;  // GELU in place leaves such values as they are, call after call
   const std::vector<float> weight = wave(k);
   const Memory rows(static_cast<std::size_t>(m * quantized_row_bytes(k)));
-  const Memory cache(static_cast<std::size_t>(12 * kv_head_bytes(kKvF16, m, 64)));
+  const Memory cache(static_cast<std::size_t>(kv_group_bytes(kKvF16, m, 64, 12)));
   Team alone(1);
   std::vector<double> times;
   for (auto _ : state) {
@@ -35,16 +35,15 @@ void BM_rows(benchmark::State& state, const KernelTable* kernels, RowKernel kind
         case RowKernel::GeluErfUnsigned:
           return kernels->activate_quantize_rows(x.data(), k, m, whole_row(k), kActivationGeluErf, 1, rows.data());
         case RowKernel::KvAppend:
-          for (std::int32_t head = 0; head < 12; ++head) {
-            AttentionArgs a = {};
-            a.k = a.v = x.data() + head * 64;
-            a.cache = cache.data() + head * kv_head_bytes(kKvF16, m, 64);
-            a.kv_stride = k;
-            a.n_rows = a.capacity = m;
-            a.head_dim = 64;
-            a.kv_type = kKvF16;
-            kernels->kv_append(&a);
-          }
+          AttentionArgs a = {};
+          a.k = a.v = x.data();
+          a.cache = cache.data();
+          a.kv_stride = k;
+          a.n_rows = a.capacity = m;
+          a.head_dim = 64;
+          a.group_heads = a.n_heads = 12;
+          a.kv_type = kKvF16;
+          return kernels->kv_append(&a);
       }
     });
     state.SetIterationTime(seconds);

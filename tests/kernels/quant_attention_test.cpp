@@ -19,24 +19,26 @@ double half_value(uint16_t h) {
 }
 
 struct Shape {
+  int32_t heads = 1;
   int32_t head_dim = 64;
   int32_t capacity = 100;
   int32_t kv_type = kKvF16;
 };
 
-// One head's cache and the rows that go in.
-class Head {
+// A group's cache and the rows that go in.
+class Group {
  public:
-  Head(const KernelTable& kernels, const Shape& shape, Random& random)
+  Group(const KernelTable& kernels, const Shape& shape, Random& random)
       : kernels_(kernels),
         shape_(shape),
-        cache_(kv_head_bytes(shape.kv_type, shape.capacity, shape.head_dim)),
-        scratch_(attention_scratch_bytes(shape.head_dim, shape.capacity)),
+        cache_(kv_group_bytes(shape.kv_type, shape.capacity, shape.head_dim, shape.heads)),
+        scratch_(attention_scratch_bytes(shape.head_dim, shape.capacity, shape.heads)),
         q_(random.normals(int64_t{shape.capacity} * stride(), 2.0F)),
         k_(random.normals(int64_t{shape.capacity} * stride())),
         v_(random.normals(int64_t{shape.capacity} * stride())) {}
 
-  [[nodiscard]] int64_t stride() const { return shape_.head_dim + 5; }
+  [[nodiscard]] int32_t columns() const { return shape_.heads * shape_.head_dim; }
+  [[nodiscard]] int64_t stride() const { return columns() + 5; }
 
   [[nodiscard]] AttentionArgs args(int32_t first, int32_t n, std::vector<float>& out) {
     AttentionArgs a = {};
@@ -50,9 +52,23 @@ class Head {
     a.n_rows = n;
     a.first_position = first;
     a.head_dim = shape_.head_dim;
+    a.group_heads = a.n_heads = shape_.heads;
     a.capacity = shape_.capacity;
     a.kv_type = shape_.kv_type;
     a.scale = 1.0F / std::sqrt(static_cast<float>(shape_.head_dim));
+    return a;
+  }
+
+  // The same for one head.
+  [[nodiscard]] AttentionArgs args_of_head(int32_t head, int32_t first, int32_t n, std::vector<float>& out) {
+    AttentionArgs a = args(first, n, out);
+    const int32_t column = head * shape_.head_dim;
+    a.q += column;
+    a.k += column;
+    a.v += column;
+    a.out += column;
+    a.first_head = head;
+    a.n_heads = 1;
     return a;
   }
 
@@ -65,23 +81,22 @@ class Head {
     return out;
   }
 
-  [[nodiscard]] double key(int32_t position, int32_t d) const {
-    const int64_t at = (int64_t{position / kKvBlock} * shape_.head_dim + d) * kKvBlock + position % kKvBlock;
-    return element(0, at) * scale_of(kv_key_scale_offset(shape_.kv_type, shape_.capacity, shape_.head_dim), position);
+  [[nodiscard]] double key(int32_t position, int32_t column) const {
+    return stored(0, position, column, column % shape_.head_dim * kKvBlock + position % kKvBlock);
   }
-  [[nodiscard]] double value(int32_t position, int32_t d) const {
-    const int64_t at = int64_t{position} * shape_.head_dim + d;
-    return element(kv_value_offset(shape_.kv_type, shape_.capacity, shape_.head_dim), at) *
-           scale_of(kv_value_scale_offset(shape_.kv_type, shape_.capacity, shape_.head_dim), position);
+  [[nodiscard]] double value(int32_t position, int32_t column) const {
+    return stored(kv_keys_bytes(shape_.kv_type, shape_.capacity, shape_.head_dim, shape_.heads), position, column,
+                  position % kKvBlock * shape_.head_dim + column % shape_.head_dim);
   }
 
-  // Attention of a row in double precision over what the cache holds.
-  [[nodiscard]] std::vector<double> exact(int32_t position) const {
+  // Attention of a row in double precision over what the cache holds, for a head.
+  [[nodiscard]] std::vector<double> exact(int32_t position, int32_t head) const {
+    const int32_t first = head * shape_.head_dim;
     std::vector<double> p(static_cast<size_t>(position) + 1);
     double largest = -1e300;
     for (int32_t j = 0; j <= position; ++j) {
       double score = 0.0;
-      for (int32_t d = 0; d < shape_.head_dim; ++d) {
+      for (int32_t d = first; d < first + shape_.head_dim; ++d) {
         score += double{q_[static_cast<size_t>(position * stride() + d)]} * key(j, d);
       }
       p[static_cast<size_t>(j)] = score / std::sqrt(static_cast<double>(shape_.head_dim));
@@ -92,7 +107,7 @@ class Head {
     std::vector<double> out(static_cast<size_t>(shape_.head_dim));
     for (int32_t j = 0; j <= position; ++j) {
       for (int32_t d = 0; d < shape_.head_dim; ++d) {
-        out[static_cast<size_t>(d)] += p[static_cast<size_t>(j)] / sum * value(j, d);
+        out[static_cast<size_t>(d)] += p[static_cast<size_t>(j)] / sum * value(j, first + d);
       }
     }
     return out;
@@ -100,12 +115,16 @@ class Head {
 
   void expect_exact(const std::vector<float>& out, int32_t first, int32_t n) const {
     for (int32_t r = 0; r < n; ++r) {
-      const std::vector<double> want = exact(first + r);
-      for (int32_t d = 0; d < shape_.head_dim; ++d) {
-        ASSERT_NEAR(out[static_cast<size_t>(r * stride() + d)], want[static_cast<size_t>(d)], 5e-6)
-            << "row " << first + r << " dim " << d << " of " << shape_.head_dim << ", kv " << shape_.kv_type;
+      for (int32_t head = 0; head < shape_.heads; ++head) {
+        const std::vector<double> want = exact(first + r, head);
+        for (int32_t d = 0; d < shape_.head_dim; ++d) {
+          const int64_t at = r * stride() + head * shape_.head_dim + d;
+          ASSERT_NEAR(out[static_cast<size_t>(at)], want[static_cast<size_t>(d)], 5e-6)
+              << "row " << first + r << " head " << head << " dim " << d << " of " << shape_.head_dim << ", kv "
+              << shape_.kv_type;
+        }
       }
-      for (int64_t d = shape_.head_dim; d < stride(); ++d) {
+      for (int64_t d = columns(); d < stride(); ++d) {
         ASSERT_EQ(out[static_cast<size_t>(r * stride() + d)], 9.0F);
       }
     }
@@ -115,11 +134,11 @@ class Head {
   void expect_stored(int32_t n) const {
     for (int32_t j = 0; j < n; ++j) {
       double largest = 0.0;
-      for (int32_t d = 0; d < shape_.head_dim; ++d) {
+      for (int32_t d = 0; d < columns(); ++d) {
         largest = std::max(largest, std::abs(double{k_[static_cast<size_t>(j * stride() + d)]}));
         largest = std::max(largest, std::abs(double{v_[static_cast<size_t>(j * stride() + d)]}));
       }
-      for (int32_t d = 0; d < shape_.head_dim; ++d) {
+      for (int32_t d = 0; d < columns(); ++d) {
         const double k = k_[static_cast<size_t>(j * stride() + d)];
         const double v = v_[static_cast<size_t>(j * stride() + d)];
         const auto bound = [&](double x) {
@@ -137,15 +156,14 @@ class Head {
   [[nodiscard]] const Aligned<uint8_t>& cache() const { return cache_; }
 
  private:
-  [[nodiscard]] double element(int64_t offset, int64_t at) const {
-    const uint8_t* base = cache_.data() + offset;
-    if (shape_.kv_type == kKvF32) return reinterpret_cast<const float*>(base)[at];
-    if (shape_.kv_type == kKvF16) return half_value(reinterpret_cast<const uint16_t*>(base)[at]);
-    return reinterpret_cast<const int8_t*>(base)[at];
-  }
-  [[nodiscard]] double scale_of(int64_t offset, int32_t position) const {
-    if (shape_.kv_type != kKvInt8) return 1.0;
-    return reinterpret_cast<const float*>(cache_.data() + offset)[position];
+  // An element of a block, times its scale; `base` is where the keys or values begin.
+  [[nodiscard]] double stored(int64_t base, int32_t position, int32_t column, int32_t element) const {
+    const int32_t block = position / kKvBlock * shape_.heads + column / shape_.head_dim;
+    const uint8_t* at = cache_.data() + base + block * kv_block_bytes(shape_.kv_type, shape_.head_dim);
+    if (shape_.kv_type == kKvF32) return reinterpret_cast<const float*>(at)[element];
+    if (shape_.kv_type == kKvF16) return half_value(reinterpret_cast<const uint16_t*>(at)[element]);
+    const auto* scales = reinterpret_cast<const float*>(at + kv_block_scale_offset(shape_.kv_type, shape_.head_dim));
+    return reinterpret_cast<const int8_t*>(at)[element] * double{scales[position % kKvBlock]};
   }
 
   const KernelTable& kernels_;
@@ -162,21 +180,21 @@ class QuantAttention : public OnEveryIsa {};
 TEST_P(QuantAttention, PrefillThenDecodeAtEveryCacheType) {
   Random random(21);
   for (const int32_t type : {kKvF32, kKvF16, kKvInt8}) {
-    Head head(kernels(), {.head_dim = 64, .capacity = 150, .kv_type = type}, random);
-    head.expect_exact(head.step(0, 130), 0, 130);
-    head.expect_stored(130);
+    Group group(kernels(), {.heads = 3, .head_dim = 64, .capacity = 150, .kv_type = type}, random);
+    group.expect_exact(group.step(0, 130), 0, 130);
+    group.expect_stored(130);
     for (int32_t position = 130; position < 150; ++position) {
-      head.expect_exact(head.step(position, 1), position, 1);
+      group.expect_exact(group.step(position, 1), position, 1);
     }
   }
 }
 
 TEST_P(QuantAttention, EveryCountOfRowsFromEveryPosition) {
   Random random(22);
-  Head head(kernels(), {.head_dim = 32, .capacity = 200, .kv_type = kKvF16}, random);
+  Group group(kernels(), {.heads = 2, .head_dim = 32, .capacity = 200, .kv_type = kKvF16}, random);
   int32_t first = 0;
   for (int32_t n = 1; first + n <= 200; ++n) {
-    head.expect_exact(head.step(first, n), first, n);
+    group.expect_exact(group.step(first, n), first, n);
     first += n;
   }
   EXPECT_GT(first, 180);
@@ -186,10 +204,10 @@ TEST_P(QuantAttention, OddHeadSizes) {
   Random random(23);
   for (const int32_t dim : {1, 2, 3, 8, 15, 16, 17, 24, 48, 63, 65, 80, 96, 100, 128}) {
     for (const int32_t type : {kKvF32, kKvF16, kKvInt8}) {
-      Head head(kernels(), {.head_dim = dim, .capacity = 33, .kv_type = type}, random);
-      head.expect_exact(head.step(0, 20), 0, 20);
-      head.expect_exact(head.step(20, 1), 20, 1);
-      head.expect_exact(head.step(21, 12), 21, 12);
+      Group group(kernels(), {.heads = 2, .head_dim = dim, .capacity = 33, .kv_type = type}, random);
+      group.expect_exact(group.step(0, 20), 0, 20);
+      group.expect_exact(group.step(20, 1), 20, 1);
+      group.expect_exact(group.step(21, 12), 21, 12);
     }
   }
 }
@@ -198,9 +216,9 @@ TEST_P(QuantAttention, TheCacheIsTheSameOnEveryInstructionSet) {
   for (const int32_t type : {kKvF32, kKvF16, kKvInt8}) {
     Random mine(24);
     Random theirs(24);
-    Head head(kernels(), {.head_dim = 48, .capacity = 40, .kv_type = type}, mine);
-    Head reference(generic(), {.head_dim = 48, .capacity = 40, .kv_type = type}, theirs);
-    for (std::vector<float>* keys : {&head.keys(), &reference.keys()}) {
+    Group group(kernels(), {.heads = 3, .head_dim = 48, .capacity = 40, .kv_type = type}, mine);
+    Group reference(generic(), {.heads = 3, .head_dim = 48, .capacity = 40, .kv_type = type}, theirs);
+    for (std::vector<float>* keys : {&group.keys(), &reference.keys()}) {
       (*keys)[0] = 1e-7F;  // subnormal, tiny and overflowing halves
       (*keys)[1] = 1e-12F;
       (*keys)[2] = 65519.0F;
@@ -208,20 +226,58 @@ TEST_P(QuantAttention, TheCacheIsTheSameOnEveryInstructionSet) {
       (*keys)[4] = -1e30F;
       (*keys)[5] = 6.1e-5F;
     }
-    head.step(0, 40);
+    group.step(0, 40);
     reference.step(0, 40);
-    EXPECT_EQ(std::memcmp(head.cache().data(), reference.cache().data(), static_cast<size_t>(head.cache().size())), 0)
+    EXPECT_EQ(std::memcmp(group.cache().data(), reference.cache().data(), static_cast<size_t>(group.cache().size())), 0)
         << type;
+  }
+}
+
+// Groups are how the work is cut, not what is computed.
+TEST_P(QuantAttention, AHeadAloneIsTheSameAsInItsGroup) {
+  for (const int32_t type : {kKvF32, kKvF16, kKvInt8}) {
+    const Shape shape = {.heads = 5, .head_dim = 80, .capacity = 70, .kv_type = type};
+    Random mine(28);
+    Random theirs(28);
+    Group together(kernels(), shape, mine);
+    Group alone(kernels(), shape, theirs);
+    for (const auto& [first, n] : {std::pair<int32_t, int32_t>{0, 50}, {50, 1}, {51, 3}, {54, 9}}) {
+      const std::vector<float> want = together.step(first, n);
+      std::vector<float> out(want.size(), 9.0F);
+      for (int32_t head = 0; head < shape.heads; ++head) {
+        const AttentionArgs a = alone.args_of_head(head, first, n, out);
+        kernels().kv_append(&a);
+        kernels().attention(&a);
+      }
+      EXPECT_TRUE(same_bits(out.data(), want.data(), static_cast<int64_t>(want.size()))) << "rows from " << first;
+    }
+    EXPECT_EQ(std::memcmp(together.cache().data(), alone.cache().data(), static_cast<size_t>(alone.cache().size())), 0);
+  }
+}
+
+// What a caller names as upcoming is fetched, not used: any address, of any length, and none.
+TEST_P(QuantAttention, UpcomingMemoryDoesNotMatter) {
+  Random random(29);
+  Group group(kernels(), {.heads = 2, .head_dim = 64, .capacity = 60, .kv_type = kKvF16}, random);
+  group.step(0, 59);
+  std::vector<float> out(static_cast<size_t>(group.stride()), 9.0F);
+  const std::vector<float> one = group.step(59, 1);
+  for (const int64_t bytes : {int64_t{0}, int64_t{1}, int64_t{4096}, int64_t{1} << 40}) {
+    AttentionArgs a = group.args(59, 1, out);
+    a.upcoming = bytes == 0 ? nullptr : group.cache().data() + 64;
+    a.upcoming_bytes = bytes;
+    kernels().attention(&a);
+    EXPECT_TRUE(same_bits(out.data(), one.data(), static_cast<int64_t>(one.size())));
   }
 }
 
 TEST_P(QuantAttention, LaterPositionsDoNotReachEarlierRows) {
   Random random(25);
-  Head head(kernels(), {.head_dim = 64, .capacity = 128, .kv_type = kKvF16}, random);
-  std::vector<float> before = head.step(0, 70);
-  head.step(70, 58);
+  Group group(kernels(), {.head_dim = 64, .capacity = 128, .kv_type = kKvF16}, random);
+  std::vector<float> before = group.step(0, 70);
+  group.step(70, 58);
   std::vector<float> after(before.size(), 9.0F);
-  const AttentionArgs again = head.args(0, 70, after);
+  const AttentionArgs again = group.args(0, 70, after);
   kernels().attention(&again);
   EXPECT_TRUE(same_bits(before.data(), after.data(), static_cast<int64_t>(before.size())));
 }
@@ -229,12 +285,12 @@ TEST_P(QuantAttention, LaterPositionsDoNotReachEarlierRows) {
 TEST_P(QuantAttention, ANumberlessKeyMakesTheRowsThatSeeItNumberless) {
   Random random(26);
   for (const int32_t type : {kKvF32, kKvF16, kKvInt8}) {
-    Head head(kernels(), {.head_dim = 64, .capacity = 100, .kv_type = type}, random);
-    head.keys()[static_cast<size_t>(50 * head.stride() + 3)] = std::numeric_limits<float>::quiet_NaN();
-    const std::vector<float> out = head.step(0, 99);
-    const std::vector<float> one = head.step(99, 1);
+    Group group(kernels(), {.head_dim = 64, .capacity = 100, .kv_type = type}, random);
+    group.keys()[static_cast<size_t>(50 * group.stride() + 3)] = std::numeric_limits<float>::quiet_NaN();
+    const std::vector<float> out = group.step(0, 99);
+    const std::vector<float> one = group.step(99, 1);
     for (int32_t r = 0; r < 99; ++r) {
-      EXPECT_EQ(std::isnan(out[static_cast<size_t>(r * head.stride())]), r >= 50) << r << " kv " << type;
+      EXPECT_EQ(std::isnan(out[static_cast<size_t>(r * group.stride())]), r >= 50) << r << " kv " << type;
     }
     EXPECT_TRUE(std::isnan(one[0]));
   }
@@ -242,10 +298,10 @@ TEST_P(QuantAttention, ANumberlessKeyMakesTheRowsThatSeeItNumberless) {
 
 TEST_P(QuantAttention, LargeScoresDoNotOverflow) {
   Random random(27);
-  Head head(kernels(), {.head_dim = 64, .capacity = 80, .kv_type = kKvF32}, random);
-  for (float& x : head.keys()) x *= 1000.0F;
+  Group group(kernels(), {.head_dim = 64, .capacity = 80, .kv_type = kKvF32}, random);
+  for (float& x : group.keys()) x *= 1000.0F;
   for (const auto& [first, n] : {std::pair<int32_t, int32_t>{0, 79}, {79, 1}}) {
-    for (const float x : head.step(first, n)) ASSERT_TRUE(std::isfinite(x));
+    for (const float x : group.step(first, n)) ASSERT_TRUE(std::isfinite(x));
   }
 }
 

@@ -44,8 +44,9 @@ ForwardPass::ForwardPass(const Model& model, KvCache& cache, std::int32_t max_ro
   const std::uint64_t quantized_hidden =
       plan.reserve(rows, static_cast<std::uint64_t>(quantized_row_bytes(shape.inner)));
   const std::uint64_t best = plan.reserve(static_cast<std::uint64_t>(head_blocks) * wanted, sizeof(Best));
-  const std::int64_t scratch_bytes = std::max(gemm_scratch_bytes(std::max(shape.width, shape.inner)),
-                                              attention_scratch_bytes(cache.head_dim(), cache.capacity()));
+  const std::int64_t scratch_bytes =
+      std::max(gemm_scratch_bytes(std::max(shape.width, shape.inner)),
+               attention_scratch_bytes(cache.head_dim(), cache.capacity(), cache.most_heads()));
   std::vector<std::uint64_t> scratch(n_threads);
   std::vector<std::uint64_t> result(n_threads);
   const auto result_rows =
@@ -102,14 +103,11 @@ void ForwardPass::add_layer(std::int32_t i) {
   add_rows(Op::NormAttention, i, rows);
   add_product(Op::Qkv, i, layer.attn_qkv, rows);
   if (batch_->appends_first() || of_wanted) add_items(Op::Append, i, rows, batch_->segments().size() * heads);
-  std::size_t query_blocks = batch_->query_blocks().size();
   if (of_wanted) {
-    query_blocks = batch_->wanted_blocks().size();
-    rows = static_cast<std::int32_t>(query_blocks);
+    rows = static_cast<std::int32_t>(batch_->wanted_blocks().size());
     if (rows == 0) return;
   }
-  add_items(Op::Attention, i, rows, query_blocks * heads);
-  steps_.back().of_wanted = of_wanted;
+  add_attention(i, rows, of_wanted);
   if (!quantizes_heads()) add_rows(Op::QuantizeAttention, i, rows);
   add_product(Op::AttentionProj, i, layer.attn_proj, rows);
   add_rows(Op::NormMlp, i, rows);
@@ -145,6 +143,17 @@ void ForwardPass::add_product(Op op, std::int32_t layer, const Linear& linear, s
   add_items(op, layer, rows,
             static_cast<std::size_t>(grid.tile_blocks) * static_cast<std::size_t>(divide_up(rows, grid.rows)));
   steps_.back().grid = grid;
+}
+
+/// Few rows read the keys of a whole group in one stretch; for many, heads are what is shared.
+void ForwardPass::add_attention(std::int32_t layer, std::int32_t rows, bool of_wanted) {
+  const auto blocks = of_wanted ? batch_->wanted_blocks() : batch_->query_blocks();
+  const bool few = std::all_of(blocks.begin(), blocks.end(),
+                               [](const QueryBlock& block) { return block.n_rows <= kAttentionFewRows; });
+  const std::int32_t parts = few ? cache_.n_groups() : model_.shape.n_heads;
+  add_items(Op::Attention, layer, rows, blocks.size() * static_cast<std::size_t>(parts));
+  steps_.back().of_wanted = of_wanted;
+  steps_.back().by_group = few;
 }
 
 /// Tiles of one item of gemv.

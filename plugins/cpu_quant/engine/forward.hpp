@@ -56,8 +56,8 @@ class ForwardPass final : public PhasedWork {
     NormAttention,      // rows: quantized_width = layer_norm(x; ln_1)
     Qkv,                // product: qkv
     Append,             // per segment and head: keys and values into the cache
-    Attention,          // per query block and head: attention, quantized_width of it where the head is whole blocks;
-                        // appends too where a segment is one query block
+    Attention,          // per query block and group of heads, or head: attention, quantized_width of it where a head is
+                        // whole blocks; appends too where a segment is one query block
     QuantizeAttention,  // rows: quantized_width = attention, where Attention does not
     AttentionProj,      // product: x += ...
     NormMlp,            // rows: quantized_width = layer_norm(x; ln_2)
@@ -82,7 +82,16 @@ class ForwardPass final : public PhasedWork {
     std::int32_t rows = 0;  // that it works on
     std::uint32_t n_items = 0;
     bool of_wanted = false;  // in the last layer: rows that nobody wants are left out, the others moved together
+    bool by_group = false;   // attention: an item is a group of heads, not one
     Grid grid;
+  };
+
+  /// An item of attention: heads of one group.
+  struct HeadItem {
+    const QueryBlock* block;
+    std::int32_t index;  // of the block
+    std::int32_t group;
+    HeadRange heads;
   };
 
   /// An item of a product.
@@ -110,6 +119,7 @@ class ForwardPass final : public PhasedWork {
   void add_layer(std::int32_t layer);
   void add_rows(Op op, std::int32_t layer, std::int32_t rows);
   void add_product(Op op, std::int32_t layer, const Linear& linear, std::int32_t rows);
+  void add_attention(std::int32_t layer, std::int32_t rows, bool of_wanted);
   void add_items(Op op, std::int32_t layer, std::int32_t rows, std::size_t n_items);
   std::int32_t stream_tiles(const Linear& linear) const;
   Grid product_grid(Op op, const Linear& linear, std::int32_t rows) const;
@@ -126,18 +136,14 @@ class ForwardPass final : public PhasedWork {
   void gather_wanted();
   void append_item(const Step& step, std::uint32_t item, int thread);
   void attention_item(const Step& step, std::uint32_t item, int thread);
-  AttentionArgs attention_args(const Segment& segment, std::int32_t layer, std::int32_t head,
+  AttentionArgs attention_args(const Segment& segment, std::int32_t layer, std::int32_t group, HeadRange heads,
                                std::int32_t first_row) const;
+  HeadItem head_item(const Step& step, std::uint32_t item) const;
   void pick_best();
   const Linear& linear_of(const Step& step) const;
   Piece piece_of(const Step& step, std::uint32_t item) const;
   /// Whether each head of attention makes whole parts of a quantized row.
   bool quantizes_heads() const { return cache_.head_dim() % 64 == 0; }
-  /// Of an item of attention.
-  const QueryBlock& query_block(const Step& step, std::uint32_t item) const {
-    const auto blocks = step.of_wanted ? batch_->wanted_blocks() : batch_->query_blocks();
-    return blocks[item / static_cast<std::uint32_t>(model_.shape.n_heads)];
-  }
   std::uint32_t phase_of(const Step& step) const { return static_cast<std::uint32_t>(&step - steps_.data()); }
   bool wants_ids() const { return params_->output == IB_OUTPUT_GREEDY; }
 

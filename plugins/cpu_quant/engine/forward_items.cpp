@@ -217,24 +217,30 @@ void ForwardPass::gather_wanted() {
   }
 }
 
-AttentionArgs ForwardPass::attention_args(const Segment& segment, std::int32_t layer, std::int32_t head,
-                                          std::int32_t first_row) const {
+ForwardPass::HeadItem ForwardPass::head_item(const Step& step, std::uint32_t item) const {
+  const auto blocks = step.of_wanted ? batch_->wanted_blocks() : batch_->query_blocks();
+  const std::int32_t parts = step.by_group ? cache_.n_groups() : model_.shape.n_heads;
+  const std::int32_t index = static_cast<std::int32_t>(item) / parts;
+  const std::int32_t part = static_cast<std::int32_t>(item) % parts;
+  const QueryBlock* block = &blocks[static_cast<std::size_t>(index)];
+  if (step.by_group) return {block, index, part, cache_.group(part)};
+  return {block, index, cache_.group_of(part), {part, 1}};
+}
+
+AttentionArgs ForwardPass::attention_args(const Segment& segment, std::int32_t layer, std::int32_t group,
+                                          HeadRange heads, std::int32_t first_row) const {
   const std::int64_t width = model_.shape.width;
-  const std::int32_t head_dim = cache_.head_dim();
   const std::int64_t row = segment.first_row + first_row;
-  const float* q = qkv_ + row * 3 * width + std::int64_t{head} * head_dim;
-  AttentionArgs args{};
-  args.q = q;
-  args.k = q + width;
-  args.v = q + 2 * width;
-  args.cache = cache_.block(segment.slot, layer, head);
+  AttentionArgs args = cache_.args(segment.slot, layer, group);
+  args.q = qkv_ + row * 3 * width + std::int64_t{heads.first} * args.head_dim;
+  args.k = args.q + width;
+  args.v = args.q + 2 * width;
   args.q_stride = 3 * width;
   args.kv_stride = 3 * width;
   args.out_stride = width;
   args.first_position = segment.first_position + first_row;
-  args.head_dim = head_dim;
-  args.capacity = cache_.capacity();
-  args.kv_type = cache_.type();
+  args.first_head = heads.first - cache_.group(group).first;
+  args.n_heads = heads.n;
   args.scale = model_.layers[static_cast<std::size_t>(layer)].attention_scale;
   return args;
 }
@@ -243,7 +249,8 @@ void ForwardPass::append_item(const Step& step, std::uint32_t item, int thread) 
   const std::uint64_t begin_ns = profile_.is_on() ? Profile::now() : 0;
   const auto n_heads = static_cast<std::uint32_t>(model_.shape.n_heads);
   const Segment& segment = batch_->segments()[item / n_heads];
-  AttentionArgs args = attention_args(segment, step.layer, static_cast<std::int32_t>(item % n_heads), 0);
+  const auto head = static_cast<std::int32_t>(item % n_heads);
+  AttentionArgs args = attention_args(segment, step.layer, cache_.group_of(head), {head, 1}, 0);
   args.n_rows = segment.n_rows;
   kernels_.kv_append(&args);
   if (profile_.is_on()) record(step.op, step.layer, thread, begin_ns, 0, 0);
@@ -252,15 +259,14 @@ void ForwardPass::append_item(const Step& step, std::uint32_t item, int thread) 
 void ForwardPass::attention_item(const Step& step, std::uint32_t item, int thread) {
   const std::uint64_t begin_ns = profile_.is_on() ? Profile::now() : 0;
   const std::int32_t width = model_.shape.width;
-  const auto n_heads = static_cast<std::uint32_t>(model_.shape.n_heads);
-  const QueryBlock& block = query_block(step, item);
-  const Segment& segment = batch_->segments()[static_cast<std::size_t>(block.segment)];
-  const auto head = static_cast<std::int32_t>(item % n_heads);
-  const std::int32_t row =
-      step.of_wanted ? static_cast<std::int32_t>(item / n_heads) : segment.first_row + block.first_row;
-  AttentionArgs args = attention_args(segment, step.layer, head, block.first_row);
-  args.out = attention_ + std::int64_t{row} * width + std::int64_t{head} * args.head_dim;
-  args.n_rows = block.n_rows;
+  const auto [block, index, group, heads] = head_item(step, item);
+  const Segment& segment = batch_->segments()[static_cast<std::size_t>(block->segment)];
+  const std::int32_t row = step.of_wanted ? index : segment.first_row + block->first_row;
+  AttentionArgs args = attention_args(segment, step.layer, group, heads, block->first_row);
+  const std::int32_t first = heads.first * args.head_dim;
+  const std::int32_t n = heads.n * args.head_dim;
+  args.out = attention_ + std::int64_t{row} * width + first;
+  args.n_rows = block->n_rows;
   args.scratch = thread_scratch_[static_cast<std::size_t>(thread)];
   const Share mine = share_of(step.n_items, thread, model_.context.team.n_threads());
   const Stretch next = item + 1 < mine.end ? keys_of(step, item + 1) : first_read(phase_of(step) + 1, thread);
@@ -269,12 +275,12 @@ void ForwardPass::attention_item(const Step& step, std::uint32_t item, int threa
   if (!batch_->appends_first() && !step.of_wanted) kernels_.kv_append(&args);
   kernels_.attention(&args);
   if (quantizes_heads()) {
-    kernels_.quantize_rows(args.out, args.out_stride, args.n_rows, {width, head * args.head_dim, args.head_dim},
+    kernels_.quantize_rows(args.out, args.out_stride, args.n_rows, {width, first, n},
                            quantized(quantized_width_, width, row));
   }
   if (profile_.is_on()) {
     const auto keys = static_cast<std::uint64_t>(args.first_position) + static_cast<std::uint64_t>(args.n_rows);
-    const auto elements = keys * static_cast<std::uint64_t>(args.head_dim);
+    const auto elements = keys * static_cast<std::uint64_t>(n);
     record(step.op, step.layer, thread, begin_ns,
            2 * elements * static_cast<std::uint64_t>(kv_element_bytes(args.kv_type)),
            4 * elements * static_cast<std::uint64_t>(args.n_rows));

@@ -46,7 +46,7 @@ void ForwardPass::build_operator(std::int32_t op, std::int32_t i) {
       break;
     case IB_OP_ATTENTION:
       if (batch_->appends_first()) add_items(Op::Append, i, rows, batch_->segments().size() * heads);
-      add_items(Op::Attention, i, rows, batch_->query_blocks().size() * heads);
+      add_attention(i, rows, false);
       if (!quantizes_heads()) add_rows(Op::QuantizeAttention, i, rows);
       break;
     case IB_OP_MLP:

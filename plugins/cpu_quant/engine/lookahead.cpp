@@ -18,12 +18,14 @@ constexpr std::int64_t kLine = 64;
 
 /// The keys that an item of attention reads.
 ForwardPass::Stretch ForwardPass::keys_of(const Step& step, std::uint32_t item) const {
-  const auto n_heads = static_cast<std::uint32_t>(model_.shape.n_heads);
-  const QueryBlock& block = query_block(step, item);
-  const Segment& segment = batch_->segments()[static_cast<std::size_t>(block.segment)];
-  const std::int64_t keys = segment.first_position + block.first_row + block.n_rows;
-  return {cache_.block(segment.slot, step.layer, static_cast<std::int32_t>(item % n_heads)),
-          keys * cache_.head_dim() * kv_element_bytes(cache_.type())};
+  const HeadItem part = head_item(step, item);
+  const Segment& segment = batch_->segments()[static_cast<std::size_t>(part.block->segment)];
+  const AttentionArgs args = attention_args(segment, step.layer, part.group, part.heads, part.block->first_row);
+  const std::int32_t keys = args.first_position + part.block->n_rows;
+  const std::int64_t blocks = kv_block_bytes(args.kv_type, args.head_dim) * args.n_heads;
+  // Heads of a part of the group lie apart.
+  if (!step.by_group) return {args.cache, blocks};
+  return {args.cache, pieces(keys, kKvBlock) * blocks};
 }
 
 /// What `thread` reads first of weights or keys in the step, or in the one after it where it has none.

@@ -10,8 +10,15 @@ namespace {
 
 KvCache cache_for(const Model& model, const ib_op_desc& desc) {
   const std::int32_t type = model.options.kv_type;
-  if (!op_has_heads(desc)) return {type, 1, 1, 1, 1, 1, model.context.memory};
-  return {type, 1, desc.n_copies, desc.heads, desc.width / desc.heads, desc.past + desc.rows, model.context.memory};
+  if (!op_has_heads(desc)) return {type, 1, 1, 1, 1, 1, 1, model.context.memory};
+  return {type,
+          1,
+          desc.n_copies,
+          desc.heads,
+          desc.width / desc.heads,
+          desc.past + desc.rows,
+          model.context.team.n_threads(),
+          model.context.memory};
 }
 
 }  // namespace
@@ -52,16 +59,12 @@ Operator::Operator(Context& context, const ib_op_desc& desc)
 void Operator::append_past(const ib_op_desc& desc) {
   if (desc.past == 0) return;
   for (std::int32_t copy = 0; copy < desc.n_copies; ++copy) {
-    for (std::int32_t head = 0; head < desc.heads; ++head) {
-      AttentionArgs args{};
-      args.k = desc.past_kv + std::int64_t{head} * cache_.head_dim();
+    for (std::int32_t group = 0; group < cache_.n_groups(); ++group) {
+      AttentionArgs args = cache_.args(0, copy, group);
+      args.k = desc.past_kv + std::int64_t{cache_.group(group).first} * cache_.head_dim();
       args.v = args.k + desc.width;
       args.kv_stride = std::int64_t{2} * desc.width;
-      args.cache = cache_.block(0, copy, head);
       args.n_rows = desc.past;
-      args.head_dim = cache_.head_dim();
-      args.capacity = cache_.capacity();
-      args.kv_type = cache_.type();
       model_.kernels.kv_append(&args);
     }
   }

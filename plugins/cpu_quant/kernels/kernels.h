@@ -244,13 +244,14 @@ static constexpr int32_t kActivationRelu = 2;
 
 // ---- keys, values and attention --------------------------------------------------------------------------------
 //
-// The cache of one (layer, slot, head) is one block of kv_head_bytes(...) bytes, 64-byte aligned, with P = capacity
-// rounded up to 16 positions and D = head_dim:
-//   K  [P / 16][D][16 positions]   elements of the type (int8: value = element * K scale of the position)
-//   V  [P][D]                      elements
-//   int8 only: f32 K scales [P], f32 V scales [P]
-// Each of the parts starts at a multiple of 64 bytes. The whole block must be zeroed once before its first use
-// (positions that were never written are read, and masked).
+// A group is some heads of one (layer, slot), 64-byte aligned, in blocks of 16 positions and one head each, so that one
+// token's attention over all of its heads reads two long runs. With D = head_dim, heads of the group and P = capacity
+// rounded up to 16 positions:
+//   keys    [P / 16][heads] blocks of [D][16 positions] elements of the type
+//   values  [P / 16][heads] blocks of [16 positions][D] elements
+// A block is kv_block_bytes(...) bytes: the elements, padded to 64 bytes, and in int8 16 f32 scales (a value is its
+// element times the scale of its position). The whole must be zeroed once before its first use (positions that were
+// never written are read, and masked).
 
 static constexpr int32_t kKvF32 = 0;
 static constexpr int32_t kKvF16 = 1;
@@ -260,32 +261,31 @@ static constexpr int64_t kv_element_bytes(int32_t type) {
   return type == kKvF32 ? 4 : type == kKvF16 ? 2 : 1;
 }
 
-static constexpr int64_t kv_value_offset(int32_t type, int32_t capacity, int32_t head_dim) {
-  return round_up(round_up(capacity, kKvBlock) * head_dim * kv_element_bytes(type), 64);
+static constexpr int64_t kv_block_scale_offset(int32_t type, int32_t head_dim) {
+  return round_up(kKvBlock * head_dim * kv_element_bytes(type), 64);
 }
 
-static constexpr int64_t kv_key_scale_offset(int32_t type, int32_t capacity, int32_t head_dim) {
-  return 2 * kv_value_offset(type, capacity, head_dim);
+static constexpr int64_t kv_block_bytes(int32_t type, int32_t head_dim) {
+  return kv_block_scale_offset(type, head_dim) + (type == kKvInt8 ? kKvBlock * 4 : 0);
 }
 
-static constexpr int64_t kv_value_scale_offset(int32_t type, int32_t capacity, int32_t head_dim) {
-  return kv_key_scale_offset(type, capacity, head_dim) + round_up(capacity, kKvBlock) * 4;
+// The group's keys; its values are as many bytes, and follow.
+static constexpr int64_t kv_keys_bytes(int32_t type, int32_t capacity, int32_t head_dim, int32_t heads) {
+  return int64_t{pieces(capacity, kKvBlock)} * heads * kv_block_bytes(type, head_dim);
 }
 
-static constexpr int64_t kv_head_bytes(int32_t type, int32_t capacity, int32_t head_dim) {
-  return round_up(type == kKvInt8 ? kv_value_scale_offset(type, capacity, head_dim) + round_up(capacity, kKvBlock) * 4
-                                  : kv_key_scale_offset(type, capacity, head_dim),
-                  64);
+static constexpr int64_t kv_group_bytes(int32_t type, int32_t capacity, int32_t head_dim, int32_t heads) {
+  return 2 * kv_keys_bytes(type, capacity, head_dim, heads);
 }
 
-// One head of one sequence: row r is at position first_position + r and sees positions 0 to that, itself included.
+// Heads of one sequence: row r is at position first_position + r and sees positions 0 to that, itself included.
 struct AttentionArgs {
-  const float* q;           // n_rows rows of head_dim floats, q_stride apart
+  const float* q;           // n_rows rows of n_heads * head_dim floats, q_stride apart
   const float* k;           // kv_append: new keys and values, rows as q, kv_stride apart
   const float* v;           //
-  float* out;               // n_rows rows of head_dim floats, out_stride apart
-  uint8_t* cache;           // kv_head_bytes(kv_type, capacity, head_dim)
-  void* scratch;            // attention: attention_scratch_bytes(...), 64-byte aligned, one per thread
+  float* out;               // n_rows rows of n_heads * head_dim floats, out_stride apart
+  uint8_t* cache;           // the group: kv_group_bytes(kv_type, capacity, head_dim, group_heads)
+  void* scratch;            // attention: attention_scratch_bytes(...) for n_heads, 64-byte aligned, one per thread
   const uint8_t* upcoming;  // attention of few rows prefetches this many bytes, which the caller wants next; may be 0
   int64_t upcoming_bytes;
   int64_t q_stride;  // in floats, as all strides here
@@ -294,19 +294,25 @@ struct AttentionArgs {
   int32_t n_rows;
   int32_t first_position;
   int32_t head_dim;  // 1 to 1024
+  int32_t group_heads;
+  int32_t first_head;  // heads [first_head, first_head + n_heads) of the group
+  int32_t n_heads;
   int32_t capacity;  // positions of the cache; first_position + n_rows <= capacity
   int32_t kv_type;   // kKv*
   float scale;       // scores are scale * q k^T
 };
 
-// Attention over query rows is done in blocks of this many rows: split work items at its multiples.
+// Up to so many query rows, attention passes once over the keys and values of all of its heads.
+static constexpr int32_t kAttentionFewRows = 3;
+// More are taken head after head in blocks of this many: split work items at its multiples.
 static constexpr int32_t kAttentionRows = 48;
 static constexpr int32_t kAttentionKeys = 64;  // keys of a block of the online softmax
 
-static constexpr int64_t attention_scratch_bytes(int32_t head_dim, int32_t capacity) {
+static constexpr int64_t attention_scratch_bytes(int32_t head_dim, int32_t capacity, int32_t n_heads) {
   const int64_t dim = round_up(head_dim, 16);
-  const int64_t blocks = 2 * kAttentionKeys * dim + kAttentionRows * (2 * dim + kAttentionKeys + 32);
-  return (blocks + round_up(capacity, kAttentionKeys) + 64) * 4;
+  const int64_t many = 2 * kAttentionKeys * dim + kAttentionRows * (2 * dim + kAttentionKeys + 32);
+  const int64_t few = n_heads * (3 * dim + round_up(capacity, kKvBlock) + 16);
+  return (many > few ? many : few) * 4;
 }
 
 // ---- the table --------------------------------------------------------------------------------------------------

@@ -34,23 +34,42 @@ Vec load_elements_part(const E* p, int32_t n) {
   return load_elements(copy);
 }
 
-// The parts of one head's cache with elements of type E.
+// A block of 16 positions and one head, of keys or values.
 template <class E>
-struct Cache {
-  E* keys;
-  E* values;
-  float* key_scale;  // int8 only, else null
-  float* value_scale;
+struct KvBlock {
+  E* elements;
+  float* scales;  // int8 only
+};
 
+// A group of heads with elements of type E; heads count from the first that the arguments name.
+template <class E>
+class Cache {
+ public:
   explicit Cache(const AttentionArgs& a)
-      : keys(reinterpret_cast<E*>(a.cache)),
-        values(reinterpret_cast<E*>(a.cache + kv_value_offset(a.kv_type, a.capacity, a.head_dim))),
-        key_scale(nullptr),
-        value_scale(nullptr) {
-    if (a.kv_type != kKvInt8) return;
-    key_scale = reinterpret_cast<float*>(a.cache + kv_key_scale_offset(a.kv_type, a.capacity, a.head_dim));
-    value_scale = reinterpret_cast<float*>(a.cache + kv_value_scale_offset(a.kv_type, a.capacity, a.head_dim));
+      : scale_offset_(kv_block_scale_offset(a.kv_type, a.head_dim)),
+        block_bytes_(kv_block_bytes(a.kv_type, a.head_dim)),
+        row_bytes_(block_bytes_ * a.group_heads),
+        keys_(a.cache + a.first_head * block_bytes_),
+        values_(keys_ + kv_keys_bytes(a.kv_type, a.capacity, a.head_dim, a.group_heads)) {}
+
+  [[nodiscard]] KvBlock<E> keys(int32_t head, int32_t position) const { return block(keys_, head, position); }
+  [[nodiscard]] KvBlock<E> values(int32_t head, int32_t position) const { return block(values_, head, position); }
+
+  // Bytes from the block of one position to that of the next 16, of the same head.
+  [[nodiscard]] int64_t row_bytes() const { return row_bytes_; }
+  [[nodiscard]] int64_t block_bytes() const { return block_bytes_; }
+
+ private:
+  [[nodiscard]] KvBlock<E> block(uint8_t* base, int32_t head, int32_t position) const {
+    uint8_t* at = base + position / kKvBlock * row_bytes_ + head * block_bytes_;
+    return {reinterpret_cast<E*>(at), reinterpret_cast<float*>(at + scale_offset_)};
   }
+
+  int64_t scale_offset_;
+  int64_t block_bytes_;
+  int64_t row_bytes_;
+  uint8_t* keys_;
+  uint8_t* values_;
 };
 
 // n <= 16 floats as elements; `inverse` (int8 only) is 1 / scale.
@@ -94,18 +113,40 @@ float write_row(const float* x, int32_t head_dim, E* out, int64_t step) {
   return scale;
 }
 
+// A row writes into every line of its block of keys: fetched all at once, rather than as one store after the other
+// asks.
+template <class E>
+void fetch_last_blocks(const AttentionArgs& a, const Cache<E>& cache) {
+  constexpr int32_t kLine = 64 / static_cast<int32_t>(sizeof(E));
+  const int32_t i = a.first_position % kKvBlock;
+  for (int32_t head = 0; head < a.n_heads; ++head) {
+    const E* keys = cache.keys(head, a.first_position).elements;
+    const E* values = cache.values(head, a.first_position).elements + i * a.head_dim;
+    for (int32_t at = 0; at < a.head_dim * kKvBlock; at += kLine) __builtin_prefetch(keys + at, 1);
+    for (int32_t at = 0; at < a.head_dim; at += kLine) __builtin_prefetch(values + at, 1);
+  }
+}
+
+template <class E>
+void append_row(const AttentionArgs& a, const Cache<E>& cache, int32_t head, int32_t row) {
+  const int32_t position = a.first_position + row;
+  const int32_t i = position % kKvBlock;
+  const int64_t from = row * a.kv_stride + int64_t{head} * a.head_dim;
+  const KvBlock<E> keys = cache.keys(head, position);
+  const KvBlock<E> values = cache.values(head, position);
+  const float key_scale = write_row(a.k + from, a.head_dim, keys.elements + i, kKvBlock);
+  const float value_scale = write_row(a.v + from, a.head_dim, values.elements + int64_t{i} * a.head_dim, 1);
+  if (sizeof(E) != 1) return;
+  keys.scales[i] = key_scale;
+  values.scales[i] = value_scale;
+}
+
 template <class E>
 void append(const AttentionArgs& a) {
   const Cache<E> cache(a);
-  for (int32_t r = 0; r < a.n_rows; ++r) {
-    const int64_t position = a.first_position + r;
-    E* key = cache.keys + position / kKvBlock * a.head_dim * kKvBlock + position % kKvBlock;
-    const float key_scale = write_row(a.k + r * a.kv_stride, a.head_dim, key, kKvBlock);
-    const float value_scale = write_row(a.v + r * a.kv_stride, a.head_dim, cache.values + position * a.head_dim, 1);
-    if (sizeof(E) == 1) {
-      cache.key_scale[position] = key_scale;
-      cache.value_scale[position] = value_scale;
-    }
+  if (a.n_rows == 1) fetch_last_blocks(a, cache);
+  for (int32_t head = 0; head < a.n_heads; ++head) {
+    for (int32_t r = 0; r < a.n_rows; ++r) append_row(a, cache, head, r);
   }
 }
 
