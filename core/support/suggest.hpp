@@ -12,8 +12,9 @@ namespace inferbench {
 /// alignment), in bytes, upper and lower case alike.
 std::size_t edit_distance(std::string_view a, std::string_view b);
 
-/// The candidate that `word` was most likely meant to be: the closest by edit distance, the first of equals. Empty
-/// where none is near (more than a third of the longer word, but at least 1, would have to change).
+/// The candidate that `word` was most likely meant to be: the only one that it begins, else the closest by edit
+/// distance, the first of equals. Empty where none is near (more than a third of the longer word, but at least 1, would
+/// have to change).
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
 
 /// A cure line for an unknown word: "did you mean 'tile'? known options: tile, kv". `kind` is the plural noun. Long

@@ -158,7 +158,8 @@ std::vector<Mistake> backend_mistakes() {
       {"NameOfTwoLines", with("{plugin: cpu_ref, name: \"a\\nb\"}"),
        "/exp/e.yaml:3:29: backends.name: found the text 'a b', expected a text without control characters"},
       {"UnknownBaseline", extra("baseline: cpu_ref\n"),
-       "/exp/e.yaml:3:11: baseline: unknown contender 'cpu_ref'; known contenders: cpu_ref:fp32"},
+       "/exp/e.yaml:3:11: baseline: unknown contender 'cpu_ref'; did you mean 'cpu_ref:fp32'? known contenders: "
+       "cpu_ref:fp32"},
       {"TooManyContenders",
        with("{plugin: cpu_quant, precision: [int8, int4], options: {tile: &t [1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16], "
             "note: *t}}"),
@@ -297,7 +298,8 @@ std::vector<Mistake> setting_mistakes() {
        "/exp/e.yaml:3:19: quality.max_kl: found '1e-3', expected a map of precision: nats per token, such as {int8: "
        "2e-4}"},
       {"TargetContender", extra("targets: [{contender: cpu_ref, metric: cpu_s, at_most: 1}]\n"),
-       "/exp/e.yaml:3:23: targets.contender: unknown contender 'cpu_ref'; known contenders: cpu_ref:fp32"},
+       "/exp/e.yaml:3:23: targets.contender: unknown contender 'cpu_ref'; did you mean 'cpu_ref:fp32'? known "
+       "contenders: cpu_ref:fp32"},
       {"TargetMetric", extra("targets: [{metric: decode_tokens_s, at_least: 1}]\n"),
        "/exp/e.yaml:3:20: targets.metric: unknown metric 'decode_tokens_s'; did you mean 'decode_tokens_per_s'? known "
        "metrics: load_ms, ttft_ms, prefill_tokens_per_s, decode_ms_per_token, decode_tokens_per_s, e2e_ms, "

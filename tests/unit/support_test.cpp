@@ -34,6 +34,9 @@ TEST(Nearest, FindsWhatWasMeant) {
   EXPECT_EQ(nearest("bacth", names), "batch");
   EXPECT_EQ(nearest("BATCH", names), "batch");
   EXPECT_EQ(nearest("generate-tokens", names), "generate_tokens");
+  const std::vector<std::string> sets = {"avx2", "avxvnni", "avx512vnni"};
+  EXPECT_EQ(nearest("AVX512", sets), "avx512vnni");  // begins one of them, though avx2 is nearer by letters
+  EXPECT_EQ(nearest("avx", sets), "avx2");           // begins all
 }
 
 TEST(Nearest, SaysNothingWhereNothingIsNear) {
