@@ -8,17 +8,10 @@
 namespace inferbench::cpu_quant {
 namespace {
 
-KvCache cache_for(const Model& model, const ib_op_desc& desc) {
+KvShape cache_shape(const Model& model, const ib_op_desc& desc) {
   const std::int32_t type = model.options.kv_type;
-  if (!op_has_heads(desc)) return {type, 1, 1, 1, 1, 1, 1, model.context.memory};
-  return {type,
-          1,
-          desc.n_copies,
-          desc.heads,
-          desc.width / desc.heads,
-          desc.past + desc.rows,
-          model.context.team.n_threads(),
-          model.context.memory};
+  if (!op_has_heads(desc)) return {type, 1, 1, 1, 1, 1};
+  return {type, 1, desc.n_copies, desc.heads, desc.width / desc.heads, desc.past + desc.rows};
 }
 
 }  // namespace
@@ -26,7 +19,7 @@ KvCache cache_for(const Model& model, const ib_op_desc& desc) {
 Operator::Operator(Context& context, const ib_op_desc& desc)
     : op_(desc.op),
       model_(context, desc),
-      cache_(cache_for(model_, desc)),
+      cache_(cache_shape(model_, desc), context.team.n_threads(), context.memory),
       batch_(desc.rows, 1),
       pass_(model_, cache_, desc.rows, 1) {
   if (desc.rows > model_.options.chunk) {

@@ -8,9 +8,9 @@ namespace inferbench::cpu_quant {
 Session::Session(const Model& model, const ib_session_params& params)
     : model_(model),
       limits_(checked_session_limits(params, model.shape.context, model.shape.vocab)),
-      cache_(model.options.kv_type, limits_.n_slots, model.shape.n_layers, model.shape.n_heads,
-             model.shape.width / model.shape.n_heads, limits_.max_tokens, model.context.team.n_threads(),
-             model.context.memory),
+      cache_({model.options.kv_type, limits_.n_slots, model.shape.n_layers, model.shape.n_heads,
+              model.shape.width / model.shape.n_heads, limits_.max_tokens},
+             model.context.team.n_threads(), model.context.memory),
       lengths_(static_cast<std::size_t>(limits_.n_slots), 0),
       max_rows_(static_cast<std::int32_t>(std::min<std::int64_t>(limits_.max_forward_tokens, model.options.chunk))),
       batch_(max_rows_, limits_.n_slots),
