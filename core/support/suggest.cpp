@@ -22,9 +22,8 @@ const std::string* completed(std::string_view word, const std::vector<std::strin
   if (word.size() < kShortest) return found;
   for (const std::string& candidate : candidates) {
     const bool begins =
-        std::equal(word.begin(), word.end(), candidate.begin(),
-                   candidate.begin() + static_cast<std::ptrdiff_t>(std::min(word.size(), candidate.size())),
-                   [](char a, char b) { return lower(a) == lower(b); });
+        candidate.size() >= word.size() &&
+        std::equal(word.begin(), word.end(), candidate.begin(), [](char a, char b) { return lower(a) == lower(b); });
     if (!begins) continue;
     if (found != nullptr) return nullptr;
     found = &candidate;

@@ -193,11 +193,11 @@ void attend_rows(const AttentionArgs& a, const Cache<E>& cache, int32_t head, in
   }
 }
 
-template <class E>
+template <FetchAhead kAhead, class E>
 void attend(const AttentionArgs& a) {
   const Cache<E> cache(a);
   if (a.n_rows <= kAttentionFewRows) {
-    for (int32_t row = 0; row < a.n_rows; ++row) attend_row(a, cache, row);
+    for (int32_t row = 0; row < a.n_rows; ++row) attend_row<kAhead>(a, cache, row);
     return;
   }
   for (int32_t head = 0; head < a.n_heads; ++head) {
@@ -205,19 +205,20 @@ void attend(const AttentionArgs& a) {
   }
 }
 
+template <FetchAhead kAhead>
 void attention(const AttentionArgs* args) {
   if (args->kv_type == kKvF32) {
-    attend<float>(*args);
+    attend<kAhead, float>(*args);
   } else if (args->kv_type == kKvF16) {
-    attend<uint16_t>(*args);
+    attend<kAhead, uint16_t>(*args);
   } else {
-    attend<int8_t>(*args);
+    attend<kAhead, int8_t>(*args);
   }
 }
 
-void fill_attention(KernelTable* table) {
+void fill_attention(KernelTable* table, FetchAhead ahead) {
   table->kv_append = kv_append;
-  table->attention = attention;
+  table->attention = ahead == FetchAhead::IntoL1 ? attention<FetchAhead::IntoL1> : attention<FetchAhead::IntoL2>;
 }
 
 }  // namespace

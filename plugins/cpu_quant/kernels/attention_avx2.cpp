@@ -6,8 +6,8 @@
 
 namespace inferbench::cpu_quant {
 
-void add_attention_avx2(KernelTable* table) {
-  fill_attention(table);
+void add_attention_avx2(KernelTable* table, FetchAhead ahead) {
+  fill_attention(table, ahead);
 }
 
 }  // namespace inferbench::cpu_quant

@@ -7,10 +7,14 @@
 #include "kernels.h"
 #include "kv_cache.h"
 #include "math.h"
+#include "parts.h"
 
 namespace {
 
-constexpr int64_t kAttentionLead = 8 << 10;  // bytes that fetching is ahead of reading
+// Bytes that fetching is ahead of reading, as with weights. Keys and values are fetched on every processor: their runs
+// are short beside what its own prefetchers take to get ahead.
+template <FetchAhead kAhead>
+constexpr int64_t kAttentionLead = kAhead == FetchAhead::IntoL1 ? 8 << 10 : 16 << 10;
 
 int32_t at_most(int32_t value, int32_t bound) {
   return value < bound ? value : bound;
@@ -41,31 +45,44 @@ void write_quotient(const float* in, float divisor, int32_t n, float* out) {
   }
 }
 
+// Where to fetch a block while one is read.
+template <FetchAhead kAhead>
+struct Upcoming {
+  const uint8_t* data;
+
+  void fetch(int64_t first, int64_t bytes) const {
+    constexpr int kLocality = kAhead == FetchAhead::IntoL1 ? 3 : 2;
+    for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(data + first + i, 0, kLocality);
+  }
+};
+
 // What will be read soon, block by block: the keys, the values, and what the caller wants next. The first
 // kAttentionLead bytes of the keys were such an upcoming part before, so fetching starts behind them.
+template <FetchAhead kAhead>
 class Ahead {
+  static constexpr int64_t kLead = kAttentionLead<kAhead>;
+
  public:
   template <class E>
   Ahead(const AttentionArgs& a, const Cache<E>& cache, int32_t n_keys, const void* idle)
       : block_(cache.block_bytes()), idle_(static_cast<const uint8_t*>(idle)) {
     // Heads of a part of a group lie apart: left to the processor.
-    const int64_t bytes = a.n_heads == a.group_heads ? pieces(n_keys, kKvBlock) * cache.row_bytes() : 0;
+    const int64_t bytes = a.n_heads == a.group_heads ? pieces(n_keys, kKvBlock) * cache.block_stride() : 0;
     const void* keys = cache.keys(0, 0).elements;
     const void* values = cache.values(0, 0).elements;
-    const int64_t lead = bytes < kAttentionLead ? bytes : kAttentionLead;
+    const int64_t lead = bytes < kLead ? bytes : kLead;
     part_[0] = {static_cast<const uint8_t*>(keys) + lead, bytes - lead};
     part_[1] = {static_cast<const uint8_t*>(values), bytes};
-    part_[2] = {a.upcoming, a.upcoming_bytes < kAttentionLead ? a.upcoming_bytes : kAttentionLead};
+    part_[2] = {a.upcoming, a.upcoming_bytes < kLead ? a.upcoming_bytes : kLead};
   }
 
-  // Where to fetch a block while one is read.
-  const uint8_t* take() {
+  Upcoming<kAhead> take() {
     while (at_ < 3 && part_[at_].bytes < block_) ++at_;
-    if (at_ == 3) return idle_;
+    if (at_ == 3) return {idle_};
     const uint8_t* data = part_[at_].data;
     part_[at_].data += block_;
     part_[at_].bytes -= block_;
-    return data;
+    return {data};
   }
 
  private:
@@ -80,13 +97,9 @@ class Ahead {
   Part part_[3];
 };
 
-inline void fetch(const uint8_t* from, int64_t bytes) {
-  for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(from + i, 0, 3);
-}
-
 // Scores of 16 keys.
-template <class E>
-void score_block(KvBlock<E> keys, const float* q, int32_t head_dim, const uint8_t* ahead, float* score) {
+template <class E, FetchAhead kAhead>
+void score_block(KvBlock<E> keys, const float* q, int32_t head_dim, Upcoming<kAhead> ahead, float* score) {
   constexpr int32_t kStep = 4;
   constexpr int64_t kVecBytes = kKvBlock * static_cast<int64_t>(sizeof(E));
   Vec acc[2] = {Vec::set(0.0F), Vec::set(0.0F)};
@@ -95,7 +108,7 @@ void score_block(KvBlock<E> keys, const float* q, int32_t head_dim, const uint8_
   };
   int32_t d = 0;
   for (; d + kStep <= head_dim; d += kStep) {
-    fetch(ahead + d * kVecBytes, kStep * kVecBytes);
+    ahead.fetch(d * kVecBytes, kStep * kVecBytes);
     for (int32_t i = 0; i < kStep; ++i) take(d + i, acc[i % 2]);
   }
   for (int32_t i = 0; d + i < head_dim; ++i) take(d + i, acc[i % 2]);
@@ -122,8 +135,8 @@ float soften(const Cache<E>& cache, int32_t head, float* score, int32_t n) {
 
 // mixed[key % 2][0, 16 * kVecs) += p[key] * values[key][...] for the first n keys of a block, head_dim apart; `tail` of
 // the last vector's lanes exist.
-template <class E, int kVecs>
-void mix_part(const E* values, int32_t head_dim, const float* p, int32_t n, int32_t tail, const uint8_t* ahead,
+template <class E, int kVecs, FetchAhead kAhead>
+void mix_part(const E* values, int32_t head_dim, const float* p, int32_t n, int32_t tail, Upcoming<kAhead> ahead,
               float* mixed, int64_t stride) {
   constexpr int64_t kPairBytes = int64_t{2} * kVecs * 16 * static_cast<int64_t>(sizeof(E));
   Vec acc[2][count(kVecs)];
@@ -140,7 +153,7 @@ void mix_part(const E* values, int32_t head_dim, const float* p, int32_t n, int3
   };
   int32_t key = 0;
   for (; key + 2 <= n; key += 2) {
-    fetch(ahead + key / 2 * kPairBytes, kPairBytes);
+    ahead.fetch(key / 2 * kPairBytes, kPairBytes);
     take(key, acc[0]);
     take(key + 1, acc[1]);
   }
@@ -151,12 +164,12 @@ void mix_part(const E* values, int32_t head_dim, const float* p, int32_t n, int3
   }
 }
 
-template <class E>
-void mix_block(KvBlock<E> values, int32_t head_dim, const float* p, int32_t n, const uint8_t* ahead, float* mixed,
+template <class E, FetchAhead kAhead>
+void mix_block(KvBlock<E> values, int32_t head_dim, const float* p, int32_t n, Upcoming<kAhead> ahead, float* mixed,
                int64_t stride) {
   constexpr int kVecs = Vec::kDecodeVecs;
   int32_t d = 0;
-  const auto ahead_of = [&] { return ahead + d * kKvBlock * static_cast<int64_t>(sizeof(E)); };
+  const auto ahead_of = [&] { return Upcoming<kAhead>{ahead.data + d * kKvBlock * static_cast<int64_t>(sizeof(E))}; };
   for (; d + 16 * kVecs <= head_dim; d += 16 * kVecs) {
     mix_part<E, kVecs>(values.elements + d, head_dim, p, n, 16, ahead_of(), mixed + d, stride);
   }
@@ -183,7 +196,7 @@ struct RowScratch {
         score(sum + round_up(a.n_heads, 16)) {}
 };
 
-template <class E>
+template <FetchAhead kAhead, class E>
 void attend_row(const AttentionArgs& a, const Cache<E>& cache, int32_t row) {
   const int32_t n = a.first_position + row + 1;
   const RowScratch s(a, n);
@@ -191,7 +204,7 @@ void attend_row(const AttentionArgs& a, const Cache<E>& cache, int32_t row) {
     load_query(a.q + row * a.q_stride + head * a.head_dim, a.scale, a.head_dim, s.q + head * s.dims);
   }
   for (int64_t i = 0; i < a.n_heads * 2 * s.dims; i += 16) Vec::set(0.0F).store(s.mixed + i);
-  Ahead ahead(a, cache, n, s.q);
+  Ahead<kAhead> ahead(a, cache, n, s.q);
   for (int32_t key = 0; key < n; key += kKvBlock) {
     for (int32_t head = 0; head < a.n_heads; ++head) {
       score_block(cache.keys(head, key), s.q + head * s.dims, a.head_dim, ahead.take(),

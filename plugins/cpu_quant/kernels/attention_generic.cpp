@@ -7,7 +7,7 @@
 namespace inferbench::cpu_quant {
 
 void add_attention_generic(KernelTable* table) {
-  fill_attention(table);
+  fill_attention(table, FetchAhead::Nowhere);
 }
 
 }  // namespace inferbench::cpu_quant

@@ -48,26 +48,26 @@ class Cache {
   explicit Cache(const AttentionArgs& a)
       : scale_offset_(kv_block_scale_offset(a.kv_type, a.head_dim)),
         block_bytes_(kv_block_bytes(a.kv_type, a.head_dim)),
-        row_bytes_(block_bytes_ * a.group_heads),
+        block_stride_(block_bytes_ * a.group_heads),
         keys_(a.cache + a.first_head * block_bytes_),
         values_(keys_ + kv_keys_bytes(a.kv_type, a.capacity, a.head_dim, a.group_heads)) {}
 
   [[nodiscard]] KvBlock<E> keys(int32_t head, int32_t position) const { return block(keys_, head, position); }
   [[nodiscard]] KvBlock<E> values(int32_t head, int32_t position) const { return block(values_, head, position); }
 
-  // Bytes from the block of one position to that of the next 16, of the same head.
-  [[nodiscard]] int64_t row_bytes() const { return row_bytes_; }
+  // Bytes between a head's blocks.
+  [[nodiscard]] int64_t block_stride() const { return block_stride_; }
   [[nodiscard]] int64_t block_bytes() const { return block_bytes_; }
 
  private:
   [[nodiscard]] KvBlock<E> block(uint8_t* base, int32_t head, int32_t position) const {
-    uint8_t* at = base + position / kKvBlock * row_bytes_ + head * block_bytes_;
+    uint8_t* at = base + position / kKvBlock * block_stride_ + head * block_bytes_;
     return {reinterpret_cast<E*>(at), reinterpret_cast<float*>(at + scale_offset_)};
   }
 
   int64_t scale_offset_;
   int64_t block_bytes_;
-  int64_t row_bytes_;
+  int64_t block_stride_;
   uint8_t* keys_;
   uint8_t* values_;
 };

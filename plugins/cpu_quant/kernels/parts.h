@@ -19,7 +19,7 @@ void add_gemv_i8_avx2(KernelTable* table, FetchAhead ahead);
 void add_gemm_i8_avx2(KernelTable* table);
 void add_matmul_i4_avx2(KernelTable* table);
 void add_rows_avx2(KernelTable* table);
-void add_attention_avx2(KernelTable* table);
+void add_attention_avx2(KernelTable* table, FetchAhead ahead);
 
 void add_matmul_avxvnni(KernelTable* table, FetchAhead ahead);
 
@@ -27,7 +27,7 @@ void add_gemv_i8_avx512(KernelTable* table, FetchAhead ahead);
 void add_gemv_i4_avx512(KernelTable* table, FetchAhead ahead);
 void add_gemm_avx512(KernelTable* table);
 void add_rows_avx512(KernelTable* table);
-void add_attention_avx512(KernelTable* table);
+void add_attention_avx512(KernelTable* table, FetchAhead ahead);
 
 void add_gemm_amx(KernelTable* table);
 

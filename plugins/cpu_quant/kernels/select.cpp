@@ -101,7 +101,7 @@ KernelTable make_avx2() {
   add_gemm_i8_avx2(&table);
   add_matmul_i4_avx2(&table);
   add_rows_avx2(&table);
-  add_attention_avx2(&table);
+  add_attention_avx2(&table, best_fetching());
   return table;
 }
 
@@ -121,7 +121,7 @@ KernelTable make_avx512() {
   add_gemv_i4_avx512(&table, best_fetching());
   add_gemm_avx512(&table);
   add_rows_avx512(&table);
-  add_attention_avx512(&table);
+  add_attention_avx512(&table, best_fetching());
   return table;
 }
 
