@@ -13,7 +13,7 @@ constexpr std::uint64_t kHugePage = std::uint64_t{2} << 20;
 constexpr std::uint64_t kLine = 64;
 constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 46;  // far above any machine, far below overflow
 
-std::uint64_t round_up(std::uint64_t value, std::uint64_t unit) {
+std::uint64_t whole_units(std::uint64_t value, std::uint64_t unit) {
   return (value + unit - 1) / unit * unit;
 }
 
@@ -34,7 +34,7 @@ Buffer::Buffer(std::uint64_t bytes, MemoryMeter& meter) : size_(bytes) {
   if (bytes == 0) return;
   if (bytes > kMostBytes) throw std::bad_alloc();
   const bool huge = bytes >= kHugePage;
-  mapped_bytes_ = huge ? round_up(bytes, kPage) + kHugePage : round_up(bytes, kPage);
+  mapped_bytes_ = huge ? whole_units(bytes, kPage) + kHugePage : whole_units(bytes, kPage);
   mapped_ = mmap(nullptr, mapped_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (mapped_ == MAP_FAILED) {
     mapped_ = nullptr;
@@ -43,7 +43,7 @@ Buffer::Buffer(std::uint64_t bytes, MemoryMeter& meter) : size_(bytes) {
   data_ = static_cast<std::uint8_t*>(mapped_);
   if (huge) {
     const auto address = reinterpret_cast<std::uintptr_t>(mapped_);
-    data_ += round_up(address, kHugePage) - address;
+    data_ += whole_units(address, kHugePage) - address;
     // Only whole huge pages, so that the last one does not make memory resident that nobody asked for. A refusal
     // costs speed, not correctness.
     madvise(data_, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
@@ -61,7 +61,7 @@ Buffer::~Buffer() {
 std::uint64_t BufferPlan::reserve(std::uint64_t count, std::uint64_t size) {
   if (count > kMostBytes || (size > 0 && count > kMostBytes / size) || bytes_ > kMostBytes) throw std::bad_alloc();
   const std::uint64_t offset = bytes_;
-  bytes_ += round_up(count * size, kLine);
+  bytes_ += whole_units(count * size, kLine);
   return offset;
 }
 
