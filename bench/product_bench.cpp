@@ -41,14 +41,14 @@ void fill_weights(std::uint8_t* data, const Shape& s, bool int4) {
   }
 }
 
-// m quantized rows of k.
-Memory rows_of(const KernelTable& kernels, std::int32_t m, std::int32_t k, bool unsigned_rows) {
-  Memory rows(static_cast<std::size_t>(m * quantized_row_bytes(k)));
+// m rows of k.
+Memory rows_of(const RowKernels& to_rows, std::int32_t m, std::int32_t k, bool unsigned_rows) {
+  Memory rows(static_cast<std::size_t>(m * row_bytes(to_rows.format, k)));
   std::vector<float> x = wave(std::int64_t{m} * k);
   if (unsigned_rows) {
-    kernels.activate_quantize_rows(x.data(), k, m, whole_row(k), kActivationGeluTanh, 1, rows.data());
+    to_rows.from_activation(x.data(), k, m, whole_row(k), kActivationGeluTanh, 1, rows.data());
   } else {
-    kernels.quantize_rows(x.data(), k, m, whole_row(k), rows.data());
+    to_rows.from_floats(x.data(), k, m, whole_row(k), rows.data());
   }
   return rows;
 }
@@ -92,8 +92,8 @@ void BM_gemv(benchmark::State& state, const KernelTable* kernels, bool int4) {
   std::size_t bytes = 0;
   for (const Shape& s : shapes) bytes += static_cast<std::size_t>(int4 ? i4_bytes(s.n, s.k) : i8_bytes(s.n, s.k));
   const Memory weights(bytes);
-  const Memory narrow = rows_of(*kernels, m, 768, false);
-  const Memory wide = rows_of(*kernels, m, 3072, !int4);
+  const Memory narrow = rows_of(kernels->gemv_rows, m, 768, false);
+  const Memory wide = rows_of(kernels->gemv_rows, m, 3072, !int4);
   std::vector<float> c(static_cast<std::size_t>(m) * 50257);
   std::vector<Matrix> matrices;
   std::uint8_t* at = weights.data();
@@ -128,7 +128,7 @@ void BM_gemv_in_l2(benchmark::State& state, const KernelTable* kernels, bool int
   const auto bytes = int4 ? i4_bytes(shape.n, shape.k) : i8_bytes(shape.n, shape.k);
   const Memory weights(static_cast<std::size_t>(bytes * team.size()));
   for (int t = 0; t < team.size(); ++t) fill_weights(weights.data() + t * bytes, shape, int4);
-  const Memory rows = rows_of(*kernels, m, shape.k, false);
+  const Memory rows = rows_of(kernels->gemv_rows, m, shape.k, false);
   std::vector<std::vector<float>> c(static_cast<std::size_t>(team.size()),
                                     std::vector<float>(static_cast<std::size_t>(m * shape.n)));
   const auto gemv = int4 ? kernels->gemv_i4 : kernels->gemv_i8;
@@ -158,7 +158,7 @@ void BM_gemm(benchmark::State& state, const KernelTable* kernels, bool int4) {
   Team team(static_cast<int>(state.range(2)));
   const Memory weights(static_cast<std::size_t>(int4 ? i4_bytes(shape.n, shape.k) : i8_bytes(shape.n, shape.k)));
   fill_weights(weights.data(), shape, int4);
-  const Memory rows = rows_of(*kernels, m, shape.k, shape.unsigned_rows && !int4);
+  const Memory rows = rows_of(kernels->gemm_rows, m, shape.k, shape.unsigned_rows && !int4);
   std::vector<float> c(static_cast<std::size_t>(m) * static_cast<std::size_t>(shape.n));
   std::vector<Memory> scratch;
   for (int t = 0; t < team.size(); ++t) scratch.emplace_back(static_cast<std::size_t>(gemm_scratch_bytes(shape.k)));

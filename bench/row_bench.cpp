@@ -27,13 +27,13 @@ void BM_rows(benchmark::State& state, const KernelTable* kernels, RowKernel kind
     const double seconds = seconds_of(alone, [&](int) {
       switch (kind) {
         case RowKernel::Quantize:
-          return kernels->quantize_rows(x.data(), k, m, whole_row(k), rows.data());
+          return kernels->gemv_rows.from_floats(x.data(), k, m, whole_row(k), rows.data());
         case RowKernel::LayerNorm:
-          return kernels->layernorm_quantize_rows(x.data(), k, m, k, weight.data(), weight.data(), 1e-5F, rows.data());
+          return kernels->gemv_rows.from_layernorm(x.data(), k, m, k, weight.data(), weight.data(), 1e-5F, rows.data());
         case RowKernel::GeluTanhUnsigned:
-          return kernels->activate_quantize_rows(x.data(), k, m, whole_row(k), kActivationGeluTanh, 1, rows.data());
+          return kernels->gemv_rows.from_activation(x.data(), k, m, whole_row(k), kActivationGeluTanh, 1, rows.data());
         case RowKernel::GeluErfUnsigned:
-          return kernels->activate_quantize_rows(x.data(), k, m, whole_row(k), kActivationGeluErf, 1, rows.data());
+          return kernels->gemv_rows.from_activation(x.data(), k, m, whole_row(k), kActivationGeluErf, 1, rows.data());
         case RowKernel::KvAppend:
           AttentionArgs a = {};
           a.k = a.v = x.data();

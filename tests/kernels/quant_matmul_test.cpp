@@ -226,7 +226,7 @@ TEST_P(QuantMatmul, NotANumberInTheScaleReachesEveryChannelOfItsRowOnly) {
     std::vector<float> x = random.normals(int64_t{3} * k);
     x[static_cast<size_t>(k) + 290] = bad;
     Aligned<uint8_t> rows(3 * quantized_row_bytes(k));
-    kernels().quantize_rows(x.data(), k, 3, whole_row(k), rows.data());
+    kernels().gemv_rows.from_floats(x.data(), k, 3, whole_row(k), rows.data());
     std::vector<float> c(150);
     const MatmulArgs args = {weights.data(), rows.data(), c.data(), 50, nullptr, 3, 50, k, 0, 0};
     kernels().gemv_i8(&args, 0, n_tiles(50));

@@ -27,8 +27,8 @@ class QuantRows : public OnEveryIsa {
     Aligned<uint8_t> theirs(m * quantized_row_bytes(k));
     const auto stride = static_cast<int64_t>(x.size()) / m;
     std::memset(mine.data(), 0x5a, static_cast<size_t>(mine.size()));
-    kernels().quantize_rows(x.data(), stride, m, whole_row(k), mine.data());
-    generic().quantize_rows(x.data(), stride, m, whole_row(k), theirs.data());
+    kernels().gemv_rows.from_floats(x.data(), stride, m, whole_row(k), mine.data());
+    generic().gemv_rows.from_floats(x.data(), stride, m, whole_row(k), theirs.data());
     EXPECT_TRUE(same_rows(mine.data(), theirs.data(), m, k)) << k;
     return mine;
   }
@@ -94,8 +94,8 @@ TEST_P(QuantRows, UnsignedRowsStandForTheActivationPlusItsShift) {
       generic().activate_rows(activated.data(), k, 1, k, activation);
       Aligned<uint8_t> mine(quantized_row_bytes(k));
       Aligned<uint8_t> theirs(quantized_row_bytes(k));
-      kernels().activate_quantize_rows(x.data(), k, 1, whole_row(k), activation, 1, mine.data());
-      generic().activate_quantize_rows(copy.data(), k, 1, whole_row(k), activation, 1, theirs.data());
+      kernels().gemv_rows.from_activation(x.data(), k, 1, whole_row(k), activation, 1, mine.data());
+      generic().gemv_rows.from_activation(copy.data(), k, 1, whole_row(k), activation, 1, theirs.data());
       ASSERT_TRUE(same_rows(mine.data(), theirs.data(), 1, k)) << k;
       const float shift = activation == kActivationRelu ? kReluShift : kGeluShift;
       expect_nearest({mine.data(), k}, activated.data(), true, shift);
@@ -115,14 +115,14 @@ TEST_P(QuantRows, PartsMakeTheWholeRow) {
       Aligned<uint8_t> activated(kRows * quantized_row_bytes(k));
       for (int32_t first = (k - 1) / size * size; first >= 0; first -= size) {
         const RowPart part = {k, first, std::min(size, k - first)};
-        kernels().quantize_rows(x.data() + first, k, kRows, part, plain.data());
-        kernels().activate_quantize_rows(scratch.data() + first, k, kRows, part, kActivationGeluTanh, 1,
-                                         activated.data());
+        kernels().gemv_rows.from_floats(x.data() + first, k, kRows, part, plain.data());
+        kernels().gemv_rows.from_activation(scratch.data() + first, k, kRows, part, kActivationGeluTanh, 1,
+                                            activated.data());
       }
       EXPECT_TRUE(same_rows(plain.data(), quantize(x, kRows, k).data(), kRows, k)) << k << " by " << size;
       Aligned<uint8_t> whole(kRows * quantized_row_bytes(k));
       scratch = x;
-      kernels().activate_quantize_rows(scratch.data(), k, kRows, whole_row(k), kActivationGeluTanh, 1, whole.data());
+      kernels().gemv_rows.from_activation(scratch.data(), k, kRows, whole_row(k), kActivationGeluTanh, 1, whole.data());
       EXPECT_TRUE(same_rows(activated.data(), whole.data(), kRows, k)) << k << " by " << size;
     }
   }
@@ -142,7 +142,7 @@ TEST_P(QuantRows, QuantizationIsDefinedForEveryInput) {
     }
     std::vector<float> mine = x;
     Aligned<uint8_t> shifted(quantized_row_bytes(k));
-    kernels().activate_quantize_rows(mine.data(), k, 1, whole_row(k), kActivationGeluTanh, 1, shifted.data());
+    kernels().gemv_rows.from_activation(mine.data(), k, 1, whole_row(k), kActivationGeluTanh, 1, shifted.data());
     const Row row_shifted = {shifted.data(), k};
     EXPECT_EQ(row_shifted.q(0, true), 255);
     EXPECT_EQ(std::isnan(row_shifted.scale(300 / kScaleGroup)), bad != -kInf);  // GELU(-infinity) = 0
@@ -190,8 +190,8 @@ TEST_P(QuantRows, LayerNormIsThatOfDoublePrecision) {
     }
     Aligned<uint8_t> fused(m * quantized_row_bytes(k));
     Aligned<uint8_t> apart(m * quantized_row_bytes(k));
-    kernels().layernorm_quantize_rows(x.data(), stride, m, k, weight.data(), bias.data(), 1e-5F, fused.data());
-    generic().quantize_rows(theirs.data(), stride, m, whole_row(k), apart.data());
+    kernels().gemv_rows.from_layernorm(x.data(), stride, m, k, weight.data(), bias.data(), 1e-5F, fused.data());
+    generic().gemv_rows.from_floats(theirs.data(), stride, m, whole_row(k), apart.data());
     ASSERT_TRUE(same_rows(fused.data(), apart.data(), m, k)) << k;
   }
 }
@@ -248,10 +248,10 @@ TEST_P(QuantRows, FusedActivationEqualsItsTwoSteps) {
       std::vector<float> activated = x;
       generic().activate_rows(activated.data(), stride, m, k, activation);
       Aligned<uint8_t> apart(m * quantized_row_bytes(k));
-      generic().quantize_rows(activated.data(), stride, m, whole_row(k), apart.data());
+      generic().gemv_rows.from_floats(activated.data(), stride, m, whole_row(k), apart.data());
       std::vector<float> in_place = x;
       Aligned<uint8_t> fused(m * quantized_row_bytes(k));
-      kernels().activate_quantize_rows(in_place.data(), stride, m, whole_row(k), activation, 0, fused.data());
+      kernels().gemv_rows.from_activation(in_place.data(), stride, m, whole_row(k), activation, 0, fused.data());
       ASSERT_TRUE(same_rows(fused.data(), apart.data(), m, k)) << k;
       for (int32_t r = 0; r < m; ++r) {  // what lies between rows is not touched
         ASSERT_TRUE(same_bits(in_place.data() + r * stride + k, x.data() + r * stride + k, 2));

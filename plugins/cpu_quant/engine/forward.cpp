@@ -10,18 +10,33 @@ namespace {
 // together; enough that starting an item costs nothing beside it.
 constexpr std::int64_t kPieceBytes = 128 << 10;
 constexpr std::int32_t kPiecesPerThread = 12;
-constexpr std::int32_t kMostTiles = 8;           // of an item: its result has room in scratch
-constexpr std::int32_t kRowsPerItem = 8;         // of work on rows
-constexpr std::int32_t kHeadRows = 32;           // of one item of the head, where it is no gemv
-constexpr std::int32_t kBlockBytes = 256 << 10;  // quantized rows of one item of gemm: they stay in the L2 cache
+constexpr std::int32_t kMostTiles = 8;    // of an item: its result has room in scratch
+constexpr std::int32_t kRowsPerItem = 8;  // of work on rows
+constexpr std::int32_t kHeadRows = 32;    // quantized, of one item of the head, where it is no gemv
+// Rows of one item of gemm: they stay in the L2 cache. Those of bf16 pay for the expansion of the item's weights; a
+// processor with AMX has 2 MiB.
+constexpr std::int32_t kBlockBytes = 256 << 10;
+constexpr std::int32_t kBf16BlockBytes = 1152 << 10;
 
 std::int32_t divide_up(std::int32_t a, std::int32_t b) {
   return (a + b - 1) / b;
 }
 
-/// Rows of one item of gemm, before they are evened out; with that, less than 8 more.
-std::int32_t block_rows(std::int32_t k) {
-  return std::max(48, static_cast<std::int32_t>(kBlockBytes / quantized_row_bytes(k)));
+/// Rows of an item of gemm are a multiple of this many.
+std::int32_t row_unit(RowFormat format) {
+  return format == RowFormat::Bf16 ? 32 : 8;
+}
+
+/// Rows of one item of gemm, before they are evened out; with that, less than a unit more.
+std::int32_t block_rows(RowFormat format, std::int32_t k) {
+  const std::int32_t bytes = format == RowFormat::Bf16 ? kBf16BlockBytes : kBlockBytes;
+  return std::max(48, static_cast<std::int32_t>(bytes / row_bytes(format, k)));
+}
+
+/// Rows of activations in memory, whichever their format.
+std::uint64_t most_row_bytes(const KernelTable& kernels, std::int32_t k) {
+  return static_cast<std::uint64_t>(
+      std::max(row_bytes(kernels.gemv_rows.format, k), row_bytes(kernels.gemm_rows.format, k)));
 }
 
 }  // namespace
@@ -39,18 +54,17 @@ ForwardPass::ForwardPass(const Model& model, KvCache& cache, std::int32_t max_ro
   const std::uint64_t x = plan.reserve(rows * width, sizeof(float));
   const std::uint64_t qkv = plan.reserve(rows * static_cast<std::uint64_t>(qkv_columns()), sizeof(float));
   const std::uint64_t attention = plan.reserve(rows * width, sizeof(float));
-  const std::uint64_t quantized_width =
-      plan.reserve(rows, static_cast<std::uint64_t>(quantized_row_bytes(shape.width)));
-  const std::uint64_t quantized_hidden =
-      plan.reserve(rows, static_cast<std::uint64_t>(quantized_row_bytes(shape.inner)));
+  const std::uint64_t quantized_width = plan.reserve(rows, most_row_bytes(kernels_, shape.width));
+  const std::uint64_t quantized_hidden = plan.reserve(rows, most_row_bytes(kernels_, shape.inner));
   const std::uint64_t best = plan.reserve(static_cast<std::uint64_t>(head_blocks) * wanted, sizeof(Best));
   const std::int64_t scratch_bytes =
       std::max(gemm_scratch_bytes(std::max(shape.width, shape.inner)),
                attention_scratch_bytes(cache.head_dim(), cache.capacity(), cache.most_heads()));
   std::vector<std::uint64_t> scratch(n_threads);
   std::vector<std::uint64_t> result(n_threads);
-  const auto result_rows =
-      static_cast<std::uint64_t>(std::max(kHeadRows, std::min(max_rows, block_rows(shape.width)) + 8));
+  const RowFormat format = kernels_.gemm_rows.format;
+  const auto result_rows = static_cast<std::uint64_t>(
+      std::max(kHeadRows, std::min(max_rows, block_rows(format, shape.width)) + row_unit(format)));
   for (std::size_t t = 0; t < n_threads; ++t) {
     scratch[t] = plan.reserve(static_cast<std::uint64_t>(scratch_bytes), 1);
     result[t] = plan.reserve(result_rows * kMostTiles * kTile, sizeof(float));
@@ -174,8 +188,10 @@ ForwardPass::Grid ForwardPass::product_grid(Op op, const Linear& linear, std::in
     // Fc's items make whole parts of quantized rows.
     if (op == Op::Fc) grid.tiles = divide_up(grid.tiles, kPanelTiles) * kPanelTiles;
   } else {
-    const std::int32_t blocks = divide_up(rows, op == Op::Head ? kHeadRows : block_rows(linear.k));
-    grid.rows = divide_up(divide_up(rows, blocks), 8) * 8;
+    const RowFormat format = kernels_.gemm_rows.format;
+    const bool few_at_once = op == Op::Head && format == RowFormat::Quantized;
+    const std::int32_t blocks = divide_up(rows, few_at_once ? kHeadRows : block_rows(format, linear.k));
+    grid.rows = divide_up(divide_up(rows, blocks), row_unit(format)) * row_unit(format);
     grid.tiles = kPanelTiles;
   }
   grid.tile_blocks = divide_up(tiles, grid.tiles);

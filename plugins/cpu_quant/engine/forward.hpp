@@ -127,12 +127,13 @@ class ForwardPass final : public PhasedWork {
   static const char* operation_name(Op op);
 
   // forward_items.cpp: what the items compute
-  void row_work(Op op, std::int32_t layer, std::int32_t begin, std::int32_t end);
+  /// Rows [begin, end) of n_rows.
+  void row_work(Op op, std::int32_t layer, std::int32_t n_rows, std::int32_t begin, std::int32_t end);
   void embed(std::int32_t begin, std::int32_t end);
   void product_item(const Step& step, std::uint32_t item, int thread);
   MatmulArgs product_args(const Step& step, const Piece& piece, int thread) const;
   void finish_product(const Step& step, const Piece& piece, const MatmulArgs& args);
-  void multiply(const MatmulArgs& args, WeightFormat format, int thread);
+  void multiply(const Step& step, const MatmulArgs& args, int thread);
   void gather_wanted();
   void append_item(const Step& step, std::uint32_t item, int thread);
   void attention_item(const Step& step, std::uint32_t item, int thread);
@@ -159,8 +160,13 @@ class ForwardPass final : public PhasedWork {
   void look_ahead_at_end(std::uint32_t phase, int thread) const;
 
   std::int32_t row_items(std::int32_t rows) const;
-  std::uint8_t* quantized(std::uint8_t* base, std::int32_t k, std::int32_t row) const {
-    return base + row * quantized_row_bytes(k);
+  /// What writes the rows that a product of so many reads.
+  const RowKernels& row_kernels(std::int32_t rows) const {
+    return rows <= kMaxGemvRows ? kernels_.gemv_rows : kernels_.gemm_rows;
+  }
+  /// The one at `row` of n_rows rows for a product, k inputs each.
+  std::uint8_t* product_row(std::uint8_t* base, std::int32_t k, std::int32_t n_rows, std::int32_t row) const {
+    return base + row * row_bytes(row_kernels(n_rows).format, k);
   }
 
   const Model& model_;
@@ -178,8 +184,8 @@ class ForwardPass final : public PhasedWork {
   float* qkv_ = nullptr;                       // [rows][3 width]
   float* attention_ = nullptr;                 // [rows][width]
   std::vector<float> placed_;                  // of an operator: [rows][width] what x begins with
-  std::uint8_t* quantized_width_ = nullptr;    // [rows] quantized rows of width
-  std::uint8_t* quantized_hidden_ = nullptr;   // [rows] quantized rows of inner
+  std::uint8_t* quantized_width_ = nullptr;    // [rows] of width, as row_kernels of the step writes them
+  std::uint8_t* quantized_hidden_ = nullptr;   // [rows] of inner
   Best* best_ = nullptr;                       // [tile blocks of the head][wanted rows]
   std::vector<std::uint8_t*> thread_scratch_;  // per thread: an unpacked panel, or attention's blocks
   std::vector<float*> thread_result_;          // per thread: the result of one item of Fc, or of Head for ids

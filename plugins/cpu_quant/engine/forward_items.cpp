@@ -30,7 +30,7 @@ void ForwardPass::run_item(std::uint32_t phase, std::uint32_t item, int thread) 
   const auto items = static_cast<std::int32_t>(step.n_items);
   const std::int32_t per_item = (step.rows + items - 1) / items;
   const std::int32_t begin = static_cast<std::int32_t>(item) * per_item;
-  row_work(step.op, step.layer, begin, std::min(begin + per_item, step.rows));
+  row_work(step.op, step.layer, step.rows, begin, std::min(begin + per_item, step.rows));
   if (profile_.is_on()) record(step.op, step.layer, thread, begin_ns, 0, 0);
 }
 
@@ -40,19 +40,20 @@ void ForwardPass::finish_phase(std::uint32_t phase, int thread) noexcept {
   look_ahead_at_end(phase, thread);
   if (step.after != Op::None) {
     const std::uint64_t begin_ns = profile_.is_on() ? Profile::now() : 0;
-    row_work(step.after, step.after_layer, 0, 1);
+    row_work(step.after, step.after_layer, 1, 0, 1);
     if (profile_.is_on()) record(step.after, step.after_layer, thread, begin_ns, 0, 0);
   }
   if (step.of_wanted) gather_wanted();
   if (step.op == Op::Head && wants_ids()) pick_best();
 }
 
-void ForwardPass::row_work(Op op, std::int32_t layer, std::int32_t begin, std::int32_t end) {
+void ForwardPass::row_work(Op op, std::int32_t layer, std::int32_t n_rows, std::int32_t begin, std::int32_t end) {
   const std::int32_t width = model_.shape.width;
   const auto epsilon = static_cast<float>(model_.shape.layer_norm_epsilon);
   const std::int32_t n = end - begin;
   if (n <= 0) return;
-  std::uint8_t* narrow = quantized(quantized_width_, width, begin);
+  const RowKernels& to_rows = row_kernels(n_rows);
+  std::uint8_t* out = product_row(quantized_width_, width, n_rows, begin);
   switch (op) {
     case Op::Embed:
       embed(begin, end);
@@ -65,18 +66,17 @@ void ForwardPass::row_work(Op op, std::int32_t layer, std::int32_t begin, std::i
     case Op::NormMlp: {
       const Layer& weights = model_.layers[static_cast<std::size_t>(layer)];
       const Norm& norm = op == Op::NormAttention ? weights.ln_1 : weights.ln_2;
-      kernels_.layernorm_quantize_rows(x_ + std::int64_t{begin} * width, width, n, width, norm.weight, norm.bias,
-                                       epsilon, narrow);
+      to_rows.from_layernorm(x_ + std::int64_t{begin} * width, width, n, width, norm.weight, norm.bias, epsilon, out);
       break;
     }
     case Op::QuantizeAttention:
-      kernels_.quantize_rows(attention_ + std::int64_t{begin} * width, width, n, whole_row(width), narrow);
+      to_rows.from_floats(attention_ + std::int64_t{begin} * width, width, n, whole_row(width), out);
       break;
     case Op::NormHead:
       for (std::int32_t i = begin; i < end; ++i) {
         const std::int64_t row = batch_->wants_few() ? i : batch_->wanted()[static_cast<std::size_t>(i)];
-        kernels_.layernorm_quantize_rows(x_ + row * width, width, 1, width, model_.ln_f.weight, model_.ln_f.bias,
-                                         epsilon, quantized(quantized_width_, width, i));
+        to_rows.from_layernorm(x_ + row * width, width, 1, width, model_.ln_f.weight, model_.ln_f.bias, epsilon,
+                               product_row(quantized_width_, width, n_rows, i));
       }
       break;
     default:
@@ -131,7 +131,8 @@ MatmulArgs ForwardPass::product_args(const Step& step, const Piece& piece, int t
   args.k = linear.k;
   args.m = piece.row_end - piece.row_begin;
   args.unsigned_rows = linear.format == WeightFormat::Int8Signed ? 1 : 0;
-  args.rows = quantized(step.op == Op::MlpProj ? quantized_hidden_ : quantized_width_, linear.k, piece.row_begin);
+  std::uint8_t* rows = step.op == Op::MlpProj ? quantized_hidden_ : quantized_width_;
+  args.rows = product_row(rows, linear.k, step.rows, piece.row_begin);
   float* result = thread_result_[static_cast<std::size_t>(thread)];
   const auto whole = [&](float* c, std::int64_t row) {
     args.c = c + row * linear.n + first;
@@ -151,9 +152,10 @@ MatmulArgs ForwardPass::product_args(const Step& step, const Piece& piece, int t
   return args;
 }
 
-void ForwardPass::multiply(const MatmulArgs& args, WeightFormat format, int thread) {
-  const bool int4 = format == WeightFormat::Int4;
-  if (args.m <= kMaxGemvRows) {
+void ForwardPass::multiply(const Step& step, const MatmulArgs& args, int thread) {
+  const bool int4 = linear_of(step).format == WeightFormat::Int4;
+  // The last few of many rows, too, where they have the same format.
+  if (args.m <= kMaxGemvRows && row_kernels(step.rows).format == kernels_.gemv_rows.format) {
     (int4 ? kernels_.gemv_i4 : kernels_.gemv_i8)(&args, 0, n_tiles(args.n));
   } else {
     std::uint8_t* scratch = thread_scratch_[static_cast<std::size_t>(thread)];
@@ -167,8 +169,9 @@ void ForwardPass::finish_product(const Step& step, const Piece& piece, const Mat
   if (step.op == Op::Fc) {
     const Linear& next = model_.layers[static_cast<std::size_t>(step.layer)].mlp_proj;
     const std::int32_t unsigned_rows = next.format == WeightFormat::Int8Signed ? 1 : 0;
-    kernels_.activate_quantize_rows(args.c, args.ldc, args.m, {next.k, first, args.n}, model_.shape.activation,
-                                    unsigned_rows, quantized(quantized_hidden_, next.k, piece.row_begin));
+    row_kernels(step.rows).from_activation(args.c, args.ldc, args.m, {next.k, first, args.n}, model_.shape.activation,
+                                           unsigned_rows,
+                                           product_row(quantized_hidden_, next.k, step.rows, piece.row_begin));
   } else if (step.op == Op::Head && wants_ids()) {
     const auto wanted = static_cast<std::int64_t>(batch_->wanted().size());
     for (std::int32_t row = 0; row < args.m; ++row) {
@@ -184,7 +187,7 @@ void ForwardPass::product_item(const Step& step, std::uint32_t item, int thread)
   const Linear& linear = linear_of(step);
   const Piece piece = piece_of(step, item);
   const MatmulArgs args = product_args(step, piece, thread);
-  multiply(args, linear.format, thread);
+  multiply(step, args, thread);
   finish_product(step, piece, args);
   if (profile_.is_on()) {
     const auto products = static_cast<std::uint64_t>(args.m) * static_cast<std::uint64_t>(args.n);
@@ -275,8 +278,8 @@ void ForwardPass::attention_item(const Step& step, std::uint32_t item, int threa
   if (!batch_->appends_first() && !step.of_wanted) kernels_.kv_append(&args);
   kernels_.attention(&args);
   if (quantizes_heads()) {
-    kernels_.quantize_rows(args.out, args.out_stride, args.n_rows, {width, first, n},
-                           quantized(quantized_width_, width, row));
+    row_kernels(step.rows).from_floats(args.out, args.out_stride, args.n_rows, {width, first, n},
+                                       product_row(quantized_width_, width, step.rows, row));
   }
   if (profile_.is_on()) {
     const auto keys = static_cast<std::uint64_t>(args.first_position) + static_cast<std::uint64_t>(args.n_rows);

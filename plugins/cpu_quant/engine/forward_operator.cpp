@@ -64,7 +64,8 @@ void ForwardPass::build_operator(std::int32_t op, std::int32_t i) {
 
 void ForwardPass::read_result(std::int32_t op, float* result) const {
   const std::int32_t width = model_.shape.width;
-  const std::int64_t rows = batch_->n_rows();
+  const std::int32_t n_rows = batch_->n_rows();
+  const std::int64_t rows = n_rows;
   if (op == IB_OP_LINEAR) {
     std::copy_n(qkv_, rows * model_.linear_outputs, result);
   } else if (op == IB_OP_ATTENTION) {
@@ -72,12 +73,10 @@ void ForwardPass::read_result(std::int32_t op, float* result) const {
   } else if (op != IB_OP_LAYER_NORM) {
     std::copy_n(x_, rows * width, result);
   } else {
-    for (std::int64_t r = 0; r < rows; ++r) {
-      const std::uint8_t* row = quantized_width_ + r * quantized_row_bytes(width);
-      const auto* values = reinterpret_cast<const std::int8_t*>(row);
-      const auto* scales = reinterpret_cast<const float*>(row + row_scale_offset(width));
-      for (std::int32_t k = 0; k < width; ++k) {
-        result[r * width + k] = static_cast<float>(values[k]) * scales[k / kScaleGroup];
+    for (std::int32_t r = 0; r < n_rows; ++r) {
+      const std::uint8_t* row = product_row(quantized_width_, width, n_rows, r);
+      for (std::int32_t i = 0; i < width; ++i) {
+        result[std::int64_t{r} * width + i] = signed_row_value(row_kernels(n_rows).format, row, width, i);
       }
     }
   }

@@ -1,49 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Products of many rows on AMX. One tile multiplication makes the sums of a group for 16 rows and 16 channels; they go
-// through memory, since tile and vector registers share none, and are scaled as everywhere: y of 16 x 16 stays in
-// vector registers. While a group's sums are scaled, those of the next but one are made (measured, bench/README.md).
-//
-// A tile of weights is a group of a panel as it is: 8 lines of 16 channels of 4 inputs.
+// Products of many rows on AMX, in bf16: two tiles of 16 channels are expanded with their scales, once for all rows,
+// and multiplied by blocks of 32 rows, whose sums stay in tile registers over all inputs. (8-bit products would need
+// their sums scaled every 32 inputs, outside of the tile registers: measured, a third to a fifth as fast,
+// bench/README.md.)
+#include "expand_amx.h"
 #include "matmul_avx512.h"
-#include "panel_avx512.h"
 #include "parts.h"
 
 namespace {
 
-constexpr int kTileRows = 16;
-constexpr int32_t kSums = kTileRows * kTile;
-constexpr int32_t kGroupsAhead = 2;
-constexpr int32_t kSumsAtOnce = 4;
-static_assert(kSumsAtOnce > kGroupsAhead);  // those of a group are scaled after later ones were made
-constexpr int32_t kPrefetchBytes = 2048;    // ahead, from the L2 cache to the L1 cache
+constexpr int32_t kBlockTiles = 2;
+constexpr int32_t kBlockRows = 32;
+constexpr int32_t kBlockWidth = kBlockTiles * kTile;
 
-// What ldtilecfg reads. Tile registers: 0 sums; 2 activations and 3 weights of a whole group; 4 and 5 those of a last
-// group with fewer inputs.
+// What ldtilecfg reads. Tile registers: 0 to 3 sums, of rows 0 to 15 in both tiles, then of rows 16 to 31; 4 and 5 the
+// rows' inputs; 6 and 7 the tiles' weights.
 struct alignas(64) TileConfig {
   uint8_t palette = 1;
   uint8_t start_row = 0;
   uint8_t reserved[14] = {};
-  uint16_t row_bytes[16] = {};
+  uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
   uint8_t rows[16] = {};
-
-  void set(int tile, int32_t n_rows, int32_t bytes) {
-    rows[tile] = static_cast<uint8_t>(n_rows);
-    row_bytes[tile] = static_cast<uint16_t>(bytes);
-  }
 };
 
 // For blocks of n_rows rows.
-void configure(int32_t n_rows, int32_t k) {
+void configure(int32_t n_rows) {
+  const auto first = static_cast<uint8_t>(n_rows < 16 ? n_rows : 16);
+  const auto second = static_cast<uint8_t>(n_rows <= 16 ? 16 : n_rows - 16);  // not used up to 16, but 0 is no size
   TileConfig config;
-  config.set(0, n_rows, 64);
-  config.set(2, n_rows, kScaleGroup);
-  config.set(3, kScaleGroup / 4, 64);
-  const int32_t quads = pieces(k % kScaleGroup, 4);
-  if (quads > 0) {
-    config.set(4, n_rows, 4 * quads);
-    config.set(5, quads, 64);
-  }
+  const uint8_t rows[8] = {first, first, second, second, first, second, 16, 16};
+  __builtin_memcpy(config.rows, rows, sizeof(rows));
   // GCC 12's _tile_loadconfig says that it reads eight bytes.
   __asm__ volatile("ldtilecfg %0" : : "m"(config));
 }
@@ -53,159 +40,99 @@ inline void finish_writes() {
   __asm__ volatile("" ::: "memory");
 }
 
-using Sums = int32_t[kSums];
-
-// _tile_stored says that it may write any memory, and so GCC would keep y there.
-inline void store_sums(Sums& sums) {
-  __asm__ volatile("tilestored\t{%%tmm0, (%1,%2,1)|[%1+%2*1], tmm0}"
-                   : "=m"(sums)
-                   : "r"(&sums), "r"(int64_t{kTile * 4}));
-}
-
-// Sums of the group whose activations and weights begin at q and weights.
-template <bool kUnsigned>
-inline void make_sums(const uint8_t* q, int64_t row_bytes, const uint8_t* weights, Sums& sums) {
+// Sums of up to 32 rows and 32 channels: as rows of 32 floats.
+template <bool kManyRows, bool kTwoTiles>
+void multiply_block(const uint8_t* rows, int64_t row_bytes, const uint8_t* weights, int64_t tile_bytes, int32_t groups,
+                    float* sums) {
+  constexpr int64_t kSumBytes = kBlockWidth * 4;
   _tile_zero(0);
-  _tile_loadd(2, q, row_bytes);
-  _tile_loadd(3, weights, 64);
-  if (kUnsigned) {
-    _tile_dpbusd(0, 2, 3);
-  } else {
-    _tile_dpbssd(0, 2, 3);
+  if (kTwoTiles) _tile_zero(1);
+  if (kManyRows) _tile_zero(2);
+  if (kManyRows && kTwoTiles) _tile_zero(3);
+  for (int32_t g = 0; g < groups; ++g) {
+    _tile_loadd(4, rows + int64_t{64} * g, row_bytes);
+    _tile_loadd(6, weights + int64_t{kExpandedGroupBytes} * g, 64);
+    if (kManyRows) _tile_loadd(5, rows + 16 * row_bytes + int64_t{64} * g, row_bytes);
+    if (kTwoTiles) _tile_loadd(7, weights + tile_bytes + int64_t{kExpandedGroupBytes} * g, 64);
+    _tile_dpbf16ps(0, 4, 6);
+    if (kTwoTiles) _tile_dpbf16ps(1, 4, 7);
+    if (kManyRows) _tile_dpbf16ps(2, 5, 6);
+    if (kManyRows && kTwoTiles) _tile_dpbf16ps(3, 5, 7);
   }
-  store_sums(sums);
+  _tile_stored(0, sums, kSumBytes);
+  if (kTwoTiles) _tile_stored(1, sums + kTile, kSumBytes);
+  if (kManyRows) _tile_stored(2, sums + 16 * kBlockWidth, kSumBytes);
+  if (kManyRows && kTwoTiles) _tile_stored(3, sums + 16 * kBlockWidth + kTile, kSumBytes);
 }
 
-template <bool kUnsigned>
-inline void make_last_sums(const uint8_t* q, int64_t row_bytes, const uint8_t* weights, Sums& sums) {
-  _tile_zero(0);
-  _tile_loadd(4, q, row_bytes);
-  _tile_loadd(5, weights, 64);
-  if (kUnsigned) {
-    _tile_dpbusd(0, 4, 5);
-  } else {
-    _tile_dpbssd(0, 4, 5);
-  }
-  store_sums(sums);
-}
-
-// Rows of a block: all 16, or fewer.
-template <bool kWhole>
-struct Rows {
-  int32_t n;
-  [[nodiscard]] bool has(int m) const { return kWhole || m < n; }
+// Tiles made ready.
+struct Expanded {
+  const uint8_t* weights;
+  int64_t tile_bytes;
+  const uint8_t* packed;  // the first tile as it is in the matrix
+  int64_t packed_bytes;   // of a tile there
+  int32_t tile;           // number of the first one in the matrix
+  bool has_scales;        // a scale per channel at a packed tile's end (int8)
 };
 
-// y += sums * scales. scale: of the block's first row in this group.
-template <bool kWhole>
-inline void add_sums(const Sums& sums, const uint8_t* scale, int64_t row_bytes, __m512 factor, Rows<kWhole> rows,
-                     __m512 (&y)[kTileRows]) {
-  const uint8_t* third = scale;  // of every third row: an address adds once or twice row_bytes for free
-#pragma GCC unroll 16
-  for (int m = 0; m < kTileRows; ++m) {
-    if (m > 0 && m % 3 == 0) third += 3 * row_bytes;
-    if (!rows.has(m)) continue;
-    y[m] = add_scaled(y[m], _mm512_load_si512(sums + m * kTile), float_at(third + m % 3 * row_bytes), factor);
+template <bool kTwoTiles>
+void multiply_rows(const MatmulArgs& args, const Expanded& tiles, int32_t row, int32_t n_rows) {
+  alignas(64) float sums[kBlockRows * kBlockWidth];
+  const int64_t row_bytes = bf16_row_bytes(args.k);
+  const uint8_t* rows = args.rows + row * row_bytes;
+  if (n_rows > 16) {
+    multiply_block<true, kTwoTiles>(rows, row_bytes, tiles.weights, tiles.tile_bytes, n_groups(args.k), sums);
+  } else {
+    multiply_block<false, kTwoTiles>(rows, row_bytes, tiles.weights, tiles.tile_bytes, n_groups(args.k), sums);
   }
-}
-
-// Rows [row, row + rows.n) of the panel's tile t.
-template <bool kUnsigned, bool kWhole>
-void multiply_block(const MatmulArgs& args, const Panel& panel, int32_t t, int32_t row, Rows<kWhole> rows) {
-  alignas(64) Sums sums[kSumsAtOnce];
-  const int64_t row_bytes = quantized_row_bytes(args.k);
-  const Activations first = activations_at(args, row);
-  const auto* q = reinterpret_cast<const uint8_t*>(first.q);
-  const auto* scale = reinterpret_cast<const uint8_t*>(first.scale);
-  const uint8_t* tile = panel.weights + t * panel.tile_bytes;
-  const float* factors = panel.factors + int64_t{t} * n_groups(args.k) * kTile;
-  const int32_t groups = n_groups(args.k);
-  const auto make = [&](int32_t g) {
-    const uint8_t* weights = tile + i8_weight_offset(args.k, 0, g * kScaleGroup);
-    for (int j = 0; j < 8; ++j) __builtin_prefetch(weights + kPrefetchBytes + 64 * j, 0, 3);
-    if (args.k - g * kScaleGroup >= kScaleGroup) {
-      make_sums<kUnsigned>(q + int64_t{g} * kScaleGroup, row_bytes, weights, sums[g % kSumsAtOnce]);
-    } else {
-      make_last_sums<kUnsigned>(q + int64_t{g} * kScaleGroup, row_bytes, weights, sums[g % kSumsAtOnce]);
+  for (int32_t t = 0; t < (kTwoTiles ? kBlockTiles : 1); ++t) {
+    const uint8_t* scale = tiles.packed + t * tiles.packed_bytes + i8_tile_scale_offset(args.k);
+    const __m512 channel_scale = tiles.has_scales ? _mm512_load_ps(scale) : _mm512_set1_ps(1.0F);
+    for (int32_t m = 0; m < n_rows; ++m) {
+      store_result(args, tiles.tile + t, row + m, _mm512_load_ps(sums + m * kBlockWidth + t * kTile), channel_scale);
     }
-  };
-  __m512 y[kTileRows];
-#pragma GCC unroll 16
-  for (int m = 0; m < kTileRows; ++m) y[m] = _mm512_setzero_ps();
-  for (int32_t g = 0; g < groups && g < kGroupsAhead; ++g) make(g);
-  for (int32_t g = 0; g < groups; ++g) {
-    if (g + kGroupsAhead < groups) make(g + kGroupsAhead);
-    add_sums(sums[g % kSumsAtOnce], scale + int64_t{g} * 4, row_bytes, _mm512_load_ps(factors + int64_t{g} * kTile),
-             rows, y);
-  }
-  const __m512 channel_scale =
-      panel.has_scales ? _mm512_load_ps(tile + i8_tile_scale_offset(args.k)) : _mm512_set1_ps(1.0F);
-#pragma GCC unroll 16
-  for (int m = 0; m < kTileRows; ++m) {
-    if (rows.has(m)) store_result(args, panel.tile + t, row + m, y[m], channel_scale);
   }
 }
 
-template <bool kUnsigned>
-void multiply_panel(const MatmulArgs& args, const Panel& panel, int32_t tiles, int32_t row_begin, int32_t row_end) {
+template <bool kTwoTiles>
+void multiply_tiles(const MatmulArgs& args, const Expanded& tiles, int32_t row_begin, int32_t row_end) {
   finish_writes();
-  const int32_t rest = (row_end - row_begin) % kTileRows;
+  const int32_t rest = (row_end - row_begin) % kBlockRows;
   const int32_t whole_end = row_end - rest;
-  if (row_begin < whole_end) configure(kTileRows, args.k);
-  for (int32_t row = row_begin; row < whole_end; row += kTileRows) {
-    for (int32_t t = 0; t < tiles; ++t) multiply_block<kUnsigned>(args, panel, t, row, Rows<true>{kTileRows});
+  if (row_begin < whole_end) configure(kBlockRows);
+  for (int32_t row = row_begin; row < whole_end; row += kBlockRows) {
+    multiply_rows<kTwoTiles>(args, tiles, row, kBlockRows);
   }
   if (rest > 0) {
-    configure(rest, args.k);
-    for (int32_t t = 0; t < tiles; ++t) multiply_block<kUnsigned>(args, panel, t, whole_end, Rows<false>{rest});
+    configure(rest);
+    multiply_rows<kTwoTiles>(args, tiles, whole_end, rest);
   }
   _tile_release();
 }
 
-// A tile of int8 with value + 128 for each weight to one with the values.
-void copy_signed(const uint8_t* tile, int32_t k, uint8_t* out) {
-  for (int32_t first = 0; first < k; first += kBlock) {
-    const int64_t at = i8_weight_offset(k, 0, first);
-    const int32_t quads = pieces(inputs_of(k, first, kBlock), 4);
-    for (int32_t j = 0; j < quads; ++j) {
-      const __m512i line = _mm512_load_si512(tile + at + int64_t{64} * j);
-      _mm512_store_si512(out + at + int64_t{64} * j, line_of<Weights::Signed>(line));
+template <bool kInt4>
+void gemm(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end, int32_t row_begin, int32_t row_end,
+          uint8_t* scratch) {
+  const int64_t packed_bytes = kInt4 ? i4_tile_bytes(args->k) : i8_tile_bytes(args->k);
+  const int64_t tile_bytes = expanded_tile_bytes(args->k);
+  for (int32_t tile = tile_begin; tile < tile_end; tile += kBlockTiles) {
+    const int32_t n_tiles = inputs_of(tile_end, tile, kBlockTiles);
+    const uint8_t* packed = args->weights + tile * packed_bytes;
+    for (int32_t t = 0; t < n_tiles; ++t) {
+      if (kInt4) {
+        expand_tile_i4(packed + t * packed_bytes, args->k, scratch + t * tile_bytes);
+      } else if (args->unsigned_rows != 0) {
+        expand_tile_i8<true>(packed + t * packed_bytes, args->k, scratch + t * tile_bytes);
+      } else {
+        expand_tile_i8<false>(packed + t * packed_bytes, args->k, scratch + t * tile_bytes);
+      }
     }
-  }
-  const int64_t scales = i8_tile_scale_offset(k);
-  _mm512_store_si512(out + scales, _mm512_load_si512(tile + scales));
-}
-
-void gemm_i8(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end, int32_t row_begin, int32_t row_end,
-             uint8_t* scratch) {
-  const int64_t tile_bytes = i8_tile_bytes(args->k);
-  auto* factors = reinterpret_cast<float*>(scratch + kPanelTiles * tile_bytes);
-  const int64_t factors_step = int64_t{n_groups(args->k)} * kTile;
-  for (int32_t tile = tile_begin; tile < tile_end; tile += kPanelTiles) {
-    const int32_t tiles = inputs_of(tile_end, tile, kPanelTiles);
-    const uint8_t* weights = args->weights + tile * tile_bytes;
-    for (int32_t t = 0; t < tiles; ++t) copy_multipliers(weights + t * tile_bytes, args->k, factors + t * factors_step);
-    if (args->unsigned_rows != 0) {
-      multiply_panel<true>(*args, {weights, tile_bytes, factors, tile, true}, tiles, row_begin, row_end);
+    const Expanded tiles = {scratch, tile_bytes, packed, packed_bytes, tile, !kInt4};
+    if (n_tiles == kBlockTiles) {
+      multiply_tiles<true>(*args, tiles, row_begin, row_end);
     } else {
-      for (int32_t t = 0; t < tiles; ++t) copy_signed(weights + t * tile_bytes, args->k, scratch + t * tile_bytes);
-      multiply_panel<false>(*args, {scratch, tile_bytes, factors, tile, true}, tiles, row_begin, row_end);
+      multiply_tiles<false>(*args, tiles, row_begin, row_end);
     }
-  }
-}
-
-void gemm_i4(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end, int32_t row_begin, int32_t row_end,
-             uint8_t* scratch) {
-  const int64_t tile_bytes = i8_tile_bytes(args->k);
-  auto* factors = reinterpret_cast<float*>(scratch + kPanelTiles * tile_bytes);
-  const int64_t factors_step = int64_t{n_groups(args->k)} * kTile;
-  for (int32_t tile = tile_begin; tile < tile_end; tile += kPanelTiles) {
-    const int32_t tiles = inputs_of(tile_end, tile, kPanelTiles);
-    for (int32_t t = 0; t < tiles; ++t) {
-      unpack_tile<Weights::Signed>(args->weights + (tile + t) * i4_tile_bytes(args->k), args->k,
-                                   scratch + t * tile_bytes, factors + t * factors_step);
-    }
-    multiply_panel<false>(*args, {scratch, tile_bytes, factors, tile, false}, tiles, row_begin, row_end);
   }
 }
 
@@ -214,8 +141,8 @@ void gemm_i4(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end, int32
 namespace inferbench::cpu_quant {
 
 void add_gemm_amx(KernelTable* table) {
-  table->gemm_i8 = gemm_i8;
-  table->gemm_i4 = gemm_i4;
+  table->gemm_i8 = gemm<false>;
+  table->gemm_i4 = gemm<true>;
 }
 
 }  // namespace inferbench::cpu_quant

@@ -13,7 +13,14 @@
 //   int4:  the same with s * (u - 8) for w, S[n][super-block of g] for m[n][g], and 1 for S[n]
 //   init = (accumulate ? c[m][n] : 0) + (bias ? bias[n] : 0)
 //
-// so every instruction set, gemv and gemm give the same bits.
+// so every instruction set, gemv and gemm give the same bits; but for gemm on AMX, which has neither a place for a
+// scale of 32 inputs in its sums nor, without one, a use for 8-bit activations. There rows and weights become bf16:
+//
+//   y = sum over k of bf16(a[m][k]) * bf16(w[n][k] * m[n][group of k])       int4: bf16(s * (u - 8) * S)
+//   c[m][n] as above
+//
+// with exact products, added in f32 in the order of the instruction. A row's value is rounded to the nearest bf16,
+// halves to even; a weight's (int4: after it was rounded to f32) with halves away from zero.
 //
 // The kernel files include this header and <immintrin.h>, <stdint.h> only; everything here has internal linkage, so
 // that no copy compiled for a newer instruction set can reach another object.
@@ -215,12 +222,36 @@ static constexpr RowPart whole_row(int32_t k) {
 static constexpr float kGeluShift = 0.17F;
 static constexpr float kReluShift = 0.0F;
 
+// ---- activations as bf16 ---------------------------------------------------------------------------------------
+//
+// One row of k activations is uint16_t[padded_inputs(k)], the upper halves of floats, zeros from k on, and 64 bytes
+// that are not used, so that the same inputs of following rows lie in different sets of a cache. An unsigned row holds
+// max(x + shift, 0), too. NaNs and infinities stay what they are.
+
+static constexpr int64_t bf16_row_bytes(int32_t k) {
+  return int64_t{2} * padded_inputs(k) + 64;
+}
+
+enum class RowFormat : int32_t { Quantized, Bf16 };
+
+static constexpr int64_t row_bytes(RowFormat format, int32_t k) {
+  return format == RowFormat::Bf16 ? bf16_row_bytes(k) : quantized_row_bytes(k);
+}
+
+// What input i of a signed row stands for.
+static inline float signed_row_value(RowFormat format, const uint8_t* row, int32_t k, int32_t i) {
+  if (format == RowFormat::Bf16)
+    return __builtin_bit_cast(float, uint32_t{reinterpret_cast<const uint16_t*>(row)[i]} << 16);
+  const auto* scales = reinterpret_cast<const float*>(row + row_scale_offset(k));
+  return static_cast<float>(reinterpret_cast<const int8_t*>(row)[i]) * scales[i / kScaleGroup];
+}
+
 // ---- matrix products -------------------------------------------------------------------------------------------
 
 // C[m][n] = A[m][k] * transpose(W[n][k]), as the head of this file says.
 struct MatmulArgs {
   const uint8_t* weights;  // packed, 64-byte aligned: i8_bytes(n, k) or i4_bytes(n, k)
-  const uint8_t* rows;     // m quantized rows, quantized_row_bytes(k) apart, 64-byte aligned
+  const uint8_t* rows;     // m rows as gemv_rows or gemm_rows of the table writes them, 64-byte aligned
   float* c;                // [m] rows of n floats, ldc apart; any alignment
   int64_t ldc;             // in floats
   const float* bias;       // n floats, or null
@@ -319,6 +350,21 @@ static constexpr int64_t attention_scratch_bytes(int32_t head_dim, int32_t capac
 
 enum class Isa : int32_t { Auto = 0, Generic = 1, Avx2 = 2, AvxVnni = 3, Avx512Vnni = 4, Amx = 5 };
 
+// What writes the rows of a product, row_bytes(format, k) apart.
+struct RowKernels {
+  RowFormat format;
+
+  // m rows of floats, stride floats apart, to that part of m signed rows; x: the part's first input.
+  void (*from_floats)(const float* x, int64_t stride, int32_t m, RowPart part, uint8_t* rows);
+  // layer_norm(x; weight, bias, epsilon) of m rows of k floats (biased variance).
+  void (*from_layernorm)(const float* x, int64_t stride, int32_t m, int32_t k, const float* weight, const float* bias,
+                         float epsilon, uint8_t* rows);
+  // activation(x) (kActivation*), as from_floats: signed (unsigned_rows = 0), or unsigned with kGeluShift or kReluShift
+  // (1). x is scratch afterwards.
+  void (*from_activation)(float* x, int64_t stride, int32_t m, RowPart part, int32_t activation, int32_t unsigned_rows,
+                          uint8_t* rows);
+};
+
 // All functions: any thread, no allocation, no state; arguments checked by the caller.
 struct KernelTable {
   Isa isa;
@@ -335,21 +381,16 @@ struct KernelTable {
   void (*gemm_i4)(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end, int32_t row_begin, int32_t row_end,
                   uint8_t* scratch);
 
-  // m rows of floats, stride floats apart, to that part of m signed quantized rows; x: the part's first input.
-  void (*quantize_rows)(const float* x, int64_t stride, int32_t m, RowPart part, uint8_t* rows);
+  // Rows for gemv, always quantized, and for gemm.
+  RowKernels gemv_rows;
+  RowKernels gemm_rows;
 
-  // layer_norm(x; weight, bias, epsilon) of m rows of k floats (biased variance), to floats or to quantized rows.
+  // layer_norm(x; weight, bias, epsilon) of m rows of k floats, to floats.
   void (*layernorm_rows)(const float* x, int64_t stride, int32_t m, int32_t k, const float* weight, const float* bias,
                          float epsilon, float* out, int64_t out_stride);
-  void (*layernorm_quantize_rows)(const float* x, int64_t stride, int32_t m, int32_t k, const float* weight,
-                                  const float* bias, float epsilon, uint8_t* rows);
 
   // activation(x) (kActivation*) of m rows of k floats, in place.
   void (*activate_rows)(float* x, int64_t stride, int32_t m, int32_t k, int32_t activation);
-  // The same to quantized rows, as quantize_rows: signed (unsigned_rows = 0), or unsigned with kGeluShift or kReluShift
-  // (1). x is scratch afterwards.
-  void (*activate_quantize_rows)(float* x, int64_t stride, int32_t m, RowPart part, int32_t activation,
-                                 int32_t unsigned_rows, uint8_t* rows);
 
   // x[i] += y[i], n of them.
   void (*add)(float* x, const float* y, int64_t n);

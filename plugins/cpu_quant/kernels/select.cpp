@@ -77,8 +77,9 @@ bool may_use_tiles() {
   return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 }
 
-bool has_amx_int8() {
-  return has_avx512_vnni() && all_set(cpuid(7).d, (1U << 24) | (1U << 25)) &&  // TILE, INT8
+bool has_amx_bf16() {
+  return has_avx512_vnni() && all_set(cpuid(7).d, (1U << 24) | (1U << 22)) &&  // TILE, BF16
+         all_set(cpuid(7, 1).a, 1U << 5) &&                                    // AVX512_BF16
          may_use_tiles();
 }
 
@@ -125,12 +126,13 @@ KernelTable make_avx512() {
   return table;
 }
 
-// What AMX does better: of few rows the sums would go through memory as often as those of many.
+// What AMX does better: products of many rows. Few rows read weights, which are not worth expanding for them.
 KernelTable make_amx() {
   KernelTable table = make_avx512();
   table.isa = Isa::Amx;
   table.name = "amx";
   add_gemm_amx(&table);
+  add_rows_amx(&table);
   return table;
 }
 
@@ -144,7 +146,7 @@ const KernelTable* select_kernels(Isa isa) {
   static const KernelTable kAmx = make_amx();
   switch (isa) {
     case Isa::Auto:
-      return has_amx_int8()      ? &kAmx
+      return has_amx_bf16()      ? &kAmx
              : has_avx512_vnni() ? &kAvx512
              : has_avx_vnni()    ? &kAvxVnni
              : has_avx2()        ? &kAvx2
@@ -158,7 +160,7 @@ const KernelTable* select_kernels(Isa isa) {
     case Isa::Avx512Vnni:
       return has_avx512_vnni() ? &kAvx512 : nullptr;
     case Isa::Amx:
-      return has_amx_int8() ? &kAmx : nullptr;
+      return has_amx_bf16() ? &kAmx : nullptr;
   }
   return nullptr;
 }
