@@ -76,7 +76,7 @@ void BM_attention(benchmark::State& state, const KernelTable* kernels, std::int3
       a.q += (n_keys - n_rows) * a.q_stride;
       a.n_rows = n_rows;
       a.first_position = n_keys - n_rows;
-      kernels->attention(&a);
+      (n_rows <= kAttentionFewRows ? kernels->attention_few : kernels->attention_many)(&a);
     });
     state.SetIterationTime(seconds);
     if (peak > 0.0) shares.push_back(operations / seconds / peak);
@@ -130,7 +130,7 @@ void BM_attention_from_memory(benchmark::State& state, const KernelTable* kernel
         a.first_position = n_keys - 1;
         a.upcoming = at + sequence_bytes;
         a.upcoming_bytes = static_cast<std::int64_t>(run(group));
-        kernels->attention(&a);
+        kernels->attention_few(&a);
       });
     });
     state.SetIterationTime(seconds);

@@ -25,6 +25,10 @@ struct Shape {
   int32_t kv_type = kKvF16;
 };
 
+void attend(const KernelTable& kernels, const AttentionArgs& args) {
+  (args.n_rows <= kAttentionFewRows ? kernels.attention_few : kernels.attention_many)(&args);
+}
+
 // A group's cache and the rows that go in.
 class Group {
  public:
@@ -77,7 +81,7 @@ class Group {
     std::vector<float> out(static_cast<size_t>(n * stride()), 9.0F);
     const AttentionArgs a = args(first, n, out);
     kernels_.kv_append(&a);
-    kernels_.attention(&a);
+    attend(kernels_, a);
     return out;
   }
 
@@ -247,7 +251,7 @@ TEST_P(QuantAttention, AHeadAloneIsTheSameAsInItsGroup) {
       for (int32_t head = 0; head < shape.heads; ++head) {
         const AttentionArgs a = alone.args_of_head(head, first, n, out);
         kernels().kv_append(&a);
-        kernels().attention(&a);
+        attend(kernels(), a);
       }
       EXPECT_TRUE(same_bits(out.data(), want.data(), static_cast<int64_t>(want.size()))) << "rows from " << first;
     }
@@ -266,7 +270,7 @@ TEST_P(QuantAttention, UpcomingMemoryDoesNotMatter) {
     AttentionArgs a = group.args(59, 1, out);
     a.upcoming = bytes == 0 ? nullptr : group.cache().data() + 64;
     a.upcoming_bytes = bytes;
-    kernels().attention(&a);
+    attend(kernels(), a);
     EXPECT_TRUE(same_bits(out.data(), one.data(), static_cast<int64_t>(one.size())));
   }
 }
@@ -278,7 +282,7 @@ TEST_P(QuantAttention, LaterPositionsDoNotReachEarlierRows) {
   group.step(70, 58);
   std::vector<float> after(before.size(), 9.0F);
   const AttentionArgs again = group.args(0, 70, after);
-  kernels().attention(&again);
+  attend(kernels(), again);
   EXPECT_TRUE(same_bits(before.data(), after.data(), static_cast<int64_t>(before.size())));
 }
 

@@ -5,7 +5,8 @@
 
 namespace inferbench::cpu_quant {
 
-Batch::Batch(std::int32_t max_rows, std::int32_t n_slots) : max_rows_(max_rows) {
+Batch::Batch(std::int32_t max_rows, std::int32_t n_slots, std::int32_t attention_rows)
+    : max_rows_(max_rows), attention_rows_(attention_rows) {
   const auto rows = static_cast<std::size_t>(max_rows);
   const auto segments = static_cast<std::size_t>(std::min(max_rows, n_slots));
   tokens_.reserve(rows);
@@ -13,7 +14,7 @@ Batch::Batch(std::int32_t max_rows, std::int32_t n_slots) : max_rows_(max_rows) 
   wanted_.reserve(rows);
   segments_.reserve(segments);
   wanted_blocks_.reserve(segments);
-  query_blocks_.reserve(segments + rows / kAttentionRows + 1);
+  query_blocks_.reserve(segments + rows / static_cast<std::size_t>(attention_rows) + 1);
 }
 
 void Batch::begin(const ib_forward_params& params, const std::int32_t* lengths) {
@@ -73,9 +74,9 @@ void Batch::plan_attention() {
   appends_first_ = false;
   for (std::size_t s = 0; s < segments_.size(); ++s) {
     const std::int32_t rows = segments_[s].n_rows;
-    appends_first_ |= rows > kAttentionRows;
-    for (std::int32_t row = 0; row < rows; row += kAttentionRows) {
-      query_blocks_.push_back({static_cast<std::int32_t>(s), row, std::min(kAttentionRows, rows - row)});
+    appends_first_ |= rows > attention_rows_;
+    for (std::int32_t row = 0; row < rows; row += attention_rows_) {
+      query_blocks_.push_back({static_cast<std::int32_t>(s), row, std::min(attention_rows_, rows - row)});
     }
   }
   const auto keys = [this](const QueryBlock& block) {

@@ -30,7 +30,8 @@ struct QueryBlock {
 /// allocates nothing.
 class Batch {
  public:
-  Batch(std::int32_t max_rows, std::int32_t n_slots);
+  /// attention_rows: of a query block, at most.
+  Batch(std::int32_t max_rows, std::int32_t n_slots, std::int32_t attention_rows);
 
   /// Starts on a call whose arguments are checked; `lengths` are the positions that each slot holds.
   void begin(const ib_forward_params& params, const std::int32_t* lengths);
@@ -63,6 +64,7 @@ class Batch {
   void plan_attention();
 
   std::int32_t max_rows_;
+  std::int32_t attention_rows_;
   const ib_forward_params* params_ = nullptr;
   const std::int32_t* lengths_ = nullptr;
   std::int32_t sequence_ = 0;  // the next one to take from

@@ -7,6 +7,7 @@
 
 #include "attention_few.h"
 #include "kernels.h"
+#include "kv_append.h"
 #include "kv_cache.h"
 #include "math.h"
 
@@ -193,32 +194,29 @@ void attend_rows(const AttentionArgs& a, const Cache<E>& cache, int32_t head, in
   }
 }
 
-template <FetchAhead kAhead, class E>
-void attend(const AttentionArgs& a) {
-  const Cache<E> cache(a);
-  if (a.n_rows <= kAttentionFewRows) {
-    for (int32_t row = 0; row < a.n_rows; ++row) attend_row<kAhead>(a, cache, row);
-    return;
-  }
-  for (int32_t head = 0; head < a.n_heads; ++head) {
-    for (int32_t row = 0; row < a.n_rows; row += kAttentionRows) attend_rows(a, cache, head, row);
-  }
+template <FetchAhead kAhead>
+void attention_few(const AttentionArgs* args) {
+  with_element(args->kv_type, [&](auto element) {
+    const Cache<decltype(element)> cache(*args);
+    for (int32_t row = 0; row < args->n_rows; ++row) attend_row<kAhead>(*args, cache, row);
+  });
 }
 
-template <FetchAhead kAhead>
-void attention(const AttentionArgs* args) {
-  if (args->kv_type == kKvF32) {
-    attend<kAhead, float>(*args);
-  } else if (args->kv_type == kKvF16) {
-    attend<kAhead, uint16_t>(*args);
-  } else {
-    attend<kAhead, int8_t>(*args);
-  }
+void attention_many(const AttentionArgs* args) {
+  with_element(args->kv_type, [&](auto element) {
+    const Cache<decltype(element)> cache(*args);
+    for (int32_t head = 0; head < args->n_heads; ++head) {
+      for (int32_t row = 0; row < args->n_rows; row += kAttentionRows) attend_rows(*args, cache, head, row);
+    }
+  });
 }
 
 void fill_attention(KernelTable* table, FetchAhead ahead) {
   table->kv_append = kv_append;
-  table->attention = ahead == FetchAhead::IntoL1 ? attention<FetchAhead::IntoL1> : attention<FetchAhead::IntoL2>;
+  table->attention_few =
+      ahead == FetchAhead::IntoL1 ? attention_few<FetchAhead::IntoL1> : attention_few<FetchAhead::IntoL2>;
+  table->attention_many = attention_many;
+  table->attention_rows = kAttentionRows;
 }
 
 }  // namespace

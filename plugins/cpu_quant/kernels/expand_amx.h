@@ -8,13 +8,12 @@
 
 #include "int4_avx512.h"
 #include "matmul_avx512.h"
+#include "tiles_amx.h"
 
 namespace {
 
-constexpr int32_t kExpandedGroupBytes = kScaleGroup * kTile * 2;
-
 constexpr int64_t expanded_tile_bytes(int32_t k) {
-  return int64_t{n_groups(k)} * kExpandedGroupBytes;
+  return int64_t{n_groups(k)} * kOperandBytes;
 }
 
 // Fetched into the L2 cache: the memory is further away than the expansion of so many bytes takes.
@@ -77,7 +76,7 @@ inline void clear_lines(int32_t from, uint8_t* group) {
 template <bool kSigned>
 void expand_tile_i8(const uint8_t* tile, int32_t k, uint8_t* out) {
   const __m512i sign = _mm512_set1_epi8(kSigned ? -128 : 0);
-  for (int32_t first = 0; first < k; first += kScaleGroup, out += kExpandedGroupBytes) {
+  for (int32_t first = 0; first < k; first += kScaleGroup, out += kOperandBytes) {
     const Int8Scale scale(tile + i8_multiplier_offset(k, 0, first));
     const uint8_t* lines = tile + i8_weight_offset(k, 0, first);
     const int32_t quads = pieces(inputs_of(k, first, kScaleGroup), 4);
@@ -90,7 +89,7 @@ void expand_tile_i8(const uint8_t* tile, int32_t k, uint8_t* out) {
 }
 
 void expand_tile_i4(const uint8_t* tile, int32_t k, uint8_t* out) {
-  for (int32_t first = 0; first < k; first += kScaleGroup, out += kExpandedGroupBytes) {
+  for (int32_t first = 0; first < k; first += kScaleGroup, out += kOperandBytes) {
     const auto* scales = reinterpret_cast<const float*>(tile + i4_scale_offset(k, 0, first / kSuperBlock));
     const Int4Scale scale = {_mm512_load_ps(scales)};
     const uint8_t* codes = tile + i4_code_offset(k, 0, first);

@@ -7,63 +7,11 @@
 #include "expand_amx.h"
 #include "matmul_avx512.h"
 #include "parts.h"
+#include "tiles_amx.h"
 
 namespace {
 
-constexpr int32_t kBlockTiles = 2;
-constexpr int32_t kBlockRows = 32;
-constexpr int32_t kBlockWidth = kBlockTiles * kTile;
-
-// What ldtilecfg reads. Tile registers: 0 to 3 sums, of rows 0 to 15 in both tiles, then of rows 16 to 31; 4 and 5 the
-// rows' inputs; 6 and 7 the tiles' weights.
-struct alignas(64) TileConfig {
-  uint8_t palette = 1;
-  uint8_t start_row = 0;
-  uint8_t reserved[14] = {};
-  uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-  uint8_t rows[16] = {};
-};
-
-// For blocks of n_rows rows.
-void configure(int32_t n_rows) {
-  const auto first = static_cast<uint8_t>(n_rows < 16 ? n_rows : 16);
-  const auto second = static_cast<uint8_t>(n_rows <= 16 ? 16 : n_rows - 16);  // not used up to 16, but 0 is no size
-  TileConfig config;
-  const uint8_t rows[8] = {first, first, second, second, first, second, 16, 16};
-  __builtin_memcpy(config.rows, rows, sizeof(rows));
-  // GCC 12's _tile_loadconfig says that it reads eight bytes.
-  __asm__ volatile("ldtilecfg %0" : : "m"(config));
-}
-
-// What was written must be there for the tile loads: assembly that does not say which memory it reads.
-inline void finish_writes() {
-  __asm__ volatile("" ::: "memory");
-}
-
-// Sums of up to 32 rows and 32 channels: as rows of 32 floats.
-template <bool kManyRows, bool kTwoTiles>
-void multiply_block(const uint8_t* rows, int64_t row_bytes, const uint8_t* weights, int64_t tile_bytes, int32_t groups,
-                    float* sums) {
-  constexpr int64_t kSumBytes = kBlockWidth * 4;
-  _tile_zero(0);
-  if (kTwoTiles) _tile_zero(1);
-  if (kManyRows) _tile_zero(2);
-  if (kManyRows && kTwoTiles) _tile_zero(3);
-  for (int32_t g = 0; g < groups; ++g) {
-    _tile_loadd(4, rows + int64_t{64} * g, row_bytes);
-    _tile_loadd(6, weights + int64_t{kExpandedGroupBytes} * g, 64);
-    if (kManyRows) _tile_loadd(5, rows + 16 * row_bytes + int64_t{64} * g, row_bytes);
-    if (kTwoTiles) _tile_loadd(7, weights + tile_bytes + int64_t{kExpandedGroupBytes} * g, 64);
-    _tile_dpbf16ps(0, 4, 6);
-    if (kTwoTiles) _tile_dpbf16ps(1, 4, 7);
-    if (kManyRows) _tile_dpbf16ps(2, 5, 6);
-    if (kManyRows && kTwoTiles) _tile_dpbf16ps(3, 5, 7);
-  }
-  _tile_stored(0, sums, kSumBytes);
-  if (kTwoTiles) _tile_stored(1, sums + kTile, kSumBytes);
-  if (kManyRows) _tile_stored(2, sums + 16 * kBlockWidth, kSumBytes);
-  if (kManyRows && kTwoTiles) _tile_stored(3, sums + 16 * kBlockWidth + kTile, kSumBytes);
-}
+constexpr int32_t kBlockTiles = kBlockColumns / kTile;
 
 // Tiles made ready.
 struct Expanded {
@@ -77,19 +25,21 @@ struct Expanded {
 
 template <bool kTwoTiles>
 void multiply_rows(const MatmulArgs& args, const Expanded& tiles, int32_t row, int32_t n_rows) {
-  alignas(64) float sums[kBlockRows * kBlockWidth];
+  alignas(64) float sums[kBlockRows * kBlockColumns];
   const int64_t row_bytes = bf16_row_bytes(args.k);
   const uint8_t* rows = args.rows + row * row_bytes;
   if (n_rows > 16) {
-    multiply_block<true, kTwoTiles>(rows, row_bytes, tiles.weights, tiles.tile_bytes, n_groups(args.k), sums);
+    multiply_block<true, kTwoTiles>(rows, row_bytes, tiles.weights, tiles.tile_bytes, n_groups(args.k), sums,
+                                    kBlockColumns);
   } else {
-    multiply_block<false, kTwoTiles>(rows, row_bytes, tiles.weights, tiles.tile_bytes, n_groups(args.k), sums);
+    multiply_block<false, kTwoTiles>(rows, row_bytes, tiles.weights, tiles.tile_bytes, n_groups(args.k), sums,
+                                     kBlockColumns);
   }
   for (int32_t t = 0; t < (kTwoTiles ? kBlockTiles : 1); ++t) {
     const uint8_t* scale = tiles.packed + t * tiles.packed_bytes + i8_tile_scale_offset(args.k);
     const __m512 channel_scale = tiles.has_scales ? _mm512_load_ps(scale) : _mm512_set1_ps(1.0F);
     for (int32_t m = 0; m < n_rows; ++m) {
-      store_result(args, tiles.tile + t, row + m, _mm512_load_ps(sums + m * kBlockWidth + t * kTile), channel_scale);
+      store_result(args, tiles.tile + t, row + m, _mm512_load_ps(sums + m * kBlockColumns + t * kTile), channel_scale);
     }
   }
 }

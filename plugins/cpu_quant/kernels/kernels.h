@@ -335,15 +335,27 @@ struct AttentionArgs {
 
 // Up to so many query rows, attention passes once over the keys and values of all of its heads.
 static constexpr int32_t kAttentionFewRows = 3;
-// More are taken head after head in blocks of this many: split work items at its multiples.
+// More are taken head after head in blocks of rows, with an online softmax over blocks of keys.
 static constexpr int32_t kAttentionRows = 48;
-static constexpr int32_t kAttentionKeys = 64;  // keys of a block of the online softmax
+static constexpr int32_t kAttentionKeys = 64;
+static constexpr int32_t kAmxAttentionRows = 128;
+static constexpr int32_t kAmxAttentionKeys = 256;
+
+static constexpr int64_t largest_of(int64_t a, int64_t b) {
+  return a > b ? a : b;
+}
+
+// Of a block on AMX: keys in two parts and values as bf16; queries in three; scores, probabilities, the result.
+static constexpr int64_t amx_attention_bytes(int32_t head_dim) {
+  const int64_t dim = round_up(head_dim, 32);
+  return kAmxAttentionKeys * dim * 6 + kAmxAttentionRows * (dim * 10 + 8) + 32 * (kAmxAttentionKeys * 6 + 64 + 128);
+}
 
 static constexpr int64_t attention_scratch_bytes(int32_t head_dim, int32_t capacity, int32_t n_heads) {
   const int64_t dim = round_up(head_dim, 16);
   const int64_t many = 2 * kAttentionKeys * dim + kAttentionRows * (2 * dim + kAttentionKeys + 32);
   const int64_t few = n_heads * (3 * dim + round_up(capacity, kKvBlock) + 16);
-  return (many > few ? many : few) * 4;
+  return largest_of(4 * largest_of(many, few), amx_attention_bytes(head_dim));
 }
 
 // ---- the table --------------------------------------------------------------------------------------------------
@@ -405,8 +417,11 @@ struct KernelTable {
 
   // Writes keys and values of the rows into the cache at their positions.
   void (*kv_append)(const AttentionArgs* args);
-  // out = softmax(scale * q K^T, causal) V for every row; the rows' own keys and values are already in the cache.
-  void (*attention)(const AttentionArgs* args);
+  // out = softmax(scale * q K^T, causal) V for every row; the rows' own keys and values are already in the cache. Of at
+  // most kAttentionFewRows rows, and of more.
+  void (*attention_few)(const AttentionArgs* args);
+  void (*attention_many)(const AttentionArgs* args);
+  int32_t attention_rows;  // of attention_many: split work items at its multiples
 };
 
 // The table of an instruction set, Auto: the best that this processor and operating system run; null where they lack

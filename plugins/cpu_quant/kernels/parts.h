@@ -31,5 +31,6 @@ void add_attention_avx512(KernelTable* table, FetchAhead ahead);
 
 void add_gemm_amx(KernelTable* table);
 void add_rows_amx(KernelTable* table);
+void add_attention_amx(KernelTable* table);
 
 }  // namespace inferbench::cpu_quant

@@ -133,6 +133,7 @@ KernelTable make_amx() {
   table.name = "amx";
   add_gemm_amx(&table);
   add_rows_amx(&table);
+  add_attention_amx(&table);
   return table;
 }
 

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Attention of many rows on AMX: blocks of rows against blocks of keys with an online softmax, as in attention.h.
+//
+// bf16 has 8 bits, too few for scores, where an error of 0.1 is a tenth of the probability. So queries and keys are
+// sums of two bf16, and a score is the sum of three products: q_high k_high + q_low k_high + q_high k_low.
+// Probabilities and values are one bf16 each: the result's relative error is that of a rounding to bf16, in which form
+// it goes on.
+#include "vec_avx512.h"
+// The order matters: what follows is written over the Vec above.
+#include "kv_cache.h"
+#include "math.h"
+#include "parts.h"
+#include "tiles_amx.h"
+
+namespace {
+
+constexpr int32_t kRows = kAmxAttentionRows;
+constexpr int32_t kKeys = kAmxAttentionKeys;
+constexpr int32_t kParts = 3;                          // of a score
+constexpr int64_t kProbabilityBytes = 2 * kKeys + 64;  // of a row; not a power of two, for the cache's sets
+
+// Pairs of 16 values in 16 lanes, rounded to bf16: even in the lower halves.
+inline __m512i pair_of(Vec even, Vec odd) {
+  const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21,
+                                         5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+  const __m512bh both = _mm512_cvtne2ps_pbh(odd.v, even.v);
+  __m512i bits;
+  __builtin_memcpy(&bits, &both, sizeof(bits));
+  return _mm512_permutexvar_epi16(order, bits);
+}
+
+// What rounding to `pair` left.
+inline __m512i rest_of(Vec even, Vec odd, __m512i pair) {
+  const Vec even_part = {_mm512_castsi512_ps(_mm512_slli_epi32(pair, 16))};
+  const Vec odd_part = {_mm512_castsi512_ps(_mm512_and_si512(pair, _mm512_set1_epi32(-65536)))};
+  return pair_of(Vec::sub(even, even_part), Vec::sub(odd, odd_part));
+}
+
+inline __m256i bf16_of(Vec v) {
+  const __m256bh rounded = _mm512_cvtneps_pbh(v.v);
+  __m256i bits;
+  __builtin_memcpy(&bits, &rounded, sizeof(bits));
+  return bits;
+}
+
+inline Vec float_of(__m256i bf16) {
+  return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bf16), 16))};
+}
+
+inline int32_t at_most(int32_t value, int32_t bound) {
+  return value < bound ? value : bound;
+}
+
+// An item's memory. Operands are those of tiles_amx.h.
+struct Block {
+  int32_t dims;         // head_dim rounded up to 32
+  int64_t query_bytes;  // of a row
+  uint8_t* keys;        // [kKeys / 16][dims / 32] operands of the high parts, then of the low ones
+  uint8_t* values;      // [dims / 16][kKeys / 32] operands
+  uint8_t* q;           // [kRows][dims / 32][kParts][32] bf16: high, low, high
+  float* out;           // [kRows][dims]
+  float* scores;        // [kBlockRows][kKeys]
+  uint8_t* p;           // [kBlockRows] rows of kKeys bf16
+  float* product;       // [kBlockRows][kBlockColumns]
+  float* sum;           // [kRows]
+  float* largest;       // [kRows]
+
+  explicit Block(const AttentionArgs& a)
+      : dims(static_cast<int32_t>(round_up(a.head_dim, 32))),
+        query_bytes(int64_t{2} * kParts * dims),
+        keys(static_cast<uint8_t*>(a.scratch)),
+        values(keys + int64_t{4} * kKeys * dims),
+        q(values + int64_t{2} * kKeys * dims),
+        out(reinterpret_cast<float*>(q + kRows * query_bytes)),
+        scores(out + int64_t{kRows} * dims),
+        p(reinterpret_cast<uint8_t*>(scores + kBlockRows * kKeys)),
+        product(reinterpret_cast<float*>(p + kBlockRows * kProbabilityBytes)),
+        sum(product + kBlockRows * kBlockColumns),
+        largest(sum + kRows) {}
+};
+
+void load_queries(const AttentionArgs& a, const float* q, int32_t n_rows, const Block& block) {
+  const Vec scale = Vec::set(a.scale);
+  for (int32_t r = 0; r < round_up(n_rows, kBlockRows); ++r) {
+    for (int32_t d = 0; d < block.dims; d += 16) {
+      const int32_t n = r < n_rows ? a.head_dim - d : 0;
+      const Vec x =
+          Vec::mul(n >= 16 ? Vec::load(q + r * a.q_stride + d) : Vec::load_part(q + r * a.q_stride + d, n), scale);
+      const __m256i high = bf16_of(x);
+      const __m256i low = bf16_of(Vec::sub(x, float_of(high)));
+      auto* to = reinterpret_cast<__m256i*>(block.q + r * block.query_bytes + d / 32 * kParts * 64 + d % 32 * 2);
+      _mm256_store_si256(to, high);
+      _mm256_store_si256(to + 2, low);
+      _mm256_store_si256(to + 4, high);
+      Vec::set(0.0F).store(block.out + r * block.dims + d);
+    }
+    block.sum[r] = 0.0F;
+    block.largest[r] = -__builtin_inff();
+  }
+}
+
+// The keys of positions [key, key + n) as operands.
+template <class E>
+void load_keys(const AttentionArgs& a, const Cache<E>& cache, int32_t head, int32_t key, int32_t n,
+               const Block& block) {
+  for (int32_t j = 0; j < n; j += kKvBlock) {
+    const KvBlock<E> keys = cache.keys(head, key + j);
+    const Vec scale = sizeof(E) == 1 ? Vec::load(keys.scales) : Vec::set(1.0F);
+    const auto at = [&](int32_t d) {
+      if (d >= a.head_dim) return Vec::set(0.0F);
+      const Vec v = load_elements(keys.elements + d * kKvBlock);
+      return sizeof(E) == 1 ? Vec::mul(v, scale) : v;
+    };
+    uint8_t* out = block.keys + int64_t{4} * j * block.dims;
+    for (int32_t d = 0; d < block.dims; d += 2) {
+      const __m512i high = pair_of(at(d), at(d + 1));
+      uint8_t* to = out + d / 32 * (2 * kOperandBytes) + d % 32 * 32;
+      _mm512_store_si512(to, high);
+      _mm512_store_si512(to + kOperandBytes, rest_of(at(d), at(d + 1), high));
+    }
+  }
+}
+
+// The values of positions [key, key + n) as operands; zeros from there to a multiple of 32.
+template <class E>
+void load_values(const AttentionArgs& a, const Cache<E>& cache, int32_t head, int32_t key, int32_t n,
+                 const Block& block) {
+  for (int32_t j = 0; j < round_up(n, 32); j += 2) {
+    const auto at = [&](int32_t i, int32_t d) {
+      if (i >= n) return Vec::set(0.0F);
+      const KvBlock<E> values = cache.values(head, key + i);
+      const int32_t row = (key + i) % kKvBlock;
+      const Vec v = load_elements_part(values.elements + row * a.head_dim + d, a.head_dim - d);
+      return sizeof(E) == 1 ? Vec::mul(v, Vec::set(values.scales[row])) : v;
+    };
+    for (int32_t d = 0; d < a.head_dim; d += 16) {
+      uint8_t* to = block.values + (int64_t{d} / 16 * (kKeys / 32) + j / 32) * kOperandBytes + j % 32 * 32;
+      _mm512_store_si512(to, pair_of(at(j, d), at(j + 1, d)));
+    }
+  }
+}
+
+// Scores of a block of rows, q, for the first n keys.
+template <bool kManyRows>
+void multiply_keys(const uint8_t* q, int32_t n, const Block& block) {
+  const int64_t tile_bytes = int64_t{64} * block.dims;  // of 16 keys, both parts
+  for (int32_t j = 0; j < n; j += kBlockColumns) {
+    const uint8_t* keys = block.keys + j / kTile * tile_bytes;
+    clear_sums<kManyRows, true>();
+    for (int32_t d = 0; d < block.dims; d += 32) {
+      const uint8_t* rows = q + int64_t{2} * kParts * d;
+      const uint8_t* high = keys + d / 32 * (2 * kOperandBytes);
+      add_products<kManyRows, true>(rows, block.query_bytes, high, tile_bytes);
+      add_products<kManyRows, true>(rows + 64, block.query_bytes, high, tile_bytes);
+      add_products<kManyRows, true>(rows + 128, block.query_bytes, high + kOperandBytes, tile_bytes);
+    }
+    store_sums<kManyRows, true>(block.scores + j, kKeys);
+  }
+}
+
+// Scores of a row to probabilities relative to the running maximum, zeros from n on to the end. Returns what the row's
+// earlier results must be multiplied by.
+float soften_row(const float* score, int32_t n, int32_t end, float* largest, float* sum, uint8_t* p) {
+  const float lowest = -__builtin_inff();
+  Vec most = Vec::set(*largest);
+  for (int32_t j = 0; j < n; j += 16) most = Vec::max(Vec::fill_from(Vec::load(score + j), n - j, lowest), most);
+  const float now = Vec::largest(most);
+  Vec total = Vec::set(0.0F);
+  for (int32_t j = 0; j < end; j += 16) {
+    Vec e = Vec::set(0.0F);
+    if (j < n) e = vec_exp(Vec::sub(Vec::fill_from(Vec::load(score + j), n - j, lowest), Vec::set(now)));
+    total = Vec::add(total, e);
+    _mm256_store_si256(reinterpret_cast<__m256i*>(p + 2 * j), bf16_of(e));
+  }
+  float factor = 1.0F;
+  if (now != *largest) vec_exp(Vec::set(*largest - now)).store_part(&factor, 1);
+  *sum = *sum * factor + Vec::sum(total);
+  *largest = now;
+  return factor;
+}
+
+// out = factor * out + p V of a block of rows, over `end` keys.
+template <bool kManyRows>
+void multiply_values(int32_t first_row, int32_t n_rows, int32_t end, const float* factor, const Block& block) {
+  const int64_t tile_bytes = int64_t{kKeys} / 32 * kOperandBytes;
+  for (int32_t d = 0; d < block.dims; d += kBlockColumns) {
+    multiply_block<kManyRows, true>(block.p, kProbabilityBytes, block.values + d / kTile * tile_bytes, tile_bytes,
+                                    end / 32, block.product, kBlockColumns);
+    for (int32_t r = 0; r < n_rows; ++r) {
+      float* out = block.out + (first_row + r) * block.dims + d;
+      for (int32_t c = 0; c < kBlockColumns; c += 16) {
+        const Vec added = Vec::load(block.product + r * kBlockColumns + c);
+        Vec::fma(Vec::load(out + c), Vec::set(factor[r]), added).store(out + c);
+      }
+    }
+  }
+}
+
+// Rows [first_row, first_row + n_rows) of the item, at most 32, of which the first sees `visible` of the block's keys,
+// up to n_keys that are there.
+template <bool kManyRows>
+void attend_block(int32_t first_row, int32_t n_rows, int32_t visible, int32_t n_keys, const Block& block) {
+  const int32_t seen = at_most(visible + n_rows - 1, n_keys);  // by the last row
+  if (seen <= 0) return;
+  multiply_keys<kManyRows>(block.q + first_row * block.query_bytes, seen, block);
+  const auto end = static_cast<int32_t>(round_up(seen, 32));
+  float factor[kBlockRows];
+  for (int32_t r = 0; r < n_rows; ++r) {
+    const int32_t n = at_most(visible + r, n_keys);
+    factor[r] = soften_row(block.scores + r * kKeys, n > 0 ? n : 0, end, block.largest + first_row + r,
+                           block.sum + first_row + r, block.p + r * kProbabilityBytes);
+  }
+  finish_writes();
+  multiply_values<kManyRows>(first_row, n_rows, end, factor, block);
+}
+
+// Rows from first_row on of one head, at most kRows.
+template <class E>
+void attend_rows(const AttentionArgs& a, const Cache<E>& cache, int32_t head, int32_t first_row) {
+  const Block block(a);
+  const int64_t column = int64_t{head} * a.head_dim;
+  const int32_t n_rows = at_most(a.n_rows - first_row, kRows);
+  const int32_t n_keys = a.first_position + first_row + n_rows;
+  load_queries(a, a.q + first_row * a.q_stride + column, n_rows, block);
+  for (int32_t key = 0; key < n_keys; key += kKeys) {
+    const int32_t n = at_most(n_keys - key, kKeys);
+    load_keys(a, cache, head, key, n, block);
+    load_values(a, cache, head, key, n, block);
+    finish_writes();
+    for (int32_t r = 0; r < n_rows; r += kBlockRows) {
+      const int32_t rows = at_most(n_rows - r, kBlockRows);
+      const int32_t visible = a.first_position + first_row + r + 1 - key;
+      if (rows > 16) {
+        attend_block<true>(r, rows, visible, n, block);
+      } else {
+        attend_block<false>(r, rows, visible, n, block);
+      }
+    }
+  }
+  for (int32_t r = 0; r < n_rows; ++r) {
+    float* out = a.out + (first_row + r) * a.out_stride + column;
+    const Vec sum = Vec::set(block.sum[r]);
+    for (int32_t d = 0; d < a.head_dim; d += 16) {
+      Vec::div(Vec::load(block.out + r * block.dims + d), sum).store_part(out + d, a.head_dim - d);
+    }
+  }
+}
+
+void attention_many(const AttentionArgs* args) {
+  configure(kBlockRows);
+  with_element(args->kv_type, [&](auto element) {
+    const Cache<decltype(element)> cache(*args);
+    for (int32_t head = 0; head < args->n_heads; ++head) {
+      for (int32_t row = 0; row < args->n_rows; row += kRows) attend_rows(*args, cache, head, row);
+    }
+  });
+  _tile_release();
+}
+
+}  // namespace
+
+namespace inferbench::cpu_quant {
+
+void add_attention_amx(KernelTable* table) {
+  table->attention_many = attention_many;
+  table->attention_rows = kRows;
+}
+
+}  // namespace inferbench::cpu_quant
