@@ -93,37 +93,64 @@ class Group {
                   position % kKvBlock * shape_.head_dim + column % shape_.head_dim);
   }
 
+  // Of a row and a head.
+  struct Exact {
+    std::vector<double> out;
+    std::vector<double> magnitude;  // of the terms that make each element
+    double score = 0.0;             // the largest magnitude of the terms that make a score
+  };
+
   // Attention of a row in double precision over what the cache holds, for a head.
-  [[nodiscard]] std::vector<double> exact(int32_t position, int32_t head) const {
+  [[nodiscard]] Exact exact(int32_t position, int32_t head) const {
     const int32_t first = head * shape_.head_dim;
     std::vector<double> p(static_cast<size_t>(position) + 1);
     double largest = -1e300;
+    Exact r;
     for (int32_t j = 0; j <= position; ++j) {
       double score = 0.0;
+      double magnitude = 0.0;
       for (int32_t d = first; d < first + shape_.head_dim; ++d) {
-        score += double{q_[static_cast<size_t>(position * stride() + d)]} * key(j, d);
+        const double product = double{q_[static_cast<size_t>(position * stride() + d)]} * key(j, d);
+        score += product;
+        magnitude += std::abs(product);
       }
+      r.score = std::max(r.score, magnitude / std::sqrt(static_cast<double>(shape_.head_dim)));
       p[static_cast<size_t>(j)] = score / std::sqrt(static_cast<double>(shape_.head_dim));
       largest = std::max(largest, p[static_cast<size_t>(j)]);
     }
     double sum = 0.0;
     for (double& x : p) sum += x = std::exp(x - largest);
-    std::vector<double> out(static_cast<size_t>(shape_.head_dim));
+    r.out.resize(static_cast<size_t>(shape_.head_dim));
+    r.magnitude.resize(static_cast<size_t>(shape_.head_dim));
     for (int32_t j = 0; j <= position; ++j) {
       for (int32_t d = 0; d < shape_.head_dim; ++d) {
-        out[static_cast<size_t>(d)] += p[static_cast<size_t>(j)] / sum * value(j, first + d);
+        const double term = p[static_cast<size_t>(j)] / sum * value(j, first + d);
+        r.out[static_cast<size_t>(d)] += term;
+        r.magnitude[static_cast<size_t>(d)] += std::abs(term);
       }
     }
-    return out;
+    return r;
+  }
+
+  // Whether n rows are attended with in bf16.
+  [[nodiscard]] bool is_bf16(int32_t n) const { return kernels_.isa == Isa::Amx && n > kAttentionFewRows; }
+
+  // Rounding to a bf16, whose neighbours are 2^-7 apart at 1, leaves at most 2^-8 of a number: of each probability and
+  // value. Queries and keys are two such numbers, which leave 2^-16, and of their products that of the two lower parts,
+  // 2^-16, is left out; an error e of the scores is one of 2 e of the probabilities.
+  [[nodiscard]] static double bf16_error(const Exact& exact, int32_t d) {
+    const double score = exact.score * std::ldexp(3.0, -16);
+    return exact.magnitude[static_cast<size_t>(d)] * (std::ldexp(2.0, -8) + 2.0 * score);
   }
 
   void expect_exact(const std::vector<float>& out, int32_t first, int32_t n) const {
     for (int32_t r = 0; r < n; ++r) {
       for (int32_t head = 0; head < shape_.heads; ++head) {
-        const std::vector<double> want = exact(first + r, head);
+        const Exact want = exact(first + r, head);
         for (int32_t d = 0; d < shape_.head_dim; ++d) {
           const int64_t at = r * stride() + head * shape_.head_dim + d;
-          ASSERT_NEAR(out[static_cast<size_t>(at)], want[static_cast<size_t>(d)], 5e-6)
+          const double allowed = 5e-6 + (is_bf16(n) ? bf16_error(want, d) : 0.0);
+          ASSERT_NEAR(out[static_cast<size_t>(at)], want.out[static_cast<size_t>(d)], allowed)
               << "row " << first + r << " head " << head << " dim " << d << " of " << shape_.head_dim << ", kv "
               << shape_.kv_type;
         }

@@ -17,7 +17,7 @@ namespace {
 
 constexpr int32_t kRows = kAmxAttentionRows;
 constexpr int32_t kKeys = kAmxAttentionKeys;
-constexpr int32_t kParts = 3;                          // of a score
+constexpr int32_t kParts = 2;                          // of a score
 constexpr int64_t kProbabilityBytes = 2 * kKeys + 64;  // of a row; not a power of two, for the cache's sets
 
 // Pairs of 16 values in 16 lanes, rounded to bf16: even in the lower halves.
@@ -58,7 +58,7 @@ struct Block {
   int64_t query_bytes;  // of a row
   uint8_t* keys;        // [kKeys / 16][dims / 32] operands of the high parts, then of the low ones
   uint8_t* values;      // [dims / 16][kKeys / 32] operands
-  uint8_t* q;           // [kRows][dims / 32][kParts][32] bf16: high, low, high
+  uint8_t* q;           // [kRows][dims / 32][kParts][32] bf16: high, low
   float* out;           // [kRows][dims]
   float* scores;        // [kBlockRows][kKeys]
   uint8_t* p;           // [kBlockRows] rows of kKeys bf16
@@ -68,7 +68,7 @@ struct Block {
 
   explicit Block(const AttentionArgs& a)
       : dims(static_cast<int32_t>(round_up(a.head_dim, 32))),
-        query_bytes(int64_t{2} * kParts * dims),
+        query_bytes(int64_t{2} * kParts * dims + 64),
         keys(static_cast<uint8_t*>(a.scratch)),
         values(keys + int64_t{4} * kKeys * dims),
         q(values + int64_t{2} * kKeys * dims),
@@ -81,8 +81,10 @@ struct Block {
 };
 
 void load_queries(const AttentionArgs& a, const float* q, int32_t n_rows, const Block& block) {
+  constexpr int32_t kRowsAhead = 8;
   const Vec scale = Vec::set(a.scale);
   for (int32_t r = 0; r < round_up(n_rows, kBlockRows); ++r) {
+    for (int32_t d = 0; d < a.head_dim; d += 16) __builtin_prefetch(q + (r + kRowsAhead) * a.q_stride + d, 0, 3);
     for (int32_t d = 0; d < block.dims; d += 16) {
       const int32_t n = r < n_rows ? a.head_dim - d : 0;
       const Vec x =
@@ -92,12 +94,18 @@ void load_queries(const AttentionArgs& a, const float* q, int32_t n_rows, const 
       auto* to = reinterpret_cast<__m256i*>(block.q + r * block.query_bytes + d / 32 * kParts * 64 + d % 32 * 2);
       _mm256_store_si256(to, high);
       _mm256_store_si256(to + 2, low);
-      _mm256_store_si256(to + 4, high);
       Vec::set(0.0F).store(block.out + r * block.dims + d);
     }
     block.sum[r] = 0.0F;
     block.largest[r] = -__builtin_inff();
   }
+}
+
+// Fetches the block of the same head that follows.
+template <class E>
+void fetch(const KvBlock<E>& block, const Cache<E>& cache) {
+  const uint8_t* next = reinterpret_cast<const uint8_t*>(block.elements) + cache.block_stride();
+  for (int64_t i = 0; i < cache.block_bytes(); i += 64) __builtin_prefetch(next + i, 0, 3);
 }
 
 // The keys of positions [key, key + n) as operands.
@@ -106,6 +114,7 @@ void load_keys(const AttentionArgs& a, const Cache<E>& cache, int32_t head, int3
                const Block& block) {
   for (int32_t j = 0; j < n; j += kKvBlock) {
     const KvBlock<E> keys = cache.keys(head, key + j);
+    fetch(keys, cache);
     const Vec scale = sizeof(E) == 1 ? Vec::load(keys.scales) : Vec::set(1.0F);
     const auto at = [&](int32_t d) {
       if (d >= a.head_dim) return Vec::set(0.0F);
@@ -126,17 +135,20 @@ void load_keys(const AttentionArgs& a, const Cache<E>& cache, int32_t head, int3
 template <class E>
 void load_values(const AttentionArgs& a, const Cache<E>& cache, int32_t head, int32_t key, int32_t n,
                  const Block& block) {
+  constexpr int64_t kTileBytes = int64_t{kKeys} / 32 * kOperandBytes;  // of 16 dimensions
   for (int32_t j = 0; j < round_up(n, 32); j += 2) {
-    const auto at = [&](int32_t i, int32_t d) {
+    const int32_t row = (key + j) % kKvBlock;
+    const KvBlock<E> values = cache.values(head, key + at_most(j, n - 1));
+    if (row == 0) fetch(values, cache);
+    const E* even = values.elements + row * a.head_dim;
+    const auto at = [&](const E* elements, int32_t i, int32_t d) {
       if (i >= n) return Vec::set(0.0F);
-      const KvBlock<E> values = cache.values(head, key + i);
-      const int32_t row = (key + i) % kKvBlock;
-      const Vec v = load_elements_part(values.elements + row * a.head_dim + d, a.head_dim - d);
-      return sizeof(E) == 1 ? Vec::mul(v, Vec::set(values.scales[row])) : v;
+      const Vec v = load_elements_part(elements + d, a.head_dim - d);
+      return sizeof(E) == 1 ? Vec::mul(v, Vec::set(values.scales[row + i - j])) : v;
     };
+    uint8_t* to = block.values + int64_t{j} / 32 * kOperandBytes + j % 32 * 32;
     for (int32_t d = 0; d < a.head_dim; d += 16) {
-      uint8_t* to = block.values + (int64_t{d} / 16 * (kKeys / 32) + j / 32) * kOperandBytes + j % 32 * 32;
-      _mm512_store_si512(to, pair_of(at(j, d), at(j + 1, d)));
+      _mm512_store_si512(to + d / 16 * kTileBytes, pair_of(at(even, j, d), at(even + a.head_dim, j + 1, d)));
     }
   }
 }
@@ -151,28 +163,52 @@ void multiply_keys(const uint8_t* q, int32_t n, const Block& block) {
     for (int32_t d = 0; d < block.dims; d += 32) {
       const uint8_t* rows = q + int64_t{2} * kParts * d;
       const uint8_t* high = keys + d / 32 * (2 * kOperandBytes);
-      add_products<kManyRows, true>(rows, block.query_bytes, high, tile_bytes);
-      add_products<kManyRows, true>(rows + 64, block.query_bytes, high, tile_bytes);
-      add_products<kManyRows, true>(rows + 128, block.query_bytes, high + kOperandBytes, tile_bytes);
+      load_rows<kManyRows>(rows + 64, block.query_bytes);
+      load_columns<true>(high, tile_bytes);
+      add_products<kManyRows, true>();
+      load_rows<kManyRows>(rows, block.query_bytes);
+      add_products<kManyRows, true>();
+      load_columns<true>(high + kOperandBytes, tile_bytes);
+      add_products<kManyRows, true>();
     }
     store_sums<kManyRows, true>(block.scores + j, kKeys);
   }
 }
 
-// Scores of a row to probabilities relative to the running maximum, zeros from n on to the end. Returns what the row's
-// earlier results must be multiplied by.
-float soften_row(const float* score, int32_t n, int32_t end, float* largest, float* sum, uint8_t* p) {
-  const float lowest = -__builtin_inff();
-  Vec most = Vec::set(*largest);
-  for (int32_t j = 0; j < n; j += 16) most = Vec::max(Vec::fill_from(Vec::load(score + j), n - j, lowest), most);
-  const float now = Vec::largest(most);
-  Vec total = Vec::set(0.0F);
-  for (int32_t j = 0; j < end; j += 16) {
-    Vec e = Vec::set(0.0F);
-    if (j < n) e = vec_exp(Vec::sub(Vec::fill_from(Vec::load(score + j), n - j, lowest), Vec::set(now)));
-    total = Vec::add(total, e);
-    _mm256_store_si256(reinterpret_cast<__m256i*>(p + 2 * j), bf16_of(e));
+// Vectors of a row's scores: all of it counts in the first, the lanes below `rest` in one more, none in others.
+struct Visible {
+  int32_t whole;
+  int32_t rest;
+
+  explicit Visible(int32_t n) : whole(n / 16), rest(n % 16) {}
+  [[nodiscard]] Vec partial(const float* score) const {
+    return Vec::fill_from(Vec::load(score + 16 * whole), rest, -__builtin_inff());
   }
+};
+
+// Scores of a row to probabilities relative to the running maximum, n of them and zeros from there to the end. Returns
+// what the row's earlier results must be multiplied by.
+float soften_row(const float* score, int32_t n, int32_t end, float* largest, float* sum, uint8_t* p) {
+  const Visible visible(n);
+  auto* out = reinterpret_cast<__m256i*>(p);
+  Vec most = Vec::set(*largest);
+  for (int32_t j = 0; j < visible.whole; ++j) most = Vec::max(Vec::load(score + 16 * j), most);
+  if (visible.rest > 0) most = Vec::max(visible.partial(score), most);
+  const float now = Vec::largest(most);
+  const Vec shift = Vec::set(now);
+  Vec total = Vec::set(0.0F);
+  int32_t j = 0;
+  for (; j < visible.whole; ++j) {
+    const Vec e = vec_exp(Vec::sub(Vec::load(score + 16 * j), shift));
+    total = Vec::add(total, e);
+    _mm256_store_si256(out + j, bf16_of(e));
+  }
+  if (visible.rest > 0) {
+    const Vec e = vec_exp(Vec::sub(visible.partial(score), shift));
+    total = Vec::add(total, e);
+    _mm256_store_si256(out + j++, bf16_of(e));
+  }
+  for (; j < end / 16; ++j) _mm256_store_si256(out + j, _mm256_setzero_si256());
   float factor = 1.0F;
   if (now != *largest) vec_exp(Vec::set(*largest - now)).store_part(&factor, 1);
   *sum = *sum * factor + Vec::sum(total);

@@ -46,6 +46,10 @@ static constexpr int64_t round_up(int64_t value, int64_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
 }
 
+static constexpr int64_t largest_of(int64_t a, int64_t b) {
+  return a > b ? a : b;
+}
+
 static constexpr int32_t pieces(int32_t n, int32_t size) {
   return (n + size - 1) / size;
 }
@@ -262,9 +266,11 @@ struct MatmulArgs {
   int32_t unsigned_rows;  // 1: rows are u8 and weights s8 (int8 only); 0: rows are s8 and weights u8 = w + 128, or int4
 };
 
-// Bytes of scratch (64-byte aligned) that gemm_i8 and gemm_i4 need, one per thread.
+// Bytes of scratch (64-byte aligned) that gemm_i8 and gemm_i4 need, one per thread: a panel with its multipliers as
+// floats, or two tiles as bf16.
 static constexpr int64_t gemm_scratch_bytes(int32_t k) {
-  return kPanelTiles * (i8_tile_bytes(k) + int64_t{n_groups(k)} * kTile * 4);
+  return largest_of(kPanelTiles * (i8_tile_bytes(k) + int64_t{n_groups(k)} * kTile * 4),
+                    int64_t{2} * n_groups(k) * kScaleGroup * kTile * 2);
 }
 
 // ---- activation functions --------------------------------------------------------------------------------------
@@ -341,14 +347,10 @@ static constexpr int32_t kAttentionKeys = 64;
 static constexpr int32_t kAmxAttentionRows = 128;
 static constexpr int32_t kAmxAttentionKeys = 256;
 
-static constexpr int64_t largest_of(int64_t a, int64_t b) {
-  return a > b ? a : b;
-}
-
-// Of a block on AMX: keys in two parts and values as bf16; queries in three; scores, probabilities, the result.
+// Of a block on AMX: keys in two parts and values as bf16; queries in two parts; scores, probabilities, the result.
 static constexpr int64_t amx_attention_bytes(int32_t head_dim) {
   const int64_t dim = round_up(head_dim, 32);
-  return kAmxAttentionKeys * dim * 6 + kAmxAttentionRows * (dim * 10 + 8) + 32 * (kAmxAttentionKeys * 6 + 64 + 128);
+  return kAmxAttentionKeys * dim * 6 + kAmxAttentionRows * (dim * 8 + 72) + 32 * (kAmxAttentionKeys * 6 + 64 + 128);
 }
 
 static constexpr int64_t attention_scratch_bytes(int32_t head_dim, int32_t capacity, int32_t n_heads) {

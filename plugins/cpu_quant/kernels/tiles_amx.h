@@ -47,13 +47,23 @@ inline void clear_sums() {
   if (kManyRows && kTwoTiles) _tile_zero(3);
 }
 
-// Adds the products of 32 inputs; columns: the operand of the first 16, that of the next 16 is step bytes on.
-template <bool kManyRows, bool kTwoTiles>
-inline void add_products(const uint8_t* rows, int64_t row_bytes, const uint8_t* columns, int64_t step) {
+// 32 inputs of the rows.
+template <bool kManyRows>
+inline void load_rows(const uint8_t* rows, int64_t row_bytes) {
   _tile_loadd(4, rows, row_bytes);
-  _tile_loadd(6, columns, 64);
   if (kManyRows) _tile_loadd(5, rows + 16 * row_bytes, row_bytes);
+}
+
+// The operand of 16 columns and, step bytes on, that of 16 more.
+template <bool kTwoTiles>
+inline void load_columns(const uint8_t* columns, int64_t step) {
+  _tile_loadd(6, columns, 64);
   if (kTwoTiles) _tile_loadd(7, columns + step, 64);
+}
+
+// Of what was loaded last.
+template <bool kManyRows, bool kTwoTiles>
+inline void add_products() {
   _tile_dpbf16ps(0, 4, 6);
   if (kTwoTiles) _tile_dpbf16ps(1, 4, 7);
   if (kManyRows) _tile_dpbf16ps(2, 5, 6);
@@ -75,7 +85,9 @@ void multiply_block(const uint8_t* rows, int64_t row_bytes, const uint8_t* colum
                     float* sums, int64_t stride) {
   clear_sums<kManyRows, kTwoTiles>();
   for (int32_t i = 0; i < n; ++i) {
-    add_products<kManyRows, kTwoTiles>(rows + int64_t{64} * i, row_bytes, columns + int64_t{kOperandBytes} * i, step);
+    load_rows<kManyRows>(rows + int64_t{64} * i, row_bytes);
+    load_columns<kTwoTiles>(columns + int64_t{kOperandBytes} * i, step);
+    add_products<kManyRows, kTwoTiles>();
   }
   store_sums<kManyRows, kTwoTiles>(sums, stride);
 }
