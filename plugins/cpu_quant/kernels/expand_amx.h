@@ -12,10 +12,6 @@
 
 namespace {
 
-constexpr int64_t expanded_tile_bytes(int32_t k) {
-  return int64_t{n_groups(k)} * kOperandBytes;
-}
-
 // Fetched into the L2 cache: the memory is further away than the expansion of so many bytes takes.
 constexpr int32_t kExpandAhead = 16384;
 
@@ -72,32 +68,32 @@ inline void clear_lines(int32_t from, uint8_t* group) {
   }
 }
 
-// kSigned: of bytes w, not w + 128 (they belong to unsigned rows).
-template <bool kSigned>
-void expand_tile_i8(const uint8_t* tile, int32_t k, uint8_t* out) {
-  const __m512i sign = _mm512_set1_epi8(kSigned ? -128 : 0);
-  for (int32_t first = 0; first < k; first += kScaleGroup, out += kOperandBytes) {
-    const Int8Scale scale(tile + i8_multiplier_offset(k, 0, first));
-    const uint8_t* lines = tile + i8_weight_offset(k, 0, first);
-    const int32_t quads = pieces(inputs_of(k, first, kScaleGroup), 4);
-    for (int32_t j = 0; j < quads; ++j) {
-      __builtin_prefetch(lines + 64 * j + kExpandAhead, 0, 2);
-      expand_line(_mm512_xor_si512(_mm512_load_si512(lines + 64 * j), sign), scale, out + 128 * j);
-    }
-    clear_lines(quads, out);
+// How weights are packed: bytes w + 128; bytes w (they belong to unsigned rows); codes of 4 bits.
+enum class Packed { Int8, Int8Signed, Int4 };
+
+// The group of inputs from `first` on of a tile.
+template <Packed kPacked>
+inline void expand_inputs(const uint8_t* tile, int32_t k, int32_t first, uint8_t* out) {
+  const __m512i sign = _mm512_set1_epi8(kPacked == Packed::Int8Signed ? -128 : 0);
+  const Int8Scale scale(tile + i8_multiplier_offset(k, 0, first));
+  const uint8_t* lines = tile + i8_weight_offset(k, 0, first);
+  const int32_t quads = pieces(inputs_of(k, first, kScaleGroup), 4);
+  for (int32_t j = 0; j < quads; ++j) {
+    __builtin_prefetch(lines + 64 * j + kExpandAhead, 0, 2);
+    expand_line(_mm512_xor_si512(_mm512_load_si512(lines + 64 * j), sign), scale, out + 128 * j);
   }
+  clear_lines(quads, out);
 }
 
-void expand_tile_i4(const uint8_t* tile, int32_t k, uint8_t* out) {
-  for (int32_t first = 0; first < k; first += kScaleGroup, out += kOperandBytes) {
-    const auto* scales = reinterpret_cast<const float*>(tile + i4_scale_offset(k, 0, first / kSuperBlock));
-    const Int4Scale scale = {_mm512_load_ps(scales)};
-    const uint8_t* codes = tile + i4_code_offset(k, 0, first);
-    for (int32_t j = 0; j < 4; ++j) __builtin_prefetch(codes + 64 * j + kExpandAhead, 0, 2);
-    __m512i lines[8];
-    expand_group(codes, tile + i4_multiplier_offset(k, 0, first), lines);
-    for (int32_t j = 0; j < 8; ++j) expand_line(lines[j], scale, out + 128 * j);
-  }
+template <>
+inline void expand_inputs<Packed::Int4>(const uint8_t* tile, int32_t k, int32_t first, uint8_t* out) {
+  const auto* scales = reinterpret_cast<const float*>(tile + i4_scale_offset(k, 0, first / kSuperBlock));
+  const Int4Scale scale = {_mm512_load_ps(scales)};
+  const uint8_t* codes = tile + i4_code_offset(k, 0, first);
+  for (int32_t j = 0; j < 4; ++j) __builtin_prefetch(codes + 64 * j + kExpandAhead, 0, 2);
+  __m512i lines[8];
+  expand_group(codes, tile + i4_multiplier_offset(k, 0, first), lines);
+  for (int32_t j = 0; j < 8; ++j) expand_line(lines[j], scale, out + 128 * j);
 }
 
 }  // namespace

@@ -13,77 +13,107 @@ namespace {
 
 constexpr int32_t kBlockTiles = kBlockColumns / kTile;
 
-// Tiles made ready.
-struct Expanded {
-  const uint8_t* weights;
-  int64_t tile_bytes;
-  const uint8_t* packed;  // the first tile as it is in the matrix
-  int64_t packed_bytes;   // of a tile there
-  int32_t tile;           // number of the first one in the matrix
-  bool has_scales;        // a scale per channel at a packed tile's end (int8)
+// One or two tiles, packed and as the operands that they become.
+template <Packed kPacked, bool kTwoTiles>
+struct Tiles {
+  static constexpr int32_t kTiles = kTwoTiles ? kBlockTiles : 1;
+
+  const MatmulArgs& args;
+  int32_t tile;  // number of the first one in the matrix
+  uint8_t* operands;
+
+  [[nodiscard]] int64_t operand_bytes() const { return int64_t{n_groups(args.k)} * kOperandBytes; }
+  [[nodiscard]] const uint8_t* packed(int32_t t) const {
+    return args.weights + (tile + t) * (kPacked == Packed::Int4 ? i4_tile_bytes(args.k) : i8_tile_bytes(args.k));
+  }
+  void expand(int32_t group) const {
+    for (int32_t t = 0; t < kTiles; ++t) {
+      expand_inputs<kPacked>(packed(t), args.k, group * kScaleGroup,
+                             operands + t * operand_bytes() + int64_t{group} * kOperandBytes);
+    }
+  }
+  [[nodiscard]] __m512 scale(int32_t t) const {
+    return kPacked == Packed::Int4 ? _mm512_set1_ps(1.0F) : _mm512_load_ps(packed(t) + i8_tile_scale_offset(args.k));
+  }
 };
 
-template <bool kTwoTiles>
-void multiply_rows(const MatmulArgs& args, const Expanded& tiles, int32_t row, int32_t n_rows) {
-  alignas(64) float sums[kBlockRows * kBlockColumns];
-  const int64_t row_bytes = bf16_row_bytes(args.k);
-  const uint8_t* rows = args.rows + row * row_bytes;
-  if (n_rows > 16) {
-    multiply_block<true, kTwoTiles>(rows, row_bytes, tiles.weights, tiles.tile_bytes, n_groups(args.k), sums,
-                                    kBlockColumns);
-  } else {
-    multiply_block<false, kTwoTiles>(rows, row_bytes, tiles.weights, tiles.tile_bytes, n_groups(args.k), sums,
-                                     kBlockColumns);
+// The first block of rows: while a group is multiplied, the next but one is expanded. A tile load waits for what was
+// written just before.
+template <bool kManyRows, Packed kPacked, bool kTwoTiles>
+void expand_and_multiply(const uint8_t* rows, const Tiles<kPacked, kTwoTiles>& tiles, float* sums) {
+  constexpr int32_t kGroupsAhead = 2;
+  const int32_t groups = n_groups(tiles.args.k);
+  for (int32_t g = 0; g < groups && g < kGroupsAhead; ++g) tiles.expand(g);
+  clear_sums<kManyRows, kTwoTiles>();
+  for (int32_t g = 0; g < groups; ++g) {
+    if (g + kGroupsAhead < groups) tiles.expand(g + kGroupsAhead);
+    finish_writes();
+    load_rows<kManyRows>(rows + int64_t{64} * g, bf16_row_bytes(tiles.args.k));
+    load_columns<kTwoTiles>(tiles.operands + int64_t{kOperandBytes} * g, tiles.operand_bytes());
+    add_products<kManyRows, kTwoTiles>();
   }
-  for (int32_t t = 0; t < (kTwoTiles ? kBlockTiles : 1); ++t) {
-    const uint8_t* scale = tiles.packed + t * tiles.packed_bytes + i8_tile_scale_offset(args.k);
-    const __m512 channel_scale = tiles.has_scales ? _mm512_load_ps(scale) : _mm512_set1_ps(1.0F);
+  store_sums<kManyRows, kTwoTiles>(sums, kBlockColumns);
+}
+
+template <bool kManyRows, Packed kPacked, bool kTwoTiles>
+void multiply_rows(const Tiles<kPacked, kTwoTiles>& tiles, int32_t row, int32_t n_rows, bool first) {
+  alignas(64) float sums[kBlockRows * kBlockColumns];
+  const MatmulArgs& args = tiles.args;
+  const uint8_t* rows = args.rows + row * bf16_row_bytes(args.k);
+  if (first) {
+    expand_and_multiply<kManyRows>(rows, tiles, sums);
+  } else {
+    multiply_block<kManyRows, kTwoTiles>(rows, bf16_row_bytes(args.k), tiles.operands, tiles.operand_bytes(),
+                                         n_groups(args.k), sums, kBlockColumns);
+  }
+  for (int32_t t = 0; t < tiles.kTiles; ++t) {
+    const __m512 scale = tiles.scale(t);
     for (int32_t m = 0; m < n_rows; ++m) {
-      store_result(args, tiles.tile + t, row + m, _mm512_load_ps(sums + m * kBlockColumns + t * kTile), channel_scale);
+      store_result(args, tiles.tile + t, row + m, _mm512_load_ps(sums + m * kBlockColumns + t * kTile), scale);
     }
   }
 }
 
-template <bool kTwoTiles>
-void multiply_tiles(const MatmulArgs& args, const Expanded& tiles, int32_t row_begin, int32_t row_end) {
-  finish_writes();
+template <Packed kPacked, bool kTwoTiles>
+void multiply_tiles(const Tiles<kPacked, kTwoTiles>& tiles, int32_t row_begin, int32_t row_end) {
   const int32_t rest = (row_end - row_begin) % kBlockRows;
   const int32_t whole_end = row_end - rest;
   if (row_begin < whole_end) configure(kBlockRows);
   for (int32_t row = row_begin; row < whole_end; row += kBlockRows) {
-    multiply_rows<kTwoTiles>(args, tiles, row, kBlockRows);
+    multiply_rows<true>(tiles, row, kBlockRows, row == row_begin);
   }
-  if (rest > 0) {
-    configure(rest);
-    multiply_rows<kTwoTiles>(args, tiles, whole_end, rest);
+  if (rest == 0) return;
+  configure(rest);
+  if (rest > 16) {
+    multiply_rows<true>(tiles, whole_end, rest, row_begin == whole_end);
+  } else {
+    multiply_rows<false>(tiles, whole_end, rest, row_begin == whole_end);
   }
+}
+
+template <Packed kPacked>
+void multiply(const MatmulArgs& args, int32_t tile_begin, int32_t tile_end, int32_t row_begin, int32_t row_end,
+              uint8_t* scratch) {
+  int32_t tile = tile_begin;
+  for (; tile + kBlockTiles <= tile_end; tile += kBlockTiles) {
+    multiply_tiles(Tiles<kPacked, true>{args, tile, scratch}, row_begin, row_end);
+  }
+  if (tile < tile_end) multiply_tiles(Tiles<kPacked, false>{args, tile, scratch}, row_begin, row_end);
   _tile_release();
 }
 
-template <bool kInt4>
-void gemm(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end, int32_t row_begin, int32_t row_end,
-          uint8_t* scratch) {
-  const int64_t packed_bytes = kInt4 ? i4_tile_bytes(args->k) : i8_tile_bytes(args->k);
-  const int64_t tile_bytes = expanded_tile_bytes(args->k);
-  for (int32_t tile = tile_begin; tile < tile_end; tile += kBlockTiles) {
-    const int32_t n_tiles = inputs_of(tile_end, tile, kBlockTiles);
-    const uint8_t* packed = args->weights + tile * packed_bytes;
-    for (int32_t t = 0; t < n_tiles; ++t) {
-      if (kInt4) {
-        expand_tile_i4(packed + t * packed_bytes, args->k, scratch + t * tile_bytes);
-      } else if (args->unsigned_rows != 0) {
-        expand_tile_i8<true>(packed + t * packed_bytes, args->k, scratch + t * tile_bytes);
-      } else {
-        expand_tile_i8<false>(packed + t * packed_bytes, args->k, scratch + t * tile_bytes);
-      }
-    }
-    const Expanded tiles = {scratch, tile_bytes, packed, packed_bytes, tile, !kInt4};
-    if (n_tiles == kBlockTiles) {
-      multiply_tiles<true>(*args, tiles, row_begin, row_end);
-    } else {
-      multiply_tiles<false>(*args, tiles, row_begin, row_end);
-    }
+void gemm_i8(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end, int32_t row_begin, int32_t row_end,
+             uint8_t* scratch) {
+  if (args->unsigned_rows != 0) {
+    multiply<Packed::Int8Signed>(*args, tile_begin, tile_end, row_begin, row_end, scratch);
+  } else {
+    multiply<Packed::Int8>(*args, tile_begin, tile_end, row_begin, row_end, scratch);
   }
+}
+
+void gemm_i4(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end, int32_t row_begin, int32_t row_end,
+             uint8_t* scratch) {
+  multiply<Packed::Int4>(*args, tile_begin, tile_end, row_begin, row_end, scratch);
 }
 
 }  // namespace
@@ -91,8 +121,8 @@ void gemm(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end, int32_t 
 namespace inferbench::cpu_quant {
 
 void add_gemm_amx(KernelTable* table) {
-  table->gemm_i8 = gemm<false>;
-  table->gemm_i4 = gemm<true>;
+  table->gemm_i8 = gemm_i8;
+  table->gemm_i4 = gemm_i4;
 }
 
 }  // namespace inferbench::cpu_quant
