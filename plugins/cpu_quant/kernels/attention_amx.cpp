@@ -15,7 +15,7 @@
 
 namespace {
 
-constexpr int32_t kRows = kAmxAttentionRows;
+constexpr int32_t kItemRows = kAmxAttentionRows;
 constexpr int32_t kKeys = kAmxAttentionKeys;
 constexpr int32_t kParts = 2;                          // of a score
 constexpr int64_t kProbabilityBytes = 2 * kKeys + 64;  // of a row; not a power of two, for the cache's sets
@@ -58,13 +58,13 @@ struct Block {
   int64_t query_bytes;  // of a row
   uint8_t* keys;        // [kKeys / 16][dims / 32] operands of the high parts, then of the low ones
   uint8_t* values;      // [dims / 16][kKeys / 32] operands
-  uint8_t* q;           // [kRows][dims / 32][kParts][32] bf16: high, low
-  float* out;           // [kRows][dims]
+  uint8_t* q;           // [kItemRows][dims / 32][kParts][32] bf16: high, low
+  float* out;           // [kItemRows][dims]
   float* scores;        // [kBlockRows][kKeys]
   uint8_t* p;           // [kBlockRows] rows of kKeys bf16
   float* product;       // [kBlockRows][kBlockColumns]
-  float* sum;           // [kRows]
-  float* largest;       // [kRows]
+  float* sum;           // [kItemRows]
+  float* largest;       // [kItemRows]
 
   explicit Block(const AttentionArgs& a)
       : dims(static_cast<int32_t>(round_up(a.head_dim, 32))),
@@ -72,19 +72,19 @@ struct Block {
         keys(static_cast<uint8_t*>(a.scratch)),
         values(keys + int64_t{4} * kKeys * dims),
         q(values + int64_t{2} * kKeys * dims),
-        out(reinterpret_cast<float*>(q + kRows * query_bytes)),
-        scores(out + int64_t{kRows} * dims),
+        out(reinterpret_cast<float*>(q + kItemRows * query_bytes)),
+        scores(out + int64_t{kItemRows} * dims),
         p(reinterpret_cast<uint8_t*>(scores + kBlockRows * kKeys)),
         product(reinterpret_cast<float*>(p + kBlockRows * kProbabilityBytes)),
         sum(product + kBlockRows * kBlockColumns),
-        largest(sum + kRows) {}
+        largest(sum + kItemRows) {}
 };
 
 void load_queries(const AttentionArgs& a, const float* q, int32_t n_rows, const Block& block) {
-  constexpr int32_t kRowsAhead = 8;
+  constexpr int32_t kItemRowsAhead = 8;
   const Vec scale = Vec::set(a.scale);
   for (int32_t r = 0; r < round_up(n_rows, kBlockRows); ++r) {
-    for (int32_t d = 0; d < a.head_dim; d += 16) __builtin_prefetch(q + (r + kRowsAhead) * a.q_stride + d, 0, 3);
+    for (int32_t d = 0; d < a.head_dim; d += 16) __builtin_prefetch(q + (r + kItemRowsAhead) * a.q_stride + d, 0, 3);
     for (int32_t d = 0; d < block.dims; d += 16) {
       const int32_t n = r < n_rows ? a.head_dim - d : 0;
       const Vec x =
@@ -251,12 +251,12 @@ void attend_block(int32_t first_row, int32_t n_rows, int32_t visible, int32_t n_
   multiply_values<kManyRows>(first_row, n_rows, end, factor, block);
 }
 
-// Rows from first_row on of one head, at most kRows.
+// Rows from first_row on of one head, at most kItemRows.
 template <class E>
 void attend_rows(const AttentionArgs& a, const Cache<E>& cache, int32_t head, int32_t first_row) {
   const Block block(a);
   const int64_t column = int64_t{head} * a.head_dim;
-  const int32_t n_rows = at_most(a.n_rows - first_row, kRows);
+  const int32_t n_rows = at_most(a.n_rows - first_row, kItemRows);
   const int32_t n_keys = a.first_position + first_row + n_rows;
   load_queries(a, a.q + first_row * a.q_stride + column, n_rows, block);
   for (int32_t key = 0; key < n_keys; key += kKeys) {
@@ -288,7 +288,7 @@ void attention_many(const AttentionArgs* args) {
   with_element(args->kv_type, [&](auto element) {
     const Cache<decltype(element)> cache(*args);
     for (int32_t head = 0; head < args->n_heads; ++head) {
-      for (int32_t row = 0; row < args->n_rows; row += kRows) attend_rows(*args, cache, head, row);
+      for (int32_t row = 0; row < args->n_rows; row += kItemRows) attend_rows(*args, cache, head, row);
     }
   });
   _tile_release();
@@ -300,7 +300,7 @@ namespace inferbench::cpu_quant {
 
 void add_attention_amx(KernelTable* table) {
   table->attention_many = attention_many;
-  table->attention_rows = kRows;
+  table->attention_rows = kItemRows;
 }
 
 }  // namespace inferbench::cpu_quant

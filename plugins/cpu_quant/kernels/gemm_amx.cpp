@@ -48,7 +48,7 @@ void expand_and_multiply(const uint8_t* rows, const Tiles<kPacked, kTwoTiles>& t
   for (int32_t g = 0; g < groups; ++g) {
     if (g + kGroupsAhead < groups) tiles.expand(g + kGroupsAhead);
     finish_writes();
-    load_rows<kManyRows>(rows + int64_t{64} * g, bf16_row_bytes(tiles.args.k));
+    load_rows<kManyRows, Rows::PassedBy>(rows + int64_t{64} * g, bf16_row_bytes(tiles.args.k));
     load_columns<kTwoTiles>(tiles.operands + int64_t{kOperandBytes} * g, tiles.operand_bytes());
     add_products<kManyRows, kTwoTiles>();
   }
@@ -63,8 +63,8 @@ void multiply_rows(const Tiles<kPacked, kTwoTiles>& tiles, int32_t row, int32_t 
   if (first) {
     expand_and_multiply<kManyRows>(rows, tiles, sums);
   } else {
-    multiply_block<kManyRows, kTwoTiles>(rows, bf16_row_bytes(args.k), tiles.operands, tiles.operand_bytes(),
-                                         n_groups(args.k), sums, kBlockColumns);
+    multiply_block<kManyRows, kTwoTiles, Rows::PassedBy>(rows, bf16_row_bytes(args.k), tiles.operands,
+                                                         tiles.operand_bytes(), n_groups(args.k), sums, kBlockColumns);
   }
   for (int32_t t = 0; t < tiles.kTiles; ++t) {
     const __m512 scale = tiles.scale(t);

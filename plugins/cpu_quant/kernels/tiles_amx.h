@@ -47,11 +47,20 @@ inline void clear_sums() {
   if (kManyRows && kTwoTiles) _tile_zero(3);
 }
 
+// Whether rows are to stay in the L1 cache. Passing them by leaves it to the columns, where those are used more often
+// before they leave.
+enum class Rows { Kept, PassedBy };
+
 // 32 inputs of the rows.
-template <bool kManyRows>
+template <bool kManyRows, Rows kRows = Rows::Kept>
 inline void load_rows(const uint8_t* rows, int64_t row_bytes) {
-  _tile_loadd(4, rows, row_bytes);
-  if (kManyRows) _tile_loadd(5, rows + 16 * row_bytes, row_bytes);
+  if (kRows == Rows::PassedBy) {
+    _tile_stream_loadd(4, rows, row_bytes);
+    if (kManyRows) _tile_stream_loadd(5, rows + 16 * row_bytes, row_bytes);
+  } else {
+    _tile_loadd(4, rows, row_bytes);
+    if (kManyRows) _tile_loadd(5, rows + 16 * row_bytes, row_bytes);
+  }
 }
 
 // The operand of 16 columns and, step bytes on, that of 16 more.
@@ -80,12 +89,12 @@ inline void store_sums(float* sums, int64_t stride) {
 }
 
 // A whole block: n operands of 32 inputs each, one after the other.
-template <bool kManyRows, bool kTwoTiles>
+template <bool kManyRows, bool kTwoTiles, Rows kRows = Rows::Kept>
 void multiply_block(const uint8_t* rows, int64_t row_bytes, const uint8_t* columns, int64_t step, int32_t n,
                     float* sums, int64_t stride) {
   clear_sums<kManyRows, kTwoTiles>();
   for (int32_t i = 0; i < n; ++i) {
-    load_rows<kManyRows>(rows + int64_t{64} * i, row_bytes);
+    load_rows<kManyRows, kRows>(rows + int64_t{64} * i, row_bytes);
     load_columns<kTwoTiles>(columns + int64_t{kOperandBytes} * i, step);
     add_products<kManyRows, kTwoTiles>();
   }
