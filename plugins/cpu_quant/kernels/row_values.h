@@ -5,20 +5,9 @@
 
 #include "kernels.h"
 #include "math.h"
+#include "vec_tails.h"
 
 namespace {
-
-Vec load_up_to(const float* x, int32_t n) {
-  return n >= 16 ? Vec::load(x) : Vec::load_part(x, n);
-}
-
-void store_up_to(Vec v, float* x, int32_t n) {
-  if (n >= 16) {
-    v.store(x);
-  } else {
-    v.store_part(x, n);
-  }
-}
 
 // What signed rows stand for.
 struct Signed {

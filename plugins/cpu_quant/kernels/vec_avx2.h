@@ -148,6 +148,34 @@ struct Vec {
     for (int i = 0; i < 16; ++i) half[i] = floats(_mm256_max_epu32(bits(v[i].low), bits(v[i].high)));
     return {largest_of_eight(half), largest_of_eight(half + 8)};
   }
+  static void transpose_eight(__m256 (&v)[8]) {
+    __m256 quad[8];  // lanes of 128 bits, transposed
+    for (int i = 0; i < 8; i += 4) {
+      const __m256d low_low = _mm256_castps_pd(_mm256_unpacklo_ps(v[i], v[i + 1]));
+      const __m256d low_high = _mm256_castps_pd(_mm256_unpackhi_ps(v[i], v[i + 1]));
+      const __m256d high_low = _mm256_castps_pd(_mm256_unpacklo_ps(v[i + 2], v[i + 3]));
+      const __m256d high_high = _mm256_castps_pd(_mm256_unpackhi_ps(v[i + 2], v[i + 3]));
+      quad[i] = _mm256_castpd_ps(_mm256_unpacklo_pd(low_low, high_low));
+      quad[i + 1] = _mm256_castpd_ps(_mm256_unpackhi_pd(low_low, high_low));
+      quad[i + 2] = _mm256_castpd_ps(_mm256_unpacklo_pd(low_high, high_high));
+      quad[i + 3] = _mm256_castpd_ps(_mm256_unpackhi_pd(low_high, high_high));
+    }
+    for (int c = 0; c < 4; ++c) {
+      v[c] = _mm256_permute2f128_ps(quad[c], quad[4 + c], 0x20);
+      v[4 + c] = _mm256_permute2f128_ps(quad[c], quad[4 + c], 0x31);
+    }
+  }
+  static void transpose(Vec (&v)[16]) {
+    __m256 part[2][2][8];  // [rows from 8 on][lanes from 8 on]
+    for (int i = 0; i < 16; ++i) {
+      part[i / 8][0][i % 8] = v[i].low;
+      part[i / 8][1][i % 8] = v[i].high;
+    }
+    for (auto& rows : part) {
+      for (auto& lanes : rows) transpose_eight(lanes);
+    }
+    for (int i = 0; i < 16; ++i) v[i] = {part[0][i / 8][i % 8], part[1][i / 8][i % 8]};
+  }
   static void sums_of_64(const int8_t* q, int16_t (&halves)[4], int32_t (&groups)[2]) {
     for (int i = 0; i < 2; ++i) {
       const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(q + 32 * i));

@@ -102,6 +102,32 @@ struct Vec {
     return largest_of_lanes(largest_of_lanes(largest_of_four(v), largest_of_four(v + 4)),
                             largest_of_lanes(largest_of_four(v + 8), largest_of_four(v + 12)));
   }
+  // Of four registers: lanes of 128 bits, transposed.
+  static void transpose_lanes(Vec* v) {
+    const __m512d low_low = _mm512_castps_pd(_mm512_unpacklo_ps(v[0].v, v[1].v));
+    const __m512d low_high = _mm512_castps_pd(_mm512_unpackhi_ps(v[0].v, v[1].v));
+    const __m512d high_low = _mm512_castps_pd(_mm512_unpacklo_ps(v[2].v, v[3].v));
+    const __m512d high_high = _mm512_castps_pd(_mm512_unpackhi_ps(v[2].v, v[3].v));
+    v[0].v = _mm512_castpd_ps(_mm512_unpacklo_pd(low_low, high_low));
+    v[1].v = _mm512_castpd_ps(_mm512_unpackhi_pd(low_low, high_low));
+    v[2].v = _mm512_castpd_ps(_mm512_unpacklo_pd(low_high, high_high));
+    v[3].v = _mm512_castpd_ps(_mm512_unpackhi_pd(low_high, high_high));
+  }
+  static void transpose(Vec (&v)[16]) {
+    for (int i = 0; i < 16; i += 4) transpose_lanes(v + i);
+    Vec r[16];
+    for (int c = 0; c < 4; ++c) {
+      const __m512 even_low = _mm512_shuffle_f32x4(v[c].v, v[4 + c].v, 0x88);
+      const __m512 odd_low = _mm512_shuffle_f32x4(v[c].v, v[4 + c].v, 0xdd);
+      const __m512 even_high = _mm512_shuffle_f32x4(v[8 + c].v, v[12 + c].v, 0x88);
+      const __m512 odd_high = _mm512_shuffle_f32x4(v[8 + c].v, v[12 + c].v, 0xdd);
+      r[c].v = _mm512_shuffle_f32x4(even_low, even_high, 0x88);
+      r[4 + c].v = _mm512_shuffle_f32x4(odd_low, odd_high, 0x88);
+      r[8 + c].v = _mm512_shuffle_f32x4(even_low, even_high, 0xdd);
+      r[12 + c].v = _mm512_shuffle_f32x4(odd_low, odd_high, 0xdd);
+    }
+    for (int i = 0; i < 16; ++i) v[i] = r[i];
+  }
   static void sums_of_64(const int8_t* q, int16_t (&halves)[4], int32_t (&groups)[2]) {
     const __m512i biased = _mm512_xor_si512(_mm512_loadu_si512(q), _mm512_set1_epi8(-128));
     const __m512i parts = _mm512_sad_epu8(biased, _mm512_setzero_si512());

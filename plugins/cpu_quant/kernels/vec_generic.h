@@ -140,6 +140,16 @@ struct Vec {
   static Vec largest_of_each(const Vec (&v)[16]) {
     return make([&](int i) { return from_bits(largest_bits(v[i])); });
   }
+  // Lane j of v[i] to lane i of v[j].
+  static void transpose(Vec (&v)[16]) {
+    for (int i = 0; i < 16; ++i) {
+      for (int j = 0; j < i; ++j) {
+        const float x = v[i].lane[j];
+        v[i].lane[j] = v[j].lane[i];
+        v[j].lane[i] = x;
+      }
+    }
+  }
   // Of 64 bytes: -8 * each sum of 16, and -128 * each sum of 32.
   static void sums_of_64(const int8_t* q, int16_t (&halves)[4], int32_t (&groups)[2]) {
     int32_t sums[4] = {};
