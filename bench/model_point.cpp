@@ -20,8 +20,9 @@ std::vector<std::int32_t> prompts_of(const Point& point, std::int32_t vocab) {
 
 const std::vector<Point>& all_points() {
   static const std::vector<Point> kPoints = {
-      {"decode", 1, 128, 65},  {"batch2", 2, 128, 49},    {"batch4", 4, 128, 33},   {"batch8", 8, 128, 33},
-      {"prefill32", 1, 32, 1}, {"prefill128", 1, 128, 1}, {"prefill512", 1, 512, 1}};
+      {"decode", 1, 128, 65},   {"batch2", 2, 128, 49},    {"batch4", 4, 128, 33},   {"batch8", 8, 128, 33},
+      {"batch16", 16, 128, 33}, {"prefill9", 1, 9, 1},     {"prefill16", 1, 16, 1},  {"prefill24", 1, 24, 1},
+      {"prefill32", 1, 32, 1},  {"prefill128", 1, 128, 1}, {"prefill512", 1, 512, 1}};
   return kPoints;
 }
 

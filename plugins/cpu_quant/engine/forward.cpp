@@ -180,7 +180,7 @@ std::int32_t ForwardPass::stream_tiles(const Linear& linear) const {
 
 ForwardPass::Grid ForwardPass::product_grid(Op op, const Linear& linear, std::int32_t rows) const {
   const std::int32_t tiles = n_tiles(linear.n);
-  const bool few = rows <= kMaxGemvRows;
+  const bool few = streams(rows);
   Grid grid;
   if (few) {
     grid.rows = rows;

@@ -134,6 +134,7 @@ class ForwardPass final : public PhasedWork {
   MatmulArgs product_args(const Step& step, const Piece& piece, int thread) const;
   void finish_product(const Step& step, const Piece& piece, const MatmulArgs& args);
   void multiply(const Step& step, const MatmulArgs& args, int thread);
+  void stream(const MatmulArgs& args, bool int4);
   void gather_wanted();
   void append_item(const Step& step, std::uint32_t item, int thread);
   void attention_item(const Step& step, std::uint32_t item, int thread);
@@ -160,9 +161,11 @@ class ForwardPass final : public PhasedWork {
   void look_ahead_at_end(std::uint32_t phase, int thread) const;
 
   std::int32_t row_items(std::int32_t rows) const;
+  /// Whether a product of so many rows is one of few rows after the other: it waits for the weights, which pass once.
+  bool streams(std::int32_t rows) const { return rows <= kernels_.streamed_rows; }
   /// What writes the rows that a product of so many reads.
   const RowKernels& row_kernels(std::int32_t rows) const {
-    return rows <= kMaxGemvRows ? kernels_.gemv_rows : kernels_.gemm_rows;
+    return streams(rows) ? kernels_.gemv_rows : kernels_.gemm_rows;
   }
   /// The one at `row` of n_rows rows for a product, k inputs each.
   std::uint8_t* product_row(std::uint8_t* base, std::int32_t k, std::int32_t n_rows, std::int32_t row) const {

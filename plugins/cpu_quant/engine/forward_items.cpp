@@ -155,11 +155,30 @@ MatmulArgs ForwardPass::product_args(const Step& step, const Piece& piece, int t
 void ForwardPass::multiply(const Step& step, const MatmulArgs& args, int thread) {
   const bool int4 = linear_of(step).format == WeightFormat::Int4;
   // The last few of many rows, too, where they have the same format.
-  if (args.m <= kMaxGemvRows && row_kernels(step.rows).format == kernels_.gemv_rows.format) {
-    (int4 ? kernels_.gemv_i4 : kernels_.gemv_i8)(&args, 0, n_tiles(args.n));
+  const bool last_few = args.m <= kMaxGemvRows && row_kernels(step.rows).format == kernels_.gemv_rows.format;
+  if (streams(step.rows) || last_few) {
+    stream(args, int4);
   } else {
     std::uint8_t* scratch = thread_scratch_[static_cast<std::size_t>(thread)];
     (int4 ? kernels_.gemm_i4 : kernels_.gemm_i8)(&args, 0, n_tiles(args.n), 0, args.m, scratch);
+  }
+}
+
+/// All rows of a tile before the next tile, so that its weights come from memory once.
+void ForwardPass::stream(const MatmulArgs& args, bool int4) {
+  const auto gemv = int4 ? kernels_.gemv_i4 : kernels_.gemv_i8;
+  const std::int32_t tiles = n_tiles(args.n);
+  if (args.m <= kMaxGemvRows) return gemv(&args, 0, tiles);
+  const std::int32_t parts = pieces(args.m, kMaxGemvRows);
+  const std::int32_t rows = pieces(args.m, parts);
+  for (std::int32_t tile = 0; tile < tiles; ++tile) {
+    for (std::int32_t row = 0; row < args.m; row += rows) {
+      MatmulArgs part = args;
+      part.rows += row * quantized_row_bytes(args.k);
+      part.c += row * args.ldc;
+      part.m = std::min(rows, args.m - row);
+      gemv(&part, tile, tile + 1);
+    }
   }
 }
 

@@ -46,7 +46,7 @@ ForwardPass::Stretch ForwardPass::first_read(std::uint32_t phase, int thread) co
 
 /// n bytes from `begin` on of what `thread` reads first after the phase.
 void ForwardPass::look_ahead(std::uint32_t phase, int thread, std::int64_t begin, std::int64_t n) const {
-  if (batch_->n_rows() > kMaxGemvRows) return;
+  if (!streams(batch_->n_rows())) return;
   const Stretch next = first_read(phase + 1, thread);
   const std::int64_t end = std::min(begin + n, next.bytes);
   for (std::int64_t i = begin; i < end; i += kLine) __builtin_prefetch(next.data + i, 0, 2);

@@ -395,6 +395,9 @@ struct KernelTable {
   void (*gemm_i4)(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end, int32_t row_begin, int32_t row_end,
                   uint8_t* scratch);
 
+  // Up to so many rows, gemv is faster, kMaxGemvRows at a time, tile after tile.
+  int32_t streamed_rows;
+
   // Rows for gemv, always quantized, and for gemm.
   RowKernels gemv_rows;
   RowKernels gemm_rows;

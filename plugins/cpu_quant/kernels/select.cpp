@@ -87,6 +87,7 @@ KernelTable make_generic() {
   KernelTable table = {};
   table.isa = Isa::Generic;
   table.name = "generic";
+  table.streamed_rows = kMaxGemvRows;
   add_matmul_generic(&table);
   add_rows_generic(&table);
   add_attention_generic(&table);
@@ -118,6 +119,7 @@ KernelTable make_avx512() {
   KernelTable table = make_generic();
   table.isa = Isa::Avx512Vnni;
   table.name = "avx512vnni";
+  table.streamed_rows = 2 * kMaxGemvRows;
   add_gemv_i8_avx512(&table, best_fetching());
   add_gemv_i4_avx512(&table, best_fetching());
   add_gemm_avx512(&table);
