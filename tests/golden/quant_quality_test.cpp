@@ -75,6 +75,21 @@ TEST_P(QuantQuality, StaysWithinTheBoundsOnAllValidationText) {
   EXPECT_NEAR(ratio, 1.0, bound.perplexity);
 }
 
+// Where windows go through AMX, in bf16: the 8-bit activations with which such a machine decodes, too.
+TEST_P(QuantQuality, StaysWithinTheBoundsWithQuantizedActivations) {
+  const Bound bound = GetParam();
+  if (std::string(load("libcpu_quant.so", bound.precision, {}).info().kernels) != "amx") {
+    GTEST_SKIP() << "here all activations are quantized: the test above";
+  }
+  const BackendModel tested = load("libcpu_quant.so", bound.precision, {{"isa", "avx512vnni"}});
+  const Agreement found = compare(load("libcpu_ref.so", "", {}), tested, 1);
+  const double kl = found.reference.value().kl.value;
+  const double ratio = found.perplexity.value / found.reference->perplexity;
+  std::printf("%s, quantized activations: KL %.4g, perplexity %+.4f%%\n", bound.precision, kl, 100 * (ratio - 1));
+  EXPECT_LE(kl, bound.kl);
+  EXPECT_NEAR(ratio, 1.0, bound.perplexity);
+}
+
 INSTANTIATE_TEST_SUITE_P(Precisions, QuantQuality,
                          testing::Values(Bound{"int8", 1.5e-4, 0.001}, Bound{"int4", 9e-3, 0.005}),
                          [](const auto& one) { return std::string(one.param.precision); });
