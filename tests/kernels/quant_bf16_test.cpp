@@ -335,7 +335,7 @@ TEST_F(QuantBf16Products, NotANumberReachesEveryChannelOfItsRowOnly) {
   const Aligned<uint8_t> weights = packed_i8(50, k, Fill::Largest, false, random);
   for (const float bad : {kNan, kInf}) {
     std::vector<float> x = random.normals(int64_t{20} * k);
-    x[static_cast<size_t>(17 * k + 290)] = bad;
+    x[size_t{17} * static_cast<size_t>(k) + 290] = bad;
     Aligned<uint8_t> rows(20 * bf16_row_bytes(k));
     kernels().gemm_rows.from_floats(x.data(), k, 20, whole_row(k), rows.data());
     std::vector<float> c(1000);
