@@ -4,9 +4,14 @@
 #include <algorithm>
 
 namespace inferbench::cpu_quant {
+namespace {
 
-Batch::Batch(std::int32_t max_rows, std::int32_t n_slots, std::int32_t attention_rows)
-    : max_rows_(max_rows), attention_rows_(attention_rows) {
+constexpr std::int32_t kFewestBlockRows = 16;
+constexpr std::int32_t kItemsPerThread = 3;
+
+}  // namespace
+
+Batch::Batch(std::int32_t max_rows, std::int32_t n_slots, const QueryCut& cut) : max_rows_(max_rows), cut_(cut) {
   const auto rows = static_cast<std::size_t>(max_rows);
   const auto segments = static_cast<std::size_t>(std::min(max_rows, n_slots));
   tokens_.reserve(rows);
@@ -14,7 +19,7 @@ Batch::Batch(std::int32_t max_rows, std::int32_t n_slots, std::int32_t attention
   wanted_.reserve(rows);
   segments_.reserve(segments);
   wanted_blocks_.reserve(segments);
-  query_blocks_.reserve(segments + rows / static_cast<std::size_t>(attention_rows) + 1);
+  query_blocks_.reserve(segments + rows / kFewestBlockRows + 1);
 }
 
 void Batch::begin(const ib_forward_params& params, const std::int32_t* lengths) {
@@ -70,13 +75,21 @@ void Batch::add_segment(const ib_sequence& sequence, std::int32_t n_rows_taken) 
   }
 }
 
+/// Of a query block. Large ones read keys and values less often; but there must be enough for all threads.
+std::int32_t Batch::block_rows() const {
+  const auto enough =
+      static_cast<std::int32_t>(std::int64_t{n_rows()} * cut_.n_heads / (kItemsPerThread * cut_.n_threads));
+  return std::min(cut_.most_rows, std::max(enough, kFewestBlockRows));
+}
+
 void Batch::plan_attention() {
+  const std::int32_t most = block_rows();
   appends_first_ = false;
   for (std::size_t s = 0; s < segments_.size(); ++s) {
     const std::int32_t rows = segments_[s].n_rows;
-    appends_first_ |= rows > attention_rows_;
-    for (std::int32_t row = 0; row < rows; row += attention_rows_) {
-      query_blocks_.push_back({static_cast<std::int32_t>(s), row, std::min(attention_rows_, rows - row)});
+    appends_first_ |= rows > most;
+    for (std::int32_t row = 0; row < rows; row += most) {
+      query_blocks_.push_back({static_cast<std::int32_t>(s), row, std::min(most, rows - row)});
     }
   }
   const auto keys = [this](const QueryBlock& block) {

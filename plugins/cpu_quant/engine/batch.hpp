@@ -26,12 +26,18 @@ struct QueryBlock {
   std::int32_t n_rows;
 };
 
+/// How rows are cut into query blocks.
+struct QueryCut {
+  std::int32_t most_rows;  ///< of a block
+  std::int32_t n_heads;    ///< each of which is an item of its own
+  std::int32_t n_threads;  ///< that are to have some items each
+};
+
 /// The rows that go through the layers together: the next part of a forward call's tokens. Sized once; filling it
 /// allocates nothing.
 class Batch {
  public:
-  /// attention_rows: of a query block, at most.
-  Batch(std::int32_t max_rows, std::int32_t n_slots, std::int32_t attention_rows);
+  Batch(std::int32_t max_rows, std::int32_t n_slots, const QueryCut& cut);
 
   /// Starts on a call whose arguments are checked; `lengths` are the positions that each slot holds.
   void begin(const ib_forward_params& params, const std::int32_t* lengths);
@@ -62,9 +68,10 @@ class Batch {
  private:
   void add_segment(const ib_sequence& sequence, std::int32_t n_rows);
   void plan_attention();
+  std::int32_t block_rows() const;
 
   std::int32_t max_rows_;
-  std::int32_t attention_rows_;
+  QueryCut cut_;
   const ib_forward_params* params_ = nullptr;
   const std::int32_t* lengths_ = nullptr;
   std::int32_t sequence_ = 0;  // the next one to take from

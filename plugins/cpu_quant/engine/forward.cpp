@@ -17,6 +17,7 @@ constexpr std::int32_t kHeadRows = 32;    // quantized, of one item of the head,
 // processor with AMX has 2 MiB.
 constexpr std::int32_t kBlockBytes = 256 << 10;
 constexpr std::int32_t kBf16BlockBytes = 1152 << 10;
+constexpr std::int32_t kBlocksPerThread = 3;
 
 std::int32_t divide_up(std::int32_t a, std::int32_t b) {
   return (a + b - 1) / b;
@@ -190,7 +191,11 @@ ForwardPass::Grid ForwardPass::product_grid(Op op, const Linear& linear, std::in
   } else {
     const RowFormat format = kernels_.gemm_rows.format;
     const bool few_at_once = op == Op::Head && format == RowFormat::Quantized;
-    const std::int32_t blocks = divide_up(rows, few_at_once ? kHeadRows : block_rows(format, linear.k));
+    // Large blocks read weights less often; but there must be enough for all threads.
+    const std::int32_t wanted =
+        divide_up(kBlocksPerThread * model_.context.team.n_threads(), divide_up(tiles, kPanelTiles));
+    const std::int32_t needed = divide_up(rows, few_at_once ? kHeadRows : block_rows(format, linear.k));
+    const std::int32_t blocks = std::max(needed, std::min(wanted, divide_up(rows, row_unit(format))));
     grid.rows = divide_up(divide_up(rows, blocks), row_unit(format)) * row_unit(format);
     grid.tiles = kPanelTiles;
   }

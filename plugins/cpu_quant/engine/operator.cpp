@@ -20,7 +20,7 @@ Operator::Operator(Context& context, const ib_op_desc& desc)
     : op_(desc.op),
       model_(context, desc),
       cache_(cache_shape(model_, desc), context.team.n_threads(), context.memory),
-      batch_(desc.rows, 1, model_.kernels.attention_rows),
+      batch_(desc.rows, 1, {model_.kernels.attention_rows, model_.shape.n_heads, context.team.n_threads()}),
       pass_(model_, cache_, desc.rows, 1) {
   if (desc.rows > model_.options.chunk) {
     throw Failure(IB_UNSUPPORTED,

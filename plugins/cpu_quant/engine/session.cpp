@@ -13,7 +13,8 @@ Session::Session(const Model& model, const ib_session_params& params)
              model.context.team.n_threads(), model.context.memory),
       lengths_(static_cast<std::size_t>(limits_.n_slots), 0),
       max_rows_(static_cast<std::int32_t>(std::min<std::int64_t>(limits_.max_forward_tokens, model.options.chunk))),
-      batch_(max_rows_, limits_.n_slots, model.kernels.attention_rows),
+      batch_(max_rows_, limits_.n_slots,
+             {model.kernels.attention_rows, model.shape.n_heads, model.context.team.n_threads()}),
       pass_(model, cache_, max_rows_, limits_.n_slots) {
   info_.struct_size = sizeof info_;
   info_.kv_bytes = cache_.bytes();

@@ -55,6 +55,40 @@ void expand_and_multiply(const uint8_t* rows, const Tiles<kPacked, kTwoTiles>& t
   store_sums<kManyRows, kTwoTiles>(sums, kBlockColumns);
 }
 
+// The lines of a block's result, which would be waited for when it is written.
+inline void fetch_result(const MatmulArgs& args, int32_t tile, int32_t row, int32_t n_rows) {
+  const float* c = args.c + row * args.ldc + int64_t{tile} * kTile;
+  for (int32_t m = 0; m < n_rows; ++m) {
+    __builtin_prefetch(c + m * args.ldc, 1);
+    __builtin_prefetch(c + m * args.ldc + kTile, 1);
+  }
+}
+
+// c = fma(sums, scale, (c or 0) + bias) for a tile's channels in n_rows rows. kWhole: all channels exist.
+template <bool kWhole, bool kAccumulate>
+inline void store_tile(const MatmulArgs& args, int32_t tile, int32_t row, int32_t n_rows, const float* sums,
+                       __m512 scale) {
+  const auto mask = static_cast<__mmask16>(kWhole ? 0xffffU : (1U << (args.n - tile * kTile)) - 1U);
+  const __m512 bias =
+      args.bias == nullptr ? _mm512_setzero_ps() : _mm512_maskz_loadu_ps(mask, args.bias + int64_t{tile} * kTile);
+  float* c = args.c + row * args.ldc + int64_t{tile} * kTile;
+  for (int32_t m = 0; m < n_rows; ++m, c += args.ldc, sums += kBlockColumns) {
+    const __m512 start = kAccumulate ? _mm512_add_ps(_mm512_maskz_loadu_ps(mask, c), bias) : bias;
+    _mm512_mask_storeu_ps(c, mask, _mm512_fmadd_ps(_mm512_load_ps(sums), scale, start));
+  }
+}
+
+inline void store_tile(const MatmulArgs& args, int32_t tile, int32_t row, int32_t n_rows, const float* sums,
+                       __m512 scale) {
+  const bool whole = args.n - tile * kTile >= kTile;
+  if (args.accumulate != 0) {
+    return whole ? store_tile<true, true>(args, tile, row, n_rows, sums, scale)
+                 : store_tile<false, true>(args, tile, row, n_rows, sums, scale);
+  }
+  return whole ? store_tile<true, false>(args, tile, row, n_rows, sums, scale)
+               : store_tile<false, false>(args, tile, row, n_rows, sums, scale);
+}
+
 template <bool kManyRows, Packed kPacked, bool kTwoTiles>
 void multiply_rows(const Tiles<kPacked, kTwoTiles>& tiles, int32_t row, int32_t n_rows, bool first) {
   alignas(64) float sums[kBlockRows * kBlockColumns];
@@ -63,14 +97,12 @@ void multiply_rows(const Tiles<kPacked, kTwoTiles>& tiles, int32_t row, int32_t 
   if (first) {
     expand_and_multiply<kManyRows>(rows, tiles, sums);
   } else {
+    fetch_result(args, tiles.tile, row, n_rows);
     multiply_block<kManyRows, kTwoTiles, Rows::PassedBy>(rows, bf16_row_bytes(args.k), tiles.operands,
                                                          tiles.operand_bytes(), n_groups(args.k), sums, kBlockColumns);
   }
   for (int32_t t = 0; t < tiles.kTiles; ++t) {
-    const __m512 scale = tiles.scale(t);
-    for (int32_t m = 0; m < n_rows; ++m) {
-      store_result(args, tiles.tile + t, row + m, _mm512_load_ps(sums + m * kBlockColumns + t * kTile), scale);
-    }
+    store_tile(args, tiles.tile + t, row, n_rows, sums + t * kTile, tiles.scale(t));
   }
 }
 
