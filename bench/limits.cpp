@@ -2,6 +2,7 @@
 #include "limits.hpp"
 
 #include <immintrin.h>
+#include <kernels/kernels.h>
 #include <sched.h>
 #include <sys/mman.h>
 
@@ -15,6 +16,7 @@ namespace {
 
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
 constexpr int kProbeLoops = 100000;
+constexpr int kTileLoops = kProbeLoops / 20;  // a tile's multiplication takes that much longer
 
 double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -88,6 +90,59 @@ IB_PROBE(dot_512, "avx512f,avx512vnni", "vpdpbusd", "zmm")
 IB_PROBE(fma_512, "avx512f", "vfmadd231ps", "zmm")
 IB_PROBE(fma_256, "avx2,fma", "vfmadd231ps", "ymm")
 
+// What ldtilecfg reads: eight tiles of 16 rows of 64 bytes.
+struct alignas(64) TileConfig {
+  std::uint8_t palette = 1;
+  std::uint8_t start_row = 0;
+  std::uint8_t reserved[14] = {};
+  std::uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+  std::uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+};
+
+// Four independent sums.
+void tiles_bf16() {
+  const TileConfig config;
+  __asm__ volatile(
+      "ldtilecfg %0\n\ttilezero %%tmm0\n\ttilezero %%tmm1\n\ttilezero %%tmm2\n\ttilezero %%tmm3\n\t"
+      "tilezero %%tmm4\n\ttilezero %%tmm5\n\t" ::"m"(config));
+  for (int i = 0; i < kTileLoops; ++i) {
+    for (int j = 0; j < 3; ++j) {
+      __asm__ volatile(
+          "tdpbf16ps %%tmm5, %%tmm4, %%tmm0\n\ttdpbf16ps %%tmm5, %%tmm4, %%tmm1\n\t"
+          "tdpbf16ps %%tmm5, %%tmm4, %%tmm2\n\ttdpbf16ps %%tmm5, %%tmm4, %%tmm3" ::);
+    }
+  }
+  __asm__ volatile("tilerelease" ::);
+}
+
+// Operations of a probe: of an instruction, times 12 in a loop.
+double operations_of(Unit unit) {
+  switch (unit) {
+    case Unit::DotProduct512:
+      return 128.0 * 12.0 * kProbeLoops;
+    case Unit::FusedAdd512:
+      return 32.0 * 12.0 * kProbeLoops;
+    case Unit::FusedAdd256:
+      return 16.0 * 12.0 * kProbeLoops;
+    case Unit::TilesBf16:
+      return 16384.0 * 12.0 * kTileLoops;
+  }
+  return 0.0;
+}
+
+void probe(Unit unit) {
+  switch (unit) {
+    case Unit::DotProduct512:
+      return dot_512();
+    case Unit::FusedAdd512:
+      return fma_512();
+    case Unit::FusedAdd256:
+      return fma_256();
+    case Unit::TilesBf16:
+      return tiles_bf16();
+  }
+}
+
 }  // namespace
 
 Team::Team(int n_threads) : n_threads_(n_threads) {
@@ -153,18 +208,17 @@ bool has_unit(Unit unit) {
       return __builtin_cpu_supports("avx512f");
     case Unit::FusedAdd256:
       return __builtin_cpu_supports("fma");
+    case Unit::TilesBf16:
+      return cpu_quant::select_kernels(cpu_quant::Isa::Amx) != nullptr;
   }
   return false;
 }
 
 double peak_operations(Team& team, Unit unit) {
   double best = 0.0;
-  const double each = unit == Unit::DotProduct512 ? 128.0 : unit == Unit::FusedAdd512 ? 32.0 : 16.0;
   for (int i = 0; i < 5; ++i) {
-    const double seconds = team.run([&](int) {
-      unit == Unit::DotProduct512 ? dot_512() : unit == Unit::FusedAdd512 ? fma_512() : fma_256();
-    });
-    best = std::max(best, each * 12.0 * kProbeLoops * team.size() / seconds);
+    const double seconds = team.run([&](int) { probe(unit); });
+    best = std::max(best, operations_of(unit) * team.size() / seconds);
   }
   return best;
 }

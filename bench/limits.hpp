@@ -61,10 +61,12 @@ double read_seconds(Team& team, const std::uint8_t* data, std::size_t n);
 enum class Unit {
   DotProduct512,  // vpdpbusd on 512-bit registers: 128 operations
   FusedAdd512,    // vfmadd231ps on 512-bit registers: 32 operations
-  FusedAdd256     // vfmadd231ps on 256-bit registers: 16 operations
+  FusedAdd256,    // vfmadd231ps on 256-bit registers: 16 operations
+  TilesBf16       // tdpbf16ps of whole tiles: 16384 operations
 };
 
-/// Does this processor have the unit?
+/// Does this processor have the unit? Of the tiles: and has this process, which asks for them by select_kernels, got
+/// them?
 bool has_unit(Unit unit);
 
 /// Operations a second of the team with nothing but that instruction, on independent registers; takes about 5 ms.

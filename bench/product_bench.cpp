@@ -151,7 +151,8 @@ void BM_gemv_in_l2(benchmark::State& state, const KernelTable* kernels, bool int
   if (!shares.empty()) state.counters["share_of_int8_peak"] = median(shares);
 }
 
-// Prefill: m rows, one of kLayer. int8 peak of AVX-512 VNNI is the limit.
+// Prefill: m rows, one of kLayer. The limit is the int8 peak of AVX-512 VNNI, or where products are of bf16 that of
+// AMX.
 void BM_gemm(benchmark::State& state, const KernelTable* kernels, bool int4) {
   const auto m = static_cast<std::int32_t>(state.range(0));
   const Shape shape = kLayer[state.range(1)];
@@ -165,9 +166,11 @@ void BM_gemm(benchmark::State& state, const KernelTable* kernels, bool int4) {
   const MatmulArgs args = args_of({shape, weights.data(), rows.data(), c.data()}, m, int4);
   const auto gemm = int4 ? kernels->gemm_i4 : kernels->gemm_i8;
   const double operations = 2.0 * m * shape.n * shape.k;
+  const bool bf16 = kernels->gemm_rows.format == RowFormat::Bf16;
+  const Unit unit = bf16 ? Unit::TilesBf16 : Unit::DotProduct512;
   std::vector<double> shares;
   for (auto _ : state) {
-    const double peak = has_unit(Unit::DotProduct512) ? peak_operations(team, Unit::DotProduct512) : 0.0;
+    const double peak = has_unit(unit) ? peak_operations(team, unit) : 0.0;
     const double seconds = seconds_of(team, [&](int t) {
       const auto [begin, end] = share_of(n_tiles(shape.n), t, team.size());
       gemm(&args, begin, end, 0, m, scratch[static_cast<std::size_t>(t)].data());
@@ -176,7 +179,7 @@ void BM_gemm(benchmark::State& state, const KernelTable* kernels, bool int4) {
     if (peak > 0.0) shares.push_back(operations / seconds / peak);
   }
   state.counters["GOP/s"] = benchmark::Counter(operations * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
-  if (!shares.empty()) state.counters["share_of_int8_peak"] = median(shares);
+  if (!shares.empty()) state.counters[bf16 ? "share_of_bf16_peak" : "share_of_int8_peak"] = median(shares);
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Work on rows: quantization, with what comes before it, and writing keys and values.
+// Work on rows: quantization or rounding, with what comes before it, and writing keys and values.
 #include <utility>
 
 #include "kernel_bench.hpp"
@@ -10,30 +10,30 @@ namespace {
 
 using namespace inferbench::cpu_quant;  // NOLINT: what this program is about
 
-enum class RowKernel { Quantize, LayerNorm, GeluTanhUnsigned, GeluErfUnsigned, KvAppend };
+enum class RowKernel { Rows, LayerNorm, GeluTanhUnsigned, GeluErfUnsigned, KvAppend };
 
 // One thread, range(0) rows; ns per value says what a prefill pays for it.
-void BM_rows(benchmark::State& state, const KernelTable* kernels, RowKernel kind) {
+void BM_rows(benchmark::State& state, const KernelTable* kernels, const RowKernels* to_rows, RowKernel kind) {
   const auto m = static_cast<std::int32_t>(state.range(0));
   const std::int32_t k = kind == RowKernel::GeluTanhUnsigned || kind == RowKernel::GeluErfUnsigned ? 3072 : 768;
   std::vector<float> x = wave(std::int64_t{m} * k);
   for (float& v : x) v += 8.0F;  // GELU in place leaves such values as they are, call after call
   const std::vector<float> weight = wave(k);
-  const Memory rows(static_cast<std::size_t>(m * quantized_row_bytes(k)));
+  const Memory rows(static_cast<std::size_t>(m * row_bytes(to_rows->format, k)));
   const Memory cache(static_cast<std::size_t>(kv_group_bytes(kKvF16, m, 64, 12)));
   Team alone(1);
   std::vector<double> times;
   for (auto _ : state) {
     const double seconds = seconds_of(alone, [&](int) {
       switch (kind) {
-        case RowKernel::Quantize:
-          return kernels->gemv_rows.from_floats(x.data(), k, m, whole_row(k), rows.data());
+        case RowKernel::Rows:
+          return to_rows->from_floats(x.data(), k, m, whole_row(k), rows.data());
         case RowKernel::LayerNorm:
-          return kernels->gemv_rows.from_layernorm(x.data(), k, m, k, weight.data(), weight.data(), 1e-5F, rows.data());
+          return to_rows->from_layernorm(x.data(), k, m, k, weight.data(), weight.data(), 1e-5F, rows.data());
         case RowKernel::GeluTanhUnsigned:
-          return kernels->gemv_rows.from_activation(x.data(), k, m, whole_row(k), kActivationGeluTanh, 1, rows.data());
+          return to_rows->from_activation(x.data(), k, m, whole_row(k), kActivationGeluTanh, 1, rows.data());
         case RowKernel::GeluErfUnsigned:
-          return kernels->gemv_rows.from_activation(x.data(), k, m, whole_row(k), kActivationGeluErf, 1, rows.data());
+          return to_rows->from_activation(x.data(), k, m, whole_row(k), kActivationGeluErf, 1, rows.data());
         case RowKernel::KvAppend:
           AttentionArgs a = {};
           a.k = a.v = x.data();
@@ -55,17 +55,21 @@ void BM_rows(benchmark::State& state, const KernelTable* kernels, RowKernel kind
 }  // namespace
 
 void register_rows(const KernelTable& kernels, const std::string& name) {
-  const std::pair<const char*, RowKernel> rows[] = {{"quantize", RowKernel::Quantize},
-                                                    {"layernorm_quantize", RowKernel::LayerNorm},
-                                                    {"gelu_tanh_quantize", RowKernel::GeluTanhUnsigned},
-                                                    {"gelu_erf_quantize", RowKernel::GeluErfUnsigned},
-                                                    {"kv_append_f16", RowKernel::KvAppend}};
-  for (const auto& [kind, value] : rows) {
-    in_rounds(benchmark::RegisterBenchmark((std::string(kind) + "/" + name).c_str(), BM_rows, &kernels, value)
+  const auto add = [&](const std::string& kind, const RowKernels& to_rows, RowKernel value) {
+    in_rounds(benchmark::RegisterBenchmark((kind + "/" + name).c_str(), BM_rows, &kernels, &to_rows, value)
                   ->ArgName("rows")
                   ->Arg(1)
                   ->Arg(64));
-  }
+  };
+  const auto add_all = [&](const std::string& verb, const RowKernels& to_rows) {
+    add(verb, to_rows, RowKernel::Rows);
+    add("layernorm_" + verb, to_rows, RowKernel::LayerNorm);
+    add("gelu_tanh_" + verb, to_rows, RowKernel::GeluTanhUnsigned);
+    add("gelu_erf_" + verb, to_rows, RowKernel::GeluErfUnsigned);
+  };
+  add_all("quantize", kernels.gemv_rows);
+  if (kernels.gemm_rows.format == RowFormat::Bf16) add_all("round", kernels.gemm_rows);
+  add("kv_append_f16", kernels.gemv_rows, RowKernel::KvAppend);
 }
 
 }  // namespace inferbench::bench

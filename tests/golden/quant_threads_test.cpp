@@ -45,7 +45,7 @@ class QuantThreads : public testing::TestWithParam<const char*> {};
 
 TEST_P(QuantThreads, AnyNumberGivesTheSameBits) {
   const std::vector<float> want = logits_of(GetParam(), 1);
-  for (const std::int32_t n_threads : {2, 3, 7, 40}) {
+  for (const std::int32_t n_threads : {2, 3, 4, 7, 8, 12, 40}) {
     EXPECT_EQ(logits_of(GetParam(), n_threads), want) << n_threads << " threads";
   }
 }

@@ -56,6 +56,13 @@ float value_at(const Aligned<uint8_t>& rows, int32_t k, int32_t m, int32_t i) {
   return signed_row_value(RowFormat::Bf16, rows.data() + m * bf16_row_bytes(k), k, i);
 }
 
+// Memory in which every float and every bf16 is a NaN.
+Aligned<uint8_t> dirty(int64_t n) {
+  Aligned<uint8_t> memory(n);
+  std::memset(memory.data(), 0xff, static_cast<size_t>(n));
+  return memory;
+}
+
 // Rows hold the nearest bf16 of x (stride floats between its rows), and zeros from k on.
 testing::AssertionResult holds(const Aligned<uint8_t>& rows, const std::vector<float>& x, int64_t stride, int32_t m,
                                int32_t k) {
@@ -80,7 +87,7 @@ TEST_F(QuantBf16, RowsAreTheNearest) {
   for (const int32_t k : kWidths) {
     const int64_t stride = k + 5;
     std::vector<float> x = random.normals(m * stride, 3.0F);
-    Aligned<uint8_t> rows(m * bf16_row_bytes(k));
+    Aligned<uint8_t> rows = dirty(m * bf16_row_bytes(k));
     kernels().gemm_rows.from_floats(x.data(), stride, m, whole_row(k), rows.data());
     ASSERT_TRUE(holds(rows, x, stride, m, k));
   }
@@ -102,7 +109,7 @@ TEST_F(QuantBf16, RoundingIsDefinedForEveryInput) {
                                 -1e-42F,
                                 1.2e-38F};
   const auto k = static_cast<int32_t>(x.size());
-  Aligned<uint8_t> rows(bf16_row_bytes(k));
+  Aligned<uint8_t> rows = dirty(bf16_row_bytes(k));
   kernels().gemm_rows.from_floats(x.data(), k, 1, whole_row(k), rows.data());
   EXPECT_TRUE(holds(rows, x, k, 1, k));
   const std::vector<float> none = {kNan, kInf, -kInf, from_bits(0x7f800001), from_bits(0xffffffff)};
@@ -119,11 +126,19 @@ TEST_F(QuantBf16, PartsMakeTheWholeRow) {
   const int32_t m = 2;
   for (const int32_t k : {100, 128, 333}) {
     const std::vector<float> x = random.normals(int64_t{m} * k);
-    Aligned<uint8_t> rows(m * bf16_row_bytes(k));
+    std::vector<float> in_place = x;
+    std::vector<float> activated = x;
+    generic().activate_rows(activated.data(), k, m, k, kActivationGeluErf);
+    Aligned<uint8_t> rows = dirty(m * bf16_row_bytes(k));
+    Aligned<uint8_t> activated_rows = dirty(m * bf16_row_bytes(k));
     for (int32_t first = 0; first < k; first += 64) {
-      kernels().gemm_rows.from_floats(x.data() + first, k, m, {k, first, inputs_of(k, first, 64)}, rows.data());
+      const RowPart part = {k, first, inputs_of(k, first, 64)};
+      kernels().gemm_rows.from_floats(x.data() + first, k, m, part, rows.data());
+      kernels().gemm_rows.from_activation(in_place.data() + first, k, m, part, kActivationGeluErf, 0,
+                                          activated_rows.data());
     }
     ASSERT_TRUE(holds(rows, x, k, m, k));
+    ASSERT_TRUE(holds(activated_rows, activated, k, m, k));
   }
 }
 
@@ -137,7 +152,7 @@ TEST_F(QuantBf16, LayerNormIsThatOfFloatsRounded) {
     const std::vector<float> bias = random.normals(k);
     std::vector<float> floats(static_cast<size_t>(m * stride));
     generic().layernorm_rows(x.data(), stride, m, k, weight.data(), bias.data(), 1e-5F, floats.data(), stride);
-    Aligned<uint8_t> rows(m * bf16_row_bytes(k));
+    Aligned<uint8_t> rows = dirty(m * bf16_row_bytes(k));
     kernels().gemm_rows.from_layernorm(x.data(), stride, m, k, weight.data(), bias.data(), 1e-5F, rows.data());
     ASSERT_TRUE(holds(rows, floats, stride, m, k));
   }
@@ -156,7 +171,7 @@ TEST_F(QuantBf16, ActivationsAreThoseOfFloatsShiftedAndRounded) {
         const float shift = activation == kActivationRelu ? kReluShift : kGeluShift;
         for (float& v : want) v = unsigned_rows != 0 ? std::max(v + shift, 0.0F) : v;
         std::vector<float> in_place = x;
-        Aligned<uint8_t> rows(m * bf16_row_bytes(k));
+        Aligned<uint8_t> rows = dirty(m * bf16_row_bytes(k));
         kernels().gemm_rows.from_activation(in_place.data(), stride, m, whole_row(k), activation, unsigned_rows,
                                             rows.data());
         ASSERT_TRUE(holds(rows, want, stride, m, k)) << activation;
@@ -187,7 +202,7 @@ class Product {
         p_(p),
         weights_(p.int4 ? packed_i4(p.n, p.k, p.weights, random)
                         : packed_i8(p.n, p.k, p.weights, p.unsigned_rows, random)),
-        rows_(p.m * bf16_row_bytes(p.k)),
+        rows_(dirty(p.m * bf16_row_bytes(p.k))),
         bias_(random.normals(p.n)),
         before_(random.normals(p.m * ldc())) {
     std::vector<float> x = random.normals(int64_t{p.m} * p.k);
@@ -214,7 +229,7 @@ class Product {
                              p_.k,
                              p_.accumulate ? 1 : 0,
                              p_.unsigned_rows ? 1 : 0};
-    Aligned<uint8_t> scratch(gemm_scratch_bytes(p_.k));
+    Aligned<uint8_t> scratch = dirty(gemm_scratch_bytes(p_.k));
     const auto gemm = p_.int4 ? kernels_.gemm_i4 : kernels_.gemm_i8;
     const int32_t tiles = n_tiles(p_.n);
     const int32_t split = p_.m / 3;
@@ -336,10 +351,10 @@ TEST_F(QuantBf16Products, NotANumberReachesEveryChannelOfItsRowOnly) {
   for (const float bad : {kNan, kInf}) {
     std::vector<float> x = random.normals(int64_t{20} * k);
     x[size_t{17} * static_cast<size_t>(k) + 290] = bad;
-    Aligned<uint8_t> rows(20 * bf16_row_bytes(k));
+    Aligned<uint8_t> rows = dirty(20 * bf16_row_bytes(k));
     kernels().gemm_rows.from_floats(x.data(), k, 20, whole_row(k), rows.data());
     std::vector<float> c(1000);
-    Aligned<uint8_t> scratch(gemm_scratch_bytes(k));
+    Aligned<uint8_t> scratch = dirty(gemm_scratch_bytes(k));
     const MatmulArgs args = {weights.data(), rows.data(), c.data(), 50, nullptr, 20, 50, k, 0, 0};
     kernels().gemm_i8(&args, 0, n_tiles(50), 0, 20, scratch.data());
     for (size_t i = 0; i < c.size(); ++i) EXPECT_EQ(!std::isfinite(c[i]), i / 50 == 17) << i;

@@ -6,7 +6,7 @@
 namespace inferbench::cpu_quant {
 namespace {
 
-constexpr std::int32_t kFewestBlockRows = 16;
+constexpr std::int32_t kFewestBlockRows = 16;  // and blocks are multiples of it: register tiles take up to 32
 constexpr std::int32_t kItemsPerThread = 3;
 
 }  // namespace
@@ -79,7 +79,7 @@ void Batch::add_segment(const ib_sequence& sequence, std::int32_t n_rows_taken) 
 std::int32_t Batch::block_rows() const {
   const auto enough =
       static_cast<std::int32_t>(std::int64_t{n_rows()} * cut_.n_heads / (kItemsPerThread * cut_.n_threads));
-  return std::min(cut_.most_rows, std::max(enough, kFewestBlockRows));
+  return std::min(cut_.most_rows, static_cast<std::int32_t>(round_up(std::max(enough, 1), kFewestBlockRows)));
 }
 
 void Batch::plan_attention() {

@@ -19,10 +19,6 @@ constexpr std::int32_t kBlockBytes = 256 << 10;
 constexpr std::int32_t kBf16BlockBytes = 1152 << 10;
 constexpr std::int32_t kBlocksPerThread = 3;
 
-std::int32_t divide_up(std::int32_t a, std::int32_t b) {
-  return (a + b - 1) / b;
-}
-
 /// Rows of an item of gemm are a multiple of this many.
 std::int32_t row_unit(RowFormat format) {
   return format == RowFormat::Bf16 ? 32 : 8;
@@ -64,11 +60,13 @@ ForwardPass::ForwardPass(const Model& model, KvCache& cache, std::int32_t max_ro
   std::vector<std::uint64_t> scratch(n_threads);
   std::vector<std::uint64_t> result(n_threads);
   const RowFormat format = kernels_.gemm_rows.format;
-  const auto result_rows = static_cast<std::uint64_t>(
-      std::max(kHeadRows, std::min(max_rows, block_rows(format, shape.width)) + row_unit(format)));
+  const std::int32_t result_rows =
+      std::max(kHeadRows, std::min(max_rows, block_rows(format, shape.width)) + row_unit(format));
+  const auto result_floats =
+      static_cast<std::uint64_t>(kTile * std::max(kernels_.streamed_rows * kMostTiles, result_rows * kPanelTiles));
   for (std::size_t t = 0; t < n_threads; ++t) {
     scratch[t] = plan.reserve(static_cast<std::uint64_t>(scratch_bytes), 1);
-    result[t] = plan.reserve(result_rows * kMostTiles * kTile, sizeof(float));
+    result[t] = plan.reserve(result_floats, sizeof(float));
   }
 
   buffer_ = Buffer(plan.bytes(), model.context.memory);
@@ -132,7 +130,7 @@ void ForwardPass::add_layer(std::int32_t i) {
 
 std::int32_t ForwardPass::row_items(std::int32_t rows) const {
   // Few rows: one each, so that all threads have some.
-  return rows <= 4 * kRowsPerItem ? rows : divide_up(rows, kRowsPerItem);
+  return rows <= 4 * kRowsPerItem ? rows : pieces(rows, kRowsPerItem);
 }
 
 void ForwardPass::add_items(Op op, std::int32_t layer, std::int32_t rows, std::size_t n_items) {
@@ -156,15 +154,16 @@ void ForwardPass::add_rows(Op op, std::int32_t layer, std::int32_t rows) {
 void ForwardPass::add_product(Op op, std::int32_t layer, const Linear& linear, std::int32_t rows) {
   const Grid grid = product_grid(op, linear, rows);
   add_items(op, layer, rows,
-            static_cast<std::size_t>(grid.tile_blocks) * static_cast<std::size_t>(divide_up(rows, grid.rows)));
+            static_cast<std::size_t>(grid.tile_blocks) * static_cast<std::size_t>(pieces(rows, grid.rows)));
   steps_.back().grid = grid;
 }
 
 /// Few rows read the keys of a whole group in one stretch; for many, heads are what is shared.
 void ForwardPass::add_attention(std::int32_t layer, std::int32_t rows, bool of_wanted) {
   const auto blocks = of_wanted ? batch_->wanted_blocks() : batch_->query_blocks();
-  const bool few = std::all_of(blocks.begin(), blocks.end(),
-                               [](const QueryBlock& block) { return block.n_rows <= kAttentionFewRows; });
+  const auto segments = batch_->segments();
+  const bool few = std::all_of(segments.begin(), segments.end(),
+                               [&](const Segment& segment) { return attends_few(segment, of_wanted); });
   const std::int32_t parts = few ? cache_.n_groups() : model_.shape.n_heads;
   add_items(Op::Attention, layer, rows, blocks.size() * static_cast<std::size_t>(parts));
   steps_.back().of_wanted = of_wanted;
@@ -174,9 +173,8 @@ void ForwardPass::add_attention(std::int32_t layer, std::int32_t rows, bool of_w
 /// Tiles of one item of gemv.
 std::int32_t ForwardPass::stream_tiles(const Linear& linear) const {
   const auto fit = static_cast<std::int32_t>(kPieceBytes / linear.tile_bytes());
-  const std::int32_t pieces = kPiecesPerThread * model_.context.team.n_threads();
-  const std::int32_t wanted = std::clamp(n_tiles(linear.n) / pieces, 1, kMostTiles);
-  return std::max(1, std::min(fit, wanted));
+  const std::int32_t items = kPiecesPerThread * model_.context.team.n_threads();
+  return std::max(1, std::min(fit, std::clamp(n_tiles(linear.n) / items, 1, kMostTiles)));
 }
 
 ForwardPass::Grid ForwardPass::product_grid(Op op, const Linear& linear, std::int32_t rows) const {
@@ -187,19 +185,18 @@ ForwardPass::Grid ForwardPass::product_grid(Op op, const Linear& linear, std::in
     grid.rows = rows;
     grid.tiles = stream_tiles(linear);
     // Fc's items make whole parts of quantized rows.
-    if (op == Op::Fc) grid.tiles = divide_up(grid.tiles, kPanelTiles) * kPanelTiles;
+    if (op == Op::Fc) grid.tiles = pieces(grid.tiles, kPanelTiles) * kPanelTiles;
   } else {
     const RowFormat format = kernels_.gemm_rows.format;
     const bool few_at_once = op == Op::Head && format == RowFormat::Quantized;
     // Large blocks read weights less often; but there must be enough for all threads.
-    const std::int32_t wanted =
-        divide_up(kBlocksPerThread * model_.context.team.n_threads(), divide_up(tiles, kPanelTiles));
-    const std::int32_t needed = divide_up(rows, few_at_once ? kHeadRows : block_rows(format, linear.k));
-    const std::int32_t blocks = std::max(needed, std::min(wanted, divide_up(rows, row_unit(format))));
-    grid.rows = divide_up(divide_up(rows, blocks), row_unit(format)) * row_unit(format);
+    const std::int32_t enough = pieces(kBlocksPerThread * model_.context.team.n_threads(), pieces(tiles, kPanelTiles));
+    const std::int32_t needed = pieces(rows, few_at_once ? kHeadRows : block_rows(format, linear.k));
+    const std::int32_t blocks = std::max(needed, std::min(enough, pieces(rows, row_unit(format))));
+    grid.rows = pieces(pieces(rows, blocks), row_unit(format)) * row_unit(format);
     grid.tiles = kPanelTiles;
   }
-  grid.tile_blocks = divide_up(tiles, grid.tiles);
+  grid.tile_blocks = pieces(tiles, grid.tiles);
   return grid;
 }
 

@@ -140,6 +140,10 @@ class ForwardPass final : public PhasedWork {
   void attention_item(const Step& step, std::uint32_t item, int thread);
   AttentionArgs attention_args(const Segment& segment, std::int32_t layer, std::int32_t group, HeadRange heads,
                                std::int32_t first_row) const;
+  /// By the segment, not by what the number of threads leaves of it in a block: the two round differently.
+  static bool attends_few(const Segment& segment, bool of_wanted) {
+    return of_wanted || segment.n_rows <= kAttentionFewRows;
+  }
   HeadItem head_item(const Step& step, std::uint32_t item) const;
   void pick_best();
   const Linear& linear_of(const Step& step) const;

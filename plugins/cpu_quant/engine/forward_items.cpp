@@ -295,7 +295,7 @@ void ForwardPass::attention_item(const Step& step, std::uint32_t item, int threa
   args.upcoming = next.data;
   args.upcoming_bytes = next.bytes;
   if (!batch_->appends_first() && !step.of_wanted) kernels_.kv_append(&args);
-  (args.n_rows <= kAttentionFewRows ? kernels_.attention_few : kernels_.attention_many)(&args);
+  (attends_few(segment, step.of_wanted) ? kernels_.attention_few : kernels_.attention_many)(&args);
   if (quantizes_heads()) {
     row_kernels(step.rows).from_floats(args.out, args.out_stride, args.n_rows, {width, first, n},
                                        product_row(quantized_width_, width, step.rows, row));

@@ -39,16 +39,17 @@ struct Int4Scale {
 template <int kByte, class Scale>
 inline __m512i scaled(__m512i line, const Scale& scale) {
   constexpr int kShift = 15 - 8 * kByte;
-  const __m512i moved = kShift >= 0 ? _mm512_slli_epi32(line, kShift >= 0 ? kShift : 0)
-                                    : _mm512_srli_epi32(line, kShift >= 0 ? 0 : -kShift);
+  constexpr auto kLeft = static_cast<unsigned>(kShift > 0 ? kShift : 0);
+  constexpr auto kRight = static_cast<unsigned>(kShift < 0 ? -kShift : 0);
+  const __m512i moved = kShift > 0 ? _mm512_slli_epi32(line, kLeft) : _mm512_srli_epi32(line, kRight);
   constexpr int kAndOr = 0xea;  // (a & b) | c
   const __m512i value =
       _mm512_ternarylogic_epi32(moved, _mm512_set1_epi32(0xff << 15), _mm512_set1_epi32(0x43800000), kAndOr);
   return _mm512_castps_si512(scale(_mm512_castsi512_ps(value)));
 }
 
-// The upper halves of two floats a lane, rounded to nearest.
-inline __m512i pair_of(__m512i even, __m512i odd) {
+// The upper halves of two floats a lane, rounded to nearest, halves away from zero.
+inline __m512i rounded_pair(__m512i even, __m512i odd) {
   const __m512i half = _mm512_set1_epi32(0x8000);
   return _mm512_mask_blend_epi16(0xaaaaaaaa, _mm512_srli_epi32(_mm512_add_epi32(even, half), 16),
                                  _mm512_add_epi32(odd, half));
@@ -57,8 +58,8 @@ inline __m512i pair_of(__m512i even, __m512i odd) {
 // A line of 16 channels and 4 inputs, w + 128 in each byte.
 template <class Scale>
 inline void expand_line(__m512i line, const Scale& scale, uint8_t* out) {
-  _mm512_store_si512(out, pair_of(scaled<0>(line, scale), scaled<1>(line, scale)));
-  _mm512_store_si512(out + 64, pair_of(scaled<2>(line, scale), scaled<3>(line, scale)));
+  _mm512_store_si512(out, rounded_pair(scaled<0>(line, scale), scaled<1>(line, scale)));
+  _mm512_store_si512(out + 64, rounded_pair(scaled<2>(line, scale), scaled<3>(line, scale)));
 }
 
 inline void clear_lines(int32_t from, uint8_t* group) {

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Products of many rows on AMX, in bf16: two tiles of 16 channels are expanded with their scales, once for all rows,
-// and multiplied by blocks of 32 rows, whose sums stay in tile registers over all inputs. (8-bit products would need
-// their sums scaled every 32 inputs, outside of the tile registers: measured, a third to a fifth as fast,
-// bench/README.md.)
+// and multiplied by blocks of 32 rows, whose sums stay in tile registers over all inputs. (8-bit products, whose sums
+// must leave the tile registers to be scaled every 32 inputs, were half as fast: bench/README.md.)
 #include "expand_amx.h"
 #include "matmul_avx512.h"
 #include "parts.h"

@@ -128,8 +128,8 @@ void gemm_i4(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end, int32
   for (int32_t tile = tile_begin; tile < tile_end; tile += kPanelTiles) {
     const int32_t tiles = inputs_of(tile_end, tile, kPanelTiles);
     for (int32_t t = 0; t < tiles; ++t) {
-      unpack_tile<Weights::Plus128>(args->weights + (tile + t) * i4_tile_bytes(args->k), args->k,
-                                    scratch + t * tile_bytes, factors + int64_t{t} * n_groups(args->k) * kTile);
+      unpack_tile(args->weights + (tile + t) * i4_tile_bytes(args->k), args->k, scratch + t * tile_bytes,
+                  factors + int64_t{t} * n_groups(args->k) * kTile);
     }
     multiply_panels<false>(*args, {scratch, tile_bytes, factors, tile, false}, tiles, row_begin, row_end);
   }

@@ -20,7 +20,7 @@
 //   c[m][n] as above
 //
 // with exact products, added in f32 in the order of the instruction. A row's value is rounded to the nearest bf16,
-// halves to even; a weight's (int4: after it was rounded to f32) with halves away from zero.
+// halves to even; a weight's (int4: after it was rounded to f32) with halves away from zero. Subnormal numbers are 0.
 //
 // The kernel files include this header, layout.h and <immintrin.h>, <stdint.h> only; everything here has internal
 // linkage, so that no copy compiled for a newer instruction set can reach another object.
@@ -171,10 +171,11 @@ struct KernelTable {
   // Writes keys and values of the rows into the cache at their positions.
   void (*kv_append)(const AttentionArgs* args);
   // out = softmax(scale * q K^T, causal) V for every row; the rows' own keys and values are already in the cache. Of at
-  // most kAttentionFewRows rows, and of more.
+  // most kAttentionFewRows rows, and of any number, made for many. On AMX the latter rounds probabilities and values to
+  // bf16. A value that is no number makes rows so that see it; of many rows also some before it.
   void (*attention_few)(const AttentionArgs* args);
   void (*attention_many)(const AttentionArgs* args);
-  int32_t attention_rows;  // of attention_many: split work items at its multiples
+  int32_t attention_rows;  // of attention_many, in one item, at most
 };
 
 // The table of an instruction set, Auto: the best that this processor and operating system run; null where they lack

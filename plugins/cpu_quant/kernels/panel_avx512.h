@@ -25,29 +25,18 @@ inline void copy_multipliers(const uint8_t* tile, int32_t k, float* factors) {
   }
 }
 
-// What a panel's weights are to be: as packed for signed rows (value + 128), or the value itself.
-enum class Weights { Plus128, Signed };
-
-// value + 128 to value, or the same again.
-template <Weights kWeights>
-inline __m512i line_of(__m512i line) {
-  return kWeights == Weights::Signed ? _mm512_xor_si512(line, _mm512_set1_epi8(-128)) : line;
-}
-
 // The first `quads` lines of a group of codes in the int8 layout.
-template <Weights kWeights>
 inline void unpack_group(const uint8_t* codes, const uint8_t* multipliers, int32_t quads, uint8_t* out) {
   __m512i lines[8];
   expand_group(codes, multipliers, lines);
-  for (int32_t j = 0; j < quads; ++j) _mm512_store_si512(out + 64 * j, line_of<kWeights>(lines[j]));
+  for (int32_t j = 0; j < quads; ++j) _mm512_store_si512(out + 64 * j, lines[j]);
 }
 
 // A tile of int4 to quads in the int8 layout (its lines of multipliers and scales are left as they were) and factors.
-template <Weights kWeights>
 inline void unpack_tile(const uint8_t* tile, int32_t k, uint8_t* quads, float* factors) {
   for (int32_t first = 0; first < k; first += kScaleGroup) {
-    unpack_group<kWeights>(tile + i4_code_offset(k, 0, first), tile + i4_multiplier_offset(k, 0, first),
-                           pieces(inputs_of(k, first, kScaleGroup), 4), quads + i8_weight_offset(k, 0, first));
+    unpack_group(tile + i4_code_offset(k, 0, first), tile + i4_multiplier_offset(k, 0, first),
+                 pieces(inputs_of(k, first, kScaleGroup), 4), quads + i8_weight_offset(k, 0, first));
     const auto* scale = reinterpret_cast<const float*>(tile + i4_scale_offset(k, 0, first / kSuperBlock));
     _mm512_store_ps(factors + int64_t{first} / kScaleGroup * kTile, _mm512_load_ps(scale));
   }

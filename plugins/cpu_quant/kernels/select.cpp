@@ -29,7 +29,7 @@ CpuidLeaf cpuid(uint32_t leaf, uint32_t part = 0) {
   return r;
 }
 
-// Measured on Zen 4, Zen 5 and Granite Rapids (bench/README.md); on the last with AVX-512 only.
+// Measured on Zen 4, Zen 5, Emerald and Granite Rapids (bench/README.md); on the last two with AVX-512 only.
 FetchAhead best_fetching() {
   constexpr uint32_t kZen4Family = 0x19;
   const CpuidLeaf vendor = cpuid(0);
@@ -128,7 +128,8 @@ KernelTable make_avx512() {
   return table;
 }
 
-// What AMX does better: products of many rows. Few rows read weights, which are not worth expanding for them.
+// What AMX does better: products and attention of many rows. Few rows read weights, which are not worth expanding for
+// them.
 KernelTable make_amx() {
   KernelTable table = make_avx512();
   table.isa = Isa::Amx;
@@ -141,31 +142,28 @@ KernelTable make_amx() {
 
 }  // namespace
 
+// A table is made when it is first asked for, since what makes it is compiled for its instruction set.
 const KernelTable* select_kernels(Isa isa) {
-  static const KernelTable kGeneric = make_generic();
-  static const KernelTable kAvx2 = make_avx2();
-  static const KernelTable kAvxVnni = make_avx_vnni();
-  static const KernelTable kAvx512 = make_avx512();
-  static const KernelTable kAmx = make_amx();
-  switch (isa) {
-    case Isa::Auto:
-      return has_amx_bf16()      ? &kAmx
-             : has_avx512_vnni() ? &kAvx512
-             : has_avx_vnni()    ? &kAvxVnni
-             : has_avx2()        ? &kAvx2
-                                 : &kGeneric;
-    case Isa::Generic:
-      return &kGeneric;
-    case Isa::Avx2:
-      return has_avx2() ? &kAvx2 : nullptr;
-    case Isa::AvxVnni:
-      return has_avx_vnni() ? &kAvxVnni : nullptr;
-    case Isa::Avx512Vnni:
-      return has_avx512_vnni() ? &kAvx512 : nullptr;
-    case Isa::Amx:
-      return has_amx_bf16() ? &kAmx : nullptr;
+  const bool best = isa == Isa::Auto;
+  if ((best || isa == Isa::Amx) && has_amx_bf16()) {
+    static const KernelTable kAmx = make_amx();
+    return &kAmx;
   }
-  return nullptr;
+  if ((best || isa == Isa::Avx512Vnni) && has_avx512_vnni()) {
+    static const KernelTable kAvx512 = make_avx512();
+    return &kAvx512;
+  }
+  if ((best || isa == Isa::AvxVnni) && has_avx_vnni()) {
+    static const KernelTable kAvxVnni = make_avx_vnni();
+    return &kAvxVnni;
+  }
+  if ((best || isa == Isa::Avx2) && has_avx2()) {
+    static const KernelTable kAvx2 = make_avx2();
+    return &kAvx2;
+  }
+  if (!best && isa != Isa::Generic) return nullptr;
+  static const KernelTable kGeneric = make_generic();
+  return &kGeneric;
 }
 
 }  // namespace inferbench::cpu_quant

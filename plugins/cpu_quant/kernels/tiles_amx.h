@@ -11,7 +11,6 @@ namespace {
 constexpr int32_t kBlockRows = 32;          // of a product's result
 constexpr int32_t kBlockColumns = 32;       //
 constexpr int32_t kOperandBytes = 16 * 64;  // of a tile of 16 columns and 32 inputs: [16 pairs][16 columns][2] bf16
-constexpr int32_t kBlockBytes = 4 * kBlockRows * kBlockColumns;
 
 // What ldtilecfg reads. Tile registers: 0 to 3 sums, of rows 0 to 15 in both tiles of columns, then of rows 16 to 31; 4
 // and 5 the rows' inputs; 6 and 7 the columns'.
