@@ -76,14 +76,14 @@ void Batch::add_segment(const ib_sequence& sequence, std::int32_t n_rows_taken) 
 }
 
 /// Of a query block. Large ones read keys and values less often; but there must be enough for all threads.
-std::int32_t Batch::block_rows() const {
+std::int32_t Batch::query_rows() const {
   const auto enough =
       static_cast<std::int32_t>(std::int64_t{n_rows()} * cut_.n_heads / (kItemsPerThread * cut_.n_threads));
   return std::min(cut_.most_rows, static_cast<std::int32_t>(round_up(std::max(enough, 1), kFewestBlockRows)));
 }
 
 void Batch::plan_attention() {
-  const std::int32_t most = block_rows();
+  const std::int32_t most = query_rows();
   appends_first_ = false;
   for (std::size_t s = 0; s < segments_.size(); ++s) {
     const std::int32_t rows = segments_[s].n_rows;

@@ -68,7 +68,7 @@ class Batch {
  private:
   void add_segment(const ib_sequence& sequence, std::int32_t n_rows);
   void plan_attention();
-  std::int32_t block_rows() const;
+  std::int32_t query_rows() const;
 
   std::int32_t max_rows_;
   QueryCut cut_;

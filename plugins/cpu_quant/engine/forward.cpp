@@ -51,8 +51,8 @@ ForwardPass::ForwardPass(const Model& model, KvCache& cache, std::int32_t max_ro
   const std::uint64_t x = plan.reserve(rows * width, sizeof(float));
   const std::uint64_t qkv = plan.reserve(rows * static_cast<std::uint64_t>(qkv_columns()), sizeof(float));
   const std::uint64_t attention = plan.reserve(rows * width, sizeof(float));
-  const std::uint64_t quantized_width = plan.reserve(rows, most_row_bytes(kernels_, shape.width));
-  const std::uint64_t quantized_hidden = plan.reserve(rows, most_row_bytes(kernels_, shape.inner));
+  const std::uint64_t width_rows = plan.reserve(rows, most_row_bytes(kernels_, shape.width));
+  const std::uint64_t hidden_rows = plan.reserve(rows, most_row_bytes(kernels_, shape.inner));
   const std::uint64_t best = plan.reserve(static_cast<std::uint64_t>(head_blocks) * wanted, sizeof(Best));
   const std::int64_t scratch_bytes =
       std::max(gemm_scratch_bytes(std::max(shape.width, shape.inner)),
@@ -75,8 +75,8 @@ ForwardPass::ForwardPass(const Model& model, KvCache& cache, std::int32_t max_ro
   x_ = floats(x);
   qkv_ = floats(qkv);
   attention_ = floats(attention);
-  quantized_width_ = base + quantized_width;
-  quantized_hidden_ = base + quantized_hidden;
+  width_rows_ = base + width_rows;
+  hidden_rows_ = base + hidden_rows;
   best_ = reinterpret_cast<Best*>(base + best);
   for (std::size_t t = 0; t < n_threads; ++t) {
     thread_scratch_.push_back(base + scratch[t]);

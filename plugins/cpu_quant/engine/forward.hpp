@@ -53,17 +53,17 @@ class ForwardPass final : public PhasedWork {
     None,
     Embed,              // rows: x = embedding + position
     Place,              // rows, of an operator: x = what it begins with
-    NormAttention,      // rows: quantized_width = layer_norm(x; ln_1)
+    NormAttention,      // rows: width_rows = layer_norm(x; ln_1)
     Qkv,                // product: qkv
     Append,             // per segment and head: keys and values into the cache
-    Attention,          // per query block and group of heads, or head: attention, quantized_width of it where a head is
+    Attention,          // per query block and group of heads, or head: attention, width_rows of it where a head is
                         // whole blocks; appends too where a segment is one query block
-    QuantizeAttention,  // rows: quantized_width = attention, where Attention does not
+    QuantizeAttention,  // rows: width_rows = attention, where Attention does not
     AttentionProj,      // product: x += ...
-    NormMlp,            // rows: quantized_width = layer_norm(x; ln_2)
-    Fc,                 // product: quantized_hidden = activation(...)
+    NormMlp,            // rows: width_rows = layer_norm(x; ln_2)
+    Fc,                 // product: hidden_rows = activation(...)
     MlpProj,            // product: x += ...
-    NormHead,           // wanted rows: quantized_width = layer_norm(x; ln_f)
+    NormHead,           // wanted rows: width_rows = layer_norm(x; ln_f)
     Head,               // product: logits, or the best of each piece
   };
 
@@ -191,10 +191,10 @@ class ForwardPass final : public PhasedWork {
   float* qkv_ = nullptr;                       // [rows][3 width]
   float* attention_ = nullptr;                 // [rows][width]
   std::vector<float> placed_;                  // of an operator: [rows][width] what x begins with
-  std::uint8_t* quantized_width_ = nullptr;    // [rows] of width, as row_kernels of the step writes them
-  std::uint8_t* quantized_hidden_ = nullptr;   // [rows] of inner
+  std::uint8_t* width_rows_ = nullptr;         // [rows] of width, as row_kernels of the step writes them
+  std::uint8_t* hidden_rows_ = nullptr;        // [rows] of inner
   Best* best_ = nullptr;                       // [tile blocks of the head][wanted rows]
-  std::vector<std::uint8_t*> thread_scratch_;  // per thread: an unpacked panel, or attention's blocks
+  std::vector<std::uint8_t*> thread_scratch_;  // per thread: a panel or tiles made ready, or attention's blocks
   std::vector<float*> thread_result_;          // per thread: the result of one item of Fc, or of Head for ids
 };
 

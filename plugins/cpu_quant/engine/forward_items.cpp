@@ -53,7 +53,7 @@ void ForwardPass::row_work(Op op, std::int32_t layer, std::int32_t n_rows, std::
   const std::int32_t n = end - begin;
   if (n <= 0) return;
   const RowKernels& to_rows = row_kernels(n_rows);
-  std::uint8_t* out = product_row(quantized_width_, width, n_rows, begin);
+  std::uint8_t* out = product_row(width_rows_, width, n_rows, begin);
   switch (op) {
     case Op::Embed:
       embed(begin, end);
@@ -76,7 +76,7 @@ void ForwardPass::row_work(Op op, std::int32_t layer, std::int32_t n_rows, std::
       for (std::int32_t i = begin; i < end; ++i) {
         const std::int64_t row = batch_->wants_few() ? i : batch_->wanted()[static_cast<std::size_t>(i)];
         to_rows.from_layernorm(x_ + row * width, width, 1, width, model_.ln_f.weight, model_.ln_f.bias, epsilon,
-                               product_row(quantized_width_, width, n_rows, i));
+                               product_row(width_rows_, width, n_rows, i));
       }
       break;
     default:
@@ -131,7 +131,7 @@ MatmulArgs ForwardPass::product_args(const Step& step, const Piece& piece, int t
   args.k = linear.k;
   args.m = piece.row_end - piece.row_begin;
   args.unsigned_rows = linear.format == WeightFormat::Int8Signed ? 1 : 0;
-  std::uint8_t* rows = step.op == Op::MlpProj ? quantized_hidden_ : quantized_width_;
+  std::uint8_t* rows = step.op == Op::MlpProj ? hidden_rows_ : width_rows_;
   args.rows = product_row(rows, linear.k, step.rows, piece.row_begin);
   float* result = thread_result_[static_cast<std::size_t>(thread)];
   const auto whole = [&](float* c, std::int64_t row) {
@@ -190,7 +190,7 @@ void ForwardPass::finish_product(const Step& step, const Piece& piece, const Mat
     const std::int32_t unsigned_rows = next.format == WeightFormat::Int8Signed ? 1 : 0;
     row_kernels(step.rows).from_activation(args.c, args.ldc, args.m, {next.k, first, args.n}, model_.shape.activation,
                                            unsigned_rows,
-                                           product_row(quantized_hidden_, next.k, step.rows, piece.row_begin));
+                                           product_row(hidden_rows_, next.k, step.rows, piece.row_begin));
   } else if (step.op == Op::Head && wants_ids()) {
     const auto wanted = static_cast<std::int64_t>(batch_->wanted().size());
     for (std::int32_t row = 0; row < args.m; ++row) {
@@ -298,7 +298,7 @@ void ForwardPass::attention_item(const Step& step, std::uint32_t item, int threa
   (attends_few(segment, step.of_wanted) ? kernels_.attention_few : kernels_.attention_many)(&args);
   if (quantizes_heads()) {
     row_kernels(step.rows).from_floats(args.out, args.out_stride, args.n_rows, {width, first, n},
-                                       product_row(quantized_width_, width, step.rows, row));
+                                       product_row(width_rows_, width, step.rows, row));
   }
   if (profile_.is_on()) {
     const auto keys = static_cast<std::uint64_t>(args.first_position) + static_cast<std::uint64_t>(args.n_rows);

@@ -74,7 +74,7 @@ void ForwardPass::read_result(std::int32_t op, float* result) const {
     std::copy_n(x_, rows * width, result);
   } else {
     for (std::int32_t r = 0; r < n_rows; ++r) {
-      const std::uint8_t* row = product_row(quantized_width_, width, n_rows, r);
+      const std::uint8_t* row = product_row(width_rows_, width, n_rows, r);
       for (std::int32_t i = 0; i < width; ++i) {
         result[std::int64_t{r} * width + i] = signed_row_value(row_kernels(n_rows).format, row, width, i);
       }

@@ -48,10 +48,6 @@ inline Vec float_of(__m256i bf16) {
   return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bf16), 16))};
 }
 
-inline int32_t at_most(int32_t value, int32_t bound) {
-  return value < bound ? value : bound;
-}
-
 // An item's memory. Operands are those of tiles_amx.h.
 struct Block {
   int32_t dims;         // head_dim rounded up to 32

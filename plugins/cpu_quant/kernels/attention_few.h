@@ -16,10 +16,6 @@ namespace {
 template <FetchAhead kAhead>
 constexpr int64_t kAttentionLead = kAhead == FetchAhead::IntoL1 ? 8 << 10 : 16 << 10;
 
-int32_t at_most(int32_t value, int32_t bound) {
-  return value < bound ? value : bound;
-}
-
 // An array bound.
 constexpr uint64_t count(int n) {
   return static_cast<uint64_t>(n);

@@ -9,6 +9,10 @@ namespace {
 
 using namespace inferbench::cpu_quant;  // NOLINT: this header is part of kernel files only
 
+inline int32_t at_most(int32_t value, int32_t bound) {
+  return value < bound ? value : bound;
+}
+
 template <class E>
 Vec load_elements(const E* p);
 template <>

@@ -98,11 +98,9 @@ static constexpr int64_t i8_scale_offset(int32_t k, int32_t channel) {
 // Tiles as above; in a tile, super-block after super-block of 256 inputs; in a super-block of `inputs`, with
 // G = ceil(inputs / 32) groups,
 //   [G][16 channels] u8 multipliers: low nibble s - 1 of the group's first half, high nibble of its second; then zeros
-//   up
-//       to a multiple of 64 bytes
+//       up to a multiple of 64 bytes
 //   [G][4 quads][16 channels][4 inputs] u8 codes: low nibble input 4 * quad + i of the group's first half, high nibble
-//   the
-//       same input of its second half                               256 bytes for 32 inputs
+//       the same input of its second half                           256 bytes for 32 inputs
 //   [16 channels] f32 scale S
 // Padding channels: code 8, nibble 0 (s = 1), scale 0. Padding inputs: code 8, nibble 0.
 
