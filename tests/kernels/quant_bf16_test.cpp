@@ -279,7 +279,9 @@ class Product {
                           Halves::AwayFromZero);
     }
     const float scale = scale_at(i4_scale_offset(p_.k, channel, i / kSuperBlock));
-    return nearest_bf16(static_cast<float>(weight_i4(weights_.data(), p_.k, channel, i)) * scale, Halves::AwayFromZero);
+    const auto multiplier = static_cast<float>(multiplier_i4(weights_.data(), p_.k, channel, i));
+    const auto code = static_cast<float>(code_i4(weights_.data(), p_.k, channel, i));
+    return nearest_bf16((code - 8.0F) * (multiplier * scale), Halves::AwayFromZero);
   }
 
   const KernelTable& kernels_;

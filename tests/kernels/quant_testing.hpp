@@ -157,11 +157,17 @@ inline int32_t weight_i8(const uint8_t* packed, int32_t k, int32_t channel, int3
   return unsigned_rows ? int32_t{static_cast<int8_t>(byte)} : byte - 128;
 }
 
+inline int32_t code_i4(const uint8_t* packed, int32_t k, int32_t channel, int32_t i) {
+  return (packed[i4_code_offset(k, channel, i)] >> i4_shift(i)) & 15;
+}
+
+inline int32_t multiplier_i4(const uint8_t* packed, int32_t k, int32_t channel, int32_t i) {
+  return ((packed[i4_multiplier_offset(k, channel, i)] >> i4_shift(i)) & 15) + 1;
+}
+
 // The integer value of a packed weight, its multiplier included.
 inline int32_t weight_i4(const uint8_t* packed, int32_t k, int32_t channel, int32_t i) {
-  const int32_t code = (packed[i4_code_offset(k, channel, i)] >> i4_shift(i)) & 15;
-  const int32_t multiplier = ((packed[i4_multiplier_offset(k, channel, i)] >> i4_shift(i)) & 15) + 1;
-  return multiplier * (code - 8);
+  return multiplier_i4(packed, k, channel, i) * (code_i4(packed, k, channel, i) - 8);
 }
 
 // Each instruction set that this machine runs; others are skipped, with a word.

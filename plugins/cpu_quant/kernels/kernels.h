@@ -16,11 +16,12 @@
 // so every instruction set, gemv and gemm give the same bits; but for gemm on AMX, which has neither a place for a
 // scale of 32 inputs in its sums nor, without one, a use for 8-bit activations. There rows and weights become bf16:
 //
-//   y = sum over k of bf16(a[m][k]) * bf16(w[n][k] * m[n][group of k])       int4: bf16(s * (u - 8) * S)
+//   y = sum over k of bf16(a[m][k]) * bf16(w[n][k] * m[n][group of k])       int4: bf16((u - 8) * (s * S))
 //   c[m][n] as above
 //
 // with exact products, added in f32 in the order of the instruction. A row's value is rounded to the nearest bf16,
-// halves to even; a weight's (int4: after it was rounded to f32) with halves away from zero. Subnormal numbers are 0.
+// halves to even; a weight's (int4: after s * S and the product with it were rounded to f32) with halves away from
+// zero. Subnormal numbers are 0.
 //
 // The kernel files include this header, layout.h and <immintrin.h>, <stdint.h> only; everything here has internal
 // linkage, so that no copy compiled for a newer instruction set can reach another object.
