@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Work on rows: quantization or rounding, with what comes before it, and writing keys and values.
-#include <utility>
+#include <string>
 
 #include "kernel_bench.hpp"
 
@@ -55,21 +55,30 @@ void BM_rows(benchmark::State& state, const KernelTable* kernels, const RowKerne
 }  // namespace
 
 void register_rows(const KernelTable& kernels, const std::string& name) {
-  const auto add = [&](const std::string& kind, const RowKernels& to_rows, RowKernel value) {
-    in_rounds(benchmark::RegisterBenchmark((kind + "/" + name).c_str(), BM_rows, &kernels, &to_rows, value)
+  struct Kind {
+    const char* name;
+    const RowKernels* to_rows;
+    RowKernel kernel;
+  };
+  const RowKernels* few = &kernels.gemv_rows;
+  const RowKernels* many = &kernels.gemm_rows;
+  const Kind kinds[] = {{"quantize", few, RowKernel::Rows},
+                        {"layernorm_quantize", few, RowKernel::LayerNorm},
+                        {"gelu_tanh_quantize", few, RowKernel::GeluTanhUnsigned},
+                        {"gelu_erf_quantize", few, RowKernel::GeluErfUnsigned},
+                        {"kv_append_f16", few, RowKernel::KvAppend},
+                        {"round", many, RowKernel::Rows},
+                        {"layernorm_round", many, RowKernel::LayerNorm},
+                        {"gelu_tanh_round", many, RowKernel::GeluTanhUnsigned},
+                        {"gelu_erf_round", many, RowKernel::GeluErfUnsigned}};
+  for (const Kind& kind : kinds) {
+    if (kind.to_rows == many && many->format != RowFormat::Bf16) continue;
+    in_rounds(benchmark::RegisterBenchmark((std::string(kind.name) + "/" + name).c_str(), BM_rows, &kernels,
+                                           kind.to_rows, kind.kernel)
                   ->ArgName("rows")
                   ->Arg(1)
                   ->Arg(64));
-  };
-  const auto add_all = [&](const std::string& verb, const RowKernels& to_rows) {
-    add(verb, to_rows, RowKernel::Rows);
-    add("layernorm_" + verb, to_rows, RowKernel::LayerNorm);
-    add("gelu_tanh_" + verb, to_rows, RowKernel::GeluTanhUnsigned);
-    add("gelu_erf_" + verb, to_rows, RowKernel::GeluErfUnsigned);
-  };
-  add_all("quantize", kernels.gemv_rows);
-  if (kernels.gemm_rows.format == RowFormat::Bf16) add_all("round", kernels.gemm_rows);
-  add("kv_append_f16", kernels.gemv_rows, RowKernel::KvAppend);
+  }
 }
 
 }  // namespace inferbench::bench
