@@ -30,6 +30,7 @@ failed=0
 for group in $groups; do
   mapfile -t sources < <(sed -n 's/^#include "\(.*\)"$/\1/p' "$group")
   object=${group#"$build"/}.o
+  grep -qF "$object" "$build/build.ninja" || continue  # left by a target that is no more
   mapfile -t headers < <(awk -v object="$object:" '
     /^[^ ]/ { ours = $1 == object; next }
     ours && /\.(hpp|h)$/ { print $1 }' <<<"$depends" | (cd "$build" && xargs -r realpath) | grep "^$source/" || true)
