@@ -69,6 +69,20 @@ void normalize(const float* x, int32_t n, const Norm& norm, const float* weight,
   }
 }
 
+constexpr int32_t kChunk = 512;  // values that wait in the L1 cache between two steps
+
+// Calls store(values, first, n) for part after part of a normalized row.
+template <class F>
+void normalize_by_chunks(const float* x, int32_t k, const float* weight, const float* bias, float epsilon, F store) {
+  alignas(64) float chunk[kChunk];
+  const Norm norm = norm_of(x, k, epsilon);
+  for (int32_t first = 0; first < k; first += kChunk) {
+    const int32_t n = inputs_of(k, first, kChunk);
+    normalize(x + first, n, norm, weight + first, bias + first, chunk);
+    store(chunk, first, n);
+  }
+}
+
 template <class F>
 void activate(float* x, int32_t n, F function) {
   for (int32_t i = 0; i < n; i += 16) store_up_to(function(load_up_to(x + i, n - i)), x + i, n - i);

@@ -24,7 +24,7 @@ inline QuantizedRow row_at(uint8_t* rows, int32_t k, int32_t m) {
 }
 
 constexpr int32_t kGroupsAtOnce = 16;  // are quantized: one in each lane
-constexpr int32_t kChunk = kGroupsAtOnce * kScaleGroup;
+static_assert(kChunk == kGroupsAtOnce * kScaleGroup);
 
 // n inputs at x of each of m rows, stride apart: up to 16 groups together.
 struct Chunk {
@@ -120,15 +120,10 @@ void layernorm_rows(const float* x, int64_t stride, int32_t m, int32_t k, const 
 
 void layernorm_quantize_rows(const float* x, int64_t stride, int32_t m, int32_t k, const float* weight,
                              const float* bias, float epsilon, uint8_t* rows) {
-  alignas(64) float chunk[kChunk];
   for (int32_t r = 0; r < m; ++r) {
-    const float* from = x + r * stride;
-    const Norm norm = norm_of(from, k, epsilon);
-    for (int32_t i = 0; i < k; i += kChunk) {
-      const int32_t n = inputs_of(k, i, kChunk);
-      normalize(from + i, n, norm, weight + i, bias + i, chunk);
-      quantize_chunk({chunk, 0, 1, n}, i, Signed{}, rows, k, r);
-    }
+    normalize_by_chunks(x + r * stride, k, weight, bias, epsilon, [&](const float* chunk, int32_t first, int32_t n) {
+      quantize_chunk({chunk, 0, 1, n}, first, Signed{}, rows, k, r);
+    });
   }
 }
 

@@ -8,8 +8,6 @@
 
 namespace {
 
-constexpr int32_t kChunk = 512;  // inputs that wait in the L1 cache between two steps
-
 inline uint16_t* values_at(uint8_t* rows, int32_t k, int32_t m) {
   return reinterpret_cast<uint16_t*>(rows + m * bf16_row_bytes(k));
 }
@@ -29,15 +27,10 @@ void round_rows(const float* x, int64_t stride, int32_t m, RowPart part, uint8_t
 
 void layernorm_round_rows(const float* x, int64_t stride, int32_t m, int32_t k, const float* weight, const float* bias,
                           float epsilon, uint8_t* rows) {
-  alignas(64) float chunk[kChunk];
   for (int32_t r = 0; r < m; ++r) {
-    const float* from = x + r * stride;
-    const Norm norm = norm_of(from, k, epsilon);
-    for (int32_t i = 0; i < k; i += kChunk) {
-      const int32_t n = inputs_of(k, i, kChunk);
-      normalize(from + i, n, norm, weight + i, bias + i, chunk);
-      store_bf16(chunk, n, Signed{}, values_at(rows, k, r) + i);
-    }
+    normalize_by_chunks(x + r * stride, k, weight, bias, epsilon, [&](const float* chunk, int32_t first, int32_t n) {
+      store_bf16(chunk, n, Signed{}, values_at(rows, k, r) + first);
+    });
   }
 }
 
