@@ -6,9 +6,8 @@
 #include <array>
 #include <cmath>
 #include <limits>
-#include <utility>
 
-#include "quant_testing.hpp"
+#include "product_problem.hpp"
 
 namespace inferbench::cpu_quant {
 namespace {
@@ -183,17 +182,6 @@ TEST_F(QuantBf16, ActivationsAreThoseOfFloatsShiftedAndRounded) {
   }
 }
 
-struct Problem {
-  int32_t m = 1;
-  int32_t n = 16;
-  int32_t k = 256;
-  bool int4 = false;
-  bool unsigned_rows = false;
-  bool bias = true;
-  bool accumulate = false;
-  Fill weights = Fill::Random;
-};
-
 // Weights, rows, bias and what C holds before, and C as it must be.
 class Product {
  public:
@@ -259,8 +247,7 @@ class Product {
           magnitude += std::abs(product);
         }
         ASSERT_NEAR(c[at], sum, (p_.k + 4) * std::ldexp(magnitude, -24))
-            << p_.m << " x " << p_.n << " x " << p_.k << (p_.int4 ? " int4" : " int8") << ", row " << m << " channel "
-            << n;
+            << text_of(p_) << ", row " << m << " channel " << n;
       }
     }
   }
@@ -294,11 +281,8 @@ class Product {
 
 class QuantBf16Products : public QuantBf16 {
  protected:
-  // int8 with signed and with unsigned rows, int4.
-  void check(Problem p, Random& random) const {
-    for (const auto& [int4, unsigned_rows] : {std::pair{false, false}, {false, true}, {true, false}}) {
-      p.int4 = int4;
-      p.unsigned_rows = unsigned_rows;
+  void check(const Problem& of_any_kind, Random& random) const {
+    for (const Problem& p : of_every_kind(of_any_kind)) {
       const Product product(kernels(), p, random);
       product.expect_exact(product.result());
       if (HasFatalFailure()) return;
@@ -328,14 +312,7 @@ TEST_F(QuantBf16Products, EveryTailOfTheChannels) {
 
 TEST_F(QuantBf16Products, RandomShapes) {
   Random random(44);
-  for (int i = 0; i < 20; ++i) {
-    const Problem p = {.m = random.integer(1, 100),
-                       .n = random.integer(1, 150),
-                       .k = random.integer(1, 1100),
-                       .bias = random.integer(0, 1) == 0,
-                       .accumulate = random.integer(0, 1) == 0};
-    check(p, random);
-  }
+  for (int i = 0; i < 20; ++i) check(any_problem(100, random), random);
 }
 
 TEST_F(QuantBf16Products, ExtremeWeights) {

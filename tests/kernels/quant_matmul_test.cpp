@@ -5,27 +5,10 @@
 #include <cmath>
 #include <limits>
 
-#include "quant_testing.hpp"
+#include "product_problem.hpp"
 
 namespace inferbench::cpu_quant {
 namespace {
-
-struct Problem {
-  int32_t m = 1;
-  int32_t n = 16;
-  int32_t k = 256;
-  bool int4 = false;
-  bool unsigned_rows = false;
-  bool bias = true;
-  bool accumulate = false;
-  Fill weights = Fill::Random;
-  Fill activations = Fill::Random;
-};
-
-std::string text_of(const Problem& p) {
-  return std::to_string(p.m) + " x " + std::to_string(p.n) + " x " + std::to_string(p.k) +
-         (p.int4 ? " int4" : " int8") + (p.unsigned_rows ? " unsigned" : "");
-}
 
 // Weights, quantized rows, bias and what C holds before, and C as it must be.
 class Case {
@@ -155,19 +138,10 @@ void expect_gemm(const KernelTable& kernels, const Problem& p, const Case& probl
   EXPECT_TRUE(same_bits(c.data(), problem.expected().data(), static_cast<int64_t>(c.size()))) << "gemm " << text_of(p);
 }
 
-// The three kinds of products: int8 with signed and with unsigned rows, int4.
-struct Kind {
-  bool int4;
-  bool unsigned_rows;
-};
-constexpr Kind kKinds[] = {{false, false}, {false, true}, {true, false}};
-
 class QuantMatmul : public OnEveryIsa {
  protected:
-  void check(Problem p, Random& random) const {
-    for (const Kind& kind : kKinds) {
-      p.int4 = kind.int4;
-      p.unsigned_rows = kind.unsigned_rows;
+  void check(const Problem& of_any_kind, Random& random) const {
+    for (const Problem& p : of_every_kind(of_any_kind)) {
       const Case problem(p, random);
       if (p.m <= kMaxGemvRows) expect_gemv(kernels(), p, problem);
       if (kernels().gemm_rows.format == RowFormat::Quantized) expect_gemm(kernels(), p, problem);
@@ -197,14 +171,7 @@ TEST_P(QuantMatmul, EveryTailOfTheChannels) {
 
 TEST_P(QuantMatmul, RandomShapes) {
   Random random(4);
-  for (int i = 0; i < 25; ++i) {
-    const Problem p = {.m = random.integer(1, 50),
-                       .n = random.integer(1, 200),
-                       .k = random.integer(1, 1100),
-                       .bias = random.integer(0, 1) == 0,
-                       .accumulate = random.integer(0, 1) == 0};
-    check(p, random);
-  }
+  for (int i = 0; i < 25; ++i) check(any_problem(50, random), random);
 }
 
 TEST_P(QuantMatmul, ExtremeValuesNeitherOverflowNorSaturate) {
