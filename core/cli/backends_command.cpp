@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -12,7 +13,7 @@
 #include "cli/commands.hpp"
 #include "cli/common_options.hpp"
 #include "plugin/options.hpp"
-#include "plugin/plugin.hpp"
+#include "plugin/plugin_path.hpp"
 #include "support/one_line.hpp"
 
 namespace inferbench {
@@ -27,7 +28,7 @@ struct Arguments {
 
 // ---- JSON ----
 
-Json option_json(const ib_option_info& option) {
+Json option_json(const OptionDescription& option) {
   Json json = {{"key", option.key},
                {"type", option_type_name(option.type)},
                {"default", option.default_value},
@@ -38,46 +39,42 @@ Json option_json(const ib_option_info& option) {
     json["min"] = option.min;
     json["max"] = option.max;
   }
-  if (option.type == IB_OPTION_CHOICE) {
-    json["choices"] = Json::array();
-    for (const char* const* choice = option.choices; *choice != nullptr; ++choice) json["choices"].push_back(*choice);
-  }
+  if (option.type == IB_OPTION_CHOICE) json["choices"] = option.choices;
   return json;
 }
 
-Json plugin_json(const Plugin& plugin) {
-  const ib_backend& table = plugin.table();
-  Json json = {{"name", plugin.name()},
-               {"version", plugin.version()},
-               {"path", plugin.path().string()},
-               {"doc", plugin.doc()},
-               {"build", plugin.build()},
-               {"license", plugin.license()},
-               {"abi", fmt::format("{}.{}", table.abi_major, table.abi_minor)},
-               {"concurrent_sessions", (table.flags & IB_FLAG_CONCURRENT_SESSIONS) != 0},
+Json plugin_json(const PluginDescription& plugin) {
+  Json json = {{"name", plugin.name},
+               {"version", plugin.version},
+               {"path", plugin.path.string()},
+               {"doc", plugin.doc},
+               {"build", plugin.build},
+               {"license", plugin.license},
+               {"abi", fmt::format("{}.{}", plugin.abi_major, plugin.abi_minor)},
+               {"concurrent_sessions", (plugin.flags & IB_FLAG_CONCURRENT_SESSIONS) != 0},
+               {"extensions", plugin.extensions},
                {"precisions", Json::array()},
                {"options", Json::array()}};
-  for (const ib_precision_info& precision : plugin.precisions()) {
+  for (const PrecisionDescription& precision : plugin.precisions) {
     json["precisions"].push_back({{"name", precision.name}, {"doc", precision.doc}});
   }
-  for (const ib_option_info& option : plugin.options()) json["options"].push_back(option_json(option));
+  for (const OptionDescription& option : plugin.options) json["options"].push_back(option_json(option));
   return json;
 }
 
-void print_json(const PluginPath& search, const std::vector<PluginPath::Found>& all) {
+void print_json(const PluginPath& search) {
   Json json = {{"folders", Json::array()}, {"backends", Json::array()}, {"problems", Json::array()}};
   for (const std::filesystem::path& folder : search.folders()) json["folders"].push_back(folder.string());
-  for (const PluginPath::Found& found : all) {
-    const Json shadowed_by = found.shadowed_by.empty() ? Json() : Json(found.shadowed_by.string());
+  search.list([&](const FoundPlugin& found) {
     Json entry;
-    if (found.plugin.empty()) {
-      entry = {{"path", found.path.string()}, {"problem", found.problem}, {"cure", found.cure}};
+    if (found.plugin) {
+      entry = plugin_json(*found.plugin);
     } else {
-      entry = plugin_json(found.plugin.front());
+      entry = {{"path", found.path.string()}, {"problem", found.problem}, {"cure", found.cure}};
     }
-    entry["shadowed_by"] = shadowed_by;
-    json[found.plugin.empty() ? "problems" : "backends"].push_back(std::move(entry));
-  }
+    entry["shadowed_by"] = found.shadowed_by.empty() ? Json() : Json(found.shadowed_by.string());
+    json[found.plugin ? "backends" : "problems"].push_back(std::move(entry));
+  });
   // A plugin's strings need not be UTF-8.
   fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
 }
@@ -105,23 +102,23 @@ void print_rows(std::string_view label, const std::vector<std::vector<std::strin
   }
 }
 
-void print_plugin(const Plugin& plugin, const std::filesystem::path& shadowed_by) {
-  fmt::print("{} {}\n", plugin.name(), one_line(plugin.version(), 80));
-  print_field("", plugin.doc());
-  print_field("file", plugin.path().string());
+void print_plugin(const PluginDescription& plugin, const std::filesystem::path& shadowed_by) {
+  fmt::print("{} {}\n", plugin.name, one_line(plugin.version, 80));
+  print_field("", plugin.doc);
+  print_field("file", plugin.path.string());
   if (!shadowed_by.empty()) print_field("shadowed by", shadowed_by.string() + " (use this one by its path)");
-  print_field("build", plugin.build());
-  print_field("license", plugin.license());
+  print_field("build", plugin.build);
+  print_field("license", plugin.license);
 
   std::vector<std::vector<std::string>> rows;
-  for (const ib_precision_info& precision : plugin.precisions()) {
+  for (const PrecisionDescription& precision : plugin.precisions) {
     rows.push_back({precision.name, one_line(precision.doc)});
   }
   rows.front().back() += " (default)";
   print_rows("precisions", rows);
 
   rows.clear();
-  for (const ib_option_info& option : plugin.options()) {
+  for (const OptionDescription& option : plugin.options) {
     rows.push_back({option.key, fmt::format("= {}", one_line(option.default_value, 80)), option_range(option),
                     one_line(option.doc)});
   }
@@ -129,20 +126,19 @@ void print_plugin(const Plugin& plugin, const std::filesystem::path& shadowed_by
   fmt::print("\n");
 }
 
-void print_text(const PluginPath& search, const std::vector<PluginPath::Found>& all) {
-  std::size_t n_broken = 0;
-  for (const PluginPath::Found& found : all) {
-    if (found.plugin.empty()) {
-      ++n_broken;
+void print_text(const PluginPath& search) {
+  std::vector<FoundPlugin> broken;
+  search.list([&](const FoundPlugin& found) {
+    if (found.plugin) {
+      print_plugin(*found.plugin, found.shadowed_by);
+      std::fflush(stdout);  // one that hangs may follow
     } else {
-      print_plugin(found.plugin.front(), found.shadowed_by);
+      broken.push_back(found);
     }
-  }
-  if (n_broken > 0) fmt::print("not usable:\n");
-  for (const PluginPath::Found& found : all) {
-    if (found.plugin.empty()) fmt::print("  {}\n    hint: {}\n", found.problem, found.cure);
-  }
-  if (n_broken > 0) fmt::print("\n");
+  });
+  if (!broken.empty()) fmt::print("not usable:\n");
+  for (const FoundPlugin& found : broken) fmt::print("  {}\n    hint: {}\n", found.problem, found.cure);
+  if (!broken.empty()) fmt::print("\n");
   fmt::print("looked in:\n");
   for (const std::filesystem::path& folder : search.folders()) fmt::print("  {}\n", folder.string());
   if (search.folders().empty()) fmt::print("  no folder; give one with --plugin-dir or INFERBENCH_PLUGIN_PATH\n");
@@ -150,11 +146,10 @@ void print_text(const PluginPath& search, const std::vector<PluginPath::Found>& 
 
 void run_backends(const Arguments& arguments) {
   const PluginPath search(arguments.plugin_dirs);
-  const std::vector<PluginPath::Found> all = search.list();
   if (arguments.json) {
-    print_json(search, all);
+    print_json(search);
   } else {
-    print_text(search, all);
+    print_text(search);
   }
 }
 
@@ -165,7 +160,8 @@ void add_backends_command(CLI::App& app, CommandContext&) {
   CLI::App* command = app.add_subcommand("backends", "List the backends: where they are, what each can do");
   command->footer(
       "Looks for lib*.so in --plugin-dir, then in INFERBENCH_PLUGIN_PATH (folders separated by ':'), then in the\n"
-      "lib/inferbench of this build or install. What does not load is listed with the reason; the exit code is 0.");
+      "lib/inferbench of this build or install. Each library is loaded in a process of its own. What does not load is\n"
+      "listed with the reason, and so is what takes longer than 10 s; the exit code is 0.");
   add_plugin_dir_option(*command, arguments->plugin_dirs);
   add_json_flag(*command, arguments->json);
   command->callback([arguments] { run_backends(*arguments); });

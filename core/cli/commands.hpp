@@ -12,7 +12,8 @@ namespace inferbench {
 
 /// What the subcommands share. Lives as long as the program's CLI::App.
 struct CommandContext {
-  int exit_code = 0;  ///< set by a subcommand that ends with something other than 0
+  int exit_code = 0;          ///< set by a subcommand that ends with something other than 0
+  bool holds_plugin = false;  ///< set where this process loaded a backend: its exit handlers must not run
 };
 
 // Each adds one subcommand; its callback does the work and throws Error.

@@ -14,6 +14,7 @@
 #include "cli/commands.hpp"
 #include "cli/common_options.hpp"
 #include "conformance/examine.hpp"
+#include "plugin/plugin_path.hpp"
 #include "report/console_style.hpp"
 #include "support/error.hpp"
 #include "support/one_line.hpp"
@@ -72,19 +73,20 @@ std::vector<Rule> chosen_rules(const std::vector<std::string>& names) {
 // "libmine.so" is a file here; a bare name is looked up as everywhere.
 Plugin find_plugin(const ConformanceArguments& arguments) {
   const bool is_file = arguments.plugin.find('/') == std::string::npos && arguments.plugin.ends_with(".so");
-  return PluginPath(arguments.plugin_dirs).find(is_file ? "./" + arguments.plugin : arguments.plugin);
+  return Plugin::load(
+      PluginPath(arguments.plugin_dirs).find(is_file ? "./" + arguments.plugin : arguments.plugin).path);
 }
 
 std::vector<Subject> subjects_of(const ConformanceArguments& arguments, const Plugin& plugin) {
   std::vector<std::string> precisions = arguments.precisions;
   if (precisions.empty()) {
-    for (const ib_precision_info& precision : plugin.precisions()) precisions.emplace_back(precision.name);
+    for (const PrecisionDescription& precision : plugin.precisions()) precisions.push_back(precision.name);
   }
   const auto options = parse_options(arguments.options);
   static_cast<void>(OptionValues(plugin.options(), options));  // checks them
   std::vector<Subject> subjects;
   for (const std::string& precision : precisions) {
-    if (!plugin.has_precision(precision)) {
+    if (!plugin.description().has_precision(precision)) {
       throw Error(fmt::format("backend {} has no precision '{}'", plugin.name(), precision),
                   "inferbench backends lists what each backend offers");
     }
@@ -155,8 +157,8 @@ Json examined_json(const Examined& examined) {
 
 void print_findings_json(const Plugin& plugin, const std::vector<Examined>& all) {
   Json json{{"backend", plugin.name()},
-            {"version", plugin.version()},
-            {"build", plugin.build()},
+            {"version", plugin.description().version},
+            {"build", plugin.description().build},
             {"path", plugin.path()},
             {"precisions", Json::array()}};
   for (const Examined& examined : all) json["precisions"].push_back(examined_json(examined));

@@ -9,7 +9,6 @@
 #include <memory>
 
 #include "cli/generate_shared.hpp"
-#include "measure/affinity.hpp"
 #include "support/error.hpp"
 #include "text/sliding_context.hpp"
 #include "text/utf8_stream.hpp"
@@ -59,17 +58,13 @@ void generate_chat(const GenerateArguments& arguments) {
   const Model model = Model::open(arguments.model);
   const Tokenizer tokenizer = tokenizer_of(model);
   const std::int32_t n_new = arguments.max_tokens.value_or(kTurnTokens);
-  const ScopedAffinity affinity(arguments.settings.threads);
-  const LoadedBackend loaded =
-      load_backend(arguments.backends.front(), arguments.settings, model.weights(), terminal_callbacks());
+  const FoundBackend found = find_backend(arguments.backends.front(), arguments.settings);
   const std::int32_t capacity = model.config().context;
-  const BackendSession session(loaded.model, 1, capacity, capacity);
-  Sampler sampler(sampling);
-  const NextToken pick = pick_from(session, sampler, sampling);
-  SlidingContext context(capacity, [&] { session.truncate(0, 0); });
+  IsolatedSession session(found, arguments.settings, model, {capacity, capacity}, sampling, terminal_callbacks());
+  SlidingContext context(capacity, [&] { session.clear(); });
 
   const LineReader reader;
-  if (reader.terminal()) fmt::print(stderr, "{} on {}; Ctrl-D ends\n", loaded.name(), arguments.model);
+  if (reader.terminal()) fmt::print(stderr, "{} on {}; Ctrl-D ends\n", found.name(), arguments.model);
   std::string before = arguments.prompt ? read_prompt(*arguments.prompt) : "";
   std::vector<std::int32_t> unfed;  // the last turn's last token: made, never fed
   while (const auto line = reader.next()) {
@@ -78,7 +73,7 @@ void generate_chat(const GenerateArguments& arguments) {
     std::vector<std::int32_t> fresh = unfed;
     fresh.insert(fresh.end(), ids.begin(), ids.end());
     Utf8Stream shown;
-    const auto next = [&](std::span<const std::int32_t> fed) { return pick(context.make_room(fed)); };
+    const auto next = [&](std::span<const std::int32_t> fed) { return session.next(context.make_room(fed)); };
     const Generated turn = generate_tokens(next, fresh, n_new, model.config().eos_token,
                                            [&](std::int32_t id) { write_out(shown.push(text_of(tokenizer, id))); });
     write_out(shown.flush() + "\n");

@@ -6,8 +6,6 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/generate_shared.hpp"
-#include "measure/affinity.hpp"
-#include "measure/clock.hpp"
 #include "results/optional_json.hpp"
 #include "text/utf8_stream.hpp"
 
@@ -15,14 +13,14 @@ namespace inferbench {
 
 namespace {
 
-void print_json(const LoadedBackend& loaded, const GenerateArguments& arguments, const std::string& prompt,
+void print_json(const IsolatedSession& loaded, const GenerateArguments& arguments, const std::string& prompt,
                 const std::vector<std::int32_t>& prompt_ids, const Generated& generated, const std::string& text) {
   const GenerateTiming& timing = generated.timing;
   const SamplingOptions sampling = sampling_of(arguments);
   const nlohmann::ordered_json json = {
-      {"backend", loaded.model.plugin().name()},
-      {"precision", loaded.precision},
-      {"kernels", loaded.model.info().kernels},
+      {"backend", loaded.backend().plugin.name},
+      {"precision", loaded.backend().precision},
+      {"kernels", loaded.kernels()},
       {"model", arguments.model},
       {"threads", arguments.settings.threads},
       {"sampling",
@@ -44,7 +42,7 @@ void print_json(const LoadedBackend& loaded, const GenerateArguments& arguments,
   write_out(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
-void print_statistics(const LoadedBackend& loaded, std::size_t n_prompt, const Generated& generated) {
+void print_statistics(const IsolatedSession& loaded, std::size_t n_prompt, const Generated& generated) {
   const GenerateTiming& timing = generated.timing;
   std::string decode;
   if (timing.decode_steps > 0) {
@@ -52,7 +50,7 @@ void print_statistics(const LoadedBackend& loaded, std::size_t n_prompt, const G
   }
   fmt::print(stderr,
              "inferbench: {} ({}) loaded in {:.0f} ms; {} prompt tokens, first token after {:.1f} ms{}; {} new, {}\n",
-             loaded.name(), loaded.model.info().kernels, timing.load_ms, n_prompt, timing.ttft_ms, decode,
+             loaded.backend().name(), loaded.kernels(), timing.load_ms, n_prompt, timing.ttft_ms, decode,
              generated.ids.size(), generated.end_of_text ? "ended by end-of-text" : "as many as asked");
 }
 
@@ -60,40 +58,36 @@ void print_statistics(const LoadedBackend& loaded, std::size_t n_prompt, const G
 
 void generate_once(const GenerateArguments& arguments) {
   const SamplingOptions sampling = sampling_of(arguments);
-  find_backend(arguments.backends.front(), arguments.settings.plugin_dirs);  // before any work
+  const FoundBackend found = find_backend(arguments.backends.front(), arguments.settings);  // before any work
   const Model model = Model::open(arguments.model);
   const Tokenizer tokenizer = tokenizer_of(model);
   const std::string prompt = read_prompt(*arguments.prompt);
   const std::vector<std::int32_t> prompt_ids = encode_prompt(tokenizer, prompt, model.config());
   const std::int32_t n_new = tokens_to_make(arguments.max_tokens, prompt_ids.size(), model.config().context);
 
-  const ScopedAffinity affinity(arguments.settings.threads);
-  const std::uint64_t before_load = now_ns();
-  const LoadedBackend loaded =
-      load_backend(arguments.backends.front(), arguments.settings, model.weights(), terminal_callbacks());
   // The last token is made, never fed.
   const auto n_prompt = static_cast<std::int32_t>(prompt_ids.size());
-  const BackendSession session(loaded.model, 1, n_prompt + n_new - 1, n_prompt);
-  const double load_ms = elapsed_ms(before_load, now_ns());
+  IsolatedSession session(found, arguments.settings, model, {n_prompt + n_new - 1, n_prompt}, sampling,
+                          terminal_callbacks());
 
   const bool stream = !arguments.json;
   Utf8Stream shown;
-  Sampler sampler(sampling);
   std::string text;
   if (stream && arguments.echo) write_out(prompt);
-  Generated generated = generate_tokens(pick_from(session, sampler, sampling), prompt_ids, n_new,
-                                        model.config().eos_token, [&](std::int32_t id) {
-                                          const std::string piece = text_of(tokenizer, id);
-                                          text += piece;
-                                          if (stream) write_out(shown.push(piece));
-                                        });
-  generated.timing.load_ms = load_ms;
+  Generated generated =
+      generate_tokens([&](auto fed) { return session.next(fed); }, prompt_ids, n_new, model.config().eos_token,
+                      [&](std::int32_t id) {
+                        const std::string piece = text_of(tokenizer, id);
+                        text += piece;
+                        if (stream) write_out(shown.push(piece));
+                      });
+  generated.timing.load_ms = session.load_ms();
   if (stream) {
     // A pipe gets the exact bytes; a terminal's prompt should not stand behind them.
     write_out(shown.flush() + (isatty(STDOUT_FILENO) == 1 ? "\n" : ""));
-    print_statistics(loaded, prompt_ids.size(), generated);
+    print_statistics(session, prompt_ids.size(), generated);
   } else {
-    print_json(loaded, arguments, prompt, prompt_ids, generated, arguments.echo ? prompt + text : text);
+    print_json(session, arguments, prompt, prompt_ids, generated, arguments.echo ? prompt + text : text);
   }
 }
 

@@ -83,26 +83,26 @@ NextToken pick_from(const BackendSession& session, Sampler& sampler, const Sampl
   };
 }
 
-Generated generate_tokens(const NextToken& next, std::span<const std::int32_t> prompt, std::int32_t n_new,
+Generated generate_tokens(const NextTimedToken& next, std::span<const std::int32_t> prompt, std::int32_t n_new,
                           std::int32_t end_of_text, const std::function<void(std::int32_t)>& emit) {
   Generated generated;
   std::span<const std::int32_t> fed = prompt;
-  const std::uint64_t start = now_ns();
-  std::uint64_t first = start;
   for (std::int32_t step = 0; step < n_new; ++step) {
-    const std::int32_t id = next(fed);
-    const std::uint64_t now = now_ns();
-    if (step == 0) first = now;
-    generated.timing.ttft_ms = elapsed_ms(start, first);
-    generated.timing.decode_ms = elapsed_ms(first, now);
+    const TimedToken token = next(fed);
+    const double ms = elapsed_ms(token.begin_ns, token.end_ns);
+    if (step == 0) {
+      generated.timing.ttft_ms = ms;
+    } else {
+      generated.timing.decode_ms += ms;
+    }
     generated.timing.decode_steps = step;
-    if (id == end_of_text) {
+    if (token.id == end_of_text) {
       generated.end_of_text = true;
       break;
     }
-    generated.ids.push_back(id);
+    generated.ids.push_back(token.id);
     fed = std::span(&generated.ids.back(), 1);
-    emit(id);
+    emit(token.id);
   }
   return generated;
 }

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/isolated_session.hpp"
 #include "cli/load_backend.hpp"
 #include "model/model.hpp"
 #include "text/sampler.hpp"
@@ -34,10 +35,11 @@ struct GenerateArguments {
 
 inline constexpr std::int32_t kDefaultMaxTokens = 128;
 
+/// The backend's time and that of choosing tokens; not the host's for text and terminal.
 struct GenerateTiming {
   double load_ms = 0;
   double ttft_ms = 0;
-  double decode_ms = 0;           ///< from the first token to the last
+  double decode_ms = 0;           ///< of all tokens but the first
   std::int32_t decode_steps = 0;  ///< tokens after the first, an end-of-text included
 
   std::optional<double> ms_per_token() const;
@@ -52,6 +54,7 @@ struct Generated {
 
 /// Takes what is fed next and gives the logits' choice.
 using NextToken = std::function<std::int32_t(std::span<const std::int32_t> fed)>;
+using NextTimedToken = std::function<TimedToken(std::span<const std::int32_t> fed)>;
 
 /// Whoever sets any of the sampling options wants to sample; else greedy. Throws Error where a value is impossible.
 SamplingOptions sampling_of(const GenerateArguments& arguments);
@@ -73,7 +76,7 @@ std::int32_t tokens_to_make(const std::optional<std::int32_t>& wanted, std::size
 NextToken pick_from(const BackendSession& session, Sampler& sampler, const SamplingOptions& sampling);
 
 /// Feeds the prompt, then each token it picks; `emit` gets the tokens as they come.
-Generated generate_tokens(const NextToken& next, std::span<const std::int32_t> prompt, std::int32_t n_new,
+Generated generate_tokens(const NextTimedToken& next, std::span<const std::int32_t> prompt, std::int32_t n_new,
                           std::int32_t end_of_text, const std::function<void(std::int32_t)>& emit);
 
 /// Bytes of one token; U+FFFD for ids of a padded vocabulary, which no token has.

@@ -10,8 +10,6 @@
 #include "cli/common_options.hpp"
 #include "cli/generate_shared.hpp"
 #include "cli/text_columns.hpp"
-#include "measure/affinity.hpp"
-#include "measure/clock.hpp"
 #include "report/console_style.hpp"
 #include "support/error.hpp"
 
@@ -30,23 +28,30 @@ struct Result {
   std::size_t same_bytes = 0;   ///< and the bytes of their text
 };
 
+struct Side {
+  FoundBackend backend;
+  BackendArguments settings;
+};
+
 // Each backend takes the options that its schema has; one that no backend has is a mistake.
-std::vector<BackendArguments> settings_for(const GenerateArguments& arguments) {
-  std::vector<BackendArguments> all;
+std::vector<Side> sides_of(const GenerateArguments& arguments) {
+  std::vector<Side> all;
   std::vector<bool> known(arguments.settings.options.size(), false);
   for (const std::string& backend : arguments.backends) {
-    const Plugin plugin = find_backend(backend, arguments.settings.plugin_dirs).plugin;
+    FoundBackend found = find_backend(backend, arguments.settings.plugin_dirs);
+    const std::vector<OptionDescription>& schema = found.plugin.options;
     BackendArguments settings = arguments.settings;
     settings.options.clear();
     for (std::size_t i = 0; i < arguments.settings.options.size(); ++i) {
       const std::string& option = arguments.settings.options[i];
       const std::string key = option.substr(0, option.find('='));
-      const auto has = [&](const ib_option_info& info) { return key == info.key; };
-      if (std::none_of(plugin.options().begin(), plugin.options().end(), has)) continue;
+      const auto has = [&](const OptionDescription& info) { return key == info.key; };
+      if (std::none_of(schema.begin(), schema.end(), has)) continue;
       settings.options.push_back(option);
       known[i] = true;
     }
-    all.push_back(std::move(settings));
+    static_cast<void>(OptionValues(schema, parse_options(settings.options)));
+    all.push_back({std::move(found), std::move(settings)});
   }
   const auto unknown = std::find(known.begin(), known.end(), false);
   if (unknown != known.end()) {
@@ -57,21 +62,17 @@ std::vector<BackendArguments> settings_for(const GenerateArguments& arguments) {
   return all;
 }
 
-Result generate_with(const std::string& backend, const BackendArguments& settings, const GenerateArguments& arguments,
-                     const Model& model, const Tokenizer& tokenizer, const std::vector<std::int32_t>& prompt,
-                     std::int32_t n_new) {
-  const std::uint64_t before_load = now_ns();
-  const LoadedBackend loaded = load_backend(backend, settings, model.weights(), terminal_callbacks());
+Result generate_with(const Side& side, const GenerateArguments& arguments, const Model& model,
+                     const Tokenizer& tokenizer, const std::vector<std::int32_t>& prompt, std::int32_t n_new) {
   const auto n_prompt = static_cast<std::int32_t>(prompt.size());
-  const BackendSession session(loaded.model, 1, n_prompt + n_new - 1, n_prompt);
-  const double load_ms = elapsed_ms(before_load, now_ns());
-  const SamplingOptions sampling = sampling_of(arguments);
-  Sampler sampler(sampling);
+  IsolatedSession session(side.backend, side.settings, model, {n_prompt + n_new - 1, n_prompt}, sampling_of(arguments),
+                          terminal_callbacks());
   Result result;
-  result.name = loaded.name();
-  result.generated = generate_tokens(pick_from(session, sampler, sampling), prompt, n_new, model.config().eos_token,
-                                     [&](std::int32_t id) { result.text += text_of(tokenizer, id); });
-  result.generated.timing.load_ms = load_ms;
+  result.name = side.backend.name();
+  result.generated =
+      generate_tokens([&](auto fed) { return session.next(fed); }, prompt, n_new, model.config().eos_token,
+                      [&](std::int32_t id) { result.text += text_of(tokenizer, id); });
+  result.generated.timing.load_ms = session.load_ms();
   return result;
 }
 
@@ -135,16 +136,15 @@ void print_statistics(const std::vector<Result>& results) {
 
 void generate_side_by_side(const GenerateArguments& arguments) {
   static_cast<void>(sampling_of(arguments));
-  const std::vector<BackendArguments> settings = settings_for(arguments);
+  const std::vector<Side> sides = sides_of(arguments);
   const Model model = Model::open(arguments.model);
   const Tokenizer tokenizer = tokenizer_of(model);
   const std::string prompt = read_prompt(*arguments.prompt);
   const std::vector<std::int32_t> prompt_ids = encode_prompt(tokenizer, prompt, model.config());
   const std::int32_t n_new = tokens_to_make(arguments.max_tokens, prompt_ids.size(), model.config().context);
-  const ScopedAffinity affinity(arguments.settings.threads);
   std::vector<Result> results;
-  for (std::size_t i = 0; i < settings.size(); ++i) {
-    Result result = generate_with(arguments.backends[i], settings[i], arguments, model, tokenizer, prompt_ids, n_new);
+  for (const Side& side : sides) {
+    Result result = generate_with(side, arguments, model, tokenizer, prompt_ids, n_new);
     compare_with(results.empty() ? result : results.front(), tokenizer, result);
     results.push_back(std::move(result));
   }

@@ -11,7 +11,7 @@
 #include "cli/commands.hpp"
 #include "cli/common_options.hpp"
 #include "ipc/cost_text.hpp"
-#include "plugin/plugin.hpp"
+#include "plugin/plugin_path.hpp"
 
 namespace inferbench {
 namespace {
@@ -25,7 +25,7 @@ struct IpcArguments {
 constexpr CostEffort kQuick{100, 200, 0.02};
 
 void measure_costs(const IpcArguments& arguments) {
-  const Plugin null_backend = PluginPath(arguments.plugin_dirs).find("null", {});
+  const PluginDescription null_backend = PluginPath(arguments.plugin_dirs).find("null");
   const CostEffort effort = arguments.quick ? kQuick : CostEffort{};
   const std::vector<SampleMessage> messages = sample_messages();
   IpcCosts costs;

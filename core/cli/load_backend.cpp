@@ -12,30 +12,31 @@
 
 namespace inferbench {
 
-std::string LoadedBackend::name() const {
-  return fmt::format("{}:{}", model.plugin().name(), precision);
-}
-
 FoundBackend find_backend(const std::string& reference, const std::vector<std::filesystem::path>& plugin_dirs) {
   const BackendReference wanted = parse_backend_reference(reference);
-  const Plugin plugin = PluginPath(plugin_dirs).find(wanted.plugin);
-  if (wanted.precision.empty()) return {plugin, plugin.precisions()[0].name};
+  const PluginDescription plugin = PluginPath(plugin_dirs).find(wanted.plugin);
+  if (wanted.precision.empty()) return {plugin, plugin.precisions.front().name};
   if (!plugin.has_precision(wanted.precision)) {
     std::string known;
-    for (const ib_precision_info& precision : plugin.precisions()) {
-      known += (known.empty() ? "" : ", ") + std::string(precision.name);
+    for (const PrecisionDescription& precision : plugin.precisions) {
+      known += (known.empty() ? "" : ", ") + precision.name;
     }
-    throw Error(fmt::format("backend {} has no precision '{}'", plugin.name(), wanted.precision), "it has: " + known);
+    throw Error(fmt::format("backend {} has no precision '{}'", plugin.name, wanted.precision), "it has: " + known);
   }
   return {plugin, wanted.precision};
 }
 
-LoadedBackend load_backend(const std::string& reference, const BackendArguments& settings, const Weights& weights,
-                           HostCallbacks callbacks) {
-  const FoundBackend found = find_backend(reference, settings.plugin_dirs);
-  const OptionValues options(found.plugin.options(), parse_options(settings.options));
-  BackendContext context(found.plugin, settings.threads, std::move(callbacks));
-  return {BackendModel(std::move(context), weights, found.precision, options), found.precision};
+FoundBackend find_backend(const std::string& reference, const BackendArguments& settings) {
+  FoundBackend found = find_backend(reference, settings.plugin_dirs);
+  static_cast<void>(OptionValues(found.plugin.options, parse_options(settings.options)));
+  return found;
+}
+
+BackendModel load_backend(const FoundBackend& found, const BackendArguments& settings, const Weights& weights,
+                          HostCallbacks callbacks) {
+  const OptionValues options(found.plugin.options, parse_options(settings.options));
+  BackendContext context(Plugin::load(found.plugin.path), settings.threads, std::move(callbacks));
+  return {std::move(context), weights, found.precision, options};
 }
 
 HostCallbacks terminal_callbacks() {

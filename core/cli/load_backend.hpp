@@ -7,17 +7,9 @@
 #include <vector>
 
 #include "plugin/backend.hpp"
+#include "plugin/plugin_path.hpp"
 
 namespace inferbench {
-
-/// A model in a backend, as --backend B[:PRECISION] named it.
-struct LoadedBackend {
-  BackendModel model;
-  std::string precision;  ///< never empty
-
-  /// "cpu_quant:int8"
-  std::string name() const;
-};
 
 /// What the options of a command say about how a backend is loaded.
 struct BackendArguments {
@@ -26,20 +18,26 @@ struct BackendArguments {
   std::vector<std::filesystem::path> plugin_dirs;
 };
 
-/// Finds the backend that `reference` (B[:PRECISION]) names and builds the model in it. Throws Error, also where it has
-/// no such precision or option; BackendError.
-LoadedBackend load_backend(const std::string& reference, const BackendArguments& settings, const Weights& weights,
-                           HostCallbacks callbacks = {});
-
-/// The backend that B[:PRECISION] names and the precision, the backend's first where none is given. Throws Error where
-/// it has no such precision.
+/// The backend that B[:PRECISION] names and the precision, the backend's first where none is given.
 struct FoundBackend {
-  Plugin plugin;
-  std::string precision;
+  PluginDescription plugin;
+  std::string precision;  ///< never empty
+
+  /// "cpu_quant:int8"
+  std::string name() const { return plugin.name + ":" + precision; }
 };
+
+/// Loads nothing here. Throws Error where there is no such backend, or it has no such precision.
 FoundBackend find_backend(const std::string& reference, const std::vector<std::filesystem::path>& plugin_dirs);
 
-/// Warnings of the backend, and, where that is a terminal, how far loading is: on stderr.
+/// Also checks the options against the backend's schema. Throws Error.
+FoundBackend find_backend(const std::string& reference, const BackendArguments& settings);
+
+/// Builds the model in the backend, in this process: only in a child (see BackendChild). Throws Error, BackendError.
+BackendModel load_backend(const FoundBackend& found, const BackendArguments& settings, const Weights& weights,
+                          HostCallbacks callbacks = {});
+
+/// Warnings of the backend, and, where that is a terminal now, how far loading is: on stderr.
 HostCallbacks terminal_callbacks();
 
 }  // namespace inferbench

@@ -16,11 +16,10 @@
 
 #include "cli/commands.hpp"
 #include "cli/common_options.hpp"
-#include "cli/load_backend.hpp"
+#include "cli/isolated_session.hpp"
 #include "model/guarded_json.hpp"
 #include "model/model.hpp"
 #include "model/safetensors_writer.hpp"
-#include "plugin/backend.hpp"
 #include "support/error.hpp"
 #include "support/one_line.hpp"
 
@@ -101,11 +100,11 @@ std::vector<Case> read_cases(const std::filesystem::path& path, const ModelConfi
   return cases;
 }
 
-void write_case(const BackendSession& session, std::span<const std::int32_t> ids, SafetensorsWriter& writer) {
-  session.truncate(0, 0);
+void write_case(IsolatedSession& session, std::span<const std::int32_t> ids, SafetensorsWriter& writer) {
+  session.clear();
   while (!ids.empty()) {
     const std::size_t n = std::min(kChunkTokens, ids.size());
-    writer.write(session.all_logits(0, ids.first(n)));
+    writer.write(session.all_logits(ids.first(n)));
     ids = ids.subspan(n);
   }
 }
@@ -120,10 +119,10 @@ void logits(const LogitsArguments& arguments) {
     tensors.push_back({fmt::format("case{}.logits", tensors.size()), "F32", {ids.size(), vocab}});
     longest = std::max(longest, ids.size());
   }
-  const LoadedBackend loaded =
-      load_backend(arguments.backend, {arguments.options, arguments.threads, arguments.plugin_dirs}, model.weights());
-  const BackendSession session(loaded.model, 1, static_cast<std::int32_t>(longest),
-                               static_cast<std::int32_t>(std::min(longest, kChunkTokens)));
+  const BackendArguments settings{arguments.options, arguments.threads, arguments.plugin_dirs};
+  IsolatedSession session(
+      find_backend(arguments.backend, settings), settings, model,
+      {static_cast<std::int32_t>(longest), static_cast<std::int32_t>(std::min(longest, kChunkTokens))});
   SafetensorsWriter writer(arguments.out, tensors);
   for (const Case& ids : cases) write_case(session, ids, writer);
   writer.finish();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -37,9 +38,8 @@ int refuse(const CLI::App& app, const CLI::ParseError& error) {
   return report(what, hint, inferbench::ExitCode::kBadInput);
 }
 
-int run(int argc, char** argv) {
+int run(int argc, char** argv, inferbench::CommandContext& context) {
   using inferbench::ExitCode;
-  inferbench::CommandContext context;
   CLI::App app{"Compares LLM inference backends side by side."};
   app.name("inferbench");
   app.set_version_flag("--version", std::string("inferbench ") + INFERBENCH_VERSION);
@@ -84,7 +84,13 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
-    return run(argc, argv);
+    inferbench::CommandContext context;
+    const int exit_code = run(argc, argv, context);
+    if (context.holds_plugin) {
+      std::fflush(nullptr);
+      _exit(exit_code);
+    }
+    return exit_code;
   } catch (...) {
     std::fputs("inferbench: error: unexpected failure\n", stderr);
     return static_cast<int>(inferbench::ExitCode::kBadInput);

@@ -16,7 +16,7 @@
 #include "cli/interrupt.hpp"
 #include "cli/run_machine.hpp"
 #include "experiment/operator_experiment.hpp"
-#include "plugin/plugin.hpp"
+#include "plugin/plugin_path.hpp"
 #include "report/console_style.hpp"
 #include "report/operator_report.hpp"
 #include "support/error.hpp"
@@ -38,7 +38,7 @@ struct OpsArguments {
 std::vector<std::string> library_paths(const OperatorExperiment& experiment, const PluginPath& plugins) {
   std::vector<std::string> paths;
   for (const Contender& contender : experiment.contenders) {
-    paths.push_back(plugins.find(contender.plugin, experiment.folder).path().string());
+    paths.push_back(plugins.find(contender.plugin, experiment.folder).path.string());
   }
   return paths;
 }

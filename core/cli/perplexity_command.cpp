@@ -12,12 +12,10 @@
 
 #include "cli/commands.hpp"
 #include "cli/common_options.hpp"
-#include "cli/load_backend.hpp"
-#include "measure/affinity.hpp"
+#include "cli/isolated_judge.hpp"
 #include "measure/clock.hpp"
 #include "model/model.hpp"
 #include "quality/agreement.hpp"
-#include "quality/window_runner.hpp"
 #include "quality/window_source.hpp"
 #include "support/error.hpp"
 
@@ -62,15 +60,13 @@ class Progress {
 };
 
 std::vector<WindowAgreement> judge_text(const PerplexityArguments& arguments, TextWindows& source,
-                                        const BackendModel& tested, const std::optional<BackendModel>& reference) {
-  const std::int32_t context = tested.config().context;
-  WindowRunner runner(tested, reference, context, arguments.batch, arguments.settings.threads);
+                                        IsolatedJudge& judge) {
   Progress progress;
   std::vector<WindowAgreement> windows;
   while (true) {
     const auto batch = source.next(static_cast<std::size_t>(arguments.batch));
     if (batch.empty()) break;
-    const auto judged = runner.run(batch);
+    const auto judged = judge.judge(batch);
     windows.insert(windows.end(), judged.begin(), judged.end());
     progress.show(windows.size(), source.progress());
   }
@@ -104,12 +100,12 @@ void print_text(const PerplexityArguments& arguments, const std::string& backend
   }
 }
 
-void print_perplexity_json(const PerplexityArguments& arguments, const LoadedBackend& tested,
-                           const std::optional<LoadedBackend>& reference, std::int32_t context,
+void print_perplexity_json(const PerplexityArguments& arguments, const FoundBackend& tested, const std::string& kernels,
+                           const std::optional<FoundBackend>& reference, std::int32_t context,
                            const Agreement& agreement) {
-  nlohmann::ordered_json json = {{"backend", tested.model.plugin().name()},
+  nlohmann::ordered_json json = {{"backend", tested.plugin.name},
                                  {"precision", tested.precision},
-                                 {"kernels", tested.model.info().kernels},
+                                 {"kernels", kernels},
                                  {"reference", nullptr},
                                  {"model", arguments.model},
                                  {"text", arguments.text.string()},
@@ -123,22 +119,14 @@ void print_perplexity_json(const PerplexityArguments& arguments, const LoadedBac
 ExitCode perplexity(const PerplexityArguments& arguments) {
   const Model model = Model::open(arguments.model);
   TextWindows source(model, arguments.text, arguments.windows);
-  if (!arguments.reference.empty()) find_backend(arguments.reference, arguments.settings.plugin_dirs);  // before work
-  const ScopedAffinity affinity(arguments.settings.threads);
-  const Weights weights = model.weights();
-  const LoadedBackend tested = load_backend(arguments.backend, arguments.settings, weights, terminal_callbacks());
-  std::optional<LoadedBackend> reference;
-  std::optional<BackendModel> reference_model;
-  if (!arguments.reference.empty()) {
-    BackendArguments settings = arguments.settings;
-    settings.options.clear();  // those are the tested backend's
-    reference.emplace(load_backend(arguments.reference, settings, weights, terminal_callbacks()));
-    reference_model = reference->model;
-  }
-  const auto windows = judge_text(arguments, source, tested.model, reference_model);
+  const FoundBackend tested = find_backend(arguments.backend, arguments.settings);
+  std::optional<FoundBackend> reference;
+  if (!arguments.reference.empty()) reference = find_backend(arguments.reference, arguments.settings.plugin_dirs);
+  IsolatedJudge judge(tested, reference, arguments.settings, model, arguments.batch, terminal_callbacks());
+  const auto windows = judge_text(arguments, source, judge);
   const Agreement agreement = summarize_agreement(windows, reference.has_value());
   if (arguments.json) {
-    print_perplexity_json(arguments, tested, reference, model.config().context, agreement);
+    print_perplexity_json(arguments, tested, judge.kernels(), reference, model.config().context, agreement);
   } else {
     print_text(arguments, tested.name(), reference ? reference->name() : "", agreement);
   }

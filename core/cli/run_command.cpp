@@ -135,7 +135,7 @@ int run(const RunOptions& options) {
                          progress};
   bool complete = true;
   if (experiment.quality) {
-    const Plugin reference = plugins.find(experiment.quality->reference, experiment.file.parent_path());
+    const PluginDescription reference = plugins.find(experiment.quality->reference, experiment.file.parent_path());
     complete = run_quality(setup, reference, folder);
   }
   complete = complete && run_sweep(setup, folder);
@@ -186,7 +186,10 @@ void add_run_command(CLI::App& app, CommandContext& context) {
   add_plugin_dir_option(command, options->plugin_dirs);
   add_json_flag(command, options->json);
   command.footer(kRunFooter);
-  command.callback([options, &context] { context.exit_code = run(*options); });
+  command.callback([options, &context] {
+    context.holds_plugin = options->in_process;
+    context.exit_code = run(*options);
+  });
 }
 
 }  // namespace inferbench

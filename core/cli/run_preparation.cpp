@@ -17,12 +17,11 @@ std::vector<PluginIdentity> identify_plugins(const Experiment& experiment, const
   std::map<std::string, std::string> hashes;  // contenders share libraries
   std::vector<PluginIdentity> identities;
   for (const Contender& contender : experiment.contenders) {
-    const Plugin plugin = plugins.find(contender.plugin, experiment.file.parent_path());
-    const std::string path = plugin.path().string();
+    const PluginDescription plugin = plugins.find(contender.plugin, experiment.file.parent_path());
+    const std::string path = plugin.path.string();
     auto& hash = hashes[path];
     if (hash.empty()) hash = sha256_of_file(path);
-    identities.push_back({contender.name, path, std::string(plugin.name()), std::string(plugin.version()),
-                          std::string(plugin.build()), hash});
+    identities.push_back({contender.name, path, plugin.name, plugin.version, plugin.build, hash});
   }
   return identities;
 }

@@ -3,7 +3,7 @@
 
 #include "experiment/experiment.hpp"
 #include "experiment/plan.hpp"
-#include "plugin/plugin.hpp"
+#include "plugin/plugin_path.hpp"
 #include "results/run_info.hpp"
 
 namespace inferbench {

@@ -8,7 +8,7 @@
 
 #include "experiment/experiment.hpp"
 #include "experiment/plan.hpp"
-#include "plugin/plugin.hpp"
+#include "plugin/plugin_path.hpp"
 #include "results/run_folder.hpp"
 
 namespace inferbench {

@@ -15,6 +15,7 @@ constexpr int kSocket = 3;  // where the host puts it
 // Not for users: `run` starts it.
 void add_worker_command(CLI::App& app, CommandContext& context) {
   app.add_subcommand("worker", "Runs one contender for `run`")->group("")->callback([&context] {
+    context.holds_plugin = true;
     context.exit_code = run_worker_loop(kSocket);
   });
 }

@@ -24,33 +24,31 @@ void describes_itself(Check& check) {
   expect_line(check, table.license, "license");
   expect_line(check, table.doc, "doc");
   std::set<std::string> names;
-  for (const ib_precision_info& precision : check.subject().plugin.precisions()) {
-    expect_line(check, precision.doc, std::string("the doc of precision ") + precision.name);
-    check.expect(names.insert(precision.name).second, std::string(precision.name) + " comes twice");
+  for (const PrecisionDescription& precision : check.subject().plugin.precisions()) {
+    expect_line(check, precision.doc.c_str(), "the doc of precision " + precision.name);
+    check.expect(names.insert(precision.name).second, precision.name + " comes twice");
   }
-  for (const ib_option_info& option : check.subject().plugin.options()) {
-    expect_line(check, option.doc, std::string("the doc of option ") + option.key);
+  for (const OptionDescription& option : check.subject().plugin.options()) {
+    expect_line(check, option.doc.c_str(), "the doc of option " + option.key);
   }
 }
 
 // The values that a choice or a bool can have; of the others the default is all that is known to be sensible.
-std::vector<std::string> values_of(const ib_option_info& option) {
+std::vector<std::string> values_of(const OptionDescription& option) {
   if (option.type == IB_OPTION_BOOL) return {"true", "false"};
   if (option.type != IB_OPTION_CHOICE) return {option.default_value};
-  std::vector<std::string> values;
-  for (const char* const* choice = option.choices; *choice != nullptr; ++choice) values.emplace_back(*choice);
-  return values;
+  return option.choices;
 }
 
 void options_are_honoured(Check& check) {
   const auto ids = test_tokens(24);
-  for (const ib_option_info& option : check.subject().plugin.options()) {
+  for (const OptionDescription& option : check.subject().plugin.options()) {
     for (const std::string& value : values_of(option)) {
       Subject subject = check.subject();
       subject.options[option.key] = value;
       TestModel weights;
       const Candidate model(subject, weights.desc());
-      const std::string what = std::string(option.key) + "=" + value;
+      const std::string what = option.key + "=" + value;
       if (model.status() == IB_UNSUPPORTED) continue;  // by this machine
       if (!check.expect_equal(model.status(), IB_OK, what + ": model_create gives status")) continue;
       const auto logits = Session(model).last_logits(0, ids);

@@ -42,7 +42,7 @@ class ContenderReader {
   void read(const YamlNode& node) {
     Entry entry = node.kind == YamlNode::Kind::kScalar ? read_short(node) : read_map(node);
     if (entry.precisions.empty()) return;  // left out
-    for (const ib_precision_info& precision : entry.schema.precisions) add_known_precision(precision.name);
+    for (const PrecisionDescription& precision : entry.schema.precisions) add_known_precision(precision.name);
     expand(entry);
   }
 
@@ -107,7 +107,7 @@ class ContenderReader {
   void add_precision(Entry& entry, const std::string& precision, const YamlNode& node) {
     const auto& offered = entry.schema.precisions;
     const bool is_offered = std::any_of(offered.begin(), offered.end(),
-                                        [&](const ib_precision_info& info) { return precision == info.name; });
+                                        [&](const PrecisionDescription& info) { return precision == info.name; });
     if (entry.is_optional && !is_offered) {
       list_.left_out.push_back(
           fmt::format("{}:{}: the backend does not offer this precision here", entry.schema.name, one_line(precision)));
@@ -137,7 +137,7 @@ class ContenderReader {
   static std::string checked_precision(const std::string& precision, const YamlNode& node,
                                        const BackendSchema& schema) {
     std::vector<std::string> offered;
-    for (const ib_precision_info& info : schema.precisions) offered.emplace_back(info.name);
+    for (const PrecisionDescription& info : schema.precisions) offered.emplace_back(info.name);
     if (std::find(offered.begin(), offered.end(), precision) != offered.end()) return precision;
     fail(node.at,
          fmt::format("backend '{}' has no precision {}; {}", schema.name, quote(precision),
@@ -145,9 +145,9 @@ class ContenderReader {
          kListCure);
   }
 
-  static const ib_option_info& find_option(const YamlEntry& entry, const BackendSchema& schema) {
+  static const OptionDescription& find_option(const YamlEntry& entry, const BackendSchema& schema) {
     std::vector<std::string> known;
-    for (const ib_option_info& option : schema.options) {
+    for (const OptionDescription& option : schema.options) {
       if (entry.key == option.key) return option;
       known.emplace_back(option.key);
     }
@@ -160,7 +160,7 @@ class ContenderReader {
   static void read_options(const YamlNode& node, Entry& entry) {
     if (node.kind != YamlNode::Kind::kMap) fail_type(node, "backends.options", "a map of option: value");
     for (const YamlEntry& given : node.entries) {
-      const ib_option_info& option = find_option(given, entry.schema);
+      const OptionDescription& option = find_option(given, entry.schema);
       const std::string what = fmt::format("backends.options.{}", given.key);
       std::vector<std::string> values;
       for (const YamlNode* item : read_items(given.value, what)) {

@@ -15,7 +15,7 @@
 #include "experiment/sweep.hpp"
 #include "experiment/targets.hpp"
 #include "experiment/yaml_value.hpp"
-#include "plugin/plugin.hpp"
+#include "plugin/plugin_path.hpp"
 #include "support/suggest.hpp"
 
 namespace inferbench {

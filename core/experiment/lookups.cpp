@@ -8,9 +8,10 @@
 #include <cerrno>
 #include <fstream>
 #include <system_error>
+#include <utility>
 
 #include "model/model.hpp"
-#include "plugin/plugin.hpp"
+#include "plugin/plugin_path.hpp"
 #include "support/error.hpp"
 
 namespace inferbench {
@@ -57,10 +58,10 @@ std::string read_whole(const std::filesystem::path& path) {
 
 BackendSchema find_backend(const PluginPath& plugins, const std::string& reference,
                            const std::filesystem::path& folder) {
-  const Plugin plugin = plugins.find(reference, folder);
+  PluginDescription plugin = plugins.find(reference, folder);
   const bool is_path = reference.find('/') != std::string::npos;
-  return {is_path ? plugin.path().string() : reference, std::string(plugin.name()), plugin.precisions(),
-          plugin.options()};
+  return {is_path ? plugin.path.string() : reference, std::move(plugin.name), std::move(plugin.precisions),
+          std::move(plugin.options)};
 }
 
 ModelFacts find_model(const std::string& reference, const std::filesystem::path& folder) {

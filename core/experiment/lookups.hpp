@@ -4,23 +4,22 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <span>
 #include <string>
+#include <vector>
 
 #include "experiment/experiment.hpp"
-#include "inferbench/backend.h"
+#include "plugin/description.hpp"
 
 namespace inferbench {
 
 class PluginPath;
 
-/// What a backend says of itself, as far as an experiment file is checked against it. Borrows from the library, which
-/// is never unloaded.
+/// What a backend says about itself, as far as an experiment file is checked against it.
 struct BackendSchema {
   std::string reference;  ///< what the experiment keeps: the name as written, or an absolute path
   std::string name;
-  std::span<const ib_precision_info> precisions;  ///< at least one; the first is the default
-  std::span<const ib_option_info> options;
+  std::vector<PrecisionDescription> precisions;  ///< at least one; the first is the default
+  std::vector<OptionDescription> options;
 };
 
 /// The world outside the experiment file, handed in, so that tests and the fuzzer need no backends, models or files.

@@ -2,12 +2,14 @@
 #include "ipc/call_cost.hpp"
 
 #include <algorithm>
+#include <array>
 #include <memory>
 
 #include "model/canonical_tensors.hpp"
 #include "model/weights_storage.hpp"
 #include "plugin/backend.hpp"
-#include "support/error.hpp"
+#include "plugin/backend_child.hpp"
+#include "support/raw_bytes.hpp"
 
 namespace inferbench {
 namespace {
@@ -75,22 +77,36 @@ class Call {
   ib_error error_{};
 };
 
-}  // namespace
+struct Shape {
+  const char* what;
+  std::int32_t batch;
+  std::int32_t n_tokens;
+  int calls;  ///< in a sample
+};
+constexpr std::array kShapes{Shape{"decode, batch 1", 1, 1, kStepsPerSample},
+                             Shape{"decode, batch 8", 8, 1, kStepsPerSample}, Shape{"prefill, 512 tokens", 1, 512, 2}};
 
-std::vector<CallCost> measure_calls(const Plugin& null_backend, const CostEffort& effort) {
+std::vector<Cost> measure_shapes(const Plugin& null_backend, const CostEffort& effort) {
   const ModelConfig config = small_config();
   const Weights weights(config, std::make_shared<ZeroStorage>(config));
   const BackendModel model(BackendContext(null_backend, 1), weights, "", OptionValues(null_backend.options(), {}));
-  std::vector<CallCost> costs;
-  const auto measure = [&](const char* what, std::int32_t batch, std::int32_t n_tokens, int calls) {
-    Call call(model, batch, n_tokens);
-    costs.push_back({what, measure_cost(
-                               effort, calls, [&] { call.forward(calls); }, [&] { call.rewind(); })});
-  };
-  measure("decode, batch 1", 1, 1, kStepsPerSample);
-  measure("decode, batch 8", 8, 1, kStepsPerSample);
-  measure("prefill, 512 tokens", 1, 512, 2);
+  std::vector<Cost> costs;
+  for (const Shape& shape : kShapes) {
+    Call call(model, shape.batch, shape.n_tokens);
+    costs.push_back(measure_cost(
+        effort, shape.calls, [&] { call.forward(shape.calls); }, [&] { call.rewind(); }));
+  }
   return costs;
+}
+
+}  // namespace
+
+std::vector<CallCost> measure_calls(const PluginDescription& null_backend, const CostEffort& effort) {
+  const auto measure = [&] { return raw_bytes(measure_shapes(Plugin::load(null_backend.path), effort)); };
+  const auto costs = raw_values<Cost>(answer_of_child(measure, "backend " + null_backend.name, "its measurement"));
+  std::vector<CallCost> named;
+  for (std::size_t i = 0; i < costs.size(); ++i) named.push_back({kShapes.at(i).what, costs[i]});
+  return named;
 }
 
 }  // namespace inferbench

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "ipc/cost.hpp"
-#include "plugin/plugin.hpp"
+#include "plugin/description.hpp"
 
 namespace inferbench {
 
@@ -16,7 +16,7 @@ struct CallCost {
 };
 
 /// What a forward through the ABI costs, with a backend that does nothing in it but check its arguments (`null`):
-/// decode steps of one and of eight sequences, and a prefill of 512 tokens. Throws Error.
-std::vector<CallCost> measure_calls(const Plugin& null_backend, const CostEffort& effort);
+/// decode steps of one and of eight sequences, and a prefill of 512 tokens. In a child process. Throws Error.
+std::vector<CallCost> measure_calls(const PluginDescription& null_backend, const CostEffort& effort);
 
 }  // namespace inferbench

@@ -130,11 +130,6 @@ void check_library_file(const fs::path& path) {
   check_whole(path, file.get(), header, static_cast<std::uint64_t>(status.st_size));
 }
 
-bool is_library_loaded(const fs::path& path) {
-  // A success only raises the count of a library that is never unloaded anyway.
-  return dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD) != nullptr;
-}
-
 const ib_backend* open_library(const fs::path& path) {
   void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) {

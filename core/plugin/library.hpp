@@ -11,11 +11,8 @@ namespace inferbench {
 /// not ELF, of another architecture, cut off. Only reads the file.
 void check_library_file(const std::filesystem::path& path);
 
-/// Whether this process has `path` loaded already.
-bool is_library_loaded(const std::filesystem::path& path);
-
 /// dlopen (RTLD_NOW | RTLD_LOCAL), never undone, and the address of inferbench_backend_v1; nothing of the table is
-/// read. Runs the library's static constructors, so call it under probe_in_child first. Throws Error.
+/// read. Runs the library's static constructors, so call it only in a process that may end by them. Throws Error.
 const ib_backend* open_library(const std::filesystem::path& path);
 
 }  // namespace inferbench

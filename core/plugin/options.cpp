@@ -17,28 +17,20 @@
 namespace inferbench {
 namespace {
 
-// `text` is in the one spelling that as_text() gives.
+// `text` is in the one spelling that as_text() gives; `value` has no key, and no text, which it would borrow.
 struct ParsedOption {
   ib_option_value value{};
   std::string text;
 };
 
-[[noreturn]] void refuse(const ib_option_info& option, std::string_view value, const std::string& why = {},
+[[noreturn]] void refuse(const OptionDescription& option, std::string_view value, const std::string& why = {},
                          const std::string& cure = {}) {
   throw Error(fmt::format("option '{}': '{}' is not {}{}", option.key, one_line(value, 80), option_range(option),
                           why.empty() ? "" : " (" + why + ")"),
               cure.empty() ? fmt::format("the default is '{}'", one_line(option.default_value, 80)) : cure);
 }
 
-std::vector<std::string> choices_of(const ib_option_info& option) {
-  std::vector<std::string> choices;
-  for (const char* const* choice = option.choices; choice != nullptr && *choice != nullptr; ++choice) {
-    choices.emplace_back(*choice);
-  }
-  return choices;
-}
-
-bool bounded(const ib_option_info& option) {
+bool bounded(const OptionDescription& option) {
   return option.min <= option.max;
 }
 
@@ -51,14 +43,14 @@ std::errc parse_number(std::string_view value, T& number) {
   return end == value.data() + value.size() ? std::errc() : std::errc::invalid_argument;
 }
 
-bool parse_bool(const ib_option_info& option, std::string_view value) {
+bool parse_bool(const OptionDescription& option, std::string_view value) {
   // The spellings of YAML 1.2's core schema.
   if (value == "true" || value == "True" || value == "TRUE") return true;
   if (value == "false" || value == "False" || value == "FALSE") return false;
   refuse(option, value);
 }
 
-std::int64_t parse_int(const ib_option_info& option, std::string_view value) {
+std::int64_t parse_int(const OptionDescription& option, std::string_view value) {
   std::int64_t number = 0;
   const std::errc error = parse_number(value, number);
   if (error == std::errc::result_out_of_range) refuse(option, value, "too large for 64 bits");
@@ -69,25 +61,23 @@ std::int64_t parse_int(const ib_option_info& option, std::string_view value) {
   return number;
 }
 
-double parse_float(const ib_option_info& option, std::string_view value) {
+double parse_float(const OptionDescription& option, std::string_view value) {
   double number = 0;
   if (parse_number(value, number) != std::errc() || !std::isfinite(number)) refuse(option, value);
   if (bounded(option) && (number < option.min || number > option.max)) refuse(option, value);
   return number;
 }
 
-void check_choice(const ib_option_info& option, std::string_view value) {
-  const std::vector<std::string> choices = choices_of(option);
-  for (const std::string& choice : choices) {
+void check_choice(const OptionDescription& option, std::string_view value) {
+  for (const std::string& choice : option.choices) {
     if (choice == value) return;
   }
-  const std::string near = nearest(value, choices);
+  const std::string near = nearest(value, option.choices);
   refuse(option, value, {}, near.empty() ? near : fmt::format("did you mean '{}'?", near));
 }
 
-ParsedOption parse(const ib_option_info& option, std::string_view value) {
+ParsedOption parse(const OptionDescription& option, std::string_view value) {
   ParsedOption parsed;
-  parsed.value.key = option.key;
   parsed.value.type = option.type;
   switch (option.type) {
     case IB_OPTION_BOOL:
@@ -128,19 +118,20 @@ struct OptionValues::Data {
   std::vector<ib_option_value> values;
 };
 
-OptionValues::OptionValues(std::span<const ib_option_info> schema, const std::map<std::string, std::string>& given) {
+OptionValues::OptionValues(std::span<const OptionDescription> schema, const std::map<std::string, std::string>& given) {
   std::vector<std::string> keys;
-  for (const ib_option_info& option : schema) keys.emplace_back(option.key);
+  for (const OptionDescription& option : schema) keys.push_back(option.key);
   for (const auto& [key, value] : given) {
     if (std::find(keys.begin(), keys.end(), key) != keys.end()) continue;
     throw Error(fmt::format("unknown option '{}'", one_line(key, 80)), suggestion(key, "options", keys));
   }
   auto data = std::make_shared<Data>();
-  for (const ib_option_info& option : schema) {
+  for (const OptionDescription& option : schema) {
     const auto found = given.find(option.key);
     ParsedOption parsed =
         parse(option, found == given.end() ? std::string_view(option.default_value) : std::string_view(found->second));
-    const std::string& text = data->text.insert_or_assign(option.key, std::move(parsed.text)).first->second;
+    const auto& [key, text] = *data->text.insert_or_assign(option.key, std::move(parsed.text)).first;
+    parsed.value.key = key.c_str();
     if (option.type == IB_OPTION_CHOICE || option.type == IB_OPTION_TEXT) parsed.value.text = text.c_str();
     data->values.push_back(parsed.value);
   }
@@ -155,7 +146,7 @@ const std::map<std::string, std::string>& OptionValues::as_text() const {
   return data_->text;
 }
 
-void check_option(const ib_option_info& option, std::string_view value) {
+void check_option(const OptionDescription& option, std::string_view value) {
   parse(option, value);
 }
 
@@ -176,7 +167,7 @@ std::string_view option_type_name(std::int32_t type) {
   }
 }
 
-std::string option_range(const ib_option_info& option) {
+std::string option_range(const OptionDescription& option) {
   switch (option.type) {
     case IB_OPTION_BOOL:
       return "true or false";
@@ -187,7 +178,7 @@ std::string option_range(const ib_option_info& option) {
       if (!bounded(option)) return "a number";
       return fmt::format("a number from {} to {}", number_text(option.min), number_text(option.max));
     case IB_OPTION_CHOICE:
-      return fmt::format("one of {}", fmt::join(choices_of(option), ", "));
+      return fmt::format("one of {}", fmt::join(option.choices, ", "));
     default:
       return "text without a zero byte";
   }

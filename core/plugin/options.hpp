@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "inferbench/backend.h"
+#include "plugin/description.hpp"
 
 namespace inferbench {
 
@@ -17,9 +18,9 @@ class OptionValues {
  public:
   /// `given`: key -> value as text (as YAML spells it). Throws Error that says what would be accepted, with the nearest
   /// known key or choice.
-  OptionValues(std::span<const ib_option_info> schema, const std::map<std::string, std::string>& given);
+  OptionValues(std::span<const OptionDescription> schema, const std::map<std::string, std::string>& given);
 
-  /// Borrow from *this (or a copy) and from the plugin.
+  /// Borrow from *this (or a copy).
   std::span<const ib_option_value> values() const;
   /// key -> text of every option, defaults included, in one spelling ("true", "64", "0.5").
   const std::map<std::string, std::string>& as_text() const;
@@ -30,12 +31,12 @@ class OptionValues {
 };
 
 /// Throws Error if `value` is not acceptable for `option`; the message has no position (the caller adds file:line).
-void check_option(const ib_option_info& option, std::string_view value);
+void check_option(const OptionDescription& option, std::string_view value);
 
 /// The type's name as the listing shows it: "bool", "int", "float", "choice", "text"; empty if unknown.
 std::string_view option_type_name(std::int32_t type);
 
 /// What the option accepts, for messages and listings: "a whole number from 1 to 64", "one of f32, f16".
-std::string option_range(const ib_option_info& option);
+std::string option_range(const OptionDescription& option);
 
 }  // namespace inferbench

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "plugin/plugin_path.hpp"
+
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 #include <cstdlib>
 #include <map>
-#include <optional>
 #include <system_error>
 
-#include "plugin/plugin.hpp"
+#include "plugin/plugin_probe.hpp"
 #include "plugin/table_check.hpp"
 #include "support/error.hpp"
 #include "support/one_line.hpp"
@@ -69,17 +73,68 @@ std::string joined(const std::vector<fs::path>& folders) {
   return fmt::format("{}", fmt::join(texts, ", "));
 }
 
-void check_name(const Plugin& plugin) {
-  const std::string expected = name_of_file(plugin.path());
-  if (plugin.name() == expected) return;
-  throw Error(fmt::format("{}: its table has the name '{}', so it is not the backend '{}'", plugin.path().string(),
-                          plugin.name(), expected),
-              fmt::format("rename the file to lib{}.so, or name it by its path", plugin.name()));
+void check_name(const PluginDescription& plugin) {
+  const std::string expected = name_of_file(plugin.path);
+  if (plugin.name == expected) return;
+  throw Error(fmt::format("{}: its table has the name '{}', so it is not the backend '{}'", plugin.path.string(),
+                          plugin.name, expected),
+              fmt::format("rename the file to lib{}.so, or name it by its path", plugin.name));
 }
+
+// What says that a file is still the one that was looked at.
+using FileIdentity = std::array<std::int64_t, 5>;
+
+FileIdentity identity_of(const fs::path& path) {
+  struct stat status {};
+  if (stat(path.c_str(), &status) != 0) return {};
+  return {static_cast<std::int64_t>(status.st_dev), static_cast<std::int64_t>(status.st_ino), status.st_size,
+          status.st_mtim.tv_sec, status.st_mtim.tv_nsec};
+}
+
+/// Calls `found` for each entry in order, but does not hold up the others for one that is slow.
+class InOrder {
+ public:
+  InOrder(std::vector<FoundPlugin> entries, const std::function<void(const FoundPlugin&)>& found)
+      : entries_(std::move(entries)), states_(entries_.size(), State::kPending), found_(found) {}
+
+  FoundPlugin& entry(std::size_t index) { return entries_[index]; }
+
+  void ready(std::size_t index) {
+    states_[index] = State::kReady;
+    pass_on();
+  }
+
+  void pass_on() {
+    const bool patient = std::chrono::steady_clock::now() - begin_ < kPatience;
+    for (std::size_t i = 0; i < entries_.size(); ++i) {
+      if (states_[i] == State::kPending && patient) return;
+      if (states_[i] != State::kReady) continue;
+      states_[i] = State::kPassedOn;
+      found_(entries_[i]);
+    }
+  }
+
+ private:
+  enum class State { kPending, kReady, kPassedOn };
+  static constexpr std::chrono::seconds kPatience{1};
+
+  std::vector<FoundPlugin> entries_;
+  std::vector<State> states_;
+  const std::function<void(const FoundPlugin&)>& found_;
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
 
 }  // namespace
 
-PluginPath::PluginPath(const std::vector<fs::path>& plugin_dirs) {
+struct PluginPath::Known {
+  struct Entry {
+    FileIdentity identity{};
+    PluginDescription plugin;
+  };
+  std::map<fs::path, Entry> plugins;
+};
+
+PluginPath::PluginPath(const std::vector<fs::path>& plugin_dirs) : known_(std::make_shared<Known>()) {
   const auto add = [this](const fs::path& folder) {
     std::error_code error;
     const fs::path absolute = fs::canonical(folder, error);
@@ -96,14 +151,24 @@ PluginPath::PluginPath(const std::vector<fs::path>& plugin_dirs) {
   for (const fs::path& folder : folders_of_program()) add(folder);
 }
 
-Plugin PluginPath::find(std::string_view reference, const fs::path& base) const {
-  if (reference.find('/') != std::string_view::npos) return Plugin::load(base / reference);
+PluginDescription PluginPath::described(const fs::path& given) const {
+  const fs::path path = fs::absolute(given).lexically_normal();
+  const FileIdentity identity = identity_of(path);
+  const auto known = known_->plugins.find(path);
+  if (known != known_->plugins.end() && known->second.identity == identity) return known->second.plugin;
+  PluginDescription plugin = describe_plugin(path);
+  known_->plugins[path] = {identity, plugin};
+  return plugin;
+}
+
+PluginDescription PluginPath::find(std::string_view reference, const fs::path& base) const {
+  if (reference.find('/') != std::string_view::npos) return described(base / reference);
   if (is_well_formed_name(reference)) {
     for (const fs::path& folder : folders_) {
       const fs::path path = folder / fmt::format("{}{}{}", kPrefix, reference, kSuffix);
       std::error_code error;
       if (fs::symlink_status(path, error).type() == fs::file_type::not_found) continue;
-      Plugin plugin = Plugin::load(path);
+      PluginDescription plugin = described(path);
       check_name(plugin);
       return plugin;
     }
@@ -124,27 +189,34 @@ Plugin PluginPath::find(std::string_view reference, const fs::path& base) const 
               cure);
 }
 
-std::vector<PluginPath::Found> PluginPath::list() const {
-  std::vector<Found> all;
+void PluginPath::list(const std::function<void(const FoundPlugin&)>& found,
+                      std::chrono::milliseconds time_limit) const {
+  std::vector<FoundPlugin> entries;
+  std::vector<fs::path> paths;
   std::map<std::string, fs::path, std::less<>> first;
   for (const fs::path& folder : folders_) {
     for (const fs::path& path : libraries_in(folder)) {
-      Found found{path, {}, {}, {}, {}};
       // By the file's name, as find() looks: what is shadowed stays so even where the first one is broken.
       const auto [earlier, is_first] = first.try_emplace(name_of_file(path), path);
-      if (!is_first) found.shadowed_by = earlier->second;
-      try {
-        Plugin plugin = Plugin::load(path);
-        check_name(plugin);
-        found.plugin.push_back(std::move(plugin));
-      } catch (const Error& error) {
-        found.problem = error.what();
-        found.cure = error.cure();
-      }
-      all.push_back(std::move(found));
+      entries.push_back({path, std::nullopt, {}, {}, is_first ? fs::path() : earlier->second});
+      paths.push_back(path);
     }
   }
-  return all;
+  InOrder in_order(std::move(entries), found);
+  const auto done = [&](std::size_t index, DescribedPlugin described) {
+    FoundPlugin& entry = in_order.entry(index);
+    try {
+      if (described.plugin) check_name(*described.plugin);
+      entry.plugin = std::move(described.plugin);
+      entry.problem = std::move(described.problem);
+      entry.cure = std::move(described.cure);
+    } catch (const Error& error) {
+      entry.problem = error.what();
+      entry.cure = error.cure();
+    }
+    in_order.ready(index);
+  };
+  describe_plugins(paths, time_limit, done, [&] { in_order.pass_on(); });
 }
 
 }  // namespace inferbench

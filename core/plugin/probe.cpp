@@ -1,22 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plugin/probe.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <exception>
+#include <optional>
 #include <string_view>
+#include <system_error>
 
 #include "support/error.hpp"
 #include "support/one_line.hpp"
@@ -24,51 +26,31 @@
 namespace inferbench {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr std::string_view kCure =
     "a backend starts its work in init() and needs no static constructors; tell its author, or take the file away";
 constexpr std::string_view kLoading = "loading it";
 constexpr rlim_t kStderrLimit = 1 << 20;
+constexpr std::uint64_t kLargestReport = 64 << 20;
 
-// What the child writes to its pipe: one of these, then (for the last two) text.
-constexpr char kGood = 'g';
-constexpr char kError = 'e';  // what, a zero byte, cure
+// What the child sends: one of these, the length of the text in 8 bytes as this machine has them, the text.
+constexpr char kGood = 'g';   // the answer
+constexpr char kError = 'e';  // what, a zero byte, hint
 constexpr char kThrew = 't';  // what the exception said
-
-class Fd {
- public:
-  explicit Fd(int fd = -1) : fd_(fd) {}
-  ~Fd() { reset(); }
-  Fd(const Fd&) = delete;
-  Fd& operator=(const Fd&) = delete;
-  int get() const { return fd_; }
-  void reset() {
-    if (fd_ >= 0) close(fd_);
-    fd_ = -1;
-  }
-
- private:
-  int fd_;
-};
+constexpr std::size_t kHeaderBytes = 1 + sizeof(std::uint64_t);
 
 // ---- the child ----
 
-int report_fd = -1;  // set only in the child, which has no other way to hand it to its terminate handler
+int report_socket = -1;  // set only in the child, which has no other way to hand it to its terminate handler
 
 void send_report(char kind, std::string_view text) {
-  std::string message(1, kind);
+  std::string message(kHeaderBytes, kind);
+  const std::uint64_t size = text.size();
+  std::memcpy(message.data() + 1, &size, sizeof(size));
   message += text;
-  std::string_view rest = message;
-  while (!rest.empty()) {
-    const ssize_t n = write(report_fd, rest.data(), rest.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) break;
-    rest.remove_prefix(static_cast<std::size_t>(n));
-  }
+  if (!send_all(report_socket, message.data(), message.size())) _exit(kSocketLost);
 }
 
-std::string current_exception_text() {
+std::string thrown_text() {
   try {
     throw;
   } catch (const std::exception& error) {
@@ -80,60 +62,32 @@ std::string current_exception_text() {
 
 [[noreturn]] void on_terminate() {
   if (std::current_exception() != nullptr) {
-    send_report(kThrew, current_exception_text());
+    send_report(kThrew, thrown_text());
     _exit(0);
   }
   abort();
 }
 
-[[noreturn]] void run_child(const std::function<void()>& work, int report, int errors) {
-  report_fd = report;
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  prctl(PR_SET_DUMPABLE, 0);
-  const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-  dup2(null, STDIN_FILENO);
-  dup2(null, STDOUT_FILENO);
-  dup2(errors, STDERR_FILENO);
+void work_in_child(const std::function<std::string()>& work, int socket) {
+  report_socket = socket;
+  prctl(PR_SET_DUMPABLE, 0);  // a core_pattern that is a pipe does not ask for RLIMIT_CORE
   const rlimit flood{kStderrLimit, kStderrLimit};
   setrlimit(RLIMIT_FSIZE, &flood);
   signal(SIGXFSZ, SIG_IGN);
-  // The host's handlers (a sanitizer's, a debugger's) are not for this child.
-  for (const int number : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTERM, SIGINT, SIGHUP}) {
-    signal(number, SIG_DFL);
-  }
   std::set_terminate(on_terminate);
   try {
-    work();
-    send_report(kGood, {});
+    send_report(kGood, work());
   } catch (const Error& error) {
     std::string text = error.what();
     text += '\0';
     text += error.cure();
     send_report(kError, text);
   } catch (...) {
-    send_report(kThrew, current_exception_text());
+    send_report(kThrew, thrown_text());
   }
-  _exit(0);
 }
 
 // ---- the parent ----
-
-// Everything up to the end of the stream, or to the deadline; false in the latter case.
-bool read_report(int fd, Clock::time_point deadline, std::string& text) {
-  std::array<char, 4096> buffer{};
-  for (;;) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
-    pollfd waiting{fd, POLLIN, 0};
-    const int ready = poll(&waiting, 1, static_cast<int>(std::max<decltype(left)>(left, 0)));
-    if (ready < 0 && errno == EINTR) continue;
-    if (ready == 0) return false;
-    const ssize_t n = read(fd, buffer.data(), buffer.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return true;
-    text.append(buffer.data(), static_cast<std::size_t>(n));
-    if (text[0] == kGood) return true;  // nothing follows, and a process that the library left behind may hold the pipe
-  }
-}
 
 std::string last_line(int fd) {
   std::array<char, 4096> buffer{};
@@ -146,69 +100,102 @@ std::string last_line(int fd) {
   return one_line(line_break == std::string_view::npos ? text : text.substr(line_break + 1), 200);
 }
 
-std::string describe_end(int status, int errors, const std::string& doing) {
-  std::string text;
-  if (WIFSIGNALED(status)) {
-    const int number = WTERMSIG(status);
-    text = fmt::format("{} ends the process with signal {} ({})", doing, number, strsignal(number));
-  } else {
-    text = fmt::format("{} ends the process with exit code {}", doing, WEXITSTATUS(status));
+[[noreturn]] void judge_report(char kind, const std::string& text, const ProbeText& about) {
+  if (kind == kThrew) {
+    const std::string what = about.doing == kLoading ? "a static constructor" : about.doing;
+    throw Error(fmt::format("{}: {} throws: {}", about.subject, what, one_line(text, 300)), std::string(kCure));
   }
-  if (const std::string said = last_line(errors); !said.empty()) text += ": " + said;
-  return text;
+  const auto zero = text.find('\0');
+  if (kind == kError && zero != std::string::npos) throw Error(text.substr(0, zero), text.substr(zero + 1));
+  throw Error(fmt::format("{}: {} writes to a descriptor that is not its own", about.subject, about.doing),
+              std::string(kCure));
 }
 
-[[noreturn]] void judge(const std::string& report, int status, int errors, const std::string& subject,
-                        const std::string& doing) {
-  const std::string text = report.empty() ? "" : report.substr(1);
-  if (!report.empty() && report[0] == kThrew) {
-    const std::string what = doing == kLoading ? "a static constructor" : doing;
-    throw Error(fmt::format("{}: {} throws: {}", subject, what, one_line(text, 300)), std::string(kCure));
+[[noreturn]] void judge_end(int status, int errors, const ProbeText& about) {
+  std::string fault = fmt::format("{} ends the process with {}", about.doing, end_text(status));
+  if (WIFEXITED(status) && WEXITSTATUS(status) == kSocketLost) {
+    fault = fmt::format("{} closes descriptors that are not its own", about.doing);
   }
-  if (!report.empty() && report[0] == kError) {
-    const auto zero = text.find('\0');
-    if (zero != std::string::npos) throw Error(text.substr(0, zero), text.substr(zero + 1));
-  }
-  throw Error(fmt::format("{}: {}", subject, describe_end(status, errors, doing)), std::string(kCure));
+  if (const std::string said = last_line(errors); !said.empty()) fault += ": " + said;
+  throw Error(fmt::format("{}: {}", about.subject, fault), std::string(kCure));
 }
 
-[[noreturn]] void cannot_probe(const std::string& subject, const char* call) {
-  throw Error(fmt::format("{}: cannot be tried out: {}: {}", subject, call, std::strerror(errno)),
-              "free memory, processes or file descriptors, and try again");
+template <typename Start>
+auto start_or_explain(const std::string& subject, Start start) {
+  try {
+    return start();
+  } catch (const std::system_error& error) {
+    throw Error(fmt::format("{}: cannot be tried out: {}", subject, error.what()),
+                "free memory, processes or file descriptors, and try again");
+  }
+}
+
+// A file, not a pipe: a library that floods stderr while it loads must not wait for a reader.
+OwnedFd make_stderr_file() {
+  OwnedFd file(memfd_create("probe-stderr", MFD_CLOEXEC));
+  if (file.get() < 0) throw std::system_error(errno, std::generic_category(), "memfd_create");
+  return file;
 }
 
 }  // namespace
 
+Probe::Probe(const std::function<std::string()>& work, ProbeText text, std::chrono::milliseconds time_limit)
+    : text_(std::move(text)),
+      time_limit_(time_limit),
+      errors_(start_or_explain(text_.subject, make_stderr_file)),
+      child_(start_or_explain(
+          text_.subject,
+          [&] { return ForkedChild([&](int socket) { work_in_child(work, socket); }, -1, errors_.get()); })),
+      deadline_(Clock::now() + time_limit) {}
+
+bool Probe::is_whole() const {
+  if (report_.size() < kHeaderBytes) return false;
+  std::uint64_t size = 0;
+  std::memcpy(&size, report_.data() + 1, sizeof(size));
+  return size > kLargestReport || report_.size() - kHeaderBytes >= size;
+}
+
+bool Probe::take() {
+  std::array<char, 65536> buffer{};
+  while (!ended_) {
+    const ssize_t n = recv(child_.socket(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) break;
+    if (n > 0) report_.append(buffer.data(), static_cast<std::size_t>(n));
+    // A process that the library left behind may hold the socket, so the end is that of the report.
+    ended_ = n <= 0 || is_whole();
+  }
+  return ended_ || Clock::now() >= deadline_;
+}
+
+std::string Probe::wait() {
+  while (!take()) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline_ - Clock::now()).count();
+    pollfd waiting{child_.socket(), POLLIN, 0};
+    poll(&waiting, 1, static_cast<int>(std::max<decltype(left)>(left, 0)));
+  }
+  if (is_whole()) {
+    child_.kill();
+    if (report_[0] == kGood) return report_.substr(kHeaderBytes);
+    judge_report(report_[0], report_.substr(kHeaderBytes), text_);
+  }
+  // A child that closed its socket may still be at work.
+  const auto status = ended_ ? child_.wait_until(deadline_) : std::nullopt;
+  if (!status) {
+    child_.kill();
+    const double seconds = std::chrono::duration<double>(time_limit_).count();
+    throw Error(fmt::format("{}: {} takes longer than {} s", text_.subject, text_.doing, seconds), std::string(kCure));
+  }
+  judge_end(*status, errors_.get(), text_);
+}
+
 void probe_in_child(const std::function<void()>& work, const std::string& subject, std::chrono::milliseconds time_limit,
                     const std::string& doing) {
-  std::array<int, 2> ends{-1, -1};
-  if (pipe2(ends.data(), O_CLOEXEC) != 0) cannot_probe(subject, "pipe");
-  const Fd reading(ends[0]);
-  Fd writing(ends[1]);
-  // A file, not a pipe: a library that floods stderr while it loads must not wait for a reader.
-  const Fd errors(memfd_create("probe-stderr", MFD_CLOEXEC));
-  if (errors.get() < 0) cannot_probe(subject, "memfd_create");
-
-  std::fflush(nullptr);  // what is buffered now must not be written twice if the child calls exit()
-  const pid_t child = fork();
-  if (child < 0) cannot_probe(subject, "fork");
-  if (child == 0) run_child(work, writing.get(), errors.get());
-  writing.reset();
-
-  std::string report;
-  const bool in_time = read_report(reading.get(), Clock::now() + time_limit, report);
-  // A library may leave threads behind that keep the child alive; once it has reported, it has nothing more to say.
-  if (!in_time || !report.empty()) kill(child, SIGKILL);
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  if (!report.empty() && report[0] == kGood) return;
-  if (!in_time) {
-    throw Error(
-        fmt::format("{}: {} takes longer than {} s", subject, doing, std::chrono::duration<double>(time_limit).count()),
-        std::string(kCure));
-  }
-  judge(report, status, errors.get(), subject, doing);
+  const auto answer = [&work] {
+    work();
+    return std::string();
+  };
+  Probe(answer, {subject, doing}, time_limit).wait();
 }
 
 }  // namespace inferbench

@@ -114,7 +114,7 @@ class TableCheck {
     if (number && (std::isnan(option.min) || std::isnan(option.max))) fail(where + " has a bound that is not a number");
     if (option.type == IB_OPTION_CHOICE) choices(option, where);
     try {
-      check_option(option, option.default_value);
+      check_option(describe_option(option), option.default_value);
     } catch (const Error& error) {
       fail(fmt::format("it refuses its own default: {}", error.what()));
     }

@@ -78,7 +78,7 @@ TrialRequest short_trial(const ModelConfig& config, std::uint64_t stream, double
 
 class QualitySweep {
  public:
-  QualitySweep(const SweepSetup& setup, const Plugin& reference, RunFolder& folder)
+  QualitySweep(const SweepSetup& setup, const PluginDescription& reference, RunFolder& folder)
       : setup_(setup), experiment_(setup.experiment), reference_(reference), folder_(folder) {}
 
   bool run() {
@@ -125,7 +125,7 @@ class QualitySweep {
     record.contender = contender.name;
     record.precision = contender.precision;
     record.model = model_reference;
-    record.reference = std::string(reference_.name());
+    record.reference = reference_.name;
     if (windows.is_text()) record.text = experiment_.quality->text->string();
     record.threads = point.threads;
     record.max_kl = bound_of(contender.precision, windows.is_text());
@@ -164,7 +164,7 @@ class QualitySweep {
     for (auto ids = windows.next(); !ids.empty(); ids = windows.next()) {
       if (stopped()) return false;
       const WindowOutcome outcome =
-          runner.judge_window({reference_.path().string(), std::move(ids), experiment_.limits.timeout_s});
+          runner.judge_window({reference_.path.string(), std::move(ids), experiment_.limits.timeout_s});
       if (outcome.status != TrialStatus::kOk) {
         set_failure(record, outcome.status, outcome.error, outcome.stderr_tail);
         return false;
@@ -214,14 +214,14 @@ class QualitySweep {
 
   const SweepSetup& setup_;
   const Experiment& experiment_;
-  const Plugin& reference_;
+  const PluginDescription& reference_;
   RunFolder& folder_;
   bool stopped_ = false;
 };
 
 }  // namespace
 
-bool run_quality(const SweepSetup& setup, const Plugin& reference, RunFolder& folder) {
+bool run_quality(const SweepSetup& setup, const PluginDescription& reference, RunFolder& folder) {
   return !setup.experiment.quality || QualitySweep(setup, reference, folder).run();
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "plugin/plugin.hpp"
+#include "plugin/description.hpp"
 #include "results/run_folder.hpp"
 #include "worker/sweep.hpp"
 
@@ -14,6 +14,6 @@ namespace inferbench {
 /// twice, with another in between, and must give the same ids again.
 ///
 /// Returns false when stop_requested said stop. Throws Error where the text cannot be read, or a row not be written.
-bool run_quality(const SweepSetup& setup, const Plugin& reference, RunFolder& folder);
+bool run_quality(const SweepSetup& setup, const PluginDescription& reference, RunFolder& folder);
 
 }  // namespace inferbench

@@ -55,15 +55,15 @@ class MinimalBackend : public ::testing::TestWithParam<Language> {
 TEST_P(MinimalBackend, DescribesItself) {
   const Plugin loaded = plugin();
   EXPECT_EQ(loaded.name(), GetParam().name);
-  EXPECT_EQ(loaded.version(), "1.0.0");
-  EXPECT_EQ(loaded.license(), "Apache-2.0");
-  EXPECT_FALSE(loaded.build().empty());
+  EXPECT_EQ(loaded.description().version, "1.0.0");
+  EXPECT_EQ(loaded.description().license, "Apache-2.0");
+  EXPECT_FALSE(loaded.description().build.empty());
   ASSERT_EQ(loaded.precisions().size(), 1U);
-  EXPECT_TRUE(loaded.has_precision("none"));
-  EXPECT_FALSE(loaded.has_precision("int8"));
+  EXPECT_TRUE(loaded.description().has_precision("none"));
+  EXPECT_FALSE(loaded.description().has_precision("int8"));
   ASSERT_EQ(loaded.options().size(), 2U);
-  EXPECT_STREQ(loaded.options()[0].key, "step");
-  EXPECT_STREQ(loaded.options()[1].choices[1], "far");
+  EXPECT_EQ(loaded.options()[0].key, "step");
+  EXPECT_EQ(loaded.options()[1].choices[1], "far");
   EXPECT_EQ(loaded.extension(IB_EXT_PROFILE_V1), nullptr);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One fault a test: the whole message (path, fault, cure), and that the host goes on.
+#include <dlfcn.h>
 #include <elf.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,12 +8,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <string>
 
 #include "abi/test_folder.hpp"
 #include "plugin/plugin.hpp"
+#include "plugin/plugin_path.hpp"
 #include "support/error.hpp"
 
 namespace inferbench {
@@ -41,14 +44,14 @@ struct Failure {
 Failure load_failure(const fs::path& path) {
   Failure failure;
   try {
-    Plugin::load(path);
+    describe_plugin(path);
     ADD_FAILURE() << path << " loads";
   } catch (const Error& error) {
     failure = {error.what(), error.cure()};
   }
   EXPECT_EQ(failure.what.find('\n'), std::string::npos);
   EXPECT_EQ(failure.cure.find('\n'), std::string::npos);
-  EXPECT_EQ(Plugin::load(kGood).name(), "minimal_c");
+  EXPECT_EQ(describe_plugin(kGood).name, "minimal_c");
   return failure;
 }
 
@@ -89,7 +92,7 @@ TEST(PluginFaults, NoReadPermission) {
   std::string what;
   std::string cure;
   try {
-    Plugin::load(path);
+    describe_plugin(path);
   } catch (const Error& error) {
     what = error.what();
     cure = error.cure();
@@ -97,7 +100,7 @@ TEST(PluginFaults, NoReadPermission) {
   if (is_root) setfsuid(0);
   EXPECT_EQ(what, path.string() + ": cannot be read: Permission denied");
   EXPECT_EQ(cure, "make it readable: chmod a+r '" + path.string() + "'");
-  EXPECT_EQ(Plugin::load(kGood).name(), "minimal_c");
+  EXPECT_EQ(describe_plugin(kGood).name, "minimal_c");
 }
 
 TEST(PluginFaults, Empty) {
@@ -204,6 +207,11 @@ TEST(PluginFaults, ConstructorExits) {
   expect_failure(faulty("constructor_exit"), "loading it ends the process with exit code 0", kConstructor);
 }
 
+TEST(PluginFaults, ConstructorClosesDescriptors) {
+  expect_failure(fs::path(INFERBENCH_LOADING_PLUGINS) / "libcloses_descriptors.so",
+                 "loading it closes descriptors that are not its own", kConstructor);
+}
+
 // ---- the table ----
 
 TEST(PluginFaults, WrongMagic) {
@@ -279,6 +287,18 @@ TEST(PluginFaults, TableWithoutOptionalEndLoads) {
   EXPECT_EQ(plugin.extension(IB_EXT_PROFILE_V1), nullptr);
 }
 
+TEST(PluginFaults, DestructorsAndExitHandlersDoNotRun) {
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(describe_plugin(fs::path(INFERBENCH_LOADING_PLUGINS) / "libends_badly.so").name, "ends_badly");
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, kLoadLimit);
+}
+
+TEST(PluginFaults, DescribingLoadsNothingHere) {
+  const std::string path = fs::path(INFERBENCH_LOADING_PLUGINS) / "libsleeps.so";
+  EXPECT_EQ(describe_plugin(path).name, "sleeps");
+  EXPECT_EQ(dlopen(path.c_str(), RTLD_NOW | RTLD_NOLOAD), nullptr);
+}
+
 // ---- all together ----
 
 TEST(PluginFaults, ListingGoesOn) {
@@ -297,16 +317,16 @@ TEST(PluginFaults, ListingGoesOn) {
 
   std::vector<std::string> good;
   std::size_t n_broken = 0;
-  for (const PluginPath::Found& found : PluginPath({folder.path()}).list()) {
-    if (found.path.parent_path() != folder.path()) continue;
-    if (!found.plugin.empty()) {
-      good.emplace_back(found.plugin.front().name());
-      continue;
+  PluginPath({folder.path()}).list([&](const FoundPlugin& found) {
+    if (found.path.parent_path() != folder.path()) return;
+    if (found.plugin) {
+      good.push_back(found.plugin->name);
+      return;
     }
     ++n_broken;
     EXPECT_THAT(found.problem, StartsWith(found.path.string() + ": "));
     EXPECT_FALSE(found.cure.empty()) << found.problem;
-  }
+  });
   EXPECT_THAT(good, ::testing::UnorderedElementsAre("minimal_c", "newer_minor", "no_extension"));
   EXPECT_EQ(n_broken, n_faulty - 2 + 3);
 }

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "plugin/plugin_path.hpp"
+
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <vector>
 
 #include "abi/test_folder.hpp"
-#include "plugin/plugin.hpp"
 #include "support/error.hpp"
 
 namespace inferbench {
@@ -21,6 +23,10 @@ using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 const fs::path kMinimal = fs::path(INFERBENCH_TEST_PLUGINS) / "libminimal_c.so";
+fs::path loading(const std::string& name) {
+  return fs::path(INFERBENCH_LOADING_PLUGINS) / ("lib" + name + ".so");
+}
+
 const fs::path kNull = fs::path(INFERBENCH_TEST_PLUGINS) / "libnull.so";
 
 class PluginPathTest : public ::testing::Test {
@@ -67,7 +73,7 @@ TEST_F(PluginPathTest, ArgumentsComeBeforeTheEnvironment) {
 TEST_F(PluginPathTest, FirstFolderWins) {
   const fs::path expected = second_.copy(kMinimal);
   first_.copy(kMinimal);
-  EXPECT_EQ(PluginPath({second_.path(), first_.path()}).find("minimal_c").path(), expected);
+  EXPECT_EQ(PluginPath({second_.path(), first_.path()}).find("minimal_c").path, expected);
 }
 
 TEST_F(PluginPathTest, NeverTheCurrentDirectory) {
@@ -83,12 +89,12 @@ TEST_F(PluginPathTest, NeverTheCurrentDirectory) {
 TEST_F(PluginPathTest, PathsAreTakenFromTheBase) {
   const fs::path path = first_.copy(kMinimal, "libother.so");
   const PluginPath search;
-  EXPECT_EQ(search.find("./libother.so", first_.path()).path(), path);
-  EXPECT_EQ(search.find((fs::path("..") / first_.path().filename() / "libother.so").string(), second_.path()).path(),
+  EXPECT_EQ(search.find("./libother.so", first_.path()).path, path);
+  EXPECT_EQ(search.find((fs::path("..") / first_.path().filename() / "libother.so").string(), second_.path()).path,
             path);
-  EXPECT_EQ(search.find(path.string(), second_.path()).path(), path);  // absolute: the base does not matter
+  EXPECT_EQ(search.find(path.string(), second_.path()).path, path);  // absolute: the base does not matter
   fs::current_path(first_.path());
-  EXPECT_EQ(search.find("./libother.so").path(), path);
+  EXPECT_EQ(search.find("./libother.so").path, path);
   EXPECT_STREQ(error_of([&] { search.find("./libother.so", second_.path()); }).what(),
                (second_.path().string() + "/libother.so: no such file").c_str());
 }
@@ -128,20 +134,65 @@ TEST_F(PluginPathTest, NameOfTheTableMustMatch) {
   EXPECT_EQ(error.cure(), "rename the file to libminimal_c.so, or name it by its path");
 }
 
+TEST_F(PluginPathTest, AFileIsTriedOutAgainWhenItChanged) {
+  const fs::path path = first_.copy(kMinimal, "libsame.so");
+  const PluginPath search({first_.path()});
+  EXPECT_EQ(search.find(path.string()).name, "minimal_c");
+  EXPECT_EQ(search.find(path.string()).name, "minimal_c");
+  fs::remove(path);
+  first_.copy(kNull, "libsame.so");
+  EXPECT_EQ(search.find(path.string()).name, "null");
+}
+
+TEST_F(PluginPathTest, ListingDoesNotWaitForOneThatHangs) {
+  first_.copy(loading("hangs"), "libaaa.so");
+  first_.copy(kMinimal);
+  std::vector<std::string> order;
+  std::string problem;
+  const auto begin = std::chrono::steady_clock::now();
+  std::chrono::duration<double> first_s{};
+  PluginPath({first_.path()})
+      .list(
+          [&](const FoundPlugin& found) {
+            if (found.path.parent_path() != first_.path()) return;
+            if (order.empty()) first_s = std::chrono::steady_clock::now() - begin;
+            order.push_back(found.path.filename());
+            problem += found.problem;
+          },
+          std::chrono::seconds(5));
+  EXPECT_THAT(order, ::testing::ElementsAre("libminimal_c.so", "libaaa.so"));
+  EXPECT_EQ(problem, (first_.path() / "libaaa.so").string() + ": loading it takes longer than 5 s");
+  EXPECT_LT(first_s.count(), 5);
+}
+
+TEST_F(PluginPathTest, LibrariesLoadSideBySide) {
+  constexpr int kCopies = 8;
+  for (int i = 0; i < kCopies; ++i) first_.copy(loading("sleeps"), fmt::format("libcopy{}.so", i));
+  const auto begin = std::chrono::steady_clock::now();
+  int seen = 0;
+  PluginPath({first_.path()}).list([&](const FoundPlugin& found) {
+    seen += found.path.parent_path() == first_.path();
+  });
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+  EXPECT_EQ(seen, kCopies);
+  EXPECT_LT(seconds.count(), 0.5 * kCopies);  // one after the other takes longer, however fast the machine is
+}
+
 TEST_F(PluginPathTest, ListingMarksWhatIsShadowed) {
   const fs::path good = first_.copy(kMinimal);
   const fs::path shadowed = second_.copy(kMinimal);
   const fs::path misnamed = second_.copy(kNull, "libzero.so");
-  const auto all = PluginPath({first_.path(), second_.path()}).list();
+  std::vector<FoundPlugin> all;
+  PluginPath({first_.path(), second_.path()}).list([&](const FoundPlugin& found) { all.push_back(found); });
   ASSERT_GE(all.size(), 3U);
   EXPECT_EQ(all[0].path, good);
-  EXPECT_EQ(all[0].plugin.size(), 1U);
+  EXPECT_TRUE(all[0].plugin);
   EXPECT_TRUE(all[0].shadowed_by.empty());
   EXPECT_EQ(all[1].path, shadowed);
-  EXPECT_EQ(all[1].plugin.size(), 1U);
+  EXPECT_TRUE(all[1].plugin);
   EXPECT_EQ(all[1].shadowed_by, good);
   EXPECT_EQ(all[2].path, misnamed);
-  EXPECT_TRUE(all[2].plugin.empty());
+  EXPECT_FALSE(all[2].plugin);
   EXPECT_THAT(all[2].problem, HasSubstr("its table has the name 'null'"));
 }
 

@@ -112,6 +112,29 @@ TEST(Probe, AProcessLeftBehindDoesNotHoldUp) {
   EXPECT_LT(std::chrono::steady_clock::now() - begin, 4s);
 }
 
+TEST(Probe, ALostSocketIsNamed) {
+  EXPECT_EQ(fault([] { closefrom(3); }), "it: loading it closes descriptors that are not its own");
+  EXPECT_EQ(fault(
+                [] {
+                  closefrom(3);
+                  for (;;) pause();
+                },
+                300ms),
+            "it: loading it takes longer than 0.3 s");
+}
+
+TEST(Probe, NoiseInTheReportIsNamed) {
+  EXPECT_EQ(fault([] {
+              const std::string noise(64, '\xff');
+              static_cast<void>(!write(3, noise.data(), noise.size()));
+            }),
+            "it: loading it writes to a descriptor that is not its own");
+}
+
+TEST(Probe, ItsGroupIsItsOwn) {
+  EXPECT_EQ(fault([] { kill(0, SIGKILL); }), "it: loading it ends the process with signal 9 (Killed)");
+}
+
 TEST(Probe, LeavesNoChild) {
   failure([] {});
   fault([] { std::abort(); });

@@ -8,7 +8,7 @@
 #include <set>
 
 #include "experiment/plan_text.hpp"
-#include "plugin/plugin.hpp"
+#include "plugin/plugin_path.hpp"
 #include "support/test_paths.hpp"
 #include "unit/experiment_stubs.hpp"
 
@@ -29,8 +29,9 @@ std::vector<std::filesystem::path> configs() {
 ExperimentLookups real_models(std::int32_t usable_cpus) {
   ExperimentLookups lookups = real_lookups(PluginPath{});
   lookups.backend = [](const std::string& reference, const std::filesystem::path& folder) {
-    static constexpr std::array<ib_precision_info, 2> kEngine{{{"fp32", "all in fp32"}, {"int8", "8 bits"}}};
-    if (reference == "onednn" || reference == "torch") return BackendSchema{reference, reference, kEngine, {}};
+    if (reference == "onednn" || reference == "torch") {
+      return BackendSchema{reference, reference, {{"fp32", "all in fp32"}, {"int8", "8 bits"}}, {}};
+    }
     return StubWorld::backend(reference, folder);
   };
   lookups.usable_cpus = usable_cpus;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <array>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "experiment/load.hpp"
 #include "support/error.hpp"
@@ -43,17 +43,16 @@ struct StubWorld {
   }
 
   static BackendSchema backend(const std::string& reference, const std::filesystem::path& folder) {
-    static constexpr std::array<ib_precision_info, 1> kRef{{{"fp32", "all in fp32"}}};
-    static constexpr std::array<ib_precision_info, 2> kQuant{{{"int8", "8 bits"}, {"int4", "4 bits"}}};
-    static constexpr std::array<const char*, 4> kIsa{"auto", "generic", "avx2", nullptr};
-    static constexpr std::array<ib_option_info, 3> kOptions{
-        {{"tile", IB_OPTION_INT, 0, "32", 1, 64, nullptr, "rows of a tile"},
-         {"isa", IB_OPTION_CHOICE, 0, "auto", 0, 0, kIsa.data(), "instruction set"},
-         {"note", IB_OPTION_TEXT, 0, "", 0, 0, nullptr, "any text"}}};
-    if (reference == "cpu_ref") return {reference, "cpu_ref", kRef, {}};
-    if (reference == "cpu_quant") return {reference, "cpu_quant", kQuant, kOptions};
+    const std::vector<PrecisionDescription> ref{{"fp32", "all in fp32"}};
+    const std::vector<PrecisionDescription> quant{{"int8", "8 bits"}, {"int4", "4 bits"}};
+    const std::vector<OptionDescription> options{
+        {"tile", IB_OPTION_INT, "32", 1, 64, {}, "rows of a tile"},
+        {"isa", IB_OPTION_CHOICE, "auto", 0, 0, {"auto", "generic", "avx2"}, "instruction set"},
+        {"note", IB_OPTION_TEXT, "", 0, 0, {}, "any text"}};
+    if (reference == "cpu_ref") return {reference, "cpu_ref", ref, {}};
+    if (reference == "cpu_quant") return {reference, "cpu_quant", quant, options};
     if (reference.ends_with("/libmine.so"))
-      return {(folder / reference).lexically_normal().string(), "mine", kRef, kOptions};
+      return {(folder / reference).lexically_normal().string(), "mine", ref, options};
     throw Error("no backend '" + reference + "' in /lib/inferbench",
                 suggestion(reference, "backends", {"cpu_quant", "cpu_ref"}));
   }

@@ -7,7 +7,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "plugin/plugin.hpp"
+#include "plugin/plugin_path.hpp"
 #include "support/test_paths.hpp"
 #include "unit/experiment_stubs.hpp"
 
@@ -168,8 +168,9 @@ TEST_F(OperatorExperiments, MistakesOfTheFileHaveAPlace) {
 TEST(OperatorConfig, TheBundledOneLoads) {
   ExperimentLookups lookups = real_lookups(PluginPath{});
   lookups.backend = [](const std::string& reference, const std::filesystem::path& folder) {
-    static constexpr std::array<ib_precision_info, 2> kEngine{{{"fp32", "all in fp32"}, {"int8", "8 bits"}}};
-    if (reference == "onednn" || reference == "torch") return BackendSchema{reference, reference, kEngine, {}};
+    if (reference == "onednn" || reference == "torch") {
+      return BackendSchema{reference, reference, {{"fp32", "all in fp32"}, {"int8", "8 bits"}}, {}};
+    }
     return StubWorld::backend(reference, folder);
   };
   const OperatorExperiment experiment =

@@ -2,10 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <array>
 #include <limits>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "plugin/options.hpp"
 #include "support/error.hpp"
@@ -16,19 +16,18 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::Pair;
 
-constexpr const char* kIsa[] = {"auto", "generic", "avx2", nullptr};
-constexpr std::array<ib_option_info, 5> kSchema{{
-    {"pin", IB_OPTION_BOOL, 0, "false", 0, 0, nullptr, "doc"},
-    {"tile", IB_OPTION_INT, 0, "32", 1, 64, nullptr, "doc"},
-    {"scale", IB_OPTION_FLOAT, 0, "0.5", 0, 1, nullptr, "doc"},
-    {"isa", IB_OPTION_CHOICE, 0, "auto", 0, 0, kIsa, "doc"},
-    {"note", IB_OPTION_TEXT, 0, "", 0, 0, nullptr, "doc"},
-}};
-constexpr ib_option_info kAnyInt{"seed", IB_OPTION_INT, 0, "0", 0, -1, nullptr, "doc"};
-constexpr ib_option_info kAnyFloat{"bias", IB_OPTION_FLOAT, 0, "0", 0, -1, nullptr, "doc"};
+const std::vector<OptionDescription> kSchema{
+    {"pin", IB_OPTION_BOOL, "false", 0, 0, {}, "doc"},
+    {"tile", IB_OPTION_INT, "32", 1, 64, {}, "doc"},
+    {"scale", IB_OPTION_FLOAT, "0.5", 0, 1, {}, "doc"},
+    {"isa", IB_OPTION_CHOICE, "auto", 0, 0, {"auto", "generic", "avx2"}, "doc"},
+    {"note", IB_OPTION_TEXT, "", 0, 0, {}, "doc"},
+};
+const OptionDescription kAnyInt{"seed", IB_OPTION_INT, "0", 0, -1, {}, "doc"};
+const OptionDescription kAnyFloat{"bias", IB_OPTION_FLOAT, "0", 0, -1, {}, "doc"};
 
-const ib_option_info& option(std::string_view key) {
-  for (const ib_option_info& info : kSchema) {
+const OptionDescription& option(std::string_view key) {
+  for (const OptionDescription& info : kSchema) {
     if (key == info.key) return info;
   }
   throw std::out_of_range("no such option");
@@ -49,7 +48,7 @@ Refusal refusal(Function function) {
   return {"accepted", ""};
 }
 
-Refusal refusal(const ib_option_info& info, std::string_view value) {
+Refusal refusal(const OptionDescription& info, std::string_view value) {
   return refusal([&] { check_option(info, value); });
 }
 
@@ -83,9 +82,11 @@ TEST(OptionValues, GivenValuesReplaceDefaults) {
 TEST(OptionValues, CopiesOutliveTheOriginal) {
   OptionValues copy({}, {});
   {
-    const OptionValues original(kSchema, {{"note", "a text too long for the small-string buffer of std::string"}});
+    const std::vector<OptionDescription> schema = kSchema;  // gone when the values are looked at
+    const OptionValues original(schema, {{"note", "a text too long for the small-string buffer of std::string"}});
     copy = original;
   }
+  EXPECT_STREQ(copy.values()[4].key, "note");
   EXPECT_STREQ(copy.values()[4].text, "a text too long for the small-string buffer of std::string");
 }
 
@@ -120,7 +121,7 @@ TEST(CheckOption, IntLimits) {
   EXPECT_EQ(refusal(kAnyInt, "9223372036854775808").what,
             "option 'seed': '9223372036854775808' is not a whole number (too large for 64 bits)");
   // 2^53 + 1 is no double: the comparison with the bound must not round it down to the bound.
-  const ib_option_info to_2_53{"n", IB_OPTION_INT, 0, "0", 0, 9007199254740992.0, nullptr, "doc"};
+  const OptionDescription to_2_53{"n", IB_OPTION_INT, "0", 0, 9007199254740992.0, {}, "doc"};
   check_option(to_2_53, "9007199254740992");
   EXPECT_NE(refusal(to_2_53, "9007199254740993").what, "accepted");
 }
@@ -151,7 +152,7 @@ TEST(CheckOption, Text) {
 }
 
 TEST(CheckOption, UnknownTypeIsRefused) {
-  const ib_option_info later{"new", 5, 0, "x", 0, 0, nullptr, "doc"};
+  const OptionDescription later{"new", 5, "x", 0, 0, {}, "doc"};
   EXPECT_EQ(refusal(later, "x").what, "option 'new' has the type 5, which this host does not know");
 }
 

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/isolated_judge.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <utility>
+
+#include "measure/affinity.hpp"
+#include "quality/window_runner.hpp"
+#include "support/raw_bytes.hpp"
+
+namespace inferbench {
+
+namespace {
+
+// Requests: one of these, or a batch of windows: for each its number of ids, then the ids.
+constexpr char kLoadTested = 't';
+constexpr char kLoadReference = 'r';
+constexpr char kJudge = 'j';
+
+std::string judge_request(std::span<const std::vector<std::int32_t>> windows) {
+  std::vector<std::int32_t> numbers;
+  for (const std::vector<std::int32_t>& window : windows) {
+    numbers.push_back(static_cast<std::int32_t>(window.size()));
+    numbers.insert(numbers.end(), window.begin(), window.end());
+  }
+  return kJudge + raw_bytes(numbers);
+}
+
+std::vector<std::vector<std::int32_t>> windows_of(std::string_view bytes) {
+  const std::vector<std::int32_t> numbers = raw_values<std::int32_t>(bytes);
+  std::vector<std::vector<std::int32_t>> windows;
+  for (auto at = numbers.begin(); at != numbers.end();) {
+    const std::int32_t n = *at++;
+    windows.emplace_back(at, at + n);
+    at += n;
+  }
+  return windows;
+}
+
+/// In the child.
+class JudgeServer {
+ public:
+  JudgeServer(FoundBackend tested, std::optional<FoundBackend> reference, BackendArguments settings, Model model,
+              std::int32_t batch, HostCallbacks callbacks)
+      : affinity_(settings.threads),
+        found_(std::move(tested)),
+        found_reference_(std::move(reference)),
+        settings_(std::move(settings)),
+        model_(std::move(model)),
+        weights_(model_.weights()),
+        batch_(batch),
+        callbacks_(std::move(callbacks)) {}
+
+  std::string serve(std::string_view request) {
+    if (request.front() == kLoadTested) {
+      tested_.emplace(load_backend(found_, settings_, weights_, callbacks_));
+      return tested_->info().kernels;
+    }
+    if (request.front() == kLoadReference) {
+      BackendArguments settings = settings_;
+      settings.options.clear();
+      reference_.emplace(load_backend(*found_reference_, settings, weights_, callbacks_));
+      return {};
+    }
+    if (!runner_) {
+      runner_ =
+          std::make_unique<WindowRunner>(*tested_, reference_, tested_->config().context, batch_, settings_.threads);
+    }
+    return raw_bytes(runner_->run(windows_of(request.substr(1))));
+  }
+
+ private:
+  ScopedAffinity affinity_;
+  FoundBackend found_;
+  std::optional<FoundBackend> found_reference_;
+  BackendArguments settings_;
+  Model model_;
+  Weights weights_;
+  std::int32_t batch_;
+  HostCallbacks callbacks_;
+  std::optional<BackendModel> tested_;
+  std::optional<BackendModel> reference_;
+  std::unique_ptr<WindowRunner> runner_;
+};
+
+}  // namespace
+
+IsolatedJudge::IsolatedJudge(const FoundBackend& tested, const std::optional<FoundBackend>& reference,
+                             const BackendArguments& settings, const Model& model, std::int32_t batch,
+                             const HostCallbacks& callbacks)
+    : child_(
+          [=]() -> BackendChild::Serve {
+            const auto server = std::make_shared<JudgeServer>(tested, reference, settings, model, batch, callbacks);
+            return [server](std::string_view request) { return server->serve(request); };
+          },
+          reference ? fmt::format("backend {} or its reference {}", tested.name(), reference->name())
+                    : "backend " + tested.name()) {
+  kernels_ = child_.call(std::string(1, kLoadTested), "load of " + tested.name());
+  if (reference) child_.call(std::string(1, kLoadReference), "load of " + reference->name());
+}
+
+IsolatedJudge::~IsolatedJudge() {
+  if (const std::string wrong = child_.finish(); !wrong.empty()) {
+    fmt::print(stderr, "inferbench: warning: {}\n", wrong);
+  }
+}
+
+std::vector<WindowAgreement> IsolatedJudge::judge(std::span<const std::vector<std::int32_t>> windows) {
+  return raw_values<WindowAgreement>(child_.call(judge_request(windows), "forward"));
+}
+
+}  // namespace inferbench

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cli/load_backend.hpp"
+#include "model/model.hpp"
+#include "plugin/backend_child.hpp"
+#include "quality/window_agreement.hpp"
+
+namespace inferbench {
+
+/// WindowRunner in a child process: a backend and, where one is given, a reference judge windows of tokens there. A
+/// backend that crashes ends only that process. The functions throw Error, BackendError where the backend says so.
+class IsolatedJudge {
+ public:
+  /// Starts the child and builds the model there, once for each backend. The options of `settings` are those of
+  /// `tested` only. Windows of the model's context, `batch` in one call. `callbacks` run in the child.
+  IsolatedJudge(const FoundBackend& tested, const std::optional<FoundBackend>& reference,
+                const BackendArguments& settings, const Model& model, std::int32_t batch,
+                const HostCallbacks& callbacks);
+  ~IsolatedJudge();  ///< shuts the backends down; a warning on stderr says where that went wrong
+  IsolatedJudge(const IsolatedJudge&) = delete;
+  IsolatedJudge& operator=(const IsolatedJudge&) = delete;
+
+  const std::string& kernels() const { return kernels_; }  ///< of the tested backend
+
+  /// At most `batch` windows; in their order.
+  std::vector<WindowAgreement> judge(std::span<const std::vector<std::int32_t>> windows);
+
+ private:
+  BackendChild child_;
+  std::string kernels_;
+};
+
+}  // namespace inferbench
