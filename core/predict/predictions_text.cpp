@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "predict/predictor_text.hpp"
+#include "results/optional_json.hpp"
 #include "support/one_line.hpp"
 
 namespace inferbench {
@@ -13,13 +14,13 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::size_t kNameWidth = 20;
+constexpr std::size_t kLeastNameWidth = 20;
 constexpr std::size_t kCellWidth = 20;
 constexpr double kBytesPerGiB = 1024.0 * 1024.0 * 1024.0;
 
 std::string title_of(const AskedConfiguration& asked) {
   const Workload& load = asked.workload;
-  return fmt::format("{}: prompt {}, generate {}, batch {}, threads {}", one_line(asked.model, 50), load.prompt_tokens,
+  return fmt::format("{}: prompt {}, generate {}, batch {}, threads {}", one_line(asked.model), load.prompt_tokens,
                      load.generate_tokens, load.batch, load.threads);
 }
 
@@ -40,21 +41,29 @@ std::string cell(const ConfigurationPrediction& prediction, const char* target, 
                      digits(here.interval->high / unit));
 }
 
-std::string header(const Predictor& predictor, bool judged) {
+std::string header(const Predictor& predictor, std::size_t name_width, bool judged) {
   const std::string interactive = fmt::format("<= {:g} ms", predictor.threshold_ms);
-  return fmt::format("  {:<{}}{:>{}}{:>{}}{:>{}}{:>12}{}\n", fmt::format("({:.0f}% interval)", kPredictionLevel * 100),
-                     kNameWidth, "decode ms/token", kCellWidth, "ttft ms", kCellWidth, "peak GiB", kCellWidth - 2,
+  return fmt::format("  {:<{}}{:>{}}{:>{}}{:>{}}{:>11}{}\n", fmt::format("({:.0f}% interval)", kPredictionLevel * 100),
+                     name_width, "decode ms/token", kCellWidth, "ttft ms", kCellWidth, "peak GiB", kCellWidth - 2,
                      interactive, judged ? "  fits" : "");
 }
 
-std::string row(const ConfigurationPrediction& prediction, const std::optional<Requirements>& requirements) {
-  std::string name = one_line(prediction.asked.contender, kNameWidth - 3);
+// Never "100%" or "0%": nothing measured bears that.
+std::string chance(const std::optional<double>& probability) {
+  if (!probability) return "-";
+  if (*probability > 0.99) return ">99%";
+  return *probability < 0.01 ? "<1%" : fmt::format("{:.0f}%", *probability * 100);
+}
+
+std::string row(const ConfigurationPrediction& prediction, std::size_t name_width,
+                const std::optional<Requirements>& requirements) {
+  std::string name = one_line(prediction.asked.contender);
   if (!prediction.beyond.empty()) name += " !";
   const std::string fits = requirements ? fmt::format("  {}", to_string(judge(prediction, *requirements))) : "";
-  return fmt::format("  {:<{}}{:>{}}{:>{}}{:>{}}{:>11.0f}%{}\n", name, kNameWidth,
+  return fmt::format("  {:<{}}{:>{}}{:>{}}{:>{}}{:>11}{}\n", name, name_width,
                      cell(prediction, "decode_ms_per_token", 1), kCellWidth, cell(prediction, "ttft_ms", 1), kCellWidth,
                      cell(prediction, "peak_rss_bytes", kBytesPerGiB), kCellWidth - 2,
-                     std::clamp(prediction.meets_threshold * 100, 1.0, 99.0), fits);
+                     chance(prediction.meets_threshold), fits);
 }
 
 Json prediction_json(const Prediction& prediction) {
@@ -75,7 +84,7 @@ Json configuration_json(const ConfigurationPrediction& prediction, const std::op
               {"batch", load.batch},
               {"threads", load.threads}};
   for (const auto& [name, target] : prediction.targets) object[name] = prediction_json(target);
-  object["meets_threshold_probability"] = prediction.meets_threshold;
+  object["meets_threshold_probability"] = or_null(prediction.meets_threshold);
   if (requirements) object["fits"] = to_string(judge(prediction, *requirements));
   object["beyond"] = Json::array();
   for (const BeyondRange& beyond : prediction.beyond) {
@@ -88,6 +97,15 @@ Json configuration_json(const ConfigurationPrediction& prediction, const std::op
   return object;
 }
 
+// What the intervals know of the drift from one run to another.
+std::string drift_note(const Predictor& predictor) {
+  const auto decode = predictor.targets.find("decode_ms_per_token");
+  if (decode == predictor.targets.end() || decode->second.assumed_drift <= 0) return "";
+  return fmt::format(
+      "no run repeats another: the intervals assume a drift of {:.0f}% between runs; fit the folders of several\n",
+      decode->second.assumed_drift * 100);
+}
+
 }  // namespace
 
 std::string predictions_text(const Predictor& predictor, std::span<const ConfigurationPrediction> predictions,
@@ -96,6 +114,10 @@ std::string predictions_text(const Predictor& predictor, std::span<const Configu
   std::string last;
   std::array<std::size_t, 3> counts{};  // of Fit
   bool beyond = false;
+  std::size_t name_width = kLeastNameWidth;
+  for (const ConfigurationPrediction& prediction : predictions) {
+    name_width = std::max(name_width, prediction.asked.contender.size() + 3);
+  }
   for (const ConfigurationPrediction& prediction : predictions) {
     if (requirements) {
       const Fit fit = judge(prediction, *requirements);
@@ -104,13 +126,15 @@ std::string predictions_text(const Predictor& predictor, std::span<const Configu
     }
     const std::string title = title_of(prediction.asked);
     if (title != last) {
-      text += fmt::format("{}{}\n{}", text.empty() ? "" : "\n", title, header(predictor, requirements.has_value()));
+      text += fmt::format("{}{}\n{}", text.empty() ? "" : "\n", title,
+                          header(predictor, name_width, requirements.has_value()));
       last = title;
     }
-    text += row(prediction, requirements);
+    text += row(prediction, name_width, requirements);
     beyond = beyond || !prediction.beyond.empty();
   }
   if (beyond) text += "! beyond what was measured: the interval is that of left-out extremes\n";
+  text += drift_note(predictor);
   if (requirements) {
     text += fmt::format("{}{} fit, {} are unclear, {} do not fit\n", text.empty() ? "" : "\n", counts[0], counts[2],
                         counts[1]);
@@ -120,7 +144,10 @@ std::string predictions_text(const Predictor& predictor, std::span<const Configu
 
 Json predictions_json(const Predictor& predictor, std::span<const ConfigurationPrediction> predictions,
                       const std::optional<Requirements>& requirements) {
-  Json object{{"interval_level", kPredictionLevel}, {"threshold_ms", predictor.threshold_ms}};
+  Json object{{"interval_level", kPredictionLevel},
+              {"threshold_ms", predictor.threshold_ms},
+              {"assumed_drift", Json::object()}};
+  for (const auto& [name, target] : predictor.targets) object["assumed_drift"][name] = target.assumed_drift;
   object["configurations"] = Json::array();
   for (const ConfigurationPrediction& prediction : predictions) {
     object["configurations"].push_back(configuration_json(prediction, requirements));

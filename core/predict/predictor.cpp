@@ -4,22 +4,26 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 
+#include "stats/student_t.hpp"
 #include "support/error.hpp"
 #include "support/suggest.hpp"
 
 namespace inferbench {
 namespace {
 
-// Residuals of the same kind of question: inside what was measured, or beyond it. Where the data cannot make the one
-// kind (two values on each axis are both edges), all residuals serve.
-std::vector<double> residuals_for(const TargetPredictor& target, bool outside) {
-  const std::vector<double>& same = outside ? target.residuals_outside : target.residuals_inside;
-  if (conformal_half_width(same, kPredictionLevel)) return same;
-  std::vector<double> all = target.residuals_inside;
-  all.insert(all.end(), target.residuals_outside.begin(), target.residuals_outside.end());
-  return all;
+constexpr double kManyDegrees = 1e6;  // at which Student's t is the normal distribution
+
+// The law of log(measured / predicted) that an interval of `half_width` implies: a Student's t whose central part at
+// kPredictionLevel is that interval, so that a probability never contradicts the interval beside it.
+double probability_at_most(double prediction, double half_width, std::size_t n_residuals, double bound) {
+  const double df = std::max<double>(1, static_cast<double>(n_residuals) - 1);
+  const double scale = half_width / student_t_quantile(0.5 + kPredictionLevel / 2, df);
+  const double distance = std::log(bound / prediction);
+  if (scale <= 0) return distance >= 0 ? 1 : 0;
+  return student_t_cdf(distance / scale, df);
 }
 
 template <typename T>
@@ -45,6 +49,23 @@ const MachineLimits* asked_limits(const Predictor& predictor, const AskedConfigu
 
 }  // namespace
 
+// Residuals of the same kind of question: inside what was measured, or beyond it. Where the data cannot make the one
+// kind (two values on each axis are both edges), all residuals serve. Beyond is never better known than inside.
+std::optional<double> interval_half_width(const TargetPredictor& target, bool outside) {
+  std::vector<double> all = target.residuals_inside;
+  all.insert(all.end(), target.residuals_outside.begin(), target.residuals_outside.end());
+  const auto width_of = [&](const std::vector<double>& same) {
+    const std::optional<double> half = conformal_half_width(same, kPredictionLevel);
+    return half ? half : conformal_half_width(all, kPredictionLevel);
+  };
+  std::optional<double> half = width_of(target.residuals_inside);
+  if (outside) half = std::max(half, width_of(target.residuals_outside));
+  if (!half) return half;
+  // Errors inside of a run, and what another run adds, are independent: their squares add.
+  const double quantile = student_t_quantile(0.5 + kPredictionLevel / 2, kManyDegrees);
+  return std::hypot(*half, quantile * target.assumed_drift);
+}
+
 Setting asked_setting(const Predictor& predictor, const AskedConfiguration& asked) {
   const auto facts = predictor.contenders.find(asked.contender);
   if (facts == predictor.contenders.end()) {
@@ -56,18 +77,19 @@ Setting asked_setting(const Predictor& predictor, const AskedConfiguration& aske
 
 ConfigurationPrediction predict_configuration(const Predictor& predictor, const AskedConfiguration& asked) {
   const Setting setting = asked_setting(predictor, asked);
-  ConfigurationPrediction prediction{asked, beyond_ranges(predictor.ranges.at(asked.contender), asked.workload), {}, 0};
+  ConfigurationPrediction prediction{
+      asked, beyond_ranges(predictor.ranges.at(asked.contender), asked.workload), {}, {}};
   for (const auto& [name, target] : predictor.targets) {
     const double value = target.model.predict(setting, asked.workload);
     if (value <= 0) continue;  // this contender has no such metric
-    const std::vector<double> residuals = residuals_for(target, !prediction.beyond.empty());
     Prediction& here = prediction.targets[name];
     here.value = value;
-    if (const auto half = conformal_half_width(residuals, kPredictionLevel)) {
-      here.interval = Interval{value * std::exp(-*half), value * std::exp(*half)};
-    }
+    const std::optional<double> half = interval_half_width(target, !prediction.beyond.empty());
+    if (!half) continue;
+    here.interval = Interval{value * std::exp(-*half), value * std::exp(*half)};
     if (name == "decode_ms_per_token") {
-      prediction.meets_threshold = probability_at_most(value, residuals, predictor.threshold_ms);
+      const std::size_t n = target.residuals_inside.size() + target.residuals_outside.size();
+      prediction.meets_threshold = probability_at_most(value, *half, n, predictor.threshold_ms);
     }
   }
   return prediction;

@@ -35,6 +35,10 @@ struct TargetPredictor {
   /// greatest of an axis, beyond what their model had seen.
   std::vector<double> residuals_inside;
   std::vector<double> residuals_outside;
+  /// Standard deviation, as a logarithm, of what one run adds to another, where no run was repeated to tell: assumed
+  /// (run_drift.hpp), and added to the residuals. 0 where runs were repeated: then the residuals are those of runs that
+  /// were left out.
+  double assumed_drift = 0;
 };
 
 /// A model that was measured.
@@ -93,11 +97,16 @@ struct ConfigurationPrediction {
   AskedConfiguration asked;
   std::vector<BeyondRange> beyond;  ///< axes on which this was not measured
   std::map<std::string, Prediction> targets;
-  double meets_threshold = 0;  ///< probability that decode takes at most the predictor's threshold
+  /// Probability that decode takes at most the predictor's threshold; absent where decode has no interval.
+  std::optional<double> meets_threshold;
 };
 
 /// Level of a Prediction's interval.
 inline constexpr double kPredictionLevel = 0.9;
+
+/// Half the width of a prediction's interval, as a logarithm: of questions inside what was measured, or beyond it.
+/// Includes the assumed drift. Absent where too few configurations were left out.
+std::optional<double> interval_half_width(const TargetPredictor& target, bool outside);
 
 /// Throws Error for a contender that was not measured.
 ConfigurationPrediction predict_configuration(const Predictor& predictor, const AskedConfiguration& asked);

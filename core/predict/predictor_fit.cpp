@@ -9,6 +9,7 @@
 
 #include "predict/held_out.hpp"
 #include "predict/predictor.hpp"
+#include "predict/run_drift.hpp"
 #include "support/error.hpp"
 #include "support/one_line.hpp"
 
@@ -57,6 +58,16 @@ void warn_of_machines(std::span<const RunData> runs, const FitOptions& options, 
                                            options.limits ? "with the same limits" : "without known limits"));
 }
 
+void warn_of_drift(Predictor& predictor) {
+  const auto decode = predictor.targets.find(kDecode);
+  if (decode == predictor.targets.end() || decode->second.assumed_drift <= 0) return;
+  predictor.warnings.push_back(
+      fmt::format("no run repeats another, so the drift from run to run is not known: intervals assume {:.0f}%; repeat "
+                  "the sweep at "
+                  "another time and give all folders",
+                  decode->second.assumed_drift * 100));
+}
+
 MethodValidation validation_of(Method method, std::span<const HeldOut> held_out, const std::vector<Scheme>& schemes,
                                bool decode, double threshold_ms) {
   MethodValidation validation{method, {}, {}, 0};
@@ -74,8 +85,30 @@ MethodValidation validation_of(Method method, std::span<const HeldOut> held_out,
   return validation;
 }
 
+void set_residuals(std::span<const HeldOut> held_out, TargetPredictor& predictor) {
+  predictor.residuals_inside.clear();
+  predictor.residuals_outside.clear();
+  for (const HeldOut& one : held_out) {
+    const double residual = std::log(one.measured / one.predicted);
+    (one.edge ? predictor.residuals_outside : predictor.residuals_inside).push_back(residual);
+  }
+}
+
+// What a run adds to another: from runs that were left out, where enough of that was measured, else assumed.
+void learn_drift(const std::string& target, std::span<const LeftOutRun> runs, TargetPredictor& predictor) {
+  const std::vector<HeldOut> held_out = predict_left_out_runs(target, predictor.model.method, runs);
+  TargetPredictor repeated;
+  set_residuals(held_out, repeated);
+  if (!interval_half_width(repeated, false)) {
+    predictor.assumed_drift = assumed_drift(target);
+    return;
+  }
+  predictor.residuals_inside = std::move(repeated.residuals_inside);
+  predictor.residuals_outside = std::move(repeated.residuals_outside);
+}
+
 TargetPredictor fit_one(const std::string& target, std::span<const Sample> samples, const std::vector<Scheme>& schemes,
-                        double threshold_ms) {
+                        std::span<const LeftOutRun> runs, double threshold_ms) {
   TargetPredictor predictor;
   Method chosen = Method::kPhysical;
   double least = 0;
@@ -88,16 +121,12 @@ TargetPredictor fit_one(const std::string& target, std::span<const Sample> sampl
     if (!better) continue;
     chosen = method;
     least = predictor.validation.back().mape;
-    predictor.residuals_inside.clear();
-    predictor.residuals_outside.clear();
-    for (const HeldOut& one : held_out) {
-      const double residual = std::log(one.measured / one.predicted);
-      (one.edge ? predictor.residuals_outside : predictor.residuals_inside).push_back(residual);
-    }
+    set_residuals(held_out, predictor);
   }
   std::vector<const Sample*> all;
   for (const Sample& sample : samples) all.push_back(&sample);
   predictor.model = fit_target(target, chosen, all);
+  learn_drift(target, runs, predictor);
   return predictor;
 }
 
@@ -131,11 +160,14 @@ Predictor fit_predictor(std::span<const RunData> runs, const FitOptions& options
   describe(runs, set, predictor);
   warn_of_machines(runs, options, predictor);
   const std::vector<Scheme> schemes = validation_schemes(set.samples);
+  const std::vector<LeftOutRun> left_out = leave_runs_out(runs, limits);
   for (const std::string& target : prediction_targets()) {
     const bool measured = std::any_of(set.samples.begin(), set.samples.end(),
                                       [&](const Sample& sample) { return sample.measured.contains(target); });
-    if (measured) predictor.targets[target] = fit_one(target, set.samples, schemes, options.threshold_ms);
+    if (!measured) continue;
+    predictor.targets[target] = fit_one(target, set.samples, schemes, left_out, options.threshold_ms);
   }
+  warn_of_drift(predictor);
   return predictor;
 }
 

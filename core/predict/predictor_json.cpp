@@ -5,6 +5,7 @@
 
 #include "predict/physical_terms.hpp"
 #include "predict/predictor.hpp"
+#include "predict/run_drift.hpp"
 #include "results/optional_json.hpp"
 #include "support/error.hpp"
 
@@ -69,7 +70,8 @@ Json target_json(const TargetPredictor& target) {
   Json object{{"method", to_string(target.model.method)},
               {"physical", physical_json(target.model.physical)},
               {"validation", Json::array()},
-              {"log_residuals", {{"inside", target.residuals_inside}, {"outside", target.residuals_outside}}}};
+              {"log_residuals", {{"inside", target.residuals_inside}, {"outside", target.residuals_outside}}},
+              {"assumed_drift", target.assumed_drift}};
   for (const MethodValidation& validation : target.validation) {
     object["validation"].push_back(validation_json(validation));
   }
@@ -88,6 +90,8 @@ TargetPredictor target_from(const std::string& name, const Json& json) {
   for (const Json& validation : json.at("validation")) target.validation.push_back(validation_from(validation));
   target.residuals_inside = json.at("log_residuals").at("inside").get<std::vector<double>>();
   target.residuals_outside = json.at("log_residuals").at("outside").get<std::vector<double>>();
+  // A predictor of before this was asked learned nothing of drift.
+  target.assumed_drift = json.value("assumed_drift", assumed_drift(name));
   return target;
 }
 

@@ -55,10 +55,4 @@ std::optional<double> conformal_half_width(std::vector<double> log_residuals, do
   return log_residuals[static_cast<std::size_t>(rank) - 1];
 }
 
-double probability_at_most(double prediction, std::span<const double> log_residuals, double bound) {
-  const auto below = std::count_if(log_residuals.begin(), log_residuals.end(),
-                                   [&](double residual) { return prediction * std::exp(residual) <= bound; });
-  return (static_cast<double>(below) + 1) / (static_cast<double>(log_residuals.size()) + 2);
-}
-
 }  // namespace inferbench

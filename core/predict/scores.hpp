@@ -41,8 +41,4 @@ ThresholdScores score_threshold(std::span<const HeldOut> held_out, double at_mos
 /// al. 2018). nullopt where n is too small for `level`.
 std::optional<double> conformal_half_width(std::vector<double> log_residuals, double level);
 
-/// Share of predictions p exp(r), r one of the residuals log(measured / predicted), that are at most `bound`; by
-/// Laplace's rule never 0 or 1.
-double probability_at_most(double prediction, std::span<const double> log_residuals, double bound);
-
 }  // namespace inferbench

@@ -67,8 +67,8 @@ TrialRecord trial_of(const Row& row) {
   return trial;
 }
 
-/// All trials as one run.
-RunData recorded_run(const Recording& recording) {
+/// All trials as one run; with `pass`, those of one of its passes.
+RunData recorded_run(const Recording& recording, const std::string& pass = "") {
   RunData run{test::sample_info(), {}};
   run.info.models.clear();
   run.info.contenders.clear();
@@ -76,7 +76,9 @@ RunData recorded_run(const Recording& recording) {
     const Model model = Model::open(reference);
     run.info.models.push_back({reference, model.name(), "cc", model.n_parameters(), model.config()});
   }
-  for (const Row& row : read_rows(recording)) run.trials.push_back(trial_of(row));
+  for (const Row& row : read_rows(recording)) {
+    if (pass.empty() || row.at("run") == pass) run.trials.push_back(trial_of(row));
+  }
   return run;
 }
 
@@ -134,6 +136,34 @@ TEST(PredictAccuracy, LeftOutSizesAreWorseButInTheRightPlace) {
     EXPECT_LE(decode.by_scheme.at(scheme).mape, 0.2) << scheme;
     EXPECT_GE(decode.by_scheme.at(scheme).r2.value(), 0.75) << scheme;
   }
+}
+
+// What three passes teach holds for the configurations of a fourth, measured at another time. (The pass of 24
+// configurations is no test of it, but teaches.)
+TEST(PredictAccuracy, IntervalsHoldInAnotherRun) {
+  const std::vector<std::string> passes{"0", "1", "2", "3"};
+  const MachineLimits limits = recorded_limits(kAvx512);
+  std::size_t covered = 0;
+  std::size_t n = 0;
+  for (const std::string pass : {"0", "1", "3"}) {
+    std::vector<RunData> others;
+    for (const std::string& other : passes) {
+      if (other != pass) others.push_back(recorded_run(kAvx512, other));
+    }
+    const Predictor predictor = fit_predictor(others, {200, limits});
+    EXPECT_EQ(predictor.targets.at(test::kDecode).assumed_drift, 0);
+    const std::vector<RunData> fourth{recorded_run(kAvx512, pass)};
+    const std::vector<const MachineLimits*> same{&limits};
+    for (const Sample& sample : collect_samples(fourth, same).samples) {
+      const auto asked = predict_configuration(predictor, {sample.setting.contender, sample.model, sample.workload});
+      const Prediction& decode = asked.targets.at(test::kDecode);
+      const double measured = sample.measured.at(test::kDecode);
+      if (decode.interval->low <= measured && measured <= decode.interval->high) ++covered;
+      ++n;
+    }
+  }
+  EXPECT_GT(n, 200U);
+  EXPECT_GE(static_cast<double>(covered) / static_cast<double>(n), 0.87);
 }
 
 TEST(PredictAccuracy, TreesAloneCannotReachALeftOutModelSize) {

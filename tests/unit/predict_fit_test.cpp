@@ -27,6 +27,30 @@ const Predictor& sweep_predictor() {
   return *kPredictor;
 }
 
+/// The sweep run several times, each time at another speed of the machine: all its times are `factors` times the law's.
+std::vector<RunData> repeated_runs(const std::vector<double>& factors) {
+  std::vector<RunData> runs;
+  for (const double factor : factors) {
+    MadeUpSweep sweep = physical_sweep();
+    sweep.seed = runs.size() + 1;
+    const auto law = sweep.law;
+    sweep.law = [law, factor](const Contender& contender, const ModelConfig& shape, const Point& point) {
+      test::MadeUpTimes times = law(contender, shape, point);
+      times.decode_ms *= factor;
+      times.ttft_ms *= factor;
+      return times;
+    };
+    runs.push_back(physical_run(sweep));
+  }
+  return runs;
+}
+
+/// Fitted once to two runs on a machine whose speed does not change.
+const Predictor& repeated_predictor() {
+  static const Predictor* const kPredictor = new Predictor(fit_predictor(repeated_runs({1, 1}), {60, std::nullopt}));
+  return *kPredictor;
+}
+
 AskedConfiguration ask(const std::string& contender, const std::string& model, std::int32_t prompt,
                        std::int32_t batch) {
   return {contender, model, {Model::open(model).config(), prompt, 8, batch, 2}};
@@ -115,7 +139,7 @@ TEST(Predictor, IntervalsHoldForNewConfigurations) {
     for (const std::int32_t prompt : {48, 96, 200, 300, 400}) {
       for (const std::int32_t batch : {3, 5, 6, 7}) {
         const AskedConfiguration asked = ask("quant", model, prompt, batch);
-        const Prediction decode = predict_configuration(sweep_predictor(), asked).targets.at(test::kDecode);
+        const Prediction decode = predict_configuration(repeated_predictor(), asked).targets.at(test::kDecode);
         ASSERT_TRUE(decode.interval);
         EXPECT_LT(decode.interval->high / decode.interval->low, 1.2);
         if (decode.interval->low <= truth(asked) && truth(asked) <= decode.interval->high) ++covered;
@@ -142,8 +166,66 @@ TEST(Predictor, BeyondTheMeasuredTheIntervalIsThatOfTheExtremes) {
 TEST(Predictor, SaysHowLikelyTheThresholdIsMet) {
   const auto fast = predict_configuration(sweep_predictor(), ask("quant", "synthetic:gpt2", 64, 1));
   const auto slow = predict_configuration(sweep_predictor(), ask("reference", "synthetic:gpt2-large", 64, 8));
-  EXPECT_GT(fast.meets_threshold, 0.95);
-  EXPECT_LT(slow.meets_threshold, 0.05);
+  EXPECT_GT(fast.meets_threshold.value(), 0.95);
+  EXPECT_LT(slow.meets_threshold.value(), 0.05);
+}
+
+TEST(Predictor, AThresholdFarAwayIsMetForSureAndNotSurerBeyondTheMeasured) {
+  Predictor predictor = repeated_predictor();
+  predictor.threshold_ms = 1e5;
+  const auto inside = predict_configuration(predictor, ask("quant", "synthetic:gpt2", 64, 1));
+  EXPECT_GT(inside.meets_threshold.value(), 0.999);
+  // At the bound of the interval the chance is what the interval says.
+  predictor.threshold_ms = inside.targets.at(test::kDecode).interval->high;
+  EXPECT_NEAR(predict_configuration(predictor, inside.asked).meets_threshold.value(), 0.95, 1e-9);
+  // The same distance from the bound, beyond what was measured.
+  const auto outside = predict_configuration(predictor, ask("quant", "synthetic:gpt2-xl", 64, 1));
+  ASSERT_FALSE(outside.beyond.empty());
+  const double away = predictor.threshold_ms / inside.targets.at(test::kDecode).value;
+  predictor.threshold_ms = away * outside.targets.at(test::kDecode).value;
+  EXPECT_LE(predict_configuration(predictor, outside.asked).meets_threshold.value(), 0.95 + 1e-9);
+}
+
+TEST(Predictor, IntervalsHoldTheDriftFromRunToRun) {
+  const std::vector<double> speeds{0.8, 1.1, 1.25, 0.95};
+  const Predictor drifting = fit_predictor(repeated_runs(speeds), {60, std::nullopt});
+  EXPECT_EQ(drifting.targets.at(test::kDecode).assumed_drift, 0);
+  EXPECT_THAT(drifting.warnings, testing::IsEmpty());
+  std::size_t covered = 0;
+  std::size_t n = 0;
+  for (const double speed : {0.85, 1.0, 1.2}) {  // of runs to come
+    for (const std::int32_t prompt : {48, 96, 200, 300}) {
+      const AskedConfiguration asked = ask("quant", "synthetic:gpt2-medium", prompt, 3);
+      const Prediction decode = predict_configuration(drifting, asked).targets.at(test::kDecode);
+      if (decode.interval->low <= speed * truth(asked) && speed * truth(asked) <= decode.interval->high) ++covered;
+      ++n;
+    }
+  }
+  EXPECT_EQ(covered, n);
+}
+
+TEST(Predictor, OneRunKnowsNothingOfDriftAndSaysSo) {
+  const TargetPredictor& alone = sweep_predictor().targets.at(test::kDecode);
+  const TargetPredictor& repeated = repeated_predictor().targets.at(test::kDecode);
+  EXPECT_GT(alone.assumed_drift, 0);
+  EXPECT_GT(interval_half_width(alone, false).value(), interval_half_width(repeated, false).value() + 0.2);
+  EXPECT_THAT(sweep_predictor().warnings, testing::Contains(HasSubstr("no run repeats another")));
+  const std::vector<ConfigurationPrediction> one{
+      predict_configuration(sweep_predictor(), ask("quant", "synthetic:gpt2", 64, 1))};
+  EXPECT_THAT(predictions_text(sweep_predictor(), one, std::nullopt), HasSubstr("the intervals assume a drift of 20%"));
+  EXPECT_THAT(predictions_text(repeated_predictor(), one, std::nullopt), testing::Not(HasSubstr("drift")));
+}
+
+TEST(Predictor, NamesAreShownWhole) {
+  Predictor predictor = repeated_predictor();
+  const std::string name = "a_contender_with_a_name_of_forty_letters";
+  const std::string model = "/home/somebody/models/of/several/kinds/and/sizes/of/transformers/gpt2-medium";
+  ConfigurationPrediction one = predict_configuration(predictor, ask("quant", "synthetic:gpt2", 64, 1));
+  one.asked.contender = name;
+  one.asked.model = model;
+  const std::string text = predictions_text(predictor, std::vector{one}, std::nullopt);
+  EXPECT_THAT(text, HasSubstr(name));
+  EXPECT_THAT(text, HasSubstr(model));
 }
 
 TEST(Predictor, SurvivesItsFile) {

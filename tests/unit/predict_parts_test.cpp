@@ -203,13 +203,6 @@ TEST(ConformalInterval, CoversWhatItPromises) {
   EXPECT_NEAR(covered / static_cast<double>(kDraws), 0.9, 0.02);
 }
 
-TEST(ProbabilityAtMost, CountsResidualsAndIsNeverCertain) {
-  const std::vector<double> residuals{-0.1, 0, 0.1};
-  EXPECT_DOUBLE_EQ(probability_at_most(100, residuals, 105), 3.0 / 5);
-  EXPECT_DOUBLE_EQ(probability_at_most(100, residuals, 1), 1.0 / 5);
-  EXPECT_DOUBLE_EQ(probability_at_most(100, {}, 200), 0.5);
-}
-
 Workload with_batch(std::int32_t batch) {
   return {small_shape(), 32, 8, batch, 2};
 }
