@@ -5,6 +5,8 @@
 #include <limits>
 #include <new>
 
+#include "primitives.hpp"
+
 namespace inferbench::onednn {
 namespace {
 
@@ -67,12 +69,9 @@ dnnl::memory::desc Attention::output_layout(std::int64_t n) const {
 }
 
 Attention::Steps Attention::make_steps(std::int64_t n, std::int64_t n_keys) const {
-  dnnl::primitive_attr scaled;
-  scaled.set_output_scales(0, {DNNL_RUNTIME_F32_VAL});
   const dnnl::memory::desc scores = score_layout(n, n_keys);
-  return {dnnl::matmul({{query_layout(n), key_layout(n_keys), scores}, scaled, engine_}),
-          dnnl::softmax_forward({{dnnl::prop_kind::forward_inference, scores, 2}, engine_}),
-          dnnl::matmul({{scores, value_layout(n_keys), output_layout(n)}, engine_})};
+  return {make_scaled_matmul(engine_, query_layout(n), key_layout(n_keys), scores), make_softmax(engine_, scores, 2),
+          make_matmul(engine_, scores, value_layout(n_keys), output_layout(n))};
 }
 
 Attention::Steps& Attention::steps(std::int64_t n, std::int64_t n_keys) {
@@ -123,7 +122,7 @@ void Attention::run(dnnl::stream& stream, std::size_t layer, const Segment& segm
   steps.score.execute(stream, {{DNNL_ARG_SRC, view(engine_, query_layout(segment.n), rows)},
                                {DNNL_ARG_WEIGHTS, view(engine_, key_layout(n_keys), keys_.data() + cache)},
                                {DNNL_ARG_DST, scores},
-                               {DNNL_ARG_ATTR_OUTPUT_SCALES, factor}});
+                               {scale_argument(), factor}});
   stream.wait();
   hide_the_future(segment, n_keys);
   steps.softmax.execute(stream, {{DNNL_ARG_SRC, scores}, {DNNL_ARG_DST, scores}});

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "primitives.hpp"
+
 namespace inferbench::onednn {
 namespace {
 
@@ -72,10 +74,7 @@ void LayerPass::layer_norm(const LayerNorm& norm, const float* from, std::int64_
   const dnnl::memory::desc layout({rows, sizes_.width}, Type::f32, Tag::ab);
   auto found = norms_.find(rows);
   if (found == norms_.end()) {
-    using Flags = dnnl::normalization_flags;
-    const dnnl::layer_normalization_forward::desc desc(dnnl::prop_kind::forward_inference, layout, sizes_.epsilon,
-                                                       Flags::use_scale | Flags::use_shift);
-    found = norms_.emplace(rows, dnnl::layer_normalization_forward({desc, engine})).first;
+    found = norms_.emplace(rows, make_layer_norm(engine, layout, sizes_.epsilon)).first;
   }
   const dnnl::memory::desc vector({sizes_.width}, Type::f32, Tag::a);
   found->second.execute(context_.stream, {{DNNL_ARG_SRC, view(engine, layout, from)},
@@ -90,8 +89,7 @@ void LayerPass::softmax(const float* from, std::int64_t rows, std::int64_t colum
   const dnnl::memory::desc layout({rows, columns}, Type::f32, Tag::ab);
   auto found = softmaxes_.find(rows);
   if (found == softmaxes_.end()) {
-    const dnnl::softmax_forward::desc desc(dnnl::prop_kind::forward_inference, layout, 1);
-    found = softmaxes_.emplace(rows, dnnl::softmax_forward({desc, engine})).first;
+    found = softmaxes_.emplace(rows, make_softmax(engine, layout, 1)).first;
   }
   found->second.execute(context_.stream,
                         {{DNNL_ARG_SRC, view(engine, layout, from)}, {DNNL_ARG_DST, view(engine, layout, to)}});

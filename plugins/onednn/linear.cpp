@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "primitives.hpp"
+
 namespace inferbench::onednn {
 namespace {
 
@@ -20,7 +22,7 @@ dnnl::memory::desc packed_layout(const dnnl::engine& engine, Precision precision
   const dnnl::memory::desc x({kRowsPackedFor, inputs}, narrow ? Type::u8 : Type::f32, Tag::ab);
   const dnnl::memory::desc w({inputs, outputs}, narrow ? Type::s8 : Type::f32, Tag::any);
   const dnnl::memory::desc y({kRowsPackedFor, outputs}, narrow ? Type::s32 : Type::f32, Tag::ab);
-  return dnnl::matmul::primitive_desc(dnnl::matmul::desc(x, w, y), engine).weights_desc();
+  return packed_weights(engine, x, w, y);
 }
 
 /// Codes of all weights in their own order, with a scale and a sum for each channel.

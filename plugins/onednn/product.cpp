@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "primitives.hpp"
+
 namespace inferbench::onednn {
 namespace {
 
@@ -33,7 +35,7 @@ bool is_activation(Then then) {
 dnnl::primitive_attr post_ops(Then then) {
   dnnl::post_ops ops;
   if (then == Then::kAddTo) ops.append_sum();
-  if (is_activation(then)) ops.append_eltwise(1, algorithm_of(then), 0, 0);
+  if (is_activation(then)) append_activation(ops, algorithm_of(then));
   dnnl::primitive_attr attributes;
   attributes.set_post_ops(ops);
   return attributes;
@@ -68,10 +70,12 @@ const dnnl::matmul& Products::matmul(const Linear& linear, std::int64_t rows, Th
   const dnnl::memory::desc y({rows, linear.outputs}, narrow ? Type::s32 : Type::f32, Tag::ab);
   const dnnl::memory::desc bias({1, linear.outputs}, Type::f32, Tag::ab);
   const bool with_bias = !narrow && !linear.bias.empty();
-  const dnnl::matmul::desc desc = with_bias ? dnnl::matmul::desc(x, linear.weight.get_desc(), bias, y)
-                                            : dnnl::matmul::desc(x, linear.weight.get_desc(), y);
   const dnnl::primitive_attr attributes = narrow ? dnnl::primitive_attr() : post_ops(then);
-  return matmuls_.emplace(key, dnnl::matmul({desc, attributes, engine_})).first->second;
+  const dnnl::memory::desc w = linear.weight.get_desc();
+  return matmuls_
+      .emplace(key,
+               with_bias ? make_matmul(engine_, x, w, bias, y, attributes) : make_matmul(engine_, x, w, y, attributes))
+      .first->second;
 }
 
 void Products::run(dnnl::stream& stream, const Linear& linear, const float* x, std::int64_t rows, float* y, Then then) {
@@ -108,9 +112,8 @@ void Products::activate(dnnl::stream& stream, std::int64_t rows, std::int64_t co
   const Key key{0, columns, rows, then, false};
   auto found = activations_.find(key);
   if (found == activations_.end()) {
-    const dnnl::eltwise_forward::desc desc(dnnl::prop_kind::forward_inference, algorithm_of(then),
-                                           {{rows, columns}, Type::f32, Tag::ab}, 0, 0);
-    found = activations_.emplace(key, dnnl::eltwise_forward({desc, engine_})).first;
+    const dnnl::memory::desc layout({rows, columns}, Type::f32, Tag::ab);
+    found = activations_.emplace(key, make_activation(engine_, algorithm_of(then), layout)).first;
   }
   found->second.execute(stream, {{DNNL_ARG_SRC, view(engine_, rows, columns, Type::f32, x)},
                                  {DNNL_ARG_DST, view(engine_, rows, columns, Type::f32, y)}});
