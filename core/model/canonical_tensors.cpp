@@ -58,8 +58,15 @@ std::uint64_t count_parameters(const ModelConfig& config) {
 }
 
 std::string_view canonical_name(std::string_view name) {
-  constexpr std::string_view kPrefix = "transformer.";
-  if (name.starts_with(kPrefix)) name.remove_prefix(kPrefix.size());
+  const auto strip = [&name](std::string_view prefix) {
+    const bool has = name.starts_with(prefix);
+    if (has) name.remove_prefix(prefix.size());
+    return has;
+  };
+  // Saved from inside of torch.compile or of a data-parallel wrapper, in either order.
+  while (strip("_orig_mod.") || strip("module.")) {
+  }
+  strip("transformer.");
   return name;
 }
 

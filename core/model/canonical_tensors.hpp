@@ -34,7 +34,8 @@ std::vector<TensorSpec> canonical_tensors(const ModelConfig& config);
 /// Elements of all of them: a tied head counts once.
 std::uint64_t count_parameters(const ModelConfig& config);
 
-/// A checkpoint's tensor name without the "transformer." prefix that GPT2LMHeadModel gives it.
+/// A checkpoint's tensor name without the prefixes of who saved it: "_orig_mod." (torch.compile), "module."
+/// (data-parallel wrappers), then "transformer." (GPT2LMHeadModel).
 std::string_view canonical_name(std::string_view name);
 
 /// The causal mask that original checkpoints carry as h.{i}.attn.bias and h.{i}.attn.masked_bias (canonical names).

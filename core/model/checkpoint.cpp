@@ -78,7 +78,7 @@ NameMap map_names(std::span<const SafetensorsFile> files) {
       const std::string_view name = canonical_name(tensor.name);
       if (!names.emplace(name, BoundTensor{i, &tensor}).second) {
         throw Error(fmt::format("{}: tensor {} is there twice", files[i].path().string(), in_quotes(name)),
-                    "with and without the prefix \"transformer.\", or in two shards: keep one");
+                    "with and without a prefix (transformer., module., _orig_mod.), or in two shards: keep one");
       }
     }
   }

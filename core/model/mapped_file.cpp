@@ -7,7 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -18,6 +20,16 @@ namespace {
 
 std::string reason(int code) {
   return std::generic_category().message(code);
+}
+
+// What git leaves in place of a large file that it did not fetch: a text of some 130 bytes.
+constexpr std::string_view kLfsPointer = "version https://git-lfs.github.com/spec/";
+constexpr std::uint64_t kMaxLfsPointer = 1024;
+
+bool is_lfs_pointer(int fd, std::uint64_t size) {
+  std::array<char, kLfsPointer.size()> begin{};
+  return size <= kMaxLfsPointer && ::pread(fd, begin.data(), begin.size(), 0) == ssize_t{begin.size()} &&
+         std::string_view(begin.data(), begin.size()) == kLfsPointer;
 }
 
 }  // namespace
@@ -37,6 +49,11 @@ InputFile::InputFile(const std::filesystem::path& path) : path_(path) {
     throw Error(fmt::format("{}: not a regular file", path.string()), "give the path of a file");
   }
   size_ = static_cast<std::uint64_t>(info.st_size);
+  if (is_lfs_pointer(fd_, size_)) {
+    ::close(fd_);
+    throw Error(fmt::format("{}: a Git LFS pointer, not the file itself", path.string()),
+                "fetch the file: run 'git lfs install' and 'git lfs pull' in the repository, or download it again");
+  }
 }
 
 InputFile::InputFile(InputFile&& other) noexcept

@@ -9,7 +9,8 @@
 
 namespace inferbench {
 
-/// A regular file opened for reading. Throws Error (naming the path) when it is missing, unreadable or not regular.
+/// A regular file opened for reading. Throws Error (naming the path) when it is missing, unreadable, not regular or
+/// only the pointer that Git LFS leaves in place of a file.
 class InputFile {
  public:
   explicit InputFile(const std::filesystem::path& path);

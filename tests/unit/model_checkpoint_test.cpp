@@ -95,6 +95,31 @@ TEST_F(CheckpointTest, ReadsWithAndWithoutPrefix) {
   EXPECT_EQ(open().weights().tensors().size(), 17U);
 }
 
+TEST_F(CheckpointTest, ReadsWhatAWrapperSaved) {
+  for (const char* prefix :
+       {"module.", "_orig_mod.", "_orig_mod.module.transformer.", "module._orig_mod.transformer."}) {
+    write(tensors_of(kConfig, prefix));
+    expect_values(open().weights());
+  }
+  Tensors twice = tensors_of(kConfig, "module.");
+  twice.push_back({"_orig_mod.ln_f.bias", "F32", {4}});
+  write(twice);
+  EXPECT_THAT(open_error(), HasSubstr("tensor 'ln_f.bias' is there twice"));
+}
+
+TEST_F(CheckpointTest, NamesTheFileThatGitLfsLeftUnfetched) {
+  const std::string pointer =
+      "version https://git-lfs.github.com/spec/v1\noid "
+      "sha256:248dfc3911869ec493c76e65bf2fcf7f615828b0254c12b473182f0f\n"
+      "size 548105171\n";
+  write(tensors_of(kConfig));
+  for (const char* name : {"model.safetensors", "config.json"}) {
+    write(tensors_of(kConfig));
+    model_test::write_file(path(name), pointer);
+    EXPECT_THAT(open_error(), AllOf(HasSubstr(std::string(name) + ": a Git LFS pointer"), HasSubstr("git lfs pull")));
+  }
+}
+
 TEST_F(CheckpointTest, OrderInTheFileDoesNotMatter) {
   Tensors tensors = tensors_of(kConfig);
   std::reverse(tensors.begin(), tensors.end());
