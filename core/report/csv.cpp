@@ -16,18 +16,27 @@ namespace inferbench {
 
 namespace {
 
+// A spreadsheet takes a cell that begins so for a formula, also one that a file brought along.
+bool looks_like_formula(std::string_view field) {
+  return !field.empty() && std::string_view("=+-@\t\r").find(field.front()) != std::string_view::npos;
+}
+
 // A table under construction; fields of a row one after the other.
 class Table {
  public:
   explicit Table(std::string_view header) : text_(header) { text_ += "\r\n"; }
 
+  /// Text: quoted where it must be, and with a quote mark before what would be a formula.
   void add(std::string_view field) {
     separate();
+    const bool formula = looks_like_formula(field);
     if (field.find_first_of(",\"\r\n") == std::string_view::npos) {
+      if (formula) text_ += '\'';
       text_ += field;
       return;
     }
     text_ += '"';
+    if (formula) text_ += '\'';
     for (const char c : field) {
       if (c == '"') text_ += '"';
       text_ += c;

@@ -12,6 +12,7 @@
 #include "report/comparison.hpp"
 #include "report/console_style.hpp"
 #include "report/console_table.hpp"
+#include "report/csv.hpp"
 #include "report/headline_text.hpp"
 #include "report/markdown.hpp"
 #include "report/markdown_text.hpp"
@@ -179,6 +180,17 @@ TEST(NumberText, KeepsFourDigits) {
   EXPECT_EQ(duration_text(59.6), "1 min 0 s");
   EXPECT_EQ(duration_text(12.2), "12 s");
   EXPECT_EQ(duration_text(7500), "2 h 5 min");
+}
+
+TEST(Csv, ACellIsNeverAFormula) {
+  RunData run{sample_info(), {sample_trial("quant", 0, 10)}};
+  run.trials[0].contender = "=HYPERLINK(\"http://x\")";
+  run.trials[0].backend = "@SUM(A1)";
+  run.trials[0].outcome.error = "-1 is no id";
+  const std::string csv = trials_csv(run, false);
+  EXPECT_THAT(csv, HasSubstr("\r\n'@SUM(A1),"));
+  EXPECT_THAT(csv, HasSubstr(",\"'=HYPERLINK(\"\"http://x\"\")\","));
+  EXPECT_THAT(csv, HasSubstr(",'-1 is no id,"));
 }
 
 }  // namespace
