@@ -17,6 +17,7 @@ install(FILES ${PROJECT_BINARY_DIR}/inferbench.pc DESTINATION ${pkgconfig_dir})
 
 # What the README leads to.
 install(FILES LICENSE README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs)
 install(DIRECTORY configs/ DESTINATION ${CMAKE_INSTALL_DATADIR}/inferbench/configs FILES_MATCHING PATTERN "*.yaml"
         PATTERN models EXCLUDE)
 # configs/models/shakespeare is a link into tests/data; installed it is a folder, so that the configs work in both places.

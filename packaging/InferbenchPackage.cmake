@@ -3,14 +3,22 @@
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME inferbench)
 set(CPACK_PACKAGE_VENDOR "The inferbench authors")
-set(CPACK_PACKAGE_CONTACT "The inferbench authors <inferbench@localhost>")
+# Who builds the package answers for it: -DINFERBENCH_MAINTAINER="Name <address>".
+set(INFERBENCH_MAINTAINER "The inferbench authors <inferbench@packages.invalid>" CACHE STRING "Maintainer of the Debian package")
+set(CPACK_PACKAGE_CONTACT "${INFERBENCH_MAINTAINER}")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "${PROJECT_DESCRIPTION}")
+set(package_backends "a plain fp32 reference (cpu_ref) and int8 and int4 weights (cpu_quant)")
+if(TARGET onednn)
+  set(package_backends "a plain fp32 reference (cpu_ref), int8 and int4 weights (cpu_quant), and
+oneDNN (onednn)")
+endif()
 set(CPACK_PACKAGE_DESCRIPTION
-    "Loads GPT-2 backends as shared objects through one C header, drives them
+    "Loads inference backends as shared objects through one C header, drives them
 all through the same experiment, and reports speed, memory, failures and
-numerical agreement. Has the program, a reference and a quantized CPU backend,
+numerical agreement.
+Contains the program, its backends: ${package_backends},
 and what is needed to write another: headers, a CMake package, a pkg-config
-file, a generator of projects.")
+file, a project generator.")
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_STRIP_FILES ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)

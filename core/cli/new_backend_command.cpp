@@ -8,6 +8,8 @@
 #include <string>
 
 #include "cli/commands.hpp"
+#include "cli/common_options.hpp"
+#include "cli/install_tree.hpp"
 #include "sdk/backend_project.hpp"
 
 namespace inferbench {
@@ -23,6 +25,13 @@ std::map<std::string, BackendLanguage> languages() {
   return {{"c", BackendLanguage::kC}, {"c++", BackendLanguage::kCpp}, {"rust", BackendLanguage::kRust}};
 }
 
+// What CMake needs to find this program's package where it does not look by itself.
+std::string find_package_hint() {
+  const auto prefix = install_prefix();
+  if (!prefix || *prefix == "/usr" || *prefix == "/usr/local") return "";
+  return " -DCMAKE_PREFIX_PATH=" + prefix->string();
+}
+
 void write_backend(const NewBackendArguments& arguments) {
   const BackendLanguage language = languages().at(arguments.language);
   const std::filesystem::path folder = (arguments.into / arguments.name).lexically_normal();
@@ -30,8 +39,9 @@ void write_backend(const NewBackendArguments& arguments) {
   write_project(folder, files);
   for (const ProjectFile& file : files) fmt::print("{}\n", (folder / file.path).string());
   const bool rust = language == BackendLanguage::kRust;
+  const std::string configure = "cmake -B build" + find_package_hint() + " && cmake --build build";
   fmt::print(stderr, "\nbuild, test and compare it:\n  cd {}\n  {}\n  {}\n  inferbench run compare.yaml\n",
-             folder.string(), rust ? "cargo build --release" : "cmake -B build && cmake --build build",
+             folder.string(), rust ? "cargo build --release" : configure,
              rust ? "cargo test" : "ctest --test-dir build --output-on-failure");
 }
 
@@ -50,6 +60,7 @@ void add_new_backend_command(CLI::App& app, CommandContext&) {
       ->capture_default_str();
   command->add_option("--into", arguments->into, "Folder in which the project's folder is made")
       ->type_name("DIR")
+      ->check(not_empty())
       ->capture_default_str();
   command->footer(
       "C and C++ need CMake and the installed package (find_package(inferbench)); Rust needs cargo and no crate.\n"

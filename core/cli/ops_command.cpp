@@ -13,6 +13,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/common_options.hpp"
+#include "cli/install_tree.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/run_machine.hpp"
 #include "experiment/operator_experiment.hpp"
@@ -55,7 +56,7 @@ int run(const OpsArguments& arguments) {
   const PluginPath plugins(arguments.plugin_dirs);
   const auto file = arguments.experiment.empty() ? std::nullopt : std::optional(arguments.experiment);
   OperatorResults results;
-  results.experiment = load_operator_experiment(file, arguments.flags, real_lookups(plugins));
+  results.experiment = load_operator_experiment(find_experiment(file), arguments.flags, real_lookups(plugins));
   for (const std::string& line : results.experiment.left_out) {
     fmt::print(stderr, "inferbench: note: left out: {}\n", line);
   }

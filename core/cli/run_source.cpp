@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "cli/install_tree.hpp"
 #include "experiment/load.hpp"
 #include "support/error.hpp"
 #include "support/one_line.hpp"
@@ -30,6 +31,9 @@ void check_use(const RunChoice& choice) {
   }
   if (!choice.resume.empty() && !choice.overrides.empty()) {
     throw Error("--set cannot change a run that has begun", "leave --set out, or start a new run");
+  }
+  if (!choice.resume.empty() && choice.out_given) {
+    throw Error("--out cannot change a run that has begun: its folder stays where it is", "leave --out out");
   }
   if (!choice.resume.empty() && !choice.shard.empty()) {
     throw Error("--shard cannot change a run that has begun", "leave --shard out: the folder knows its part");
@@ -78,7 +82,7 @@ RunSource open_source(const RunChoice& choice, const PluginPath& plugins) {
   if (!choice.resume.empty()) return resumed_source(choice, plugins);
   if (choice.reproduce.empty()) {
     const Shard shard = parse_shard(choice.shard);
-    Experiment experiment = load_experiment(choice.experiment, choice.overrides, plugins);
+    Experiment experiment = load_experiment(find_experiment(choice.experiment), choice.overrides, plugins);
     if (plan_points(experiment, shard).empty()) {
       throw Error(fmt::format("--shard {}: the experiment has only {} points", choice.shard, experiment.points.size()),
                   "share it out to fewer machines");

@@ -18,6 +18,8 @@ expect_text '^Package: inferbench$' fields.txt
 expect_text '^Depends: .*libc6 \(>= ' fields.txt
 expect_text '^Depends: .*libtbb' fields.txt
 expect_text '^Depends: .*libyaml-cpp' fields.txt
+expect_text '^Maintainer: .+ <.+@.+>$' fields.txt
+if grep -q '^Depends: .*libdnnl' fields.txt; then expect_text 'onednn' fields.txt; fi
 if grep -q '^Depends: .*torch' fields.txt; then fail "the package needs libtorch"; fi
 
 # Its contents, where Debian expects them.
@@ -26,7 +28,8 @@ for path in bin/inferbench include/inferbench/backend.h "$LIBDIR/inferbench/libc
   "$LIBDIR/cmake/inferbench/inferbench-config.cmake" "$LIBDIR/pkgconfig/inferbench.pc" share/man/man1/inferbench.1.gz \
   share/man/man1/inferbench-run.1.gz share/bash-completion/completions/inferbench \
   share/zsh/vendor-completions/_inferbench share/fish/vendor_completions.d/inferbench.fish \
-  share/doc/inferbench/copyright share/inferbench/configs/quickstart.yaml; do
+  share/doc/inferbench/copyright share/doc/inferbench/README.md share/doc/inferbench/docs/how_we_measure.md \
+  share/inferbench/configs/quickstart.yaml; do
   expect_text "^\\./usr/$path\$" contents.txt
 done
 if grep -Ev '^\./(usr/.*)?$' contents.txt; then fail "files outside /usr"; fi
@@ -38,7 +41,7 @@ program=$PWD/root/usr/bin/inferbench
 [ "Version: $("$program" --version | sed 's/^inferbench //')" = "$(grep ^Version: fields.txt)" ] || fail "versions differ"
 "$program" backends >backends.txt
 expect_text "$PWD/root/usr/$LIBDIR/inferbench/libcpu_ref.so" backends.txt
-"$program" run root/usr/share/inferbench/configs/quickstart.yaml --out results --set "models=[root/usr/share/inferbench/configs/models/shakespeare]" \
+"$program" run quickstart.yaml --out results --set "models=[root/usr/share/inferbench/configs/models/shakespeare]" \
   --set measure.blocks=1 --set sweep.prompt_tokens=[4] --set sweep.generate_tokens=[2] --set sweep.threads=[1] >table.txt
 expect_text '^  cpu_quant:int8 ' table.txt
 
