@@ -23,6 +23,10 @@ void add_threads_option(CLI::App& command, std::int32_t& threads) {
       ->type_name("N");
 }
 
+CLI::Validator not_empty() {
+  return {[](const std::string& path) { return path.empty() ? std::string("the path is empty") : std::string(); }, ""};
+}
+
 void add_json_flag(CLI::App& command, bool& json) {
   command.add_flag("--json", json, "Print JSON");
 }

@@ -9,7 +9,8 @@
 
 namespace CLI {
 class App;
-}
+class Validator;
+}  // namespace CLI
 
 namespace inferbench {
 
@@ -18,6 +19,9 @@ void add_plugin_dir_option(CLI::App& command, std::vector<std::filesystem::path>
 
 /// --threads; the default is every CPU that the process may use.
 void add_threads_option(CLI::App& command, std::int32_t& threads);
+
+/// Refuses an empty path, which a shell makes of a variable that is not set, and which would mean this folder.
+CLI::Validator not_empty();
 
 /// --json.
 void add_json_flag(CLI::App& command, bool& json);

@@ -16,6 +16,9 @@ namespace {
 void generate(const GenerateArguments& arguments) {
   if (arguments.chat) {
     if (arguments.backends.size() > 1) throw Error("--chat talks to one backend", "give --backend once");
+    if (arguments.prompt) {
+      throw Error("--chat reads its lines from standard input and takes no --prompt", "leave one of the two out");
+    }
     if (arguments.json || arguments.echo) throw Error("--chat has no --json and no --echo", "leave them out");
     return generate_chat(arguments);
   }

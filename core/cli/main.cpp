@@ -9,6 +9,7 @@
 #include <string>
 
 #include "cli/commands.hpp"
+#include "cli/misuse.hpp"
 #include "support/error.hpp"
 
 namespace {
@@ -19,23 +20,9 @@ int report(const std::string& what, const std::string& cure, inferbench::ExitCod
   return static_cast<int>(code);
 }
 
-// The subcommands that were named: " predict ask".
-std::string named_command(const CLI::App& app) {
-  std::string path;
-  for (const CLI::App* at = &app; at != nullptr;) {
-    const auto chosen = at->get_subcommands();
-    at = chosen.empty() ? nullptr : chosen.front();
-    if (at != nullptr) path += " " + at->get_name();
-  }
-  return path;
-}
-
 int refuse(const CLI::App& app, const CLI::ParseError& error) {
-  const std::string command = named_command(app);
-  const std::string hint =
-      command.empty() ? "inferbench --help lists the commands" : "inferbench" + command + " --help";
-  const std::string what = command.empty() ? error.what() : command.substr(1) + ": " + error.what();
-  return report(what, hint, inferbench::ExitCode::kBadInput);
+  const inferbench::Misuse misuse = inferbench::explain_misuse(app, error);
+  return report(misuse.what, misuse.hint, inferbench::ExitCode::kBadInput);
 }
 
 int run(int argc, char** argv, inferbench::CommandContext& context) {

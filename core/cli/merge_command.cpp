@@ -68,6 +68,7 @@ void add_merge_command(CLI::App& app, CommandContext&) {
   command->add_option("runs", options->folders, "The run folders")->type_name("RUN")->required();
   command->add_option("--out", options->out, "Where the new folder goes: DIR/<name>/<time>-<id>/")
       ->type_name("DIR")
+      ->check(not_empty())
       ->capture_default_str();
   add_json_flag(*command, options->json);
   command->footer(

@@ -166,9 +166,10 @@ void add_run_command(CLI::App& app, CommandContext& context) {
   command.add_option("--set", options->source.overrides, "Change a key of the experiment, such as sweep.batch=[1,8]")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
-  command.add_option("--out", options->out, "Where run folders go: DIR/<name>/<time>-<id>/")
-      ->type_name("DIR")
-      ->capture_default_str();
+  const CLI::Option* out = command.add_option("--out", options->out, "Where run folders go: DIR/<name>/<time>-<id>/")
+                               ->type_name("DIR")
+                               ->check(not_empty())
+                               ->capture_default_str();
   command.add_option("--resume", options->source.resume, "Go on with a run that was stopped or killed")
       ->type_name("FOLDER");
   command
@@ -186,7 +187,8 @@ void add_run_command(CLI::App& app, CommandContext& context) {
   add_plugin_dir_option(command, options->plugin_dirs);
   add_json_flag(command, options->json);
   command.footer(kRunFooter);
-  command.callback([options, &context] {
+  command.callback([options, out, &context] {
+    options->source.out_given = !out->empty();
     context.holds_plugin = options->in_process;
     context.exit_code = run(*options);
   });

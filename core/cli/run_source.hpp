@@ -19,7 +19,8 @@ struct RunChoice {
   std::string resume;      ///< a run folder
   std::string reproduce;   ///< a run folder, or its run.json
   std::vector<std::string> overrides;
-  std::string shard;  ///< "K/N"
+  std::string shard;       ///< "K/N"
+  bool out_given = false;  ///< --out was on the command line
 };
 
 /// What to run, checked, and where it came from.

@@ -27,6 +27,8 @@ constexpr std::array<std::string_view, 37> kReserved = {
     "install", "let",  "loop",   "match", "mod",   "move",  "package", "ref",      "return", "self",
     "static",  "std",  "struct", "super", "test",  "true",  "use"};
 
+constexpr std::string_view kBundled = INFERBENCH_BUNDLED_BACKENDS;  // each with a space on both sides
+
 std::string_view folder_of(BackendLanguage language) {
   switch (language) {
     case BackendLanguage::kC:
@@ -47,6 +49,10 @@ void check_name(const std::string& name) {
   if (!good) throw Error(fmt::format("'{}' cannot be a backend's name", one_line(name, 80)), cure);
   if (std::find(kReserved.begin(), kReserved.end(), name) != kReserved.end()) {
     throw Error(fmt::format("'{}' means something to the build tools", name), "choose another name");
+  }
+  // By name only the first of two backends is found.
+  if (kBundled.find(fmt::format(" {} ", name)) != std::string_view::npos) {
+    throw Error(fmt::format("inferbench comes with a backend '{}'", name), "choose another name");
   }
 }
 

@@ -47,6 +47,10 @@ TEST(BackendProject, RefusesNamesThatNoBackendCanHave) {
   EXPECT_THROW(backend_project(std::string(65, 'a'), BackendLanguage::kC), Error);
   EXPECT_THROW(backend_project("test", BackendLanguage::kCpp), Error);  // CMake's own target
   EXPECT_THROW(backend_project("match", BackendLanguage::kRust), Error);
+  for (const char* bundled : {"cpu_ref", "cpu_quant", "null", "onednn", "torch"}) {
+    EXPECT_THROW(backend_project(bundled, BackendLanguage::kC), Error) << bundled;
+  }
+  EXPECT_NO_THROW(backend_project("torch2", BackendLanguage::kC));
   EXPECT_NO_THROW(backend_project("my_backend2", BackendLanguage::kC));
 }
 
