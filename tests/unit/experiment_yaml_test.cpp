@@ -105,7 +105,9 @@ TEST(ExperimentYaml, RefusesWhatIsNotText) {
 
 TEST(ExperimentYaml, SyntaxErrorsKeepTheirPlace) {
   EXPECT_EQ(error_of("a: [1, 2\nb: 3\n"), "f.yaml:2:2: not valid YAML: end of sequence flow not found");
-  EXPECT_EQ(error_of("a: *nobody\n"), "f.yaml:1:4: not valid YAML: the referenced anchor is not defined");
+  // yaml-cpp 0.8 adds the anchor's name, 0.7 does not.
+  EXPECT_THAT(error_of("a: *nobody\n"),
+              testing::StartsWith("f.yaml:1:4: not valid YAML: the referenced anchor is not defined"));
   EXPECT_THAT(error_of("a: 'x\n"), HasSubstr("f.yaml:1:6: not valid YAML: "));
   EXPECT_THAT(error_of("\ta: 1\n"), HasSubstr("f.yaml:1:"));
 }

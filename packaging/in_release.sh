@@ -1,0 +1,120 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# ./dev test --in RELEASE [--quick] [--fresh] [CTEST ARGUMENTS]: the README's two commands in an empty Debian RELEASE,
+# then its Debian package in another empty one. Needs root and debootstrap. Exit code 77 where the system cannot be made.
+#
+# The systems are kept in ~/.cache/inferbench/systems, so that the next time only what changed is built; --fresh makes
+# them anew. A compiler cache of this machine, if there is one, is used in there as well.
+set -euo pipefail
+tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+systems=${INFERBENCH_SYSTEMS:-${XDG_CACHE_HOME:-$HOME/.cache}/inferbench/systems}
+mirror=${INFERBENCH_MIRROR:-http://deb.debian.org/debian}
+# CI has ten minutes for the other release.
+quick_labels='^(unit|conformance|golden)$'
+
+say() { printf 'in_release: %s\n' "$*" >&2; }
+cannot() {
+  say "skipped: $*"
+  exit 77
+}
+
+release=${1:-}
+case $release in
+  bookworm | trixie) shift ;;
+  *)
+    say "./dev test --in RELEASE: found '$release', expected bookworm or trixie"
+    exit 2
+    ;;
+esac
+quick=false fresh=false
+while :; do
+  case ${1:-} in
+    --quick) quick=true ;;
+    --fresh) fresh=true ;;
+    *) break ;;
+  esac
+  shift
+done
+
+[ "$(id -u)" -eq 0 ] || cannot "debootstrap and chroot need root"
+command -v debootstrap >/dev/null || cannot "there is no debootstrap (package debootstrap)"
+command -v unshare >/dev/null || cannot "there is no unshare (package util-linux)"
+
+# empty_system FOLDER: Debian's smallest.
+empty_system() {
+  local base=$systems/$release-base
+  if [ ! -e "$base/etc/made" ]; then
+    say "making an empty $release"
+    rm -rf "$base"
+    mkdir -p "$systems"
+    debootstrap --variant=minbase "$release" "$base" "$mirror" >"$systems/$release.log" 2>&1 || {
+      tail -n 3 "$systems/$release.log" >&2
+      cannot "debootstrap $release failed ($systems/$release.log)"
+    }
+    touch "$base/etc/made"
+  fi
+  rm -rf "$1"
+  cp -a "$base" "$1"
+}
+
+# inside FOLDER COMMAND...: in that system, with mounts and processes that end with the command.
+inside() {
+  local root=$1
+  shift
+  cp /etc/resolv.conf /etc/hosts "$root/etc/" 2>/dev/null || true
+  INSIDE_ROOT=$root unshare --mount --pid --fork --kill-child bash -c '
+    set -e
+    mount --make-rprivate /
+    mount -t proc proc "$INSIDE_ROOT/proc"
+    mount --rbind /sys "$INSIDE_ROOT/sys"
+    mount --rbind /dev "$INSIDE_ROOT/dev"
+    cache=$(command -v ccache >/dev/null && ccache --get-config cache_dir || true)
+    if [ -n "$cache" ] && [ -d "$cache" ]; then
+      mkdir -p "$INSIDE_ROOT/ccache"
+      mount --bind "$cache" "$INSIDE_ROOT/ccache"
+    fi
+    exec chroot "$INSIDE_ROOT" env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \
+      DEBIAN_FRONTEND=noninteractive CCACHE_DIR=/ccache INFERBENCH_WERROR="${INFERBENCH_WERROR:-}" "$@"' inside "$@"
+}
+
+build=$systems/$release
+if $fresh || [ ! -d "$build/src" ]; then
+  if $fresh; then rm -rf "$systems/$release-base"; fi
+  empty_system "$build"
+  mkdir "$build/src"
+  inside "$build" sh -c 'apt-get update -qq && apt-get install -y -qq --no-install-recommends ccache >/dev/null' ||
+    cannot "apt-get does not reach $mirror"
+fi
+say "the tree, into $build/src"
+find "$build/src" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +
+(cd "$tree" && git ls-files -z --cached --others --exclude-standard | tar --null --ignore-failed-read -T - -c) | tar -x -C "$build/src"
+
+if $quick; then
+  # Without the largest packages, libtorch and Chromium: what needs them is left out.
+  inside "$build" sh -c 'apt-get install -y -qq --no-install-recommends libdnnl-dev >/dev/null'
+fi
+say "./dev run configs/quickstart.yaml"
+inside "$build" sh -c 'cd /src && ./dev run configs/quickstart.yaml --out /tmp/results'
+if $quick; then
+  say "ctest -L '$quick_labels'"
+  inside "$build" sh -c 'cd /src && ctest --preset release -j "$(nproc)" "$@"' ctest -L "$quick_labels" "$@"
+  exit 0
+fi
+say "./dev test $*"
+inside "$build" sh -c 'cd /src && ./dev test "$@"' test "$@"
+
+say "the Debian package, in an empty $release"
+inside "$build" sh -c 'cd /src && rm -rf build/package && ./dev package'
+user=$systems/$release-user
+empty_system "$user"
+cp "$build"/src/build/package/*.deb "$user/root/"
+inside "$user" sh -c '
+  set -e
+  apt-get update -qq
+  apt-get install -y -qq --no-install-recommends /root/*.deb >/dev/null
+  dpkg -s inferbench | grep -E "^(Version|Depends):"
+  cd /tmp
+  inferbench backends
+  inferbench run quickstart.yaml --set measure.blocks=1 --set sweep.prompt_tokens=[8] --set sweep.generate_tokens=[4]'
+rm -rf "$user"
+say "$release: passed"
