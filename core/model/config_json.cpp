@@ -146,15 +146,26 @@ class ConfigReader {
       const char* name;
       std::int32_t code;
     };
-    static constexpr std::array<Activation, 3> kActivations = {
-        {{"gelu_new", IB_ACTIVATION_GELU_TANH}, {"gelu", IB_ACTIVATION_GELU_ERF}, {"relu", IB_ACTIVATION_RELU}}};
+    // As in transformers' ACT2FN. The names of one code are one function in real numbers: gelu_accurate and the tanh
+    // forms of PyTorch are gelu_new, written differently; gelu_fast rounds sqrt(2/pi) to ten digits, more than fp32
+    // has. quick_gelu and gelu_10 are other functions.
+    static constexpr std::array<Activation, 8> kActivations = {{{"gelu_new", IB_ACTIVATION_GELU_TANH},
+                                                                {"gelu_pytorch_tanh", IB_ACTIVATION_GELU_TANH},
+                                                                {"gelu_python_tanh", IB_ACTIVATION_GELU_TANH},
+                                                                {"gelu_accurate", IB_ACTIVATION_GELU_TANH},
+                                                                {"gelu_fast", IB_ACTIVATION_GELU_TANH},
+                                                                {"gelu", IB_ACTIVATION_GELU_ERF},
+                                                                {"gelu_python", IB_ACTIVATION_GELU_ERF},
+                                                                {"relu", IB_ACTIVATION_RELU}}};
     const Json* value = find("activation_function");
     if (value == nullptr) return IB_ACTIVATION_GELU_TANH;
     for (const Activation& known : kActivations) {
       if (*value == known.name) return known.code;
     }
-    fail("activation_function", fmt::format("{} is not supported", shown(*value)),
-         "\"gelu_new\", \"gelu\" and \"relu\" are supported");
+    std::string names;
+    for (const Activation& known : kActivations)
+      names += fmt::format("{}\"{}\"", names.empty() ? "" : ", ", known.name);
+    fail("activation_function", fmt::format("{} is not supported", shown(*value)), names + " are supported");
   }
 
   double layer_norm_epsilon() const {
@@ -172,6 +183,7 @@ class ConfigReader {
   std::int32_t eos_token(std::int32_t vocab) const {
     const Json* value = find("eos_token_id");
     if (value == nullptr) return -1;
+    if (value->is_array() && value->size() == 1) value = &value->front();
     const std::int32_t token = integer("eos_token_id", *value, 0, INT32_MAX);
     return token < vocab ? token : -1;
   }

@@ -62,6 +62,18 @@ TEST(ConfigJson, HonoursEachFlag) {
   EXPECT_EQ(parse_with("eos_token_id", 256).eos_token, 256);
   EXPECT_EQ(parse_with("eos_token_id", nullptr).eos_token, -1);
   EXPECT_EQ(parse_with("eos_token_id", 50256).eos_token, -1) << "not in the vocabulary";
+  EXPECT_EQ(parse_with("eos_token_id", Json::array({7})).eos_token, 7);
+  EXPECT_THAT(error_with("eos_token_id", Json::array({7, 8})), HasSubstr("eos_token_id: an array is not an integer"));
+}
+
+TEST(ConfigJson, OtherNamesOfTheSameActivationAreTheSame) {
+  for (const char* name : {"gelu_pytorch_tanh", "gelu_python_tanh", "gelu_accurate", "gelu_fast"}) {
+    EXPECT_EQ(parse_with("activation_function", name).activation, IB_ACTIVATION_GELU_TANH) << name;
+  }
+  EXPECT_EQ(parse_with("activation_function", "gelu_python").activation, IB_ACTIVATION_GELU_ERF);
+  for (const char* name : {"quick_gelu", "gelu_10", "silu", "relu2", "GELU", ""}) {
+    EXPECT_THAT(error_with("activation_function", name), HasSubstr("is not supported")) << name;
+  }
 }
 
 TEST(ConfigJson, IgnoresWhatDoesNotChangeTheLogits) {
@@ -102,8 +114,9 @@ TEST(ConfigJson, RefusesWhatIsNoPlainGpt2) {
 }
 
 TEST(ConfigJson, RefusesUnknownActivations) {
-  EXPECT_THAT(error_with("activation_function", "swish"),
-              AllOf(HasSubstr("activation_function: 'swish'"), HasSubstr("\"gelu_new\", \"gelu\" and \"relu\"")));
+  EXPECT_THAT(
+      error_with("activation_function", "swish"),
+      AllOf(HasSubstr("activation_function: 'swish'"), HasSubstr("\"gelu\", \"gelu_python\", \"relu\" are supported")));
   EXPECT_THAT(error_with("activation_function", 1), HasSubstr("activation_function: 1"));
   EXPECT_THAT(error_with("activation_function", Json::array({"relu"})), HasSubstr("an array"));
 }
