@@ -6,8 +6,9 @@
 namespace inferbench {
 
 const std::vector<std::string>& analysis_axes() {
-  static const std::vector<std::string> kAxes{"contender", "model", "prompt_tokens", "generate_tokens", "batch",
-                                              "threads",   "run"};
+  static const std::vector<std::string> kAxes{"contender", "model",   "prompt_tokens", "generate_tokens",
+                                              "batch",     "threads", "past_tokens",   "shared_prefix_tokens",
+                                              "run"};
   return kAxes;
 }
 
@@ -19,6 +20,8 @@ std::string axis_value(const MeasuredConfiguration& configuration, std::string_v
   if (axis == "generate_tokens") return std::to_string(point.generate_tokens);
   if (axis == "batch") return std::to_string(point.batch);
   if (axis == "threads") return std::to_string(point.threads);
+  if (axis == "past_tokens") return std::to_string(point.past_tokens);
+  if (axis == "shared_prefix_tokens") return std::to_string(point.shared_prefix_tokens);
   if (axis == "run") return std::to_string(configuration.run);
   throw Error("unknown axis '" + std::string(axis) + "'");
 }
@@ -33,7 +36,7 @@ double numeric_axis_value(const MeasuredConfiguration& configuration, std::strin
   if (axis == "model_size") return static_cast<double>(configuration.n_parameters);
   if (axis == "context") {
     const bool prompt_only = metric == "ttft_ms" || metric == "prefill_tokens_per_s";
-    return point.prompt_tokens + (prompt_only ? 0.0 : 0.5 * point.generate_tokens);
+    return point.past_tokens + point.prompt_tokens + (prompt_only ? 0.0 : 0.5 * point.generate_tokens);
   }
   if (axis == "batch") return point.batch;
   if (axis == "threads") return point.threads;

@@ -10,7 +10,7 @@
 namespace inferbench {
 
 /// The axes that may explain a metric, in the order of a report: contender, model, prompt_tokens, generate_tokens,
-/// batch, threads, run.
+/// batch, threads, past_tokens, shared_prefix_tokens, run.
 const std::vector<std::string>& analysis_axes();
 
 /// Where a configuration stands on an axis, as text: equal texts, equal places. Throws Error for an unknown axis.
@@ -20,8 +20,8 @@ std::string axis_value(const MeasuredConfiguration& configuration, std::string_v
 /// numeric_axis_value), batch, threads.
 const std::vector<std::string>& numeric_axes();
 
-/// The place on a numeric axis, for one metric: the context of ttft_ms and prefill_tokens_per_s is the prompt; of other
-/// metrics, the prompt and half of what is generated, which is what a decode step attends to on average. 0 where
+/// The place on a numeric axis, for one metric: the context of ttft_ms and prefill_tokens_per_s is past and prompt; of
+/// other metrics, these and half of what is generated, which is what a decode step attends to on average. 0 where
 /// unknown.
 double numeric_axis_value(const MeasuredConfiguration& configuration, std::string_view axis, std::string_view metric);
 

@@ -34,8 +34,7 @@ void check_names(std::span<const RunData> runs) {
 }
 
 auto key_of(const std::string& contender, const Point& point) {
-  return std::make_tuple(contender, point.model, point.prompt_tokens, point.generate_tokens, point.batch,
-                         point.threads);
+  return std::make_pair(contender, point);
 }
 
 void add_run(const RunData& run, std::size_t index, std::vector<MeasuredConfiguration>& all) {

@@ -41,20 +41,6 @@ std::string read_prompt(const std::string& argument) {
   return text;
 }
 
-Tokenizer tokenizer_of(const Model& model) {
-  if (!model.folder()) {
-    throw Error(fmt::format("{} has no tokenizer: its weights are made up", model.reference()),
-                "give a folder or a hub name, such as gpt2");
-  }
-  Tokenizer tokenizer = Tokenizer::load(*model.folder());
-  if (tokenizer.size() > model.config().vocab) {
-    throw Error(
-        fmt::format("the tokenizer has {} tokens, but the model knows only {}", tokenizer.size(), model.config().vocab),
-        "take vocab.json and merges.txt from where the model came from");
-  }
-  return tokenizer;
-}
-
 std::vector<std::int32_t> encode_prompt(const Tokenizer& tokenizer, const std::string& text,
                                         const ModelConfig& config) {
   std::vector<std::int32_t> ids = tokenizer.encode(text);

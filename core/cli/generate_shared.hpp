@@ -12,8 +12,8 @@
 #include "cli/isolated_session.hpp"
 #include "cli/load_backend.hpp"
 #include "model/model.hpp"
+#include "text/model_text.hpp"
 #include "text/sampler.hpp"
-#include "text/tokenizer.hpp"
 
 namespace inferbench {
 
@@ -61,9 +61,6 @@ SamplingOptions sampling_of(const GenerateArguments& arguments);
 
 /// The argument, or standard input for "-". Throws Error.
 std::string read_prompt(const std::string& argument);
-
-/// The model's tokenizer. Throws Error where it has none, or one of another vocabulary.
-Tokenizer tokenizer_of(const Model& model);
 
 /// Ids of a prompt; an empty one starts as GPT-2's training texts did: after an end-of-text. Throws Error where the
 /// model has none.

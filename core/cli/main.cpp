@@ -48,6 +48,7 @@ int run(int argc, char** argv, inferbench::CommandContext& context) {
   inferbench::add_conformance_command(app, context);
   inferbench::add_tokenize_command(app, context);
   inferbench::add_ipc_command(app, context);
+  inferbench::add_schema_command(app, context);
   inferbench::add_new_backend_command(app, context);
   inferbench::add_completion_command(app, context);
   inferbench::add_worker_command(app, context);

@@ -17,6 +17,7 @@
 #include "cli/interrupt.hpp"
 #include "cli/run_machine.hpp"
 #include "experiment/operator_experiment.hpp"
+#include "measure/affinity.hpp"
 #include "plugin/plugin_path.hpp"
 #include "report/console_style.hpp"
 #include "report/operator_report.hpp"
@@ -60,6 +61,7 @@ int run(const OpsArguments& arguments) {
   for (const std::string& line : results.experiment.left_out) {
     fmt::print(stderr, "inferbench: note: left out: {}\n", line);
   }
+  bind_to_cpus(results.experiment.measure.cpus);
   const InterruptGuard interrupt;
   if (!arguments.no_limits) results.machine = measure_limits(thread_counts(results.experiment));
   const auto progress = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/commands.hpp"
@@ -59,19 +60,25 @@ class Progress {
   std::uint64_t last_ns_;
 };
 
-std::vector<WindowAgreement> judge_text(const PerplexityArguments& arguments, TextWindows& source,
+using WindowBatch = std::vector<std::vector<std::int32_t>>;
+
+// Before a backend loads: a text that cannot be judged costs no time. The text may be a pipe, so what was read is kept.
+WindowBatch first_batch(const PerplexityArguments& arguments, TextWindows& source) {
+  WindowBatch batch = source.next(static_cast<std::size_t>(arguments.batch));
+  if (batch.empty()) {
+    throw Error(arguments.text.string() + " is too short: there is nothing to predict", "give a text of two tokens");
+  }
+  return batch;
+}
+
+std::vector<WindowAgreement> judge_text(const PerplexityArguments& arguments, WindowBatch batch, TextWindows& source,
                                         IsolatedJudge& judge) {
   Progress progress;
   std::vector<WindowAgreement> windows;
-  while (true) {
-    const auto batch = source.next(static_cast<std::size_t>(arguments.batch));
-    if (batch.empty()) break;
+  for (; !batch.empty(); batch = source.next(static_cast<std::size_t>(arguments.batch))) {
     const auto judged = judge.judge(batch);
     windows.insert(windows.end(), judged.begin(), judged.end());
     progress.show(windows.size(), source.progress());
-  }
-  if (windows.empty()) {
-    throw Error(arguments.text.string() + " is too short: there is nothing to predict", "give a text of two tokens");
   }
   return windows;
 }
@@ -119,11 +126,12 @@ void print_perplexity_json(const PerplexityArguments& arguments, const FoundBack
 ExitCode perplexity(const PerplexityArguments& arguments) {
   const Model model = Model::open(arguments.model);
   TextWindows source(model, arguments.text, arguments.windows);
+  WindowBatch batch = first_batch(arguments, source);
   const FoundBackend tested = find_backend(arguments.backend, arguments.settings);
   std::optional<FoundBackend> reference;
   if (!arguments.reference.empty()) reference = find_backend(arguments.reference, arguments.settings.plugin_dirs);
   IsolatedJudge judge(tested, reference, arguments.settings, model, arguments.batch, terminal_callbacks());
-  const auto windows = judge_text(arguments, source, judge);
+  const auto windows = judge_text(arguments, std::move(batch), source, judge);
   const Agreement agreement = summarize_agreement(windows, reference.has_value());
   if (arguments.json) {
     print_perplexity_json(arguments, tested, judge.kernels(), reference, model.config().context, agreement);

@@ -13,6 +13,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/common_options.hpp"
+#include "experiment/targets.hpp"
 #include "measure/machine_limits.hpp"
 #include "predict/configuration_query.hpp"
 #include "predict/predictor.hpp"
@@ -32,7 +33,7 @@ struct FitArguments {
   std::vector<std::filesystem::path> runs;
   std::filesystem::path out = "model.json";
   std::string limits;
-  double threshold_ms = 200;
+  std::optional<double> threshold_ms;
   bool json = false;
 };
 
@@ -90,12 +91,21 @@ Json summary_json(const Predictor& predictor) {
   return json;
 }
 
+// What the first experiment that says so calls interactive.
+double threshold_of(const std::vector<RunData>& runs, double fallback) {
+  for (const RunData& run : runs) {
+    const std::optional<Target> target = interactive_of(run.info.resolved_yaml);
+    if (target && target->metric == "decode_ms_per_token" && !target->at_least) return target->value;
+  }
+  return fallback;
+}
+
 void fit(const FitArguments& arguments) {
   FitOptions options;
-  options.threshold_ms = arguments.threshold_ms;
   if (!arguments.limits.empty()) options.limits = read_limits(arguments.limits);
   std::vector<RunData> runs;
   for (const auto& folder : arguments.runs) runs.push_back(read_run(folder));
+  options.threshold_ms = arguments.threshold_ms.value_or(threshold_of(runs, options.threshold_ms));
   const Predictor predictor = fit_predictor(runs, options);
   for (const std::string& line : predictor.warnings) fmt::print(stderr, "inferbench: warning: {}\n", line);
   write_file_atomically(arguments.out, to_json(predictor).dump(1) + "\n");
@@ -181,9 +191,10 @@ void add_fit(CLI::App& predict) {
   command.add_option("--out", arguments->out, "Where the predictor goes")->type_name("FILE")->capture_default_str();
   command.add_option("--limits", arguments->limits, "Use these limits of the machine, not those that the runs hold")
       ->type_name("FILE");
-  command.add_option("--threshold", arguments->threshold_ms, "Interactive: at most so long a token")
+  command
+      .add_option("--threshold", arguments->threshold_ms,
+                  "Interactive: at most so long a token [the experiment's 'interactive', else 200]")
       ->check(CLI::PositiveNumber)
-      ->capture_default_str()
       ->type_name("MS");
   add_json_flag(command, arguments->json);
   command.footer(
@@ -198,10 +209,11 @@ void add_fit(CLI::App& predict) {
 void add_point_options(CLI::App& command, AskArguments& arguments) {
   command.add_option("--model", arguments.model, "What `predict fit` wrote")->type_name("FILE")->required();
   command
-      .add_option(
-          "--point", arguments.points,
-          "KEY=VALUE or KEY=[VALUE,...], comma-separated; keys: contender, model (or layers and width), "
-          "prompt_tokens, generate_tokens, batch, threads; one left out takes every measured value; may be given again")
+      .add_option("--point", arguments.points,
+                  "KEY=VALUE or KEY=[VALUE,...], comma-separated; keys: contender, model (or layers and width), "
+                  "prompt_tokens, generate_tokens, batch, threads, past_tokens; one left out takes every measured "
+                  "value, past_tokens "
+                  "0; may be given again")
       ->type_name("POINT")
       ->allow_extra_args(false);
   command.add_option("--machine", arguments.machine, "Which of the machines that were learned from")->type_name("NAME");

@@ -21,6 +21,7 @@
 #include "cli/run_source.hpp"
 #include "experiment/plan.hpp"
 #include "experiment/plan_text.hpp"
+#include "measure/affinity.hpp"
 #include "report/comparison.hpp"
 #include "report/console_style.hpp"
 #include "report/console_table.hpp"
@@ -123,6 +124,8 @@ int run(const RunOptions& options) {
     return 0;
   }
 
+  // Workers inherit it, and what is measured of the machine is measured there.
+  bind_to_cpus(experiment.measure.cpus);
   RunInfo info = describe_run(experiment, plugins, source.shard);
   if (source.reproduced) warn_of_differences(*source.reproduced, info);
   if (!source.resumed) info.machine = limits_for_run(experiment);

@@ -33,9 +33,7 @@ void write_profiles(const SweepSetup& setup, const RunFolder& folder) {
   run_profiles(setup, [&](const PlannedTrial& trial, const TrialOutcome& outcome) {
     const Contender& contender = setup.experiment.contenders[static_cast<std::size_t>(trial.contender)];
     const Point& point = setup.experiment.points[static_cast<std::size_t>(trial.point)];
-    const std::string title =
-        fmt::format("{}: {}, prompt {}, generate {}, batch {}, threads {}", contender.name, point.model,
-                    point.prompt_tokens, point.generate_tokens, point.batch, point.threads);
+    const std::string title = fmt::format("{}: {}, {}", contender.name, point.model, workload_text(point));
     if (outcome.status != TrialStatus::kOk) {
       fmt::print(stderr, "\n{}\n  no profile: {}\n", title, outcome.error);
       return;

@@ -52,7 +52,8 @@ double TimeLeft::work(const PlannedTrial& trial) const {
   for (const ModelFacts& facts : experiment_->model_facts) {
     if (facts.reference == point.model) parameters = static_cast<double>(facts.n_parameters);
   }
-  const double steps = 1.0 * point.prompt_tokens * point.batch / kPrefillTokensPerStep + point.generate_tokens;
+  const double steps =
+      (1.0 * point.past_tokens + point.prompt_tokens) * point.batch / kPrefillTokensPerStep + point.generate_tokens;
   return parameters * steps / point.threads;
 }
 
@@ -121,8 +122,7 @@ std::string RunProgress::place(const PlannedTrial& trial) const {
   }
   const std::string round =
       trial.block < 0 ? "warm-up" : fmt::format("block {}/{}", trial.block + 1, experiment_.measure.blocks);
-  return fmt::format("{} prompt {} generate {} batch {} threads {}, {}, {}", model, point.prompt_tokens,
-                     point.generate_tokens, point.batch, point.threads, round,
+  return fmt::format("{}: {}, {}, {}", model, workload_text(point), round,
                      experiment_.contenders[static_cast<std::size_t>(trial.contender)].name);
 }
 

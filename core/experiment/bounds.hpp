@@ -23,5 +23,16 @@ inline constexpr std::int32_t kMaxRepeats = 100;
 inline constexpr double kMaxMinutes = 10'080;    // a week
 inline constexpr double kMaxTimeoutS = 604'800;  // a week
 inline constexpr int kMaxExtends = 16;
+inline constexpr double kMinRatioInterval = 1e-4;  // below it, the clock and the machine say nothing
+/// Predictions that a text must allow, where the model's context holds as many: fewer say little about a mean.
+inline constexpr std::int32_t kMinTextTokens = 256;
+inline constexpr double kMaxKl = 100;  // nats per token; log(vocabulary) is 11
+
+// Of operators.
+inline constexpr std::int32_t kMaxOperatorColumns = 1 << 24;
+inline constexpr std::int32_t kMaxOperatorRows = 1 << 20;
+inline constexpr std::int32_t kMaxOperatorThreads = 1024;
+inline constexpr double kMinSampleMs = 1;  // the clock and waking threads are negligible compared with it
+inline constexpr double kMaxSampleMs = 60'000;
 
 }  // namespace inferbench

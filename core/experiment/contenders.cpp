@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "experiment/bounds.hpp"
+#include "experiment/section.hpp"
 #include "experiment/yaml_value.hpp"
 #include "plugin/options.hpp"
 #include "support/error.hpp"
@@ -66,30 +67,28 @@ class ContenderReader {
   }
 
   Entry read_map(const YamlNode& node) {
-    check_map(node, "backends", {"plugin", "name", "precision", "options", "optional"});
-    const YamlNode* plugin = optional_value(node, "plugin");
+    const Section map(node, experiment_keys(), "backends");
+    const YamlNode* plugin = map.find("plugin");
     if (plugin == nullptr)
       fail(node.at, "backends: 'plugin' is missing, expected for example {plugin: cpu_ref}", "add it");
     Entry entry;
     entry.at = node.at;
     const std::string reference = read_text(*plugin, "backends.plugin");
-    if (const YamlNode* optional = optional_value(node, "optional")) {
-      entry.is_optional = read_flag(*optional, "backends.optional");
-    }
+    map.flag("optional", entry.is_optional);
     if (entry.is_optional && is_left_out(reference, *plugin)) return entry;
     entry.schema = find(reference, *plugin);
-    if (const YamlNode* name = optional_value(node, "name")) {
+    if (const YamlNode* name = map.find("name")) {
       entry.name = read_name(*name);
       entry.at = name->at;
     }
-    if (const YamlNode* precision = optional_value(node, "precision")) {
+    if (const YamlNode* precision = map.find("precision")) {
       for (const YamlNode* item : read_items(*precision, "backends.precision")) {
         add_precision(entry, read_text(*item, "backends.precision"), *item);
       }
     } else {
       entry.precisions.emplace_back(entry.schema.precisions.front().name);
     }
-    if (const YamlNode* options = optional_value(node, "options")) read_options(*options, entry);
+    if (const YamlNode* options = map.find("options")) read_options(*options, entry);
     return entry;
   }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -29,13 +30,25 @@ struct Point {
   std::int32_t generate_tokens = 0;  ///< n tokens make n - 1 decode intervals
   std::int32_t batch = 0;            ///< sequences at once, all of the same lengths
   std::int32_t threads = 0;
+  std::int32_t past_tokens = 0;  ///< tokens of each sequence that are in the cache before the clock starts
+  /// The first tokens of each sequence, past and prompt, that all sequences of all trials of the point have in common.
+  std::int32_t shared_prefix_tokens = 0;
 
-  friend bool operator==(const Point&, const Point&) = default;
+  friend auto operator<=>(const Point&, const Point&) = default;
 };
+
+/// Positions of the cache that each sequence of the point needs: the last generated token is never fed.
+std::int64_t positions_of(const Point& point);
+
+/// Equal but for the model.
+bool same_workload(const Point& a, const Point& b);
+
+/// "prompt 128, generate 32, batch 1, threads 2", and what is not zero of past and shared prefix.
+std::string workload_text(const Point& point);
 
 struct Prompts {
   std::uint64_t seed = 0;
-  std::optional<std::filesystem::path> file;  ///< text, one prompt stream; else random token ids (DESIGN section 9)
+  std::optional<std::filesystem::path> file;  ///< text; each prompt is a window of it. Else random token ids
 
   friend bool operator==(const Prompts&, const Prompts&) = default;
 };
@@ -68,6 +81,7 @@ struct MeasureSettings {
   /// Every block in new worker processes; else one process a contender for all blocks of a model and thread count. A
   /// process keeps its place in memory for life, and with it a speed of its own: what its blocks agree on may be that.
   bool fresh_processes = true;
+  std::vector<int> cpus{};  ///< that the run is bound to, ascending; empty: all that the process may use
 
   friend bool operator==(const MeasureSettings&, const MeasureSettings&) = default;
 };
@@ -91,9 +105,10 @@ struct LoadSettings {
 /// How far each contender strays from a reference, measured once a model.
 struct Quality {
   std::string reference = "cpu_ref";          ///< a backend, in its first precision: a name, or an absolute path
-  std::optional<std::filesystem::path> text;  ///< else, and for models without a tokenizer: seeded random tokens
+  std::optional<std::filesystem::path> text;  ///< else seeded random tokens
   std::int32_t windows = 0;                   ///< at most; 0: all of the text, or four of random tokens
-  std::map<std::string, double> max_kl;       ///< precision -> nats per token; others have default_max_kl
+  /// Contender or precision -> nats per token, the contender's first; others have default_max_kl.
+  std::map<std::string, double> max_kl;
 
   friend bool operator==(const Quality&, const Quality&) = default;
 };

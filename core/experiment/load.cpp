@@ -11,6 +11,7 @@
 #include "experiment/document.hpp"
 #include "experiment/plan.hpp"
 #include "experiment/resolved.hpp"
+#include "experiment/section.hpp"
 #include "experiment/settings.hpp"
 #include "experiment/sweep.hpp"
 #include "experiment/targets.hpp"
@@ -66,14 +67,12 @@ void check_trials(const Experiment& experiment, const YamlNode& root) {
 }
 
 Experiment build(const YamlNode& root, const std::filesystem::path& path, const ExperimentLookups& lookups) {
-  check_map(root, "",
-            {"name", "extends", "backends", "baseline", "models", "sweep", "prompts", "measure", "load", "limits",
-             "quality", "targets", "interactive"});
+  check_map(root, experiment_keys(), "");
   Experiment experiment;
   experiment.file = path;
   experiment.name = read_name(root, path);
   ContenderList list = read_contenders(required(root, "backends", "backends: [cpu_ref]"), lookups);
-  experiment.contenders = std::move(list.contenders);
+  experiment.contenders = list.contenders;
   experiment.left_out = std::move(list.left_out);
   experiment.baseline = read_baseline(root, experiment.contenders);
   const std::vector<SweepModel> models = read_models(required(root, "models", "models: [synthetic:gpt2]"), lookups);
@@ -81,13 +80,15 @@ Experiment build(const YamlNode& root, const std::filesystem::path& path, const 
     experiment.models.push_back(model.facts.reference);
     experiment.model_facts.push_back(model.facts);
   }
-  const Sweep sweep = read_sweep(optional_value(root, "sweep"), root.at, models, lookups.usable_cpus);
+  experiment.measure = read_measure(optional_value(root, "measure"), lookups);
+  const Sweep sweep =
+      read_sweep(optional_value(root, "sweep"), root.at, models, usable_of(experiment.measure.cpus, lookups));
   experiment.points = sweep_points(sweep, models);
-  experiment.prompts = read_prompts(optional_value(root, "prompts"), lookups);
-  experiment.measure = read_measure(optional_value(root, "measure"));
+  experiment.prompts =
+      read_prompts(optional_value(root, "prompts"), experiment.points, experiment.model_facts, lookups);
   experiment.load = read_load(optional_value(root, "load"));
   experiment.limits = read_limits(optional_value(root, "limits"));
-  experiment.quality = read_quality(optional_value(root, "quality"), list.precisions, lookups);
+  experiment.quality = read_quality(optional_value(root, "quality"), list, experiment.model_facts, lookups);
   experiment.targets = read_targets(optional_value(root, "targets"), experiment.contenders);
   experiment.interactive = read_interactive(optional_value(root, "interactive"));
   check_trials(experiment, root);

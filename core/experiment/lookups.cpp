@@ -10,9 +10,11 @@
 #include <system_error>
 #include <utility>
 
+#include "measure/cpu_choice.hpp"
 #include "model/model.hpp"
 #include "plugin/plugin_path.hpp"
 #include "support/error.hpp"
+#include "text/model_text.hpp"
 
 namespace inferbench {
 namespace {
@@ -88,7 +90,11 @@ ExperimentLookups real_lookups(const PluginPath& plugins) {
   lookups.model = find_model;
   lookups.read_file = read_whole;
   lookups.check_readable = [](const std::filesystem::path& path) { open_text(path); };
+  lookups.count_tokens = [](const ModelFacts& model, const std::filesystem::path& text, std::size_t limit) {
+    return first_tokens(Model::open(model.reference), text, limit).size();
+  };
   lookups.usable_cpus = cpus_in_mask();
+  lookups.cpus = [](const std::string& word) { return choose_cpus({word}, read_cpu_topology()); };
   return lookups;
 }
 

@@ -33,7 +33,13 @@ struct ExperimentLookups {
   std::function<std::string(const std::filesystem::path&)> read_file;
   /// Throws where a text named by the experiment is not a readable file.
   std::function<void(const std::filesystem::path&)> check_readable;
+  /// How many tokens a text has, counted up to `limit`, by the tokenizer of the model (as the lookup `model` gave it).
+  /// Throws where the model has no tokenizer, or one that is not its own.
+  std::function<std::size_t(const ModelFacts& model, const std::filesystem::path& text, std::size_t limit)>
+      count_tokens;
   std::int32_t usable_cpus = 1;
+  /// The CPUs that a word of measure.cpus names, see choose_cpus.
+  std::function<std::vector<int>(const std::string& word)> cpus;
 };
 
 /// Experiments are written by hand; more is a mistaken file name.

@@ -7,10 +7,10 @@
 #include <memory>
 #include <utility>
 
-#include "experiment/bounds.hpp"
 #include "experiment/contenders.hpp"
 #include "experiment/document.hpp"
 #include "experiment/operator_shapes.hpp"
+#include "experiment/section.hpp"
 #include "experiment/settings.hpp"
 #include "experiment/yaml_value.hpp"
 #include "support/error.hpp"
@@ -20,11 +20,6 @@
 namespace inferbench {
 
 namespace {
-
-constexpr const char* kDefaultModel = "synthetic:gpt2";
-constexpr std::int32_t kMostThreads = 1024;
-constexpr double kLeastSampleMs = 1;  // the clock and waking threads are nothing beside it
-constexpr double kMostSampleMs = 60'000;
 
 // ---- the flags as a tree: messages name the flag in place of a line ----
 
@@ -41,7 +36,7 @@ YamlNode scalar(const std::string& flag, const std::string& value) {
   return node;
 }
 
-YamlNode list_of(std::vector<YamlNode> items) {
+YamlNode list_node(std::vector<YamlNode> items) {
   YamlNode node;
   node.kind = YamlNode::Kind::kList;
   node.at = items.front().at;
@@ -52,7 +47,7 @@ YamlNode list_of(std::vector<YamlNode> items) {
 YamlNode scalars(const std::string& flag, const std::vector<std::string>& values) {
   std::vector<YamlNode> items;
   for (const std::string& value : values) items.push_back(scalar(flag, value));
-  return list_of(std::move(items));
+  return list_node(std::move(items));
 }
 
 void put(YamlNode& map, const std::string& key, YamlNode value) {
@@ -102,10 +97,10 @@ YamlNode ops_of_flags(const OperatorFlags& flags) {
     item.kind = YamlNode::Kind::kMap;
     item.at = name.at;
     put(item, "op", std::move(name));
-    put(item, "shape", list_of(shapes));
+    put(item, "shape", list_node(shapes));
     items.push_back(std::move(item));
   }
-  return list_of(std::move(items));
+  return list_node(std::move(items));
 }
 
 void lay_flags_over(YamlNode& root, const OperatorFlags& flags) {
@@ -136,27 +131,22 @@ void lay_flags_over(YamlNode& root, const OperatorFlags& flags) {
 
 // ---- the tree as an experiment ----
 
-OperatorMeasure read_operator_measure(const YamlNode* node) {
+OperatorMeasure read_operator_measure(const YamlNode* node, const ExperimentLookups& lookups) {
   OperatorMeasure measure;
   if (node == nullptr) return measure;
-  check_map(*node, "measure", {"blocks", "sample_ms", "seed", "repeat_disturbed", "cache"});
-  if (const YamlNode* blocks = optional_value(*node, "blocks")) {
-    measure.blocks = static_cast<std::int32_t>(read_integer(*blocks, "measure.blocks", 1, kMaxBlocks));
-  }
-  if (const YamlNode* sample = optional_value(*node, "sample_ms")) {
-    measure.sample_ms = read_number(*sample, "measure.sample_ms", kLeastSampleMs, kMostSampleMs);
-  }
-  if (const YamlNode* seed = optional_value(*node, "seed")) measure.seed = read_seed(*seed, "measure.seed");
-  if (const YamlNode* repeat = optional_value(*node, "repeat_disturbed")) {
-    measure.repeat_disturbed =
-        static_cast<std::int32_t>(read_integer(*repeat, "measure.repeat_disturbed", 0, kMaxRepeats));
-  }
-  if (const YamlNode* cache = optional_value(*node, "cache")) {
+  const Section section(*node, operator_experiment_keys(), "measure");
+  section.integer("blocks", measure.blocks);
+  section.number("sample_ms", measure.sample_ms);
+  section.seed("seed", measure.seed);
+  section.integer("repeat_disturbed", measure.repeat_disturbed);
+  measure.cpus = read_cpus(section.find("cpus"), lookups);
+  if (const YamlNode* cache = section.find("cache")) {
     const std::string text = read_text(*cache, "measure.cache");
     const auto known = operator_cache_from(text);
     if (!known) {
       fail(cache->at,
-           fmt::format("measure.cache: found {}; {}", quote(text), suggestion(text, "caches", {"cold", "hot"})),
+           fmt::format("measure.cache: found {}; {}", quote(text),
+                       suggestion(text, "caches", section.key("cache").choices)),
            "cold reads weights from memory, hot from where the run before left them");
     }
     measure.cache = *known;
@@ -164,28 +154,28 @@ OperatorMeasure read_operator_measure(const YamlNode* node) {
   return measure;
 }
 
-std::vector<std::int32_t> read_counts(const YamlNode* node, const char* what, std::vector<std::int32_t> fallback,
-                                      std::int32_t most) {
+std::vector<std::int32_t> read_counts(const Section& root, const char* name, std::vector<std::int32_t> fallback) {
+  const YamlNode* node = root.find(name);
   if (node == nullptr) return fallback;
   std::vector<std::int32_t> counts;
-  for (const YamlNode* item : read_items(*node, what)) {
-    const auto count = static_cast<std::int32_t>(read_integer(*item, what, 1, most));
+  for (const YamlNode* item : read_items(*node, name)) {
+    const auto count = static_cast<std::int32_t>(read_integer(*item, root.key(name)));
     if (std::find(counts.begin(), counts.end(), count) == counts.end()) counts.push_back(count);
   }
   return counts;
 }
 
-ShapeDefaults read_defaults(const YamlNode& root, const ExperimentLookups& lookups) {
-  const YamlNode* model = optional_value(root, "model");
-  const std::string reference = model == nullptr ? kDefaultModel : read_text(*model, "model");
+ShapeDefaults read_defaults(const Section& root, const ExperimentLookups& lookups) {
+  const YamlNode* model = root.find("model");
+  const std::string reference = model == nullptr ? kDefaultOperatorModel : read_text(*model, "model");
   ShapeDefaults defaults;
   try {
     defaults.config =
         lookups.model(reference, model == nullptr ? std::filesystem::path() : model->at.source->folder).config;
   } catch (const Error& error) {
-    fail_lookup(model == nullptr ? root.at : model->at, error, "for example synthetic:gpt2");
+    fail_lookup(model == nullptr ? root.node().at : model->at, error, "for example synthetic:gpt2");
   }
-  defaults.tokens = read_counts(optional_value(root, "tokens"), "tokens", {1, 128}, kMaxTokens);
+  defaults.tokens = read_counts(root, "tokens", {1, 128});
   return defaults;
 }
 
@@ -198,24 +188,24 @@ YamlNode all_operators(const Position& at) {
 }
 
 OperatorExperiment build_operators(const YamlNode& root, const ExperimentLookups& lookups) {
-  check_map(root, "", {"name", "backends", "baseline", "model", "tokens", "ops", "threads", "measure", "limits"});
+  const Section section(root, operator_experiment_keys(), "");
   OperatorExperiment experiment;
-  if (const YamlNode* name = optional_value(root, "name")) experiment.name = read_text(*name, "name");
+  if (const YamlNode* name = section.find("name")) experiment.name = read_text(*name, "name");
   const YamlEntry* backends = root.find("backends");
   if (backends == nullptr) fail(root.at, "'backends' is missing, expected for example backends: [cpu_ref]", "add it");
   ContenderList list = read_contenders(backends->value, lookups);
   experiment.contenders = std::move(list.contenders);
   experiment.left_out = std::move(list.left_out);
   experiment.baseline = read_baseline(root, experiment.contenders);
-  const YamlNode* ops = optional_value(root, "ops");
+  const YamlNode* ops = section.find("ops");
   const std::vector<OperatorSpec> specs =
-      read_operators(ops == nullptr ? all_operators(root.at) : *ops, read_defaults(root, lookups));
-  const auto threads = read_counts(optional_value(root, "threads"), "threads", {lookups.usable_cpus}, kMostThreads);
+      read_operators(ops == nullptr ? all_operators(root.at) : *ops, read_defaults(section, lookups));
+  experiment.measure = read_operator_measure(section.find("measure"), lookups);
+  const auto threads = read_counts(section, "threads", {usable_of(experiment.measure.cpus, lookups)});
   for (const OperatorSpec& spec : specs) {
     for (const std::int32_t n : threads) experiment.points.push_back({spec, n});
   }
-  experiment.measure = read_operator_measure(optional_value(root, "measure"));
-  experiment.limits = read_limits(optional_value(root, "limits"));
+  experiment.limits = read_limits(section.find("limits"));
   return experiment;
 }
 

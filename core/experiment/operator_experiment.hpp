@@ -13,6 +13,9 @@
 
 namespace inferbench {
 
+/// Whose sizes an experiment takes that names no model.
+inline constexpr const char* kDefaultOperatorModel = "synthetic:gpt2";
+
 /// An operator at a shape and a thread count: what the contenders are compared at.
 struct OperatorPoint {
   OperatorSpec spec;
@@ -27,6 +30,7 @@ struct OperatorMeasure {
   std::uint64_t seed = 1;             ///< of the order within blocks, and of weights and inputs
   std::int32_t repeat_disturbed = 1;  ///< how often a block is run again in which something disturbed a sample
   OperatorCache cache = OperatorCache::kCold;
+  std::vector<int> cpus{};  ///< as MeasureSettings::cpus
 
   friend bool operator==(const OperatorMeasure&, const OperatorMeasure&) = default;
 };
@@ -41,6 +45,8 @@ struct OperatorExperiment {
   std::vector<OperatorPoint> points;
   OperatorMeasure measure;
   Limits limits;
+
+  friend bool operator==(const OperatorExperiment&, const OperatorExperiment&) = default;
 };
 
 /// What the command line says; it goes before what the file says.

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "experiment/bounds.hpp"
+#include "experiment/section.hpp"
 #include "experiment/yaml_value.hpp"
 #include "support/suggest.hpp"
 
@@ -14,8 +15,6 @@ namespace inferbench {
 
 namespace {
 
-constexpr std::int32_t kMostColumns = 1 << 24;
-constexpr std::int32_t kMostRows = 1 << 20;
 // Of an input, a weight or the keys of a cache: more is a slip of the finger, and would fill the memory.
 constexpr std::int64_t kMostElements = std::int64_t{1} << 31;
 
@@ -42,10 +41,7 @@ std::int32_t read_activation(const YamlNode& node) {
 
 std::int32_t read_value(const YamlNode& node, const std::string& key) {
   if (key == "activation") return read_activation(node);
-  const std::string what = "ops.shape." + key;
-  const std::int64_t least = key == "past" ? 0 : 1;
-  const std::int64_t most = key == "rows" || key == "tokens" || key == "past" ? kMostRows : kMostColumns;
-  return static_cast<std::int32_t>(read_integer(node, what, least, most));
+  return static_cast<std::int32_t>(read_integer(node, operator_experiment_keys().at(key_path("ops.shape", key))));
 }
 
 Values read_shape(const YamlNode& node, std::int32_t op) {
@@ -69,7 +65,7 @@ Values read_shape(const YamlNode& node, std::int32_t op) {
 void check_dimension(const OperatorSpec& spec, const Position& at) {
   const std::int64_t width = std::max<std::int64_t>({spec.width, spec.outputs, spec.inner});
   const std::int64_t depth = std::max<std::int64_t>({spec.rows, spec.past + std::int64_t{spec.rows}, spec.width});
-  if (spec.width <= kMostColumns && 3 * width * depth <= kMostElements) return;
+  if (spec.width <= kMaxOperatorColumns && 3 * width * depth <= kMostElements) return;
   fail(at,
        fmt::format("ops: {} {} is larger than this program makes, expected at most 2^31 values in a matrix",
                    operator_name(spec.op), shape_text(spec)),
@@ -82,11 +78,11 @@ class ShapeReader {
 
   void read(const YamlNode& node) {
     if (node.kind == YamlNode::Kind::kScalar) return add(read_op(node), {}, node.at);
-    check_map(node, "ops", {"op", "shape"});
-    const YamlNode* op_node = optional_value(node, "op");
+    const Section map(node, operator_experiment_keys(), "ops");
+    const YamlNode* op_node = map.find("op");
     if (op_node == nullptr) fail(node.at, "ops: 'op' is missing, expected for example {op: linear}", "add it");
     const std::int32_t op = read_op(*op_node);
-    const YamlNode* shape = optional_value(node, "shape");
+    const YamlNode* shape = map.find("shape");
     if (shape == nullptr) return add(op, {}, node.at);
     for (const YamlNode* item : read_items(*shape, "ops.shape")) add(op, read_shape(*item, op), item->at);
   }
@@ -124,7 +120,7 @@ class ShapeReader {
   static OperatorSpec with(const OperatorSpec& spec, const std::string& key, std::int32_t value, const Position& at) {
     const auto head_dim = static_cast<std::int32_t>(get_key(spec, "head_dim"));
     const std::int64_t heads_width = std::int64_t{value} * (key == "heads" ? head_dim : spec.heads);
-    if ((key == "heads" || key == "head_dim") && heads_width > kMostColumns) {
+    if ((key == "heads" || key == "head_dim") && heads_width > kMaxOperatorColumns) {
       fail(at, fmt::format("ops.shape.{}: found {}, expected a width of all heads of at most 2^24", key, value),
            "use a smaller one");
     }

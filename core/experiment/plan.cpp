@@ -63,7 +63,13 @@ std::uint64_t batch_of(const Experiment& experiment, std::int32_t point) {
   return static_cast<std::uint64_t>(experiment.points[static_cast<std::size_t>(point)].batch);
 }
 
+constexpr std::uint64_t kSharedPrefixSeed = 1;  // first_stream mixes 0 in
+
 }  // namespace
+
+std::uint64_t shared_prefix_stream(const Experiment& experiment) {
+  return mixed(experiment.prompts.seed, kSharedPrefixSeed);
+}
 
 std::vector<std::int32_t> block_order(std::int32_t n_contenders, std::uint64_t seed, std::int32_t point,
                                       std::int32_t block) {

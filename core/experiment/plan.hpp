@@ -23,6 +23,10 @@ struct PlannedTrial {
   std::string id() const;
 };
 
+/// The stream that Point::shared_prefix_tokens come from: one for the whole run, so that a prefix is the beginning of
+/// every longer one.
+std::uint64_t shared_prefix_stream(const Experiment& experiment);
+
 /// The order of the contenders in one block of one point: a shuffle of 0 to n_contenders - 1, the same on every
 /// platform.
 std::vector<std::int32_t> block_order(std::int32_t n_contenders, std::uint64_t seed, std::int32_t point,

@@ -9,6 +9,8 @@
 #include <set>
 #include <string_view>
 
+#include "measure/cpu_choice.hpp"
+
 namespace inferbench {
 namespace {
 
@@ -39,7 +41,7 @@ const ModelFacts& facts_of(const Experiment& experiment, const std::string& mode
 double trial_seconds(const Point& point, double parameters, std::string_view precision) {
   const double flops = kFlopsPerThread * point.threads;
   const double bandwidth = std::min(kBytesPerSecondPerThread * point.threads, kMaxBytesPerSecond);
-  const double prefill = 2 * parameters * point.prompt_tokens * point.batch / flops;
+  const double prefill = 2 * parameters * (point.past_tokens + point.prompt_tokens) * point.batch / flops;
   const double step =
       std::max(parameters * bytes_per_weight(precision) / bandwidth, 2 * parameters * point.batch / flops);
   return prefill + step * (point.generate_tokens - 1);
@@ -82,13 +84,24 @@ std::string contenders_text(const Experiment& experiment) {
   return text;
 }
 
+// A column for each axis that came later, where a point uses it.
 std::string points_text(const Experiment& experiment) {
+  const auto used = [&](std::int32_t Point::*field) {
+    return std::any_of(experiment.points.begin(), experiment.points.end(),
+                       [&](const Point& point) { return point.*field != 0; });
+  };
+  const bool past = used(&Point::past_tokens);
+  const bool prefix = used(&Point::shared_prefix_tokens);
   std::string text = fmt::format("\n{}\n", count(experiment.points.size(), "point"));
-  text += fmt::format("  {:>6} {:>8} {:>6} {:>8}  {}\n", "prompt", "generate", "batch", "threads", "model");
+  text += fmt::format("  {:>6} {:>8} {:>6} {:>8}{}{}  {}\n", "prompt", "generate", "batch", "threads",
+                      past ? "     past" : "", prefix ? " shared prefix" : "", "model");
   for (std::size_t i = 0; i < std::min(kListed, experiment.points.size()); ++i) {
     const Point& point = experiment.points[i];
-    text += fmt::format("  {:>6} {:>8} {:>6} {:>8}  {}\n", point.prompt_tokens, point.generate_tokens, point.batch,
-                        point.threads, facts_of(experiment, point.model).name);
+    text += fmt::format("  {:>6} {:>8} {:>6} {:>8}", point.prompt_tokens, point.generate_tokens, point.batch,
+                        point.threads);
+    if (past) text += fmt::format(" {:>8}", point.past_tokens);
+    if (prefix) text += fmt::format(" {:>13}", point.shared_prefix_tokens);
+    text += fmt::format("  {}\n", facts_of(experiment, point.model).name);
   }
   if (experiment.points.size() > kListed)
     text += fmt::format("  ... and {} more\n", experiment.points.size() - kListed);
@@ -125,6 +138,7 @@ std::string plan_text(const Experiment& experiment) {
   text += fmt::format("\n{}: {} x {} x {}, {} of them warm-up\n", count(pairs * (blocks + warmup), "trial"),
                       count(experiment.points.size(), "point"), count(experiment.contenders.size(), "contender"),
                       count(blocks + warmup, "repetition"), pairs * warmup);
+  if (!experiment.measure.cpus.empty()) text += fmt::format("on the CPUs {}\n", cpu_list_text(experiment.measure.cpus));
   if (experiment.measure.until) {
     text +=
         fmt::format("measure.until may add blocks: up to {} at each point, or {} min\n",

@@ -7,6 +7,7 @@
 
 #include "experiment/settings.hpp"
 #include "experiment/targets.hpp"
+#include "measure/cpu_choice.hpp"
 
 namespace inferbench {
 namespace {
@@ -56,6 +57,8 @@ void sweep_section(YAML::Emitter& out, const Sweep& sweep) {
   for (std::size_t i = 0; i < kAxes; ++i) {
     std::vector<std::int32_t> values;
     for (const AxisValue& value : sweep.axes[i]) values.push_back(value.value);
+    // Axes that came later: a file without them is written as it always was, so that old runs can be resumed.
+    if (kAxisRules[i].min == 0 && values == std::vector<std::int32_t>{0}) continue;
     integers(out, kAxisRules[i].name, values);
   }
   if (!sweep.exclusions.empty()) {
@@ -95,6 +98,7 @@ void settings(YAML::Emitter& out, const Experiment& experiment) {
   number(out, "repeat_disturbed", experiment.measure.repeat_disturbed);
   number(out, "machine_limits", to_string(experiment.measure.machine_limits));
   number(out, "fresh_processes", experiment.measure.fresh_processes);
+  if (!experiment.measure.cpus.empty()) text(out, "cpus", cpu_list_text(experiment.measure.cpus));
   out << YAML::EndMap;
   out << YAML::Key << "load" << YAML::Value << YAML::BeginMap;
   number(out, "cache", to_string(experiment.load.cache));
@@ -112,7 +116,9 @@ void quality_section(YAML::Emitter& out, const Quality& quality) {
   if (quality.text) text(out, "text", quality.text->string());
   if (!quality.max_kl.empty()) {
     out << YAML::Key << "max_kl" << YAML::Value << YAML::BeginMap;
-    for (const auto& [precision, bound] : quality.max_kl) number(out, precision.c_str(), bound);
+    for (const auto& [name, bound] : quality.max_kl) {
+      out << YAML::Key << name << YAML::Value << fmt::format("{}", bound);
+    }
     out << YAML::EndMap;
   }
   out << YAML::EndMap;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "experiment/bounds.hpp"
+#include "experiment/section.hpp"
 #include "experiment/yaml_value.hpp"
 #include "support/error.hpp"
 #include "support/suggest.hpp"
@@ -19,6 +20,8 @@ namespace {
 constexpr std::size_t kPromptAxis = 1;
 constexpr std::size_t kGenerateAxis = 2;
 constexpr std::size_t kBatchAxis = 3;
+constexpr std::size_t kPastAxis = 4;
+constexpr std::size_t kPrefixAxis = 5;
 
 bool contains(const std::vector<std::int32_t>& values, std::int32_t value) {
   return values.empty() || std::find(values.begin(), values.end(), value) != values.end();
@@ -32,8 +35,9 @@ std::string list_of(const std::vector<AxisValue>& values) {
 }
 
 // Threads, besides numbers: "all", and "doubling" for 1, 2, 4, ... all, so that one file fits every machine.
-std::vector<std::int32_t> thread_word(const YamlNode& node, std::int32_t usable_cpus) {
+std::vector<std::int32_t> thread_word(const YamlNode& node, const Key& key, std::int32_t usable_cpus) {
   if (node.kind != YamlNode::Kind::kScalar || node.quoted) return {};
+  if (std::find(key.choices.begin(), key.choices.end(), node.text) == key.choices.end()) return {};
   if (node.text == "all") return {usable_cpus};
   if (node.text != "doubling") return {};
   std::vector<std::int32_t> counts;
@@ -42,23 +46,25 @@ std::vector<std::int32_t> thread_word(const YamlNode& node, std::int32_t usable_
   return counts;
 }
 
-std::vector<std::int32_t> read_axis_item(const YamlNode& node, const AxisRule& rule, std::int32_t usable_cpus) {
-  const std::string what = fmt::format("sweep.{}", rule.name);
-  if (rule.max != 0) return {static_cast<std::int32_t>(read_integer(node, what, 1, rule.max))};
-  if (auto counts = thread_word(node, usable_cpus); !counts.empty()) return counts;
+std::vector<std::int32_t> read_axis_item(const YamlNode& node, const Key& key, std::int32_t usable_cpus) {
+  if (key.most != 0) return {static_cast<std::int32_t>(read_integer(node, key))};
+  if (auto counts = thread_word(node, key, usable_cpus); !counts.empty()) return counts;
+  Key bounded = key;
+  bounded.most = usable_cpus;
   try {
-    return {static_cast<std::int32_t>(read_integer(node, what, 1, usable_cpus))};
+    return {static_cast<std::int32_t>(read_integer(node, bounded))};
   } catch (const Error&) {
-    fail_type(node, what,
-              fmt::format("a whole number from 1 to {} (the CPUs usable here), all, or doubling", usable_cpus));
+    fail_type(node, key.path,
+              fmt::format("a whole number from 1 to {} (the CPUs usable here), {}", usable_cpus,
+                          fmt::join(key.choices, ", or ")));
   }
 }
 
-std::vector<AxisValue> read_axis(const YamlNode& node, const AxisRule& rule, std::int32_t usable_cpus) {
+std::vector<AxisValue> read_axis(const YamlNode& node, const Key& key, std::int32_t usable_cpus) {
   std::vector<AxisValue> axis;
-  const std::string what = fmt::format("sweep.{}", rule.name);
+  const std::string& what = key.path;
   for (const YamlNode* item : read_items(node, what)) {
-    const std::vector<std::int32_t> values = read_axis_item(*item, rule, usable_cpus);
+    const std::vector<std::int32_t> values = read_axis_item(*item, key, usable_cpus);
     for (const std::int32_t value : values) {
       const bool known = std::any_of(axis.begin(), axis.end(), [&](const AxisValue& v) { return v.value == value; });
       if (known) {
@@ -75,18 +81,14 @@ std::vector<AxisValue> read_axis(const YamlNode& node, const AxisRule& rule, std
 }
 
 // The values of one key of an exclusion; each must be on its axis, else the line excludes nothing and is a mistake.
-std::vector<std::int32_t> read_excluded(const YamlNode& node, const AxisRule& rule, const std::vector<AxisValue>& axis,
+std::vector<std::int32_t> read_excluded(const YamlNode& node, const Key& key, const std::vector<AxisValue>& axis,
                                         std::int32_t usable_cpus) {
   std::vector<std::int32_t> values;
-  for (const YamlNode* item : read_items(node, fmt::format("sweep.exclude.{}", rule.name))) {
-    const bool is_all = rule.max == 0 && item->text == "all" && !item->quoted;
-    const auto value =
-        is_all
-            ? usable_cpus
-            : static_cast<std::int32_t>(read_integer(*item, fmt::format("sweep.exclude.{}", rule.name), 0, kMaxTokens));
+  for (const YamlNode* item : read_items(node, key.path)) {
+    const std::int32_t value = read_axis_item(*item, key, usable_cpus).front();
     if (std::none_of(axis.begin(), axis.end(), [&](const AxisValue& v) { return v.value == value; })) {
       fail(item->at,
-           fmt::format("sweep.exclude: no point has {} {}, expected one of: {}", rule.name, value, list_of(axis)),
+           fmt::format("sweep.exclude: no point has {} {}, expected one of: {}", key.name(), value, list_of(axis)),
            "correct the value, or take the exclusion out");
     }
     values.push_back(value);
@@ -116,7 +118,7 @@ std::vector<std::string> read_excluded_models(const YamlNode& node, const std::v
 
 Exclusion read_exclusion(const YamlNode& node, const Sweep& sweep, const std::vector<SweepModel>& models,
                          std::int32_t usable_cpus) {
-  check_map(node, "sweep.exclude", {"model", "prompt_tokens", "generate_tokens", "batch", "threads"});
+  const Section map(node, experiment_keys(), "sweep.exclude");
   if (node.entries.empty()) {
     fail(node.at, "sweep.exclude: an empty map would exclude every point, expected at least one key",
          "for example {prompt_tokens: 512, batch: 4}");
@@ -125,7 +127,7 @@ Exclusion read_exclusion(const YamlNode& node, const Sweep& sweep, const std::ve
   if (const YamlEntry* model = node.find("model")) exclusion.models = read_excluded_models(model->value, models);
   for (std::size_t i = 0; i < kAxes; ++i) {
     if (const YamlEntry* entry = node.find(kAxisRules[i].name)) {
-      exclusion.values[i] = read_excluded(entry->value, kAxisRules[i], sweep.axes[i], usable_cpus);
+      exclusion.values[i] = read_excluded(entry->value, map.key(kAxisRules[i].name), sweep.axes[i], usable_cpus);
     }
   }
   return exclusion;
@@ -154,22 +156,43 @@ Chosen choose(const Sweep& sweep, std::int64_t index) {
   return chosen;
 }
 
-void check_point(const Point& point, const SweepModel& model, const Chosen& chosen) {
-  const std::int64_t tokens = std::int64_t{point.prompt_tokens} + point.generate_tokens;
+// The axis value to shorten so that the point fits its model.
+const AxisValue& to_blame(const Chosen& chosen, std::int64_t room) {
+  if (room >= 1 && !chosen[kPromptAxis]->is_default) return *chosen[kPromptAxis];
+  return chosen[kPastAxis]->value > 0 ? *chosen[kPastAxis] : *chosen[kGenerateAxis];
+}
+
+void check_context(const Point& point, const SweepModel& model, const Chosen& chosen) {
+  const std::int64_t positions = positions_of(point);
   const std::int64_t context = model.facts.config.context;
-  if (tokens > context) {
-    const std::int64_t room = context - point.generate_tokens;
-    const bool blame_prompt = room >= 1 && !chosen[kPromptAxis]->is_default;
-    fail(
-        chosen[blame_prompt ? kPromptAxis : kGenerateAxis]->at,
-        fmt::format("sweep: {} prompt + {} generated tokens make {}, but the model {} has a context of {}; expected {}",
-                    point.prompt_tokens, point.generate_tokens, tokens, quote(model.written), context,
-                    room >= 1 ? fmt::format("prompt_tokens up to {} there", room) : "fewer generate_tokens"),
-        fmt::format("shorten it, or exclude it: {{model: {}, prompt_tokens: {}}}", model.written, point.prompt_tokens));
+  if (positions <= context) return;
+  // The last generated token is never fed, so it needs no position.
+  const std::int64_t room = context - (positions - point.prompt_tokens);
+  const std::string past = point.past_tokens > 0 ? fmt::format("{} past + ", point.past_tokens) : "";
+  const std::string fewer = point.past_tokens > 0 ? "fewer past_tokens or generate_tokens" : "fewer generate_tokens";
+  fail(to_blame(chosen, room).at,
+       fmt::format("sweep: {}{} prompt + {} generated tokens need {} positions, but the model {} has a context of {}; "
+                   "expected {}",
+                   past, point.prompt_tokens, point.generate_tokens, positions, quote(model.written), context,
+                   room >= 1 ? fmt::format("prompt_tokens up to {} there", room) : fewer),
+       fmt::format("shorten it, or exclude it: {{model: {}, prompt_tokens: {}}}", model.written, point.prompt_tokens));
+}
+
+void check_point(const Point& point, const SweepModel& model, const Chosen& chosen) {
+  check_context(point, model, chosen);
+  const std::int64_t prefix_room = std::int64_t{point.past_tokens} + point.prompt_tokens;
+  if (point.shared_prefix_tokens > prefix_room) {
+    fail(chosen[kPrefixAxis]->at,
+         fmt::format("sweep: a shared prefix of {} tokens is longer than the {} tokens of past and prompt, expected "
+                     "shared_prefix_tokens up to {} there",
+                     point.shared_prefix_tokens, prefix_room, prefix_room),
+         fmt::format("shorten it, or exclude it: {{shared_prefix_tokens: {}, prompt_tokens: {}}}",
+                     point.shared_prefix_tokens, point.prompt_tokens));
   }
+  const std::int64_t tokens = positions_of(point);
   if (tokens * point.batch > std::numeric_limits<std::int32_t>::max()) {
     fail(chosen[kBatchAxis]->at,
-         fmt::format("sweep: a batch of {} sequences of {} tokens is {} tokens, expected at most {}", point.batch,
+         fmt::format("sweep: a batch of {} sequences of {} positions is {} positions, expected at most {}", point.batch,
                      tokens, tokens * point.batch, std::numeric_limits<std::int32_t>::max()),
          "use a smaller batch");
   }
@@ -214,15 +237,13 @@ std::vector<SweepModel> read_models(const YamlNode& node, const ExperimentLookup
 Sweep read_sweep(const YamlNode* node, const Position& fallback, const std::vector<SweepModel>& models,
                  std::int32_t usable_cpus) {
   Sweep sweep;
-  if (node != nullptr) {
-    check_map(*node, "sweep", {"prompt_tokens", "generate_tokens", "batch", "threads", "exclude"});
-  }
+  if (node != nullptr) check_map(*node, experiment_keys(), "sweep");
   for (std::size_t i = 0; i < kAxes; ++i) {
     const AxisRule& rule = kAxisRules[i];
     if (const YamlEntry* entry = node == nullptr ? nullptr : node->find(rule.name)) {
-      sweep.axes[i] = read_axis(entry->value, rule, usable_cpus);
+      sweep.axes[i] = read_axis(entry->value, experiment_keys().at(key_path("sweep", rule.name)), usable_cpus);
     } else {
-      sweep.axes[i] = {{rule.fallback == 0 ? usable_cpus : rule.fallback, fallback, true}};
+      sweep.axes[i] = {{rule.counts_cpus() ? usable_cpus : rule.fallback, fallback, true}};
     }
   }
   check_size(sweep, models.size());

@@ -5,10 +5,11 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <string_view>
 
 #include "experiment/contenders.hpp"
-#include "experiment/metrics.hpp"
+#include "experiment/section.hpp"
 #include "experiment/yaml_value.hpp"
 #include "support/error.hpp"
 #include "support/suggest.hpp"
@@ -18,13 +19,13 @@ namespace {
 
 constexpr double kMaxBound = 1e300;
 
-std::string read_metric(const YamlNode& map, const std::string& section) {
-  const YamlNode* node = optional_value(map, "metric");
+std::string read_metric(const Section& map, const std::string& section) {
+  const YamlNode* node = map.find("metric");
   if (node == nullptr) {
-    fail(map.at, section + ": 'metric' is missing, expected for example metric: decode_tokens_per_s", "add it");
+    fail(map.node().at, section + ": 'metric' is missing, expected for example metric: decode_tokens_per_s", "add it");
   }
   std::string metric = read_text(*node, section + ".metric");
-  const std::vector<std::string>& known = metric_names();
+  const std::vector<std::string>& known = map.key("metric").choices;
   if (std::find(known.begin(), known.end(), metric) == known.end()) {
     fail(node->at,
          fmt::format("{}.metric: unknown metric {}; {}", section, quote(metric), suggestion(metric, "metrics", known)),
@@ -68,22 +69,24 @@ void read_bound(const YamlNode& node, const std::string& what, bool allow_baseli
                         allow_baseline ? " or a ratio such as 1.5 x baseline" : ""));
 }
 
-Target read_judgement(const YamlNode& map, const std::string& section, bool allow_baseline) {
+// `name`: "targets" or "interactive".
+Target read_judgement(const YamlNode& node, const std::string& name, bool allow_baseline) {
+  const Section map(node, experiment_keys(), name);
   Target target;
-  target.metric = read_metric(map, section);
-  if (const YamlNode* percentile = optional_value(map, "percentile")) {
-    target.percentile = read_number(*percentile, section + ".percentile", 1, 99.99);
+  target.metric = read_metric(map, name);
+  if (const YamlNode* percentile = map.find("percentile")) {
+    target.percentile = read_number(*percentile, map.key("percentile"));
   }
-  const YamlNode* at_least = optional_value(map, "at_least");
-  const YamlNode* at_most = optional_value(map, "at_most");
+  const YamlNode* at_least = map.find("at_least");
+  const YamlNode* at_most = map.find("at_most");
   if ((at_least == nullptr) == (at_most == nullptr)) {
-    fail(map.at,
-         fmt::format("{}: found {} at_least and at_most, expected exactly one", section,
+    fail(node.at,
+         fmt::format("{}: found {} at_least and at_most, expected exactly one", name,
                      at_least == nullptr ? "neither of" : "both"),
          "two bounds are two entries");
   }
   target.at_least = at_least != nullptr;
-  read_bound(target.at_least ? *at_least : *at_most, section + (target.at_least ? ".at_least" : ".at_most"),
+  read_bound(target.at_least ? *at_least : *at_most, name + (target.at_least ? ".at_least" : ".at_most"),
              allow_baseline, target);
   return target;
 }
@@ -105,7 +108,6 @@ std::vector<Target> read_targets(const YamlNode* node, const std::vector<Contend
   std::vector<Target> targets;
   if (node == nullptr || (node->kind == YamlNode::Kind::kList && node->items.empty())) return targets;
   for (const YamlNode* item : read_items(*node, "targets")) {
-    check_map(*item, "targets", {"contender", "metric", "percentile", "at_least", "at_most"});
     Target target = read_judgement(*item, "targets", true);
     if (const YamlNode* contender = optional_value(*item, "contender")) {
       target.contender = read_contender(*contender, contenders);
@@ -117,8 +119,13 @@ std::vector<Target> read_targets(const YamlNode* node, const std::vector<Contend
 
 std::optional<Target> read_interactive(const YamlNode* node) {
   if (node == nullptr) return std::nullopt;
-  check_map(*node, "interactive", {"metric", "percentile", "at_least", "at_most"});
   return read_judgement(*node, "interactive", false);
+}
+
+std::optional<Target> interactive_of(const std::string& resolved_yaml) {
+  const YamlNode root =
+      parse_yaml(resolved_yaml, std::make_shared<const YamlSource>(YamlSource{"the run's experiment", {}, true}));
+  return read_interactive(optional_value(root, "interactive"));
 }
 
 std::string bound_text(const Target& target) {

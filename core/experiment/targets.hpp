@@ -16,6 +16,9 @@ std::vector<Target> read_targets(const YamlNode* node, const std::vector<Contend
 /// Reads `interactive`: a metric with one bound, without contender. Throws Error with the position.
 std::optional<Target> read_interactive(const YamlNode* node);
 
+/// `interactive` of a run's resolved experiment (RunInfo::resolved_yaml). Throws Error where that is no experiment.
+std::optional<Target> interactive_of(const std::string& resolved_yaml);
+
 /// The bound as the file would have it: "1.5 x baseline" or "200".
 std::string bound_text(const Target& target);
 

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 #include <sstream>
 #include <utility>
 
@@ -113,8 +114,11 @@ class TreeBuilder : public YAML::EventHandler {
     YamlNode node;
     YAML::anchor_t anchor = 0;
     bool has_key = false;
+    bool is_merge = false;  // the key is a plain <<
     std::string key;
     Position key_at;
+    std::vector<YamlEntry> merged;  // what << brought, keys distinct
+    std::set<std::string> merged_keys;
     std::map<std::string, int> lines;  // key -> line of its first use
   };
 
@@ -169,6 +173,7 @@ class TreeBuilder : public YAML::EventHandler {
   void close() {
     Open frame = std::move(open_.back());
     open_.pop_back();
+    lay_over_merged(frame);
     remember(frame.node, frame.anchor);
     add_counted(std::move(frame.node));
   }
@@ -186,9 +191,36 @@ class TreeBuilder : public YAML::EventHandler {
     } else {
       // yaml-cpp places a value that is not there at whatever follows, perhaps lines below.
       if (node.kind == YamlNode::Kind::kNull) node.at = parent.key_at;
-      parent.node.entries.push_back({std::move(parent.key), std::move(parent.key_at), std::move(node)});
       parent.has_key = false;
+      if (parent.is_merge) return take_merge(parent, std::move(node));
+      parent.node.entries.push_back({std::move(parent.key), std::move(parent.key_at), std::move(node)});
     }
+  }
+
+  // YAML 1.1's merge key (https://yaml.org/type/merge.html): a map, or a list of maps of which earlier ones win.
+  static void take_merge(Open& parent, YamlNode node) {
+    const bool is_list = node.kind == YamlNode::Kind::kList;
+    std::vector<YamlNode> maps = is_list ? std::move(node.items) : std::vector<YamlNode>{std::move(node)};
+    for (YamlNode& map : maps) {
+      if (map.kind != YamlNode::Kind::kMap) {
+        fail(map.at, fmt::format("<<: found {}, expected a map or a list of maps", describe(map)),
+             "for example <<: *name, or <<: [*one, *other]");
+      }
+      for (YamlEntry& entry : map.entries) {
+        if (parent.merged_keys.insert(entry.key).second) parent.merged.push_back(std::move(entry));
+      }
+    }
+  }
+
+  // The map's own keys go before merged ones, wherever the << is.
+  static void lay_over_merged(Open& frame) {
+    if (frame.merged.empty()) return;
+    std::vector<YamlEntry> entries;
+    for (YamlEntry& entry : frame.merged) {
+      if (!frame.lines.contains(entry.key)) entries.push_back(std::move(entry));
+    }
+    for (YamlEntry& entry : frame.node.entries) entries.push_back(std::move(entry));
+    frame.node.entries = std::move(entries);
   }
 
   void take_key(Open& parent, YamlNode node) {
@@ -202,8 +234,9 @@ class TreeBuilder : public YAML::EventHandler {
     if (!is_new) {
       fail(node.at,
            fmt::format("the key {} was already given on line {}, expected it once", quote(node.text), first->second),
-           "keep one of the two");
+           node.text == "<<" ? "merge several maps by one key: <<: [*one, *other]" : "keep one of the two");
     }
+    parent.is_merge = node.text == "<<" && !node.quoted;
     parent.key = std::move(node.text);
     parent.key_at = std::move(node.at);
   }

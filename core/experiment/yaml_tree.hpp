@@ -31,7 +31,8 @@ struct Position {
 
 struct YamlEntry;
 
-/// A parsed YAML value that knows where it stands. Aliases are copies, so a tree is all there is.
+/// A parsed YAML value that knows where it stands. Aliases are copies and merge keys (<<) are resolved, so a tree is
+/// all there is.
 struct YamlNode {
   enum class Kind { kNull, kScalar, kList, kMap };
 

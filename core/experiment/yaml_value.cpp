@@ -13,7 +13,6 @@
 
 #include "support/error.hpp"
 #include "support/one_line.hpp"
-#include "support/suggest.hpp"
 
 namespace inferbench {
 namespace {
@@ -65,17 +64,6 @@ std::string describe(const YamlNode& node) {
 void fail_type(const YamlNode& node, std::string_view what, std::string_view expected) {
   fail(node.at, fmt::format("{}found {}, expected {}", with_colon(what), describe(node), expected),
        "correct the value");
-}
-
-void check_map(const YamlNode& node, std::string_view what, std::initializer_list<std::string_view> keys) {
-  const std::vector<std::string> known(keys.begin(), keys.end());
-  if (node.kind != YamlNode::Kind::kMap) fail_type(node, what, fmt::format("a map with: {}", fmt::join(known, ", ")));
-  for (const YamlEntry& entry : node.entries) {
-    if (std::find(known.begin(), known.end(), entry.key) != known.end()) continue;
-    fail(entry.at,
-         fmt::format("{}unknown key {}; {}", with_colon(what), quote(entry.key), suggestion(entry.key, "keys", known)),
-         "rename the key or take it out");
-  }
 }
 
 const YamlNode* optional_value(const YamlNode& map, std::string_view key) {

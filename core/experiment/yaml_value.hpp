@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,9 +30,6 @@ std::string describe(const YamlNode& node);
 
 /// fail(): "what: found ..., expected ...".
 [[noreturn]] void fail_type(const YamlNode& node, std::string_view what, std::string_view expected);
-
-/// Refuses anything but a map with some of these keys. `what` is "" at the top.
-void check_map(const YamlNode& node, std::string_view what, std::initializer_list<std::string_view> keys);
 
 /// The value under `key`, or null where the key is missing or has no value (`key:` or `key: null`).
 const YamlNode* optional_value(const YamlNode& map, std::string_view key);

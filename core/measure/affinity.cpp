@@ -5,19 +5,24 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <fstream>
 #include <set>
+#include <system_error>
+
+#include "measure/cpu_choice.hpp"
+#include "support/error.hpp"
 
 namespace inferbench {
 
 namespace {
 
-void bind_to(const std::vector<int>& cpus) {
-  if (cpus.empty()) return;
+bool bind_to(const std::vector<int>& cpus) {
+  if (cpus.empty()) return true;
   cpu_set_t set;
   CPU_ZERO(&set);
   for (const int cpu : cpus) CPU_SET(static_cast<std::size_t>(cpu), &set);
-  sched_setaffinity(0, sizeof(set), &set);
+  return sched_setaffinity(0, sizeof(set), &set) == 0;
 }
 
 }  // namespace
@@ -31,6 +36,14 @@ std::vector<int> allowed_cpus() {
     if (CPU_ISSET(cpu, &set)) cpus.push_back(static_cast<int>(cpu));
   }
   return cpus;
+}
+
+void bind_to_cpus(const std::vector<int>& cpus) {
+  if (!bind_to(cpus)) {
+    const auto reason = std::error_code(errno, std::generic_category()).message();
+    throw Error(fmt::format("cannot run on the CPUs {}: {}", cpu_list_text(cpus), reason),
+                "name CPUs that the process may use (taskset -pc $$ lists them)");
+  }
 }
 
 int core_of_cpu(int cpu) {

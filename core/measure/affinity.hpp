@@ -9,6 +9,10 @@ namespace inferbench {
 /// The CPUs that the calling thread may run on, ascending; empty where the kernel does not say.
 std::vector<int> allowed_cpus();
 
+/// Binds the calling thread, and every thread and process that it starts from now on, to these CPUs; to none: does
+/// nothing. Throws Error where the kernel refuses.
+void bind_to_cpus(const std::vector<int>& cpus);
+
 /// The lowest CPU of the physical core that `cpu` belongs to: the same for all hyperthreads of a core.
 int core_of_cpu(int cpu);
 

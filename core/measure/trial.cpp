@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "measure/clock.hpp"
@@ -40,19 +41,44 @@ TrialMetrics derive_metrics(const TrialTimes& times, std::int32_t batch, std::in
 }
 
 TrialLoop::TrialLoop(std::int32_t batch, std::int32_t prompt_tokens, std::int32_t generate_tokens,
-                     std::span<const std::int32_t> prompts)
+                     std::span<const std::int32_t> prompts, std::int32_t past_tokens)
     : batch_(batch),
       prompt_tokens_(prompt_tokens),
       generate_tokens_(generate_tokens),
+      past_tokens_(past_tokens),
       prompts_(prompts.begin(), prompts.end()) {
-  if (batch < 1 || prompt_tokens < 1 || generate_tokens < 1) throw std::invalid_argument("TrialLoop: empty trial");
+  if (batch < 1 || prompt_tokens < 1 || generate_tokens < 1 || past_tokens < 0) {
+    throw std::invalid_argument("TrialLoop: empty trial");
+  }
   const auto rows = static_cast<std::size_t>(batch);
-  if (prompts.size() != rows * static_cast<std::size_t>(prompt_tokens)) {
-    throw std::invalid_argument("TrialLoop: prompts are not [batch, prompt_tokens]");
+  if (prompts.size() != rows * (static_cast<std::size_t>(past_tokens) + static_cast<std::size_t>(prompt_tokens))) {
+    throw std::invalid_argument("TrialLoop: prompts are not [batch, past_tokens + prompt_tokens]");
   }
   ids_.assign(rows * static_cast<std::size_t>(generate_tokens), kNoId);
   sequences_.resize(rows);
   times_.tokens.assign(static_cast<std::size_t>(generate_tokens), 0);
+}
+
+const std::int32_t* TrialLoop::tokens_of(std::size_t row, std::int32_t position) const {
+  const auto length = static_cast<std::size_t>(past_tokens_) + static_cast<std::size_t>(prompt_tokens_);
+  return prompts_.data() + row * length + static_cast<std::size_t>(position);
+}
+
+ib_status TrialLoop::fill(const SessionCall& call, std::int32_t chunk, ib_error& error) {
+  ib_forward_params params{};
+  params.struct_size = sizeof(params);
+  params.sequences = sequences_.data();
+  params.n_sequences = batch_;
+  params.output = IB_OUTPUT_NONE;
+  ib_status status = IB_OK;
+  for (std::int32_t begin = 0; status == IB_OK && begin < past_tokens_; begin += chunk) {
+    const std::int32_t n = std::min(chunk, past_tokens_ - begin);
+    for (std::size_t row = 0; row < sequences_.size(); ++row) {
+      sequences_[row] = {static_cast<std::int32_t>(row), n, tokens_of(row, begin)};
+    }
+    status = call.forward(call.session, &params, &error);
+  }
+  return status;
 }
 
 ib_status TrialLoop::run(const SessionCall& call, ib_error& error) {
@@ -68,8 +94,7 @@ ib_status TrialLoop::run(const SessionCall& call, ib_error& error) {
   params.ids_capacity = rows;
   params.ids = ids_.data();
   for (std::size_t row = 0; row < rows; ++row) {
-    const std::int32_t* prompt = prompts_.data() + row * static_cast<std::size_t>(prompt_tokens_);
-    sequences_[row] = {static_cast<std::int32_t>(row), prompt_tokens_, prompt};
+    sequences_[row] = {static_cast<std::int32_t>(row), prompt_tokens_, tokens_of(row, past_tokens_)};
   }
 
   times_.submit = now_ns();

@@ -38,19 +38,23 @@ struct TrialMetrics {
 /// `times.tokens` has n >= 1 entries, ascending.
 TrialMetrics derive_metrics(const TrialTimes& times, std::int32_t batch, std::int32_t prompt_tokens);
 
-/// One prefill and n - 1 greedy decode steps. The constructor allocates all that `run` needs; `run` allocates, prints
-/// and sends nothing.
+/// One prefill and n - 1 greedy decode steps, at a depth if asked for. The constructor allocates all that `run` needs;
+/// `run` allocates, prints and sends nothing.
 class TrialLoop {
  public:
-  /// `prompts`: row-major [batch, prompt_tokens], copied. All counts at least 1. Throws std::invalid_argument
-  /// otherwise.
+  /// `prompts`: row-major [batch, past_tokens + prompt_tokens], copied. All counts at least 1, past_tokens at least 0.
+  /// Throws std::invalid_argument otherwise.
   TrialLoop(std::int32_t batch, std::int32_t prompt_tokens, std::int32_t generate_tokens,
-            std::span<const std::int32_t> prompts);
+            std::span<const std::int32_t> prompts, std::int32_t past_tokens = 0);
 
-  /// Slots 0 to batch - 1 of the session are empty before, and hold prompt_tokens + generate_tokens - 1 positions
-  /// after. Stops at the first status other than IB_OK; `error` is the backend's. May be called again after the slots
-  /// were truncated. An exception of the backend, which none may throw, comes out as it is. Between two
-  /// forwards there are one clock reading and `batch` pointer updates.
+  /// Untimed, before `run`: puts the past tokens into the empty slots 0 to batch - 1, at most `chunk` of each sequence
+  /// a forward. Does nothing where there are none. Statuses and errors as of `run`.
+  ib_status fill(const SessionCall& call, std::int32_t chunk, ib_error& error);
+
+  /// Slots 0 to batch - 1 of the session hold past_tokens positions before, and prompt_tokens + generate_tokens - 1
+  /// more after. Stops at the first status other than IB_OK; `error` is the backend's. May be called again after the
+  /// slots were truncated. An exception of the backend, which none may throw, comes out as it is. Between two forwards
+  /// there are one clock reading and `batch` pointer updates.
   ib_status run(const SessionCall& call, ib_error& error);
 
   const TrialTimes& times() const { return times_; }
@@ -58,9 +62,12 @@ class TrialLoop {
   std::span<const std::int32_t> ids() const { return ids_; }
 
  private:
+  const std::int32_t* tokens_of(std::size_t row, std::int32_t position) const;
+
   std::int32_t batch_;
   std::int32_t prompt_tokens_;
   std::int32_t generate_tokens_;
+  std::int32_t past_tokens_;
   std::vector<std::int32_t> prompts_;
   std::vector<std::int32_t> ids_;
   std::vector<ib_sequence> sequences_;

@@ -85,8 +85,10 @@ std::vector<AskedConfiguration> asked_configurations(const Predictor& predictor,
   const auto generates = values_of(predictor, query, "generate_tokens");
   const auto batches = values_of(predictor, query, "batch");
   const auto threads = values_of(predictor, query, "threads");
-  const std::size_t combinations =
-      shapes.size() * contenders.size() * prompts.size() * generates.size() * batches.size() * threads.size();
+  const auto given_past = query.find("past_tokens");
+  const auto pasts = given_past == query.end() ? std::vector<std::int32_t>{0} : counts(given_past->second);
+  const std::size_t combinations = shapes.size() * contenders.size() * prompts.size() * generates.size() *
+                                   batches.size() * threads.size() * pasts.size();
   if (combinations > kMostCombinations) {
     throw Error(fmt::format("--point asks for {} configurations, more than {}", combinations, kMostCombinations),
                 "give fewer values");
@@ -97,8 +99,9 @@ std::vector<AskedConfiguration> asked_configurations(const Predictor& predictor,
       for (const std::int32_t generate : generates) {
         for (const std::int32_t batch : batches) {
           for (const std::int32_t thread : threads) {
-            for (const std::string& contender : contenders) {
-              all.push_back({contender, model.name, {model.shape, prompt, generate, batch, thread}});
+            for (const std::int32_t past : pasts) {
+              const Workload load{model.shape, prompt, generate, batch, thread, past};
+              for (const std::string& contender : contenders) all.push_back({contender, model.name, load});
             }
           }
         }

@@ -108,8 +108,8 @@ std::string explanation_text(const Predictor& predictor, const std::optional<Ask
   std::string text;
   if (point) {
     const Workload& load = point->workload;
-    text += fmt::format("{} on {}: prompt {}, generate {}, batch {}, threads {}\n", one_line(point->contender, 30),
-                        one_line(point->model, 30), load.prompt_tokens, load.generate_tokens, load.batch, load.threads);
+    text +=
+        fmt::format("{} on {}: {}\n", one_line(point->contender, 30), one_line(point->model, 30), workload_text(load));
   }
   for (const auto& [name, target] : predictor.targets) {
     if (point && !target.model.physical.coefficients.contains(point->contender)) continue;

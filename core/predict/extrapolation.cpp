@@ -14,7 +14,7 @@ namespace {
 double place(const std::string& axis, const Workload& load) {
   if (axis == "model_size") return model_weights(load.shape);
   if (axis == "prompt_tokens") return load.prompt_tokens;
-  if (axis == "context") return load.prompt_tokens + load.generate_tokens;
+  if (axis == "context") return load.past_tokens + load.prompt_tokens + load.generate_tokens;
   if (axis == "generate_tokens") return load.generate_tokens;
   if (axis == "batch") return load.batch;
   return load.threads;

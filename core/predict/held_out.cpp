@@ -57,7 +57,8 @@ Scheme machines(std::span<const Sample> samples) {
 
 auto point_of(const Sample& sample) {
   const Workload& load = sample.workload;
-  return std::make_tuple(sample.model, load.prompt_tokens, load.generate_tokens, load.batch, load.threads);
+  return std::make_tuple(sample.model, load.prompt_tokens, load.generate_tokens, load.batch, load.threads,
+                         load.past_tokens);
 }
 
 // Fisher and Yates with a fixed seed: std::shuffle's order is the library's own affair.

@@ -17,7 +17,7 @@ constexpr double kOpsPerWeight = 2;    // a multiply and an add
 /// A workload in numbers that the terms share.
 struct Work {
   double layers, width, inner, vocab;
-  double batch, prompt;
+  double batch, prompt, past;
   double context;  // positions that a decode step attends to, mean over the steps
   double block_weights;
   double bytes_per_s, ops_per_s, fp32_per_s;
@@ -39,7 +39,8 @@ Work work_of(const Setting& setting, const Workload& load) {
           static_cast<double>(load.shape.vocab),
           static_cast<double>(load.batch),
           static_cast<double>(load.prompt_tokens),
-          load.prompt_tokens + 0.5 * load.generate_tokens,
+          static_cast<double>(load.past_tokens),
+          load.past_tokens + load.prompt_tokens + 0.5 * load.generate_tokens,
           block_weights(load.shape),
           rates.bytes_per_s,
           setting.integer_products ? rates.int8_ops_per_s : rates.fp32_flops_per_s,
@@ -66,7 +67,7 @@ std::vector<double> decode_terms(const Work& w) {
 }
 
 // The prompts of all sequences; the head only at each one's last position. Attention: queries times keys and weights
-// times values, two operations each, over half of the square.
+// times values, two operations each, over the past and half of the prompt's square.
 std::vector<double> ttft_terms(const Work& w) {
   const double tokens = w.batch * w.prompt;
   return {1,
@@ -74,12 +75,12 @@ std::vector<double> ttft_terms(const Work& w) {
           kMsPerS * w.weights_bytes / w.bytes_per_s,
           kMsPerS * kOpsPerWeight * tokens * w.block_weights / w.ops_per_s,
           kMsPerS * kOpsPerWeight * w.batch * w.vocab * w.width / w.ops_per_s,
-          kMsPerS * 2 * tokens * w.prompt * w.layers * w.width / w.fp32_per_s,
+          kMsPerS * 2 * tokens * (w.prompt + 2 * w.past) * w.layers * w.width / w.fp32_per_s,
           kMsPerS * tokens * w.layers * (w.width + w.inner) * kBytesPerCached / w.bytes_per_s};
 }
 
 std::vector<double> memory_terms(const Work& w, const Workload& load) {
-  const double positions = w.batch * (load.prompt_tokens + load.generate_tokens - 1);
+  const double positions = w.batch * (w.past + load.prompt_tokens + load.generate_tokens - 1);
   return {1,
           w.block_weights,
           (w.vocab + load.shape.context) * w.width,

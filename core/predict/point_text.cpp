@@ -16,8 +16,8 @@ constexpr const char* kExample = "for example --point model=synthetic:gpt2,promp
 constexpr std::int64_t kMost = 1'000'000;
 
 const std::vector<std::string>& keys() {
-  static const std::vector<std::string> kKeys{"contender",     "model",           "layers", "width",
-                                              "prompt_tokens", "generate_tokens", "batch",  "threads"};
+  static const std::vector<std::string> kKeys{"contender",       "model", "layers",  "width",      "prompt_tokens",
+                                              "generate_tokens", "batch", "threads", "past_tokens"};
   return kKeys;
 }
 
@@ -39,10 +39,11 @@ std::vector<std::string> split(const std::string& text) {
 
 void check_count(const std::string& key, const std::string& value) {
   if (key == "contender" || key == "model") return;
+  const std::int64_t least = key == "past_tokens" ? 0 : 1;
   std::int64_t count = 0;
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), count);
-  if (error == std::errc() && end == value.data() + value.size() && count >= 1 && count <= kMost) return;
-  throw Error(fmt::format("--point: {} '{}' is not a count from 1 to {}", key, value, kMost), kExample);
+  if (error == std::errc() && end == value.data() + value.size() && count >= least && count <= kMost) return;
+  throw Error(fmt::format("--point: {} '{}' is not a count from {} to {}", key, value, least, kMost), kExample);
 }
 
 void put(PointQuery& query, const std::string& part) {

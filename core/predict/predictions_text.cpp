@@ -19,9 +19,7 @@ constexpr std::size_t kCellWidth = 20;
 constexpr double kBytesPerGiB = 1024.0 * 1024.0 * 1024.0;
 
 std::string title_of(const AskedConfiguration& asked) {
-  const Workload& load = asked.workload;
-  return fmt::format("{}: prompt {}, generate {}, batch {}, threads {}", one_line(asked.model), load.prompt_tokens,
-                     load.generate_tokens, load.batch, load.threads);
+  return fmt::format("{}: {}", one_line(asked.model), workload_text(asked.workload));
 }
 
 // Four digits at most: "0.061", "12.34", "1234".
@@ -82,7 +80,8 @@ Json configuration_json(const ConfigurationPrediction& prediction, const std::op
               {"prompt_tokens", load.prompt_tokens},
               {"generate_tokens", load.generate_tokens},
               {"batch", load.batch},
-              {"threads", load.threads}};
+              {"threads", load.threads},
+              {"past_tokens", load.past_tokens}};
   for (const auto& [name, target] : prediction.targets) object[name] = prediction_json(target);
   object["meets_threshold_probability"] = or_null(prediction.meets_threshold);
   if (requirements) object["fits"] = to_string(judge(prediction, *requirements));

@@ -74,7 +74,7 @@ void find_shapes(std::vector<MeasuredConfiguration>& configurations) {
 }
 
 Workload workload_of(const Point& point, const ModelConfig& shape) {
-  return {shape, point.prompt_tokens, point.generate_tokens, point.batch, point.threads};
+  return {shape, point.prompt_tokens, point.generate_tokens, point.batch, point.threads, point.past_tokens};
 }
 
 // Bytes that a decode step reads for each weight: the backend's own word, such as 0.56 for int4 with scales.
@@ -105,6 +105,11 @@ const std::vector<std::string>& prediction_targets() {
   return kTargets;
 }
 
+std::string workload_text(const Workload& workload) {
+  return workload_text(Point{
+      {}, workload.prompt_tokens, workload.generate_tokens, workload.batch, workload.threads, workload.past_tokens});
+}
+
 Setting setting_of(const std::string& contender, const ContenderFacts& facts, const MachineLimits* limits) {
   return {contender, facts.precision.starts_with("int"), facts.bytes_per_weight, limits};
 }
@@ -114,6 +119,10 @@ TrainingSet collect_samples(std::span<const RunData> runs, std::span<const Machi
   find_shapes(configurations);
   TrainingSet set;
   set.contenders = facts_of(configurations);
+  const auto shares_prefix = [](const MeasuredConfiguration& one) { return one.point.shared_prefix_tokens > 0; };
+  if (const auto n = std::erase_if(configurations, shares_prefix); n > 0) {
+    set.left_out.push_back(fmt::format("{} configurations with a shared prefix", n));
+  }
   std::set<std::string> unknown;
   for (const MeasuredConfiguration& configuration : configurations) {
     if (!configuration.shape) {

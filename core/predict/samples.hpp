@@ -26,9 +26,13 @@ struct Workload {
   std::int32_t generate_tokens = 0;
   std::int32_t batch = 0;
   std::int32_t threads = 0;
+  std::int32_t past_tokens = 0;  ///< in the cache of each sequence before the prompt
 
   friend bool operator==(const Workload&, const Workload&) = default;
 };
+
+/// As of a point of an experiment: "prompt 128, generate 32, batch 1, threads 2".
+std::string workload_text(const Workload& workload);
 
 /// Where it runs: null limits mean a machine that nobody measured. Borrowed.
 struct Setting {
@@ -58,7 +62,9 @@ struct ContenderFacts {
 struct TrainingSet {
   std::vector<Sample> samples;
   std::map<std::string, ContenderFacts> contenders;
-  std::vector<std::string> left_out;  ///< a line for each model whose shape nobody knows
+  /// A line for each model whose shape nobody knows, and one for points with a shared prefix, where there are some:
+  /// how much of it a backend computes is not known.
+  std::vector<std::string> left_out;
 };
 
 /// `limits` stands beside `runs`: each run's machine, the same pointer for the same machine, or null; it must outlive

@@ -27,10 +27,10 @@ std::vector<double> tree_features(const std::vector<std::string>& contenders, co
   const MachineRates rates =
       machine_rates(setting.limits, workload.threads, decode_weights(shape) * setting.bytes_per_weight);
   const double machine = setting.limits == nullptr ? 0 : 1;
-  for (const double value :
-       {model_weights(shape), static_cast<double>(shape.n_layers), static_cast<double>(shape.width),
-        static_cast<double>(workload.prompt_tokens), workload.prompt_tokens + 0.5 * workload.generate_tokens,
-        static_cast<double>(workload.batch), static_cast<double>(workload.threads)}) {
+  for (const double value : {model_weights(shape), static_cast<double>(shape.n_layers),
+                             static_cast<double>(shape.width), static_cast<double>(workload.prompt_tokens),
+                             workload.past_tokens + workload.prompt_tokens + 0.5 * workload.generate_tokens,
+                             static_cast<double>(workload.batch), static_cast<double>(workload.threads)}) {
     row.push_back(std::log(value));
   }
   row.push_back(machine * std::log(rates.bytes_per_s));

@@ -17,10 +17,10 @@ class TextWindows {
  public:
   static constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
 
-  /// At most `limit` windows. Throws Error where the model has no tokenizer, or the file cannot be read.
+  /// At most `limit` windows. Throws Error as tokenizer_of, and where the file cannot be read.
   TextWindows(const Model& model, const std::filesystem::path& text, std::size_t limit = kAll);
 
-  /// The next windows, at most `n`; none at the end. Throws Error where a token is none of the model's.
+  /// The next windows, at most `n`; none at the end.
   std::vector<std::vector<std::int32_t>> next(std::size_t n);
 
   /// Share of the text that was read, 0 to 1.
@@ -29,7 +29,6 @@ class TextWindows {
  private:
   TokenStream stream_;
   std::size_t context_;
-  std::int32_t vocab_;
   std::size_t left_;
   std::vector<std::int32_t> last_;  ///< the token that the next window begins with
 };

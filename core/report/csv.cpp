@@ -108,6 +108,8 @@ void add_trial(Table& table, const TrialRecord& trial) {
   table.add(trial.disturbed_by);
   table.add(trial.decode_bandwidth_share);
   table.add(trial.prefill_peak_share);
+  table.add(std::int64_t{trial.point.past_tokens});
+  table.add(std::int64_t{trial.point.shared_prefix_tokens});
   table.end_row();
 }
 
@@ -115,12 +117,12 @@ constexpr std::string_view kTrialsHeader =
     "backend,model,precision,context_length,generate_length,trial,latency_ms,tokens_per_second,contender,batch,threads,"
     "phase,status,ttft_ms,prefill_tokens_per_s,decode_ms_per_token,decode_tokens_per_s,load_ms,peak_rss_bytes,"
     "weights_bytes,kv_bytes,cpu_s,output_digest,started,id,error,disturbed_by,decode_bandwidth_share,prefill_peak_"
-    "share";
+    "share,past_tokens,shared_prefix_tokens";
 
 constexpr std::string_view kSummaryHeader =
     "contender,precision,model,context_length,generate_length,batch,threads,metric,n,mean,median,min,max,sd,p50,p90,"
     "p95,"
-    "p99,speed_ratio,speed_ratio_low,speed_ratio_high,verdict,trials_ok,trials_failed";
+    "p99,speed_ratio,speed_ratio_low,speed_ratio_high,verdict,trials_ok,trials_failed,past_tokens,shared_prefix_tokens";
 
 void add_summary(Table& table, const Summary& summary) {
   table.add(static_cast<std::int64_t>(summary.n));
@@ -179,6 +181,8 @@ std::string summary_csv(const RunInfo& info, const Comparison& comparison) {
         add_ratio(table, result, metric);
         table.add(static_cast<std::int64_t>(result.ok));
         table.add(static_cast<std::int64_t>(result.failed));
+        table.add(std::int64_t{point.point.past_tokens});
+        table.add(std::int64_t{point.point.shared_prefix_tokens});
         table.end_row();
       }
     }

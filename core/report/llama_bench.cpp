@@ -113,7 +113,7 @@ void put_row(std::string& text, const Json& head, const Point& point, const std:
   Json row = head;
   row["n_prompt"] = prefill ? point.prompt_tokens : 0;
   row["n_gen"] = prefill ? 0 : point.generate_tokens - 1;
-  row["n_depth"] = prefill ? 0 : point.prompt_tokens;
+  row["n_depth"] = prefill ? point.past_tokens : point.past_tokens + point.prompt_tokens;
   row["test_time"] = samples.started;
   row["avg_ns"] = std::llround(ns->mean);
   row["stddev_ns"] = std::llround(ns->sd.value_or(0));

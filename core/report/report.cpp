@@ -90,19 +90,14 @@ std::vector<OutputAgreement> agreements_of(const Comparison& comparison) {
   return agreements;
 }
 
-std::string point_key(const Point& point) {
-  return fmt::format("{} {} {} {} {}", point.prompt_tokens, point.generate_tokens, point.batch, point.threads,
-                     point.model);
-}
-
 std::vector<DisturbedTrial> disturbed_trials(const RunData& run) {
-  std::map<std::string, std::size_t> places;
-  for (std::size_t i = 0; i < run.info.points.size(); ++i) places.emplace(point_key(run.info.points[i]), i);
+  std::map<Point, std::size_t> places;
+  for (std::size_t i = 0; i < run.info.points.size(); ++i) places.emplace(run.info.points[i], i);
   std::vector<DisturbedTrial> disturbed;
   for (const bool counted : {true, false}) {
     for (const TrialRecord& trial : counted ? run.trials : run.replaced) {
       if (!trial.disturbed()) continue;
-      const auto place = places.find(point_key(trial.point));
+      const auto place = places.find(trial.point);
       if (place == places.end()) continue;
       disturbed.push_back({place->second, trial.contender, trial.block, trial.attempt, trial.disturbed_by,
                            counted && !trial.warm_up()});

@@ -75,6 +75,8 @@ Json point_json(const PointResult& result) {
               {"generate_tokens", result.point.generate_tokens},
               {"batch", result.point.batch},
               {"threads", result.point.threads},
+              {"past_tokens", result.point.past_tokens},
+              {"shared_prefix_tokens", result.point.shared_prefix_tokens},
               {"contenders", Json::array()}};
   for (const auto& contender : result.contenders) object["contenders"].push_back(contender_json(contender));
   return object;

@@ -19,11 +19,6 @@ using Texts = std::map<std::string, std::string>;
 // Of the environment: these say nothing lasting about the machine.
 constexpr std::array<std::string_view, 4> kPassing{"/time", "/system/load", "/memory/available_bytes", "/cpu/mhz_now"};
 
-bool same_counts(const Point& a, const Point& b) {
-  return a.prompt_tokens == b.prompt_tokens && a.generate_tokens == b.generate_tokens && a.batch == b.batch &&
-         a.threads == b.threads;
-}
-
 std::string shown(const nlohmann::json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
@@ -90,7 +85,7 @@ std::vector<Match> match_points(const RunInfo& a, const RunInfo& b) {
   std::vector<bool> taken(b.points.size(), false);
   const auto find = [&](const Point& point, auto&& same_model) {
     for (std::size_t i = 0; i < b.points.size(); ++i) {
-      if (!taken[i] && same_counts(point, b.points[i]) && same_model(b.points[i])) return i;
+      if (!taken[i] && same_workload(point, b.points[i]) && same_model(b.points[i])) return i;
     }
     return b.points.size();
   };
@@ -131,8 +126,7 @@ std::vector<Difference> find_differences(const RunInfo& a, const RunInfo& b) {
 }
 
 std::string point_title(const std::string& model_name, const Point& point) {
-  return fmt::format("{}: prompt {}, generate {}, batch {}, threads {}", model_name, point.prompt_tokens,
-                     point.generate_tokens, point.batch, point.threads);
+  return fmt::format("{}: {}", model_name, workload_text(point));
 }
 
 }  // namespace inferbench

@@ -3,13 +3,15 @@
 
 namespace inferbench {
 
-double prefill_flops(const ModelConfig& config, std::int32_t prompt_tokens, std::int32_t batch) {
+double prefill_flops(const ModelConfig& config, std::int32_t prompt_tokens, std::int32_t batch,
+                     std::int32_t past_tokens) {
   const double width = config.width;
   const double tokens = prompt_tokens;
   // Weights of a layer: query, key, value and projection [d, d] each; up and down [d, inner] each.
   const double layer_weights = 4 * width * width + 2 * width * config.inner;
   // Scores and weighted values: d multiply-adds each for every pair of a query with an earlier key or its own.
-  const double attention = 2 * 2 * width * tokens * (tokens + 1) / 2;
+  const double pairs = tokens * past_tokens + tokens * (tokens + 1) / 2;
+  const double attention = 2 * 2 * width * pairs;
   const double layers = config.n_layers * (2 * layer_weights * tokens + attention);
   const double head = 2 * width * config.vocab;
   return batch * (layers + head);
@@ -32,7 +34,8 @@ void set_limit_shares(TrialRecord& record, const ModelConfig& config, const Mach
   }
   const double peak = counts_as_integer(record.precision) ? here->int8_ops_per_s.best : here->fp32_flops_per_s.best;
   if (metrics.ttft_ms > 0 && peak > 0) {
-    const double flops = prefill_flops(config, record.point.prompt_tokens, record.point.batch);
+    const double flops =
+        prefill_flops(config, record.point.prompt_tokens, record.point.batch, record.point.past_tokens);
     record.prefill_peak_share = flops / (metrics.ttft_ms * 1e-3) / peak;
   }
 }

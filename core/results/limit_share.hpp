@@ -14,7 +14,8 @@ namespace inferbench {
 /// Floating-point operations that a prefill of `batch` sequences of `prompt_tokens` needs: the matrix products of all
 /// layers, causal attention (each query with the keys up to its own), and the head for each sequence's last token; a
 /// multiply-add is two.
-double prefill_flops(const ModelConfig& config, std::int32_t prompt_tokens, std::int32_t batch);
+double prefill_flops(const ModelConfig& config, std::int32_t prompt_tokens, std::int32_t batch,
+                     std::int32_t past_tokens = 0);
 
 /// Which of the machine's peaks a precision is held against: int8's for integer weights (their names begin with "int"
 /// or "q"), else fp32's.

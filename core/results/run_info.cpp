@@ -29,7 +29,9 @@ Json json_of(const Point& point) {
               {"prompt_tokens", point.prompt_tokens},
               {"generate_tokens", point.generate_tokens},
               {"batch", point.batch},
-              {"threads", point.threads}};
+              {"threads", point.threads},
+              {"past_tokens", point.past_tokens},
+              {"shared_prefix_tokens", point.shared_prefix_tokens}};
 }
 
 Json json_of(const PluginIdentity& plugin) {
@@ -71,10 +73,18 @@ Contender contender_from(const Json& object) {
           object.at("precision").get<std::string>(), object.at("options").get<std::map<std::string, std::string>>()};
 }
 
+// Runs of earlier versions have neither a past nor a shared prefix.
 Point point_from(const Json& object) {
-  return {object.at("model").get<std::string>(), integer_of<std::int32_t>(object.at("prompt_tokens")),
-          integer_of<std::int32_t>(object.at("generate_tokens")), integer_of<std::int32_t>(object.at("batch")),
-          integer_of<std::int32_t>(object.at("threads"))};
+  const auto or_zero = [&](const char* key) {
+    return object.contains(key) ? integer_of<std::int32_t>(object.at(key)) : 0;
+  };
+  return {object.at("model").get<std::string>(),
+          integer_of<std::int32_t>(object.at("prompt_tokens")),
+          integer_of<std::int32_t>(object.at("generate_tokens")),
+          integer_of<std::int32_t>(object.at("batch")),
+          integer_of<std::int32_t>(object.at("threads")),
+          or_zero("past_tokens"),
+          or_zero("shared_prefix_tokens")};
 }
 
 PluginIdentity plugin_from(const Json& object) {

@@ -23,11 +23,6 @@ constexpr double kNearlyAll = 0.99;  // of a file's pages
 constexpr double kNearlyNone = 0.01;
 constexpr std::size_t kListed = 5;  // outliers; a report has them all
 
-std::string point_text(const Point& point) {
-  return fmt::format("prompt {}, generate {}, batch {}, threads {}", point.prompt_tokens, point.generate_tokens,
-                     point.batch, point.threads);
-}
-
 void note_disturbed(const RunData& run, std::vector<std::string>& notes) {
   const auto disturbed = [](const TrialRecord& trial) { return trial.disturbed(); };
   const auto n = std::count_if(run.trials.begin(), run.trials.end(), disturbed);
@@ -47,6 +42,15 @@ void note_processes(const RunData& run, std::vector<std::string>& notes) {
   if (run.info.fresh_processes.value_or(true)) return;
   notes.emplace_back(
       "measure.fresh_processes is off: the intervals say nothing of what new processes would have measured");
+}
+
+void note_shared_prefixes(const RunData& run, std::vector<std::string>& notes) {
+  const bool shared = std::any_of(run.info.points.begin(), run.info.points.end(),
+                                  [](const Point& point) { return point.shared_prefix_tokens > 0; });
+  if (!shared) return;
+  notes.emplace_back(
+      "points with a shared prefix: all their prompts begin with the same tokens, so a backend that keeps prefixes of "
+      "earlier prompts is faster there");
 }
 
 void note_caches(const RunData& run, std::vector<std::string>& notes) {
@@ -83,7 +87,7 @@ void note_outliers(const RunData& run, std::vector<std::string>& notes) {
   for (std::size_t i = 0; i < std::min(found.size(), kListed); ++i) {
     const TrialRecord& trial = *found[i].trial;
     notes.push_back(fmt::format("outlier, counted all the same: {} of {} at {}, {}, block {}", found[i].metric,
-                                trial.contender, trial.point.model, point_text(trial.point), trial.block));
+                                trial.contender, trial.point.model, workload_text(trial.point), trial.block));
   }
   if (found.size() > kListed) notes.push_back(fmt::format("and {} more outliers", found.size() - kListed));
 }
@@ -93,6 +97,7 @@ void note_outliers(const RunData& run, std::vector<std::string>& notes) {
 std::vector<std::string> run_notes(const RunData& run) {
   std::vector<std::string> notes;
   note_processes(run, notes);
+  note_shared_prefixes(run, notes);
   note_disturbed(run, notes);
   note_caches(run, notes);
   note_memory(run, notes);

@@ -2,32 +2,19 @@
 #include "results/trial_index.hpp"
 
 #include <algorithm>
-#include <cstdint>
 #include <map>
-#include <string_view>
-#include <tuple>
 
 namespace inferbench {
-
-namespace {
-
-using PointKey = std::tuple<std::int32_t, std::int32_t, std::int32_t, std::int32_t, std::string_view>;
-
-PointKey key_of(const Point& point) {
-  return {point.prompt_tokens, point.generate_tokens, point.batch, point.threads, point.model};
-}
-
-}  // namespace
 
 TrialIndex::TrialIndex(const RunData& run) : contenders_(run.info.contenders.size()) {
   const auto& points = run.info.points;
   cells_.resize(contenders_ * points.size());
-  std::map<PointKey, std::size_t> places;
-  for (std::size_t i = 0; i < points.size(); ++i) places.emplace(key_of(points[i]), i);
+  std::map<Point, std::size_t> places;
+  for (std::size_t i = 0; i < points.size(); ++i) places.emplace(points[i], i);
   std::size_t point = points.size();  // of the trial before: nearly always this one's, too
   for (const TrialRecord& trial : run.trials) {
-    if (point == points.size() || key_of(points[point]) != key_of(trial.point)) {
-      const auto place = places.find(key_of(trial.point));
+    if (point == points.size() || points[point] != trial.point) {
+      const auto place = places.find(trial.point);
       if (place == places.end()) continue;
       point = place->second;
     }

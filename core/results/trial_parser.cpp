@@ -35,6 +35,8 @@ TrialRecord record_of(const LineFields& fields) {
   record.point.generate_tokens = fields.integer<std::int32_t>("generate_tokens");
   record.point.batch = fields.integer<std::int32_t>("batch");
   record.point.threads = fields.integer<std::int32_t>("threads");
+  record.point.past_tokens = fields.integer_or<std::int32_t>("past_tokens", 0);
+  record.point.shared_prefix_tokens = fields.integer_or<std::int32_t>("shared_prefix_tokens", 0);
   record.block = fields.integer<std::int32_t>("block");
   record.repeat = fields.integer<std::int32_t>("repeat");
   record.prompt_stream = fields.integer<std::uint64_t>("prompt_stream");

@@ -34,6 +34,8 @@ std::string to_json_line(const TrialRecord& record) {
             {"generate_tokens", record.point.generate_tokens},
             {"batch", record.point.batch},
             {"threads", record.point.threads},
+            {"past_tokens", record.point.past_tokens},
+            {"shared_prefix_tokens", record.point.shared_prefix_tokens},
             {"block", record.block},
             {"repeat", record.repeat},
             {"attempt", record.attempt},

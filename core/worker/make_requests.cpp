@@ -25,6 +25,7 @@ TrialRequest make_trial_request(const Experiment& experiment, const PlannedTrial
   request.batch = point.batch;
   request.prompt_tokens = point.prompt_tokens;
   request.generate_tokens = point.generate_tokens;
+  request.past_tokens = point.past_tokens;
   request.prompts = prompts.prompts_for(trial);
   request.timeout_s = experiment.limits.timeout_s;
   return request;

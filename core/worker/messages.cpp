@@ -79,6 +79,7 @@ Json run_message(std::uint64_t sequence, const TrialRequest& request) {
            {{"batch", request.batch},
             {"prompt_tokens", request.prompt_tokens},
             {"generate_tokens", request.generate_tokens},
+            {"past_tokens", request.past_tokens},
             {"prompts", request.prompts},
             {"timeout_s", request.timeout_s},
             {"profile", request.profile}}}};
@@ -153,11 +154,13 @@ TrialRequest trial_request_of(const Json& message) {
     request.batch = int32_of(object, "batch", 1, kMaxTokens);
     request.prompt_tokens = int32_of(object, "prompt_tokens", 1, kMaxTokens);
     request.generate_tokens = int32_of(object, "generate_tokens", 1, kMaxTokens);
+    request.past_tokens = int32_of(object, "past_tokens", 0, kMaxTokens);
     request.prompts = object.at("prompts").get<std::vector<std::int32_t>>();
     request.timeout_s = timeout_of(object);
     request.profile = object.at("profile").get<bool>();
     const auto batch = static_cast<std::int64_t>(request.batch);
-    require_sane(batch * request.prompt_tokens == static_cast<std::int64_t>(request.prompts.size()),
+    require_sane(batch * (request.past_tokens + std::int64_t{request.prompt_tokens}) ==
+                     static_cast<std::int64_t>(request.prompts.size()),
                  "number of prompt ids");
     require_sane(batch * request.generate_tokens <= kMaxTokens, "number of tokens");
     return request;

@@ -13,16 +13,13 @@ namespace inferbench {
 namespace {
 
 std::string block_of(const TrialRecord& record) {
-  const Point& point = record.point;
-  return fmt::format("{}\n{} {} {} {} {} {}", point.model, point.prompt_tokens, point.generate_tokens, point.batch,
-                     point.threads, record.block, record.repeat);
+  return fmt::format("{}\n{} {} {}", record.point.model, workload_text(record.point), record.block, record.repeat);
 }
 
 // A digest says the same for the same point and prompt.
 std::string prompt_of(const TrialRecord& record) {
-  const Point& point = record.point;
-  return fmt::format("{}\n{}\n{} {} {} {} {}", record.contender, point.model, point.prompt_tokens,
-                     point.generate_tokens, point.batch, point.threads, record.prompt_stream);
+  return fmt::format("{}\n{}\n{} {}", record.contender, record.point.model, workload_text(record.point),
+                     record.prompt_stream);
 }
 
 // The first place where row-major [generate_tokens, batch] ids differ; both of the same size, and different.
@@ -120,7 +117,7 @@ void OutputCheck::compare(EndedTrial& ended) const {
   request.other = ids[at];
   request.timeout_s = experiment_.limits.timeout_s;
   const auto prompts = prompts_.prompts_for(ended.trial);
-  const auto length = static_cast<std::ptrdiff_t>(record.point.prompt_tokens);
+  const auto length = static_cast<std::ptrdiff_t>(record.point.past_tokens) + record.point.prompt_tokens;
   const auto prompt = prompts.begin() + divergence.sequence * length;
   request.ids.assign(prompt, prompt + length);
   for (std::size_t i = static_cast<std::size_t>(divergence.sequence); i < at; i += static_cast<std::size_t>(batch)) {

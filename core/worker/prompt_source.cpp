@@ -10,27 +10,24 @@
 #include "model/model.hpp"
 #include "model/synthetic_formula.hpp"
 #include "support/error.hpp"
-#include "text/tokenizer.hpp"
+#include "text/model_text.hpp"
 
 namespace inferbench {
 
 namespace {
 
 std::vector<std::int32_t> encode_file(const std::filesystem::path& file, const Model& model) {
-  if (!model.folder()) {
-    throw Error(fmt::format("prompts.file needs a tokenizer, and {} has none", model.reference()),
-                "leave prompts.file out for random token ids, or use a model folder with vocab.json and merges.txt");
-  }
+  const Tokenizer tokenizer = tokenizer_of(model);
   std::ifstream stream(file, std::ios::binary);
   if (!stream) throw Error(fmt::format("cannot read prompts.file {}", file.string()));
   const std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
-  return Tokenizer::load(*model.folder()).encode(text);
+  return tokenizer.encode(text);
 }
 
 std::int32_t longest_prompt(const Experiment& experiment, const std::string& model) {
   std::int32_t longest = 0;
   for (const Point& point : experiment.points) {
-    if (point.model == model) longest = std::max(longest, point.prompt_tokens);
+    if (point.model == model) longest = std::max(longest, point.past_tokens + point.prompt_tokens);
   }
   return longest;
 }
@@ -59,23 +56,29 @@ PromptSource::PromptSource(const Experiment& experiment) : experiment_(&experime
   }
 }
 
+std::vector<std::int32_t> PromptSource::sequence(const Point& point, std::uint64_t stream, std::size_t length) const {
+  const auto text = texts_.find(point.model);
+  if (text == texts_.end()) return synthetic_prompt(stream, length, vocab_of(*experiment_, point.model));
+  const auto n_starts = static_cast<std::int32_t>(text->second.size() - length + 1);
+  const auto start = synthetic_prompt(stream, 1, n_starts).front();  // any even spread would do
+  const auto first = text->second.begin() + start;
+  return {first, first + static_cast<std::ptrdiff_t>(length)};
+}
+
 std::vector<std::int32_t> PromptSource::prompts_for(const PlannedTrial& trial) const {
   const Point& point = experiment_->points.at(static_cast<std::size_t>(trial.point));
-  const auto length = static_cast<std::size_t>(point.prompt_tokens);
-  const auto text = texts_.find(point.model);
+  const auto length = static_cast<std::size_t>(point.past_tokens) + static_cast<std::size_t>(point.prompt_tokens);
+  const auto n_shared = static_cast<std::size_t>(point.shared_prefix_tokens);
+  std::vector<std::int32_t> prefix;
+  if (n_shared > 0) prefix = sequence(point, shared_prefix_stream(*experiment_), n_shared);
   std::vector<std::int32_t> prompts;
   prompts.reserve(length * static_cast<std::size_t>(point.batch));
   for (std::int32_t row = 0; row < point.batch; ++row) {
+    // What makes prompts differ comes right behind the prefix.
     const std::uint64_t stream = trial.prompt_stream + static_cast<std::uint64_t>(row);
-    if (text == texts_.end()) {
-      const auto ids = synthetic_prompt(stream, length, vocab_of(*experiment_, point.model));
-      prompts.insert(prompts.end(), ids.begin(), ids.end());
-      continue;
-    }
-    const auto n_starts = static_cast<std::int32_t>(text->second.size() - length + 1);
-    const auto start = synthetic_prompt(stream, 1, n_starts).front();  // any even spread would do
-    const auto first = text->second.begin() + start;
-    prompts.insert(prompts.end(), first, first + static_cast<std::ptrdiff_t>(length));
+    const std::vector<std::int32_t> own = sequence(point, stream, length - n_shared);
+    prompts.insert(prompts.end(), prefix.begin(), prefix.end());
+    prompts.insert(prompts.end(), own.begin(), own.end());
   }
   return prompts;
 }

@@ -19,11 +19,14 @@ class PromptSource {
   /// than the longest prompt.
   explicit PromptSource(const Experiment& experiment);
 
-  /// Row-major [batch, prompt_tokens] of the trial's point. Sequence j takes prompt stream prompt_stream + j: random
-  /// ids (DESIGN section 9), or the window of the text that starts at a place made from the stream.
+  /// Row-major [batch, past_tokens + prompt_tokens] of the trial's point. Sequence j takes prompt stream
+  /// prompt_stream + j: random ids (DESIGN section 9), or the window of the text that starts at a place made from the
+  /// stream; behind the point's shared prefix, which comes from shared_prefix_stream.
   std::vector<std::int32_t> prompts_for(const PlannedTrial& trial) const;
 
  private:
+  std::vector<std::int32_t> sequence(const Point& point, std::uint64_t stream, std::size_t length) const;
+
   const Experiment* experiment_;                            ///< outlives this
   std::map<std::string, std::vector<std::int32_t>> texts_;  ///< model reference -> the encoded file
 };

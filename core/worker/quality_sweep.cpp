@@ -25,10 +25,6 @@ namespace {
 constexpr std::size_t kSeededWindows = 4;
 constexpr std::uint64_t kRepeatStream = fnv1a64("repeat");
 
-bool has_tokenizer(const Model& model) {
-  return model.folder() && std::filesystem::exists(*model.folder() / "vocab.json");
-}
-
 // How well random tokens are foreseen says nothing.
 void forget_perplexity(Agreement& agreement) {
   constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
@@ -41,7 +37,7 @@ class Windows {
  public:
   Windows(const Quality& quality, const Model& model) {
     const auto limit = static_cast<std::size_t>(quality.windows);
-    if (quality.text && has_tokenizer(model)) {
+    if (quality.text) {
       text_.emplace(model, *quality.text, limit == 0 ? TextWindows::kAll : limit);
     } else {
       seeded_ = seeded_windows(model.config(), limit == 0 ? kSeededWindows : limit);
@@ -128,7 +124,7 @@ class QualitySweep {
     record.reference = reference_.name;
     if (windows.is_text()) record.text = experiment_.quality->text->string();
     record.threads = point.threads;
-    record.max_kl = bound_of(contender.precision, windows.is_text());
+    record.max_kl = bound_of(contender, windows.is_text());
     record.started = utc_now();
     const std::uint64_t begin = now_ns();
     setup_.observer.judging(contender, point, 0);
@@ -151,10 +147,12 @@ class QualitySweep {
     record.stderr_tail = std::move(tail);
   }
 
-  std::optional<double> bound_of(const std::string& precision, bool is_text) const {
-    const auto set = experiment_.quality->max_kl.find(precision);
-    if (set != experiment_.quality->max_kl.end()) return set->second;
-    return default_max_kl(precision, is_text ? QualityTokens::kText : QualityTokens::kSeeded);
+  std::optional<double> bound_of(const Contender& contender, bool is_text) const {
+    for (const std::string& name : {contender.name, contender.precision}) {
+      const auto set = experiment_.quality->max_kl.find(name);
+      if (set != experiment_.quality->max_kl.end()) return set->second;
+    }
+    return default_max_kl(contender.precision, is_text ? QualityTokens::kText : QualityTokens::kSeeded);
   }
 
   // False where it failed or was told to stop.
@@ -196,16 +194,17 @@ class QualitySweep {
     record.repeats = digests.front() == digests.back();
   }
 
-  static void judge(QualityRecord& record) {
+  void judge(QualityRecord& record) const {
     if (!record.ok()) return;
     const Agreement& agreement = *record.agreement;
     const double kl = agreement.reference->kl.value;
+    const bool own_bound = experiment_.quality->max_kl.contains(record.contender);
     if (agreement.not_finite > 0) {
       record.error =
           fmt::format("{} of {} tokens have logits that are not finite", agreement.not_finite, agreement.tokens);
     } else if (record.max_kl && !(kl <= *record.max_kl)) {
       record.error = fmt::format("KL to {} is {:.3g} nats a token, more than the bound of {:.3g} for {}",
-                                 record.reference, kl, *record.max_kl, record.precision);
+                                 record.reference, kl, *record.max_kl, own_bound ? record.contender : record.precision);
     } else if (record.repeats == false) {
       record.error = "the same prompt gave other ids the second time";
     }

@@ -31,7 +31,8 @@ struct TrialRequest {
   std::int32_t batch = 1;
   std::int32_t prompt_tokens = 1;
   std::int32_t generate_tokens = 1;
-  std::vector<std::int32_t> prompts;  ///< row-major [batch, prompt_tokens]
+  std::int32_t past_tokens = 0;       ///< of each sequence, put into the cache before the clock starts
+  std::vector<std::int32_t> prompts;  ///< row-major [batch, past_tokens + prompt_tokens]
   double timeout_s = 0;               ///< 0: none
   bool profile = false;               ///< record every operation, where the backend can
 

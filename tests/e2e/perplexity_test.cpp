@@ -90,6 +90,8 @@ TEST(Perplexity, MistakesAreNamedAndExitWithTwo) {
   const auto short_text = std::filesystem::path(test_paths::kBinaryDir) / "perplexity_short.txt";
   std::ofstream(short_text) << "a";
   expect_error(perplexity("cpu_ref", {}, short_text.string()), "too short");
+  // Before the backend is looked at.
+  expect_error(perplexity("cpu_rex", {}, short_text.string()), "too short");
   std::filesystem::remove(short_text);
   expect_error(perplexity("cpu_ref", {}, kData + "/nowhere.txt"), "cannot be read");
   expect_error(perplexity("cpu_ref", {}, kData), "cannot be read");

@@ -14,9 +14,9 @@
 
 #include "e2e/full_run.hpp"
 #include "e2e/golden_text.hpp"
-#include "e2e/json_schema.hpp"
 #include "e2e/small_run.hpp"
 #include "support/files.hpp"
+#include "support/json_schema.hpp"
 #include "support/program.hpp"
 #include "support/test_paths.hpp"
 #include "unit/results_fixture.hpp"

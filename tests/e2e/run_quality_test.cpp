@@ -13,6 +13,7 @@ namespace inferbench::test {
 namespace {
 
 using testing::AllOf;
+using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
@@ -94,6 +95,33 @@ TEST_F(RunQuality, TextGivesPerplexityAndTheFileMaySetTheBounds) {
   EXPECT_THAT(quality_of("cpu_quant:int8").error, HasSubstr("more than the bound of 1e-09 for int8"));
   EXPECT_EQ(quality_of("cpu_quant:int4").max_kl, 2e-2);
   EXPECT_TRUE(quality_of("cpu_quant:int4").ok());
+}
+
+TEST_F(RunQuality, ATextThatAModelCannotReadIsAnErrorBeforeTheRun) {
+  const auto short_text = folder() / "short.txt";
+  std::ofstream(short_text) << "To be, or not to be";
+  const auto refused = [&](const std::string& text, const std::string& models, const std::string& why) {
+    const std::string rest = fmt::format("measure: {{blocks: 1}}\nquality: {{text: '{}'}}", text);
+    const ProgramResult result = run("", rest, {"--plan", "--set", "models=" + models});
+    EXPECT_EQ(result.exit_code, 2) << result.out;
+    EXPECT_THAT(result.err, ContainsRegex("yaml:[0-9]+:[0-9]+: quality.text: " + why));
+    EXPECT_FALSE(std::filesystem::exists(folder() / "results"));
+  };
+  const std::string data = test_paths::kData;
+  const std::string text = data + "/shakespeare/validation.txt";
+  refused(text, "[synthetic:gpt2]", "the model synthetic:gpt2 has no tokenizer");
+  refused(text, "[" + data + "/shakespeare, " + data + "/tiny]", ".*tiny: no tokenizer there: missing vocab.json");
+  refused(short_text, "[" + data + "/shakespeare]", ".*short.txt' has only [0-9]+ tokens of shakespeare");
+}
+
+TEST_F(RunQuality, ABoundOfAContenderGoesBeforeThatOfItsPrecision) {
+  const std::string backends =
+      "  - {plugin: cpu_quant, precision: int8}\n  - {plugin: cpu_quant, precision: int8, name: mine}\n";
+  const std::string rest = "measure: {blocks: 1, warmup: 0}\nquality: {windows: 1, max_kl: {int8: 1e-9, mine: 99}}";
+  EXPECT_EQ(run(backends, rest).exit_code, 3);
+  EXPECT_THAT(quality_of("cpu_quant:int8").error, HasSubstr("more than the bound of 1e-09 for int8"));
+  EXPECT_TRUE(quality_of("mine").ok()) << quality_of("mine").error;
+  EXPECT_EQ(quality_of("mine").max_kl, 99);
 }
 
 TEST_F(RunQuality, ACrashIsARowAndTheOthersGoOn) {

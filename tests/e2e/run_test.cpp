@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "e2e/run_fixture.hpp"
+#include "measure/affinity.hpp"
 #include "support/files.hpp"
 #include "support/test_paths.hpp"
 
@@ -99,12 +100,75 @@ TEST_F(RunTest, NeedsAnExperiment) {
   EXPECT_THAT(result.err, HasSubstr("hint: inferbench run EXPERIMENT.yaml"));
 }
 
+// What is in the cache before the clock starts counts as if it had been part of the prompt, and is not timed.
+TEST_F(RunTest, ADepthGivesTheIdsOfTheLongPromptAndTimesTheShortOne) {
+  const std::string yaml = write_experiment("  - {plugin: cpu_ref, name: one}\n  - {plugin: cpu_quant, name: two}",
+                                            "measure: {blocks: 2, warmup: 0}\nbaseline: one");
+  const auto trials_with = [&](const std::string& sweep, const std::string& name) {
+    const ProgramResult result =
+        run_program_in(folder(), {"run", yaml, "--set", "sweep={" + sweep + ", generate_tokens: [4]}", "--set",
+                                  "name=" + name, "--set", "sweep.batch=[3]"});
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    std::map<std::string, TrialRecord> trials;
+    for (const auto& entry : std::filesystem::directory_iterator(folder() / "results" / name)) {
+      for (const TrialRecord& trial : read_run(entry.path()).trials) trials[trial.id] = trial;
+    }
+    EXPECT_EQ(trials.size(), 4U);
+    return trials;
+  };
+  const auto whole = trials_with("prompt_tokens: [30], past_tokens: [0]", "whole");
+  const auto deep = trials_with("prompt_tokens: [2], past_tokens: [28]", "deep");
+  for (const auto& [id, trial] : deep) {
+    ASSERT_TRUE(whole.contains(id));
+    EXPECT_EQ(trial.point.past_tokens, 28);
+    EXPECT_TRUE(trial.ok()) << trial.outcome.error;
+    // The quantized one may round other rows otherwise.
+    if (trial.contender == "one") EXPECT_EQ(trial.outcome.digest, whole.at(id).outcome.digest) << id;
+    EXPECT_EQ(trial.outcome.kv_bytes, whole.at(id).outcome.kv_bytes);
+  }
+}
+
+TEST_F(RunTest, APromptMayFillTheContext) {
+  const std::string yaml = write_experiment(kTwoReferences, "measure: {blocks: 1, warmup: 0}");
+  const std::vector<std::string> full{"run", yaml, "--set", "sweep={prompt_tokens: [128], generate_tokens: [1]}"};
+  const ProgramResult result = run_program_in(folder(), full);
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("prompt 128, generate 1"));
+}
+
+TEST_F(RunTest, ASharedPrefixIsDeclaredInThePointAndANote) {
+  const std::string yaml = write_experiment(kTwoReferences, "measure: {blocks: 2, warmup: 0}");
+  const ProgramResult result =
+      run_program_in(folder(), {"run", yaml, "--set", "sweep={prompt_tokens: [8], shared_prefix_tokens: [0, 6]}"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("prompt 8, generate 5, batch 2, threads 1, shared prefix 6"));
+  EXPECT_THAT(result.out, HasSubstr("note: points with a shared prefix: "));
+}
+
+TEST_F(RunTest, IsBoundToTheCpusThatTheFileNames) {
+  const std::vector<int> allowed = allowed_cpus();
+  ASSERT_FALSE(allowed.empty());
+  const std::string cpu = std::to_string(allowed.back());
+  const std::string yaml = write_experiment(kTwoReferences, "measure: {blocks: 1, warmup: 0, cpus: [" + cpu + "]}");
+  const ProgramResult result = run_program_in(folder(), {"run", yaml, "--set", "sweep.threads=all"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  const RunData run = read_run(only_run_folder());
+  EXPECT_THAT(run.info.resolved_yaml, HasSubstr("cpus: \"" + cpu + "\""));
+  const auto environment = nlohmann::json::parse(run.info.environment);
+  EXPECT_EQ(environment.at("cpu").at("usable"), nlohmann::json({allowed.back()}));
+  for (const TrialRecord& trial : run.trials) EXPECT_EQ(trial.point.threads, 1);
+  const ProgramResult refused = run_program_in(folder(), {"run", yaml, "--set", "measure.cpus=1023"});
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("--set measure.cpus=1023: measure.cpus: CPU 1023 is not among those that"));
+}
+
 TEST_F(RunTest, TakesPromptsFromAText) {
   const auto text = folder() / "text.txt";
   std::ofstream(text) << std::string(2000, 'x') << " the quick brown fox";
   const std::string yaml = write_experiment(kTwoReferences, fmt::format("prompts: {{file: '{}'}}", text.string()));
   const ProgramResult no_tokenizer = run_program_in(folder(), {"run", yaml});
   EXPECT_EQ(no_tokenizer.exit_code, 2);
+  EXPECT_THAT(no_tokenizer.err, ContainsRegex("yaml:[0-9]+:[0-9]+: prompts.file: .*no tokenizer"));
   EXPECT_FALSE(std::filesystem::exists(folder() / "results"));
   const std::string model = fmt::format("models=['{}/shakespeare']", test_paths::kData);
   const ProgramResult result = run_program_in(folder(), {"run", yaml, "--set", model, "--set", "measure.blocks=1"});

@@ -63,7 +63,7 @@ const std::vector<Case> kCases{
      "duplicate_key.yaml:3:1: the key 'backends' was already given on line 1, expected it once"},
     {"UnknownKey", "unknown_key.yaml",
      "unknown_key.yaml:4:3: sweep: unknown key 'promt_tokens'; did you mean 'prompt_tokens'? known keys: "
-     "prompt_tokens, generate_tokens, batch, threads, exclude"},
+     "prompt_tokens, generate_tokens, batch, threads, past_tokens, shared_prefix_tokens, exclude"},
     {"WrongType", "wrong_type.yaml",
      "wrong_type.yaml:3:20: sweep.batch: found 'many', expected a whole number from 1 to 4096"},
     {"EmptyAxis", "empty_axis.yaml",
@@ -80,8 +80,9 @@ const std::vector<Case> kCases{
     {"DuplicateContender", "duplicate_contender.yaml",
      "duplicate_contender.yaml:4:31: the contender name 'mine' is already taken at line 3, expected distinct names"},
     {"BeyondContext", "beyond_context.yaml",
-     "beyond_context.yaml:4:23: sweep: 256 prompt + 32 generated tokens make 288, but the model '../shakespeare' has a "
-     "context of 256; expected prompt_tokens up to 224 there"},
+     "beyond_context.yaml:4:23: sweep: 256 prompt + 32 generated tokens need 287 positions, but the model "
+     "'../shakespeare' "
+     "has a context of 256; expected prompt_tokens up to 225 there"},
     {"UnreadableModel", "unreadable_model.yaml",
      "unreadable_model.yaml:4:5: model './nowhere': no such folder; give a folder with config.json and "
      "model.safetensors, a hub name such as gpt2, or synthetic:gpt2"},
@@ -105,7 +106,7 @@ const std::vector<Case> kCases{
     {"SetUnknownKey",
      "good.yaml",
      "--set sweep.bach=[1,8]: sweep: unknown key 'bach'; did you mean 'batch'? known keys: prompt_tokens, "
-     "generate_tokens, batch, threads, exclude",
+     "generate_tokens, batch, threads, past_tokens, shared_prefix_tokens, exclude",
      {"sweep.bach=[1,8]"}},
     {"SetWrongType",
      "good.yaml",

@@ -52,7 +52,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string text = cut(rest, "\n%%\n");
   inferbench::StubWorld world;
   world.files["/exp/base.yaml"] = cut(rest, "\n%%\n");
-  world.files["/exp/text.txt"] = "";
+  world.files["/exp/text.txt"] = std::string(2000, 'x');
   std::vector<std::string> overrides;
   while (!rest.empty()) overrides.push_back(cut(rest, "\n"));
   const inferbench::ExperimentLookups lookups = world.lookups();

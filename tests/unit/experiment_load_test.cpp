@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "experiment/plan_text.hpp"
+#include "experiment/targets.hpp"
 #include "unit/experiment_stubs.hpp"
 
 namespace inferbench {
@@ -68,7 +69,7 @@ models: synthetic:gpt2
 
 TEST(ExperimentLoad, EverySectionIsRead) {
   StubWorld world;
-  world.files["/exp/v.txt"] = "text";
+  world.files["/exp/v.txt"] = std::string(1000, 'x');
   const Experiment e = world.load(R"(
 name: all-of_it.1
 backends: [cpu_ref, "cpu_quant:int8"]
@@ -187,7 +188,7 @@ sweep: {prompt_tokens: [16, 32], batch: [2]}
 quality: {text: v.txt}
 measure: {blocks: 3, seed: 5}
 )";
-  world.files["/exp/shared/v.txt"] = "";
+  world.files["/exp/shared/v.txt"] = std::string(1000, 'x');
   const Experiment e = world.load(R"(
 extends: shared/base.yaml
 backends: [cpu_quant]
@@ -236,10 +237,91 @@ TEST(ExperimentLoad, SetReachesEveryPlace) {
   EXPECT_THAT(names(e), ElementsAre("cpu_ref:fp32", "cpu_quant:int4", "cpu_quant:int8"));
 }
 
+TEST(ExperimentLoad, APointMayFillTheWholeContext) {
+  const Experiment e = StubWorld{}.load(R"(
+backends: cpu_ref
+models: synthetic:gpt2
+sweep: {prompt_tokens: 1024, generate_tokens: 1}
+)");
+  EXPECT_THAT(shapes(e), ElementsAre("1024/1/1/2"));
+  EXPECT_EQ(positions_of(e.points[0]), 1024);
+}
+
+TEST(ExperimentLoad, PastAndSharedPrefixAreAxesAfterTheOthers) {
+  const Experiment e = StubWorld{}.load(R"(
+backends: cpu_ref
+models: synthetic:gpt2
+sweep: {prompt_tokens: [8, 16], generate_tokens: 2, threads: 1, past_tokens: [0, 100], shared_prefix_tokens: [0, 12],
+        exclude: [{shared_prefix_tokens: 12, past_tokens: 0}]}
+)");
+  std::vector<std::string> texts;
+  for (const Point& point : e.points) texts.push_back(workload_text(point));
+  EXPECT_THAT(
+      texts,
+      ElementsAre("prompt 8, generate 2, batch 1, threads 1", "prompt 8, generate 2, batch 1, threads 1, past 100",
+                  "prompt 8, generate 2, batch 1, threads 1, past 100, shared prefix 12",
+                  "prompt 16, generate 2, batch 1, threads 1", "prompt 16, generate 2, batch 1, threads 1, past 100",
+                  "prompt 16, generate 2, batch 1, threads 1, past 100, shared prefix 12"));
+  EXPECT_EQ(load_experiment_text(e.resolved_yaml, "/exp/e.yaml", {}, StubWorld{}.lookups()), e);
+  EXPECT_NE(plan_text(e).find("  prompt generate  batch  threads     past shared prefix  model\n"), std::string::npos);
+  // A file without them is written as runs of earlier versions have it, so that these can be resumed.
+  EXPECT_EQ(StubWorld{}.load(kSmall).resolved_yaml.find("past_tokens"), std::string::npos);
+}
+
+TEST(ExperimentLoad, CpusAreChosenAndCountForThreads) {
+  const std::string base = "backends: cpu_ref\nmodels: synthetic:gpt2\n";
+  const Experiment e = StubWorld{}.load(base + "measure: {cpus: [performance]}\n");
+  EXPECT_THAT(e.measure.cpus, ElementsAre(1));
+  EXPECT_THAT(shapes(e), ElementsAre("128/32/1/1"));
+  EXPECT_EQ(load_experiment_text(e.resolved_yaml, "/exp/e.yaml", {}, StubWorld{}.lookups()), e);
+  EXPECT_NE(plan_text(e).find("on the CPUs 1\n"), std::string::npos);
+  EXPECT_THAT(StubWorld{}.load(base + "measure: {cpus: [1, 0-1, node:0]}\n").measure.cpus, ElementsAre(0, 1));
+  EXPECT_EQ(StubWorld{}.load(base).resolved_yaml.find("cpus"), std::string::npos);
+}
+
+TEST(ExperimentLoad, InteractiveIsFoundInTheResolvedForm) {
+  const std::string base = "backends: cpu_ref\nmodels: synthetic:gpt2\n";
+  const Experiment e = StubWorld{}.load(base + "interactive: {metric: decode_ms_per_token, at_most: 50}\n");
+  EXPECT_EQ(interactive_of(e.resolved_yaml), e.interactive);
+  EXPECT_FALSE(interactive_of(StubWorld{}.load(base).resolved_yaml));
+}
+
+TEST(ExperimentLoad, BoundsOfKlMayNameAContender) {
+  const Experiment e = StubWorld{}.load(R"(
+backends: [cpu_ref, {plugin: cpu_quant, name: mine, precision: int8}, {plugin: cpu_quant, precision: [int8, int4]}]
+models: synthetic:gpt2
+quality: {max_kl: {int8: 2e-4, mine: 5e-3, "cpu_quant:int4": 0.1}}
+)");
+  EXPECT_THAT(e.quality->max_kl,
+              UnorderedElementsAre(Pair("int8", 2e-4), Pair("mine", 5e-3), Pair("cpu_quant:int4", 0.1)));
+}
+
+TEST(ExperimentLoad, MergeKeysAndAnchorsWorkInEveryFileOfAChain) {
+  StubWorld world;
+  world.files["/exp/base.yaml"] = R"(
+x-fast: &fast {blocks: 2, warmup: 0}
+x-seeded: &seeded {seed: 9, blocks: 3}
+backends:
+  - &quant {plugin: cpu_quant, precision: int8, options: {tile: 8}}
+  - {<<: *quant, precision: int4}
+models: synthetic:gpt2
+measure: {<<: [*fast, *seeded], warmup: 4}
+)";
+  const Experiment e = world.load("<<: {extends: base.yaml}\nmeasure: {cooldown_s: 1}\n");
+  EXPECT_THAT(names(e), ElementsAre("cpu_quant:int8", "cpu_quant:int4"));
+  EXPECT_THAT(e.contenders[1].options, UnorderedElementsAre(Pair("tile", "8")));
+  EXPECT_EQ(e.measure.blocks, 2) << "the first of the list";
+  EXPECT_EQ(e.measure.warmup, 4) << "the map's own";
+  EXPECT_EQ(e.measure.seed, 9U);
+  EXPECT_EQ(e.measure.cooldown_s, 1);
+  const std::string base = "backends: cpu_ref\nmodels: synthetic:gpt2\n";
+  EXPECT_EQ(world.load(base, {"measure={<<: {blocks: 8}, seed: 2}"}).measure.blocks, 8);
+}
+
 TEST(ExperimentLoad, ResolvedYamlGivesTheSameExperiment) {
   StubWorld world;
   world.files["/exp/base.yaml"] = "limits: {memory: 1.5GiB, timeout_s: 0.1}\nprompts: {file: p.txt, seed: 7}\n";
-  world.files["/exp/p.txt"] = "";
+  world.files["/exp/p.txt"] = std::string(1000, 'x');
   const Experiment e = world.load(R"(
 extends: base.yaml
 name: "123"
@@ -254,7 +336,7 @@ sweep: {prompt_tokens: [8, 240], generate_tokens: [1, 20], threads: doubling,
 measure: {cooldown_s: 0.1, until: {ratio_interval: 1.5%, max_blocks: 12}, repeat_disturbed: 2, machine_limits: always,
           fresh_processes: false}
 load: {cache: warm}
-quality: {max_kl: {int8: 2.3e-7}}
+quality: {max_kl: {int8: 2.3e-7, "true": 0.5, "a: b, \"c\" #\u00e9 'x'": 1e-3}}
 targets: [{metric: ttft_ms, percentile: 99.9, at_most: 0.3}, {contender: "true", metric: cpu_s, at_least: 1.1x baseline}]
 interactive: {metric: ttft_ms, at_most: 1e22}
 )",

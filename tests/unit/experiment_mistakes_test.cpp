@@ -28,7 +28,11 @@ TEST_P(ExperimentMistakes, IsOneLineWithItsPlace) {
                  {"/exp/loop_b.yaml", "# b\nextends: ./loop_a.yaml\n"},
                  {"/exp/self.yaml", "name: x\nextends: e.yaml\n"},
                  {"/exp/dir/base.yaml", "backends: cpu_ref\nmodels:\n  - ./nowhere\n"},
-                 {"/exp/broken.yaml", "a: [\n"}};
+                 {"/exp/broken.yaml", "a: [\n"},
+                 {"/exp/long.txt", std::string(5000, 'x')},
+                 {"/exp/short.txt", std::string(64, 'x')},
+                 {"/exp/empty.txt", ""}};
+  world.without_tokenizer = {"huge"};
   try {
     world.load(GetParam().text, GetParam().overrides);
     FAIL() << "loaded";
@@ -69,10 +73,25 @@ std::vector<Mistake> document_mistakes() {
        "prompts, measure, load, limits, quality, targets, interactive"},
       {"UnknownKeyBelow", extra("sweep:\n  prompt_token: 3\n"),
        "/exp/e.yaml:4:3: sweep: unknown key 'prompt_token'; did you mean 'prompt_tokens'? known keys: prompt_tokens, "
-       "generate_tokens, batch, threads, exclude"},
-      {"MergeKeysAreUnknown", extra("a: &a {b: 1}\n<<: *a\n"),
+       "generate_tokens, batch, threads, past_tokens, shared_prefix_tokens, exclude"},
+      {"AnchorsNeedAKeyThatIsKnown", extra("a: &a {b: 1}\nmeasure: {<<: *a}\n"),
        "/exp/e.yaml:3:1: unknown key 'a'; known keys: name, extends, backends, baseline, models, sweep, prompts, "
        "measure, load, limits, quality, targets, interactive"},
+      {"MergedKeysAreChecked", extra("x-a: &a {blokcs: 1}\nmeasure: {<<: *a}\n"),
+       "/exp/e.yaml:3:10: measure: unknown key 'blokcs'; did you mean 'blocks'? known keys: blocks, warmup, "
+       "cooldown_s, "
+       "seed, until, repeat_disturbed, cpus, machine_limits, fresh_processes"},
+      {"QuotedMergeKeyIsAKey", extra("measure: {\"<<\": {blocks: 1}}\n"),
+       "/exp/e.yaml:3:11: measure: unknown key '<<'; known keys: blocks, warmup, cooldown_s, seed, until, "
+       "repeat_disturbed, cpus, machine_limits, fresh_processes"},
+      {"MergeOfNoMap", extra("measure: {<<: 3}\n"),
+       "/exp/e.yaml:3:15: <<: found '3', expected a map or a list of maps"},
+      {"MergeOfAListOfNoMaps", extra("measure: {<<: [{}, [1]]}\n"),
+       "/exp/e.yaml:3:20: <<: found a list, expected a map or a list of maps"},
+      {"MergeOfNothing", extra("measure:\n  <<:\n  blocks: 1\n"),
+       "/exp/e.yaml:4:3: <<: found nothing, expected a map or a list of maps"},
+      {"TwoMergeKeys", extra("measure: {<<: {blocks: 1}, <<: {seed: 1}}\n"),
+       "/exp/e.yaml:3:28: the key '<<' was already given on line 3, expected it once"},
       {"NoBackends", kModels, "/exp/e.yaml:1:1: 'backends' is missing, expected for example backends: [cpu_ref]"},
       {"NoModels", "# first\nname: x\n" + kBackends,
        "/exp/e.yaml:2:1: 'models' is missing, expected for example models: [synthetic:gpt2]"},
@@ -81,7 +100,7 @@ std::vector<Mistake> document_mistakes() {
        "'.'"},
       {"SectionOfTheWrongType", extra("sweep: [1]\n"),
        "/exp/e.yaml:3:8: sweep: found a list, expected a map with: prompt_tokens, generate_tokens, batch, threads, "
-       "exclude"},
+       "past_tokens, shared_prefix_tokens, exclude"},
       {"ExtendsMissing", extra("extends: gone.yaml\n"),
        "/exp/e.yaml:3:10: extends: cannot read '/exp/gone.yaml': No such file; expected an experiment file"},
       {"ExtendsItself", extra("extends: self.yaml\n"),
@@ -209,17 +228,35 @@ std::vector<Mistake> sweep_mistakes() {
        "/exp/e.yaml:3:18: sweep.threads: found 'some', expected a whole number from 1 to 2 (the CPUs usable here), "
        "all, or doubling"},
       {"BeyondTheContext", with("prompt_tokens: [32, 1000], generate_tokens: [8, 64]"),
-       "/exp/e.yaml:3:29: sweep: 1000 prompt + 64 generated tokens make 1064, but the model 'synthetic:gpt2' has a "
-       "context of 1024; expected prompt_tokens up to 960 there"},
+       "/exp/e.yaml:3:29: sweep: 1000 prompt + 64 generated tokens need 1063 positions, but the model 'synthetic:gpt2' "
+       "has a context of 1024; expected prompt_tokens up to 961 there"},
       {"GeneratedBeyondTheContext", with("generate_tokens: 2000"),
-       "/exp/e.yaml:3:26: sweep: 128 prompt + 2000 generated tokens make 2128, but the model 'synthetic:gpt2' has a "
-       "context of 1024; expected fewer generate_tokens"},
+       "/exp/e.yaml:3:26: sweep: 128 prompt + 2000 generated tokens need 2127 positions, but the model "
+       "'synthetic:gpt2' "
+       "has a context of 1024; expected fewer generate_tokens"},
       {"BeyondTheContextByDefault", "backends: cpu_ref\nmodels: ./shakespeare\nsweep: {generate_tokens: 200}\n",
-       "/exp/e.yaml:3:26: sweep: 128 prompt + 200 generated tokens make 328, but the model './shakespeare' has a "
-       "context of 256; expected prompt_tokens up to 56 there"},
+       "/exp/e.yaml:3:26: sweep: 128 prompt + 200 generated tokens need 327 positions, but the model './shakespeare' "
+       "has "
+       "a context of 256; expected prompt_tokens up to 57 there"},
+      {"OneTokenBeyondTheContext", with("prompt_tokens: 1024, generate_tokens: 2"),
+       "/exp/e.yaml:3:24: sweep: 1024 prompt + 2 generated tokens need 1025 positions, but the model 'synthetic:gpt2' "
+       "has "
+       "a context of 1024; expected prompt_tokens up to 1023 there"},
+      {"PastBeyondTheContext", with("past_tokens: [0, 1000], prompt_tokens: 8, generate_tokens: 18"),
+       "/exp/e.yaml:3:48: sweep: 1000 past + 8 prompt + 18 generated tokens need 1025 positions, but the model "
+       "'synthetic:gpt2' has a context of 1024; expected prompt_tokens up to 7 there"},
+      {"PastAloneBeyondTheContext", with("past_tokens: [0, 1024], prompt_tokens: 8, generate_tokens: 1"),
+       "/exp/e.yaml:3:26: sweep: 1024 past + 8 prompt + 1 generated tokens need 1032 positions, but the model "
+       "'synthetic:gpt2' has a context of 1024; expected fewer past_tokens or generate_tokens"},
+      {"NegativePast", with("past_tokens: -1"),
+       "/exp/e.yaml:3:22: sweep.past_tokens: found '-1', expected a whole number from 0 to 16777216"},
+      {"PrefixBeyondThePrompt", with("past_tokens: 4, prompt_tokens: 8, shared_prefix_tokens: [0, 13]"),
+       "/exp/e.yaml:3:69: sweep: a shared prefix of 13 tokens is longer than the 12 tokens of past and prompt, "
+       "expected "
+       "shared_prefix_tokens up to 12 there"},
       {"BatchOfTooManyTokens", kBackends + "models: huge\nsweep: {prompt_tokens: 16777216, batch: [1, 129]}\n",
-       "/exp/e.yaml:3:45: sweep: a batch of 129 sequences of 16777248 tokens is 2164264992 tokens, expected at most "
-       "2147483647"},
+       "/exp/e.yaml:3:45: sweep: a batch of 129 sequences of 16777247 positions is 2164264863 positions, expected at "
+       "most 2147483647"},
       {"TooManyPoints",
        with("prompt_tokens: [1,2,3,4,5,6,7,8,9,10], generate_tokens: [1,2,3,4,5,6,7,8,9,10], batch: "
             "[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31,32,"
@@ -232,7 +269,7 @@ std::vector<Mistake> sweep_mistakes() {
        "known models: synthetic:gpt2"},
       {"ExcludesAnUnknownKey", with("exclude: [{batches: 1}]"),
        "/exp/e.yaml:3:20: sweep.exclude: unknown key 'batches'; did you mean 'batch'? known keys: model, "
-       "prompt_tokens, generate_tokens, batch, threads"},
+       "prompt_tokens, generate_tokens, batch, threads, past_tokens, shared_prefix_tokens"},
       {"ExcludesByAnEmptyMap", with("exclude: [{}]"),
        "/exp/e.yaml:3:19: sweep.exclude: an empty map would exclude every point, expected at least one key"},
       {"ExcludesEverything", with("batch: [1, 4], exclude: {batch: [1, 4]}"),
@@ -258,7 +295,7 @@ std::vector<Mistake> setting_mistakes() {
        "/exp/e.yaml:3:17: measure.seed: found '-1', expected a whole number from 0 to 18446744073709551615"},
       {"UnknownMeasureKey", extra("measure: {block: 50}\n"),
        "/exp/e.yaml:3:11: measure: unknown key 'block'; did you mean 'blocks'? known keys: blocks, warmup, cooldown_s, "
-       "seed, until, repeat_disturbed, machine_limits, fresh_processes"},
+       "seed, until, repeat_disturbed, cpus, machine_limits, fresh_processes"},
       {"UntilBelowBlocks", extra("measure: {blocks: 7, until: {max_blocks: 6}}\n"),
        "/exp/e.yaml:3:42: measure.until.max_blocks: found '6', expected a whole number from 7 to 10000"},
       {"UntilImpossiblyNarrow", extra("measure: {until: {ratio_interval: 0%}}\n"),
@@ -270,6 +307,18 @@ std::vector<Mistake> setting_mistakes() {
        "/exp/e.yaml:3:27: measure.machine_limits: found 'yes', expected auto or always or never"},
       {"FreshProcessesIsNoFlag", extra("measure: {fresh_processes: 3}\n"),
        "/exp/e.yaml:3:28: measure.fresh_processes: found '3', expected true or false"},
+      {"CpuThatIsNotThere", extra("measure: {cpus: [0, 1-2]}\n"),
+       "/exp/e.yaml:3:21: measure.cpus: CPU 2 is not among those that the process may use: 0-1"},
+      {"CpuWord", extra("measure: {cpus: perfomance}\n"),
+       "/exp/e.yaml:3:17: measure.cpus: 'perfomance' is not a CPU number or range"},
+      {"NumaNodeThatIsNotThere", extra("measure: {cpus: node:3}\n"),
+       "/exp/e.yaml:3:17: measure.cpus: there is no NUMA node 'node:3'; known nodes: node:0"},
+      {"NoCpus", extra("measure: {cpus: []}\n"),
+       "/exp/e.yaml:3:17: measure.cpus: found an empty list, expected a value or a list of at least one"},
+      {"MoreThreadsThanChosenCpus", extra("sweep: {threads: 2}\nmeasure: {cpus: 1}\n"),
+       "/exp/e.yaml:3:18: sweep.threads: found '2', expected a whole number from 1 to 1 (the CPUs usable here), all, "
+       "or "
+       "doubling"},
       {"NoTimeout", extra("limits: {timeout_s: 0}\n"),
        "/exp/e.yaml:3:21: limits.timeout_s: found '0', expected a number from 0.001 to 604800"},
       {"MemoryUnit", extra("limits: {memory: 8 gigs}\n"),
@@ -284,19 +333,35 @@ std::vector<Mistake> setting_mistakes() {
        "/exp/e.yaml:3:17: prompts.seed: found 'today', expected a whole number from 0 to 18446744073709551615"},
       {"QualityTextMissing", extra("quality:\n  text: ../v.txt\n"),
        "/exp/e.yaml:4:9: quality.text: cannot read '/v.txt'; expected a readable text file"},
+      {"PromptFileWithoutTokenizer", kBackends + "models: [./shakespeare, huge]\nprompts: {file: long.txt}\n",
+       "/exp/e.yaml:3:17: prompts.file: the model huge has no tokenizer; give a folder"},
+      {"PromptFileTooShort", extra("sweep: {prompt_tokens: [8, 65]}\nprompts: {file: short.txt}\n"),
+       "/exp/e.yaml:4:17: prompts.file: '/exp/short.txt' has only 64 tokens of synthetic:gpt2, expected at least 65: "
+       "the longest prompt"},
+      {"QualityTextWithoutTokenizer", kBackends + "models: [./shakespeare, huge]\nquality: {text: long.txt}\n",
+       "/exp/e.yaml:3:17: quality.text: the model huge has no tokenizer; give a folder"},
+      {"QualityTextTooShort", extra("quality: {text: short.txt}\n"),
+       "/exp/e.yaml:3:17: quality.text: '/exp/short.txt' has only 64 tokens of synthetic:gpt2, expected at least 257: "
+       "one window of predictions"},
+      {"QualityTextEmpty", extra("quality: {text: empty.txt}\n"),
+       "/exp/e.yaml:3:17: quality.text: '/exp/empty.txt' has only 0 tokens of synthetic:gpt2, expected at least 257: "
+       "one window of predictions"},
       {"QualityReferenceUnknown", extra("quality: {reference: cpu_rex}\n"),
        "/exp/e.yaml:3:22: quality.reference: no backend 'cpu_rex' in /lib/inferbench; did you mean 'cpu_ref'? known "
        "backends: cpu_quant, cpu_ref"},
       {"QualityNoWindows", extra("quality: {windows: 0}\n"),
        "/exp/e.yaml:3:20: quality.windows: found '0', expected a whole number from 1 to 16777216"},
       {"QualityPrecisionUnknown", extra("quality: {max_kl: {fp31: 1}}\n"),
-       "/exp/e.yaml:3:20: quality.max_kl: no backend here has the precision 'fp31'; did you mean 'fp32'? known "
-       "precisions: fp32"},
+       "/exp/e.yaml:3:20: quality.max_kl: no contender or precision is called 'fp31'; did you mean 'fp32'? known "
+       "names: cpu_ref:fp32, fp32"},
+      {"QualityContenderUnknown", extra("quality: {max_kl: {cpu_ref:fp16: 1}}\n"),
+       "/exp/e.yaml:3:20: quality.max_kl: no contender or precision is called 'cpu_ref:fp16'; did you mean "
+       "'cpu_ref:fp32'? known names: cpu_ref:fp32, fp32"},
       {"QualityNotANumber", extra("quality: {max_kl: {fp32: .nan}}\n"),
        "/exp/e.yaml:3:26: quality.max_kl.fp32: found '.nan', expected a number from 0 to 100"},
       {"QualityOfTheWrongType", extra("quality: {max_kl: 1e-3}\n"),
-       "/exp/e.yaml:3:19: quality.max_kl: found '1e-3', expected a map of precision: nats per token, such as {int8: "
-       "2e-4}"},
+       "/exp/e.yaml:3:19: quality.max_kl: found '1e-3', expected a map of precision or contender: nats per "
+       "token, such as {int8: 2e-4}"},
       {"TargetContender", extra("targets: [{contender: cpu_ref, metric: cpu_s, at_most: 1}]\n"),
        "/exp/e.yaml:3:23: targets.contender: unknown contender 'cpu_ref'; did you mean 'cpu_ref:fp32'? known "
        "contenders: cpu_ref:fp32"},
@@ -336,7 +401,7 @@ std::vector<Mistake> override_mistakes() {
       {"SetUnknownKey",
        kBoth,
        "--set sweep.bach=3: sweep: unknown key 'bach'; did you mean 'batch'? known keys: prompt_tokens, "
-       "generate_tokens, batch, threads, exclude",
+       "generate_tokens, batch, threads, past_tokens, shared_prefix_tokens, exclude",
        {"sweep.bach=3"}},
       {"SetUnknownSection",
        kBoth,

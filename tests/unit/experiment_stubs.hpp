@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "experiment/load.hpp"
+#include "measure/cpu_choice.hpp"
 #include "support/error.hpp"
 #include "support/suggest.hpp"
 
@@ -14,7 +17,8 @@ namespace inferbench {
 /// A world without backends, models and files: "cpu_ref" (fp32), "cpu_quant" (int8, int4), a few models, and the texts
 /// in `files`. Two usable CPUs.
 struct StubWorld {
-  std::map<std::string, std::string> files;  // absolute path -> text
+  std::map<std::string, std::string> files;   // absolute path -> text
+  std::set<std::string> without_tokenizer{};  // references of models
   mutable int backend_calls = 0;
 
   ExperimentLookups lookups() const {
@@ -34,7 +38,15 @@ struct StubWorld {
     lookups.check_readable = [this](const std::filesystem::path& path) {
       if (!files.contains(path.string())) throw Error("cannot read '" + path.string() + "'", "check the path");
     };
+    // A byte is a token.
+    lookups.count_tokens = [this](const ModelFacts& model, const std::filesystem::path& text, std::size_t limit) {
+      if (without_tokenizer.contains(model.reference)) {
+        throw Error("the model " + model.reference + " has no tokenizer", "give a folder");
+      }
+      return std::min(limit, files.at(text.string()).size());
+    };
     lookups.usable_cpus = 2;
+    lookups.cpus = [](const std::string& word) { return choose_cpus({word}, {{0, 1}, {1}, {{0, {0, 1}}}}); };
     return lookups;
   }
 

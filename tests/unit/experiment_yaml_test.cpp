@@ -59,6 +59,15 @@ TEST(ExperimentYaml, AliasesAreCopiesThatStandWhereTheAliasStands) {
   EXPECT_EQ(dump(parse("a: &x [1]\nb: *x\n")), "1:1{a@1:1 1:4[1:8=1 ] b@2:1 2:4[1:8=1 ] }");
 }
 
+TEST(ExperimentYaml, MergeKeysAreResolved) {
+  EXPECT_EQ(dump(parse("a: &x {b: 1, c: 2}\nd: {c: 3, <<: *x}\n")),
+            "1:1{a@1:1 1:4{b@1:8 1:11=1 c@1:14 1:17=2 } d@2:1 2:4{b@1:8 1:11=1 c@2:5 2:8=3 } }");
+  // Of a list the first map wins; a merged map may have merged itself.
+  EXPECT_EQ(dump(parse("- &x {b: 1}\n- &y {<<: *x, c: 2}\n- {<<: [{c: 3}, *y]}\n")),
+            "1:1[1:3{b@1:7 1:10=1 } 2:3{b@1:7 1:10=1 c@2:15 2:18=2 } 3:3{c@3:10 3:13=3 b@1:7 1:10=1 } ]");
+  EXPECT_EQ(dump(parse("{<<: [], a: 1}")), "1:1{a@1:10 1:13=1 }");
+}
+
 TEST(ExperimentYaml, EmptyDocumentsAreNull) {
   for (const char* text : {"", "\n\n", "# only a comment\n", "---\n", "---\n...\n", "~"}) {
     EXPECT_EQ(parse(text).kind, YamlNode::Kind::kNull) << text;

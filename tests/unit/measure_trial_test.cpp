@@ -61,6 +61,7 @@ struct FakeSession {
       error->message[1] = '\0';
       return IB_OUT_OF_MEMORY;
     }
+    if (params->output == IB_OUTPUT_NONE) return IB_OK;
     if (params->ids_capacity < static_cast<std::uint64_t>(params->n_sequences)) return IB_INVALID_ARGUMENT;
     for (std::int32_t i = 0; i < params->n_sequences; ++i) {
       params->ids[i] = static_cast<std::int32_t>(self.sums[static_cast<std::size_t>(params->sequences[i].slot)] % 100);
@@ -85,6 +86,35 @@ TEST(TrialLoop, PrefillsOnceAndFeedsEachIdBack) {
   EXPECT_THAT(session.fed[0], ElementsAre(2, IB_OUTPUT_GREEDY, 0, 3, 3, 1, 3, 30));
   EXPECT_THAT(session.fed[1], ElementsAre(2, IB_OUTPUT_GREEDY, 0, 1, 6, 1, 1, 60));
   EXPECT_THAT(session.fed[3], ElementsAre(2, IB_OUTPUT_GREEDY, 0, 1, 24, 1, 1, 40));
+}
+
+TEST(TrialLoop, FillsThePastInPiecesBeforeTheClockStarts) {
+  FakeSession session;
+  session.spin_ns = 1 * kMs;
+  const std::vector<std::int32_t> prompts{1, 2, 3, 4, 5, 10, 20, 30, 40, 50};  // three of the past, two of the prompt
+  TrialLoop loop(2, 2, 2, prompts, 3);
+  ib_error error{};
+  ASSERT_EQ(loop.fill(session.call(), 2, error), IB_OK);
+  ASSERT_EQ(session.fed.size(), 2U);
+  EXPECT_THAT(session.fed[0], ElementsAre(2, IB_OUTPUT_NONE, 0, 2, 2, 1, 2, 20));
+  EXPECT_THAT(session.fed[1], ElementsAre(2, IB_OUTPUT_NONE, 0, 1, 3, 1, 1, 30));
+  const std::uint64_t filled = now_ns();
+  ASSERT_EQ(loop.run(session.call(), error), IB_OK);
+  EXPECT_GE(loop.times().submit, filled);
+  EXPECT_THAT(session.fed[2], ElementsAre(2, IB_OUTPUT_GREEDY, 0, 2, 5, 1, 2, 50));
+  // Sums modulo 100 over past and prompt: 15, 30 of slot 0; 150, 200 of slot 1.
+  EXPECT_THAT(loop.ids(), ElementsAre(15, 50, 30, 0));
+}
+
+TEST(TrialLoop, AFailureWhileFillingIsTold) {
+  FakeSession session;
+  session.fail_at = 1;
+  const std::vector<std::int32_t> prompts{1, 2, 3, 4};
+  TrialLoop loop(1, 1, 2, prompts, 3);
+  ib_error error{};
+  EXPECT_EQ(loop.fill(session.call(), 1, error), IB_OUT_OF_MEMORY);
+  EXPECT_STREQ(error.message, "x");
+  EXPECT_EQ(session.fed.size(), 2U);
 }
 
 TEST(TrialLoop, TimesEachForward) {
@@ -116,6 +146,8 @@ TEST(TrialLoop, RefusesPromptsOfAnotherShape) {
   const std::vector<std::int32_t> prompts{1, 2, 3};
   EXPECT_THROW(TrialLoop(2, 2, 4, prompts), std::invalid_argument);
   EXPECT_THROW(TrialLoop(1, 3, 0, prompts), std::invalid_argument);
+  EXPECT_THROW(TrialLoop(1, 3, 1, prompts, 1), std::invalid_argument);
+  EXPECT_THROW(TrialLoop(1, 3, 1, prompts, -1), std::invalid_argument);
 }
 
 TEST(TrialOutput, DigestTellsIdsApart) {

@@ -47,7 +47,8 @@ TrialRequest sample_request() {
   request.batch = 2;
   request.prompt_tokens = 3;
   request.generate_tokens = 4;
-  request.prompts = {1, 2, 3, 50000, 5, -1};
+  request.past_tokens = 1;
+  request.prompts = {1, 2, 3, 50000, 5, -1, 6, 7};
   request.timeout_s = 2;
   request.profile = true;
   return request;

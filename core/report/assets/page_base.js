@@ -45,6 +45,8 @@ const AXES = [
   { key: "generate_tokens", label: "generate", title: "generated tokens" },
   { key: "batch", label: "batch", title: "batch" },
   { key: "threads", label: "threads", title: "threads" },
+  { key: "past_tokens", label: "past", title: "tokens in the cache before the prompt" },
+  { key: "shared_prefix_tokens", label: "shared prefix", title: "first tokens that all prompts share" },
 ];
 
 const MIB = 1024 * 1024;

@@ -11,7 +11,7 @@ function startChoice(report) {
   const values = axisValues(report);
   const first = report.points[0];
   const along = AXES.find((axis) => values[axis.key].length > 1) || AXES[0];
-  return { along: along.key, model: first.model, prompt_tokens: first.prompt_tokens, generate_tokens: first.generate_tokens, batch: first.batch, threads: first.threads };
+  return { along: along.key, model: first.model, prompt_tokens: first.prompt_tokens, generate_tokens: first.generate_tokens, batch: first.batch, threads: first.threads, past_tokens: first.past_tokens, shared_prefix_tokens: first.shared_prefix_tokens };
 }
 
 // The point of the choice with `value` on the axis that is drawn along; undefined where the sweep has none.

@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: Apache-2.0
+// The rows of experiments for `inferbench run`. Defaults come from the structs and limits from bounds.hpp, where the
+// reader has them from too.
+#include <fmt/format.h>
+
+#include "experiment/bounds.hpp"
+#include "experiment/experiment.hpp"
+#include "experiment/key_rows.hpp"
+#include "experiment/metrics.hpp"
+#include "experiment/settings.hpp"
+#include "experiment/sweep.hpp"
+
+namespace inferbench {
+
+std::vector<Key> file_rows() {
+  return {
+      {.path = "name",
+       .fallback_words = "the file's name without its extension",
+       .meaning = "Name of the experiment: letters, digits, `_`, `-`, `.`. Results go to `results/NAME/`.",
+       .example = "my_compare"},
+      {.path = "extends",
+       .type = KeyType::kPath,
+       .meaning = "Another experiment to start from: maps merge key by key, everything else replaces. Not allowed in "
+                  "`--set`.",
+       .example = "base.yaml"},
+      {.path = "x-<name>",
+       .type = KeyType::kAnything,
+       .meaning = "Not read: a place for YAML anchors (`&a`) that other keys use (`*a`, `<<: *a`).",
+       .example = "&small {batch: 1}"},
+  };
+}
+
+std::vector<Key> backend_rows() {
+  return {
+      {.path = "backends",
+       .type = KeyType::kMap,
+       .list = true,
+       .required = true,
+       .short_form = "PLUGIN or PLUGIN:PRECISION",
+       .meaning = "The contenders. Lists of precisions and of option values multiply out to one contender each.",
+       .example = "[cpu_ref, {plugin: cpu_quant, precision: [int8, int4]}]"},
+      {.path = "backends.plugin",
+       .required = true,
+       .meaning = "Backend: a name that `inferbench backends` lists, or the path of a library (with a `/`; relative "
+                  "paths start at the folder of the YAML file).",
+       .example = "cpu_quant"},
+      {.path = "backends.name",
+       .fallback_words = "`PLUGIN:PRECISION/OPTION=VALUE`, with the options that vary",
+       .meaning = "Name of the contender. If the entry makes several contenders, what varies is appended.",
+       .example = "mine"},
+      {.path = "backends.precision",
+       .list = true,
+       .fallback_words = "the backend's first",
+       .meaning = "Precision; one contender for each.",
+       .example = "[int8, int4]"},
+      {.path = "backends.options",
+       .type = KeyType::kMap,
+       .fallback_words = "the backend's own",
+       .meaning = "Options of the backend; `inferbench backends` lists them.",
+       .example = "{isa: [generic, avx2]}"},
+      {.path = "backends.options.<option>",
+       .type = KeyType::kScalar,
+       .list = true,
+       .meaning = "Value of that option; one contender for each value of a list.",
+       .example = "[generic, avx2]"},
+      {.path = "backends.optional",
+       .type = KeyType::kFlag,
+       .fallback = "false",
+       .meaning = "If true, the contender is left out with a note where its backend does not load or lacks the "
+                  "precision. Otherwise that is an error.",
+       .example = "true"},
+      {.path = "baseline",
+       .fallback_words = "the first contender",
+       .meaning = "Contender that all speeds are compared with.",
+       .example = "\"cpu_quant:int8\""},
+  };
+}
+
+Key timeout_row() {
+  return {.path = "limits.timeout_s",
+          .type = KeyType::kNumber,
+          .fallback = fmt::format("{}", Limits{}.timeout_s),
+          .unit = "s",
+          .least = 0.001,
+          .most = kMaxTimeoutS,
+          .meaning =
+              "Time for loading a model, and for each trial. A contender that takes longer is stopped; its "
+              "trial has the status `timeout`.",
+          .example = "60"};
+}
+
+std::vector<Key> limit_rows() {
+  return {
+      {.path = "limits",
+       .type = KeyType::kMap,
+       .meaning = "What a worker process may use.",
+       .example = "{timeout_s: 60, memory: 8GiB}"},
+      timeout_row(),
+      {.path = "limits.memory",
+       .type = KeyType::kBytes,
+       .fallback_words = "no limit",
+       .unit = "bytes",
+       .meaning = "Private memory of a worker process (heap and stacks; memory-mapped files don't count). A contender "
+                  "that needs more gets the status `oom`.",
+       .example = "8GiB"},
+  };
+}
+
+Key repeat_row() {
+  return {.path = "measure.repeat_disturbed",
+          .type = KeyType::kInteger,
+          .fallback = fmt::format("{}", MeasureSettings{}.repeat_disturbed),
+          .most = kMaxRepeats,
+          .meaning = "How often a block is repeated in which something disturbed a trial.",
+          .example = "2"};
+}
+
+Key cpus_row() {
+  return {.path = "measure.cpus",
+          .type = KeyType::kCpus,
+          .list = true,
+          .fallback_words = "all CPUs that the process may use",
+          .meaning =
+              "CPUs to run on, as with `taskset`: numbers and ranges, `performance` (the fastest kind of core; all "
+              "where all are alike), or a NUMA node. Of these, each backend gets as many as it has threads, one per "
+              "physical core first. `threads: all` means all of these.",
+          .example = "[0-1]"};
+}
+
+Key seed_row(std::string path, std::uint64_t fallback, std::string meaning) {
+  return {.path = std::move(path),
+          .type = KeyType::kSeed,
+          .fallback = fmt::format("{}", fallback),
+          .meaning = std::move(meaning),
+          .example = "42"};
+}
+
+namespace {
+
+std::vector<Key> sweep_rows() {
+  std::vector<Key> rows{{.path = "models",
+                         .list = true,
+                         .required = true,
+                         .meaning = "Folders as Hugging Face saves them, hub names that the local cache holds, or "
+                                    "`synthetic:SHAPE`.",
+                         .example = "[synthetic:gpt2, ./models/shakespeare]"},
+                        {.path = "sweep",
+                         .type = KeyType::kMap,
+                         .meaning = "The axes. Each combination of a model and one value per axis is a point.",
+                         .example = "{prompt_tokens: [32, 512], batch: [1, 8]}"}};
+  std::vector<Key> excluded{{.path = "sweep.exclude.model",
+                             .list = true,
+                             .needs_value = true,
+                             .meaning = "Models, written as under `models`.",
+                             .example = "synthetic:gpt2"}};
+  for (const std::string_view name : kAxesAsTold) {
+    const AxisRule& rule = axis_rule(name);
+    Key axis{.path = fmt::format("sweep.{}", rule.name),
+             .type = KeyType::kInteger,
+             .list = true,
+             .needs_value = true,
+             .fallback = rule.counts_cpus() ? "all" : fmt::format("{}", rule.fallback),
+             .unit = std::string(rule.unit),
+             .least = static_cast<double>(rule.min),
+             .most = static_cast<double>(rule.max),
+             .meaning = std::string(rule.meaning),
+             .example = std::string(rule.example)};
+    if (rule.counts_cpus()) axis.choices = {"all", "doubling"};
+    rows.push_back(axis);
+    axis.path = fmt::format("sweep.exclude.{}", rule.name);
+    axis.fallback.clear();
+    if (rule.counts_cpus()) {
+      axis.choices = {"all"};
+      axis.example = "all";
+    }
+    axis.meaning = fmt::format("Values of `sweep.{}`.", rule.name);
+    excluded.push_back(std::move(axis));
+  }
+  rows.push_back({.path = "sweep.exclude",
+                  .type = KeyType::kMap,
+                  .list = true,
+                  .allow_empty = true,
+                  .meaning = "Points to leave out: those that have, for each key given, one of its values.",
+                  .example = "[{prompt_tokens: 128, threads: all}]"});
+  rows.insert(rows.end(), excluded.begin(), excluded.end());
+  return rows;
+}
+
+std::vector<Key> prompt_rows() {
+  return {{.path = "prompts",
+           .type = KeyType::kMap,
+           .meaning = "Where prompts come from: random token ids, or a text.",
+           .example = "{seed: 42}"},
+          seed_row("prompts.seed", Prompts{}.seed, "Seed of the prompts. Each trial of a point has its own prompts."),
+          {.path = "prompts.file",
+           .type = KeyType::kPath,
+           .fallback_words = "random token ids",
+           .meaning = "Text file whose tokens are the prompts: each sequence is a window of the text, at a place drawn "
+                      "from the seed. Every model needs a tokenizer.",
+           .example = "prompts.txt"}};
+}
+
+std::vector<Key> until_rows() {
+  const Until until;
+  return {
+      {.path = "measure.until",
+       .type = KeyType::kMap,
+       .fallback_words = "no more than `measure.blocks`",
+       .meaning = "Adds blocks to a point until the speed ratios are known this well, or a bound is reached.",
+       .example = "{ratio_interval: 2%, max_blocks: 20}"},
+      {.path = "measure.until.ratio_interval",
+       .type = KeyType::kShare,
+       .fallback = fmt::format("{}", until.ratio_interval),
+       .least = kMinRatioInterval,
+       .most = 1,
+       .meaning =
+           "Half width of each 95% interval, as a share of the ratio: prefill and decode speed, every contender.",
+       .example = "2%"},
+      {.path = "measure.until.max_blocks",
+       .type = KeyType::kInteger,
+       .fallback_words = fmt::format("{}, or `measure.blocks` if that is more", until.max_blocks),
+       .least = 2,
+       .most = kMaxBlocks,
+       .meaning = "Blocks of a point at most; not fewer than `measure.blocks`.",
+       .example = "20"},
+      {.path = "measure.until.max_minutes",
+       .type = KeyType::kNumber,
+       .fallback = fmt::format("{}", until.max_minutes),
+       .unit = "min",
+       .least = 0.001,
+       .most = kMaxMinutes,
+       .meaning = "Time that the trials of a point may take together before no block is added.",
+       .example = "5"},
+  };
+}
+
+std::vector<Key> measure_rows() {
+  const MeasureSettings measure;
+  std::vector<Key> rows{
+      {.path = "measure",
+       .type = KeyType::kMap,
+       .meaning = "How often and in which order trials run.",
+       .example = "{blocks: 9, warmup: 2}"},
+      {.path = "measure.blocks",
+       .type = KeyType::kInteger,
+       .fallback = fmt::format("{}", measure.blocks),
+       .least = 1,
+       .most = kMaxBlocks,
+       .meaning = "Blocks of each point. In a block, every contender runs the point once, in shuffled order.",
+       .example = "9"},
+      {.path = "measure.warmup",
+       .type = KeyType::kInteger,
+       .fallback = fmt::format("{}", measure.warmup),
+       .most = kMaxWarmup,
+       .meaning =
+           "Trials of each contender and point before the first block. They are recorded but not counted. With 0, "
+           "new processes of later blocks are not warmed up either.",
+       .example = "2"},
+      {.path = "measure.cooldown_s",
+       .type = KeyType::kNumber,
+       .fallback = fmt::format("{}", measure.cooldown_s),
+       .unit = "s",
+       .most = kMaxCooldownS,
+       .meaning = "Pause before each trial.",
+       .example = "0.5"},
+      seed_row("measure.seed", measure.seed, "Seed of the order of the contenders within blocks."),
+  };
+  const std::vector<Key> until = until_rows();
+  rows.insert(rows.end(), until.begin(), until.end());
+  rows.push_back(repeat_row());
+  rows.push_back(cpus_row());
+  rows.push_back({.path = "measure.machine_limits",
+                  .type = KeyType::kChoice,
+                  .fallback = std::string(to_string(measure.machine_limits)),
+                  .choices = {"auto", "always", "never"},
+                  .meaning = "Whether the run first measures the machine's limits, so that trials can say which share "
+                             "they reach. `auto`: if the plan takes longer than half a minute.",
+                  .example = "never"});
+  rows.push_back({.path = "measure.fresh_processes",
+                  .type = KeyType::kFlag,
+                  .fallback = fmt::format("{}", measure.fresh_processes),
+                  .meaning = "If true, every block loads the backends in new processes. If false, a process serves all "
+                             "blocks of a model and thread count.",
+                  .example = "false"});
+  return rows;
+}
+
+std::vector<Key> load_rows() {
+  return {{.path = "load", .type = KeyType::kMap, .meaning = "How models are loaded.", .example = "{cache: cold}"},
+          {.path = "load.cache",
+           .type = KeyType::kChoice,
+           .fallback = std::string(to_string(LoadSettings{}.cache)),
+           .choices = {"as_is", "warm", "cold"},
+           .meaning = "State of the page cache when a contender loads the model's files: left alone, read before, or "
+                      "dropped.",
+           .example = "cold"}};
+}
+
+std::vector<Key> quality_rows() {
+  return {
+      {.path = "quality",
+       .type = KeyType::kMap,
+       .fallback_words = "not measured",
+       .meaning = "Compares the logits of each contender with those of a reference, once per model. `quality: {}` uses "
+                  "random tokens.",
+       .example = "{text: wiki.txt, windows: 20}"},
+      {.path = "quality.reference",
+       .fallback = Quality{}.reference,
+       .meaning = "Backend to compare with, in its first precision: a name or a path, as `backends.plugin`.",
+       .example = "cpu_quant"},
+      {.path = "quality.text",
+       .type = KeyType::kPath,
+       .fallback_words = "random tokens",
+       .meaning = "Text to predict.",
+       .example = "wiki.txt"},
+      {.path = "quality.windows",
+       .type = KeyType::kInteger,
+       .fallback_words = "the whole text, or 4 windows of random tokens",
+       .least = 1,
+       .most = kMaxWindows,
+       .meaning = "Windows to judge at most. A window of a text is as long as the model's context.",
+       .example = "20"},
+      {.path = "quality.max_kl",
+       .type = KeyType::kMap,
+       .fallback_words = "by the bits of the precision",
+       .meaning = "Largest mean KL divergence to the reference. Trials of a contender above it are `wrong_output`.",
+       .example = "{int8: 2e-4, int4: 0.02}"},
+      {.path = "quality.max_kl.<precision or contender>",
+       .type = KeyType::kNumber,
+       .unit = "nats per token",
+       .most = kMaxKl,
+       .meaning = "Bound for this contender, or for all contenders of this precision. A contender's own bound takes "
+                  "precedence.",
+       .example = "0.02"},
+  };
+}
+
+// The keys that say what is judged: of `targets` and of `interactive`.
+std::vector<Key> judgement_rows(const std::string& section, bool allow_baseline) {
+  const std::string bound = allow_baseline ? "A number, bytes (`600MiB`) or a multiple of the baseline (`1.5 x "
+                                             "baseline`). Exactly one of `at_least` and `at_most` is needed."
+                                           : "A number, or bytes (`600MiB`). Exactly one of `at_least` and `at_most` "
+                                             "is needed.";
+  return {
+      {.path = section + ".metric",
+       .type = KeyType::kChoice,
+       .required = true,
+       .choices = metric_names(),
+       .meaning = "Metric to judge.",
+       .example = "decode_tokens_per_s"},
+      {.path = section + ".percentile",
+       .type = KeyType::kNumber,
+       .fallback_words = "the geometric mean",
+       .unit = "%",
+       .least = 1,
+       .most = 99.99,
+       .meaning = "Judges this percentile of the values.",
+       .example = "95"},
+      {.path = section + ".at_least",
+       .type = KeyType::kBound,
+       .alternative = "at_most",
+       .unit = "that of the metric",
+       .meaning = "Lower bound. " + bound,
+       .example = allow_baseline ? "1.5 x baseline" : "10"},
+      {.path = section + ".at_most",
+       .type = KeyType::kBound,
+       .alternative = "at_least",
+       .unit = "that of the metric",
+       .meaning = "Upper bound. " + bound,
+       .example = "200"},
+  };
+}
+
+std::vector<Key> target_rows() {
+  std::vector<Key> rows{{.path = "targets",
+                         .type = KeyType::kMap,
+                         .list = true,
+                         .allow_empty = true,
+                         .meaning = "What `inferbench check` judges.",
+                         .example = "[{metric: ttft_ms, percentile: 95, at_most: 200}]"},
+                        {.path = "targets.contender",
+                         .fallback_words = "every contender",
+                         .meaning = "Contender to judge.",
+                         .example = "\"cpu_quant:int8\""}};
+  for (Key& key : judgement_rows("targets", true)) rows.push_back(std::move(key));
+  rows.push_back({.path = "interactive",
+                  .type = KeyType::kMap,
+                  .fallback_words = "`decode_ms_per_token` at most 200 ms",
+                  .meaning = "What counts as interactive use. `inferbench predict fit` takes its threshold from an "
+                             "`at_most` of `decode_ms_per_token`; other metrics are only recorded.",
+                  .example = "{metric: decode_ms_per_token, at_most: 200}"});
+  for (Key& key : judgement_rows("interactive", false)) rows.push_back(std::move(key));
+  return rows;
+}
+
+}  // namespace
+
+const KeyTable& experiment_keys() {
+  static const KeyTable table(join_rows({file_rows(), backend_rows(), sweep_rows(), prompt_rows(), measure_rows(),
+                                         load_rows(), limit_rows(), quality_rows(), target_rows()}));
+  return table;
+}
+
+}  // namespace inferbench

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// What experiments for `inferbench run` and for `inferbench ops` have in common, and how their tables are made.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "experiment/keys.hpp"
+
+namespace inferbench {
+
+std::vector<Key> file_rows();     ///< name, extends, x-<name>
+std::vector<Key> backend_rows();  ///< backends, baseline
+std::vector<Key> limit_rows();    ///< limits
+Key repeat_row();                 ///< measure.repeat_disturbed
+Key cpus_row();                   ///< measure.cpus
+Key seed_row(std::string path, std::uint64_t fallback, std::string meaning);
+
+std::vector<Key> join_rows(const std::vector<std::vector<Key>>& parts);
+
+}  // namespace inferbench

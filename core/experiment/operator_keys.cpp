@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+// The rows of experiments for `inferbench ops`.
+#include <fmt/format.h>
+
+#include "experiment/bounds.hpp"
+#include "experiment/key_rows.hpp"
+#include "experiment/operator_experiment.hpp"
+#include "ops/operator_spec.hpp"
+
+namespace inferbench {
+
+namespace {
+
+// "linear, gelu and mlp": the operators whose shape has the key.
+std::string users_of(const std::string& key) {
+  std::vector<std::string> users;
+  for (std::size_t op = 0; op < operator_names().size(); ++op) {
+    for (const std::string& other : operator_keys(static_cast<std::int32_t>(op))) {
+      if (other == key) users.push_back(fmt::format("`{}`", operator_names()[op]));
+    }
+  }
+  return fmt::format("{}", fmt::join(users, ", "));
+}
+
+Key dimension(const std::string& name, std::int32_t least, std::int32_t most, const std::string& fallback,
+              const std::string& meaning, const std::string& example) {
+  return {.path = "ops.shape." + name,
+          .type = KeyType::kInteger,
+          .list = true,
+          .needs_value = true,
+          .fallback_words = fallback,
+          .least = static_cast<double>(least),
+          .most = static_cast<double>(most),
+          .meaning = fmt::format("{} Of {}.", meaning, users_of(name)),
+          .example = example};
+}
+
+std::vector<Key> shape_rows() {
+  const char* const model = "the model's";
+  Key activation{.path = "ops.shape.activation",
+                 .type = KeyType::kChoice,
+                 .list = true,
+                 .needs_value = true,
+                 .fallback_words = model,
+                 .choices = activation_names(),
+                 .meaning = fmt::format("Activation function. Of {}.", users_of("activation")),
+                 .example = "relu"};
+  return {
+      dimension("rows", 1, kMaxOperatorRows, "`tokens`", "Rows of the input.", "[1, 64]"),
+      dimension("tokens", 1, kMaxOperatorRows, "`tokens` of the experiment", "New tokens of the sequence.", "[1, 64]"),
+      dimension("past", 0, kMaxOperatorRows, "half of the model's context for 1 token, else 0",
+                "Positions in the key-value cache before the new tokens.", "[0, 512]"),
+      dimension("in", 1, kMaxOperatorColumns, "the model's hidden size", "Inputs of each row.", "1024"),
+      dimension("out", 1, kMaxOperatorColumns, "the model's intermediate size", "Outputs of each row.", "[768, 3072]"),
+      dimension("width", 1, kMaxOperatorColumns, model, "Values of each row.", "1024"),
+      dimension("inner", 1, kMaxOperatorColumns, "the model's", "Intermediate size of the MLP.", "4096"),
+      dimension("heads", 1, kMaxOperatorColumns, model, "Attention heads.", "16"),
+      dimension("head_dim", 1, kMaxOperatorColumns, model, "Size of each head.", "128"),
+      std::move(activation),
+  };
+}
+
+std::vector<Key> operator_rows() {
+  std::vector<Key> rows{
+      {.path = "model",
+       .fallback = kDefaultOperatorModel,
+       .meaning = "Model whose sizes are used where a shape gives none.",
+       .example = "synthetic:gpt2-medium"},
+      {.path = "tokens",
+       .type = KeyType::kInteger,
+       .list = true,
+       .fallback = "[1, 128]",
+       .least = 1,
+       .most = kMaxTokens,
+       .meaning = "Rows or tokens where a shape gives none.",
+       .example = "[1, 16]"},
+      {.path = "ops",
+       .type = KeyType::kMap,
+       .list = true,
+       .short_form = "OPERATOR",
+       .fallback_words = "every operator",
+       .meaning = "The operators to measure.",
+       .example = "[layernorm, {op: linear, shape: {in: 768, out: [768, 3072]}}]"},
+      {.path = "ops.op",
+       .type = KeyType::kChoice,
+       .required = true,
+       .choices = operator_names(),
+       .meaning = "The operator.",
+       .example = "linear"},
+      {.path = "ops.shape",
+       .type = KeyType::kMap,
+       .list = true,
+       .fallback_words = "the model's sizes",
+       .meaning = "Its shape, or several. Lists in a shape multiply out.",
+       .example = "{rows: 128, in: 768, out: [768, 3072]}"},
+  };
+  for (Key& key : shape_rows()) rows.push_back(std::move(key));
+  rows.push_back({.path = "threads",
+                  .type = KeyType::kInteger,
+                  .list = true,
+                  .fallback_words = "all CPUs that the process may use",
+                  .least = 1,
+                  .most = kMaxOperatorThreads,
+                  .meaning = "Threads of the backend.",
+                  .example = "[1, 2]"});
+  return rows;
+}
+
+std::vector<Key> operator_measure_rows() {
+  const OperatorMeasure measure;
+  return {
+      {.path = "measure",
+       .type = KeyType::kMap,
+       .meaning = "How often and how long each operator runs.",
+       .example = "{blocks: 9, sample_ms: 5}"},
+      {.path = "measure.blocks",
+       .type = KeyType::kInteger,
+       .fallback = fmt::format("{}", measure.blocks),
+       .least = 1,
+       .most = kMaxBlocks,
+       .meaning = "Blocks of each point. In a block, every contender runs the operator once, in shuffled order.",
+       .example = "9"},
+      {.path = "measure.sample_ms",
+       .type = KeyType::kNumber,
+       .fallback = fmt::format("{}", measure.sample_ms),
+       .unit = "ms",
+       .least = kMinSampleMs,
+       .most = kMaxSampleMs,
+       .meaning = "Time that the runs of a sample fill together, about.",
+       .example = "5"},
+      seed_row("measure.seed", measure.seed, "Seed of the order within blocks, and of weights and inputs."),
+      repeat_row(),
+      cpus_row(),
+      {.path = "measure.cache",
+       .type = KeyType::kChoice,
+       .fallback = std::string(to_string(measure.cache)),
+       .choices = {"cold", "hot"},
+       .meaning = "Whether each run finds weights, keys and values in memory (`cold`, as decoding does) or where the "
+                  "run before left them (`hot`).",
+       .example = "hot"},
+  };
+}
+
+}  // namespace
+
+const KeyTable& operator_experiment_keys() {
+  static const KeyTable table(
+      join_rows({file_rows(), backend_rows(), operator_rows(), operator_measure_rows(), limit_rows()}));
+  return table;
+}
+
+}  // namespace inferbench

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "text/model_text.hpp"
+
+#include <fmt/format.h>
+
+#include "support/error.hpp"
+#include "text/token_stream.hpp"
+
+namespace inferbench {
+
+namespace {
+
+// A check of a few tokens should not encode a megabyte.
+constexpr std::size_t kSmallPieceBytes = std::size_t{1} << 16U;
+
+}  // namespace
+
+Tokenizer tokenizer_of(const Model& model) {
+  if (!model.folder()) {
+    throw Error(fmt::format("the model {} has no tokenizer: its weights are synthetic", model.reference()),
+                "give a folder or a hub name, such as gpt2");
+  }
+  Tokenizer tokenizer = Tokenizer::load(*model.folder());
+  if (tokenizer.size() > model.config().vocab) {
+    throw Error(
+        fmt::format("the tokenizer has {} tokens, but the model knows only {}", tokenizer.size(), model.config().vocab),
+        "take vocab.json and merges.txt from where the model came from");
+  }
+  return tokenizer;
+}
+
+std::vector<std::int32_t> first_tokens(const Model& model, const std::filesystem::path& text, std::size_t limit) {
+  return TokenStream(tokenizer_of(model), text, kSmallPieceBytes).read(limit);
+}
+
+}  // namespace inferbench
