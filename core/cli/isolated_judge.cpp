@@ -16,26 +16,28 @@ namespace inferbench {
 
 namespace {
 
-// Requests: one of these, or a batch of windows: for each its number of ids, then the ids.
+// Requests: one of these, or a batch of windows: for each its number of ids, the first that is judged, the ids.
 constexpr char kLoadTested = 't';
 constexpr char kLoadReference = 'r';
 constexpr char kJudge = 'j';
 
-std::string judge_request(std::span<const std::vector<std::int32_t>> windows) {
+std::string judge_request(std::span<const Window> windows) {
   std::vector<std::int32_t> numbers;
-  for (const std::vector<std::int32_t>& window : windows) {
-    numbers.push_back(static_cast<std::int32_t>(window.size()));
-    numbers.insert(numbers.end(), window.begin(), window.end());
+  for (const Window& window : windows) {
+    numbers.push_back(static_cast<std::int32_t>(window.ids.size()));
+    numbers.push_back(static_cast<std::int32_t>(window.first_judged));
+    numbers.insert(numbers.end(), window.ids.begin(), window.ids.end());
   }
   return kJudge + raw_bytes(numbers);
 }
 
-std::vector<std::vector<std::int32_t>> windows_of(std::string_view bytes) {
+std::vector<Window> windows_of(std::string_view bytes) {
   const std::vector<std::int32_t> numbers = raw_values<std::int32_t>(bytes);
-  std::vector<std::vector<std::int32_t>> windows;
+  std::vector<Window> windows;
   for (auto at = numbers.begin(); at != numbers.end();) {
     const std::int32_t n = *at++;
-    windows.emplace_back(at, at + n);
+    const auto first_judged = static_cast<std::size_t>(*at++);
+    windows.push_back({{at, at + n}, first_judged});
     at += n;
   }
   return windows;
@@ -109,7 +111,7 @@ IsolatedJudge::~IsolatedJudge() {
   }
 }
 
-std::vector<WindowAgreement> IsolatedJudge::judge(std::span<const std::vector<std::int32_t>> windows) {
+std::vector<WindowAgreement> IsolatedJudge::judge(std::span<const Window> windows) {
   return raw_values<WindowAgreement>(child_.call(judge_request(windows), "forward"));
 }
 

@@ -10,6 +10,7 @@
 #include "cli/load_backend.hpp"
 #include "model/model.hpp"
 #include "plugin/backend_child.hpp"
+#include "quality/window.hpp"
 #include "quality/window_agreement.hpp"
 
 namespace inferbench {
@@ -30,7 +31,7 @@ class IsolatedJudge {
   const std::string& kernels() const { return kernels_; }  ///< of the tested backend
 
   /// At most `batch` windows; in their order.
-  std::vector<WindowAgreement> judge(std::span<const std::vector<std::int32_t>> windows);
+  std::vector<WindowAgreement> judge(std::span<const Window> windows);
 
  private:
   BackendChild child_;

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -18,6 +19,7 @@
 #include "model/model.hpp"
 #include "quality/agreement.hpp"
 #include "quality/window_source.hpp"
+#include "results/optional_json.hpp"
 #include "support/error.hpp"
 
 namespace inferbench {
@@ -30,6 +32,7 @@ struct PerplexityArguments {
   std::filesystem::path text;
   std::int32_t batch = 1;
   std::size_t windows = TextWindows::kAll;
+  std::size_t stride = 0;
   BackendArguments settings;
   bool json = false;
 };
@@ -60,7 +63,7 @@ class Progress {
   std::uint64_t last_ns_;
 };
 
-using WindowBatch = std::vector<std::vector<std::int32_t>>;
+using WindowBatch = std::vector<Window>;
 
 // Before a backend loads: a text that cannot be judged costs no time. The text may be a pipe, so what was read is kept.
 WindowBatch first_batch(const PerplexityArguments& arguments, TextWindows& source) {
@@ -91,16 +94,41 @@ std::string estimate_text(const Estimate& estimate, double scale = 1) {
   return text;
 }
 
+/// The loss of all judged tokens over what they spell: comparable between models with other tokenizers.
+struct TextLoss {
+  std::optional<double> word_perplexity;  ///< exp(nats / words); absent where there is no word
+  std::optional<double> byte_perplexity;  ///< exp(nats / bytes)
+  std::optional<double> bits_per_byte;
+};
+
+TextLoss text_loss(const Agreement& agreement, const TextSize& size) {
+  const double nats = agreement.nll_per_token.value * static_cast<double>(agreement.tokens);
+  TextLoss loss;
+  if (!std::isfinite(nats)) return loss;
+  if (size.words > 0) loss.word_perplexity = std::exp(nats / static_cast<double>(size.words));
+  if (size.bytes > 0) {
+    loss.byte_perplexity = std::exp(nats / static_cast<double>(size.bytes));
+    loss.bits_per_byte = nats / static_cast<double>(size.bytes) / std::log(2.0);
+  }
+  return loss;
+}
+
 void print_text(const PerplexityArguments& arguments, const std::string& backend, const std::string& reference,
-                const Agreement& agreement) {
+                const Agreement& agreement, const TextSize& size) {
   const auto row = [](std::string_view label, const std::string& text) { fmt::print("  {:<24} {}\n", label, text); };
   fmt::print("{} on {}, {}: {} tokens in {} windows   (95% interval over the windows)\n", backend, arguments.model,
              arguments.text.string(), agreement.tokens, agreement.windows);
   row("perplexity", estimate_text(agreement.perplexity));
-  row("nats a token", estimate_text(agreement.nll_per_token));
+  row("nats per token", estimate_text(agreement.nll_per_token));
+  const TextLoss loss = text_loss(agreement, size);
+  if (loss.word_perplexity)
+    row("perplexity per word", fmt::format("{:.6g}   ({} words)", *loss.word_perplexity, size.words));
+  if (loss.byte_perplexity)
+    row("perplexity per byte", fmt::format("{:.6g}   ({} bytes)", *loss.byte_perplexity, size.bytes));
+  if (loss.bits_per_byte) row("bits per byte", fmt::format("{:.6g}", *loss.bits_per_byte));
   if (agreement.reference) {
     fmt::print("against {}, perplexity {:.6g}\n", reference, agreement.reference->perplexity);
-    row("KL, nats a token", estimate_text(agreement.reference->kl));
+    row("KL, nats per token", estimate_text(agreement.reference->kl));
     row("top-1 agreement, %", estimate_text(agreement.reference->top1, 100));
     row("top-5 agreement, %", estimate_text(agreement.reference->top5, 100));
     row("greatest logit error", estimate_text(agreement.reference->greatest_error));
@@ -109,23 +137,31 @@ void print_text(const PerplexityArguments& arguments, const std::string& backend
 
 void print_perplexity_json(const PerplexityArguments& arguments, const FoundBackend& tested, const std::string& kernels,
                            const std::optional<FoundBackend>& reference, std::int32_t context,
-                           const Agreement& agreement) {
-  nlohmann::ordered_json json = {{"backend", tested.plugin.name},
-                                 {"precision", tested.precision},
-                                 {"kernels", kernels},
-                                 {"reference", nullptr},
-                                 {"model", arguments.model},
-                                 {"text", arguments.text.string()},
-                                 {"context", context},
-                                 {"threads", arguments.settings.threads}};
+                           const Agreement& agreement, const TextSize& size) {
+  const TextLoss loss = text_loss(agreement, size);
+  nlohmann::ordered_json json = {
+      {"backend", tested.plugin.name},
+      {"precision", tested.precision},
+      {"kernels", kernels},
+      {"reference", nullptr},
+      {"model", arguments.model},
+      {"text", arguments.text.string()},
+      {"context", context},
+      {"stride", arguments.stride == 0 ? static_cast<std::size_t>(context) : arguments.stride},
+      {"threads", arguments.settings.threads}};
   if (reference) json["reference"] = reference->name();
   json.update(to_json(agreement));
+  json["words"] = size.words;
+  json["bytes"] = size.bytes;
+  json["word_perplexity"] = or_null(loss.word_perplexity);
+  json["byte_perplexity"] = or_null(loss.byte_perplexity);
+  json["bits_per_byte"] = or_null(loss.bits_per_byte);
   fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 ExitCode perplexity(const PerplexityArguments& arguments) {
   const Model model = Model::open(arguments.model);
-  TextWindows source(model, arguments.text, arguments.windows);
+  TextWindows source(model, arguments.text, arguments.windows, arguments.stride);
   WindowBatch batch = first_batch(arguments, source);
   const FoundBackend tested = find_backend(arguments.backend, arguments.settings);
   std::optional<FoundBackend> reference;
@@ -134,9 +170,10 @@ ExitCode perplexity(const PerplexityArguments& arguments) {
   const auto windows = judge_text(arguments, std::move(batch), source, judge);
   const Agreement agreement = summarize_agreement(windows, reference.has_value());
   if (arguments.json) {
-    print_perplexity_json(arguments, tested, judge.kernels(), reference, model.config().context, agreement);
+    print_perplexity_json(arguments, tested, judge.kernels(), reference, model.config().context, agreement,
+                          source.judged());
   } else {
-    print_text(arguments, tested.name(), reference ? reference->name() : "", agreement);
+    print_text(arguments, tested.name(), reference ? reference->name() : "", agreement, source.judged());
   }
   if (agreement.not_finite == 0) return ExitCode::kDone;
   fmt::print(stderr, "inferbench: {} of {} tokens have logits that are not finite\n", agreement.not_finite,
@@ -164,6 +201,13 @@ void add_perplexity_command(CLI::App& app, CommandContext& context) {
   command->add_option("--windows", arguments->windows, "Only the first N windows [all]")
       ->check(CLI::PositiveNumber)
       ->type_name("N");
+  command
+      ->add_option(
+          "--stride", arguments->stride,
+          "Windows start every N tokens: below the context they overlap, and each token has at least context - "
+          "N tokens before it [the context]")
+      ->check(CLI::PositiveNumber)
+      ->type_name("N");
   command->add_option("--option", arguments->settings.options, "Option of the backend, KEY=VALUE; may be given again")
       ->allow_extra_args(false)
       ->type_name("K=V");
@@ -172,8 +216,10 @@ void add_perplexity_command(CLI::App& app, CommandContext& context) {
   add_json_flag(*command, arguments->json);
   command->footer(
       "The text is cut into windows of the model's context; each is predicted with an empty cache, and the mean is "
-      "over "
-      "all tokens.\n"
+      "over\n"
+      "all tokens but the first, each once. Perplexity per word and per byte is comparable between tokenizers; words "
+      "are\n"
+      "runs without white space.\n"
       "  inferbench perplexity --backend cpu_quant:int8 --reference cpu_ref --model gpt2 --text wiki.txt\n"
       "Exit codes: 0 done, 1 logits that are not finite, 2 wrong use or input.");
   command->callback([arguments, &context] { context.exit_code = static_cast<int>(perplexity(*arguments)); });

@@ -40,12 +40,11 @@ WindowRunner::Side WindowRunner::make_side(const BackendModel& model, const char
           std::vector<float>(tokens * vocab_)};
 }
 
-void WindowRunner::forward(Side& side, std::span<const std::vector<std::int32_t>> windows,
-                           std::span<const Piece> pieces) const {
+void WindowRunner::forward(Side& side, std::span<const Window> windows, std::span<const Piece> pieces) const {
   std::vector<ib_sequence> sequences;
   for (const Piece& piece : pieces) {
     sequences.push_back({static_cast<std::int32_t>(piece.window), static_cast<std::int32_t>(piece.n),
-                         windows[piece.window].data() + piece.begin});
+                         windows[piece.window].ids.data() + piece.begin});
   }
   ib_forward_params params{};
   params.struct_size = sizeof(params);
@@ -59,19 +58,23 @@ void WindowRunner::forward(Side& side, std::span<const std::vector<std::int32_t>
   if (status != IB_OK) throw BackendError(status, side.role + std::string("forward: ") + error.message);
 }
 
-void WindowRunner::judge(std::span<const std::vector<std::int32_t>> windows, std::span<const Piece> pieces) {
+void WindowRunner::judge(std::span<const Window> windows, std::span<const Piece> pieces) {
   struct Row {
     std::size_t window;
     std::int32_t next;
+    bool judged;
     TokenAgreement token;
   };
   std::vector<Row> rows;
   for (const Piece& piece : pieces) {
-    for (std::size_t i = 0; i < piece.n; ++i)
-      rows.push_back({piece.window, windows[piece.window][piece.begin + i + 1], {}});
+    const Window& window = windows[piece.window];
+    for (std::size_t at = piece.begin; at < piece.begin + piece.n; ++at) {
+      rows.push_back({piece.window, window.ids[at + 1], at >= window.first_judged, {}});
+    }
   }
   const auto judge_strip = [&](std::size_t first) {
     for (std::size_t r = first; r < rows.size(); r += threads_) {
+      if (!rows[r].judged) continue;
       const auto logits = std::span<const float>(tested_.logits).subspan(r * vocab_, vocab_);
       rows[r].token = reference_ ? judge_token(logits, rows[r].next,
                                                std::span<const float>(reference_->logits).subspan(r * vocab_, vocab_))
@@ -82,10 +85,12 @@ void WindowRunner::judge(std::span<const std::vector<std::int32_t>> windows, std
   for (std::size_t t = 1; t < threads_; ++t) strips.push_back(std::async(std::launch::async, judge_strip, t));
   judge_strip(0);
   for (auto& strip : strips) strip.get();
-  for (const Row& row : rows) results_[row.window].add(row.token);
+  for (const Row& row : rows) {
+    if (row.judged) results_[row.window].add(row.token);
+  }
 }
 
-std::vector<WindowAgreement> WindowRunner::run(std::span<const std::vector<std::int32_t>> windows) {
+std::vector<WindowAgreement> WindowRunner::run(std::span<const Window> windows) {
   results_.assign(windows.size(), {});
   const auto n_slots = static_cast<std::int32_t>(windows.size());
   for (std::int32_t slot = 0; slot < n_slots; ++slot) {
@@ -95,7 +100,7 @@ std::vector<WindowAgreement> WindowRunner::run(std::span<const std::vector<std::
   for (std::size_t begin = 0;; begin += chunk_) {
     std::vector<Piece> pieces;
     for (std::size_t w = 0; w < windows.size(); ++w) {
-      const std::size_t fed = windows[w].size() - 1;
+      const std::size_t fed = windows[w].ids.size() - 1;
       if (begin < fed) pieces.push_back({w, begin, std::min(chunk_, fed - begin)});
     }
     if (pieces.empty()) return std::move(results_);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "plugin/backend.hpp"
+#include "quality/window.hpp"
 #include "quality/window_agreement.hpp"
 
 namespace inferbench {
@@ -22,9 +23,9 @@ class WindowRunner {
   WindowRunner(const BackendModel& tested, const std::optional<BackendModel>& reference, std::int32_t max_tokens,
                std::int32_t batch, std::int32_t threads);
 
-  /// At most `batch` windows, each of 2 to max_tokens + 1 ids. In their order. Throws BackendError, or Error where the
-  /// reference is not finite.
-  std::vector<WindowAgreement> run(std::span<const std::vector<std::int32_t>> windows);
+  /// At most `batch` windows, each of 2 to max_tokens + 1 ids. What each judges, in their order. Throws BackendError,
+  /// or Error where the reference is not finite.
+  std::vector<WindowAgreement> run(std::span<const Window> windows);
 
  private:
   struct Side {
@@ -41,8 +42,8 @@ class WindowRunner {
   };
 
   Side make_side(const BackendModel& model, const char* role) const;
-  void forward(Side& side, std::span<const std::vector<std::int32_t>> windows, std::span<const Piece> pieces) const;
-  void judge(std::span<const std::vector<std::int32_t>> windows, std::span<const Piece> pieces);
+  void forward(Side& side, std::span<const Window> windows, std::span<const Piece> pieces) const;
+  void judge(std::span<const Window> windows, std::span<const Piece> pieces);
 
   std::size_t vocab_;
   std::int32_t max_tokens_;

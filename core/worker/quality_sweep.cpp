@@ -50,7 +50,7 @@ class Windows {
   std::vector<std::int32_t> next() {
     if (text_) {
       auto window = text_->next(1);
-      return window.empty() ? std::vector<std::int32_t>{} : std::move(window.front());
+      return window.empty() ? std::vector<std::int32_t>{} : std::move(window.front().ids);
     }
     return next_ < seeded_.size() ? seeded_[next_++] : std::vector<std::int32_t>{};
   }

@@ -44,7 +44,8 @@ WindowAgreement WindowJudge::judge(const WindowRequest& request) {
     runner_ = std::make_unique<WindowRunner>(tested_, reference_, tokens, 1, threads_);
     runner_tokens_ = tokens;
   }
-  return runner_->run(std::span(&request.ids, 1)).front();
+  const Window window{request.ids};
+  return runner_->run(std::span(&window, 1)).front();
 }
 
 MarginOutcome measure_margin(const BackendModel& model, const MarginRequest& request) {

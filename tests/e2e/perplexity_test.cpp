@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -50,6 +51,38 @@ TEST(Perplexity, ABatchOfWindowsGivesTheSame) {
   EXPECT_EQ(batch["nll_per_token"], one["nll_per_token"]);  // cpu_ref: the same bits in any batch
 }
 
+TEST(Perplexity, AStrideJudgesEveryTokenOnceWithMoreBeforeIt) {
+  const auto text = std::filesystem::path(test_paths::kBinaryDir) / "perplexity_stride.txt";
+  std::ifstream validation(kData + "/shakespeare/validation.txt", std::ios::binary);
+  std::ofstream(text) << std::string(std::istreambuf_iterator<char>(validation), {}).substr(0, 6000);
+  const auto whole = json_of(perplexity("cpu_ref", {"--json"}, text.string()));
+  const auto half = json_of(perplexity("cpu_ref", {"--json", "--stride", "128"}, text.string()));
+  const auto batch = json_of(perplexity("cpu_ref", {"--json", "--stride", "128", "--batch", "3"}, text.string()));
+  EXPECT_EQ(whole["stride"], 256);
+  EXPECT_EQ(half["stride"], 128);
+  for (const char* count : {"tokens", "bytes", "words"}) EXPECT_EQ(half[count], whole[count]) << count;
+  EXPECT_GT(half["windows"].get<int>(), whole["windows"].get<int>());
+  EXPECT_LT(half["perplexity"].get<double>(), whole["perplexity"].get<double>());
+  EXPECT_EQ(batch["nll_per_token"], half["nll_per_token"]);
+  const auto wrong = perplexity("cpu_ref", {"--stride", "257"}, text.string());
+  EXPECT_EQ(wrong.exit_code, 2);
+  EXPECT_THAT(wrong.err, HasSubstr("a stride of 257 tokens would leave tokens out: the context is 256"));
+  std::filesystem::remove(text);
+}
+
+TEST(Perplexity, LossPerWordAndByteFollowsFromTheText) {
+  const auto text = std::filesystem::path(test_paths::kBinaryDir) / "perplexity_words.txt";
+  std::ofstream(text) << "\n one two\t three\n\nfour";  // the first token, a line break, is not judged
+  const auto json = json_of(perplexity("cpu_ref", {"--json"}, text.string()));
+  EXPECT_EQ(json["words"], 4);
+  EXPECT_EQ(json["bytes"], 21);
+  const double nats = json["nll_per_token"].get<double>() * json["tokens"].get<double>();
+  EXPECT_NEAR(json["word_perplexity"].get<double>(), std::exp(nats / 4), 1e-9 * std::exp(nats / 4));
+  EXPECT_NEAR(json["byte_perplexity"].get<double>(), std::exp(nats / 21), 1e-9);
+  EXPECT_NEAR(json["bits_per_byte"].get<double>(), nats / 21 / std::log(2.0), 1e-9);
+  std::filesystem::remove(text);
+}
+
 TEST(Perplexity, AgainstItselfNothingDiffers) {
   const auto json = json_of(perplexity("cpu_ref", {"--reference", "cpu_ref", "--json", "--windows", "5"}));
   EXPECT_EQ(json["kl"], 0);
@@ -77,7 +110,8 @@ TEST(Perplexity, AgainstTheReferenceNarrowWeightsShow) {
 TEST(Perplexity, ATableForPeople) {
   const auto result = perplexity("cpu_quant:int8", {"--reference", "cpu_ref", "--windows", "2"});
   EXPECT_EQ(result.exit_code, 0);
-  EXPECT_THAT(result.out, AllOf(HasSubstr("perplexity"), HasSubstr("KL, nats a token"), HasSubstr("top-5 agreement")));
+  EXPECT_THAT(result.out,
+              AllOf(HasSubstr("perplexity"), HasSubstr("KL, nats per token"), HasSubstr("top-5 agreement")));
   EXPECT_THAT(result.out, Not(HasSubstr("\x1b")));
 }
 

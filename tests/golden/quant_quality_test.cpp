@@ -48,7 +48,7 @@ Agreement compare(const BackendModel& reference, const BackendModel& tested, std
   std::vector<WindowAgreement> windows;
   for (std::size_t a = 0; a + context < tokens.size(); a += every * context) {
     const auto first = tokens.begin() + static_cast<std::ptrdiff_t>(a);
-    const std::vector<std::vector<std::int32_t>> window{{first, first + static_cast<std::ptrdiff_t>(context) + 1}};
+    const std::vector<Window> window{{{first, first + static_cast<std::ptrdiff_t>(context) + 1}}};
     windows.push_back(runner.run(window).front());
   }
   return summarize_agreement(windows, true);
