@@ -123,7 +123,9 @@ TEST_F(RunTest, ADepthGivesTheIdsOfTheLongPromptAndTimesTheShortOne) {
     EXPECT_EQ(trial.point.past_tokens, 28);
     EXPECT_TRUE(trial.ok()) << trial.outcome.error;
     // The quantized one may round other rows otherwise.
-    if (trial.contender == "one") EXPECT_EQ(trial.outcome.digest, whole.at(id).outcome.digest) << id;
+    if (trial.contender == "one") {
+      EXPECT_EQ(trial.outcome.digest, whole.at(id).outcome.digest) << id;
+    }
     EXPECT_EQ(trial.outcome.kv_bytes, whole.at(id).outcome.kv_bytes);
   }
 }

@@ -252,8 +252,11 @@ TEST_P(ExperimentKeys, KeysWithoutAValueAreReadAsTheSchemaSays) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, ExperimentKeys, testing::Values(&run_kind(), &ops_kind()),
-                         [](const testing::TestParamInfo<const Kind*>& info) { return info.param->name; });
+std::string kind_name(const testing::TestParamInfo<const Kind*>& info) {
+  return info.param->name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, ExperimentKeys, testing::Values(&run_kind(), &ops_kind()), kind_name);
 
 TEST(ExperimentKeyTable, ShapesHaveTheKeysOfTheOperators) {
   std::vector<std::string> used;
