@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <map>
-#include <tuple>
+#include <utility>
 
+#include "model/distinct_names.hpp"
 #include "results/metric_values.hpp"
+#include "results/model_identity.hpp"
 #include "stats/summary.hpp"
 #include "support/error.hpp"
 
@@ -33,27 +35,59 @@ void check_names(std::span<const RunData> runs) {
   }
 }
 
-auto key_of(const std::string& contender, const Point& point) {
-  return std::make_pair(contender, point);
-}
+// The models of several runs. One that another run keeps elsewhere goes by its first reference; another one at the same
+// place, such as new weights, gets a reference of its own.
+class KnownModels {
+ public:
+  ModelIdentity find(const RunInfo& run, const std::string& reference) {
+    ModelIdentity model{reference, reference, {}, 0, std::nullopt, false};
+    if (const ModelIdentity* told = find_model(run, reference)) model = *told;
+    for (const Known& known : known_) {
+      const bool same = model.sha256.empty() ? known.model.reference == reference : same_model(known.model, model);
+      if (same) return with_reference(model, known.reference);
+    }
+    const bool taken =
+        std::any_of(known_.begin(), known_.end(), [&](const Known& known) { return known.reference == reference; });
+    known_.push_back(
+        {model, taken ? fmt::format("{} (SHA-256 {})", reference, model.sha256.substr(0, 12)) : reference});
+    return with_reference(model, known_.back().reference);
+  }
 
-void add_run(const RunData& run, std::size_t index, std::vector<MeasuredConfiguration>& all) {
-  std::map<std::string, ModelIdentity> models;
-  for (const ModelIdentity& model : run.info.models) models.emplace(model.reference, model);
-  std::map<decltype(key_of({}, {})), std::size_t> places;
+  /// By reference: short names that tell all of them apart.
+  std::map<std::string, std::string> names() const {
+    std::vector<NamedModel> named;
+    for (const Known& known : known_) named.push_back({known.reference, known.model.name});
+    const std::vector<std::string> distinct = distinct_names(named);
+    std::map<std::string, std::string> names;
+    for (std::size_t i = 0; i < known_.size(); ++i) names.emplace(known_[i].reference, distinct[i]);
+    return names;
+  }
+
+ private:
+  struct Known {
+    ModelIdentity model;
+    std::string reference;  // among all runs
+  };
+
+  static ModelIdentity with_reference(ModelIdentity model, const std::string& reference) {
+    model.reference = reference;
+    return model;
+  }
+
+  std::vector<Known> known_;
+};
+
+void add_run(const RunData& run, std::size_t index, KnownModels& models, std::vector<MeasuredConfiguration>& all) {
+  std::map<std::pair<std::string, Point>, std::size_t> places;
   for (const TrialRecord& trial : run.trials) {
     if (trial.warm_up() || !trial.ok() || !trial.outcome.metrics) continue;
-    const auto [place, added] = places.emplace(key_of(trial.contender, trial.point), all.size());
+    const auto [place, added] = places.emplace(std::pair(trial.contender, trial.point), all.size());
     if (added) {
-      const ModelIdentity& model = models[trial.point.model];
-      all.push_back({trial.contender,
-                     trial.precision,
-                     trial.point,
-                     model.name.empty() ? trial.point.model : model.name,
-                     model.n_parameters,
-                     model.shape,
-                     index,
-                     {}});
+      const ModelIdentity model = models.find(run.info, trial.point.model);
+      Point point = trial.point;
+      point.model = model.reference;
+      all.push_back(
+          {trial.contender, trial.precision, std::move(point), model.name, model.n_parameters, model.shape, index, {}});
     }
     all[place->second].trials.push_back(&trial);
   }
@@ -72,7 +106,10 @@ std::optional<double> MeasuredConfiguration::median(std::string_view metric) con
 std::vector<MeasuredConfiguration> measured_configurations(std::span<const RunData> runs) {
   check_names(runs);
   std::vector<MeasuredConfiguration> all;
-  for (std::size_t i = 0; i < runs.size(); ++i) add_run(runs[i], i, all);
+  KnownModels models;
+  for (std::size_t i = 0; i < runs.size(); ++i) add_run(runs[i], i, models, all);
+  const std::map<std::string, std::string> names = models.names();
+  for (MeasuredConfiguration& configuration : all) configuration.model_name = names.at(configuration.point.model);
   return all;
 }
 

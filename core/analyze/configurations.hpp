@@ -18,7 +18,7 @@ namespace inferbench {
 struct MeasuredConfiguration {
   std::string contender;  ///< as its experiment names it
   std::string precision;
-  Point point;
+  Point point;             ///< of one model the same reference in all runs, see measured_configurations
   std::string model_name;  ///< short, for tables
   std::uint64_t n_parameters = 0;
   std::optional<ModelConfig> shape;        ///< absent where run.json does not tell it
@@ -30,7 +30,9 @@ struct MeasuredConfiguration {
 };
 
 /// All configurations of the runs that have an ok trial, in the order of their first; warm-ups count for nothing. The
-/// result borrows the runs' trials. Throws Error where two runs mean different things by one contender's name.
+/// result borrows the runs' trials. A model is what it computes: in runs that keep it at different places it has the
+/// first one's reference, and new weights at an old place have a reference of their own. Throws Error where two runs
+/// mean different things by one contender's name.
 std::vector<MeasuredConfiguration> measured_configurations(std::span<const RunData> runs);
 
 }  // namespace inferbench

@@ -37,6 +37,8 @@ void add_rates(const MeasuredConfiguration& configuration, std::size_t number, s
   }
 }
 
+constexpr double kAnalysisLevel = 0.95;  // of all intervals of an analysis: none of them gives a verdict
+
 SpeedRatio ratio_of(const Rates& to, const Rates& from) {
   std::vector<double> many;
   std::vector<double> few;
@@ -46,7 +48,7 @@ SpeedRatio ratio_of(const Rates& to, const Rates& from) {
     many.push_back(rate);
     few.push_back(found->second);
   }
-  return paired_speed_ratio(many, few).value_or(SpeedRatio{});
+  return paired_speed_ratio(many, few, kAnalysisLevel).value_or(SpeedRatio{});
 }
 
 }  // namespace

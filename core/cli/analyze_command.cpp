@@ -13,6 +13,7 @@
 #include "cli/commands.hpp"
 #include "cli/common_options.hpp"
 #include "results/run_folder.hpp"
+#include "results/run_place.hpp"
 
 namespace inferbench {
 namespace {
@@ -25,7 +26,7 @@ struct AnalyzeOptions {
 
 void analyze(const AnalyzeOptions& options) {
   std::vector<RunData> runs;
-  for (const auto& folder : options.runs) runs.push_back(read_run(folder));
+  for (const auto& folder : find_runs(options.runs)) runs.push_back(read_run(folder));
   const AnalysisResult result = analyze_runs(runs, options.metrics);
   if (options.json) {
     fmt::print("{}\n", to_json(result).dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
@@ -40,7 +41,11 @@ void add_analyze_command(CLI::App& app, CommandContext&) {
   auto options = std::make_shared<AnalyzeOptions>();
   CLI::App& command = *app.add_subcommand(
       "analyze", "What explains a metric: variance by axis, scaling exponents, worth of added threads");
-  command.add_option("runs", options->runs, "Run folders; several count as one sweep")->type_name("RUN")->required();
+  command
+      .add_option("runs", options->runs,
+                  "Run folders, or results/NAME for its latest run; several count as one sweep, each once")
+      ->type_name("RUN")
+      ->required();
   command.add_option("--metric", options->metrics, "Only this metric, such as ttft_ms; may be given again")
       ->type_name("NAME")
       ->allow_extra_args(false);

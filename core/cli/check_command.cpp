@@ -3,9 +3,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <filesystem>
-#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,17 +15,21 @@
 #include "report/check.hpp"
 #include "report/check_text.hpp"
 #include "report/console_style.hpp"
+#include "report/regression_rules.hpp"
+#include "report/run_match.hpp"
 #include "results/run_folder.hpp"
+#include "results/run_place.hpp"
 #include "support/error.hpp"
+#include "support/one_line.hpp"
 
 namespace inferbench {
 
 namespace {
 
 struct CheckOptions {
-  std::filesystem::path run;
+  std::vector<std::filesystem::path> runs;
   std::filesystem::path against;
-  double threshold_percent = 5;
+  std::vector<std::string> thresholds;
   std::vector<std::string> metrics;
   std::filesystem::path markdown;
   std::filesystem::path junit;
@@ -40,26 +42,50 @@ int exit_code_of(CheckVerdict verdict) {
   return static_cast<int>(verdict == CheckVerdict::kUnclear ? ExitCode::kUnclear : ExitCode::kDone);
 }
 
-std::vector<CheckResult> judge_all(const CheckOptions& options, const RunData& run) {
+RegressionOptions regression_options(const CheckOptions& options, const RunInfo& run) {
+  RegressionOptions regressions;
+  for (const std::string& text : options.thresholds) regressions.rules.push_back(parse_threshold(text, run));
+  regressions.metrics = judged_metrics(regressions.rules, options.metrics);
+  return regressions;
+}
+
+// How the runs differ in what may explain a change that no backend made.
+std::vector<std::string> warnings_of(const RunInfo& before, const RunInfo& now) {
+  constexpr std::size_t kMostWarnings = 6;
+  std::vector<std::string> warnings;
+  for (const Difference& difference : find_differences(before, now)) {
+    const auto text = [](const std::string& value) { return value.empty() ? "unknown" : one_line(value, 60); };
+    const std::string was = text(difference.a);
+    const std::string is = text(difference.b);
+    warnings.push_back(was == is ? fmt::format("the runs differ: {}", difference.what)
+                                 : fmt::format("the runs differ: {}: {}, now {}", difference.what, was, is));
+  }
+  if (warnings.size() <= kMostWarnings) return warnings;
+  const std::size_t more = warnings.size() - kMostWarnings;
+  warnings.resize(kMostWarnings);
+  warnings.push_back(fmt::format("and {} more differences: inferbench compare lists them", more));
+  return warnings;
+}
+
+CheckReport judge_all(const CheckOptions& options, const std::filesystem::path& folder) {
+  const RunData run = read_run(folder);
   const std::vector<Target> targets = targets_of(run.info);
   if (targets.empty() && options.against.empty()) {
-    throw Error(fmt::format("nothing to check: the experiment of {} has no targets", options.run.string()),
+    throw Error(fmt::format("nothing to check: the experiment of {} has no targets", folder.string()),
                 "add targets: to the experiment, or name an earlier run with --against RUN");
   }
-  std::vector<CheckResult> results = check_targets(run, targets);
-  if (!options.against.empty()) {
-    RegressionOptions regressions;
-    regressions.threshold = options.threshold_percent / 100;
-    if (!options.metrics.empty()) regressions.metrics = options.metrics;
-    const auto found = check_regressions(run, read_run(options.against), regressions);
-    results.insert(results.end(), found.begin(), found.end());
-  }
-  return results;
+  CheckReport report{run.info.name, options.against.string(), check_targets(run, targets), {}};
+  if (options.against.empty()) return report;
+  const RunData before = read_run(find_run(options.against));
+  const auto found = check_regressions(run, before, regression_options(options, run.info));
+  report.results.insert(report.results.end(), found.begin(), found.end());
+  report.warnings = warnings_of(before.info, run.info);
+  return report;
 }
 
 int check(const CheckOptions& options) {
-  const RunData run = read_run(options.run);
-  const CheckReport report{run.info.name, options.against.string(), judge_all(options, run)};
+  const CheckReport report = judge_all(options, find_exactly(1, options.runs, "check").front());
+  for (const std::string& warning : report.warnings) fmt::print(stderr, "inferbench: warning: {}\n", warning);
   if (!options.markdown.empty()) write_output_file(options.markdown, check_markdown(report));
   if (!options.junit.empty()) write_output_file(options.junit, check_junit(report));
   const Destination out("-", {});
@@ -68,9 +94,13 @@ int check(const CheckOptions& options) {
 }
 
 constexpr const char* kCheckFooter =
-    "Each verdict comes from a 95% interval: pass where all of it keeps the bound, fail where all of it breaks it, "
+    "Each verdict comes from a 99% interval: pass where all of it keeps the bound, fail where all of it breaks it, "
     "else\n"
-    "unclear: add blocks, or quieten the machine. A contender that failed at a point fails its targets there.\n"
+    "unclear: add blocks, or stop other programs. Fewer than five blocks, and whatever was not measured, are unclear,\n"
+    "too. A contender that failed in all trials fails; one that failed in some cannot pass.\n"
+    "A threshold is [METRIC][@KEY=VALUE,...]=PERCENT, such as decode_tokens_per_s=3% or ttft_ms@prompt=512=10%; keys "
+    "are\n"
+    "prompt, generate, batch, threads, model, contender. Of several that match, the one with most conditions counts.\n"
     "Exit codes: 0 pass, 1 something failed, 4 nothing failed but something is unclear, 2 wrong use or input.\n"
     "docs/ci_check.md has a workflow that runs this on pull requests.";
 
@@ -79,18 +109,23 @@ constexpr const char* kCheckFooter =
 void add_check_command(CLI::App& app, CommandContext& context) {
   auto options = std::make_shared<CheckOptions>();
   CLI::App& command = *app.add_subcommand("check", "Judge a run: its targets, and regressions against another run");
-  command.add_option("run", options->run, "The run folder")->required()->type_name("RUN");
+  command.add_option("run", options->runs, "The run folder, or results/NAME for its latest run")
+      ->required()
+      ->type_name("RUN");
   command.add_option("--against", options->against, "An earlier run of the same experiment: nothing may be worse")
       ->type_name("RUN");
-  command.add_option("--threshold", options->threshold_percent, "With --against: how much worse is a regression")
-      ->check(CLI::Range(0.0, 99.0))
-      ->capture_default_str()
-      ->type_name("PERCENT");
+  command
+      .add_option(
+          "--threshold", options->thresholds,
+          "With --against: how much worse is a regression, in percent [5]; may be given again, for a metric or\n"
+          "for points of its own")
+      ->allow_extra_args(false)
+      ->type_name("PERCENT|RULE");
   command
       .add_option("--metric", options->metrics,
                   "With --against: what is judged, may be given again; left out: ttft_ms, decode_tokens_per_s,\n"
-                  "peak_rss_bytes")
-      ->check(CLI::IsMember(metric_names()))
+                  "peak_rss_bytes, and what a threshold names")
+      ->check(CLI::IsMember(judged_metric_names()))
       ->allow_extra_args(false)
       ->type_name("METRIC");
   command.add_option("--markdown", options->markdown, "Also write a summary fit for a pull request")->type_name("FILE");

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "cli/commands.hpp"
 #include "cli/common_options.hpp"
@@ -12,22 +13,23 @@
 #include "report/console_style.hpp"
 #include "report/run_comparison.hpp"
 #include "results/run_folder.hpp"
+#include "results/run_place.hpp"
 
 namespace inferbench {
 
 namespace {
 
 struct CompareOptions {
-  std::filesystem::path a;
-  std::filesystem::path b;
+  std::vector<std::filesystem::path> runs;
   std::filesystem::path markdown;
   bool json = false;
 };
 
 void compare(const CompareOptions& options) {
-  const RunData before = read_run(options.a);
-  const RunData after = read_run(options.b);
-  const RunComparison comparison = compare_runs(before, after, options.a.string(), options.b.string());
+  const std::vector<std::filesystem::path> runs = find_exactly(2, options.runs, "compare");
+  const RunData before = read_run(runs[0]);
+  const RunData after = read_run(runs[1]);
+  const RunComparison comparison = compare_runs(before, after, runs[0].string(), runs[1].string());
   if (!options.markdown.empty()) write_output_file(options.markdown, run_comparison_markdown(comparison));
   const Destination out("-", {});
   out.write(options.json ? run_comparison_json(comparison)
@@ -35,9 +37,10 @@ void compare(const CompareOptions& options) {
 }
 
 constexpr const char* kCompareFooter =
-    "Points are matched by model, lengths, batch and threads, contenders by name. The ratios are speeds of B against "
+    "Points are matched by model (its weights and configuration), lengths, batch and threads, contenders by name. The "
+    "ratios are speeds of B against "
     "A\n"
-    "with their 95% interval from independent samples; they hold for these two runs. What else may have changed from\n"
+    "with their 99% interval from independent samples; they hold for these two runs. What else may have changed from\n"
     "one to the other (another day, another room temperature) no single pair of runs can tell: repeat both.";
 
 }  // namespace
@@ -45,8 +48,11 @@ constexpr const char* kCompareFooter =
 void add_compare_command(CLI::App& app, CommandContext&) {
   auto options = std::make_shared<CompareOptions>();
   CLI::App& command = *app.add_subcommand("compare", "Two runs side by side: before and after, or two machines");
-  command.add_option("run_a", options->a, "The run folder before")->required()->type_name("RUN_A");
-  command.add_option("run_b", options->b, "The run folder after")->required()->type_name("RUN_B");
+  command
+      .add_option("runs", options->runs,
+                  "The run folder before and the one after; results/NAME stands for its latest run")
+      ->required()
+      ->type_name("RUN_A RUN_B");
   command.add_option("--markdown", options->markdown, "Also write it as Markdown")->type_name("FILE");
   add_json_flag(command, options->json);
   command.footer(kCompareFooter);

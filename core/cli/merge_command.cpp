@@ -13,13 +13,14 @@
 #include "cli/common_options.hpp"
 #include "results/merge_runs.hpp"
 #include "results/run_folder.hpp"
+#include "results/run_place.hpp"
 
 namespace inferbench {
 
 namespace {
 
 struct MergeOptions {
-  std::vector<std::string> folders;
+  std::vector<std::filesystem::path> folders;
   std::filesystem::path out = "results";
   bool json = false;
 };
@@ -28,6 +29,7 @@ RunFolder write_merged(const RunData& whole, const std::filesystem::path& out) {
   RunFolder folder = RunFolder::create(out, whole.info);
   for (const TrialRecord& trial : whole.replaced) folder.append(trial);
   for (const TrialRecord& trial : whole.trials) folder.append(trial);
+  for (const QualityRecord& record : whole.quality) folder.append(record);
   return folder;
 }
 
@@ -56,7 +58,7 @@ void print_merged(const RunFolder& folder, bool json) {
 
 void merge(const MergeOptions& options) {
   std::vector<NamedRun> parts;
-  for (const std::string& folder : options.folders) parts.push_back({folder, read_run(folder)});
+  for (const auto& folder : find_runs(options.folders)) parts.push_back({folder, read_run(folder)});
   print_merged(write_merged(merge_runs(parts), options.out), options.json);
 }
 
@@ -65,16 +67,18 @@ void merge(const MergeOptions& options) {
 void add_merge_command(CLI::App& app, CommandContext&) {
   auto options = std::make_shared<MergeOptions>();
   CLI::App* command = app.add_subcommand("merge", "Join the run folders of an experiment's shards into one");
-  command->add_option("runs", options->folders, "The run folders")->type_name("RUN")->required();
+  command->add_option("runs", options->folders, "The run folders; results/NAME stands for its latest run")
+      ->type_name("RUN")
+      ->required();
   command->add_option("--out", options->out, "Where the new folder goes: DIR/<name>/<time>-<id>/")
       ->type_name("DIR")
       ->check(not_empty())
       ->capture_default_str();
   add_json_flag(*command, options->json);
   command->footer(
-      "Prints the new folder. Folders of different experiments or models are refused; where machines or builds "
-      "differ,\n"
-      "run.json and a warning say how.");
+      "Prints the new folder. Folders of different experiments or models are refused, and the error says what "
+      "differs;\n"
+      "where the files are does not matter. Where machines or builds differ, run.json and a warning say how.");
   command->callback([options] { merge(*options); });
 }
 

@@ -19,6 +19,7 @@
 #include "predict/predictor.hpp"
 #include "predict/predictor_text.hpp"
 #include "results/run_folder.hpp"
+#include "results/run_place.hpp"
 #include "support/error.hpp"
 #include "support/suggest.hpp"
 
@@ -104,7 +105,7 @@ void fit(const FitArguments& arguments) {
   FitOptions options;
   if (!arguments.limits.empty()) options.limits = read_limits(arguments.limits);
   std::vector<RunData> runs;
-  for (const auto& folder : arguments.runs) runs.push_back(read_run(folder));
+  for (const auto& folder : find_runs(arguments.runs)) runs.push_back(read_run(folder));
   options.threshold_ms = arguments.threshold_ms.value_or(threshold_of(runs, options.threshold_ms));
   const Predictor predictor = fit_predictor(runs, options);
   for (const std::string& line : predictor.warnings) fmt::print(stderr, "inferbench: warning: {}\n", line);

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "cli/commands.hpp"
 #include "cli/output.hpp"
@@ -18,6 +19,7 @@
 #include "report/markdown.hpp"
 #include "report/report.hpp"
 #include "results/run_folder.hpp"
+#include "results/run_place.hpp"
 #include "support/error.hpp"
 
 namespace inferbench {
@@ -27,7 +29,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct ReportOptions {
-  fs::path run;
+  std::vector<fs::path> runs;
   std::string format;
   std::string out;
   bool warm_ups = false;
@@ -59,8 +61,9 @@ fs::path summary_path(const fs::path& path) {
 
 void write_report(const ReportOptions& options) {
   const std::string format = format_of(options);
-  const RunData run = read_run(options.run);
-  const Destination destination(options.out, format == "html" ? options.run / "report.html" : fs::path());
+  const fs::path folder = find_exactly(1, options.runs, "report").front();
+  const RunData run = read_run(folder);
+  const Destination destination(options.out, format == "html" ? folder / "report.html" : fs::path());
   if (format == "csv") {
     destination.write(trials_csv(run, options.warm_ups));
     if (!destination.is_stdout()) {
@@ -72,7 +75,7 @@ void write_report(const ReportOptions& options) {
     destination.write(llama_bench_jsonl(run));
     return;
   }
-  const Report report = make_report(run, fs::absolute(options.run).lexically_normal().filename().string());
+  const Report report = make_report(run, fs::absolute(folder).lexically_normal().filename().string());
   if (format == "md") destination.write(report_markdown(report));
   if (format == "json") destination.write(report_json(report));
   if (format == "html") destination.write(html_page(report));
@@ -88,7 +91,9 @@ constexpr const char* kReportFooter =
 void add_report_command(CLI::App& app, CommandContext&) {
   auto options = std::make_shared<ReportOptions>();
   CLI::App& command = *app.add_subcommand("report", "Turn a run folder into HTML, Markdown, CSV, JSON, ...");
-  command.add_option("run", options->run, "The run folder")->required()->type_name("RUN");
+  command.add_option("run", options->runs, "The run folder, or results/NAME for its latest run")
+      ->required()
+      ->type_name("RUN");
   command.add_option("--format", options->format, "html, md, csv, json, or llama-bench (JSON lines as it writes them)")
       ->check(CLI::IsMember({"html", "md", "csv", "json", "llama-bench"}))
       ->type_name("FORMAT");

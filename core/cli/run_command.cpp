@@ -53,12 +53,14 @@ struct RunOptions {
   bool in_process = false;
 };
 
-RunFolder open_folder(const RunOptions& options, const RunInfo& info, std::optional<RunFolder>& resumed) {
+RunFolder open_folder(const RunOptions& options, const RunInfo& info, RunSource& source) {
+  std::optional<RunFolder>& resumed = source.resumed;
   if (!resumed) return RunFolder::create(options.out, info);
   if (const std::string difference = find_difference(resumed->info(), info); !difference.empty()) {
     throw Error(fmt::format("cannot resume {}: {}", resumed->path().string(), difference),
                 "put back what the run began with, or start a new run");
   }
+  if (source.moved) resumed->describe(std::move(*source.moved));
   return std::move(*resumed);
 }
 
@@ -129,7 +131,7 @@ int run(const RunOptions& options) {
   RunInfo info = describe_run(experiment, plugins, source.shard);
   if (source.reproduced) warn_of_differences(*source.reproduced, info);
   if (!source.resumed) info.machine = limits_for_run(experiment);
-  RunFolder folder = open_folder(options, info, source.resumed);
+  RunFolder folder = open_folder(options, info, source);
   for (const std::string& warning : machine_warnings(experiment))
     fmt::print(stderr, "inferbench: warning: {}\n", warning);
   const InterruptGuard interrupt;

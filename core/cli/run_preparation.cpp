@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/run_preparation.hpp"
 
+#include <fmt/format.h>
+
+#include <filesystem>
 #include <map>
+#include <optional>
+#include <utility>
 
 #include "experiment/plan.hpp"
 #include "model/model.hpp"
 #include "model/sha256.hpp"
 #include "results/environment.hpp"
+#include "results/model_identity.hpp"
 #include "results/utc_time.hpp"
+#include "support/error.hpp"
 
 namespace inferbench {
 
@@ -30,8 +37,27 @@ std::vector<ModelIdentity> identify_models(const Experiment& experiment) {
   std::vector<ModelIdentity> identities;
   for (const std::string& reference : experiment.models) {
     const Model model = Model::open(reference, experiment.file.parent_path());
-    identities.push_back({reference, model.name(), model.sha256(), model.n_parameters(), model.config()});
+    ModelIdentity identity{reference, model.name(), model.sha256(), model.n_parameters(), model.config()};
+    for (const ModelIdentity& earlier : identities) {
+      if (!same_model(earlier, identity)) continue;
+      throw Error(fmt::format("models: {} and {} are copies of one model (SHA-256 {}): their points could not be told "
+                              "apart",
+                              earlier.reference, reference, identity.sha256.substr(0, 12)),
+                  "take one of the two out");
+    }
+    identities.push_back(std::move(identity));
   }
+  make_names_distinct(identities);
+  return identities;
+}
+
+std::vector<FileIdentity> identify_files(const Experiment& experiment) {
+  std::vector<FileIdentity> identities;
+  const auto add = [&](const std::optional<std::filesystem::path>& path) {
+    if (path) identities.push_back({path->string(), sha256_of_file(*path)});
+  };
+  add(experiment.prompts.file);
+  if (experiment.quality) add(experiment.quality->text);
   return identities;
 }
 
@@ -54,6 +80,7 @@ RunInfo describe_run(const Experiment& experiment, const PluginPath& plugins, co
   info.environment = collect_environment();
   info.plugins = identify_plugins(experiment, plugins);
   info.models = identify_models(experiment);
+  info.files = identify_files(experiment);
   return info;
 }
 

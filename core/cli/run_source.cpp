@@ -5,11 +5,15 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <string_view>
 #include <utility>
 
 #include "cli/install_tree.hpp"
 #include "experiment/load.hpp"
+#include "experiment/resolved_paths.hpp"
+#include "results/moved_run.hpp"
+#include "results/run_place.hpp"
 #include "support/error.hpp"
 #include "support/one_line.hpp"
 
@@ -64,15 +68,25 @@ Experiment kept_experiment(const RunInfo& info, const PluginPath& plugins) {
 }
 
 RunSource resumed_source(const RunChoice& choice, const PluginPath& plugins) {
-  RunFolder folder = RunFolder::resume(choice.resume);
-  Experiment experiment = kept_experiment(folder.info(), plugins);
-  if (!choice.experiment.empty() &&
-      load_experiment(choice.experiment, {}, plugins).resolved_yaml != folder.info().resolved_yaml) {
-    throw Error(fmt::format("{} is not the experiment of {}", choice.experiment, choice.resume),
-                "leave the experiment file out: the folder holds it");
+  const std::filesystem::path run_folder = find_run(choice.resume);
+  RunFolder folder = RunFolder::resume(run_folder);
+  const std::filesystem::path named =
+      choice.experiment.empty() ? std::filesystem::path() : std::filesystem::absolute(choice.experiment).parent_path();
+  RunInfo info = moved_run(folder.info(), folder.path(), named);
+  Experiment experiment = kept_experiment(info, plugins);
+  if (!choice.experiment.empty()) {
+    const auto lines =
+        value_differences(info.resolved_yaml, load_experiment(choice.experiment, {}, plugins).resolved_yaml);
+    if (!lines.empty()) {
+      throw Error(fmt::format("{} is not the experiment of {}: {}", choice.experiment, run_folder.string(),
+                              fmt::join(lines, "; ")),
+                  "leave the experiment file out: the folder holds it");
+    }
   }
   const Shard shard = folder.info().shard;
-  return {std::move(experiment), shard, std::move(folder), std::nullopt};
+  std::optional<RunInfo> moved;
+  if (info.resolved_yaml != folder.info().resolved_yaml) moved = std::move(info);
+  return {std::move(experiment), shard, std::move(folder), std::nullopt, std::move(moved)};
 }
 
 }  // namespace
@@ -87,13 +101,15 @@ RunSource open_source(const RunChoice& choice, const PluginPath& plugins) {
       throw Error(fmt::format("--shard {}: the experiment has only {} points", choice.shard, experiment.points.size()),
                   "share it out to fewer machines");
     }
-    return {std::move(experiment), shard, std::nullopt, std::nullopt};
+    return {std::move(experiment), shard, std::nullopt, std::nullopt, std::nullopt};
   }
-  const std::filesystem::path named = choice.reproduce;
-  RunInfo info = read_run_info(std::filesystem::is_directory(named) ? named / "run.json" : named);
+  const std::filesystem::path named = find_run(choice.reproduce);
+  const bool is_folder = std::filesystem::is_directory(named);
+  RunInfo info = read_run_info(is_folder ? named / "run.json" : named);
+  info = moved_run(std::move(info), is_folder ? named : named.parent_path());
   Experiment experiment = kept_experiment(info, plugins);
   const Shard shard = choice.shard.empty() ? info.shard : parse_shard(choice.shard);
-  return {std::move(experiment), shard, std::nullopt, std::move(info)};
+  return {std::move(experiment), shard, std::nullopt, std::move(info), std::nullopt};
 }
 
 }  // namespace inferbench

@@ -29,6 +29,7 @@ struct RunSource {
   Shard shard;
   std::optional<RunFolder> resumed;   ///< to go on with
   std::optional<RunInfo> reproduced;  ///< to compare with
+  std::optional<RunInfo> moved;       ///< the description of `resumed` where its files are elsewhere now
 };
 
 /// Reads what `choice` names. Throws Error, also for combinations that contradict each other.

@@ -12,6 +12,7 @@
 #include "cli/commands.hpp"
 #include "model/model.hpp"
 #include "support/error.hpp"
+#include "support/json_problem.hpp"
 #include "text/tokenizer.hpp"
 
 namespace inferbench {
@@ -55,7 +56,7 @@ std::vector<std::int32_t> parse_ids(const std::string& text) {
     }
     return ids;
   } catch (const nlohmann::json::parse_error& error) {
-    throw Error(fmt::format("standard input is not JSON: {}", error.what()), cure);
+    throw Error(fmt::format("standard input is not JSON: {}", json_problem(error)), cure);
   }
 }
 

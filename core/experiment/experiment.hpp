@@ -56,7 +56,8 @@ struct Prompts {
 /// When a point has enough blocks: after measure.blocks of them, one more at a time until each contender's prefill and
 /// decode speed ratios to the baseline are known well enough, or one of the bounds is reached.
 struct Until {
-  double ratio_interval = 0.01;  ///< the 95% intervals reach at most this share of the ratio to either side
+  double ratio_interval =
+      0.01;  ///< the intervals (stats/ratio.hpp) reach at most this share of the ratio to either side
   std::int32_t max_blocks = 50;  ///< of a point; at least measure.blocks
   double max_minutes = 10;       ///< that a point's trials take together
 
@@ -113,6 +114,14 @@ struct Quality {
   friend bool operator==(const Quality&, const Quality&) = default;
 };
 
+/// Points that something is meant for. What is left out matches every point.
+struct PointFilter {
+  std::string model{};                         ///< reference, as in Point::model
+  std::map<std::string, std::int32_t> axes{};  ///< an axis of the sweep and its value there
+
+  friend bool operator==(const PointFilter&, const PointFilter&) = default;
+};
+
 /// What `check` judges.
 struct Target {
   std::string contender;  ///< empty: all
@@ -121,16 +130,30 @@ struct Target {
   bool at_least = true;  ///< else at most
   double value = 0;
   bool times_baseline = false;  ///< value is a multiple of the baseline's
+  PointFilter where{};
 
   friend bool operator==(const Target&, const Target&) = default;
+};
+
+/// How much worse than an earlier run `check --against` lets a contender be.
+struct RegressionRule {
+  std::string contender{};  ///< empty: all
+  std::string metric{};     ///< empty: all that are judged
+  PointFilter where{};
+  double threshold = 0;  ///< a share: 0.03 is 3%
+
+  friend bool operator==(const RegressionRule&, const RegressionRule&) = default;
 };
 
 /// What was found of a model when the experiment was checked.
 struct ModelFacts {
   std::string reference;  ///< as in Point::model
-  std::string name;       ///< short, for tables
+  std::string name;       ///< short, for tables; distinct among the models of an experiment
   ModelConfig config;
   std::uint64_t n_parameters = 0;
+  /// Where the weights come from: the folder with links resolved, or what a synthetic model is made of. Two references
+  /// to one place are one model.
+  std::string place{};
 
   friend bool operator==(const ModelFacts&, const ModelFacts&) = default;
 };
@@ -151,6 +174,7 @@ struct Experiment {
   Limits limits;
   std::optional<Quality> quality;
   std::vector<Target> targets;
+  std::vector<RegressionRule> regressions;
   std::optional<Target> interactive;
   std::string resolved_yaml;  ///< everything above as YAML, for run.json and for running it again
 

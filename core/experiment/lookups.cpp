@@ -66,15 +66,25 @@ BackendSchema find_backend(const PluginPath& plugins, const std::string& referen
           std::move(plugin.options)};
 }
 
+// "/a/m" for "/a/m/".
+std::filesystem::path without_slash(const std::filesystem::path& path) {
+  return path.has_filename() || !path.has_relative_path() ? path : path.parent_path();
+}
+
 ModelFacts find_model(const std::string& reference, const std::filesystem::path& folder) {
   const Model model = Model::open(reference, folder);
-  ModelFacts facts{reference, model.name(), model.config(), model.n_parameters()};
+  ModelFacts facts{reference, model.name(), model.config(), model.n_parameters(), {}};
   // A folder is kept with its whole path, so that run.json can be used from anywhere; hub and synthetic names are not.
-  if (!model.folder()) return facts;
+  if (!model.folder()) {
+    facts.place = "synthetic " + model.sha256();
+    return facts;
+  }
+  std::error_code unresolved;
+  facts.place = std::filesystem::canonical(*model.folder(), unresolved).string();
   for (const std::filesystem::path& written : {folder / reference, std::filesystem::path(reference)}) {
     std::error_code problem;
     if (!std::filesystem::equivalent(*model.folder(), written, problem) || problem) continue;
-    facts.reference = std::filesystem::absolute(written, problem).lexically_normal().string();
+    facts.reference = without_slash(std::filesystem::absolute(written, problem).lexically_normal()).string();
     break;
   }
   return facts;

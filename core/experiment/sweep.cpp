@@ -10,6 +10,7 @@
 #include "experiment/bounds.hpp"
 #include "experiment/section.hpp"
 #include "experiment/yaml_value.hpp"
+#include "model/distinct_names.hpp"
 #include "support/error.hpp"
 #include "support/suggest.hpp"
 
@@ -221,7 +222,8 @@ std::vector<SweepModel> read_models(const YamlNode& node, const ExperimentLookup
       fail_lookup(item->at, error, "correct the reference, or take the model out");
     }
     const auto same = std::find_if(models.begin(), models.end(), [&](const SweepModel& other) {
-      return other.facts.reference == model.facts.reference;
+      return other.facts.reference == model.facts.reference ||
+             (!model.facts.place.empty() && other.facts.place == model.facts.place);
     });
     if (same != models.end()) {
       fail(item->at,
@@ -231,6 +233,10 @@ std::vector<SweepModel> read_models(const YamlNode& node, const ExperimentLookup
     }
     models.push_back(std::move(model));
   }
+  std::vector<NamedModel> named;
+  for (const SweepModel& model : models) named.push_back({model.facts.reference, model.facts.name});
+  const std::vector<std::string> names = distinct_names(named);
+  for (std::size_t i = 0; i < models.size(); ++i) models[i].facts.name = names[i];
   return models;
 }
 

@@ -6,6 +6,7 @@
 #include "measure/machine_limits.hpp"
 #include "support/error.hpp"
 #include "support/json_integer.hpp"
+#include "support/json_problem.hpp"
 
 namespace inferbench {
 namespace {
@@ -57,7 +58,7 @@ MachineLimits machine_limits_from_json(const Json& json) {
     }
     return limits;
   } catch (const Json::exception& error) {
-    throw Error(fmt::format("the machine limits are not readable: {}", error.what()),
+    throw Error(fmt::format("the machine limits are not readable: {}", json_problem(error)),
                 "measure them again: inferbench machine --json");
   }
 }

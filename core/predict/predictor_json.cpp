@@ -8,6 +8,7 @@
 #include "predict/run_drift.hpp"
 #include "results/optional_json.hpp"
 #include "support/error.hpp"
+#include "support/json_problem.hpp"
 
 namespace inferbench {
 namespace {
@@ -164,7 +165,7 @@ Predictor predictor_from_json(const Json& json) {
     }
     return predictor;
   } catch (const Json::exception& error) {
-    throw Error(fmt::format("not a predictor: {}", error.what()),
+    throw Error(fmt::format("not a predictor: {}", json_problem(error)),
                 "learn again: inferbench predict fit RUN... --out model.json");
   }
 }

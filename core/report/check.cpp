@@ -34,7 +34,7 @@ CheckCounts count_verdicts(const std::vector<CheckResult>& results) {
 CheckVerdict overall_verdict(const std::vector<CheckResult>& results) {
   const CheckCounts counts = count_verdicts(results);
   if (counts.fail > 0) return CheckVerdict::kFail;
-  return counts.unclear > 0 ? CheckVerdict::kUnclear : CheckVerdict::kPass;
+  return counts.unclear > 0 || counts.pass == 0 ? CheckVerdict::kUnclear : CheckVerdict::kPass;
 }
 
 }  // namespace inferbench

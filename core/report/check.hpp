@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "experiment/experiment.hpp"
@@ -31,20 +32,30 @@ CheckVerdict judge_interval(const Interval& interval, bool at_least, double boun
 /// The targets in the run's resolved experiment. Throws Error where that cannot be read.
 std::vector<Target> targets_of(const RunInfo& info);
 
-/// Each target for its contenders (all, where it names none) at every point. What is judged is the 95% interval of the
-/// geometric mean over the trials; against the baseline, of the per-block ratios. A percentile is judged by how many
-/// values lie beyond the bound, with exact binomial limits, and, for the gaps between tokens, which come in trials, by
-/// the spread of that share between trials, too. A contender that failed in all trials fails.
+/// Each target for its contenders (all, where it names none) at each of its points; a figure of quality, which has no
+/// points, for each model. What is judged is the 99% interval of the geometric mean over the trials; against the
+/// baseline, of the per-block ratios. A percentile is judged by how many values lie beyond the bound, with exact
+/// binomial limits, and, for the gaps between tokens, which come in trials, by the spread of that share between trials,
+/// too. Quality is exact for its text: its value is judged, as `max_kl` does. A contender that failed in all trials
+/// fails; one that failed in some cannot pass. What could not be judged is unclear, with the reason; a target that
+/// nothing was run for has one such result.
 std::vector<CheckResult> check_targets(const RunData& run, const std::vector<Target>& targets);
 
+/// What `check --against` judges where nobody says.
+const std::vector<std::string>& default_regression_metrics();
+
+/// How much worse a metric may be where no rule says.
+inline constexpr double kDefaultThreshold = 0.05;
+
 struct RegressionOptions {
-  double threshold = 0.05;  ///< how much worse is worse: 0.05 is 5%
-  std::vector<std::string> metrics = {"ttft_ms", "decode_tokens_per_s", "peak_rss_bytes"};
+  std::vector<RegressionRule> rules;  ///< of those that match the one with most conditions counts, then the last
+  std::vector<std::string> metrics = default_regression_metrics();
 };
 
-/// Each contender at each point of `before`: is any metric worse than before by more than the threshold? By the 95%
-/// interval of Welch on the logs: the runs have nothing in common. What `before` measured and `now` did not run is
-/// unclear; what failed now fails. Throws Error where the runs have no point and contender in common.
+/// Each metric of each contender at each point that either run has: is it worse than before by more than the threshold?
+/// By the 99% interval of Welch on the logs: the runs have nothing in common; of quality, by its values on the same
+/// text. What ran before and failed now fails. Where one of the runs has nothing to compare, the result is unclear and
+/// says which. Throws Error where the runs have no point or no contender in common.
 std::vector<CheckResult> check_regressions(const RunData& now, const RunData& before, const RegressionOptions& options);
 
 struct CheckCounts {
@@ -54,7 +65,7 @@ struct CheckCounts {
 };
 CheckCounts count_verdicts(const std::vector<CheckResult>& results);
 
-/// fail where anything failed, else unclear where anything is, else pass.
+/// fail where anything failed, else unclear where anything is or there is no result at all, else pass.
 CheckVerdict overall_verdict(const std::vector<CheckResult>& results);
 
 }  // namespace inferbench

@@ -20,9 +20,8 @@ namespace inferbench {
 
 namespace {
 
-constexpr double kTail = 0.025;
+constexpr double kTail = (1 - kVerdictLevel) / 2;
 constexpr int kResamples = 2000;
-constexpr std::size_t kLeastBlocks = 5;  // fewer blocks have too few distinct resamples to say anything
 
 using Samples = std::map<std::int32_t, std::vector<double>>;  // by block
 
@@ -98,13 +97,15 @@ Judged judge_percentile(const Target& target, const TrialIndex::Trials& trials) 
   const Beyond beyond = count_beyond(target, samples);
   if (beyond.n == 0) return {CheckVerdict::kUnclear, "no trial has it"};
   const double allowed = target.at_least ? p : 1 - p;
-  CheckVerdict verdict = judge_count(beyond, allowed);
+  CheckVerdict verdict = samples.size() < kFewestBlocks ? CheckVerdict::kUnclear : judge_count(beyond, allowed);
   if (target.metric == "inter_token_ms" && judge_shares(beyond, allowed) != verdict) verdict = CheckVerdict::kUnclear;
   std::string found = fmt::format("{} of {} values {}", beyond.k, beyond.n, target.at_least ? "below" : "above");
   if (const auto value = percentile(pooled(samples), p)) {
     found = fmt::format("{}, {}", value_text(target.metric, *value), found);
   }
-  if (verdict == CheckVerdict::kUnclear && beyond.k == 0) {
+  if (samples.size() < kFewestBlocks) {
+    found += "; " + too_few_blocks_text(samples.size());
+  } else if (verdict == CheckVerdict::kUnclear && beyond.k == 0) {
     const auto enough = static_cast<std::size_t>(std::ceil(std::log(kTail) / std::log1p(-allowed)));
     if (beyond.n < enough) found += fmt::format("; a pass needs {} values", enough);
   }
@@ -124,8 +125,8 @@ Judged judge_percentile_ratio(const Target& target, const TrialIndex::Trials& tr
     first.push_back(&values);
     second.push_back(&other->second);
   }
-  if (first.size() < kLeastBlocks) {
-    return {CheckVerdict::kUnclear, fmt::format("{} common blocks; it needs {}", first.size(), kLeastBlocks)};
+  if (first.size() < kFewestBlocks) {
+    return {CheckVerdict::kUnclear, too_few_blocks_text(first.size())};
   }
   std::mt19937_64 random(1);
   std::vector<double> ratios;

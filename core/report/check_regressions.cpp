@@ -2,44 +2,57 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <optional>
+#include <cmath>
 
+#include "experiment/metrics.hpp"
+#include "experiment/point_text.hpp"
 #include "report/check.hpp"
-#include "report/check_percentile.hpp"
+#include "report/check_quality.hpp"
 #include "report/check_trials.hpp"
 #include "report/number_text.hpp"
+#include "report/regression_rules.hpp"
 #include "report/run_match.hpp"
-#include "results/metric_values.hpp"
-#include "results/paired_ratio.hpp"
+#include "results/model_identity.hpp"
 #include "results/trial_index.hpp"
+#include "stats/log_ratio.hpp"
 #include "support/error.hpp"
 
 namespace inferbench {
 
 namespace {
 
-std::vector<double> positive_values(const TrialIndex::Trials& trials, const std::string& metric) {
-  std::vector<double> values = trial_values(trials, metric);
-  std::erase_if(values, [](double value) { return !(value > 0); });
-  return values;
+Judged without_earlier_data(const std::string& why) {
+  return {CheckVerdict::kUnclear, "no earlier data: " + why};
 }
 
-// now over before; nullopt where before had nothing to lose.
-std::optional<Judged> judge_change(const std::string& metric, double threshold, const TrialIndex::Trials& now,
-                                   const TrialIndex::Trials& before) {
-  const std::vector<double> old_values = positive_values(before, metric);
-  if (old_values.empty()) return std::nullopt;
-  const NoTrial none = why_no_trial(now);
-  if (!none.why.empty()) return Judged{none.failed ? CheckVerdict::kFail : CheckVerdict::kUnclear, none.why};
-  const auto change = independent_log_ratio(positive_values(now, metric), old_values);
-  if (!change) return Judged{CheckVerdict::kUnclear, "no trial has it"};
-  const SpeedRatio ratio = to_speed_ratio(*change);
-  if (!ratio.interval) return Judged{CheckVerdict::kUnclear, ratio_text(ratio.ratio) + "x, one trial: no interval"};
+// Both runs have no more of it than 0, such as bytes of a cache that a backend does not report.
+Judged judge_zeros(const Judgeable& now, const Judgeable& before) {
+  if (!before.values.empty()) return now.judged;
+  if (before.judged.verdict == CheckVerdict::kUnclear) return without_earlier_data(before.judged.found);
+  if (!now.values.empty()) return without_earlier_data("it was 0");
+  if (now.judged.verdict == CheckVerdict::kUnclear) return now.judged;
+  return {CheckVerdict::kPass, "0 in both runs"};
+}
+
+// now over before.
+Judged judge_change(const std::string& metric, double threshold, const TrialIndex::Trials& now,
+                    const TrialIndex::Trials& before) {
+  const NoTrial none_before = why_no_trial(before);
+  if (!none_before.why.empty()) return without_earlier_data(none_before.why);
   const bool more = more_is_better(metric);
+  const Judgeable old_values = judgeable_values(before, metric, more);
+  const NoTrial none = why_no_trial(now);
+  // What ran before and now does not is worse, whatever the reason, unless it was not tried.
+  if (!none.why.empty()) return {none.failed ? CheckVerdict::kFail : CheckVerdict::kUnclear, none.why};
+  const Judgeable values = judgeable_values(now, metric, more);
+  if (values.values.empty() || old_values.values.empty()) return judge_zeros(values, old_values);
+  const SpeedRatio ratio = to_speed_ratio(*independent_log_ratio(values.values, old_values.values));
+  const std::string found = fmt::format("{}x the earlier run", ratio_text(ratio.ratio));
+  if (!ratio.interval) return {CheckVerdict::kUnclear, fmt::format("{}, {}", found, too_few_blocks_text(ratio.n))};
   const double bound = more ? 1 - threshold : 1 + threshold;
-  return Judged{judge_interval(*ratio.interval, more, bound),
-                fmt::format("{}x of before ({}-{})", ratio_text(ratio.ratio), ratio_text(ratio.interval->low),
-                            ratio_text(ratio.interval->high))};
+  return counting_failures(
+      {judge_interval(*ratio.interval, more, bound), fmt::format("{} ({})", found, interval_text(*ratio.interval))},
+      now);
 }
 
 std::string allowed_text(const std::string& metric, double threshold) {
@@ -47,51 +60,127 @@ std::string allowed_text(const std::string& metric, double threshold) {
                      more_is_better(metric) ? "lower" : "higher");
 }
 
-// What only the run before has.
-void put_missing(std::vector<CheckResult>& results, const RunInfo& now, const RunInfo& before,
-                 const std::string& requirement) {
-  std::vector<bool> here(before.points.size(), false);
-  for (const Match& match : match_points(before, now)) here[match.a] = true;
-  for (std::size_t i = 0; i < before.points.size(); ++i) {
-    if (here[i]) continue;
-    const Point& point = before.points[i];
-    results.push_back({requirement, "all", point_title(model_name(before, point.model), point), CheckVerdict::kUnclear,
-                       "this run does not have the point"});
-  }
-  for (const Contender& contender : before.contenders) {
-    const auto same = [&](const Contender& other) { return other.name == contender.name; };
-    if (std::any_of(now.contenders.begin(), now.contenders.end(), same)) continue;
-    results.push_back(
-        {requirement, contender.name, "all", CheckVerdict::kUnclear, "this run does not have the contender"});
-  }
-}
+// The judging of one metric in both runs.
+class RegressionCheck {
+ public:
+  RegressionCheck(const RunData& now, const RunData& before, const RegressionOptions& options)
+      : now_(now), before_(before), options_(options), index_now_(now), index_before_(before) {}
 
-}  // namespace
-
-std::vector<CheckResult> check_regressions(const RunData& now, const RunData& before,
-                                           const RegressionOptions& options) {
-  const auto points = match_points(before.info, now.info);
-  const auto contenders = match_contenders(before.info, now.info);
-  if (points.empty() || contenders.empty()) {
-    throw Error(fmt::format("the runs have no {} in common", points.empty() ? "point" : "contender"),
-                "compare runs of the same experiment");
+  std::vector<CheckResult> run() {
+    for (const std::string& metric : options_.metrics) {
+      if (is_quality_metric(metric)) {
+        put_quality(metric);
+      } else {
+        put_metric(metric);
+      }
+      put_alone(metric);
+    }
+    return std::move(results_);
   }
-  const TrialIndex index_now(now);
-  const TrialIndex index_before(before);
-  std::vector<CheckResult> results;
-  for (const std::string& metric : options.metrics) {
-    put_missing(results, now.info, before.info, allowed_text(metric, options.threshold));
-    for (const Match& p : points) {
-      const Point& point = now.info.points[p.b];
-      for (const Match& c : contenders) {
-        const auto judged = judge_change(metric, options.threshold, index_now.at(p.b, c.b), index_before.at(p.a, c.a));
-        if (!judged) continue;
-        results.push_back({allowed_text(metric, options.threshold), now.info.contenders[c.b].name,
-                           point_title(model_name(now.info, point.model), point), judged->verdict, judged->found});
+
+ private:
+  void put(const std::string& requirement, const std::string& contender, const std::string& point,
+           const Judged& judged) {
+    results_.push_back({requirement, contender, point, judged.verdict, judged.found});
+  }
+
+  void put_metric(const std::string& metric) {
+    for (const Match& p : points_) {
+      const Point& point = now_.info.points[p.b];
+      for (const Match& c : contenders_) {
+        const std::string& name = now_.info.contenders[c.b].name;
+        const double threshold = threshold_of(options_.rules, metric, name, point);
+        put(allowed_text(metric, threshold), name, point_title(model_name(now_.info, point.model), point),
+            judge_change(metric, threshold, index_now_.at(p.b, c.b), index_before_.at(p.a, c.a)));
       }
     }
   }
-  return results;
+
+  // Once for each model: a rule that names an axis is not for it.
+  void put_quality(const std::string& metric) {
+    for (const ModelIdentity& model : now_.info.models) {
+      const auto old_model = std::find_if(before_.info.models.begin(), before_.info.models.end(),
+                                          [&](const ModelIdentity& other) { return same_model(model, other); });
+      if (old_model == before_.info.models.end()) continue;
+      const Point any{model.reference, 0, 0, 0, 0};
+      for (const Match& c : contenders_) {
+        const std::string& name = now_.info.contenders[c.b].name;
+        const double threshold = threshold_of(options_.rules, metric, name, any);
+        put(allowed_text(metric, threshold), name, quality_title(now_, model),
+            judge_quality_change(metric, threshold, now_, before_, name, model.reference, old_model->reference));
+      }
+    }
+  }
+
+  // What only one of the runs has.
+  void put_alone(const std::string& metric) {
+    const std::string requirement = metric + " not worse than before";
+    for (const Contender& contender : before_.info.contenders) {
+      if (has_contender(now_.info, contender.name)) continue;
+      put(requirement, contender.name, "all",
+          {CheckVerdict::kUnclear, "this run does not have the contender, the earlier one does"});
+    }
+    for (const Contender& contender : now_.info.contenders) {
+      if (has_contender(before_.info, contender.name)) continue;
+      put(requirement, contender.name, "all", without_earlier_data("the earlier run does not have the contender"));
+    }
+    if (is_quality_metric(metric)) return;
+    for (std::size_t i = 0; i < before_.info.points.size(); ++i) {
+      if (is_matched(i, &Match::a)) continue;
+      const Point& point = before_.info.points[i];
+      put(requirement, "all", point_title(model_name(before_.info, point.model), point),
+          {CheckVerdict::kUnclear,
+           "this run does not have the point, the earlier one does" + changed_model(point.model, before_.info)});
+    }
+    for (std::size_t i = 0; i < now_.info.points.size(); ++i) {
+      if (is_matched(i, &Match::b)) continue;
+      const Point& point = now_.info.points[i];
+      put(requirement, "all", point_title(model_name(now_.info, point.model), point),
+          without_earlier_data("the earlier run does not have the point" + changed_model(point.model, now_.info)));
+    }
+  }
+
+  bool is_matched(std::size_t point, std::size_t Match::*side) const {
+    return std::any_of(points_.begin(), points_.end(), [&](const Match& match) { return match.*side == point; });
+  }
+
+  static bool has_contender(const RunInfo& info, const std::string& name) {
+    return std::any_of(info.contenders.begin(), info.contenders.end(),
+                       [&](const Contender& contender) { return contender.name == name; });
+  }
+
+  // "; model 'm': other weights ..." where that is why.
+  std::string changed_model(const std::string& reference, const RunInfo& info) const {
+    const std::string name = "model '" + model_name(info, reference) + "'";
+    for (const std::string& line : changed_models(before_.info, now_.info)) {
+      if (line.starts_with(name)) return "; " + line;
+    }
+    return {};
+  }
+
+  const RunData& now_;
+  const RunData& before_;
+  const RegressionOptions& options_;
+  TrialIndex index_now_;
+  TrialIndex index_before_;
+  std::vector<Match> points_ = match_points(before_.info, now_.info);
+  std::vector<Match> contenders_ = match_contenders(before_.info, now_.info);
+  std::vector<CheckResult> results_;
+};
+
+}  // namespace
+
+const std::vector<std::string>& default_regression_metrics() {
+  static const std::vector<std::string> kMetrics{"ttft_ms", "decode_tokens_per_s", "peak_rss_bytes"};
+  return kMetrics;
+}
+
+std::vector<CheckResult> check_regressions(const RunData& now, const RunData& before,
+                                           const RegressionOptions& options) {
+  if (const std::string why = why_nothing_in_common(before.info, now.info); !why.empty()) {
+    throw Error(why, "compare runs of the same experiment");
+  }
+  return RegressionCheck(now, before, options).run();
 }
 
 }  // namespace inferbench

@@ -4,14 +4,18 @@
 #include <memory>
 #include <optional>
 
+#include "experiment/metrics.hpp"
+#include "experiment/point_filter.hpp"
+#include "experiment/point_text.hpp"
 #include "experiment/targets.hpp"
 #include "experiment/yaml_tree.hpp"
 #include "report/check.hpp"
 #include "report/check_percentile.hpp"
+#include "report/check_quality.hpp"
 #include "report/check_trials.hpp"
 #include "report/comparison.hpp"
 #include "report/number_text.hpp"
-#include "report/run_match.hpp"
+#include "results/model_identity.hpp"
 #include "results/paired_ratio.hpp"
 #include "results/trial_index.hpp"
 
@@ -23,7 +27,9 @@ namespace {
 std::string requirement_text(const Target& target) {
   const std::string bound = target.times_baseline ? bound_text(target) : value_text(target.metric, target.value);
   const std::string which = target.percentile ? fmt::format(" p{}", *target.percentile) : "";
-  return fmt::format("{}{} {} {}", target.metric, which, target.at_least ? "at least" : "at most", bound);
+  const std::string where = filter_text(target.where);
+  return fmt::format("{}{} {} {}{}", target.metric, which, target.at_least ? "at least" : "at most", bound,
+                     where.empty() ? "" : " at " + where);
 }
 
 // A ratio of 1.2 x baseline is one of the values themselves, not of speeds: 0.8 x baseline of a time is faster.
@@ -32,16 +38,19 @@ Judged judge_mean(const Target& target, const TrialIndex::Trials& trials, const 
   if (target.times_baseline) {
     const PairedValues pairs = paired_values(target.metric, trials, baseline);
     mean = paired_log_ratio(pairs.first, pairs.second);
+    if (!mean) return {CheckVerdict::kUnclear, "no block has it of both this contender and the baseline"};
   } else {
-    const std::vector<double> values = trial_values(trials, target.metric);
-    mean = paired_log_ratio(values, std::vector<double>(values.size(), 1.0));
+    const Judgeable found = judgeable_values(trials, target.metric, target.at_least);
+    if (found.values.empty()) return found.judged;
+    mean = paired_log_ratio(found.values, std::vector<double>(found.values.size(), 1.0));
   }
-  if (!mean) return {CheckVerdict::kUnclear, "no trial has it"};
   const SpeedRatio judged = to_speed_ratio(*mean);
   const auto text = [&](double value) {
     return target.times_baseline ? ratio_text(value) + "x" : value_text(target.metric, value);
   };
-  if (!judged.interval) return {CheckVerdict::kUnclear, text(judged.ratio) + ", one trial: no interval"};
+  if (!judged.interval) {
+    return {CheckVerdict::kUnclear, fmt::format("{}, {}", text(judged.ratio), too_few_blocks_text(judged.n))};
+  }
   return {judge_interval(*judged.interval, target.at_least, target.value),
           fmt::format("{} ({} to {})", text(judged.ratio), text(judged.interval->low), text(judged.interval->high))};
 }
@@ -53,11 +62,17 @@ Judged judge_target(const Target& target, const TrialIndex::Trials& trials, cons
     if (baseline == nullptr) return {CheckVerdict::kUnclear, "the run has no baseline"};
     const NoTrial no_baseline = why_no_trial(*baseline);
     if (!no_baseline.why.empty()) return {CheckVerdict::kUnclear, "baseline: " + no_baseline.why};
-    if (target.percentile) return judge_percentile_ratio(target, trials, *baseline);
+    if (target.percentile) return counting_failures(judge_percentile_ratio(target, trials, *baseline), trials);
   } else if (target.percentile) {
-    return judge_percentile(target, trials);
+    return counting_failures(judge_percentile(target, trials), trials);
   }
-  return judge_mean(target, trials, baseline == nullptr ? trials : *baseline);
+  return counting_failures(judge_mean(target, trials, baseline == nullptr ? trials : *baseline), trials);
+}
+
+// Whether a target is for a contender: all but the baseline, where that is the measure.
+bool is_for(const Target& target, const RunInfo& info, std::size_t contender, std::size_t baseline) {
+  if (!target.contender.empty()) return target.contender == info.contenders[contender].name;
+  return !(target.times_baseline && contender == baseline);
 }
 
 }  // namespace
@@ -69,24 +84,56 @@ std::vector<Target> targets_of(const RunInfo& info) {
   return targets == nullptr ? std::vector<Target>{} : read_targets(&targets->value, info.contenders);
 }
 
+namespace {
+
+std::vector<CheckResult> check_target(const RunData& run, const TrialIndex& index, const Target& target) {
+  const std::size_t baseline = baseline_index(run.info);
+  const std::string requirement = requirement_text(target);
+  std::vector<CheckResult> results;
+  for (std::size_t p = 0; p < run.info.points.size(); ++p) {
+    const Point& point = run.info.points[p];
+    if (!matches(target.where, point)) continue;
+    const TrialIndex::Trials* reference = baseline < run.info.contenders.size() ? &index.at(p, baseline) : nullptr;
+    for (std::size_t c = 0; c < run.info.contenders.size(); ++c) {
+      if (!is_for(target, run.info, c, baseline)) continue;
+      const Judged judged = judge_target(target, index.at(p, c), reference);
+      results.push_back({requirement, run.info.contenders[c].name,
+                         point_title(model_name(run.info, point.model), point), judged.verdict, judged.found});
+    }
+  }
+  return results;
+}
+
+// One for each model that the target is for.
+std::vector<CheckResult> check_quality_target(const RunData& run, const Target& target) {
+  const std::size_t baseline = baseline_index(run.info);
+  const std::string requirement = requirement_text(target);
+  std::vector<CheckResult> results;
+  for (const ModelIdentity& model : run.info.models) {
+    if (!target.where.model.empty() && target.where.model != model.reference) continue;
+    for (std::size_t c = 0; c < run.info.contenders.size(); ++c) {
+      if (!is_for(target, run.info, c, baseline)) continue;
+      const std::string& name = run.info.contenders[c].name;
+      const Judged judged = judge_quality(target, run, name, model.reference);
+      results.push_back({requirement, name, quality_title(run, model), judged.verdict, judged.found});
+    }
+  }
+  return results;
+}
+
+}  // namespace
+
 std::vector<CheckResult> check_targets(const RunData& run, const std::vector<Target>& targets) {
   const TrialIndex index(run);
-  const std::size_t baseline = baseline_index(run.info);
   std::vector<CheckResult> results;
   for (const Target& target : targets) {
-    const std::string requirement = requirement_text(target);
-    for (std::size_t p = 0; p < run.info.points.size(); ++p) {
-      const Point& point = run.info.points[p];
-      const TrialIndex::Trials* reference = baseline < run.info.contenders.size() ? &index.at(p, baseline) : nullptr;
-      for (std::size_t c = 0; c < run.info.contenders.size(); ++c) {
-        const std::string& name = run.info.contenders[c].name;
-        if (!target.contender.empty() && target.contender != name) continue;
-        if (target.contender.empty() && target.times_baseline && c == baseline) continue;
-        const Judged judged = judge_target(target, index.at(p, c), reference);
-        results.push_back(
-            {requirement, name, point_title(model_name(run.info, point.model), point), judged.verdict, judged.found});
-      }
+    std::vector<CheckResult> found =
+        is_quality_metric(target.metric) ? check_quality_target(run, target) : check_target(run, index, target);
+    if (found.empty()) {
+      found.push_back({requirement_text(target), target.contender.empty() ? "all" : target.contender, "all",
+                       CheckVerdict::kUnclear, "the run has no contender and point that this is for"});
     }
+    results.insert(results.end(), found.begin(), found.end());
   }
   return results;
 }

@@ -3,8 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <vector>
 
+#include "report/check_matrix.hpp"
 #include "report/console_style.hpp"
 #include "report/markdown_text.hpp"
 #include "support/one_line.hpp"
@@ -21,7 +24,34 @@ std::string painted(const ConsoleStyle& style, CheckVerdict verdict) {
   return verdict == CheckVerdict::kFail ? style.red(word) : style.bold(word);
 }
 
+std::string points_text(std::size_t count) {
+  return count == 1 ? "1 point" : fmt::format("{} points", count);
+}
+
+// Results that differ in nothing but the point: the same crash at every one is said once.
+struct ResultGroup {
+  const CheckResult* first = nullptr;
+  std::size_t count = 0;
+};
+
+std::vector<ResultGroup> grouped(const std::vector<CheckResult>& results) {
+  std::vector<ResultGroup> groups;
+  for (const CheckResult& result : results) {
+    const auto same = std::find_if(groups.begin(), groups.end(), [&](const ResultGroup& group) {
+      return group.first->verdict == result.verdict && group.first->requirement == result.requirement &&
+             group.first->contender == result.contender && group.first->found == result.found;
+    });
+    if (same == groups.end()) {
+      groups.push_back({&result, 1});
+    } else {
+      ++same->count;
+    }
+  }
+  return groups;
+}
+
 std::string counts_text(const CheckCounts& counts) {
+  if (counts.pass + counts.fail + counts.unclear == 0) return "nothing was judged";
   return fmt::format("{} passed, {} failed, {} unclear", counts.pass, counts.fail, counts.unclear);
 }
 
@@ -63,11 +93,14 @@ std::string xml_text(std::string_view text) {
 std::string check_console(const CheckReport& report, bool colour, bool all) {
   const ConsoleStyle style(colour);
   std::string text;
-  for (const CheckResult& result : report.results) {
+  if (report.results.size() > 1) text += check_matrix(report.results, style);
+  for (const ResultGroup& group : grouped(report.results)) {
+    const CheckResult& result = *group.first;
     if (result.verdict == CheckVerdict::kPass && !all) continue;
     text += fmt::format("{} {}\n", painted(style, result.verdict), one_line(result.requirement, kLineWidth - 8));
     text += fmt::format("        {}\n", one_line(result.contender, kLineWidth - 8));
     text += fmt::format("        {}\n", one_line(result.point, kLineWidth - 8));
+    if (group.count > 1) text += fmt::format("        and {} more\n", points_text(group.count - 1));
     text += fmt::format("        {}\n", one_line(result.found, kLineWidth - 8));
   }
   const CheckVerdict verdict = overall_verdict(report.results);
@@ -80,6 +113,8 @@ std::string check_markdown(const CheckReport& report) {
                                  markdown_text(report.name), counts_text(counts));
   if (!report.against.empty()) text += fmt::format(", against {}", markdown_text(report.against));
   text += ".\n";
+  for (const std::string& warning : report.warnings) text += fmt::format("\n- {}", markdown_text(warning));
+  if (!report.warnings.empty()) text += "\n";
   if (counts.fail + counts.unclear > 0) {
     text += "\n";
     put_markdown_rows(text, report, false);
@@ -119,10 +154,12 @@ std::string check_json(const CheckReport& report) {
   Json object{{"verdict", to_string(overall_verdict(report.results))},
               {"name", report.name},
               {"against", report.against},
+              {"level", kVerdictLevel},
               {"pass", counts.pass},
               {"fail", counts.fail},
               {"unclear", counts.unclear},
-              {"results", Json::array()}};
+              {"results", Json::array()},
+              {"warnings", report.warnings}};
   for (const CheckResult& result : report.results) {
     object["results"].push_back({{"verdict", to_string(result.verdict)},
                                  {"requirement", result.requirement},

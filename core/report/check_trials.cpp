@@ -3,29 +3,96 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+#include <set>
+
 #include "report/number_text.hpp"
+#include "results/paired_ratio.hpp"
+#include "stats/ratio.hpp"
 #include "support/one_line.hpp"
 
 namespace inferbench {
 
+namespace {
+
+// The backend was not wrong: it says that it cannot, or nobody asked it.
+bool is_failure(TrialStatus status) {
+  return status != TrialStatus::kOk && status != TrialStatus::kUnsupported && status != TrialStatus::kSkipped;
+}
+
+std::string failures_text(std::size_t failed, std::size_t all, const TrialRecord& first) {
+  return fmt::format("{} of {} trials failed, the first {}: {}", failed, all, to_string(first.outcome.status),
+                     one_line(first.outcome.error, 120));
+}
+
+}  // namespace
+
 NoTrial why_no_trial(const TrialIndex::Trials& trials) {
   const TrialRecord* first = nullptr;
   std::size_t failed = 0;
+  bool any_failure = false;
   for (const TrialRecord* trial : trials) {
     if (trial->ok() && !trial->warm_up()) return {};
     if (trial->ok()) continue;
     ++failed;
+    any_failure = any_failure || is_failure(trial->outcome.status);
     if (first == nullptr) first = trial;
   }
   if (first == nullptr) return {"not run", false};
-  return {fmt::format("{} of {} trials failed, the first {}: {}", failed, trials.size(),
-                      to_string(first->outcome.status), one_line(first->outcome.error, 120)),
-          true};
+  return {failures_text(failed, trials.size(), *first), any_failure};
+}
+
+Judged counting_failures(Judged judged, const TrialIndex::Trials& trials) {
+  if (judged.verdict != CheckVerdict::kPass) return judged;
+  const TrialRecord* first = nullptr;
+  std::size_t failed = 0;
+  std::size_t measured = 0;
+  for (const TrialRecord* trial : trials) {
+    if (trial->warm_up()) continue;
+    ++measured;
+    if (trial->ok()) continue;
+    ++failed;
+    if (first == nullptr) first = trial;
+  }
+  if (first == nullptr) return judged;
+  return {CheckVerdict::kUnclear, judged.found + "; " + failures_text(failed, measured, *first)};
+}
+
+Judgeable judgeable_values(const TrialIndex::Trials& trials, std::string_view metric, bool at_least) {
+  Judgeable found{trial_values(trials, metric), {}};
+  std::vector<double>& values = found.values;
+  if (values.empty()) {
+    found.judged = {CheckVerdict::kUnclear, "no trial has it"};
+    return found;
+  }
+  const auto zeros = static_cast<std::size_t>(std::count(values.begin(), values.end(), 0.0));
+  const bool numbers = std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v) && v >= 0; });
+  if (numbers && zeros == 0) return found;
+  if (!numbers) {
+    found.judged = {CheckVerdict::kUnclear, "some values are not numbers, or below 0"};
+  } else if (zeros < values.size()) {
+    found.judged = {CheckVerdict::kUnclear, fmt::format("{} of {} values are 0", zeros, values.size())};
+  } else if (values.size() < kFewestBlocks) {
+    found.judged = {CheckVerdict::kUnclear, "0; " + too_few_blocks_text(values.size())};
+  } else {
+    found.judged = {at_least ? CheckVerdict::kFail : CheckVerdict::kPass, value_text(metric, 0)};
+  }
+  values.clear();
+  return found;
+}
+
+std::string too_few_blocks_text(std::size_t blocks) {
+  return fmt::format("{} block{}: too few for a verdict, which needs {}", blocks, blocks == 1 ? "" : "s",
+                     kFewestBlocks);
 }
 
 std::string value_text(std::string_view metric, double value) {
   if (metric.ends_with("_bytes")) return number_text(value / (1024.0 * 1024.0)) + " MiB";
   if (metric.ends_with("tokens_per_s")) return number_text(value) + " tok/s";
+  if (metric.ends_with("_agreement")) return fmt::format("{:.2f}%", 100 * value);
+  if (metric == "kl") return fmt::format("{:.3g} nats/token", value);
+  if (metric == "perplexity") return number_text(value);
   if (metric.ends_with("_s")) return number_text(value) + " s";
   return number_text(value) + " ms";
 }

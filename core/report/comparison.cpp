@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "experiment/metrics.hpp"
-#include "report/run_match.hpp"
 #include "results/metric_values.hpp"
+#include "results/model_identity.hpp"
 #include "results/paired_ratio.hpp"
 
 namespace inferbench {
@@ -18,8 +18,8 @@ namespace {
 using Trials = TrialIndex::Trials;
 
 // Those whose ratio says how fast something is.
-constexpr std::array<std::string_view, 5> kSpeedMetrics{"ttft_ms", "prefill_tokens_per_s", "decode_ms_per_token",
-                                                        "decode_tokens_per_s", "e2e_ms"};
+constexpr std::array<std::string_view, 6> kSpeedMetrics{
+    "ttft_ms", "prefill_tokens_per_s", "decode_ms_per_token", "decode_tokens_per_s", "e2e_ms", "total_tokens_per_s"};
 
 // Where the distribution of the gaps between tokens is drawn.
 constexpr std::array<double, 13> kProbabilities{0.01, 0.05, 0.10, 0.20, 0.30, 0.40, 0.50,

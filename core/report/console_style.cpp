@@ -29,14 +29,16 @@ std::string ConsoleStyle::painted(const char* code, std::string_view text) const
 }
 
 std::string speed_cell(const SpeedRatio& ratio, const ConsoleStyle& style) {
-  const std::string interval =
-      ratio.interval ? fmt::format("{}-{}", ratio_text(ratio.interval->low), ratio_text(ratio.interval->high)) : "";
   const Verdict verdict = judge(ratio);
+  if (!ratio.interval) {
+    return fmt::format("{:>6} {}", ratio_text(ratio.ratio) + "x",
+                       style.dim(fmt::format("{:<{}}", to_string(verdict), kSpeedCellWidth - 7)));
+  }
   const std::string word = fmt::format("{:<7}", to_string(verdict));
   const std::string painted = verdict == Verdict::kFaster   ? style.green(word)
                               : verdict == Verdict::kSlower ? style.red(word)
                                                             : style.dim(word);
-  return fmt::format("{:>6} {:>11} {}", ratio_text(ratio.ratio) + "x", interval, painted);
+  return fmt::format("{:>6} {:>11} {}", ratio_text(ratio.ratio) + "x", interval_text(*ratio.interval), painted);
 }
 
 std::string name_cell(std::string_view name, std::size_t width) {

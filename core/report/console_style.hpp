@@ -33,7 +33,8 @@ inline constexpr std::size_t kNameWidth = 20;
 /// Columns of speed_cell.
 inline constexpr std::size_t kSpeedCellWidth = 26;
 
-/// "  3.89x   3.85-3.93 faster ", painted by the verdict, kSpeedCellWidth wide as seen.
+/// "  3.89x   3.85-3.93 faster ", or "  3.89x too few blocks     ", painted by the verdict, kSpeedCellWidth wide as
+/// seen.
 std::string speed_cell(const SpeedRatio& ratio, const ConsoleStyle& style);
 
 /// A name of unknown origin, `width` columns wide; where it does not fit, on a line of its own with `width` columns of

@@ -7,9 +7,9 @@
 #include <iterator>
 #include <string_view>
 
+#include "experiment/point_text.hpp"
 #include "report/console_style.hpp"
 #include "report/number_text.hpp"
-#include "report/run_match.hpp"
 #include "support/one_line.hpp"
 
 namespace inferbench {
@@ -57,8 +57,8 @@ void put_point(std::string& text, const PointResult& result, const Comparison& c
   const std::string versus = " speed vs " + one_line(comparison.baseline, kSpeedCellWidth - 11);
   std::string header = fmt::format("  {:<{}}{:>8}{:>8} {:<{}}{:>8} {}", fmt::format("median of {}", blocks), kNameWidth,
                                    "ttft ms", "prefill", versus, kSpeedCellWidth, "decode", versus);
-  std::string units = fmt::format("  {:<{}}{:>8}{:>8} {:<{}}{:>8} {}", "", kNameWidth, "", "tok/s", " (95% interval)",
-                                  kSpeedCellWidth, "tok/s", " (95% interval)");
+  std::string units = fmt::format("  {:<{}}{:>8}{:>8} {:<{}}{:>8} {}", "", kNameWidth, "", "tok/s", " (99% interval)",
+                                  kSpeedCellWidth, "tok/s", " (99% interval)");
   text += style.dim(header) + "\n" + style.dim(units) + "\n";
   for (const auto& contender : result.contenders) text += speed_row(contender, comparison, style);
 }

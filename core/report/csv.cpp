@@ -110,6 +110,7 @@ void add_trial(Table& table, const TrialRecord& trial) {
   table.add(trial.prefill_peak_share);
   table.add(std::int64_t{trial.point.past_tokens});
   table.add(std::int64_t{trial.point.shared_prefix_tokens});
+  add_metric(table, trial, "total_tokens_per_s");
   table.end_row();
 }
 
@@ -117,7 +118,7 @@ constexpr std::string_view kTrialsHeader =
     "backend,model,precision,context_length,generate_length,trial,latency_ms,tokens_per_second,contender,batch,threads,"
     "phase,status,ttft_ms,prefill_tokens_per_s,decode_ms_per_token,decode_tokens_per_s,load_ms,peak_rss_bytes,"
     "weights_bytes,kv_bytes,cpu_s,output_digest,started,id,error,disturbed_by,decode_bandwidth_share,prefill_peak_"
-    "share,past_tokens,shared_prefix_tokens";
+    "share,past_tokens,shared_prefix_tokens,total_tokens_per_s";
 
 constexpr std::string_view kSummaryHeader =
     "contender,precision,model,context_length,generate_length,batch,threads,metric,n,mean,median,min,max,sd,p50,p90,"

@@ -22,12 +22,23 @@ std::string over_points(const OverallSpeed& speed) {
   return fmt::format("over {} points, from {}x to {}x", speed.points, ratio_text(speed.least), ratio_text(speed.most));
 }
 
+// Who is fastest, and how surely.
+std::string standing_text(const Headline& headline) {
+  const Verdict verdict = headline.ahead ? judge(*headline.ahead) : Verdict::kUnclear;
+  const std::string_view phase = phase_of(headline.metric);
+  if (verdict == Verdict::kFaster) return fmt::format("{} is fastest in {}", headline.fastest, phase);
+  if (verdict == Verdict::kTooFewBlocks) {
+    return fmt::format("{} has the highest {} speed, from too few blocks for a verdict", headline.fastest, phase);
+  }
+  return fmt::format("{} is probably fastest in {} (not significant)", headline.fastest, phase);
+}
+
 }  // namespace
 
 std::string speed_text(const SpeedRatio& ratio) {
   std::string text = ratio_text(ratio.ratio) + "x";
   if (ratio.interval) {
-    text += fmt::format(" ({}-{})", ratio_text(ratio.interval->low), ratio_text(ratio.interval->high));
+    text += fmt::format(" ({})", interval_text(*ratio.interval));
   }
   return text;
 }
@@ -39,9 +50,7 @@ std::string_view phase_of(std::string_view metric) {
 }
 
 std::string headline_text(const Headline& headline, const std::string& baseline) {
-  const bool sure = headline.ahead && judge(*headline.ahead) == Verdict::kFaster;
-  std::string text = fmt::format("{} {} in {}", headline.fastest, sure ? "is fastest" : "leads, not surely,",
-                                 phase_of(headline.metric));
+  std::string text = standing_text(headline);
   if (const OverallSpeed* speed = speed_of(headline, headline.fastest)) {
     text += fmt::format(": {} the speed of {} {}", speed_text(speed->ratio), baseline, over_points(*speed));
   }

@@ -8,7 +8,7 @@
 #include "report/headline_text.hpp"
 #include "report/markdown_text.hpp"
 #include "report/number_text.hpp"
-#include "report/run_match.hpp"
+#include "results/model_identity.hpp"
 
 namespace inferbench {
 
@@ -52,7 +52,8 @@ void put_verdicts(std::string& text, const Report& report) {
 void put_results(std::string& text, const Report& report) {
   const std::string& baseline = report.comparison.baseline;
   text += fmt::format(
-      "\n## Results\n\nMedians; speeds are against {}, with their 95% interval. Same output: trials that emitted its "
+      "\n## Results\n\nMedians; speeds are against {}, with the 99% interval that the verdict comes from. Same output: "
+      "trials that emitted its "
       "tokens.\n\n",
       markdown_text(baseline));
   text +=

@@ -23,6 +23,13 @@ std::string ratio_text(double ratio) {
   return fmt::format("{:.2f}", ratio);
 }
 
+std::string interval_text(const Interval& interval) {
+  const auto hides = [](double bound) { return bound != 1 && ratio_text(bound) == "1.00"; };
+  const bool near_one = hides(interval.low) || hides(interval.high);
+  if (near_one && interval.high < 9.9995) return fmt::format("{:.3f}-{:.3f}", interval.low, interval.high);
+  return fmt::format("{}-{}", ratio_text(interval.low), ratio_text(interval.high));
+}
+
 std::string duration_text(double seconds) {
   const auto whole = static_cast<long long>(std::llround(std::max(0.0, seconds)));
   if (whole < 60) return fmt::format("{} s", whole);

@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include "stats/interval.hpp"
+
 namespace inferbench {
 
 /// Four significant digits, never in exponent form below 10 million: "0.1234", "12.34", "1234", "123400".
@@ -13,5 +15,8 @@ std::string ratio_text(double ratio);
 
 /// "12 s", "3 min 20 s", "2 h 5 min".
 std::string duration_text(double seconds);
+
+/// "2.28-2.60"; with a third digit where two would hide that a bound is not 1: "1.001-1.012".
+std::string interval_text(const Interval& interval);
 
 }  // namespace inferbench

@@ -46,6 +46,7 @@ void put_figures(Json& object, const OperatorFigures& figures) {
   object["disturbed"] = figures.disturbed;
   if (!figures.speed) return;
   object["speed_ratio"] = {{"ratio", figures.speed->ratio},
+                           {"level", figures.speed->level},
                            {"interval", interval_json(figures.speed->interval)},
                            {"pairs", figures.speed->n},
                            {"verdict", to_string(judge(*figures.speed))}};

@@ -6,17 +6,12 @@
 #include <algorithm>
 
 #include "report/console_style.hpp"
+#include "results/model_identity.hpp"
 #include "support/one_line.hpp"
 
 namespace inferbench {
 
 namespace {
-
-std::string short_name(const RunInfo& info, const std::string& reference) {
-  const auto found = std::find_if(info.models.begin(), info.models.end(),
-                                  [&](const ModelIdentity& model) { return model.reference == reference; });
-  return found == info.models.end() ? reference : found->name;
-}
 
 /// What a contender's trials of one model emitted, beside the baseline's.
 struct SameTokens {
@@ -66,7 +61,7 @@ std::string quality_row(const RunData& run, const QualityRecord& record, const C
 std::string heading(const RunData& run, const QualityRecord& first, const ConsoleStyle& style) {
   const std::string tokens = first.text.empty() ? "random tokens" : first.text;
   const std::string title =
-      fmt::format("{}: agreement with {} on {}", short_name(run.info, first.model), first.reference, tokens);
+      fmt::format("{}: agreement with {} on {}", model_name(run.info, first.model), first.reference, tokens);
   const std::string columns = fmt::format("  {:<{}}{:>11}{:>9}{:>9}{:>9}{:>11}   {}", "", kNameWidth, "KL, nats",
                                           "bound", "top-1 %", "top-5 %", "perplexity", "ids as baseline");
   return fmt::format("\n{}\n{}\n", style.bold(one_line(title, 100)), style.dim(columns));

@@ -4,7 +4,7 @@
 
 #include "report/headline_text.hpp"
 #include "report/report.hpp"
-#include "report/run_match.hpp"
+#include "results/model_identity.hpp"
 #include "results/optional_json.hpp"
 #include "results/outcome_json.hpp"
 
@@ -33,7 +33,8 @@ Json summary_json(const Summary& summary) {
 }
 
 Json ratio_json(const SpeedRatio& ratio) {
-  Json object{{"n", ratio.n}, {"speed_ratio", ratio.ratio}, {"low", nullptr}, {"high", nullptr}};
+  Json object{
+      {"n", ratio.n}, {"speed_ratio", ratio.ratio}, {"level", ratio.level}, {"low", nullptr}, {"high", nullptr}};
   if (ratio.interval) {
     object["low"] = ratio.interval->low;
     object["high"] = ratio.interval->high;

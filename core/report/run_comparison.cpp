@@ -3,10 +3,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 #include <utility>
 
+#include "experiment/point_text.hpp"
+#include "results/model_identity.hpp"
 #include "results/paired_ratio.hpp"
 #include "results/trial_index.hpp"
 #include "support/error.hpp"
@@ -26,16 +29,40 @@ void put_overall(RunComparison& comparison, const std::string& contender, const 
   }
 }
 
+// Contenders of the one that the other does not have.
+std::vector<std::string> only_in(const RunInfo& info, const RunInfo& other) {
+  std::vector<std::string> names;
+  for (const Contender& contender : info.contenders) {
+    const bool there = std::any_of(other.contenders.begin(), other.contenders.end(),
+                                   [&](const Contender& theirs) { return theirs.name == contender.name; });
+    if (!there) names.push_back(contender.name);
+  }
+  return names;
+}
+
+std::size_t good_trials(const RunData& run) {
+  return static_cast<std::size_t>(std::count_if(
+      run.trials.begin(), run.trials.end(), [](const TrialRecord& trial) { return trial.ok() && !trial.warm_up(); }));
+}
+
+std::string why_no_common_data(const RunData& a, const RunData& b) {
+  for (const auto& [name, run] : {std::pair("A", &a), std::pair("B", &b)}) {
+    if (good_trials(*run) == 0)
+      return fmt::format("there is nothing to compare: run {} has no trial that went well", name);
+  }
+  return "there is nothing to compare: no contender has good trials at one point in both runs";
+}
+
 }  // namespace
 
 RunComparison compare_runs(const RunData& a, const RunData& b, const std::string& name_a, const std::string& name_b) {
   const auto points = match_points(a.info, b.info);
   const auto contenders = match_contenders(a.info, b.info);
-  if (points.empty() || contenders.empty()) {
-    throw Error(fmt::format("the runs have no {} in common", points.empty() ? "point" : "contender"),
-                "compare runs of the same experiment, or of two that share points and contender names");
+  if (const std::string why = why_nothing_in_common(a.info, b.info); !why.empty()) {
+    throw Error(why, "compare runs of the same experiment, or of two that share points and contender names");
   }
-  RunComparison comparison{name_a, name_b, find_differences(a.info, b.info), {}, {}, 0, 0};
+  RunComparison comparison{name_a, name_b, find_differences(a.info, b.info), changed_models(a.info, b.info), {}, {},
+                           0,      0,      only_in(a.info, b.info),          only_in(b.info, a.info)};
   comparison.unmatched_a = a.info.points.size() - points.size();
   comparison.unmatched_b = b.info.points.size() - points.size();
   const TrialIndex index_a(a);
@@ -68,6 +95,9 @@ RunComparison compare_runs(const RunData& a, const RunData& b, const std::string
       all.insert(all.end(), own.begin(), own.end());
     }
     put_overall(comparison, "", std::string(metric), all);
+  }
+  if (comparison.overall.empty()) {
+    throw Error(why_no_common_data(a, b), "look at what failed: inferbench report RUN");
   }
   return comparison;
 }

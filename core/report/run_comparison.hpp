@@ -43,14 +43,19 @@ struct RunComparison {
   std::string name_a;  ///< as the user named the folder
   std::string name_b;
   std::vector<Difference> differences;
+  std::vector<std::string>
+      changed;  ///< models of one name that are not the same, so that their points are not compared
   std::vector<OverallChange> overall;
   std::vector<PointChange> points;
   std::size_t unmatched_a = 0;  ///< points that only one of them has
   std::size_t unmatched_b = 0;
+  std::vector<std::string> contenders_only_in_a;
+  std::vector<std::string> contenders_only_in_b;
 };
 
 /// The runs have nothing in common: ratios come from independent samples (Welch on the logs), and the overall ones are
-/// geometric means over the points. Throws Error where no point or no contender is in both.
+/// geometric means over the points. Throws Error where no point or no contender is in both, and where no contender has
+/// good trials at a point in both.
 RunComparison compare_runs(const RunData& a, const RunData& b, const std::string& name_a, const std::string& name_b);
 
 /// At most 100 columns; differences first, then the overall verdicts, then point after point.

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "report/console_style.hpp"
 #include "report/headline_text.hpp"
@@ -57,13 +58,28 @@ void put_overall_line(std::string& text, const RunComparison& comparison, const 
   }
 }
 
+// What is not compared, and why.
+std::vector<std::string> unmatched_lines(const RunComparison& comparison) {
+  std::vector<std::string> lines;
+  for (const auto& [side, names] :
+       {std::pair("A", &comparison.contenders_only_in_a), std::pair("B", &comparison.contenders_only_in_b)}) {
+    if (!names->empty()) lines.push_back(fmt::format("contenders only in {}: {}", side, fmt::join(*names, ", ")));
+  }
+  if (comparison.unmatched_a + comparison.unmatched_b > 0) {
+    lines.push_back(fmt::format("{} points only in A, {} only in B", comparison.unmatched_a, comparison.unmatched_b));
+  }
+  for (const std::string& line : comparison.changed) lines.push_back("not compared: " + line);
+  return lines;
+}
+
 std::string trimmed(std::string line) {
   line.erase(line.find_last_not_of(' ') + 1);
   return line + "\n";
 }
 
 nlohmann::ordered_json speed_json(const SpeedRatio& speed) {
-  nlohmann::ordered_json object{{"n", speed.n}, {"speed_ratio", speed.ratio}, {"low", nullptr}, {"high", nullptr}};
+  nlohmann::ordered_json object{
+      {"n", speed.n}, {"speed_ratio", speed.ratio}, {"level", speed.level}, {"low", nullptr}, {"high", nullptr}};
   if (speed.interval) {
     object["low"] = speed.interval->low;
     object["high"] = speed.interval->high;
@@ -98,17 +114,17 @@ std::string run_comparison_console(const RunComparison& comparison, bool colour)
     text += fmt::format("\n{}\n", style.bold(one_line(point.title, kConsoleWidth)));
     text += style.dim(trimmed(fmt::format("  {:{}}{:>7}{:>7} {:<{}}{:>7}{:>7}  speed of B", "", kComparedNameWidth,
                                           "prefill", "", " speed of B", kSpeedCellWidth, "decode", "")));
-    text += style.dim(trimmed(fmt::format("  {:{}}{:>7}{:>7} {:<{}}{:>7}{:>7}  (95% interval)", "tokens/s",
-                                          kComparedNameWidth, "A", "B", " (95% interval)", kSpeedCellWidth, "A", "B")));
+    text += style.dim(trimmed(fmt::format("  {:{}}{:>7}{:>7} {:<{}}{:>7}{:>7}  (99% interval)", "tokens/s",
+                                          kComparedNameWidth, "A", "B", " (99% interval)", kSpeedCellWidth, "A", "B")));
     for (const ContenderChange& contender : point.contenders) {
       text += trimmed(fmt::format("  {}{}{}", name_cell(contender.contender, kComparedNameWidth),
                                   console_cells(contender.metrics.at(kPrefill), style),
                                   console_cells(contender.metrics.at(kDecode), style)));
     }
   }
-  if (comparison.unmatched_a + comparison.unmatched_b > 0) {
-    text += fmt::format("\n{} points only in A, {} only in B\n", comparison.unmatched_a, comparison.unmatched_b);
-  }
+  const std::vector<std::string> lines = unmatched_lines(comparison);
+  if (!lines.empty()) text += "\n";
+  for (const std::string& line : lines) text += one_line(line, kConsoleWidth) + "\n";
   return text;
 }
 
@@ -138,6 +154,9 @@ std::string run_comparison_markdown(const RunComparison& comparison) {
                           markdown_speed(decode.speed));
     }
   }
+  const std::vector<std::string> lines = unmatched_lines(comparison);
+  if (!lines.empty()) text += "\n";
+  for (const std::string& line : lines) text += fmt::format("- {}\n", markdown_text(line));
   return text;
 }
 
@@ -149,7 +168,10 @@ std::string run_comparison_json(const RunComparison& comparison) {
               {"overall", Json::array()},
               {"points", Json::array()},
               {"points_only_in_a", comparison.unmatched_a},
-              {"points_only_in_b", comparison.unmatched_b}};
+              {"points_only_in_b", comparison.unmatched_b},
+              {"contenders_only_in_a", comparison.contenders_only_in_a},
+              {"contenders_only_in_b", comparison.contenders_only_in_b},
+              {"changed_models", comparison.changed}};
   for (const Difference& difference : comparison.differences) {
     object["differences"].push_back({{"what", difference.what}, {"a", difference.a}, {"b", difference.b}});
   }

@@ -4,11 +4,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <set>
-#include <string_view>
+#include <utility>
+
+#include "results/environment_difference.hpp"
+#include "results/experiment_difference.hpp"
+#include "results/model_identity.hpp"
 
 namespace inferbench {
 
@@ -16,23 +18,6 @@ namespace {
 
 using Texts = std::map<std::string, std::string>;
 
-// Of the environment: these say nothing lasting about the machine.
-constexpr std::array<std::string_view, 4> kPassing{"/time", "/system/load", "/memory/available_bytes", "/cpu/mhz_now"};
-
-std::string shown(const nlohmann::json& value) {
-  return value.is_string() ? value.get<std::string>() : value.dump();
-}
-
-Texts environment_of(const RunInfo& info) {
-  Texts texts;
-  const auto environment = nlohmann::json::parse(info.environment, nullptr, false);
-  if (!environment.is_object()) return texts;
-  const auto flat = environment.flatten();  // items() borrows
-  for (const auto& [path, value] : flat.items()) {
-    const bool passing = std::find(kPassing.begin(), kPassing.end(), path) != kPassing.end();
-    if (!passing && !value.is_null()) texts.emplace(path.substr(1), shown(value));
-  }
-  return texts;
 }
 
 Texts backends_of(const RunInfo& info) {
@@ -74,31 +59,17 @@ void collect_differences(std::vector<Difference>& found, const Texts& a, const T
 
 }  // namespace
 
-std::string model_name(const RunInfo& info, const std::string& reference) {
-  const auto found = std::find_if(info.models.begin(), info.models.end(),
-                                  [&](const ModelIdentity& model) { return model.reference == reference; });
-  return found == info.models.end() ? reference : found->name;
-}
-
 std::vector<Match> match_points(const RunInfo& a, const RunInfo& b) {
   std::vector<Match> matches;
   std::vector<bool> taken(b.points.size(), false);
-  const auto find = [&](const Point& point, auto&& same_model) {
-    for (std::size_t i = 0; i < b.points.size(); ++i) {
-      if (!taken[i] && same_workload(point, b.points[i]) && same_model(b.points[i])) return i;
-    }
-    return b.points.size();
-  };
   for (std::size_t i = 0; i < a.points.size(); ++i) {
-    const Point& point = a.points[i];
-    std::size_t other = find(point, [&](const Point& theirs) { return theirs.model == point.model; });
-    if (other == b.points.size()) {
-      const std::string name = model_name(a, point.model);
-      other = find(point, [&](const Point& theirs) { return model_name(b, theirs.model) == name; });
+    for (std::size_t j = 0; j < b.points.size(); ++j) {
+      if (taken[j] || !same_workload(a.points[i], b.points[j])) continue;
+      if (!same_model_of(a, a.points[i].model, b, b.points[j].model)) continue;
+      taken[j] = true;
+      matches.push_back({i, j});
+      break;
     }
-    if (other == b.points.size()) continue;
-    taken[other] = true;
-    matches.push_back({i, other});
   }
   return matches;
 }
@@ -113,20 +84,26 @@ std::vector<Match> match_contenders(const RunInfo& a, const RunInfo& b) {
   return matches;
 }
 
+std::string why_nothing_in_common(const RunInfo& a, const RunInfo& b) {
+  if (match_points(a, b).empty()) {
+    const std::vector<std::string> changed = changed_models(a, b);
+    return "the runs have no point in common" + (changed.empty() ? "" : "; " + changed.front());
+  }
+  return match_contenders(a, b).empty() ? "the runs have no contender in common" : "";
+}
+
 std::vector<Difference> find_differences(const RunInfo& a, const RunInfo& b) {
   std::vector<Difference> found;
   collect_differences(found, {{"program", a.program}}, {{"program", b.program}});
   collect_differences(found, backends_of(a), backends_of(b));
   collect_differences(found, models_of(a), models_of(b));
-  collect_differences(found, environment_of(a), environment_of(b));
-  if (a.resolved_yaml != b.resolved_yaml) {
+  for (EnvironmentDifference& difference : compare_environments(a.environment, b.environment)) {
+    found.push_back({std::move(difference.key), std::move(difference.before), std::move(difference.now)});
+  }
+  if (!experiment_differences(a, b).empty()) {
     found.push_back({"experiment", a.name + " (another text)", b.name + " (another text)"});
   }
   return found;
-}
-
-std::string point_title(const std::string& model_name, const Point& point) {
-  return fmt::format("{}: {}", model_name, workload_text(point));
 }
 
 }  // namespace inferbench

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string_view>
@@ -24,36 +25,53 @@ bool passing(std::string_view key) {
   return std::find(kPassing.begin(), kPassing.end(), key) != kPassing.end();
 }
 
-// "/cpu/caches/0/size" -> "cpu.caches.0.size".
-std::string dotted(std::string key) {
-  if (!key.empty()) key.erase(0, 1);
-  std::replace(key.begin(), key.end(), '/', '.');
-  return key;
+// "/cpu/caches/0/size" -> text. Nulls are left out: what a machine does not tell is not known.
+std::map<std::string, std::string> values_of(const std::string& environment) {
+  std::map<std::string, std::string> values;
+  const Json json = Json::parse(environment, nullptr, false);
+  if (!json.is_object()) return values;
+  const Json flat = json.flatten();  // items() borrows
+  for (const auto& [key, value] : flat.items()) {
+    if (passing(key) || value.is_null()) continue;
+    values.emplace(key.substr(1), value.is_string() ? value.get<std::string>() : value.dump());
+  }
+  return values;
 }
 
-std::string text_of(const Json& flat, const std::string& key) {
-  const auto found = flat.find(key);
-  if (found == flat.end() || found->is_null()) return "unknown";
-  return one_line(found->is_string() ? found->get<std::string>() : found->dump(), kLongestValue);
+std::string shown(const std::string& value) {
+  return value.empty() ? "unknown" : one_line(value, kLongestValue);
 }
 
 }  // namespace
 
-std::vector<std::string> environment_differences(const std::string& before, const std::string& now) {
-  const Json old_flat = Json::parse(before).flatten();
-  const Json new_flat = Json::parse(now).flatten();
+std::vector<EnvironmentDifference> compare_environments(const std::string& before, const std::string& now) {
+  const auto old_values = values_of(before);
+  const auto new_values = values_of(now);
   std::set<std::string> keys;
-  for (const Json* flat : {&old_flat, &new_flat}) {
-    for (const auto& [key, value] : flat->items()) keys.insert(key);
+  for (const auto* values : {&old_values, &new_values}) {
+    for (const auto& [key, value] : *values) keys.insert(key);
   }
-  std::vector<std::string> lines;
+  const auto value_in = [](const auto& values, const std::string& key) {
+    const auto found = values.find(key);
+    return found == values.end() ? std::string() : found->second;
+  };
+  std::vector<EnvironmentDifference> differences;
   for (const std::string& key : keys) {
-    const auto value_in = [&](const Json& flat) { return flat.value(key, Json(nullptr)); };
-    if (passing(key) || value_in(old_flat) == value_in(new_flat)) continue;
-    const std::string was = text_of(old_flat, key);
-    const std::string is = text_of(new_flat, key);
+    EnvironmentDifference difference{key, value_in(old_values, key), value_in(new_values, key)};
+    if (difference.before != difference.now) differences.push_back(std::move(difference));
+  }
+  return differences;
+}
+
+std::vector<std::string> environment_differences(const std::string& before, const std::string& now) {
+  std::vector<std::string> lines;
+  for (EnvironmentDifference& difference : compare_environments(before, now)) {
+    std::string& key = difference.key;
+    std::replace(key.begin(), key.end(), '/', '.');
+    const std::string was = shown(difference.before);
+    const std::string is = shown(difference.now);
     // Long lists, such as the CPU's flags, may differ beyond what a line shows.
-    lines.push_back(was == is ? dotted(key) + ": another" : fmt::format("{}: {}, now {}", dotted(key), was, is));
+    lines.push_back(was == is ? key + ": another" : fmt::format("{}: {}, now {}", key, was, is));
   }
   return lines;
 }

@@ -26,21 +26,21 @@ class LineFields {
     const auto* found = find(key);
     return found != nullptr && !found->is_null();
   }
-  std::string text(std::string_view key) const { return std::string(std::string_view(at(key))); }
+  std::string text(std::string_view key) const { return text_from(key, at(key)); }
   std::string text_or(std::string_view key, const std::string& fallback) const {
     const auto* found = find(key);
-    return found == nullptr ? fallback : std::string(std::string_view(*found));
+    return found == nullptr ? fallback : text_from(key, *found);
   }
-  double number(std::string_view key) const { return double(at(key)); }
+  double number(std::string_view key) const { return as<double>(key, at(key)); }
   std::optional<double> number_or_none(std::string_view key) const {
     return has(key) ? std::optional(number(key)) : std::nullopt;
   }
-  bool truth(std::string_view key) const { return bool(at(key)); }
+  bool truth(std::string_view key) const { return as<bool>(key, at(key)); }
   std::vector<double> numbers(std::string_view key) const {
-    const simdjson::dom::array array(at(key));
+    const auto array = as<simdjson::dom::array>(key, at(key));
     std::vector<double> values;
     values.reserve(array.size());
-    for (const auto value : array) values.push_back(double(value));
+    for (const auto value : array) values.push_back(as<double>(key, value));
     return values;
   }
   template <std::integral Integer>
@@ -52,7 +52,7 @@ class LineFields {
     const auto* found = find(key);
     return found == nullptr ? fallback : integer_from<Integer>(key, *found);
   }
-  LineFields object(std::string_view key) const { return LineFields(simdjson::dom::object(at(key))); }
+  LineFields object(std::string_view key) const { return LineFields(as<simdjson::dom::object>(key, at(key))); }
 
  private:
   const simdjson::dom::element* find(std::string_view key) const {
@@ -63,7 +63,16 @@ class LineFields {
   }
   simdjson::dom::element at(std::string_view key) const {
     if (const auto* found = find(key)) return *found;
-    throw std::runtime_error("key '" + std::string(key) + "' not found");
+    throw std::runtime_error("'" + std::string(key) + "' is missing");
+  }
+  template <typename T>
+  static T as(std::string_view key, const simdjson::dom::element& element) {
+    T value;
+    if (element.get(value) == simdjson::SUCCESS) return value;
+    throw std::runtime_error("'" + std::string(key) + "' has the wrong type");
+  }
+  static std::string text_from(std::string_view key, const simdjson::dom::element& element) {
+    return std::string(as<std::string_view>(key, element));
   }
   template <std::integral Integer>
   static Integer integer_from(std::string_view key, const simdjson::dom::element& value) {

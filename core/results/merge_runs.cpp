@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "results/merge_runs.hpp"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
 #include <string>
+#include <utility>
 
 #include "results/environment_difference.hpp"
+#include "results/experiment_difference.hpp"
+#include "results/model_identity.hpp"
 #include "support/error.hpp"
 
 namespace inferbench {
@@ -17,19 +20,67 @@ namespace {
 constexpr const char* kCure = "merge joins the shards of one experiment: inferbench run EXPERIMENT.yaml --shard K/N";
 
 void check_same_experiment(const NamedRun& first, const NamedRun& part) {
-  if (part.data.info.resolved_yaml != first.data.info.resolved_yaml) {
-    throw Error(fmt::format("{} is another experiment than {}", part.folder.string(), first.folder.string()), kCure);
-  }
   for (const ModelIdentity& model : part.data.info.models) {
     const auto& others = first.data.info.models;
-    const bool same = std::any_of(others.begin(), others.end(), [&](const ModelIdentity& other) {
-      return other.reference == model.reference && other.sha256 == model.sha256;
-    });
-    if (!same) {
-      throw Error(fmt::format("{} and {} ran another model under the name {}", first.folder.string(),
-                              part.folder.string(), model.reference),
-                  kCure);
+    const bool same =
+        std::any_of(others.begin(), others.end(), [&](const ModelIdentity& other) { return same_model(other, model); });
+    if (same) continue;
+    const std::vector<std::string> changed = changed_models(first.data.info, part.data.info);
+    throw Error(fmt::format("{} and {} ran different models: {}", first.folder.string(), part.folder.string(),
+                            changed.empty() ? "only the second ran " + model.reference : changed.front()),
+                kCure);
+  }
+  const std::vector<std::string> differences = experiment_differences(first.data.info, part.data.info);
+  if (differences.empty()) return;
+  throw Error(fmt::format("{} ran another experiment than {}: {}", part.folder.string(), first.folder.string(),
+                          fmt::join(differences, "; ")),
+              kCure);
+}
+
+// The part's rows with the first part's references: another machine keeps the same model elsewhere.
+class ReferencesOf {
+ public:
+  ReferencesOf(const RunInfo& first, const RunInfo& part) {
+    for (const ModelIdentity& model : part.models) {
+      for (const ModelIdentity& other : first.models) {
+        if (same_model(model, other)) references_[model.reference] = other.reference;
+      }
     }
+  }
+
+  void apply(std::string& model) const {
+    const auto found = references_.find(model);
+    if (found != references_.end()) model = found->second;
+  }
+
+ private:
+  std::map<std::string, std::string> references_;
+};
+
+// Each shard measures quality for itself. One row for each contender and model is kept: one that is not ok before one
+// that is, else the first.
+void add_quality(std::vector<QualityRecord>& all, QualityRecord record) {
+  const auto same = std::find_if(all.begin(), all.end(), [&](const QualityRecord& other) {
+    return other.contender == record.contender && other.model == record.model;
+  });
+  if (same == all.end()) {
+    all.push_back(std::move(record));
+  } else if (same->ok() && !record.ok()) {
+    *same = std::move(record);
+  }
+}
+
+void add_rows(RunData& whole, const NamedRun& part, const ReferencesOf& references) {
+  for (const auto& [to, from] :
+       {std::pair(&whole.trials, &part.data.trials), std::pair(&whole.replaced, &part.data.replaced)}) {
+    for (TrialRecord trial : *from) {
+      references.apply(trial.point.model);
+      to->push_back(std::move(trial));
+    }
+  }
+  for (QualityRecord record : part.data.quality) {
+    references.apply(record.model);
+    add_quality(whole.quality, std::move(record));
   }
 }
 
@@ -57,7 +108,9 @@ std::uint64_t planned_in_whole(const RunInfo& part) {
 }  // namespace
 
 RunData merge_runs(const std::vector<NamedRun>& parts) {
-  if (parts.size() < 2) throw Error("merge needs at least two run folders", kCure);
+  if (parts.size() < 2) {
+    throw Error(fmt::format("merge needs at least two runs, {} named", parts.empty() ? "none is" : "one is"), kCure);
+  }
   RunData whole;
   whole.info = parts.front().data.info;
   whole.info.merged.clear();
@@ -73,8 +126,7 @@ RunData merge_runs(const std::vector<NamedRun>& parts) {
       }
     }
     whole.info.merged.push_back(describe_part(parts.front(), part));
-    whole.trials.insert(whole.trials.end(), part.data.trials.begin(), part.data.trials.end());
-    whole.replaced.insert(whole.replaced.end(), part.data.replaced.begin(), part.data.replaced.end());
+    add_rows(whole, part, ReferencesOf(whole.info, part.data.info));
     if (!whole.info.machine) whole.info.machine = part.data.info.machine;
   }
   whole.info.planned_trials = planned_in_whole(parts.front().data.info);

@@ -14,9 +14,10 @@ struct NamedRun {
   RunData data;
 };
 
-/// One run out of parts of the same experiment: the shards of several machines. Everything about the run is the first
-/// part's; `merged` says of each part where its environment or its backends differ from that. Throws Error for another
-/// experiment or model, and for parts that hold the same trial.
+/// One run out of parts of the same experiment: the shards of several machines, wherever these keep the experiment and
+/// its files. Everything about the run is the first part's; `merged` says of each part where its environment or its
+/// backends differ from that. Of quality, which each part measures, a row that is not ok is kept before one that is.
+/// Throws Error, which says what differs, for another experiment or model, and for parts that hold the same trial.
 RunData merge_runs(const std::vector<NamedRun>& parts);
 
 }  // namespace inferbench

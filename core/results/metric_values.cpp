@@ -18,6 +18,14 @@ std::optional<double> time_metric(const TrialMetrics& metrics, std::string_view 
   throw Error("unknown metric '" + std::string(name) + "'");
 }
 
+// Prompts and generated tokens of all sequences over the time that they took together: no time counts twice.
+std::optional<double> total_tokens_per_s(const TrialRecord& trial) {
+  const double seconds = trial.outcome.metrics->e2e_ms / 1e3;
+  if (!(seconds > 0)) return std::nullopt;
+  const double tokens = static_cast<double>(trial.point.prompt_tokens) + trial.point.generate_tokens;
+  return tokens * trial.point.batch / seconds;
+}
+
 }  // namespace
 
 std::optional<double> metric_value(const TrialRecord& trial, std::string_view metric) {
@@ -27,6 +35,7 @@ std::optional<double> metric_value(const TrialRecord& trial, std::string_view me
   if (metric == "kv_bytes") return static_cast<double>(trial.outcome.kv_bytes);
   if (metric == "peak_rss_bytes") return static_cast<double>(trial.outcome.memory.peak_rss_bytes);
   if (metric == "cpu_s") return trial.outcome.used.cpu_s;
+  if (metric == "total_tokens_per_s") return total_tokens_per_s(trial);
   return time_metric(*trial.outcome.metrics, metric);
 }
 
@@ -36,10 +45,6 @@ std::vector<double> metric_samples(const TrialRecord& trial, std::string_view me
   }
   const auto value = metric_value(trial, metric);
   return value ? std::vector<double>{*value} : std::vector<double>{};
-}
-
-bool more_is_better(std::string_view metric) {
-  return metric.ends_with("_per_s");
 }
 
 }  // namespace inferbench

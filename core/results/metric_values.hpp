@@ -5,18 +5,16 @@
 #include <string_view>
 #include <vector>
 
+#include "experiment/metrics.hpp"
 #include "results/trial_record.hpp"
 
 namespace inferbench {
 
-/// The value of a metric (experiment/metrics.hpp) in one trial; nullopt where the trial has none, as decode of one
+/// The value of a metric (metric_names) in one trial; nullopt where the trial has none, as decode of one
 /// token. inter_token_ms has many: see metric_samples. Throws Error for an unknown name.
 std::optional<double> metric_value(const TrialRecord& trial, std::string_view metric);
 
 /// All values of a metric in one trial: each gap for inter_token_ms, else at most one.
 std::vector<double> metric_samples(const TrialRecord& trial, std::string_view metric);
-
-/// True for rates, false for times and bytes.
-bool more_is_better(std::string_view metric);
 
 }  // namespace inferbench

@@ -5,6 +5,7 @@
 
 #include "results/optional_json.hpp"
 #include "support/error.hpp"
+#include "support/json_problem.hpp"
 
 namespace inferbench {
 
@@ -66,7 +67,7 @@ QualityRecord parse_quality_record(std::string_view line) {
     if (object.contains("kl")) record.agreement = agreement_from(object);
     return record;
   } catch (const nlohmann::json::exception& error) {
-    throw Error(std::string("not a quality record: ") + error.what());
+    throw Error("not a quality record: " + json_problem(error));
   }
 }
 

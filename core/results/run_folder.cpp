@@ -17,6 +17,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "results/model_identity.hpp"
+#include "results/run_place.hpp"
 #include "results/trial_lines.hpp"
 #include "results/utc_time.hpp"
 #include "support/error.hpp"
@@ -137,6 +139,24 @@ fs::path make_run_folder(const fs::path& parent) {
   throw Error(fmt::format("cannot find a free folder name in {}", parent.string()), cure);
 }
 
+// Rows have the references of their time, which may be before the run folder moved.
+void follow_models(RunData& data) {
+  const auto moved = [](const ModelIdentity& model) { return !model.earlier_references.empty(); };
+  if (std::none_of(data.info.models.begin(), data.info.models.end(), moved)) return;
+  for (auto* trials : {&data.trials, &data.replaced}) {
+    for (TrialRecord& trial : *trials) trial.point.model = current_reference(data.info, trial.point.model);
+  }
+  for (QualityRecord& record : data.quality) record.model = current_reference(data.info, record.model);
+}
+
+RunInfo placed(RunInfo info, const fs::path& folder) {
+  const fs::path experiment = info.experiment_file;
+  if (experiment.is_absolute()) {
+    info.experiment_folder_from_run = experiment.parent_path().lexically_relative(folder.lexically_normal()).string();
+  }
+  return info;
+}
+
 }  // namespace
 
 void write_file_atomically(const fs::path& path, const std::string& text) {
@@ -159,24 +179,26 @@ void write_file_atomically(const fs::path& path, const std::string& text) {
 }
 
 RunInfo read_run_info(const fs::path& run_json) {
-  return parse_run_info(read_text(run_json));
+  return parse_run_info(read_text(run_json), run_json);
 }
 
 RunData read_run(const fs::path& folder) {
   RunData data;
-  data.info = parse_run_info(read_text(folder / kRunFile));
+  data.info = read_run_info(folder / kRunFile);
   const fs::path trials = folder / kTrialsFile;
   if (fs::exists(trials)) put_trials(data, read_trial_lines(trials).records);
   data.quality = read_quality(folder / kQualityFile);
+  follow_models(data);
   return data;
 }
 
 RunFolder RunFolder::create(const fs::path& root, const RunInfo& info) {
   const fs::path folder = make_run_folder(root / info.name);
   try {
-    RunFolder run(folder, RunData{info, {}, {}, {}}, open_locked(folder / kTrialsFile));
-    write_file_atomically(folder / kRunFile, to_json_text(info));
+    RunFolder run(folder, RunData{placed(info, folder), {}, {}, {}}, open_locked(folder / kTrialsFile));
+    write_file_atomically(folder / kRunFile, to_json_text(run.info()));
     sync_folder(folder.parent_path());
+    link_latest(folder);
     return run;
   } catch (...) {  // on a full disk, say: no folder that looks like a run
     std::error_code ignored;
@@ -187,7 +209,7 @@ RunFolder RunFolder::create(const fs::path& root, const RunInfo& info) {
 
 RunFolder RunFolder::resume(const fs::path& folder) {
   const fs::path absolute = fs::absolute(folder);
-  RunInfo info = parse_run_info(read_text(absolute / kRunFile));
+  RunInfo info = read_run_info(absolute / kRunFile);
   const fs::path trials = absolute / kTrialsFile;
   RunFolder run(absolute, RunData{std::move(info), {}, {}, {}}, open_locked(trials));
   const std::string text = read_text(trials);
@@ -197,6 +219,7 @@ RunFolder RunFolder::resume(const fs::path& folder) {
   }
   put_trials(run.data_, std::move(parsed.records));
   run.data_.quality = read_quality(absolute / kQualityFile);
+  follow_models(run.data_);
   return run;
 }
 
@@ -207,6 +230,12 @@ RunFolder::RunFolder(RunFolder&& other) noexcept
 
 RunFolder::~RunFolder() {
   if (fd_ >= 0) close(fd_);
+}
+
+void RunFolder::describe(RunInfo info) {
+  data_.info = std::move(info);
+  follow_models(data_);
+  write_file_atomically(path_ / kRunFile, to_json_text(data_.info));
 }
 
 void RunFolder::append(TrialRecord record) {

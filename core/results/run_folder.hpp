@@ -42,6 +42,10 @@ class RunFolder {
   RunFolder& operator=(const RunFolder&) = delete;
   ~RunFolder();
 
+  /// Takes another description of the same run, such as where its files are now (moved_run); run.json is replaced
+  /// whole.
+  void describe(RunInfo info);
+
   /// Appends one line and waits until it is on the disk. On failure the file is as it was before, and Error is thrown.
   void append(TrialRecord record);
 

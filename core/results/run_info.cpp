@@ -6,8 +6,11 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "results/experiment_difference.hpp"
+#include "results/model_identity.hpp"
 #include "support/error.hpp"
 #include "support/json_integer.hpp"
+#include "support/json_problem.hpp"
 
 namespace inferbench {
 
@@ -39,10 +42,16 @@ Json json_of(const PluginIdentity& plugin) {
               {"version", plugin.version},     {"build", plugin.build}, {"sha256", plugin.sha256}};
 }
 
-Json json_of(const ModelConfig& config) {
-  return Json{{"n_layers", config.n_layers},  {"n_heads", config.n_heads}, {"width", config.width},
+Json json_of(const ModelConfig& config, bool whole) {
+  Json object{{"n_layers", config.n_layers},  {"n_heads", config.n_heads}, {"width", config.width},
               {"inner", config.inner},        {"context", config.context}, {"vocab", config.vocab},
               {"tied_head", config.tied_head}};
+  if (!whole) return object;
+  object["activation"] = config.activation;
+  object["scale_attn_weights"] = config.scale_attn_weights;
+  object["scale_attn_by_inverse_layer"] = config.scale_attn_by_inverse_layer;
+  object["layer_norm_epsilon"] = config.layer_norm_epsilon;
+  return object;
 }
 
 Json json_of(const ModelIdentity& model) {
@@ -50,8 +59,13 @@ Json json_of(const ModelIdentity& model) {
               {"name", model.name},
               {"sha256", model.sha256},
               {"n_parameters", model.n_parameters}};
-  if (model.shape) object["shape"] = json_of(*model.shape);
+  if (model.shape) object["shape"] = json_of(*model.shape, model.whole_config);
+  if (!model.earlier_references.empty()) object["earlier_references"] = model.earlier_references;
   return object;
+}
+
+Json json_of(const FileIdentity& file) {
+  return Json{{"path", file.path}, {"sha256", file.sha256}};
 }
 
 Json json_of(const MergedRun& run) {
@@ -93,6 +107,11 @@ PluginIdentity plugin_from(const Json& object) {
           object.at("build").get<std::string>(),     object.at("sha256").get<std::string>()};
 }
 
+// Earlier versions left out what no speed depends on.
+bool has_whole_config(const Json& shape) {
+  return shape.contains("layer_norm_epsilon");
+}
+
 ModelConfig shape_from(const Json& object) {
   ModelConfig config;
   config.n_layers = integer_of<std::int32_t>(object.at("n_layers"));
@@ -102,15 +121,33 @@ ModelConfig shape_from(const Json& object) {
   config.context = integer_of<std::int32_t>(object.at("context"));
   config.vocab = integer_of<std::int32_t>(object.at("vocab"));
   config.tied_head = object.at("tied_head").get<bool>();
+  if (!has_whole_config(object)) return config;
+  config.activation = integer_of<std::int32_t>(object.at("activation"));
+  config.scale_attn_weights = object.at("scale_attn_weights").get<bool>();
+  config.scale_attn_by_inverse_layer = object.at("scale_attn_by_inverse_layer").get<bool>();
+  config.layer_norm_epsilon = object.at("layer_norm_epsilon").get<double>();
   return config;
 }
 
 ModelIdentity model_from(const Json& object) {
-  ModelIdentity model{object.at("reference").get<std::string>(), object.at("name").get<std::string>(),
-                      object.at("sha256").get<std::string>(), integer_of<std::uint64_t>(object.at("n_parameters")),
-                      std::nullopt};
-  if (object.contains("shape")) model.shape = shape_from(object.at("shape"));
+  ModelIdentity model{object.at("reference").get<std::string>(),
+                      object.at("name").get<std::string>(),
+                      object.at("sha256").get<std::string>(),
+                      integer_of<std::uint64_t>(object.at("n_parameters")),
+                      std::nullopt,
+                      false};
+  if (object.contains("shape")) {
+    model.shape = shape_from(object.at("shape"));
+    model.whole_config = has_whole_config(object.at("shape"));
+  }
+  if (const auto earlier = object.find("earlier_references"); earlier != object.end()) {
+    model.earlier_references = earlier->get<std::vector<std::string>>();
+  }
   return model;
+}
+
+FileIdentity file_from(const Json& object) {
+  return {object.at("path").get<std::string>(), object.at("sha256").get<std::string>()};
 }
 
 MergedRun merged_from(const Json& object) {
@@ -145,15 +182,19 @@ std::string to_json_text(const RunInfo& info) {
               {"shard", {{"index", info.shard.index}, {"count", info.shard.count}}},
               {"machine", info.machine ? to_json(*info.machine) : Json(nullptr)}};
   if (info.fresh_processes) object["fresh_processes"] = *info.fresh_processes;
+  if (!info.files.empty()) object["files"] = list_of(info.files);
+  if (!info.experiment_folder_from_run.empty()) {
+    object["experiment_folder_from_run"] = info.experiment_folder_from_run;
+  }
   if (!info.merged.empty()) object["merged"] = list_of(info.merged);
   return object.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-RunInfo parse_run_info(std::string_view text) {
+RunInfo parse_run_info(std::string_view text, const std::filesystem::path& path) {
   try {
     const Json object = Json::parse(text);
     if (const int format = integer_of<int>(object.at("format")); format != kFormat) {
-      throw Error(fmt::format("run.json has format {}, this program reads {}", format, kFormat),
+      throw Error(fmt::format("{} has format {}, this program reads {}", path.string(), format, kFormat),
                   "use the inferbench version that wrote it: see \"program\" in run.json");
     }
     RunInfo info;
@@ -172,6 +213,7 @@ RunInfo parse_run_info(std::string_view text) {
     info.points = read_list(object.at("points"), point_from);
     info.plugins = read_list(object.at("plugins"), plugin_from);
     info.models = read_list(object.at("models"), model_from);
+    make_names_distinct(info.models);
     info.environment = object.at("environment").dump();
     if (const auto shard = object.find("shard"); shard != object.end()) {
       info.shard = {integer_of<std::int32_t>(shard->at("index")), integer_of<std::int32_t>(shard->at("count"))};
@@ -179,28 +221,40 @@ RunInfo parse_run_info(std::string_view text) {
     if (const auto machine = object.find("machine"); machine != object.end() && !machine->is_null()) {
       info.machine = machine_limits_from_json(*machine);
     }
+    if (object.contains("files")) info.files = read_list(object.at("files"), file_from);
+    if (const auto folder = object.find("experiment_folder_from_run"); folder != object.end()) {
+      info.experiment_folder_from_run = folder->get<std::string>();
+    }
     if (object.contains("merged")) info.merged = read_list(object.at("merged"), merged_from);
     return info;
   } catch (const nlohmann::json::exception& error) {
-    throw Error(std::string("run.json is damaged: ") + error.what());
+    throw Error(fmt::format("{} is damaged: {}", path.string(), json_problem(error)),
+                "the file was changed by something else; restore it, or measure again");
   }
 }
 
 std::string find_difference(const RunInfo& before, const RunInfo& now) {
-  if (before.resolved_yaml != now.resolved_yaml) return "the experiment is another";
+  if (const auto lines = experiment_differences(before, now); !lines.empty()) {
+    return "the experiment differs from the one that this run started with: " + lines.front();
+  }
   for (const auto& plugin : before.plugins) {
     const auto same = [&](const PluginIdentity& other) { return other.contender == plugin.contender; };
     const auto found = std::find_if(now.plugins.begin(), now.plugins.end(), same);
     if (found == now.plugins.end() || found->sha256 != plugin.sha256) {
-      return fmt::format("the backend of {} is another build: {}", plugin.contender, plugin.path);
+      return fmt::format("the backend of {} is another build: {}", plugin.contender,
+                         found == now.plugins.end() ? plugin.path : found->path);
     }
   }
   for (const auto& model : before.models) {
-    const auto same = [&](const ModelIdentity& other) {
-      return other.reference == model.reference && other.sha256 == model.sha256;
-    };
+    const auto same = [&](const ModelIdentity& other) { return same_model(other, model); };
     if (std::none_of(now.models.begin(), now.models.end(), same)) {
       return fmt::format("the model {} has changed", model.reference);
+    }
+  }
+  for (const auto& file : before.files) {
+    const auto same = [&](const FileIdentity& other) { return other.sha256 == file.sha256; };
+    if (!now.files.empty() && std::none_of(now.files.begin(), now.files.end(), same)) {
+      return fmt::format("the file {} has changed", file.path);
     }
   }
   return {};

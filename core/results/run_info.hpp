@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,14 +30,25 @@ struct PluginIdentity {
 /// The model that a point ran.
 struct ModelIdentity {
   std::string reference;  ///< as the experiment says
-  std::string name;       ///< short, for tables
+  std::string name;       ///< short, for tables; distinct among the models of a run
   std::string sha256;     ///< of the weight files, or of the synthetic reference
   std::uint64_t n_parameters = 0;
-  /// Layers, heads, widths, context, vocabulary and head: what speed and memory hang on; run.json keeps no more of it.
-  /// Absent in folders that an earlier version wrote.
+  /// Absent in folders that an early version wrote.
   std::optional<ModelConfig> shape;
+  /// False where an earlier version kept only layers, heads, widths, context, vocabulary and head of `shape`.
+  bool whole_config = true;
+  /// Where it was before the run folder moved: rows that were written then have these.
+  std::vector<std::string> earlier_references{};
 
   friend bool operator==(const ModelIdentity&, const ModelIdentity&) = default;
+};
+
+/// A text that the experiment names, as it was when the run began.
+struct FileIdentity {
+  std::string path;
+  std::string sha256;
+
+  friend bool operator==(const FileIdentity&, const FileIdentity&) = default;
 };
 
 /// A folder that went into a merged one.
@@ -63,6 +75,10 @@ struct RunInfo {
   std::string environment;                ///< a JSON object, as collect_environment makes it
   std::vector<PluginIdentity> plugins;
   std::vector<ModelIdentity> models;
+  std::vector<FileIdentity> files{};  ///< texts of prompts and quality; empty in folders of earlier versions
+  /// From the run folder to the experiment file's folder, so that both can move together. Empty in folders of earlier
+  /// versions.
+  std::string experiment_folder_from_run{};
   Shard shard;                           ///< which part of the points this run has
   std::optional<MachineLimits> machine;  ///< measured before the first trial; absent where that was not wanted
   std::vector<MergedRun> merged;         ///< empty unless `inferbench merge` made this folder
@@ -71,8 +87,8 @@ struct RunInfo {
 /// Indented JSON, ending with a newline.
 std::string to_json_text(const RunInfo& info);
 
-/// Throws Error that says what is missing or wrong.
-RunInfo parse_run_info(std::string_view text);
+/// Throws Error that names `path` and says what is missing or wrong.
+RunInfo parse_run_info(std::string_view text, const std::filesystem::path& path = "run.json");
 
 /// What differs between the run that `before` began and the one that `now` would continue, as one line; empty where
 /// they are the same experiment on the same plugins and models.

@@ -11,7 +11,10 @@
 #include <string_view>
 #include <utility>
 
+#include "experiment/point_text.hpp"
+#include "results/median_gaps.hpp"
 #include "results/memory_check.hpp"
+#include "results/model_identity.hpp"
 #include "results/trial_outliers.hpp"
 
 namespace inferbench {
@@ -82,14 +85,35 @@ void note_memory(const RunData& run, std::vector<std::string>& notes) {
   }
 }
 
-void note_outliers(const RunData& run, std::vector<std::string>& notes) {
-  const std::vector<OutlyingTrial> found = outlying_trials(run, TrialIndex(run));
+void note_outliers(const RunData& run, const TrialIndex& index, std::vector<std::string>& notes) {
+  const std::vector<OutlyingTrial> found = outlying_trials(run, index);
   for (std::size_t i = 0; i < std::min(found.size(), kListed); ++i) {
     const TrialRecord& trial = *found[i].trial;
-    notes.push_back(fmt::format("outlier, counted all the same: {} of {} at {}, {}, block {}", found[i].metric,
-                                trial.contender, trial.point.model, workload_text(trial.point), trial.block));
+    notes.push_back(fmt::format("outlier, counted all the same: {} of {} at {}, block {}", found[i].metric,
+                                trial.contender, point_title(model_name(run.info, trial.point.model), trial.point),
+                                trial.block));
   }
   if (found.size() > kListed) notes.push_back(fmt::format("and {} more outliers", found.size() - kListed));
+}
+
+// A table shows both: whoever divides the medians must not wonder.
+void note_medians(const RunData& run, const TrialIndex& index, std::vector<std::string>& notes) {
+  const std::vector<MedianGap> found = median_gaps(run, index);
+  for (std::size_t i = 0; i < std::min(found.size(), kListed); ++i) {
+    const MedianGap& gap = found[i];
+    const Point& point = run.info.points[gap.point];
+    const std::string interval =
+        gap.speed.interval ? fmt::format(" ({:.3g}-{:.3g})", gap.speed.interval->low, gap.speed.interval->high) : "";
+    notes.push_back(fmt::format(
+        "{} of {} at {}: the medians' ratio is {:.3g}x, the speed within blocks {:.3g}x{}. The machine or the backend "
+        "was not the same in all blocks; the speed compares what ran in the same block, so go by it",
+        gap.metric, gap.contender, point_title(model_name(run.info, point.model), point), gap.of_medians,
+        gap.speed.ratio, interval));
+  }
+  if (found.size() > kListed) {
+    notes.push_back(
+        fmt::format("and {} more speeds that differ from the ratio of their medians", found.size() - kListed));
+  }
 }
 
 }  // namespace
@@ -101,7 +125,9 @@ std::vector<std::string> run_notes(const RunData& run) {
   note_disturbed(run, notes);
   note_caches(run, notes);
   note_memory(run, notes);
-  note_outliers(run, notes);
+  const TrialIndex index(run);
+  note_medians(run, index, notes);
+  note_outliers(run, index, notes);
   return notes;
 }
 

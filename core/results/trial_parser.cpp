@@ -8,6 +8,7 @@
 #include "results/line_fields.hpp"
 #include "results/outcome_fields.hpp"
 #include "results/outcome_json.hpp"
+#include "support/json_problem.hpp"
 
 namespace inferbench {
 
@@ -70,6 +71,10 @@ TrialRecord TrialParser::parse(std::string_view line) {
     return record;
   } catch (const Error& error) {
     throw;
+  } catch (const nlohmann::json::exception& error) {
+    throw Error("not a trial record: " + json_problem(error));
+  } catch (const simdjson::simdjson_error&) {
+    throw Error("not a trial record: not valid JSON");
   } catch (const std::exception& error) {
     throw Error(std::string("not a trial record: ") + error.what());
   }

@@ -54,7 +54,7 @@ std::optional<LogRatio> paired_log_ratio(std::span<const double> a, std::span<co
   for (std::size_t i = 0; i < a.size(); ++i) logs.push_back(checked_log(a[i]) - checked_log(b[i]));
   const Summary summary = *summarize(logs);
   LogRatio result{summary.n, summary.mean, std::nullopt, 0};
-  if (summary.sd) {
+  if (summary.n >= kFewestBlocks) {
     result.se = *summary.sd / std::sqrt(static_cast<double>(summary.n));
     result.degrees_of_freedom = static_cast<double>(summary.n - 1);
   }
@@ -66,7 +66,7 @@ std::optional<LogRatio> independent_log_ratio(std::span<const double> a, std::sp
   const Summary one = summarize_logs(a);
   const Summary other = summarize_logs(b);
   LogRatio result{std::min(one.n, other.n), one.mean - other.mean, std::nullopt, 0};
-  if (one.sd && other.sd) {
+  if (result.n >= kFewestBlocks) {
     const auto variance = [](const Summary& s) {
       const auto n = static_cast<double>(s.n);
       return Variance{*s.sd * *s.sd / n, n - 1};
@@ -97,15 +97,11 @@ std::optional<LogRatio> mean_log_ratio(std::span<const LogRatio> points) {
   return result;
 }
 
-SpeedRatio to_speed_ratio(const LogRatio& ratio) {
-  SpeedRatio result{ratio.n, std::exp(ratio.mean), std::nullopt, std::nullopt};
+SpeedRatio to_speed_ratio(const LogRatio& ratio, double level) {
+  SpeedRatio result{ratio.n, std::exp(ratio.mean), std::nullopt, level};
   if (ratio.se) {
-    const auto interval_at = [&](double quantile) {
-      const double half = student_t_quantile(quantile, ratio.degrees_of_freedom) * *ratio.se;
-      return Interval{std::exp(ratio.mean - half), std::exp(ratio.mean + half)};
-    };
-    result.interval = interval_at(0.975);
-    result.sure_interval = interval_at(0.995);
+    const double half = student_t_quantile((1 + level) / 2, ratio.degrees_of_freedom) * *ratio.se;
+    result.interval = Interval{std::exp(ratio.mean - half), std::exp(ratio.mean + half)};
   }
   return result;
 }

@@ -13,7 +13,7 @@ namespace inferbench {
 struct LogRatio {
   std::size_t n = 0;              ///< pairs, or values of the smaller side
   double mean = 0;                ///< natural logarithm of the ratio
-  std::optional<double> se;       ///< standard error of the mean; absent where the samples cannot bear one
+  std::optional<double> se;       ///< standard error of the mean; absent for fewer than kFewestBlocks
   double degrees_of_freedom = 0;  ///< of se
 };
 
@@ -27,10 +27,11 @@ std::optional<LogRatio> paired_log_ratio(std::span<const double> a, std::span<co
 std::optional<LogRatio> independent_log_ratio(std::span<const double> a, std::span<const double> b);
 
 /// The geometric mean over points, each with the same weight. The points are those that were asked for, not a sample of
-/// others: the error comes from the measurements alone. Without one where any point has none. nullopt for no points.
+/// others: the error comes from the measurements alone. Without an error where any point has none. nullopt for no
+/// points.
 std::optional<LogRatio> mean_log_ratio(std::span<const LogRatio> points);
 
-/// The ratio itself with its intervals at 95% and 99% by Student's t.
-SpeedRatio to_speed_ratio(const LogRatio& ratio);
+/// The ratio itself with its interval at `level` by Student's t.
+SpeedRatio to_speed_ratio(const LogRatio& ratio, double level = kVerdictLevel);
 
 }  // namespace inferbench

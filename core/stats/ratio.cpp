@@ -5,19 +5,20 @@
 
 namespace inferbench {
 
-std::optional<SpeedRatio> paired_speed_ratio(std::span<const double> contender, std::span<const double> baseline) {
+std::optional<SpeedRatio> paired_speed_ratio(std::span<const double> contender, std::span<const double> baseline,
+                                             double level) {
   const auto ratio = paired_log_ratio(contender, baseline);
   if (!ratio) return std::nullopt;
-  return to_speed_ratio(*ratio);
+  return to_speed_ratio(*ratio, level);
 }
 
 Verdict judge(const SpeedRatio& ratio) {
   constexpr double kSameBelow = 1.02;
-  if (!ratio.interval) return Verdict::kUnclear;
-  const Interval& sure = ratio.sure_interval ? *ratio.sure_interval : *ratio.interval;
-  if (sure.low > 1) return Verdict::kFaster;
-  if (sure.high < 1) return Verdict::kSlower;
-  const bool narrow = ratio.interval->low >= 1 / kSameBelow && ratio.interval->high <= kSameBelow;
+  if (!ratio.interval) return Verdict::kTooFewBlocks;
+  const Interval& interval = *ratio.interval;
+  if (interval.low > 1) return Verdict::kFaster;
+  if (interval.high < 1) return Verdict::kSlower;
+  const bool narrow = interval.low >= 1 / kSameBelow && interval.high <= kSameBelow;
   return narrow ? Verdict::kSame : Verdict::kUnclear;
 }
 
@@ -29,6 +30,8 @@ std::string_view to_string(Verdict verdict) {
       return "slower";
     case Verdict::kSame:
       return "same";
+    case Verdict::kTooFewBlocks:
+      return "too few blocks";
     case Verdict::kUnclear:
       break;
   }

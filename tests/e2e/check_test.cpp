@@ -24,6 +24,7 @@ namespace fs = std::filesystem;
 using test::compare_with_golden;
 using test::golden;
 using test::small_run;
+using testing::AllOf;
 using testing::HasSubstr;
 
 // A run of five blocks in which quant takes `ms` a token, with these targets.
@@ -76,6 +77,67 @@ TEST(CheckCommand, ComparesWithAnEarlierRun) {
   EXPECT_EQ(json.at("fail"), 2);  // first token and decode of quant
   EXPECT_EQ(run_program({"check", slower, "--against", before, "--threshold", "40"}).exit_code, 0);
   EXPECT_EQ(run_program({"check", slower, "--against", before, "--metric", "peak_rss_bytes"}).exit_code, 0);
+}
+
+// The same contender, better in nothing but that all of its earlier trials failed.
+TEST(CheckCommand, NeverPassesWithoutData) {
+  const test::TemporaryFolder root;
+  const std::string now = made_run(root.path() / "a", 5, "");
+  const std::string before = made_run(root.path() / "b", 5, "");
+  std::string text;
+  std::ifstream lines(before + "/trials.jsonl");
+  for (std::string line; std::getline(lines, line);) {
+    auto row = nlohmann::json::parse(line);
+    row["status"] = "crashed";
+    row["error"] = "signal 11";
+    text += row.dump() + "\n";
+  }
+  lines.close();
+  std::ofstream(before + "/trials.jsonl") << text;
+  const ProgramResult result = run_program({"check", now, "--against", before});
+  EXPECT_EQ(result.exit_code, 4) << result.out;
+  EXPECT_THAT(result.out, HasSubstr("no earlier data: 5 of 5 trials failed, the first crashed: signal 11"));
+  EXPECT_EQ(run_program({"check", before, "--against", now}).exit_code, 1);
+  EXPECT_EQ(run_program({"check", now, "--against", now, "--metric", "kl"}).exit_code, 4);
+  const ProgramResult compared = run_program({"compare", before, now});
+  EXPECT_EQ(compared.exit_code, 2);
+  EXPECT_THAT(compared.err, HasSubstr("there is nothing to compare: run A has no trial that went well"));
+}
+
+TEST(CheckCommand, TakesThresholdsByMetricAndPoint) {
+  const test::TemporaryFolder root;
+  const std::string before = made_run(root.path() / "a", 5, "");
+  const std::string slower = made_run(root.path() / "b", 6, "");  // 20% more time, 17% fewer tokens
+  const auto exit_code = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"check", slower, "--against", before, "--metric", "decode_tokens_per_s"});
+    return run_program(more).exit_code;
+  };
+  EXPECT_EQ(exit_code({}), 1);
+  EXPECT_EQ(exit_code({"--threshold", "decode_tokens_per_s=30%"}), 0);
+  EXPECT_EQ(exit_code({"--threshold", "30", "--threshold", "decode_tokens_per_s@prompt=32=1%"}), 1);
+  EXPECT_EQ(
+      exit_code({"--threshold", "1", "--threshold", "@contender=quant=30", "--threshold", "@contender=reference=9"}),
+      0);
+  const ProgramResult wrong = run_program({"check", slower, "--against", before, "--threshold", "ttft_ms@prompt=1=3"});
+  EXPECT_EQ(wrong.exit_code, 2);
+  EXPECT_THAT(wrong.err, HasSubstr("--threshold ttft_ms@prompt=1=3: no point has prompt_tokens 1"));
+}
+
+TEST(CheckCommand, WarnsWhereTheRunsDiffer) {
+  const test::TemporaryFolder root;
+  const std::string before = made_run(root.path() / "a", 5, "");
+  const std::string now = made_run(root.path() / "b", 5, "");
+  EXPECT_EQ(run_program({"check", now, "--against", before}).err, "");
+  auto info = nlohmann::json::parse(read_file(now + "/run.json"));
+  info["environment"] = {{"cpu", {{"model", "Y"}}}, {"kernel", "7.1"}};
+  info["plugins"][1]["sha256"] = "another";
+  std::ofstream(now + "/run.json") << info;
+  const ProgramResult result = run_program({"check", now, "--against", before, "--json"});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_THAT(result.err, AllOf(HasSubstr("inferbench: warning: the runs differ: backend of quant: "),
+                                HasSubstr("the runs differ: cpu/model: X, now Y\n"),
+                                HasSubstr("the runs differ: kernel: unknown, now 7.1\n")));
+  EXPECT_EQ(nlohmann::json::parse(result.out).at("warnings").size(), 3U);
 }
 
 TEST(CheckCommand, NeedsSomethingToCheck) {

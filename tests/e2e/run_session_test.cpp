@@ -28,6 +28,27 @@ class RunSessionTest : public RunTest {
     text.erase(text.find('\n'));
     return text;
   }
+
+  /// An experiment with a copy of the tiny model and a text beside it.
+  static void make_project(const std::filesystem::path& home, int blocks) {
+    std::filesystem::create_directories(home);
+    std::filesystem::copy(std::string(test_paths::kData) + "/tiny", home / "model",
+                          std::filesystem::copy_options::recursive);
+    std::ofstream(home / "q.yaml") << fmt::format(
+        "name: test\nbackends:\n{}\nmodels: [./model]\nquality: {{windows: 1}}\n"
+        "sweep: {{prompt_tokens: [4, 9], generate_tokens: [5], batch: [2], threads: [1]}}\n"
+        "measure: {{blocks: {}, repeat_disturbed: 0}}\n",
+        test::kTwoReferences, blocks);
+  }
+
+  static void cut_trials(const std::filesystem::path& file, int kept) {
+    std::ifstream in(file);
+    std::string text;
+    std::string line;
+    for (int i = 0; i < kept && std::getline(in, line); ++i) text += line + "\n";
+    in.close();
+    std::ofstream(file) << text;
+  }
 };
 
 TEST_F(RunSessionTest, ShardsMergeToTheWholeRun) {
@@ -50,7 +71,76 @@ TEST_F(RunSessionTest, ShardsMergeToTheWholeRun) {
 
   const ProgramResult twice = run_program_in(folder(), {"merge", merge[1], merge[1]});
   EXPECT_EQ(twice.exit_code, 2);
-  EXPECT_THAT(twice.err, HasSubstr("both hold the trial p0.c0.w0"));
+  EXPECT_THAT(twice.err, HasSubstr("merge needs at least two runs, one is named"));
+}
+
+// Two hosts: the same YAML and model, in different folders.
+TEST_F(RunSessionTest, ShardsOfDifferentFoldersMerge) {
+  std::vector<std::string> merge{"merge"};
+  for (const char* host : {"one", "two/deeper"}) {
+    const std::filesystem::path home = folder() / host;
+    make_project(home, 2);
+    const std::string shard = merge.size() == 1 ? "1/2" : "2/2";
+    const ProgramResult result = run_program_in(home, {"run", "q.yaml", "--shard", shard});
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+    merge.push_back(folder_in(result));
+  }
+  const ProgramResult merged = run_program_in(folder(), merge);
+  ASSERT_EQ(merged.exit_code, 0) << merged.err;
+  const RunData whole = read_run(only_run_folder());
+  EXPECT_EQ(expect_each_id_once(whole), 12U);
+  for (const TrialRecord& trial : whole.trials) EXPECT_EQ(trial.point.model, whole.info.models[0].reference);
+  EXPECT_EQ(whole.quality.size(), 2U);
+  // What the table is made of finds all of them.
+  EXPECT_THAT(run_program_in(folder(), {"report", "results/test", "--format", "md"}).out, Not(HasSubstr("| - | - |")));
+}
+
+TEST_F(RunSessionTest, AMovedFolderIsResumedAndReproduced) {
+  make_project(folder() / "old", 2);
+  const ProgramResult first = run_program_in(folder() / "old", {"run", "q.yaml"});
+  ASSERT_EQ(first.exit_code, 0) << first.err;
+  const std::filesystem::path run = folder_in(first);
+  cut_trials(run / "trials.jsonl", 5);
+  std::filesystem::rename(folder() / "old", folder() / "new");
+  const std::string moved = folder() / "new" / std::filesystem::relative(run, folder() / "old");
+  const ProgramResult resumed = run_program_in(folder(), {"run", "--resume", moved});
+  ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
+  const RunData whole = read_run(moved);
+  EXPECT_EQ(expect_each_id_once(whole), 12U);
+  for (const TrialRecord& trial : whole.trials) EXPECT_EQ(trial.point.model, (folder() / "new/model").string());
+  EXPECT_EQ(run_program_in(folder(), {"run", "--reproduce", moved, "--out", "again"}).exit_code, 0);
+  // What is not there is named by where it would be now.
+  std::filesystem::remove_all(folder() / "new/model");
+  std::filesystem::rename(folder() / "new", folder() / "newer");
+  const std::string newer = folder() / "newer" / std::filesystem::relative(run, folder() / "old");
+  const ProgramResult missing = run_program_in(folder(), {"run", "--resume", newer});
+  EXPECT_EQ(missing.exit_code, 2);
+  EXPECT_THAT(missing.err, HasSubstr("cannot find " + (folder() / "newer/model").string()));
+}
+
+TEST_F(RunSessionTest, TheLatestRunGoesByTheExperimentsName) {
+  const std::string yaml = write_experiment(kTwoReferences, "measure: {blocks: 1, warmup: 0}");
+  const std::string first = folder_in(run_program_in(folder(), {"run", yaml}));
+  const std::string second = folder_in(run_program_in(folder(), {"run", yaml}));
+  EXPECT_TRUE(std::filesystem::equivalent(folder() / "results/test/latest", second));
+  const std::vector<std::string> pattern{first, second, (folder() / "results/test/latest").string()};
+  const ProgramResult report = run_program_in(folder(), {"report", "results/test"});
+  EXPECT_EQ(report.exit_code, 0) << report.err;
+  EXPECT_TRUE(std::filesystem::exists(second + "/report.html"));
+  EXPECT_EQ(run_program_in(folder(), {"compare", first, "results/test"}).exit_code, 0);
+  EXPECT_EQ(run_program_in(folder(), {"compare", pattern[0], pattern[1], pattern[2]}).exit_code, 0);
+  EXPECT_EQ(run_program_in(folder(), {"run", "--reproduce", "results/test", "--out", "again"}).exit_code, 0);
+  EXPECT_EQ(run_program_in(folder(), {"run", "--resume", "results/test"}).exit_code, 0);
+  // The pattern finds each run once.
+  const auto trials = [&](std::vector<std::string> runs) {
+    runs.insert(runs.begin(), {"analyze", "--json"});
+    return nlohmann::json::parse(run_program_in(folder(), runs).out).at("trials");
+  };
+  EXPECT_EQ(trials(pattern), trials({first, second}));
+  EXPECT_EQ(trials({first, first}), trials({first}));
+  const ProgramResult several = run_program_in(folder(), {"report", pattern[0], pattern[1], pattern[2]});
+  EXPECT_EQ(several.exit_code, 2);
+  EXPECT_THAT(several.err, HasSubstr("report takes 1 run, and 2 are named"));
 }
 
 TEST_F(RunSessionTest, MergeRefusesAnotherExperiment) {
@@ -61,7 +151,7 @@ TEST_F(RunSessionTest, MergeRefusesAnotherExperiment) {
   }
   const ProgramResult result = run_program_in(folder(), merge);
   EXPECT_EQ(result.exit_code, 2);
-  EXPECT_THAT(result.err, HasSubstr("is another experiment than"));
+  EXPECT_THAT(result.err, AllOf(HasSubstr("ran another experiment than"), HasSubstr("measure.blocks: 1, now 2")));
 }
 
 TEST_F(RunSessionTest, ShardsAreChecked) {

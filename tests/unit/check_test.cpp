@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "report/check.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <cmath>
+#include <sstream>
 #include <string>
 #include <vector>
 
+#include "report/check_matrix.hpp"
 #include "report/check_text.hpp"
+#include "report/regression_rules.hpp"
 #include "report/run_comparison.hpp"
 #include "support/error.hpp"
 #include "unit/results_fixture.hpp"
@@ -18,6 +22,7 @@ namespace {
 using test::failed_trial;
 using test::sample_info;
 using test::sample_trial;
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::SizeIs;
 
@@ -48,6 +53,17 @@ CheckVerdict verdict_of(const RunData& run, const Target& wanted) {
   return results.at(0).verdict;
 }
 
+RegressionOptions within(double threshold, const std::vector<std::string>& metrics) {
+  return {{{"", "", {}, threshold}}, metrics};
+}
+
+RunData with_status(RunData run, const std::string& contender, TrialStatus status) {
+  for (auto& trial : run.trials) {
+    if (trial.contender == contender) trial = failed_trial(contender, trial.block, status, "as made");
+  }
+  return run;
+}
+
 TEST(JudgeInterval, HasThreeVerdicts) {
   EXPECT_EQ(judge_interval({1.2, 1.4}, true, 1.2), CheckVerdict::kPass);
   EXPECT_EQ(judge_interval({1.1, 1.4}, true, 1.2), CheckVerdict::kUnclear);
@@ -74,17 +90,17 @@ TEST(CheckTargets, JudgesAgainstNumbers) {
   EXPECT_EQ(verdict_of(checked_run(5, 1), target("ttft_ms", false, 100, false)), CheckVerdict::kUnclear);
 }
 
-// With 40 values and none beyond, p90 is sure (0.9^40 = 1.5%), p95 is not (0.95^40 = 13%).
+// With 60 values and none beyond, p90 is sure (0.9^60 = 0.2%), p95 is not (0.95^60 = 5%).
 TEST(CheckTargets, JudgesPercentilesByCounting) {
   Target wanted = target("ttft_ms", false, 21, false);
   wanted.percentile = 90;
-  EXPECT_EQ(verdict_of(checked_run(5, 40), wanted), CheckVerdict::kPass);
+  EXPECT_EQ(verdict_of(checked_run(5, 60), wanted), CheckVerdict::kPass);
   wanted.percentile = 95;
-  const auto results = check_targets(checked_run(5, 40), {wanted});
+  const auto results = check_targets(checked_run(5, 60), {wanted});
   EXPECT_EQ(results.at(0).verdict, CheckVerdict::kUnclear);
-  EXPECT_THAT(results.at(0).found, HasSubstr("0 of 40 values above; a pass needs 72 values"));
+  EXPECT_THAT(results.at(0).found, HasSubstr("0 of 60 values above; a pass needs 104 values"));
   wanted.value = 20;  // about half of them are above
-  EXPECT_EQ(verdict_of(checked_run(5, 40), wanted), CheckVerdict::kFail);
+  EXPECT_EQ(verdict_of(checked_run(5, 60), wanted), CheckVerdict::kFail);
 }
 
 // Gaps: 7 a trial. Two slow trials of eight make a quarter of all gaps slow, which many more gaps would not make surer.
@@ -110,7 +126,7 @@ TEST(CheckTargets, JudgesPercentilesAgainstTheBaseline) {
 }
 
 TEST(CheckTargets, FailWhereTheContenderFailed) {
-  RunData run = checked_run(5, 2);
+  RunData run = checked_run(5, 2);  // failing needs no five blocks
   run.trials[1] = failed_trial("quant", 0, TrialStatus::kOom, "2 GiB wanted");
   run.trials[3] = failed_trial("quant", 1, TrialStatus::kOom, "2 GiB wanted");
   const auto results = check_targets(run, {target("ttft_ms", false, 100, false)});
@@ -143,7 +159,7 @@ TEST(TargetsOf, AreThoseOfTheResolvedExperiment) {
 TEST(CheckRegressions, JudgesByTheThreshold) {
   const RunData before = checked_run(5);
   const auto verdict = [&](const RunData& now, double threshold) {
-    return overall_verdict(check_regressions(now, before, {threshold, {"decode_tokens_per_s", "ttft_ms"}}));
+    return overall_verdict(check_regressions(now, before, within(threshold, {"decode_tokens_per_s", "ttft_ms"})));
   };
   EXPECT_EQ(verdict(checked_run(5), 0.05), CheckVerdict::kPass);
   EXPECT_EQ(verdict(checked_run(4), 0.05), CheckVerdict::kPass);  // better is no regression
@@ -152,20 +168,223 @@ TEST(CheckRegressions, JudgesByTheThreshold) {
 }
 
 TEST(CheckRegressions, SeesWhatIsGone) {
-  const RunData before = checked_run(5, 3);
-  RunData now = checked_run(5, 3);
+  const RunData before = checked_run(5);
+  RunData now = checked_run(5);
   now.info.contenders.pop_back();
-  const auto gone = check_regressions(now, before, {0.5, {"ttft_ms"}});
+  const auto gone = check_regressions(now, before, within(0.5, {"ttft_ms"}));
   ASSERT_THAT(gone, SizeIs(2));
-  EXPECT_EQ(gone[0].verdict, CheckVerdict::kUnclear);
-  EXPECT_EQ(gone[0].contender, "quant");
-  now = checked_run(5, 3);
-  for (auto& trial : now.trials) {
-    if (trial.contender == "quant") trial = failed_trial("quant", trial.block, TrialStatus::kCrashed, "signal 11");
-  }
-  EXPECT_EQ(overall_verdict(check_regressions(now, before, {0.5, {"ttft_ms"}})), CheckVerdict::kFail);
+  EXPECT_EQ(gone[0].verdict, CheckVerdict::kPass);
+  EXPECT_EQ(gone[1].verdict, CheckVerdict::kUnclear);
+  EXPECT_EQ(gone[1].contender, "quant");
+  EXPECT_EQ(gone[1].found, "this run does not have the contender, the earlier one does");
+  now = with_status(checked_run(5), "quant", TrialStatus::kCrashed);
+  EXPECT_EQ(overall_verdict(check_regressions(now, before, within(0.5, {"ttft_ms"}))), CheckVerdict::kFail);
   now.info.points[0].prompt_tokens = 33;
   EXPECT_THROW(check_regressions(now, before, {}), Error);
+}
+
+// Nothing that nobody measured may pass: each contender and metric says why.
+TEST(CheckRegressions, IsUnclearWithoutEarlierData) {
+  const auto only = [](const RunData& now, const RunData& before) {
+    const auto results = check_regressions(now, before, within(0.5, {"ttft_ms"}));
+    EXPECT_THAT(results, SizeIs(2));
+    EXPECT_EQ(overall_verdict(results), CheckVerdict::kUnclear);
+    return results.at(1).contender + ": " + results.at(1).found;
+  };
+  const RunData good = checked_run(5);
+  EXPECT_EQ(only(good, with_status(good, "quant", TrialStatus::kCrashed)),
+            "quant: no earlier data: 8 of 8 trials failed, the first crashed: as made");
+  RunData before = good;
+  before.trials.clear();
+  EXPECT_EQ(only(good, before), "quant: no earlier data: not run");
+  before = good;
+  before.info.contenders.pop_back();
+  EXPECT_EQ(only(good, before), "quant: no earlier data: the earlier run does not have the contender");
+  before = good;
+  before.info.points.push_back(good.info.points[0]);
+  before.info.points[1].batch = 9;
+  RunData now = before;
+  before.info.points.pop_back();
+  const auto results = check_regressions(now, before, within(0.5, {"ttft_ms"}));
+  ASSERT_THAT(results, SizeIs(3));
+  EXPECT_EQ(results[2].found, "no earlier data: the earlier run does not have the point");
+  // A metric that no trial has: one token has no decode.
+  before = good;
+  for (auto& trial : before.trials) trial.outcome.metrics->decode_tokens_per_s.reset();
+  EXPECT_EQ(check_regressions(good, before, within(0.5, {"decode_tokens_per_s"})).at(1).found,
+            "no earlier data: no trial has it");
+}
+
+TEST(CheckRegressions, OfTooFewBlocksIsUnclear) {
+  const auto results = check_regressions(checked_run(5, 4), checked_run(5), within(0.5, {"ttft_ms"}));
+  EXPECT_EQ(overall_verdict(results), CheckVerdict::kUnclear);
+  EXPECT_THAT(results.at(1).found, HasSubstr("x the earlier run, 4 blocks: too few for a verdict, which needs 5"));
+}
+
+// What did not come back could have been the slowest.
+TEST(Check, NeverPassesAContenderThatFailedInSomeTrials) {
+  RunData run = checked_run(5);
+  run.trials[1] = failed_trial("quant", 0, TrialStatus::kTimeout, "300 s");
+  const auto results = check_targets(run, {target("ttft_ms", false, 100, false)});
+  EXPECT_EQ(results.at(0).verdict, CheckVerdict::kUnclear);
+  EXPECT_THAT(results.at(0).found, HasSubstr("; 1 of 8 trials failed, the first timeout: 300 s"));
+  EXPECT_EQ(check_regressions(run, checked_run(5), within(0.5, {"ttft_ms"})).at(1).verdict, CheckVerdict::kUnclear);
+  EXPECT_EQ(check_targets(run, {target("ttft_ms", false, 1, false)}).at(0).verdict, CheckVerdict::kFail);
+}
+
+TEST(CheckTargets, ThatNothingWasRunForAreUnclear) {
+  Target wanted = target("ttft_ms", false, 100, false);
+  wanted.where.axes["batch"] = 77;
+  const auto results = check_targets(checked_run(5), {wanted});
+  ASSERT_THAT(results, SizeIs(1));
+  EXPECT_EQ(results[0].verdict, CheckVerdict::kUnclear);
+  EXPECT_EQ(results[0].requirement, "ttft_ms at most 100.0 ms at batch 77");
+  EXPECT_EQ(overall_verdict({}), CheckVerdict::kUnclear);
+  EXPECT_THAT(check_console({"x", "", {}}, false, true), HasSubstr("unclear nothing was judged"));
+  // A backend that says that it cannot was not judged; one that crashed was.
+  const RunData run = with_status(checked_run(5), "quant", TrialStatus::kUnsupported);
+  EXPECT_EQ(verdict_of(run, target("ttft_ms", false, 100, false)), CheckVerdict::kUnclear);
+}
+
+// Values that have no logarithm.
+TEST(CheckTargets, TakeZeroAsTheNumberThatItIs) {
+  RunData run = checked_run(5);
+  for (auto& trial : run.trials) trial.outcome.kv_bytes = 0;
+  EXPECT_EQ(verdict_of(run, target("kv_bytes", false, 100, false)), CheckVerdict::kPass);
+  EXPECT_EQ(verdict_of(run, target("kv_bytes", true, 100, false)), CheckVerdict::kFail);
+  EXPECT_EQ(verdict_of(run, target("kv_bytes", false, 1, true)), CheckVerdict::kUnclear);
+  EXPECT_EQ(check_regressions(run, run, within(0.1, {"kv_bytes"})).at(1).found, "0 in both runs");
+  run.trials[1].outcome.kv_bytes = 5;
+  EXPECT_EQ(check_targets(run, {target("kv_bytes", false, 100, false)}).at(0).found, "7 of 8 values are 0");
+  for (auto& trial : run.trials) trial.outcome.used.cpu_s = std::nan("");
+  EXPECT_EQ(verdict_of(run, target("cpu_s", false, 100, false)), CheckVerdict::kUnclear);
+}
+
+TEST(Thresholds, AreReadFromTheCommandLine) {
+  const RunInfo info = sample_info();
+  EXPECT_EQ(parse_threshold("7", info), (RegressionRule{"", "", {}, 0.07}));
+  EXPECT_EQ(parse_threshold("decode_tokens_per_s=3%", info), (RegressionRule{"", "decode_tokens_per_s", {}, 0.03}));
+  EXPECT_EQ(parse_threshold("ttft_ms@prompt=32,batch=4=10", info),
+            (RegressionRule{"", "ttft_ms", {"", {{"batch", 4}, {"prompt_tokens", 32}}}, 0.1}));
+  EXPECT_EQ(parse_threshold("@contender=quant,model=synthetic:gpt2=1%", info),
+            (RegressionRule{"quant", "", {"synthetic:gpt2", {}}, 0.01}));
+  const auto refusal = [&](const std::string& text) -> std::string {
+    try {
+      parse_threshold(text, info);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  EXPECT_EQ(refusal("x"), "--threshold x: 'x' is not a percentage from 0 to 1000");
+  EXPECT_EQ(refusal("-1"), "--threshold -1: '-1' is not a percentage from 0 to 1000");
+  EXPECT_EQ(refusal("decode_tokens=3"), "--threshold decode_tokens=3: unknown metric 'decode_tokens'");
+  EXPECT_EQ(refusal("ttft_ms@prompt=33=3"), "--threshold ttft_ms@prompt=33=3: no point has prompt_tokens 33");
+  EXPECT_EQ(refusal("ttft_ms@size=33=3"), "--threshold ttft_ms@size=33=3: unknown key 'size'");
+  EXPECT_EQ(refusal("@contender=q=3"), "--threshold @contender=q=3: the run has no contender 'q'");
+  EXPECT_EQ(refusal("decode_tokens_per_s=100"),
+            "--threshold decode_tokens_per_s=100: a rate cannot be lower by 100% or more");
+  EXPECT_EQ(refusal("=3"), "--threshold =3: there is nothing before '='");
+}
+
+TEST(Thresholds, OfTheRuleWithMostConditionsCount) {
+  const RunInfo info = sample_info();
+  std::vector<RegressionRule> rules;
+  for (const char* text : {"ttft_ms@batch=4=10", "2", "ttft_ms=3", "ttft_ms=4"}) {
+    rules.push_back(parse_threshold(text, info));
+  }
+  EXPECT_EQ(threshold_of(rules, "ttft_ms", "quant", info.points[1]), 0.1);
+  EXPECT_EQ(threshold_of(rules, "ttft_ms", "quant", info.points[0]), 0.04);
+  EXPECT_EQ(threshold_of(rules, "cpu_s", "quant", info.points[0]), 0.02);
+  EXPECT_EQ(threshold_of({}, "cpu_s", "quant", info.points[0]), kDefaultThreshold);
+  EXPECT_THAT(judged_metrics({parse_threshold("cpu_s=3", info)}, {}),
+              ElementsAre("ttft_ms", "decode_tokens_per_s", "peak_rss_bytes", "cpu_s"));
+}
+
+QualityRecord quality_of(const std::string& contender, double kl, double perplexity) {
+  QualityRecord record;
+  record.contender = contender;
+  record.model = "synthetic:gpt2";
+  record.text = "/texts/wiki.txt";
+  record.status = TrialStatus::kOk;
+  Agreement& agreement = record.agreement.emplace();
+  agreement.windows = 4;
+  agreement.tokens = 1000;
+  agreement.perplexity.value = perplexity;
+  auto& reference = agreement.reference.emplace();
+  reference.kl.value = kl;
+  reference.top1.value = 1 - kl;
+  return record;
+}
+
+// Quality is exact for its text: the value decides.
+TEST(CheckQuality, IsATargetLikeAnyOther) {
+  RunData run = checked_run(5);
+  run.quality = {quality_of("reference", 0, 30), quality_of("quant", 0.01, 30.3)};
+  EXPECT_EQ(verdict_of(run, target("kl", false, 0.02, false)), CheckVerdict::kPass);
+  EXPECT_EQ(verdict_of(run, target("kl", false, 0.005, false)), CheckVerdict::kFail);
+  EXPECT_EQ(verdict_of(run, target("top1_agreement", true, 0.98, false)), CheckVerdict::kPass);
+  EXPECT_EQ(verdict_of(run, target("perplexity", false, 1.02, true)), CheckVerdict::kPass);
+  EXPECT_EQ(verdict_of(run, target("perplexity", false, 1.005, true)), CheckVerdict::kFail);
+  const auto results = check_targets(run, {target("kl", false, 0.02, false)});
+  EXPECT_EQ(results.at(0).point, "synthetic:gpt2: quality on wiki.txt");
+  EXPECT_EQ(results.at(0).found, "0.01 nats/token");
+  run.quality[1].agreement.reset();
+  run.quality[1].status = TrialStatus::kCrashed;
+  run.quality[1].error = "signal 11";
+  EXPECT_EQ(verdict_of(run, target("kl", false, 0.02, false)), CheckVerdict::kFail);
+  run.quality.pop_back();
+  EXPECT_EQ(verdict_of(run, target("kl", false, 0.02, false)), CheckVerdict::kUnclear);
+  run.quality[0].text.clear();
+  Target of_reference = target("perplexity", false, 100, false);
+  of_reference.contender = "reference";
+  EXPECT_EQ(verdict_of(run, of_reference), CheckVerdict::kUnclear);  // of random tokens
+}
+
+TEST(CheckQuality, MayNotGetWorse) {
+  RunData before = checked_run(5);
+  before.quality = {quality_of("reference", 0, 30), quality_of("quant", 0.01, 30.3)};
+  RunData now = before;
+  const auto quant = [&](const std::string& metric, double threshold) {
+    return check_regressions(now, before, within(threshold, {metric})).at(1);
+  };
+  EXPECT_EQ(quant("kl", 0).verdict, CheckVerdict::kPass);
+  now.quality[1] = quality_of("quant", 0.012, 31);
+  EXPECT_EQ(quant("kl", 0.1).verdict, CheckVerdict::kFail);
+  EXPECT_EQ(quant("kl", 0.3).verdict, CheckVerdict::kPass);
+  EXPECT_EQ(quant("perplexity", 0.01).found, "31.00, before 30.30");
+  EXPECT_EQ(quant("top1_agreement", 0.01).verdict, CheckVerdict::kPass);
+  now.quality[1].agreement->tokens = 900;
+  EXPECT_EQ(quant("kl", 0.3).verdict, CheckVerdict::kUnclear);
+  before.quality.pop_back();
+  EXPECT_THAT(quant("kl", 0.3).found, HasSubstr("no earlier data"));
+}
+
+TEST(CheckMatrix, HasARowForEachRequirementAndAColumnForEachContender) {
+  const std::vector<CheckResult> results{{"ttft_ms at most 1 ms", "a", "p1", CheckVerdict::kPass, "1"},
+                                         {"ttft_ms at most 1 ms", "a", "p2", CheckVerdict::kFail, "2"},
+                                         {"ttft_ms at most 1 ms", "b", "p1", CheckVerdict::kPass, "1"},
+                                         {"kl at most 1", "b", "m", CheckVerdict::kUnclear, "?"}};
+  EXPECT_EQ(check_matrix(results, ConsoleStyle(false)),
+            "                      a                 b\n"
+            "ttft_ms at most 1 ms  fail 1 of 2       pass\n"
+            "kl at most 1          -                 unclear\n\n");
+  std::vector<CheckResult> many;
+  for (int i = 0; i < 12; ++i) {
+    many.push_back({std::string(80, 'r'), fmt::format("{}{}", std::string(40, 'c'), i), "p", CheckVerdict::kPass, ""});
+  }
+  std::istringstream lines(check_matrix(many, ConsoleStyle(false)));
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100U) << line;
+}
+
+// The same crash at every point is one entry.
+TEST(CheckText, SaysTheSameOnce) {
+  CheckReport report{"x", "", {}};
+  for (int i = 0; i < 3; ++i) {
+    report.results.push_back({"r", "y", fmt::format("p{}", i), CheckVerdict::kFail, "signal 11"});
+  }
+  EXPECT_THAT(check_console(report, false, false),
+              HasSubstr("fail    r\n        y\n        p0\n        and 2 points more\n        signal 11\nfail    0 "));
 }
 
 TEST(CheckText, HasEveryVerdict) {
@@ -193,8 +412,9 @@ TEST(CompareRuns, MatchesPointsAndJudgesThem) {
   const RunData a = checked_run(5);
   RunData b = checked_run(4);
   b.info.environment = R"({"cpu":{"model":"Y"},"time":"later"})";
-  // Another machine keeps the model elsewhere.
+  // Another machine keeps the model elsewhere, under another name: it is the same weights.
   b.info.models[0].reference = b.info.points[0].model = "/elsewhere/gpt2";
+  b.info.models[0].name = "gpt2";
   for (auto& trial : b.trials) trial.point.model = "/elsewhere/gpt2";
   const RunComparison comparison = compare_runs(a, b, "old", "new");
   ASSERT_THAT(comparison.points, SizeIs(1));
@@ -203,11 +423,57 @@ TEST(CompareRuns, MatchesPointsAndJudgesThem) {
   EXPECT_EQ(judge(*decode.speed), Verdict::kFaster);
   const Change& reference = comparison.points[0].contenders[0].metrics.at("decode_tokens_per_s");
   EXPECT_EQ(judge(*reference.speed), Verdict::kSame);
-  ASSERT_THAT(comparison.differences, SizeIs(1));
-  EXPECT_EQ(comparison.differences[0].what, "cpu/model");
+  EXPECT_EQ(comparison.differences.back().what, "cpu/model");
   ASSERT_THAT(comparison.overall, SizeIs(6));
   EXPECT_NEAR(comparison.overall[5].speed.ratio, std::sqrt(1.25), 1e-4);
   EXPECT_THAT(run_comparison_console(comparison, false), HasSubstr("cpu/model"));
+}
+
+// Other weights under one name are not compared, and the error says why.
+TEST(CompareRuns, NeverPairsOtherWeights) {
+  const RunData a = checked_run(5);
+  RunData b = checked_run(4);
+  b.info.models[0].sha256 = std::string(64, 'd');
+  try {
+    compare_runs(a, b, "old", "new");
+    FAIL() << "compared";
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(),
+                 "the runs have no point in common; model 'synthetic:gpt2': other weights (SHA-256 cc and "
+                 "dddddddddddd)");
+  }
+  b = checked_run(4);
+  b.info.models[0].shape->layer_norm_epsilon = 1e-6;
+  EXPECT_THROW(compare_runs(a, b, "old", "new"), Error);
+  b.info.models[0].whole_config = false;  // of an earlier version, which did not keep it
+  EXPECT_NO_THROW(compare_runs(a, b, "old", "new"));
+}
+
+TEST(CompareRuns, RefusesWhereThereIsNothingToCompare) {
+  const auto refusal = [](const RunData& a, const RunData& b) -> std::string {
+    try {
+      compare_runs(a, b, "old", "new");
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "compared";
+  };
+  const RunData good = checked_run(5);
+  RunData failed = with_status(with_status(good, "quant", TrialStatus::kCrashed), "reference", TrialStatus::kOom);
+  EXPECT_EQ(refusal(good, failed), "there is nothing to compare: run B has no trial that went well");
+  EXPECT_EQ(refusal(failed, good), "there is nothing to compare: run A has no trial that went well");
+  EXPECT_EQ(
+      refusal(with_status(good, "quant", TrialStatus::kCrashed), with_status(good, "reference", TrialStatus::kOom)),
+      "there is nothing to compare: no contender has good trials at one point in both runs");
+}
+
+TEST(CompareRuns, SayWhatOnlyOneRunHas) {
+  const RunData a = checked_run(5);
+  RunData b = checked_run(5, 4);
+  b.info.contenders.push_back({"third", "cpu_quant", "int4", {}});
+  const std::string text = run_comparison_console(compare_runs(a, b, "old", "new"), false);
+  EXPECT_THAT(text, HasSubstr("contenders only in B: third\n"));
+  EXPECT_THAT(text, HasSubstr("too few blocks"));
 }
 
 TEST(CompareRuns, KeepsToAHundredColumns) {

@@ -350,5 +350,25 @@ interactive: {metric: ttft_ms, at_most: 1e22}
   EXPECT_EQ(elsewhere, e);
 }
 
+// One model under two names would be measured, and paired, twice.
+TEST(ExperimentLoad, TwoNamesOfOneFolderAreOneModel) {
+  try {
+    StubWorld{}.load("backends: [cpu_ref]\nmodels: [./shakespeare, ./alias]\n");
+    FAIL() << "loaded";
+  } catch (const Error& error) {
+    EXPECT_STREQ(
+        error.what(),
+        "/exp/e.yaml:2:25: models: './alias' is the same as './shakespeare' at line 2, expected distinct models");
+  }
+}
+
+TEST(ExperimentLoad, ModelsOfOneNameAreToldApartByTheirPaths) {
+  const Experiment e = StubWorld{}.load("backends: [cpu_ref]\nmodels: [./v1/model, ./v2/model, ./shakespeare]\n");
+  ASSERT_EQ(e.model_facts.size(), 3U);
+  EXPECT_EQ(e.model_facts[0].name, "v1/model");
+  EXPECT_EQ(e.model_facts[1].name, "v2/model");
+  EXPECT_EQ(e.model_facts[2].name, "shakespeare");
+}
+
 }  // namespace
 }  // namespace inferbench

@@ -71,7 +71,7 @@ struct StubWorld {
 
   static ModelFacts model(const std::string& reference, const std::filesystem::path& folder) {
     const auto facts = [](std::string resolved, std::string name, std::int32_t context, std::uint64_t parameters) {
-      ModelFacts result{std::move(resolved), std::move(name), {}, parameters};
+      ModelFacts result{resolved, std::move(name), {}, parameters, resolved};
       result.config.context = context;
       return result;
     };
@@ -79,6 +79,14 @@ struct StubWorld {
     if (reference == "synthetic:gpt2-medium") return facts(reference, reference, 1024, 354'823'168);
     if (reference.ends_with("/shakespeare")) {
       return facts((folder / reference).lexically_normal().string(), "shakespeare", 256, 3'490'048);
+    }
+    if (reference == "./alias") {  // a link to it
+      ModelFacts linked = facts("/exp/alias", "shakespeare", 256, 3'490'048);
+      linked.place = "/exp/shakespeare";
+      return linked;
+    }
+    if (reference.ends_with("/model")) {
+      return facts((folder / reference).lexically_normal().string(), "model", 256, 3'490'048);
     }
     if (reference == "huge") return facts(reference, reference, 1 << 30, 1);
     throw Error("model '" + reference + "': no such folder", "give a folder, a hub name, or synthetic:gpt2");

@@ -34,7 +34,7 @@ RunData sample_run() {
   RunData run{sample_info(), {}};
   TrialRecord warm_up = sample_trial("quant", -1, 1000);
   run.trials.push_back(warm_up);
-  for (std::int32_t block = 0; block < 3; ++block) {
+  for (std::int32_t block = 0; block < 5; ++block) {
     const double drift = 1 + block;
     run.trials.push_back(sample_trial("reference", block, 10 * drift));
     run.trials.push_back(sample_trial("quant", block, 5 * drift * (1 + 0.001 * block)));
@@ -47,10 +47,10 @@ TEST(Comparison, PairsTheBlocks) {
   ASSERT_EQ(comparison.points.size(), 2U);
   const ContenderResult& reference = comparison.points[0].contenders[0];
   const ContenderResult& quant = comparison.points[0].contenders[1];
-  EXPECT_EQ(quant.ok, 3U);
-  EXPECT_NEAR(reference.metrics.at("decode_ms_per_token").median, 20, 1e-6);
-  EXPECT_EQ(quant.metrics.at("inter_token_ms").n, 21U);  // 7 gaps, 3 blocks; the warm-up is left out
-  EXPECT_NEAR(quant.metrics.at("decode_ms_per_token").max, 15.03, 1e-4);
+  EXPECT_EQ(quant.ok, 5U);
+  EXPECT_NEAR(reference.metrics.at("decode_ms_per_token").median, 30, 1e-6);
+  EXPECT_EQ(quant.metrics.at("inter_token_ms").n, 35U);  // 7 gaps, 5 blocks; the warm-up is left out
+  EXPECT_NEAR(quant.metrics.at("decode_ms_per_token").max, 25.1, 1e-4);
   for (const char* metric : {"decode_ms_per_token", "decode_tokens_per_s", "ttft_ms", "prefill_tokens_per_s"}) {
     EXPECT_NEAR(quant.ratios.at(metric).ratio, 2, 0.01) << metric;
     EXPECT_EQ(judge(quant.ratios.at(metric)), Verdict::kFaster) << metric;
@@ -65,7 +65,9 @@ TEST(Comparison, LeavesOutBlocksWhereOneFailed) {
   const Comparison comparison = compare_contenders(run);
   EXPECT_EQ(comparison.failed, 1U);
   EXPECT_EQ(comparison.points[0].contenders[0].failed, 1U);
-  EXPECT_EQ(comparison.points[0].contenders[1].ratios.at("e2e_ms").n, 2U);
+  const SpeedRatio& ratio = comparison.points[0].contenders[1].ratios.at("e2e_ms");
+  EXPECT_EQ(ratio.n, 4U);
+  EXPECT_EQ(judge(ratio), Verdict::kTooFewBlocks);
 }
 
 TEST(Comparison, AsJsonHasEveryNumber) {
@@ -73,6 +75,7 @@ TEST(Comparison, AsJsonHasEveryNumber) {
   const auto& quant = json.at("points").at(0).at("contenders").at(1);
   EXPECT_EQ(quant.at("contender"), "quant");
   EXPECT_EQ(quant.at("vs_baseline").at("decode_tokens_per_s").at("verdict"), "faster");
+  EXPECT_EQ(quant.at("vs_baseline").at("decode_tokens_per_s").at("level"), 0.99);
   EXPECT_TRUE(quant.at("metrics").at("decode_tokens_per_s").at("p90").is_null());
   EXPECT_FALSE(quant.at("metrics").at("inter_token_ms").at("p90").is_null());
   EXPECT_EQ(quant.at("load").at("kernels"), "avx2");
@@ -81,10 +84,10 @@ TEST(Comparison, AsJsonHasEveryNumber) {
 TEST(ConsoleTable, PutsContendersSideBySide) {
   const std::string table = console_table(compare_contenders(sample_run()), false);
   EXPECT_THAT(table, HasSubstr("synthetic:gpt2: prompt 32, generate 8, batch 1, threads 2"));
-  EXPECT_THAT(table, ContainsRegex("reference +80.00 +400.0 +baseline +50.00 +baseline"));
-  EXPECT_THAT(table, ContainsRegex("quant +40.04 +799.2 +2.00x +1.99-2.00 faster +99.90 +2.00x +1.99-2.00 faster"));
+  EXPECT_THAT(table, ContainsRegex("reference +120.0 +266.7 +baseline +33.33 +baseline"));
+  EXPECT_THAT(table, ContainsRegex("quant +60.12 +532.3 +2.00x +1.99-2.00 faster +66.53 +2.00x +1.99-2.00 faster"));
   EXPECT_THAT(table, ContainsRegex("quant +100.0 +1.000 +0.500 +3.000 +cpu, avx2"));
-  EXPECT_THAT(table, HasSubstr("7 of 16 planned trials were run"));
+  EXPECT_THAT(table, HasSubstr("11 of 16 planned trials were run"));
   EXPECT_THAT(table, Not(HasSubstr("\x1b")));
 }
 
@@ -140,10 +143,36 @@ TEST(Report, SaysWhoIsFastestAndBySameOutputWhetherItAgrees) {
   EXPECT_THAT(
       headline_text(decode, "reference"),
       testing::MatchesRegex("quant is fastest in decode: 2.00x \\(1.99-2.00\\) the speed of reference at one point. "
-                            "Its tokens were those of reference in 2 of 3 trials."));
+                            "Its tokens were those of reference in 4 of 5 trials."));
   ASSERT_EQ(report.agreements.size(), 1U);
   EXPECT_EQ(agreement_text(report.agreements[0], "reference"),
-            "quant emitted the same tokens as reference in 2 of 3 trials.");
+            "quant emitted the same tokens as reference in 4 of 5 trials.");
+}
+
+// Two blocks that agree by luck would make an interval of no width: no verdict in any form, and no interval.
+TEST(Report, OfTooFewBlocksJudgesNothing) {
+  RunData run = sample_run();
+  run.trials.resize(1 + 2 * 4);
+  const Comparison comparison = compare_contenders(run);
+  EXPECT_THAT(console_table(comparison, false),
+              ContainsRegex("quant +[0-9.]+ +[0-9.]+ +2.00x too few blocks +[0-9.]+ +2.00x too few blocks\n"));
+  const Report report = make_report(run, "");
+  EXPECT_THAT(headline_text(report.headlines[0], "reference"),
+              testing::StartsWith("quant has the highest decode speed, from too few blocks for a verdict: 2.00x the"));
+  EXPECT_THAT(report_markdown(report), HasSubstr("| 2.00x too few blocks |"));
+  EXPECT_THAT(summary_csv(run.info, comparison), ContainsRegex(",,too few blocks,4,0\r"));
+  const auto json = nlohmann::json::parse(report_json(report));
+  const auto& speed = json.at("points").at(0).at("contenders").at(1).at("vs_baseline").at("decode_tokens_per_s");
+  EXPECT_EQ(speed.at("verdict"), "too few blocks");
+  EXPECT_TRUE(speed.at("low").is_null());
+}
+
+// Digits that say why a verdict near 1 is what it is.
+TEST(IntervalText, ShowsThatABoundIsNotOne) {
+  EXPECT_EQ(interval_text({2.281, 2.604}), "2.28-2.60");
+  EXPECT_EQ(interval_text({1.0012, 1.0123}), "1.001-1.012");
+  EXPECT_EQ(interval_text({0.9881, 0.9958}), "0.988-0.996");
+  EXPECT_EQ(interval_text({0.98, 1.0}), "0.98-1.00");
 }
 
 TEST(Report, NamesTheBaselineWhereItIsFastest) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "results/limit_share.hpp"
+#include "results/median_gaps.hpp"
 #include "results/memory_check.hpp"
 #include "results/run_folder.hpp"
 #include "results/run_notes.hpp"
@@ -20,6 +21,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Optional;
+using testing::StartsWith;
 
 constexpr std::uint64_t kMiB = 1U << 20U;
 
@@ -148,6 +150,33 @@ TEST(RunNotes, NameWhatAReaderShouldKnow) {
           "quant was to load with a cold page cache, but 50% of its files were in memory",
           "quant held 130 MiB and reports 100 MiB: +30%", HasSubstr("outlier, counted all the same: ttft_ms of quant"),
           HasSubstr("outlier, counted all the same: decode_ms_per_token of quant")));
+}
+
+// The machine is three times slower from the fifth block on: the reference's median is of the fast blocks, the other's
+// of the one that is in between.
+TEST(RunNotes, SayWhereMediansAndPairsDisagree) {
+  const std::vector<double> reference{1, 1, 1, 1, 3, 3, 3};
+  const std::vector<double> quant{2, 2, 2.02, 3, 6, 6, 6.05};
+  std::vector<TrialRecord> trials;
+  for (std::size_t block = 0; block < reference.size(); ++block) {
+    trials.push_back(sample_trial("reference", static_cast<std::int32_t>(block), reference[block]));
+    trials.push_back(sample_trial("quant", static_cast<std::int32_t>(block), quant[block]));
+  }
+  const RunData run = run_of(trials);
+  const std::vector<std::string> notes = run_notes(run);
+  ASSERT_FALSE(notes.empty());
+  EXPECT_THAT(notes[0],
+              StartsWith("prefill_tokens_per_s of quant at synthetic:gpt2: prompt 32, generate 8, batch 1, threads 2: "
+                         "the medians' ratio is 0.333x, the speed within blocks 0.471x (0.38-0.582)."));
+  // Equally unlike blocks, but medians and pairs agree.
+  for (std::size_t i = 1; i < trials.size(); i += 2) {
+    trials[i] = sample_trial("quant", trials[i].block, 2 * reference[i / 2] * (1 + 1e-4 * static_cast<double>(i)));
+  }
+  EXPECT_THAT(median_gaps(run_of(trials), TrialIndex(run_of(trials))), IsEmpty());
+  // Of two blocks there is no interval: a large difference is still said.
+  const RunData two = run_of({sample_trial("reference", 0, 1), sample_trial("quant", 0, 2), sample_trial("quant", 1, 9),
+                              failed_trial("reference", 1, TrialStatus::kCrashed, "signal 11")});
+  EXPECT_EQ(median_gaps(two, TrialIndex(two)).size(), 2U);
 }
 
 }  // namespace

@@ -66,14 +66,58 @@ TEST(MergeRuns, SaysWhereMachinesAndBuildsDiffer) {
 }
 
 TEST(MergeRuns, RefusesWhatDoesNotBelongTogether) {
-  EXPECT_THAT(refusal_of({part(1)}), HasSubstr("at least two"));
+  EXPECT_THAT(refusal_of({part(1)}), HasSubstr("at least two runs, one is named"));
   EXPECT_THAT(refusal_of({part(1), part(1)}), HasSubstr("both hold the trial p0.c1.b0"));
   std::vector<NamedRun> parts{part(1), part(2)};
   parts[1].data.info.models[0].sha256 = "other";
-  EXPECT_THAT(refusal_of(parts), HasSubstr("ran another model under the name synthetic:gpt2"));
+  EXPECT_THAT(
+      refusal_of(parts),
+      HasSubstr("part1 and part2 ran different models: model 'synthetic:gpt2': other weights (SHA-256 cc and other)"));
   parts = {part(1), part(2)};
   parts[1].data.info.resolved_yaml += "x: 1\n";
-  EXPECT_THAT(refusal_of(parts), HasSubstr("part2 is another experiment than part1"));
+  EXPECT_EQ(refusal_of(parts), "part2 ran another experiment than part1: x: absent, now 1");
+}
+
+// Two hosts that keep the experiment, its model and its text in different folders.
+NamedRun part_in(const std::string& folder, std::int32_t index) {
+  NamedRun run = part(index);
+  RunInfo& info = run.data.info;
+  const std::string model = folder + "/model";
+  const std::string plugin = folder + "/build/libmine.so";
+  const std::string text = folder + "/texts/wiki.txt";
+  info.experiment_file = folder + "/q.yaml";
+  info.resolved_yaml = "name: \"sample\"\nbackends:\n  - name: \"quant\"\n    plugin: \"" + plugin +
+                       "\"\nmodels:\n  - \"" + model + "\"\nquality:\n  text: \"" + text + "\"\n";
+  info.contenders[1].plugin = plugin;
+  info.models[0].reference = model;
+  info.models[0].name = "model";
+  info.files = {{text, "ee"}};
+  for (Point& point : info.points) point.model = model;
+  for (TrialRecord& trial : run.data.trials) trial.point.model = model;
+  QualityRecord quality;
+  quality.contender = "quant";
+  quality.model = model;
+  quality.text = text;
+  quality.status = index == 2 ? TrialStatus::kWrongOutput : TrialStatus::kOk;
+  run.data.quality.push_back(quality);
+  return run;
+}
+
+TEST(MergeRuns, DoesNotMindWhereTheFilesAre) {
+  const RunData whole = merge_runs({part_in("/home/a/exp", 1), part_in("/srv/bench", 2)});
+  EXPECT_EQ(whole.trials.size(), 6U);
+  for (const TrialRecord& trial : whole.trials) EXPECT_EQ(trial.point.model, "/home/a/exp/model");
+  EXPECT_EQ(whole.info.experiment_file, "/home/a/exp/q.yaml");
+  // Both parts measured quality: the row that is not well is not lost.
+  ASSERT_EQ(whole.quality.size(), 1U);
+  EXPECT_EQ(whole.quality[0].status, TrialStatus::kWrongOutput);
+  EXPECT_EQ(whole.quality[0].model, "/home/a/exp/model");
+}
+
+TEST(MergeRuns, ComparesTextsByWhatTheyHold) {
+  std::vector<NamedRun> parts{part_in("/home/a/exp", 1), part_in("/srv/bench", 2)};
+  parts[1].data.info.files[0].sha256 = "ff";
+  EXPECT_THAT(refusal_of(parts), HasSubstr("part2 ran another experiment than part1: quality.text: "));
 }
 
 TEST(EnvironmentDifferences, LeaveOutWhatPasses) {

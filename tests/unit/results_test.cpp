@@ -90,7 +90,11 @@ TEST(RunInfo, SurvivesItsFile) {
   EXPECT_EQ(back.plugins, info.plugins);
   EXPECT_EQ(back.models, info.models);
   EXPECT_THAT(error_of([] { parse_run_info("{\"format\": 2}"); }), HasSubstr("format 2"));
-  EXPECT_THAT(error_of([] { parse_run_info("{"); }), HasSubstr("damaged"));
+  EXPECT_EQ(error_of([] { parse_run_info("{", "/runs/x/run.json"); }),
+            "/runs/x/run.json is damaged: not valid JSON at line 1, column 2");
+  EXPECT_EQ(error_of([] { parse_run_info("{\"format\": 1}"); }), "run.json is damaged: 'name' is missing");
+  EXPECT_EQ(error_of([] { parse_run_info("{\"format\": 1, \"name\": 7}"); }),
+            "run.json is damaged: expected string, found number");
 }
 
 // A folder of an earlier version has no shapes: it is read, and a run on it goes on.
@@ -112,7 +116,8 @@ TEST(RunInfo, FindsWhatChangedSinceTheRunBegan) {
   EXPECT_THAT(find_difference(before, now), HasSubstr("synthetic:gpt2 has changed"));
   now = sample_info();
   now.resolved_yaml += "x: 1\n";
-  EXPECT_THAT(find_difference(before, now), HasSubstr("experiment is another"));
+  EXPECT_THAT(find_difference(before, now),
+              HasSubstr("the experiment differs from the one that this run started with: x: absent, now 1"));
 }
 
 TEST(RunFolder, IsNamedByTimeAndHoldsWhatWasAppended) {

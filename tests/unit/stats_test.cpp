@@ -97,16 +97,31 @@ TEST(Percentile, NeedsOneOverOneMinusPValues) {
 }
 
 TEST(SpeedRatio, IsTheGeometricMeanWithAnIntervalOnTheLogs) {
-  const std::vector<double> contender{2, 4, 8};
-  const std::vector<double> baseline{1, 1, 1};
+  const std::vector<double> contender{2, 4, 8, 16, 32};
+  const std::vector<double> baseline{1, 1, 1, 1, 1};
   const auto ratio = paired_speed_ratio(contender, baseline);
   ASSERT_TRUE(ratio);
-  EXPECT_NEAR(ratio->ratio, 4, 1e-12);
+  EXPECT_NEAR(ratio->ratio, 8, 1e-12);
+  EXPECT_EQ(ratio->level, 0.99);
   ASSERT_TRUE(ratio->interval);
-  // logs log 2 times 1, 2, 3: sd log 2, n 3, t(0.975, 2) = 0.95 / sqrt(2 x 0.975 x 0.025).
-  const double half = 0.95 / std::sqrt(2 * 0.975 * 0.025) * std::log(2) / std::sqrt(3);
-  EXPECT_NEAR(ratio->interval->low, 4 * std::exp(-half), 1e-9);
-  EXPECT_NEAR(ratio->interval->high, 4 * std::exp(half), 1e-7);
+  // logs log 2 times 1 to 5: sd sqrt(2.5) log 2, n 5; t(0.995, 4) from any table.
+  const double half = 4.604094871 * std::sqrt(2.5) * std::log(2) / std::sqrt(5);
+  EXPECT_NEAR(ratio->interval->low, 8 * std::exp(-half), 1e-7);
+  EXPECT_NEAR(ratio->interval->high, 8 * std::exp(half), 1e-5);
+  const auto at95 = paired_speed_ratio(contender, baseline, 0.95);
+  EXPECT_EQ(at95->level, 0.95);
+  EXPECT_NEAR(at95->interval->low, 8 * std::exp(-half * 2.776445105 / 4.604094871), 1e-7);
+}
+
+// Two that agree by luck would give an interval of no width.
+TEST(SpeedRatio, OfFewerThanFiveBlocksHasNoIntervalAndNoVerdict) {
+  for (std::size_t n = 1; n <= 5; ++n) {
+    const auto ratio = paired_speed_ratio(std::vector<double>(n, 8.05), std::vector<double>(n, 1.0));
+    ASSERT_TRUE(ratio);
+    EXPECT_EQ(ratio->interval.has_value(), n >= 5) << n;
+    EXPECT_EQ(judge(*ratio), n >= 5 ? Verdict::kFaster : Verdict::kTooFewBlocks) << n;
+  }
+  EXPECT_EQ(to_string(Verdict::kTooFewBlocks), "too few blocks");
 }
 
 TEST(SpeedRatio, TakesOutWhatHitsAPairAlike) {
@@ -131,27 +146,27 @@ TEST(SpeedRatio, RefusesUnequalLengthsAndNonPositiveValues) {
 
 // Samples of the same size and spread: Welch's interval is then Student's with 2 (n - 1) degrees of freedom.
 TEST(LogRatio, OfIndependentSamplesOfEqualSpread) {
-  const std::vector<double> a{std::exp(1.0), std::exp(1.1), std::exp(1.2)};
-  const std::vector<double> b{std::exp(0.5), std::exp(0.6), std::exp(0.7)};
+  const std::vector<double> a{std::exp(1.0), std::exp(1.1), std::exp(1.2), std::exp(1.3), std::exp(1.4)};
+  const std::vector<double> b{std::exp(0.5), std::exp(0.6), std::exp(0.7), std::exp(0.8), std::exp(0.9)};
   const auto ratio = independent_log_ratio(a, b);
   ASSERT_TRUE(ratio);
   EXPECT_NEAR(ratio->mean, 0.5, 1e-12);
-  EXPECT_NEAR(*ratio->se, 0.1 * std::sqrt(2.0 / 3), 1e-12);
-  EXPECT_NEAR(ratio->degrees_of_freedom, 4, 1e-9);
+  EXPECT_NEAR(*ratio->se, 0.1 * std::sqrt(2.5 * 2 / 5), 1e-12);
+  EXPECT_NEAR(ratio->degrees_of_freedom, 8, 1e-9);
   const SpeedRatio speed = to_speed_ratio(*ratio);
   EXPECT_NEAR(speed.ratio, std::exp(0.5), 1e-12);
-  const double half = 2.776445 * *ratio->se;  // t(0.975, 4), from any table
+  const double half = 3.355387 * *ratio->se;  // t(0.995, 8), from any table
   EXPECT_NEAR(std::log(speed.interval->high), 0.5 + half, 1e-6);
   EXPECT_NEAR(std::log(speed.interval->low), 0.5 - half, 1e-6);
 }
 
 // Where one side has no spread its degrees of freedom do not count.
 TEST(LogRatio, WelchsDegreesOfFreedomFollowTheNoisierSide) {
-  const std::vector<double> noisy{1, 2, 4, 8};
+  const std::vector<double> noisy{1, 2, 4, 8, 16};
   const std::vector<double> exact{3, 3, 3, 3, 3, 3, 3};
-  EXPECT_NEAR(independent_log_ratio(noisy, exact)->degrees_of_freedom, 3, 1e-9);
+  EXPECT_NEAR(independent_log_ratio(noisy, exact)->degrees_of_freedom, 4, 1e-9);
   EXPECT_EQ(*independent_log_ratio(exact, exact)->se, 0);
-  EXPECT_FALSE(independent_log_ratio(noisy, std::vector<double>{3})->se);
+  EXPECT_FALSE(independent_log_ratio(noisy, std::vector<double>{3, 3, 3, 3})->se);
   EXPECT_FALSE(independent_log_ratio(noisy, {}));
 }
 
@@ -168,16 +183,16 @@ TEST(LogRatio, MeanOverPointsAddsTheirErrors) {
 }
 
 TEST(Verdict, FollowsTheInterval) {
-  EXPECT_EQ(judge({5, 1.5, Interval{1.4, 1.6}, {}}), Verdict::kFaster);
-  EXPECT_EQ(judge({5, 0.7, Interval{0.6, 0.8}, {}}), Verdict::kSlower);
-  EXPECT_EQ(judge({5, 1.0, Interval{0.985, 1.015}, {}}), Verdict::kSame);
-  EXPECT_EQ(judge({5, 1.0, Interval{0.95, 1.01}, {}}), Verdict::kUnclear);
-  EXPECT_EQ(judge({5, 1.0, Interval{0.99, 1.03}, {}}), Verdict::kUnclear);
-  EXPECT_EQ(judge({1, 2.0, {}, {}}), Verdict::kUnclear);
-  EXPECT_EQ(judge({5, 0.99, Interval{0.988, 0.992}, {}}), Verdict::kSlower);  // a sure 1% is no "same"
+  EXPECT_EQ(judge({5, 1.5, Interval{1.4, 1.6}}), Verdict::kFaster);
+  EXPECT_EQ(judge({5, 0.7, Interval{0.6, 0.8}}), Verdict::kSlower);
+  EXPECT_EQ(judge({5, 1.0, Interval{0.985, 1.015}}), Verdict::kSame);
+  EXPECT_EQ(judge({5, 1.0, Interval{0.95, 1.01}}), Verdict::kUnclear);
+  EXPECT_EQ(judge({5, 1.0, Interval{0.99, 1.03}}), Verdict::kUnclear);
+  EXPECT_EQ(judge({1, 2.0, {}}), Verdict::kTooFewBlocks);
+  EXPECT_EQ(judge({5, 0.99, Interval{0.988, 0.992}}), Verdict::kSlower);  // a sure 1% is no "same"
 }
 
-// 95% is what the interval promises: 5% of true ratios may fall outside, give or take chance (2000 runs: sd 0.5%).
+// 99% is what the interval promises: 1% of true ratios may fall outside, give or take chance (2000 runs: sd 0.22%).
 TEST(SpeedRatio, CoversTheTruthAsOftenAsItSays) {
   std::mt19937 random(7);
   std::normal_distribution<double> noise(0, 0.03);
@@ -193,7 +208,7 @@ TEST(SpeedRatio, CoversTheTruthAsOftenAsItSays) {
     const auto ratio = paired_speed_ratio(contender, baseline);
     if (ratio->interval->low <= 1.3 && 1.3 <= ratio->interval->high) ++covered;
   }
-  EXPECT_NEAR(static_cast<double>(covered) / kRuns, 0.95, 0.02);
+  EXPECT_NEAR(static_cast<double>(covered) / kRuns, 0.99, 0.01);
 }
 
 TEST(Median, NeedsOneValueOnly) {

@@ -85,7 +85,7 @@ function resultColumns(report) {
 
 function tableSection(report) {
   const { fixed } = sweptAxes(report);
-  const caption = `Medians of the measured trials; a speed is against ${report.baseline}, with its 95% interval.` +
+  const caption = `Medians of the measured trials; a speed is against ${report.baseline}, with the 99% interval that the verdict comes from.` +
     (fixed.length > 0 ? ` All at ${fixed.join(", ")}.` : "");
   return section("All results", "results", new SortingTable(resultColumns(report), rowsOf(report), caption).root);
 }

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+
+#include "results/model_identity.hpp"
+#include "unit/results_fixture.hpp"
+
+namespace inferbench {
+namespace {
+
+using test::sample_info;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+TEST(ModelIdentity, IsTheWeightsAndTheConfiguration) {
+  const ModelIdentity model = sample_info().models[0];
+  ModelIdentity other = model;
+  other.reference = "/elsewhere/renamed";
+  other.name = "renamed";
+  EXPECT_TRUE(same_model(model, other));
+  other.sha256 = "dd";
+  EXPECT_FALSE(same_model(model, other));
+  other = model;
+  other.shape->n_heads = 6;  // the same weights, cut otherwise
+  EXPECT_FALSE(same_model(model, other));
+  other = model;
+  other.shape->eos_token = 5;
+  EXPECT_TRUE(same_model(model, other));
+}
+
+TEST(ModelIdentity, SurvivesRunJson) {
+  RunInfo info = sample_info();
+  info.models[0].shape->layer_norm_epsilon = 1e-6;
+  info.models[0].shape->activation = IB_ACTIVATION_RELU;
+  const ModelIdentity back = parse_run_info(to_json_text(info)).models[0];
+  EXPECT_TRUE(back.whole_config);
+  EXPECT_TRUE(same_model(back, info.models[0]));
+  EXPECT_FALSE(same_model(back, sample_info().models[0]));
+}
+
+// What run.json of an earlier version does not say is not held against it.
+TEST(ModelIdentity, OfAnEarlierVersionComparesWhatItKept) {
+  RunInfo info = sample_info();
+  info.models[0].whole_config = false;
+  ModelIdentity back = parse_run_info(to_json_text(info)).models[0];
+  EXPECT_FALSE(back.whole_config);
+  ModelIdentity now = sample_info().models[0];
+  now.shape->layer_norm_epsilon = 1e-6;
+  EXPECT_TRUE(same_model(back, now));
+  back.shape.reset();
+  EXPECT_TRUE(same_model(back, now));
+}
+
+TEST(ModelIdentity, NamesWhatChangedUnderOneName) {
+  const RunInfo a = sample_info();
+  RunInfo b = sample_info();
+  EXPECT_THAT(changed_models(a, b), IsEmpty());
+  b.models[0].sha256 = "dd";
+  EXPECT_THAT(changed_models(a, b), ElementsAre("model 'synthetic:gpt2': other weights (SHA-256 cc and dd)"));
+  b = sample_info();
+  b.models[0].shape->n_heads = 6;
+  EXPECT_THAT(changed_models(a, b),
+              ElementsAre("model 'synthetic:gpt2': another configuration (config.json) for the same weights"));
+}
+
+// A folder that was written before names were distinct.
+TEST(ModelIdentity, NamesAreDistinctWhenRead) {
+  RunInfo info = sample_info();
+  info.models = {{"/m/v1/model", "model", "aa", 1, std::nullopt}, {"/m/v2/model", "model", "bb", 1, std::nullopt}};
+  const RunInfo back = parse_run_info(to_json_text(info));
+  EXPECT_EQ(model_name(back, "/m/v1/model"), "v1/model");
+  EXPECT_EQ(model_name(back, "/m/v2/model"), "v2/model");
+  EXPECT_EQ(model_name(back, "/m/v3/model"), "/m/v3/model");
+}
+
+}  // namespace
+}  // namespace inferbench
