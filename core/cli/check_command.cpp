@@ -50,7 +50,7 @@ RegressionOptions regression_options(const CheckOptions& options, const RunInfo&
 }
 
 // How the runs differ in what may explain a change that no backend made.
-std::vector<std::string> warnings_of(const RunInfo& before, const RunInfo& now) {
+std::vector<std::string> differences_of(const RunInfo& before, const RunInfo& now) {
   constexpr std::size_t kMostWarnings = 6;
   std::vector<std::string> warnings;
   for (const Difference& difference : find_differences(before, now)) {
@@ -79,7 +79,7 @@ CheckReport judge_all(const CheckOptions& options, const std::filesystem::path& 
   const RunData before = read_run(find_run(options.against));
   const auto found = check_regressions(run, before, regression_options(options, run.info));
   report.results.insert(report.results.end(), found.begin(), found.end());
-  report.warnings = warnings_of(before.info, run.info);
+  report.warnings = differences_of(before.info, run.info);
   return report;
 }
 

@@ -50,7 +50,7 @@ std::string quoted(const std::string& text) {
   return out.c_str();
 }
 
-std::string value_text(const std::map<std::string, std::string>& values, const std::string& place) {
+std::string shown_value(const std::map<std::string, std::string>& values, const std::string& place) {
   const auto found = values.find(place);
   return found == values.end() ? "absent" : one_line(found->second, kLongestValue);
 }
@@ -100,8 +100,8 @@ std::vector<std::string> value_differences(const std::string& resolved_before, c
   }
   std::vector<std::string> lines;
   for (const std::string& place : places) {
-    const std::string was = value_text(before, place);
-    const std::string is = value_text(now, place);
+    const std::string was = shown_value(before, place);
+    const std::string is = shown_value(now, place);
     if (was != is || before.contains(place) != now.contains(place)) {
       lines.push_back(fmt::format("{}: {}, now {}", place, was, is));
     }

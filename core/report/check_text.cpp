@@ -50,7 +50,7 @@ std::vector<ResultGroup> grouped(const std::vector<CheckResult>& results) {
   return groups;
 }
 
-std::string counts_text(const CheckCounts& counts) {
+std::string verdict_counts(const CheckCounts& counts) {
   if (counts.pass + counts.fail + counts.unclear == 0) return "nothing was judged";
   return fmt::format("{} passed, {} failed, {} unclear", counts.pass, counts.fail, counts.unclear);
 }
@@ -104,13 +104,13 @@ std::string check_console(const CheckReport& report, bool colour, bool all) {
     text += fmt::format("        {}\n", one_line(result.found, kLineWidth - 8));
   }
   const CheckVerdict verdict = overall_verdict(report.results);
-  return text + fmt::format("{} {}\n", painted(style, verdict), counts_text(count_verdicts(report.results)));
+  return text + fmt::format("{} {}\n", painted(style, verdict), verdict_counts(count_verdicts(report.results)));
 }
 
 std::string check_markdown(const CheckReport& report) {
   const CheckCounts counts = count_verdicts(report.results);
   std::string text = fmt::format("### inferbench check: {}\n\n{}: {}", to_string(overall_verdict(report.results)),
-                                 markdown_text(report.name), counts_text(counts));
+                                 markdown_text(report.name), verdict_counts(counts));
   if (!report.against.empty()) text += fmt::format(", against {}", markdown_text(report.against));
   text += ".\n";
   for (const std::string& warning : report.warnings) text += fmt::format("\n- {}", markdown_text(warning));

@@ -111,7 +111,8 @@ std::vector<std::string> split(std::string_view text, char separator) {
   return parts;
 }
 
-bool is_for(const RegressionRule& rule, const std::string& metric, const std::string& contender, const Point& point) {
+bool rule_is_for(const RegressionRule& rule, const std::string& metric, const std::string& contender,
+                 const Point& point) {
   if (!rule.metric.empty() && rule.metric != metric) return false;
   if (!rule.contender.empty() && rule.contender != contender) return false;
   return matches(rule.where, point);
@@ -144,7 +145,7 @@ double threshold_of(const std::vector<RegressionRule>& rules, const std::string&
                     const Point& point) {
   const RegressionRule* best = nullptr;
   for (const RegressionRule& rule : rules) {
-    if (!is_for(rule, metric, contender, point)) continue;
+    if (!rule_is_for(rule, metric, contender, point)) continue;
     if (best == nullptr || conditions_of_rule(rule) >= conditions_of_rule(*best)) best = &rule;
   }
   return best == nullptr ? kDefaultThreshold : best->threshold;

@@ -16,8 +16,6 @@ namespace inferbench {
 
 namespace {
 
-using Json = nlohmann::json;
-
 constexpr std::array<std::string_view, 4> kPassing{"/time", "/cpu/mhz_now", "/memory/available_bytes", "/system/load"};
 constexpr std::size_t kLongestValue = 60;
 
@@ -28,9 +26,9 @@ bool passing(std::string_view key) {
 // "/cpu/caches/0/size" -> text. Nulls are left out: what a machine does not tell is not known.
 std::map<std::string, std::string> values_of(const std::string& environment) {
   std::map<std::string, std::string> values;
-  const Json json = Json::parse(environment, nullptr, false);
+  const nlohmann::json json = nlohmann::json::parse(environment, nullptr, false);
   if (!json.is_object()) return values;
-  const Json flat = json.flatten();  // items() borrows
+  const nlohmann::json flat = json.flatten();  // items() borrows
   for (const auto& [key, value] : flat.items()) {
     if (passing(key) || value.is_null()) continue;
     values.emplace(key.substr(1), value.is_string() ? value.get<std::string>() : value.dump());

@@ -11,16 +11,16 @@ namespace inferbench {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 template <typename T>
-std::optional<T> optional_of(const Json& object, const char* key) {
+std::optional<T> optional_of(const OrderedJson& object, const char* key) {
   const auto found = object.find(key);
   if (found == object.end() || found->is_null()) return std::nullopt;
   return found->get<T>();
 }
 
-TrialStatus status_of(const Json& object) {
+TrialStatus status_of(const OrderedJson& object) {
   const auto text = object.at("status").get<std::string>();
   const auto status = trial_status_from(text);
   if (!status) throw Error("unknown status '" + text + "'");
@@ -30,26 +30,26 @@ TrialStatus status_of(const Json& object) {
 }  // namespace
 
 std::string to_json_line(const QualityRecord& record) {
-  Json line{{"contender", record.contender},
-            {"precision", record.precision},
-            {"model", record.model},
-            {"reference", record.reference},
-            {"text", record.text.empty() ? Json(nullptr) : Json(record.text)},
-            {"threads", record.threads},
-            {"started", record.started},
-            {"duration_s", record.duration_s},
-            {"status", to_string(record.status)},
-            {"error", record.error},
-            {"stderr_tail", record.stderr_tail},
-            {"max_kl", or_null(record.max_kl)},
-            {"repeats", or_null(record.repeats)}};
+  OrderedJson line{{"contender", record.contender},
+                   {"precision", record.precision},
+                   {"model", record.model},
+                   {"reference", record.reference},
+                   {"text", record.text.empty() ? OrderedJson(nullptr) : OrderedJson(record.text)},
+                   {"threads", record.threads},
+                   {"started", record.started},
+                   {"duration_s", record.duration_s},
+                   {"status", to_string(record.status)},
+                   {"error", record.error},
+                   {"stderr_tail", record.stderr_tail},
+                   {"max_kl", or_null(record.max_kl)},
+                   {"repeats", or_null(record.repeats)}};
   if (record.agreement) line.update(to_json(*record.agreement));
-  return line.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return line.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
 }
 
 QualityRecord parse_quality_record(std::string_view line) {
   try {
-    const Json object = Json::parse(line);
+    const OrderedJson object = OrderedJson::parse(line);
     QualityRecord record;
     record.contender = object.at("contender").get<std::string>();
     record.precision = object.at("precision").get<std::string>();

@@ -19,12 +19,12 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kRunFile = "run.json";
+constexpr const char* kRunJson = "run.json";
 constexpr const char* kLatest = "latest";
 
 bool is_run(const fs::path& folder) {
   std::error_code ignored;
-  return fs::is_regular_file(folder / kRunFile, ignored);
+  return fs::is_regular_file(folder / kRunJson, ignored);
 }
 
 // Folders in it, links left out, in the order of their names.
@@ -48,10 +48,10 @@ std::string text_of(const fs::path& path) {
 // When it was started; runs of one second by the time of their run.json. A damaged one is the oldest.
 std::pair<std::string, fs::file_time_type> age_of(const fs::path& run) {
   std::string started;
-  const auto json = nlohmann::json::parse(text_of(run / kRunFile), nullptr, false);
+  const auto json = nlohmann::json::parse(text_of(run / kRunJson), nullptr, false);
   if (json.is_object() && json.contains("started") && json["started"].is_string()) started = json["started"];
   std::error_code ignored;
-  return {started, fs::last_write_time(run / kRunFile, ignored)};
+  return {started, fs::last_write_time(run / kRunJson, ignored)};
 }
 
 std::optional<fs::path> newest_run_in(const fs::path& folder) {
@@ -81,15 +81,15 @@ bool same_run(const fs::path& a, const fs::path& b) {
   std::error_code ignored;
   if (fs::equivalent(a, b, ignored)) return true;
   // run.json has the time and the load of the machine when the run began: equal texts are copies.
-  const std::string text = text_of(a / kRunFile);
-  return !text.empty() && text == text_of(b / kRunFile);
+  const std::string text = text_of(a / kRunJson);
+  return !text.empty() && text == text_of(b / kRunJson);
 }
 
 }  // namespace
 
 fs::path find_run(const fs::path& named) {
   std::error_code ignored;
-  if (named.filename() == kRunFile && fs::is_regular_file(named, ignored)) {
+  if (named.filename() == kRunJson && fs::is_regular_file(named, ignored)) {
     return named.has_parent_path() ? named.parent_path() : fs::path(".");
   }
   if (is_run(named) || !fs::is_directory(named, ignored)) return named;
