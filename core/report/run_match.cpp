@@ -18,8 +18,6 @@ namespace {
 
 using Texts = std::map<std::string, std::string>;
 
-}
-
 Texts backends_of(const RunInfo& info) {
   Texts texts;
   for (const PluginIdentity& plugin : info.plugins) {
