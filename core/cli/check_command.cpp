@@ -44,6 +44,7 @@ int exit_code_of(CheckVerdict verdict) {
 
 RegressionOptions regression_options(const CheckOptions& options, const RunInfo& run) {
   RegressionOptions regressions;
+  regressions.rules = regressions_of(run);
   for (const std::string& text : options.thresholds) regressions.rules.push_back(parse_threshold(text, run));
   regressions.metrics = judged_metrics(regressions.rules, options.metrics);
   return regressions;

@@ -345,8 +345,10 @@ std::vector<Key> judgement_rows(const std::string& section, bool allow_baseline)
       {.path = section + ".metric",
        .type = KeyType::kChoice,
        .required = true,
-       .choices = metric_names(),
-       .meaning = "Metric to judge.",
+       .choices = allow_baseline ? judged_metric_names() : metric_names(),
+       .meaning = allow_baseline ? "Metric to judge; `kl`, `top1_agreement`, `top5_agreement` (shares from 0 to 1) and "
+                                   "`perplexity` are figures of `quality`."
+                                 : "Metric to judge.",
        .example = "decode_tokens_per_s"},
       {.path = section + ".percentile",
        .type = KeyType::kNumber,
@@ -371,17 +373,71 @@ std::vector<Key> judgement_rows(const std::string& section, bool allow_baseline)
   };
 }
 
+// For which contenders and points something is meant.
+std::vector<Key> scope_rows(const std::string& section) {
+  std::vector<Key> rows{{.path = section + ".contender",
+                         .fallback_words = "every contender",
+                         .meaning = "Contender to judge.",
+                         .example = "\"cpu_quant:int8\""},
+                        {.path = section + ".model",
+                         .fallback_words = "every model",
+                         .meaning = "Judges points with this model only; written as under `models`.",
+                         .example = "synthetic:gpt2"}};
+  const auto example_of = [](std::string_view axis) {
+    if (axis == "threads") return "2";
+    if (axis == "batch") return "8";
+    return axis == "prompt_tokens" || axis == "generate_tokens" ? "32" : "0";
+  };
+  for (const std::string_view name : kAxesAsTold) {
+    const AxisRule& rule = axis_rule(name);
+    rows.push_back({.path = fmt::format("{}.{}", section, name),
+                    .type = KeyType::kInteger,
+                    .fallback_words = "every value",
+                    .unit = std::string(rule.unit),
+                    .least = static_cast<double>(rule.min),
+                    .most = static_cast<double>(rule.max),
+                    .meaning = fmt::format("Judges points with this value of `sweep.{}` only.", name),
+                    .example = example_of(name)});
+  }
+  return rows;
+}
+
+std::vector<Key> regression_rows() {
+  std::vector<Key> rows{
+      {.path = "regressions",
+       .type = KeyType::kMap,
+       .list = true,
+       .allow_empty = true,
+       .fallback_words = "5% for `ttft_ms`, `decode_tokens_per_s` and `peak_rss_bytes`",
+       .meaning = "How much worse than an earlier run `inferbench check --against` lets a metric be. Of "
+                  "several entries that match, the one with most conditions counts, then the last; "
+                  "`--threshold` comes after all of them. A metric that an entry names is judged.",
+       .example = "[{threshold: 5%}, {metric: ttft_ms, threshold: 10%}]"},
+      {.path = "regressions.metric",
+       .type = KeyType::kChoice,
+       .fallback_words = "every metric that is judged",
+       .choices = judged_metric_names(),
+       .meaning = "Metric that the entry is for.",
+       .example = "decode_tokens_per_s"}};
+  for (Key& key : scope_rows("regressions")) rows.push_back(std::move(key));
+  rows.push_back({.path = "regressions.threshold",
+                  .type = KeyType::kShare,
+                  .required = true,
+                  .least = 0,
+                  .most = 10,
+                  .meaning = "How much worse is a regression: lower for rates and agreement, higher for all else.",
+                  .example = "3%"});
+  return rows;
+}
+
 std::vector<Key> target_rows() {
   std::vector<Key> rows{{.path = "targets",
                          .type = KeyType::kMap,
                          .list = true,
                          .allow_empty = true,
                          .meaning = "What `inferbench check` judges.",
-                         .example = "[{metric: ttft_ms, percentile: 95, at_most: 200}]"},
-                        {.path = "targets.contender",
-                         .fallback_words = "every contender",
-                         .meaning = "Contender to judge.",
-                         .example = "\"cpu_quant:int8\""}};
+                         .example = "[{metric: ttft_ms, percentile: 95, at_most: 200}]"}};
+  for (Key& key : scope_rows("targets")) rows.push_back(std::move(key));
   for (Key& key : judgement_rows("targets", true)) rows.push_back(std::move(key));
   rows.push_back({.path = "interactive",
                   .type = KeyType::kMap,
@@ -397,7 +453,7 @@ std::vector<Key> target_rows() {
 
 const KeyTable& experiment_keys() {
   static const KeyTable table(join_rows({file_rows(), backend_rows(), sweep_rows(), prompt_rows(), measure_rows(),
-                                         load_rows(), limit_rows(), quality_rows(), target_rows()}));
+                                         load_rows(), limit_rows(), quality_rows(), target_rows(), regression_rows()}));
   return table;
 }
 

@@ -66,6 +66,12 @@ void check_trials(const Experiment& experiment, const YamlNode& root) {
        "use fewer blocks, points or contenders");
 }
 
+std::vector<ModelWords> words_of(const std::vector<SweepModel>& models) {
+  std::vector<ModelWords> words;
+  for (const SweepModel& model : models) words.push_back({model.facts.reference, {model.written, model.facts.name}});
+  return words;
+}
+
 Experiment build(const YamlNode& root, const std::filesystem::path& path, const ExperimentLookups& lookups) {
   check_map(root, experiment_keys(), "");
   Experiment experiment;
@@ -89,7 +95,10 @@ Experiment build(const YamlNode& root, const std::filesystem::path& path, const 
   experiment.load = read_load(optional_value(root, "load"));
   experiment.limits = read_limits(optional_value(root, "limits"));
   experiment.quality = read_quality(optional_value(root, "quality"), list, experiment.model_facts, lookups);
-  experiment.targets = read_targets(optional_value(root, "targets"), experiment.contenders);
+  const TargetScope scope{experiment.contenders, experiment.points, words_of(models), experiment.quality.has_value(),
+                          experiment.quality && experiment.quality->text};
+  experiment.targets = read_targets(optional_value(root, "targets"), scope);
+  experiment.regressions = read_regressions(optional_value(root, "regressions"), scope);
   experiment.interactive = read_interactive(optional_value(root, "interactive"));
   check_trials(experiment, root);
   experiment.resolved_yaml = resolve_yaml(experiment, sweep);

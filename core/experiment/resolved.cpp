@@ -124,10 +124,25 @@ void quality_section(YAML::Emitter& out, const Quality& quality) {
   out << YAML::EndMap;
 }
 
+void where(YAML::Emitter& out, const PointFilter& filter) {
+  if (!filter.model.empty()) text(out, "model", filter.model);
+  for (const auto& [axis, value] : filter.axes) number(out, axis.c_str(), value);
+}
+
+void regression(YAML::Emitter& out, const RegressionRule& rule) {
+  out << YAML::BeginMap;
+  if (!rule.contender.empty()) text(out, "contender", rule.contender);
+  if (!rule.metric.empty()) text(out, "metric", rule.metric);
+  where(out, rule.where);
+  number(out, "threshold", rule.threshold);
+  out << YAML::EndMap;
+}
+
 void judgement(YAML::Emitter& out, const Target& target) {
   out << YAML::BeginMap;
   if (!target.contender.empty()) text(out, "contender", target.contender);
   text(out, "metric", target.metric);
+  where(out, target.where);
   if (target.percentile) number(out, "percentile", *target.percentile);
   out << YAML::Key << (target.at_least ? "at_least" : "at_most") << YAML::Value << bound_text(target);
   out << YAML::EndMap;
@@ -148,6 +163,11 @@ std::string resolve_yaml(const Experiment& experiment, const Sweep& sweep) {
   if (!experiment.targets.empty()) {
     out << YAML::Key << "targets" << YAML::Value << YAML::BeginSeq;
     for (const Target& target : experiment.targets) judgement(out, target);
+    out << YAML::EndSeq;
+  }
+  if (!experiment.regressions.empty()) {
+    out << YAML::Key << "regressions" << YAML::Value << YAML::BeginSeq;
+    for (const RegressionRule& rule : experiment.regressions) regression(out, rule);
     out << YAML::EndSeq;
   }
   if (experiment.interactive) {

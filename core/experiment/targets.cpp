@@ -8,8 +8,9 @@
 #include <memory>
 #include <string_view>
 
-#include "experiment/contenders.hpp"
+#include "experiment/metrics.hpp"
 #include "experiment/section.hpp"
+#include "experiment/target_scope.hpp"
 #include "experiment/yaml_value.hpp"
 #include "support/error.hpp"
 #include "support/suggest.hpp"
@@ -91,30 +92,59 @@ Target read_judgement(const YamlNode& node, const std::string& name, bool allow_
   return target;
 }
 
-std::string read_contender(const YamlNode& node, const std::vector<Contender>& contenders) {
-  std::string name = read_text(node, "targets.contender");
-  const std::vector<std::string> known = contender_names(contenders);
-  if (std::find(known.begin(), known.end(), name) == known.end()) {
-    fail(node.at,
-         fmt::format("targets.contender: unknown contender {}; {}", quote(name), suggestion(name, "contenders", known)),
-         "name one of them, or leave 'contender' out to judge all");
+// What the experiment does not measure can't be judged.
+void check_quality_target(const YamlNode& node, const Target& target, const TargetScope& scope) {
+  if (!is_quality_metric(target.metric)) return;
+  const auto refuse = [&](const std::string& why, const std::string& cure) {
+    fail(node.at, fmt::format("targets: {} {}", target.metric, why), cure);
+  };
+  if (target.percentile) refuse("is one figure, which has no percentile", "take 'percentile' out");
+  if (!target.where.axes.empty()) refuse("is measured once for each model, at no point", "take the axes out");
+  if (!scope.has_quality) refuse("is measured by 'quality', which the experiment does not have", "add quality: {}");
+  if (target.metric == "perplexity" && !scope.has_quality_text) {
+    refuse("needs a text: of random tokens it says nothing", "add quality: {text: FILE}");
   }
-  return name;
+  if (target.metric.ends_with("_agreement") && !target.times_baseline && target.value > 1) {
+    refuse(fmt::format("is a share, found {}, expected at most 1", target.value), "write 0.99 for 99%");
+  }
 }
 
 }  // namespace
 
-std::vector<Target> read_targets(const YamlNode* node, const std::vector<Contender>& contenders) {
+std::vector<Target> read_targets(const YamlNode* node, const TargetScope& scope) {
   std::vector<Target> targets;
   if (node == nullptr || (node->kind == YamlNode::Kind::kList && node->items.empty())) return targets;
   for (const YamlNode* item : read_items(*node, "targets")) {
     Target target = read_judgement(*item, "targets", true);
-    if (const YamlNode* contender = optional_value(*item, "contender")) {
-      target.contender = read_contender(*contender, contenders);
-    }
+    const Section map(*item, experiment_keys(), "targets");
+    target.contender = read_contender_of(map, scope);
+    target.where = read_filter(map, scope);
+    check_quality_target(*item, target, scope);
     targets.push_back(std::move(target));
   }
   return targets;
+}
+
+std::vector<RegressionRule> read_regressions(const YamlNode* node, const TargetScope& scope) {
+  std::vector<RegressionRule> rules;
+  if (node == nullptr || (node->kind == YamlNode::Kind::kList && node->items.empty())) return rules;
+  for (const YamlNode* item : read_items(*node, "regressions")) {
+    const Section map(*item, experiment_keys(), "regressions");
+    RegressionRule rule;
+    if (map.find("metric") != nullptr) rule.metric = read_metric(map, "regressions");
+    rule.contender = read_contender_of(map, scope);
+    rule.where = read_filter(map, scope);
+    if (map.find("threshold") == nullptr) {
+      fail(item->at, "regressions: 'threshold' is missing, expected for example threshold: 3%", "add it");
+    }
+    map.share("threshold", rule.threshold);
+    if (!rule.metric.empty() && more_is_better(rule.metric) && rule.threshold >= 1) {
+      fail(item->at, fmt::format("regressions: {} cannot be lower by 100% or more", rule.metric),
+           "lower the threshold");
+    }
+    rules.push_back(std::move(rule));
+  }
+  return rules;
 }
 
 std::optional<Target> read_interactive(const YamlNode* node) {

@@ -6,12 +6,17 @@
 #include <vector>
 
 #include "experiment/experiment.hpp"
+#include "experiment/target_scope.hpp"
 #include "experiment/yaml_tree.hpp"
 
 namespace inferbench {
 
-/// Reads `targets`; null and an empty list give none. Throws Error with the position.
-std::vector<Target> read_targets(const YamlNode* node, const std::vector<Contender>& contenders);
+/// Reads `targets`; null and an empty list give none. Throws Error with the position, also for what `scope` does not
+/// have.
+std::vector<Target> read_targets(const YamlNode* node, const TargetScope& scope);
+
+/// Reads `regressions`, the same way.
+std::vector<RegressionRule> read_regressions(const YamlNode* node, const TargetScope& scope);
 
 /// Reads `interactive`: a metric with one bound, without contender. Throws Error with the position.
 std::optional<Target> read_interactive(const YamlNode* node);

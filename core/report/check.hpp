@@ -32,6 +32,9 @@ CheckVerdict judge_interval(const Interval& interval, bool at_least, double boun
 /// The targets in the run's resolved experiment. Throws Error where that cannot be read.
 std::vector<Target> targets_of(const RunInfo& info);
 
+/// The thresholds there, the same way.
+std::vector<RegressionRule> regressions_of(const RunInfo& info);
+
 /// Each target for its contenders (all, where it names none) at each of its points; a figure of quality, which has no
 /// points, for each model. What is judged is the 99% interval of the geometric mean over the trials; against the
 /// baseline, of the per-block ratios. A percentile is judged by how many values lie beyond the bound, with exact

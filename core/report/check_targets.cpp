@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "experiment/metrics.hpp"
 #include "experiment/point_filter.hpp"
@@ -77,11 +78,31 @@ bool is_for(const Target& target, const RunInfo& info, std::size_t contender, st
 
 }  // namespace
 
-std::vector<Target> targets_of(const RunInfo& info) {
+namespace {
+
+// The part of the run's resolved experiment under `key`, read by `read`. It was checked when the run began.
+template <typename Read>
+auto part_of(const RunInfo& info, const char* key, const Read& read) {
   const auto source = std::make_shared<const YamlSource>(YamlSource{"the experiment in run.json", {}, true});
   const YamlNode tree = parse_yaml(info.resolved_yaml, source);
-  const YamlEntry* targets = tree.kind == YamlNode::Kind::kMap ? tree.find("targets") : nullptr;
-  return targets == nullptr ? std::vector<Target>{} : read_targets(&targets->value, info.contenders);
+  const YamlEntry* part = tree.kind == YamlNode::Kind::kMap ? tree.find(key) : nullptr;
+  std::vector<ModelWords> models;
+  for (const ModelIdentity& model : info.models) {
+    models.push_back({model.reference, {model.name}});
+    for (const std::string& earlier : model.earlier_references) models.back().words.push_back(earlier);
+  }
+  const TargetScope scope{info.contenders, info.points, std::move(models)};
+  return read(part == nullptr ? nullptr : &part->value, scope);
+}
+
+}  // namespace
+
+std::vector<Target> targets_of(const RunInfo& info) {
+  return part_of(info, "targets", read_targets);
+}
+
+std::vector<RegressionRule> regressions_of(const RunInfo& info) {
+  return part_of(info, "regressions", read_regressions);
 }
 
 namespace {

@@ -121,6 +121,7 @@ std::vector<std::pair<std::string, std::string>> companions(const Key& key) {
     if (key.name() == "at_least") return {{"metric", "ttft_ms"}};
     return {{"metric", "ttft_ms"}, {"at_most", "100"}};
   }
+  if (parent == "regressions") return {{"threshold", "5%"}};
   if (parent == "ops") return {{"op", "linear"}};
   return {};
 }

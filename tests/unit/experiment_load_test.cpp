@@ -370,5 +370,46 @@ TEST(ExperimentLoad, ModelsOfOneNameAreToldApartByTheirPaths) {
   EXPECT_EQ(e.model_facts[2].name, "shakespeare");
 }
 
+TEST(ExperimentLoad, TargetsAndRegressionsMayBeForPointsOfTheirOwn) {
+  const std::string text =
+      "backends: [cpu_ref, {plugin: cpu_quant, name: q, precision: int8}]\nmodels: [./shakespeare, synthetic:gpt2]\n"
+      "sweep: {prompt_tokens: [8, 16], generate_tokens: [4]}\nquality: {}\n"
+      "targets: [{metric: ttft_ms, prompt_tokens: 16, model: ./shakespeare, at_most: 5}, {metric: kl, at_most: 0.01}]\n"
+      "regressions: [{threshold: 10%}, {metric: ttft_ms, contender: q, batch: 1, threshold: 0.03}]\n";
+  const Experiment e = StubWorld{}.load(text);
+  ASSERT_EQ(e.targets.size(), 2U);
+  EXPECT_EQ(e.targets[0].where, (PointFilter{"/exp/shakespeare", {{"prompt_tokens", 16}}}));
+  EXPECT_EQ(e.targets[1].metric, "kl");
+  EXPECT_THAT(e.regressions,
+              ElementsAre(RegressionRule{"", "", {}, 0.1}, RegressionRule{"q", "ttft_ms", {"", {{"batch", 1}}}, 0.03}));
+  EXPECT_EQ(load_experiment_text(e.resolved_yaml, "/exp/e.yaml", {}, StubWorld{}.lookups()), e);
+}
+
+TEST(ExperimentLoad, TargetsThatNothingCouldMeetAreMistakes) {
+  const auto refusal = [](const std::string& rest) -> std::string {
+    try {
+      StubWorld{}.load("backends: [cpu_ref]\nmodels: [synthetic:gpt2]\n" + rest);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  EXPECT_EQ(refusal("targets: [{metric: ttft_ms, prompt_tokens: 5, at_most: 1}]\n"),
+            "/exp/e.yaml:3:43: targets.prompt_tokens: no point has prompt_tokens 5, expected one of: 128");
+  EXPECT_THAT(refusal("targets: [{metric: kl, at_most: 1}]\n"),
+              testing::HasSubstr("targets: kl is measured by 'quality', which the experiment does not have"));
+  EXPECT_THAT(refusal("quality: {}\ntargets: [{metric: perplexity, at_most: 1}]\n"),
+              testing::HasSubstr("perplexity needs a text"));
+  EXPECT_THAT(refusal("quality: {}\ntargets: [{metric: kl, batch: 1, at_most: 1}]\n"),
+              testing::HasSubstr("kl is measured once for each model, at no point"));
+  EXPECT_THAT(refusal("quality: {}\ntargets: [{metric: top1_agreement, at_least: 99}]\n"),
+              testing::HasSubstr("top1_agreement is a share, found 99, expected at most 1"));
+  EXPECT_THAT(refusal("regressions: [{metric: ttft_ms}]\n"), testing::HasSubstr("'threshold' is missing"));
+  EXPECT_THAT(refusal("regressions: [{metric: decode_tokens_per_s, threshold: 100%}]\n"),
+              testing::HasSubstr("cannot be lower by 100% or more"));
+  EXPECT_THAT(refusal("regressions: [{contender: x, threshold: 1%}]\n"),
+              testing::HasSubstr("regressions.contender: unknown contender 'x'"));
+}
+
 }  // namespace
 }  // namespace inferbench

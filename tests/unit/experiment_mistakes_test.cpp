@@ -67,16 +67,16 @@ std::vector<Mistake> document_mistakes() {
        "/exp/e.yaml:3:1: the key 'models' was already given on line 2, expected it once"},
       {"UnknownKey", extra("swep: {}\n"),
        "/exp/e.yaml:3:1: unknown key 'swep'; did you mean 'sweep'? known keys: name, extends, backends, baseline, "
-       "models, sweep, prompts, measure, load, limits, quality, targets, interactive"},
+       "models, sweep, prompts, measure, load, limits, quality, targets, interactive, regressions"},
       {"UnknownKeyOfNoLikeness", extra("  # x\nzzzzzzzz: 1\n"),
        "/exp/e.yaml:4:1: unknown key 'zzzzzzzz'; known keys: name, extends, backends, baseline, models, sweep, "
-       "prompts, measure, load, limits, quality, targets, interactive"},
+       "prompts, measure, load, limits, quality, targets, interactive, regressions"},
       {"UnknownKeyBelow", extra("sweep:\n  prompt_token: 3\n"),
        "/exp/e.yaml:4:3: sweep: unknown key 'prompt_token'; did you mean 'prompt_tokens'? known keys: prompt_tokens, "
        "generate_tokens, batch, threads, past_tokens, shared_prefix_tokens, exclude"},
       {"AnchorsNeedAKeyThatIsKnown", extra("a: &a {b: 1}\nmeasure: {<<: *a}\n"),
        "/exp/e.yaml:3:1: unknown key 'a'; known keys: name, extends, backends, baseline, models, sweep, prompts, "
-       "measure, load, limits, quality, targets, interactive"},
+       "measure, load, limits, quality, targets, interactive, regressions"},
       {"MergedKeysAreChecked", extra("x-a: &a {blokcs: 1}\nmeasure: {<<: *a}\n"),
        "/exp/e.yaml:3:10: measure: unknown key 'blokcs'; did you mean 'blocks'? known keys: blocks, warmup, "
        "cooldown_s, "
@@ -406,7 +406,7 @@ std::vector<Mistake> override_mistakes() {
       {"SetUnknownSection",
        kBoth,
        "--set swep.batch=3: unknown key 'swep'; did you mean 'sweep'? known keys: name, extends, backends, baseline, "
-       "models, sweep, prompts, measure, load, limits, quality, targets, interactive",
+       "models, sweep, prompts, measure, load, limits, quality, targets, interactive, regressions",
        {"swep.batch=3"}},
       {"SetWrongType",
        kBoth,
