@@ -52,6 +52,8 @@ TEST(ExperimentConfigs, EachLoadsAndPlansOnAnyMachine) {
       EXPECT_EQ(e.name, path.stem()) << path;
       EXPECT_EQ(e.baseline, "reference") << path;
       EXPECT_GE(make_plan(e).size(), 10U) << path;
+      // Enough for verdicts; a fit needs none.
+      EXPECT_GE(e.measure.blocks, path.stem() == "predict_sweep" ? 2 : 7) << path;
       EXPECT_FALSE(plan_text(e).empty());
     }
   }

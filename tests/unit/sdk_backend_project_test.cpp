@@ -32,7 +32,7 @@ TEST(BackendProject, HasWhatAProjectNeeds) {
   for (const BackendLanguage language : kLanguages) {
     const auto files = backend_project("mine", language);
     EXPECT_THAT(text_of(files, "README.md"), HasSubstr("# mine\n"));
-    EXPECT_THAT(text_of(files, "compare.yaml"), HasSubstr("libmine.so"));
+    EXPECT_THAT(text_of(files, "compare.yaml"), testing::AllOf(HasSubstr("libmine.so"), HasSubstr("blocks: 7")));
     EXPECT_THAT(text_of(files, ".gitignore"), HasSubstr("/results/"));
     const bool rust = language == BackendLanguage::kRust;
     EXPECT_THAT(text_of(files, rust ? "tests/conformance.rs" : "CMakeLists.txt"), HasSubstr("conformance"));
