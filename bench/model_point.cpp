@@ -37,15 +37,14 @@ PointRun::PointRun(const BackendModel& model, const Point& point)
     : model_(model),
       point_(point),
       session_(model, point.batch, point.prompt + point.generate),
-      loop_(point.batch, point.prompt, point.generate, prompts_of(point, model.config().vocab)) {}
+      loop_(point.batch, point.prompt, point.generate, prompts_of(point, model.config().vocab), model.config().vocab) {}
 
 double PointRun::tokens_per_second() {
   for (std::int32_t slot = 0; slot < point_.batch; ++slot) session_.truncate(slot, 0);
   ib_error error{};
   const ib_status status = loop_.run({session_.get(), model_.plugin().table().forward}, error);
-  if (status != IB_OK) throw BackendError(status, error.message);
-  const std::string wrong = find_wrong_id(loop_.ids(), model_.config().vocab);
-  if (!wrong.empty()) throw Error(wrong, "the backend is broken");
+  if (status != IB_OK) throw session_.failure("forward", status, error);
+  if (loop_.wrong_id()) throw Error(describe(*loop_.wrong_id(), model_.config().vocab), "the backend is broken");
   const TrialMetrics metrics = derive_metrics(loop_.times(), point_.batch, point_.prompt);
   return point_.is_decode() ? *metrics.decode_tokens_per_s : metrics.prefill_tokens_per_s;
 }

@@ -63,10 +63,8 @@ std::int32_t tokens_to_make(const std::optional<std::int32_t>& wanted, std::size
   return static_cast<std::int32_t>(n_new);
 }
 
-NextToken pick_from(const BackendSession& session, Sampler& sampler, const SamplingOptions& sampling) {
-  return [&session, &sampler, greedy = sampling.greedy()](std::span<const std::int32_t> fed) {
-    return greedy ? session.greedy(0, fed) : sampler.sample(session.last_logits(0, fed));
-  };
+NextToken pick_from(const BackendSession& session, Sampler& sampler) {
+  return [&](std::span<const std::int32_t> fed) { return sampler.sample(session.last_logits(0, fed)); };
 }
 
 Generated generate_tokens(const NextTimedToken& next, std::span<const std::int32_t> prompt, std::int32_t n_new,

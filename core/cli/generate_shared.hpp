@@ -69,8 +69,9 @@ std::vector<std::int32_t> encode_prompt(const Tokenizer& tokenizer, const std::s
 /// How many new tokens fit behind the prompt. Throws Error where those that are wanted do not.
 std::int32_t tokens_to_make(const std::optional<std::int32_t>& wanted, std::size_t prompt, std::int32_t context);
 
-/// Picks with `sampler` what comes after the tokens fed to slot 0 of `session`. Both outlive the result.
-NextToken pick_from(const BackendSession& session, Sampler& sampler, const SamplingOptions& sampling);
+/// Picks with `sampler` what comes after the tokens fed to slot 0 of `session`; greedily, too, from the logits: the ids
+/// of a backend that computes NaN may be anything. Both outlive the result.
+NextToken pick_from(const BackendSession& session, Sampler& sampler);
 
 /// Feeds the prompt, then each token it picks; `emit` gets the tokens as they come.
 Generated generate_tokens(const NextTimedToken& next, std::span<const std::int32_t> prompt, std::int32_t n_new,

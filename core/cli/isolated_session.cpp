@@ -32,7 +32,7 @@ class SessionServer {
         session_(model_, 1, shape.max_tokens, shape.max_forward_tokens),
         load_ms_(elapsed_ms(begin_, now_ns())),
         sampler_(sampling),
-        pick_(pick_from(session_, sampler_, sampling)) {}
+        pick_(pick_from(session_, sampler_)) {}
 
   std::string serve(std::string_view request) {
     const std::vector<std::int32_t> fed = raw_values<std::int32_t>(request.substr(1));

@@ -20,6 +20,7 @@
 #include "model/guarded_json.hpp"
 #include "model/model.hpp"
 #include "model/safetensors_writer.hpp"
+#include "plugin/backend.hpp"
 #include "support/error.hpp"
 #include "support/one_line.hpp"
 
@@ -124,7 +125,15 @@ void logits(const LogitsArguments& arguments) {
       find_backend(arguments.backend, settings), settings, model,
       {static_cast<std::int32_t>(longest), static_cast<std::int32_t>(std::min(longest, kChunkTokens))});
   SafetensorsWriter writer(arguments.out, tensors);
-  for (const Case& ids : cases) write_case(session, ids, writer);
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    try {
+      write_case(session, cases[i], writer);
+    } catch (const BackendError&) {
+      throw;
+    } catch (const Error& error) {  // a logit that is not finite: the position alone says little
+      throw Error(fmt::format("case {}: {}", i, error.what()), error.cure(), error.exit_code());
+    }
+  }
   writer.finish();
 }
 

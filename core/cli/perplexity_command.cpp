@@ -17,6 +17,7 @@
 #include "cli/isolated_judge.hpp"
 #include "measure/clock.hpp"
 #include "model/model.hpp"
+#include "plugin/backend.hpp"
 #include "quality/agreement.hpp"
 #include "quality/window_source.hpp"
 #include "results/optional_json.hpp"
@@ -176,8 +177,9 @@ ExitCode perplexity(const PerplexityArguments& arguments) {
     print_text(arguments, tested.name(), reference ? reference->name() : "", agreement, source.judged());
   }
   if (agreement.not_finite == 0) return ExitCode::kDone;
-  fmt::print(stderr, "inferbench: {} of {} tokens have logits that are not finite\n", agreement.not_finite,
-             agreement.tokens);
+  fmt::print(stderr, "inferbench: error: {} of {} tokens have logits that are not finite, first in {}\n",
+             agreement.not_finite, agreement.tokens, agreement.first_not_finite);
+  fmt::print(stderr, "inferbench: hint: {}\n", kWrongOutputHint);
   return ExitCode::kCheckFailed;
 }
 

@@ -93,7 +93,9 @@ bool any_failed(const RunFolder& folder) {
 // A worker process for each contender, unless a debugger wants it all here.
 RunnerFactory runner_factory(const RunOptions& options) {
   if (options.in_process) return [] { return std::make_unique<LoadedContender>(); };
-  return [] { return std::make_unique<ProcessRunner>(std::vector<std::string>{"/proc/self/exe", "worker"}); };
+  return [patience = std::make_shared<TeardownPatience>()] {
+    return std::make_unique<ProcessRunner>(std::vector<std::string>{"/proc/self/exe", "worker"}, patience);
+  };
 }
 
 // The shard's points alone, as an experiment of their own.

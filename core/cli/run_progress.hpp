@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -42,6 +43,7 @@ class RunProgress : public SweepObserver {
   void loading(const Contender& contender, const Point& point) override;
   void judging(const Contender& contender, const Point& point, std::size_t windows) override;
   void block_added(const std::vector<PlannedTrial>& trials) override;
+  void ended_badly(const Contender& contender, const std::string& fault) override;
   void trial_begins(const PlannedTrial& trial) override;
   void trial_ended(const PlannedTrial& trial, const TrialRecord& record) override;
 
@@ -55,6 +57,7 @@ class RunProgress : public SweepObserver {
   const Experiment& experiment_;
   bool terminal_;
   bool line_open_ = false;
+  std::set<std::string> told_;  ///< faults that were printed: once each
   std::size_t total_ = 0;
   std::size_t done_ = 0;
   TimeLeft time_left_;

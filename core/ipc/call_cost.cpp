@@ -61,7 +61,7 @@ class Call {
   void forward(int times) {
     for (int i = 0; i < times; ++i) {
       const ib_status status = session_.forward(params_, error_);
-      if (status != IB_OK) throw BackendError(status, std::string("forward: ") + error_.message);
+      if (status != IB_OK) throw session_.failure("forward", status, error_);
     }
   }
   void rewind() {

@@ -31,12 +31,15 @@ double timed_spin_ms() {
   return elapsed_ms(begin, now_ns());
 }
 
-// The second number of each thread's schedstat: nanoseconds that it was ready to run and did not.
-std::optional<double> read_run_delay_ms() {
+// The second number of each thread's schedstat: nanoseconds that it was ready to run and did not. Without thread
+// `left_out`.
+std::optional<double> read_run_delay_ms(std::int32_t left_out) {
+  const std::string left_out_name = std::to_string(left_out);
   double total = 0;
   bool any = false;
   std::error_code problem;
   for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task", problem)) {
+    if (thread.path().filename() == left_out_name) continue;
     std::ifstream file(thread.path() / "schedstat");
     double ran = 0;
     double waited = 0;
@@ -97,23 +100,25 @@ constexpr double kLeastSwitches = 10;
 
 }  // namespace
 
-InterferenceWatch::InterferenceWatch(std::vector<int> cpus)
-    : cpus_(std::move(cpus)),
+InterferenceWatch::InterferenceWatch(std::vector<int> cpus, StandstillWatch& standstill)
+    : standstill_(standstill),
+      cpus_(std::move(cpus)),
       spin_ms_(timed_spin_ms()),
-      run_delay_ms_(read_run_delay_ms()),
+      run_delay_ms_(read_run_delay_ms(standstill_.thread_id())),
       steal_ms_(read_steal_ms(cpus_)) {}
 
 Interference InterferenceWatch::seen() const {
   Interference seen;
   seen.spin_ms = spin_ms_;
-  seen.run_delay_ms = grown(run_delay_ms_, read_run_delay_ms());
+  seen.run_delay_ms = grown(run_delay_ms_, read_run_delay_ms(standstill_.thread_id()));
   seen.steal_ms = grown(steal_ms_, read_steal_ms(cpus_));
   if (!cpus_.empty()) seen.mhz = read_mhz(cpus_.front());
+  seen.standstill = standstill_.seen();
   return seen;
 }
 
 std::string find_disturbance(const Interference& seen, const ResourceUse& used, const TrialExtent& extent) {
-  std::vector<std::string> found;
+  std::vector<std::string> found = find_standstills(seen.standstill, extent.wall_s);
   const double thread_ms = 1000 * extent.wall_s * extent.threads;
   if (extent.fastest_spin_ms > 0 && seen.spin_ms > kSlowSpin * extent.fastest_spin_ms) {
     found.push_back(

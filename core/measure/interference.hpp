@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "measure/resources.hpp"
+#include "measure/standstill.hpp"
 
 namespace inferbench {
 
@@ -16,17 +17,21 @@ struct Interference {
   std::optional<double> run_delay_ms;  ///< that the worker's threads together waited for a CPU
   std::optional<double> steal_ms;      ///< that a hypervisor took from the trial's CPUs together
   std::optional<double> mhz;           ///< frequency of the trial's first CPU, just after
+  Standstill standstill;
 };
 
 /// Watches one trial on `cpus`: construct before, call `seen` after.
 class InterferenceWatch {
  public:
-  /// Spins about a millisecond on the calling thread.
-  explicit InterferenceWatch(std::vector<int> cpus);
+  /// Spins about a millisecond on the calling thread. `standstill` was made before that thread was bound to `cpus`, so
+  /// that it may wake up on others; it outlives this.
+  InterferenceWatch(std::vector<int> cpus, StandstillWatch& standstill);
 
+  /// Once: it ends `standstill`.
   Interference seen() const;
 
  private:
+  StandstillWatch& standstill_;
   std::vector<int> cpus_;
   double spin_ms_;
   std::optional<double> run_delay_ms_;  ///< before the trial, as is the next

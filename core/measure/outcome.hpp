@@ -24,11 +24,12 @@ struct LoadOutcome {
   std::optional<double> generate_ms;       ///< making synthetic weights; not part of load_ms
   std::string cache = "as_is";             ///< what was asked of the page cache before the load: as_is, warm or cold
   std::optional<double> page_cache_share;  ///< of the weight files just before the load, 0 cold to 1 warm
-  std::uint64_t weights_bytes = 0;
-  std::uint64_t decode_weights_bytes = 0;  ///< that one decode step of one sequence reads
-  std::uint64_t rss_before_bytes = 0;      ///< of the process before: what the program itself needs
-  std::uint64_t peak_rss_bytes = 0;        ///< of the process while it loaded
-  std::uint64_t peak_file_bytes = 0;       ///< the part of it that is mapped files, the weights' too
+  std::uint64_t weights_bytes = 0;         ///< 0: the backend does not say
+  std::uint64_t decode_weights_bytes = 0;  ///< that one decode step of one sequence reads; 0: the backend does not say
+  std::optional<std::uint64_t> rss_before_bytes;  ///< of the process before: what the program itself needs
+  std::optional<std::uint64_t> peak_rss_bytes;    ///< of the process while it loaded
+  std::optional<std::uint64_t> peak_file_bytes;   ///< the part of it that is mapped files, the weights' too
+  Standstill standstill;                          ///< while it loaded: load_ms counts that time
   /// The first prefill after the load, at the first point that ran: cold caches, lazy work. Absent until it ran.
   std::optional<double> first_forward_ms;
   std::string device;
@@ -55,14 +56,17 @@ struct TrialOutcome {
   std::optional<TrialMetrics> metrics;  ///< when ok
   std::string digest;                   ///< of the emitted ids, when ok
   std::vector<std::int32_t> ids;        ///< emitted, row-major [generate_tokens, batch]; not part of a row
-  std::uint64_t kv_bytes = 0;
-  std::uint64_t scratch_bytes = 0;
-  std::uint64_t device_bytes = 0;
-  std::uint64_t backend_peak_bytes = 0;  ///< what the backend itself says it held at most
-  MemoryUse memory;                      ///< of the process; the peak is of this trial
-  ResourceUse used;                      ///< by this trial
-  Interference interference;             ///< during this trial
-  std::int32_t trials_since_load = 0;    ///< 0: the first after the model was loaded
+  // What the backend says of its session, where the trial got so far.
+  std::optional<std::uint64_t> kv_bytes;
+  std::optional<std::uint64_t> scratch_bytes;
+  std::optional<std::uint64_t> device_bytes;
+  std::optional<std::uint64_t> backend_peak_bytes;  ///< what it held at most
+  MemoryUse memory;                                 ///< of the process; the peak is of this trial
+  std::string peak_unknown;                         ///< why the peak is absent, as one line
+  std::optional<ResourceUse> used;                  ///< by this trial
+  bool logits_checked = false;         ///< its last logits were asked for after the clock stopped, and are finite
+  Interference interference;           ///< during this trial
+  std::int32_t trials_since_load = 0;  ///< 0: the first after the model was loaded
 
   std::uint64_t submit_ns = 0;        ///< the profile's zero; 0 unless profiled
   std::vector<ProfileEvent> profile;  ///< empty unless asked for

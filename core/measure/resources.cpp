@@ -41,8 +41,8 @@ MemoryUse read_memory_use() {
   MemoryUse use;
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);) {
-    const auto take = [&](std::string_view name, std::uint64_t& field) {
-      if (line.starts_with(name)) field += kib_field(line, name.size());
+    const auto take = [&](std::string_view name, std::optional<std::uint64_t>& field) {
+      if (line.starts_with(name)) field = field.value_or(0) + kib_field(line, name.size());
     };
     take("VmHWM:", use.peak_rss_bytes);
     take("VmRSS:", use.rss_bytes);
@@ -62,11 +62,22 @@ std::uint64_t used_swap_bytes() {
   return all - std::min(all, meminfo("SwapFree:"));
 }
 
-bool reset_peak_rss() {
-  std::ofstream clear("/proc/self/clear_refs");
+PeakWatch::PeakWatch(const std::string& clear_refs) {
+  // The kernel counts pages of each thread in batches: after a reset the peak may be that much above the present.
+  constexpr std::uint64_t kCountedLate = 1U << 20U;
+  std::ofstream clear(clear_refs);
   clear << "5";  // proc(5): reset the peak resident set size
   clear.flush();
-  return clear.good();
+  const MemoryUse now = read_memory_use();
+  before_ = now.peak_rss_bytes;
+  reset_ = clear.good() && before_ && now.rss_bytes && *before_ <= *now.rss_bytes + kCountedLate;
+}
+
+MemoryUse PeakWatch::seen() const {
+  MemoryUse use = read_memory_use();
+  const bool risen = use.peak_rss_bytes && before_ && *use.peak_rss_bytes > *before_;
+  if (!reset_ && !risen) use.peak_rss_bytes.reset();
+  return use;
 }
 
 ResourceUse read_resource_use() {

@@ -1,27 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <optional>
+#include <string>
 
 namespace inferbench {
 
-/// Resident memory of this process, in bytes, from /proc/self/status; zeros where that cannot be read.
+/// Resident memory of this process, in bytes, from /proc/self/status. Absent: unknown.
 struct MemoryUse {
-  std::uint64_t peak_rss_bytes = 0;   ///< since the start or the last reset_peak_rss
-  std::uint64_t rss_bytes = 0;        ///< now: the sum of the next two
-  std::uint64_t anonymous_bytes = 0;  ///< heap, stacks, shared memory
-  std::uint64_t file_bytes = 0;       ///< mapped files: shrinks under pressure, shared between processes
+  std::optional<std::uint64_t> peak_rss_bytes;   ///< since the start or the last reset of the kernel's peak
+  std::optional<std::uint64_t> rss_bytes;        ///< now: the sum of the next two
+  std::optional<std::uint64_t> anonymous_bytes;  ///< heap, stacks, shared memory
+  std::optional<std::uint64_t> file_bytes;       ///< mapped files: shrinks under pressure, shared between processes
 };
 MemoryUse read_memory_use();
 
 /// The part of the peak that is no mapped file. The kernel keeps no such peak: it is the peak less the mapped files as
-/// they are now, which is right while files are neither mapped nor unmapped in between.
-constexpr std::uint64_t peak_anonymous_bytes(const MemoryUse& use) {
-  return use.peak_rss_bytes - (use.file_bytes < use.peak_rss_bytes ? use.file_bytes : use.peak_rss_bytes);
+/// they are now, which is right while files are neither mapped nor unmapped in between. Absent where the peak is.
+constexpr std::optional<std::uint64_t> peak_anonymous_bytes(const MemoryUse& use) {
+  if (!use.peak_rss_bytes || !use.file_bytes) return std::nullopt;
+  return *use.peak_rss_bytes - std::min(*use.file_bytes, *use.peak_rss_bytes);
 }
 
-/// Forgets the peak, so that read_memory_use speaks of what comes after. False where the kernel does not allow it.
-bool reset_peak_rss();
+/// The most resident memory of this process since the watch was made.
+///
+/// The kernel keeps one peak per process. Where that cannot be reset (a read-only /proc, kernels without clear_refs),
+/// an earlier peak hides a lower one: then the peak is known only if it rises above the earlier one.
+class PeakWatch {
+ public:
+  /// `clear_refs`: the file that resets the kernel's peak, see proc(5).
+  explicit PeakWatch(const std::string& clear_refs = "/proc/self/clear_refs");
+
+  /// As read_memory_use; the peak is absent where it may be from before.
+  MemoryUse seen() const;
+
+  /// Whether the kernel forgot the earlier peak.
+  bool reset() const { return reset_; }
+
+ private:
+  bool reset_ = false;
+  std::optional<std::uint64_t> before_;  ///< the kernel's peak when the watch was made
+};
 
 /// MemAvailable of the machine, in bytes; 0 where that cannot be read.
 std::uint64_t available_memory_bytes();

@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <limits>
 #include <stdexcept>
 
 #include "measure/clock.hpp"
@@ -14,8 +15,8 @@ namespace {
 
 constexpr double kMsPerS = 1000;
 
-// An id that no backend emits: a backend that writes nothing is found out.
-constexpr std::int32_t kNoId = -1;
+// An id that no backend emits, not even a broken one by habit (-1, 0): a backend that writes nothing is found out.
+constexpr std::int32_t kNoId = std::numeric_limits<std::int32_t>::min();
 
 }  // namespace
 
@@ -41,15 +42,17 @@ TrialMetrics derive_metrics(const TrialTimes& times, std::int32_t batch, std::in
 }
 
 TrialLoop::TrialLoop(std::int32_t batch, std::int32_t prompt_tokens, std::int32_t generate_tokens,
-                     std::span<const std::int32_t> prompts, std::int32_t past_tokens)
+                     std::span<const std::int32_t> prompts, std::int32_t vocab, std::int32_t past_tokens)
     : batch_(batch),
       prompt_tokens_(prompt_tokens),
       generate_tokens_(generate_tokens),
       past_tokens_(past_tokens),
+      vocab_(vocab),
       prompts_(prompts.begin(), prompts.end()) {
   if (batch < 1 || prompt_tokens < 1 || generate_tokens < 1 || past_tokens < 0) {
     throw std::invalid_argument("TrialLoop: empty trial");
   }
+  if (vocab < 1) throw std::invalid_argument("TrialLoop: empty vocabulary");
   const auto rows = static_cast<std::size_t>(batch);
   if (prompts.size() != rows * (static_cast<std::size_t>(past_tokens) + static_cast<std::size_t>(prompt_tokens))) {
     throw std::invalid_argument("TrialLoop: prompts are not [batch, past_tokens + prompt_tokens]");
@@ -86,6 +89,7 @@ ib_status TrialLoop::run(const SessionCall& call, ib_error& error) {
   const auto steps = static_cast<std::size_t>(generate_tokens_);
   ids_.assign(ids_.size(), kNoId);  // same size: no allocation; touches every page before the clock starts
   times_.tokens.assign(steps, 0);
+  wrong_id_.reset();
   ib_forward_params params{};
   params.struct_size = sizeof(params);
   params.sequences = sequences_.data();
@@ -100,14 +104,55 @@ ib_status TrialLoop::run(const SessionCall& call, ib_error& error) {
   times_.submit = now_ns();
   ib_status status = call.forward(call.session, &params, &error);
   times_.tokens[0] = now_ns();
-  for (std::size_t step = 1; status == IB_OK && step < steps; ++step) {
-    const std::int32_t* fed = ids_.data() + (step - 1) * rows;
-    for (std::size_t row = 0; row < rows; ++row) sequences_[row] = {static_cast<std::int32_t>(row), 1, fed + row};
+  for (std::size_t step = 1; status == IB_OK && take_ids(step - 1) && step < steps; ++step) {
     params.ids = ids_.data() + step * rows;
     status = call.forward(call.session, &params, &error);
     times_.tokens[step] = now_ns();
   }
   return status;
+}
+
+// Makes what a step emitted the next call's input; false, and wrong_id_ set, where that must not be fed.
+bool TrialLoop::take_ids(std::size_t step) {
+  const auto rows = static_cast<std::size_t>(batch_);
+  const std::int32_t* emitted = ids_.data() + step * rows;
+  bool good = true;
+  for (std::size_t row = 0; row < rows; ++row) {
+    sequences_[row] = {static_cast<std::int32_t>(row), 1, emitted + row};
+    // As unsigned numbers, negative ids are too large.
+    good &= static_cast<std::uint32_t>(emitted[row]) < static_cast<std::uint32_t>(vocab_);
+  }
+  if (!good) find_wrong_id(step);
+  return good;
+}
+
+void TrialLoop::find_wrong_id(std::size_t step) {
+  const auto rows = static_cast<std::size_t>(batch_);
+  for (std::size_t row = 0; row < rows; ++row) {
+    const std::int32_t id = ids_[step * rows + row];
+    if (id >= 0 && id < vocab_) continue;
+    wrong_id_ = {static_cast<std::int32_t>(step), static_cast<std::int32_t>(row), std::nullopt};
+    if (id != kNoId) wrong_id_->id = id;
+    return;
+  }
+}
+
+std::vector<ib_sequence> TrialLoop::last_fed() const {
+  const auto rows = static_cast<std::size_t>(batch_);
+  const std::size_t before_last = static_cast<std::size_t>(generate_tokens_) - 1;
+  std::vector<ib_sequence> fed;
+  for (std::size_t row = 0; row < rows; ++row) {
+    const std::int32_t* token = before_last == 0 ? tokens_of(row, past_tokens_ + prompt_tokens_ - 1)
+                                                 : ids_.data() + (before_last - 1) * rows + row;
+    fed.push_back({static_cast<std::int32_t>(row), 1, token});
+  }
+  return fed;
+}
+
+std::string describe(const WrongId& wrong, std::int32_t vocab) {
+  const std::string place = fmt::format("token {} of sequence {}", wrong.token, wrong.sequence);
+  if (!wrong.id) return place + ": the backend wrote no id";
+  return fmt::format("{}: id {} is outside the vocabulary of {}", place, *wrong.id, vocab);
 }
 
 std::string digest_of(std::span<const std::int32_t> ids) {
@@ -119,15 +164,6 @@ std::string digest_of(std::span<const std::int32_t> ids) {
     }
   }
   return fmt::format("{:016x}", hash);
-}
-
-std::string find_wrong_id(std::span<const std::int32_t> ids, std::int32_t vocab) {
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    if (ids[i] == kNoId) return fmt::format("the backend wrote no id {}", i);
-    if (ids[i] < 0 || ids[i] >= vocab)
-      return fmt::format("id {} is {}, outside the vocabulary of {}", i, ids[i], vocab);
-  }
-  return {};
 }
 
 }  // namespace inferbench

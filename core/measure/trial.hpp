@@ -38,46 +38,65 @@ struct TrialMetrics {
 /// `times.tokens` has n >= 1 entries, ascending.
 TrialMetrics derive_metrics(const TrialTimes& times, std::int32_t batch, std::int32_t prompt_tokens);
 
+/// A token that a backend emitted, or left out, and that no sequence of its model can hold.
+struct WrongId {
+  std::int32_t token = 0;          ///< of the generated ones, from 0
+  std::int32_t sequence = 0;       ///< of the batch, from 0
+  std::optional<std::int32_t> id;  ///< absent: the backend wrote none
+};
+
+/// "token 3 of sequence 0: id 70000 is outside the vocabulary of 1024"
+std::string describe(const WrongId& wrong, std::int32_t vocab);
+
 /// One prefill and n - 1 greedy decode steps, at a depth if asked for. The constructor allocates all that `run` needs;
 /// `run` allocates, prints and sends nothing.
 class TrialLoop {
  public:
   /// `prompts`: row-major [batch, past_tokens + prompt_tokens], copied. All counts at least 1, past_tokens at least 0.
-  /// Throws std::invalid_argument otherwise.
+  /// `vocab`: ids are 0 to vocab - 1. Throws std::invalid_argument otherwise.
   TrialLoop(std::int32_t batch, std::int32_t prompt_tokens, std::int32_t generate_tokens,
-            std::span<const std::int32_t> prompts, std::int32_t past_tokens = 0);
+            std::span<const std::int32_t> prompts, std::int32_t vocab, std::int32_t past_tokens = 0);
 
   /// Untimed, before `run`: puts the past tokens into the empty slots 0 to batch - 1, at most `chunk` of each sequence
   /// a forward. Does nothing where there are none. Statuses and errors as of `run`.
   ib_status fill(const SessionCall& call, std::int32_t chunk, ib_error& error);
 
   /// Slots 0 to batch - 1 of the session hold past_tokens positions before, and prompt_tokens + generate_tokens - 1
-  /// more after. Stops at the first status other than IB_OK; `error` is the backend's. May be called again after the
-  /// slots were truncated. An exception of the backend, which none may throw, comes out as it is. Between two forwards
-  /// there are one clock reading and `batch` pointer updates.
+  /// more after. Stops at the first status other than IB_OK; `error` is the backend's. Stops, with IB_OK, at the first
+  /// wrong id: it is never fed back. May be called again after the slots were truncated. An exception of the backend,
+  /// which none may throw, comes out as it is. Between two forwards there are one clock reading, and a pointer update
+  /// and a comparison per sequence.
   ib_status run(const SessionCall& call, ib_error& error);
+
+  /// Why the latest run stopped early, if it was for an id.
+  const std::optional<WrongId>& wrong_id() const { return wrong_id_; }
 
   const TrialTimes& times() const { return times_; }
   /// Row-major [generate_tokens, batch]: what was emitted.
   std::span<const std::int32_t> ids() const { return ids_; }
 
+  /// After a complete run: the token that was fed last to each sequence, whose logits chose the last id. One token
+  /// each.
+  std::vector<ib_sequence> last_fed() const;
+
  private:
   const std::int32_t* tokens_of(std::size_t row, std::int32_t position) const;
+  bool take_ids(std::size_t step);
+  void find_wrong_id(std::size_t step);
 
   std::int32_t batch_;
   std::int32_t prompt_tokens_;
   std::int32_t generate_tokens_;
   std::int32_t past_tokens_;
+  std::int32_t vocab_;
   std::vector<std::int32_t> prompts_;
   std::vector<std::int32_t> ids_;
   std::vector<ib_sequence> sequences_;
   TrialTimes times_;
+  std::optional<WrongId> wrong_id_;
 };
 
 /// 64-bit FNV-1a over the ids' little-endian bytes, as 16 hex digits: equal digests, equal output.
 std::string digest_of(std::span<const std::int32_t> ids);
-
-/// The first id outside [0, vocab), as a message; empty where all are inside.
-std::string find_wrong_id(std::span<const std::int32_t> ids, std::int32_t vocab);
 
 }  // namespace inferbench

@@ -12,7 +12,6 @@
 #include "ops/operator_error.hpp"
 #include "ops/operator_inputs.hpp"
 #include "ops/outcome_guard.hpp"
-#include "support/one_line.hpp"
 
 namespace inferbench {
 
@@ -54,7 +53,9 @@ void LoadedOperator::make(const OperatorRequest& request, OperatorPrepared& outc
   const Plugin plugin = Plugin::load(request.plugin);
   const OptionValues options(plugin.options(), request.options);
   const OperatorInputs inputs(request.spec, request.seed);
-  const BackendContext context(plugin, request.threads);
+  HostCallbacks callbacks;
+  callbacks.teardown = teardown_;
+  const BackendContext context(plugin, request.threads, std::move(callbacks));
 
   ib_op_desc desc = to_desc(request.spec);
   desc.precision = request.precision.c_str();
@@ -91,8 +92,9 @@ OperatorSample LoadedOperator::sample(const OperatorSampleRequest& request) {
     outcome.error = "no operator is prepared";
     return outcome;
   }
+  StandstillWatch standstill;
   const ScopedAffinity affinity(threads_);
-  const InterferenceWatch watch(affinity.cpus());
+  const InterferenceWatch watch(affinity.cpus(), standstill);
   into_outcome(outcome, [&] { time(request, outcome); });
   outcome.interference = watch.seen();
   if (outcome.status != TrialStatus::kOk) operator_.reset();  // in an unknown state
@@ -123,7 +125,7 @@ double LoadedOperator::run_many(std::int64_t runs) {
   }
   const std::uint64_t end = now_ns();
   next_copy_ = copy;
-  if (status != IB_OK) throw BackendError(status, "run: " + one_line(error.message));
+  if (status != IB_OK) throw operator_->failure("run", status, error);
   return static_cast<double>(end - begin) * 1e-9 / static_cast<double>(runs);
 }
 

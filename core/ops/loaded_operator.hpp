@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "ops/operator_outcome.hpp"
@@ -20,6 +23,14 @@ class LoadedOperator {
   /// are awake and clocks high; then between two readings of the clock. What is too short for the clock is repeated.
   OperatorSample sample(const OperatorSampleRequest& request);
 
+  /// Frees what was prepared.
+  void unload() { operator_.reset(); }
+
+  /// See HostCallbacks::teardown; of what is prepared from now on.
+  void observe_teardown(std::function<void(std::string_view, std::string_view)> observer) {
+    teardown_ = std::move(observer);
+  }
+
  private:
   void make(const OperatorRequest& request, OperatorPrepared& outcome);
   void time(const OperatorSampleRequest& request, OperatorSample& outcome);
@@ -32,6 +43,7 @@ class LoadedOperator {
   std::int32_t next_copy_ = 0;
   double run_s_ = 0;  ///< of one run, as far as known
   std::vector<float> first_result_;
+  std::function<void(std::string_view, std::string_view)> teardown_;
 };
 
 /// How many copies of `bytes` are more than the last cache can hold, whatever it keeps: four times as much, but at most

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "measure/standstill_json.hpp"
 #include "support/error.hpp"
 #include "support/json_integer.hpp"
 
@@ -140,19 +141,21 @@ OperatorSampleRequest operator_sample_request_from(const Json& object) {
 }
 
 Json to_json(const OperatorSample& outcome) {
-  return {{"status", to_string(outcome.status)},
-          {"error", outcome.error},
-          {"stderr_tail", outcome.stderr_tail},
-          {"runs", outcome.runs},
-          {"run_s", outcome.run_s},
-          {"change", outcome.change},
-          {"cpu_s", outcome.used.cpu_s},
-          {"involuntary_switches", outcome.used.involuntary_switches},
-          {"major_faults", outcome.used.major_faults},
-          {"spin_ms", outcome.interference.spin_ms},
-          {"run_delay_ms", optional_json(outcome.interference.run_delay_ms)},
-          {"steal_ms", optional_json(outcome.interference.steal_ms)},
-          {"mhz", optional_json(outcome.interference.mhz)}};
+  Json object{{"status", to_string(outcome.status)},
+              {"error", outcome.error},
+              {"stderr_tail", outcome.stderr_tail},
+              {"runs", outcome.runs},
+              {"run_s", outcome.run_s},
+              {"change", outcome.change},
+              {"cpu_s", outcome.used.cpu_s},
+              {"involuntary_switches", outcome.used.involuntary_switches},
+              {"major_faults", outcome.used.major_faults},
+              {"spin_ms", outcome.interference.spin_ms},
+              {"run_delay_ms", optional_json(outcome.interference.run_delay_ms)},
+              {"steal_ms", optional_json(outcome.interference.steal_ms)},
+              {"mhz", optional_json(outcome.interference.mhz)}};
+  put_standstill(object, outcome.interference.standstill);
+  return object;
 }
 
 OperatorSample operator_sample_from(const Json& object) {
@@ -171,6 +174,7 @@ OperatorSample operator_sample_from(const Json& object) {
   outcome.interference.run_delay_ms = optional_number(object.at("run_delay_ms"));
   outcome.interference.steal_ms = optional_number(object.at("steal_ms"));
   outcome.interference.mhz = optional_number(object.at("mhz"));
+  outcome.interference.standstill = standstill_from(object);
   return outcome;
 }
 

@@ -24,6 +24,8 @@ void into_outcome(Outcome& outcome, Work work) {
     work();
   } catch (const BackendError& error) {
     failed(trial_status_of(error.status()), error.what());
+  } catch (const WrongOutput& error) {
+    failed(TrialStatus::kWrongOutput, error.what());
   } catch (const std::bad_alloc&) {
     failed(TrialStatus::kOom, "out of memory");
   } catch (const Error& error) {  // of this program: a bad option, an unreadable model

@@ -7,9 +7,12 @@
 #include <cstddef>
 #include <cstring>
 #include <exception>
+#include <limits>
+#include <map>
 #include <utility>
 
 #include "plugin/checked_call.hpp"
+#include "plugin/logit_check.hpp"
 
 namespace inferbench {
 
@@ -33,6 +36,8 @@ std::string cure_of(ib_status status) {
 }  // namespace
 
 BackendError::BackendError(ib_status status, const std::string& what) : Error(what, cure_of(status)), status_(status) {}
+
+WrongOutput::WrongOutput(const std::string& what) : Error(what, kWrongOutputHint) {}
 
 std::string_view status_name(ib_status status) {
   switch (status) {
@@ -67,7 +72,7 @@ struct BackendContext::Impl {
     host.is_cancelled = on_is_cancelled;
   }
   ~Impl() {
-    if (context != nullptr) destroy([&] { plugin.table().shutdown(context); });
+    if (context != nullptr) destroy(callbacks, "shutdown", [&] { plugin.table().shutdown(context); });
   }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
@@ -76,12 +81,22 @@ struct BackendContext::Impl {
   template <typename Call>
   void call(std::string_view name, Call function) {
     failed_callback = nullptr;
+    cancel_asked = false;
     in_call = true;
+    ib_error said{};
     std::exception_ptr failed_call;
     try {
-      checked_call(plugin, name, function);
-    } catch (const BackendError&) {
+      checked_call(plugin, name, [&](ib_error& error) {
+        const ib_status status = function(error);
+        said = error;
+        return status;
+      });
+    } catch (const BackendError& error) {
       failed_call = std::current_exception();
+      if (error.status() == IB_CANCELLED && !cancel_asked) {
+        const std::string text = fmt::format("backend {}: {}", plugin.name(), unasked_cancel_text(name, said));
+        failed_call = std::make_exception_ptr(BackendError(IB_INTERNAL, text));
+      }
     }
     in_call = false;
     if (failed_callback != nullptr) std::rethrow_exception(std::exchange(failed_callback, nullptr));
@@ -102,7 +117,9 @@ struct BackendContext::Impl {
     auto& self = *static_cast<Impl*>(user);
     bool cancelled = false;
     const bool asked = !self.callbacks.is_cancelled || self.guarded([&] { cancelled = self.callbacks.is_cancelled(); });
-    return cancelled || !asked || self.failed_callback != nullptr ? 1 : 0;
+    const bool cancel = cancelled || !asked || self.failed_callback != nullptr;
+    if (cancel) self.cancel_asked = true;
+    return cancel ? 1 : 0;
   }
 
   // False if it threw. Outside call() nobody would take the exception: it is dropped.
@@ -121,6 +138,7 @@ struct BackendContext::Impl {
   HostCallbacks callbacks;
   ib_host host{};
   bool in_call = false;
+  bool cancel_asked = false;           // by on_is_cancelled, since the last call() began
   std::exception_ptr failed_callback;  // the first one, during call()
   ib_context* context = nullptr;
 };
@@ -141,13 +159,24 @@ const Plugin& BackendContext::plugin() const {
 ib_context* BackendContext::get() const {
   return impl_->context;
 }
+void BackendContext::call(std::string_view name, const std::function<ib_status(ib_error&)>& function) const {
+  impl_->call(name, function);
+}
+const HostCallbacks& BackendContext::callbacks() const {
+  return impl_->callbacks;
+}
+BackendError BackendContext::failure(std::string_view call, ib_status status, const ib_error& error) const {
+  if (status == IB_CANCELLED && !impl_->cancel_asked) return {IB_INTERNAL, unasked_cancel_text(call, error)};
+  return {status, failure_text(call, status, error)};
+}
 
 // ---- model ----
 
 struct BackendModel::Impl {
   Impl(BackendContext parent, const ModelConfig& shape) : context(std::move(parent)), config(shape) {}
   ~Impl() {
-    if (model != nullptr) destroy([&] { context.plugin().table().model_destroy(model); });
+    if (model == nullptr) return;
+    destroy(context.callbacks(), "model_destroy", [&] { context.plugin().table().model_destroy(model); });
   }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
@@ -197,7 +226,9 @@ ib_model* BackendModel::get() const {
 struct BackendSession::Impl {
   explicit Impl(BackendModel parent) : model(std::move(parent)) {}
   ~Impl() {
-    if (session != nullptr) destroy([&] { model.plugin().table().session_destroy(session); });
+    if (session == nullptr) return;
+    destroy(model.impl_->context.callbacks(), "session_destroy",
+            [&] { model.plugin().table().session_destroy(session); });
   }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
@@ -217,11 +248,22 @@ struct BackendSession::Impl {
     params.ids_capacity = ids.size();
     model.impl_->context.impl_->call(
         "forward", [&](ib_error& error) { return model.plugin().table().forward(session, &params, &error); });
+    held[slot] += tokens.size();
+  }
+
+  /// After a forward of `slot` whose logits are `logits`, row-major [n, vocab], of the last n positions.
+  void require_finite(std::int32_t slot, std::span<const float> logits, std::size_t vocab) {
+    const auto wrong = find_wrong_logit(logits, vocab);
+    if (!wrong) return;
+    const std::size_t position = held[slot] - logits.size() / vocab + wrong->row;
+    throw WrongOutput(
+        fmt::format("backend {}: forward: at position {}, {}", model.plugin().name(), position, describe(*wrong)));
   }
 
   BackendModel model;
   ib_session* session = nullptr;
   ib_session_info info{};
+  std::map<std::int32_t, std::size_t> held;  ///< by slot: positions, as far as the conveniences fed and truncated them
 };
 
 BackendSession::BackendSession(BackendModel model, std::int32_t n_slots, std::int32_t max_tokens,
@@ -260,29 +302,43 @@ ib_status BackendSession::forward_threw(ib_error& error) noexcept {
   return IB_INTERNAL;
 }
 
+BackendError BackendSession::failure(std::string_view call, ib_status status, const ib_error& error) const {
+  return impl_->model.impl_->context.failure(call, status, error);
+}
+
 std::vector<float> BackendSession::all_logits(std::int32_t slot, std::span<const std::int32_t> tokens) const {
   const auto vocab = static_cast<std::size_t>(impl_->model.config().vocab);
   std::vector<float> logits(tokens.size() * vocab);
+  mark_unwritten(logits);
   impl_->forward(slot, tokens, IB_OUTPUT_ALL_LOGITS, logits, {});
+  impl_->require_finite(slot, logits, vocab);
   return logits;
 }
 
 std::vector<float> BackendSession::last_logits(std::int32_t slot, std::span<const std::int32_t> tokens) const {
   std::vector<float> logits(static_cast<std::size_t>(impl_->model.config().vocab));
+  mark_unwritten(logits);
   impl_->forward(slot, tokens, IB_OUTPUT_LAST_LOGITS, logits, {});
+  impl_->require_finite(slot, logits, logits.size());
   return logits;
 }
 
 std::int32_t BackendSession::greedy(std::int32_t slot, std::span<const std::int32_t> tokens) const {
-  std::int32_t id = -1;
+  constexpr std::int32_t kNoId = std::numeric_limits<std::int32_t>::min();
+  const std::int32_t vocab = impl_->model.config().vocab;
+  std::int32_t id = kNoId;
   impl_->forward(slot, tokens, IB_OUTPUT_GREEDY, {}, {&id, 1});
-  return id;
+  if (id >= 0 && id < vocab) return id;
+  const std::string_view name = impl_->model.plugin().name();
+  if (id == kNoId) throw WrongOutput(fmt::format("backend {}: forward: it wrote no id", name));
+  throw WrongOutput(fmt::format("backend {}: forward: id {} is outside the vocabulary of {}", name, id, vocab));
 }
 
 void BackendSession::truncate(std::int32_t slot, std::int32_t n_past) const {
   impl_->model.impl_->context.impl_->call("session_truncate", [&](ib_error& error) {
     return impl_->model.plugin().table().session_truncate(session_, slot, n_past, &error);
   });
+  impl_->held[slot] = static_cast<std::size_t>(n_past);
 }
 
 }  // namespace inferbench

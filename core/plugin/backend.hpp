@@ -26,6 +26,15 @@ class BackendError : public Error {
   ib_status status_;
 };
 
+inline constexpr const char* kWrongOutputHint =
+    "the backend computes wrongly; try another precision, or compare it with cpu_ref";
+
+/// A backend returned IB_OK, and what it wrote cannot be right: a logit that is not finite, or an id that no token has.
+class WrongOutput : public Error {
+ public:
+  explicit WrongOutput(const std::string& what);
+};
+
 /// "out of memory", ... for messages and rows.
 std::string_view status_name(ib_status status);
 
@@ -34,6 +43,10 @@ struct HostCallbacks {
   std::function<void(std::int32_t level, std::string_view message)> log;
   std::function<void(double fraction)> progress;
   std::function<bool()> is_cancelled;
+  /// Not the backend's to call: told the name of a function that takes something down (session_destroy, model_destroy,
+  /// shutdown) before it is called, and "" once it has returned; `problem` says what it threw, "" for nothing. What
+  /// such a function does wrong has no status, and may be the last thing that the process does.
+  std::function<void(std::string_view call, std::string_view problem)> teardown;
 };
 
 /// RAII view of ib_context. Not thread-safe; destroyed after its models.
@@ -46,6 +59,16 @@ class BackendContext {
   BackendContext(Plugin plugin, std::int32_t n_threads, HostCallbacks callbacks = {});
   const Plugin& plugin() const;
   ib_context* get() const;
+
+  /// Calls one function of the backend, `name` in messages. Throws BackendError for a status other than IB_OK, and what
+  /// a callback threw.
+  void call(std::string_view name, const std::function<ib_status(ib_error&)>& function) const;
+
+  /// The error of a raw call that returned `status`, other than IB_OK. IB_CANCELLED becomes IB_INTERNAL where the host
+  /// did not ask for it since the last call that was not raw.
+  BackendError failure(std::string_view call, ib_status status, const ib_error& error) const;
+
+  const HostCallbacks& callbacks() const;
 
  private:
   friend class BackendModel;
@@ -92,7 +115,11 @@ class BackendSession {
     }
   }
 
-  // Conveniences for everything that is not timed; they throw BackendError.
+  /// The error of a raw call of this session: see BackendContext::failure.
+  BackendError failure(std::string_view call, ib_status status, const ib_error& error) const;
+
+  // Conveniences for everything that is not timed; they throw BackendError, and WrongOutput where a logit is not finite
+  // or was not written, or the id is none of the vocabulary.
   /// Appends `tokens` to `slot`; row-major logits [tokens.size(), vocab].
   std::vector<float> all_logits(std::int32_t slot, std::span<const std::int32_t> tokens) const;
   /// Logits after the last token [vocab].

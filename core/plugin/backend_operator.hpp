@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "inferbench/op_bench.h"
@@ -27,6 +28,9 @@ class BackendOperator {
       return run_threw(error);
     }
   }
+
+  /// The error of a raw run: see BackendContext::failure.
+  BackendError failure(std::string_view call, ib_status status, const ib_error& error) const;
 
   /// run() for all that is not timed. Throws BackendError.
   void run_once(std::int32_t copy) const;

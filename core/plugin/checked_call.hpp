@@ -18,6 +18,13 @@ namespace inferbench {
 /// The message of a plugin that may have left it empty, unterminated or of several lines.
 std::string message_of(const ib_error& error);
 
+/// What to say of a raw call that returned `status`: "CALL: MESSAGE"; the status in words where there is no message,
+/// and its number where the ABI has none such.
+std::string failure_text(std::string_view call, ib_status status, const ib_error& error);
+
+/// The same for IB_CANCELLED that the host never asked for: a fault of its own.
+std::string unasked_cancel_text(std::string_view call, const ib_error& error);
+
 /// Of the exception that is being handled.
 std::string current_exception_text();
 
@@ -34,12 +41,22 @@ void checked_call(const Plugin& plugin, std::string_view name, Call call) {
   if (status != IB_OK) throw_status(plugin, name, status, message_of(error));
 }
 
-/// Nothing can be done about a destructor of a plugin that throws; the rest must still be torn down.
+/// Calls a function of the plugin that takes something down. Nothing can be done where it throws: the rest must still
+/// be torn down, but HostCallbacks::teardown is told.
 template <typename Call>
-void destroy(Call call) noexcept {
+void destroy(const HostCallbacks& callbacks, std::string_view name, Call call) noexcept {
+  const auto tell = [&](std::string_view at, const std::string& problem) noexcept {
+    try {
+      if (callbacks.teardown) callbacks.teardown(at, problem);
+    } catch (...) {  // nobody listens any more
+    }
+  };
+  tell(name, {});
   try {
     call();
+    tell({}, {});
   } catch (...) {
+    tell({}, std::string(name) + ": it threw an exception across the ABI: " + current_exception_text());
   }
 }
 

@@ -30,8 +30,8 @@ std::map<std::string, double> targets_of(const MeasuredConfiguration& configurat
     const auto value = counted.median(metric);
     if (value && *value > 0) measured[metric] = *value;
   }
-  const auto load_peak = static_cast<double>(configuration.trials.front()->load.peak_rss_bytes);
-  if (load_peak > 0) measured["load_peak_rss_bytes"] = load_peak;
+  const auto load_peak = configuration.trials.front()->load.peak_rss_bytes;
+  if (load_peak) measured["load_peak_rss_bytes"] = static_cast<double>(*load_peak);
   return measured;
 }
 
@@ -90,10 +90,13 @@ std::map<std::string, ContenderFacts> facts_of(const std::vector<MeasuredConfigu
     facts[configuration.contender].precision = configuration.precision;
     Sum& sum = sums[configuration.contender];
     const auto bytes = static_cast<double>(configuration.trials.front()->load.decode_weights_bytes);
+    if (bytes <= 0) continue;  // it does not say
     sum.bytes_per_weight += bytes / decode_weights(*configuration.shape);
     sum.n += 1;
   }
-  for (auto& [name, contender] : facts) contender.bytes_per_weight = sums[name].bytes_per_weight / sums[name].n;
+  for (auto& [name, contender] : facts) {
+    contender.bytes_per_weight = sums[name].bytes_per_weight / std::max(1.0, sums[name].n);
+  }
   return facts;
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "quality/agreement.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -78,7 +80,12 @@ Estimate get(const nlohmann::ordered_json& json, const std::string& name) {
 Agreement summarize_agreement(Windows windows, bool with_reference) {
   Agreement agreement;
   agreement.windows = windows.size();
-  for (const WindowAgreement& window : windows) {
+  for (std::size_t i = 0; i < windows.size(); ++i) {
+    const WindowAgreement& window = windows[i];
+    if (agreement.first_not_finite.empty() && window.first_wrong) {
+      agreement.first_not_finite =
+          fmt::format("window {}, position {}: {}", i, window.first_wrong->row, describe(*window.first_wrong));
+    }
     agreement.tokens += window.tokens;
     agreement.not_finite += window.not_finite;
   }
@@ -100,6 +107,8 @@ Agreement summarize_agreement(Windows windows, bool with_reference) {
 nlohmann::ordered_json to_json(const Agreement& agreement) {
   nlohmann::ordered_json json = {
       {"tokens", agreement.tokens}, {"windows", agreement.windows}, {"not_finite_tokens", agreement.not_finite}};
+  json["first_not_finite"] = nullptr;
+  if (!agreement.first_not_finite.empty()) json["first_not_finite"] = agreement.first_not_finite;
   put(json, "nll_per_token", agreement.nll_per_token);
   put(json, "perplexity", agreement.perplexity);
   if (!agreement.reference) return json;
@@ -118,6 +127,8 @@ Agreement agreement_from(const nlohmann::ordered_json& json) {
   agreement.windows = json.at("windows").get<std::uint64_t>();
   agreement.tokens = json.at("tokens").get<std::uint64_t>();
   agreement.not_finite = json.at("not_finite_tokens").get<std::uint64_t>();
+  const auto first = json.find("first_not_finite");
+  if (first != json.end() && first->is_string()) agreement.first_not_finite = first->get<std::string>();
   agreement.nll_per_token = get(json, "nll_per_token");
   agreement.perplexity = get(json, "perplexity");
   if (!json.contains("kl")) return agreement;

@@ -5,6 +5,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <span>
+#include <string>
 
 #include "quality/window_agreement.hpp"
 #include "stats/ratio.hpp"
@@ -32,6 +33,7 @@ struct Agreement {
   std::uint64_t windows = 0;
   std::uint64_t tokens = 0;      ///< predicted
   std::uint64_t not_finite = 0;  ///< of these, with a NaN or an infinite logit: then most values below are NaN
+  std::string first_not_finite;  ///< "window 0, position 3: the logit of token 17 is NaN"; empty where there is none
   Estimate nll_per_token;        ///< nats
   Estimate perplexity;           ///< exp of it
 
@@ -44,7 +46,7 @@ Agreement summarize_agreement(std::span<const WindowAgreement> windows, bool wit
 
 /// nll_per_token, perplexity, tokens, windows, and with a reference kl, top1_agreement, top5_agreement,
 /// greatest_logit_error, reference_nll_per_token, reference_perplexity; NAME_interval beside each estimate is
-/// [low, high] or null. What is no number is null.
+/// [low, high] or null. NaN is written as null. `first_not_finite` is null where all logits are finite.
 nlohmann::ordered_json to_json(const Agreement& agreement);
 /// The reverse; null is NaN. Throws nlohmann's exceptions.
 Agreement agreement_from(const nlohmann::ordered_json& json);

@@ -14,10 +14,6 @@ namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-bool all_finite(std::span<const float> logits) {
-  return std::all_of(logits.begin(), logits.end(), [](float logit) { return std::isfinite(logit); });
-}
-
 double greatest(std::span<const float> logits) {
   return *std::max_element(logits.begin(), logits.end());
 }
@@ -67,21 +63,21 @@ double shared_of(const TopIds& reference, const TopIds& ids) {
 
 TokenAgreement judge_token(std::span<const float> logits, std::int32_t next) {
   TokenAgreement token;
-  token.finite = all_finite(logits);
-  token.nll = token.finite ? log_sum_exp(logits) - logits[static_cast<std::size_t>(next)] : kNaN;
+  token.wrong = find_wrong_logit(logits, logits.size());
+  token.nll = !token.wrong ? log_sum_exp(logits) - logits[static_cast<std::size_t>(next)] : kNaN;
   return token;
 }
 
 TokenAgreement judge_token(std::span<const float> logits, std::int32_t next, std::span<const float> reference) {
-  if (!all_finite(reference)) {
-    throw Error("the reference gives logits that are not finite",
+  if (const auto wrong = find_wrong_logit(reference, reference.size())) {
+    throw Error("the reference gives logits that are not finite: " + describe(*wrong),
                 "look at the model's weights, or take another reference");
   }
   TokenAgreement token;
   const double reference_sum = log_sum_exp(reference);
   token.reference_nll = reference_sum - reference[static_cast<std::size_t>(next)];
-  token.finite = all_finite(logits);
-  if (!token.finite) {
+  token.wrong = find_wrong_logit(logits, logits.size());
+  if (token.wrong) {
     token.nll = token.kl = token.greatest_error = kNaN;
     return token;
   }
@@ -103,8 +99,12 @@ double greater_error(double a, double b) {
 }
 
 void WindowAgreement::add(const TokenAgreement& token) {
+  if (token.wrong && !first_wrong) {
+    first_wrong = token.wrong;
+    first_wrong->row = tokens;
+  }
   ++tokens;
-  not_finite += token.finite ? 0 : 1;
+  not_finite += token.wrong ? 1U : 0U;
   nll += token.nll;
   reference_nll += token.reference_nll;
   kl += token.kl;

@@ -2,7 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
+
+#include "plugin/logit_check.hpp"
 
 namespace inferbench {
 
@@ -10,8 +13,8 @@ inline constexpr std::size_t kTopTokens = 5;
 
 /// One predicted token: how well a backend foresaw it, and how far its logits are from the reference's.
 struct TokenAgreement {
-  double nll = 0;  ///< -log softmax(logits)[next], nats; NaN where a logit is not finite
-  bool finite = true;
+  double nll = 0;                   ///< -log softmax(logits)[next], nats; NaN where a logit is not finite
+  std::optional<WrongLogit> wrong;  ///< the first logit that is not finite
 
   // Against a reference, else zero.
   double reference_nll = 0;
@@ -32,7 +35,8 @@ double greater_error(double a, double b);
 /// Sums over the predicted tokens of one window. Plain data: it crosses process borders.
 struct WindowAgreement {
   std::uint64_t tokens = 0;
-  std::uint64_t not_finite = 0;  ///< tokens with a NaN or an infinite logit
+  std::uint64_t not_finite = 0;           ///< tokens with a NaN or an infinite logit
+  std::optional<WrongLogit> first_wrong;  ///< the first of their logits; its row is the position in the window
   double nll = 0;
   double reference_nll = 0;
   double kl = 0;

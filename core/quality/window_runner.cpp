@@ -5,6 +5,8 @@
 #include <future>
 #include <string>
 
+#include "plugin/logit_check.hpp"
+
 namespace inferbench {
 
 namespace {
@@ -53,9 +55,10 @@ void WindowRunner::forward(Side& side, std::span<const Window> windows, std::spa
   params.output = IB_OUTPUT_ALL_LOGITS;
   params.logits = side.logits.data();
   params.logits_capacity = side.logits.size();
+  mark_unwritten(side.logits);
   ib_error error{};
   const ib_status status = side.session.forward(params, error);
-  if (status != IB_OK) throw BackendError(status, side.role + std::string("forward: ") + error.message);
+  if (status != IB_OK) throw side.session.failure(side.role + std::string("forward"), status, error);
 }
 
 void WindowRunner::judge(std::span<const Window> windows, std::span<const Piece> pieces) {

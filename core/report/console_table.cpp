@@ -70,7 +70,10 @@ bool same_load(const PointResult& a, const PointResult& b) {
 
 // Contender `index` at the point of `group` where it held the most memory; null where none of its trials was ok.
 const ContenderResult* largest_in_group(const Comparison& comparison, const PointResult& group, std::size_t index) {
-  const auto peak = [](const ContenderResult& result) { return result.metrics.at("peak_rss_bytes").max; };
+  const auto peak = [](const ContenderResult& result) {
+    const auto found = result.metrics.find("peak_rss_bytes");
+    return found == result.metrics.end() ? 0 : found->second.max;  // unknown: any other is preferred
+  };
   const ContenderResult* largest = nullptr;
   for (const auto& point : comparison.points) {
     const ContenderResult& here = point.contenders[index];

@@ -58,6 +58,7 @@ Json row_json(const OperatorResults& results, const OperatorResult& point, const
   object["weights_bytes"] = row.weights_bytes;
   object["kv_bytes"] = row.kv_bytes;
   object["copies"] = row.n_copies;
+  object["teardown_fault"] = row.teardown_fault.empty() ? Json(nullptr) : Json(row.teardown_fault);
   object["max_error"] = row.distance ? finite_json(row.distance->max) : Json(nullptr);
   object["rms_error"] = row.distance ? finite_json(row.distance->rms) : Json(nullptr);
   object["tolerance"] = row.tolerance ? Json(row.tolerance->max) : Json(nullptr);

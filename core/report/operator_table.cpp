@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "report/console_style.hpp"
 #include "report/number_text.hpp"
@@ -88,6 +89,14 @@ void put_notes(std::string& text, const OperatorResults& results) {
   text +=
       "\ntime: one run, median of the blocks. of limit: of read bandwidth (mem) or arithmetic peak (alu),\n"
       "whichever takes longer. error: largest distance to float64 in root mean squares, and what is\ntolerated.\n";
+  std::set<std::string> told;
+  for (const OperatorResult& point : results.points) {
+    for (const OperatorRow& row : point.rows) {
+      if (row.teardown_fault.empty()) continue;
+      const std::string note = fmt::format("note: {} did not end well: {}\n", row.contender, row.teardown_fault);
+      if (told.insert(note).second) text += note;
+    }
+  }
   if (disturbed > 0) text += fmt::format("note: {} samples were disturbed and stayed so when repeated\n", disturbed);
 }
 

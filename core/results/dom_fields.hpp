@@ -22,18 +22,23 @@ class DomFields {
     return found != object_.end() && !found->is_null();
   }
   std::string text(const char* key) const { return object_.at(key).get<std::string>(); }
-  std::string text_or(const char* key, const std::string& fallback) const { return object_.value(key, fallback); }
+  std::string text_or(const char* key, const std::string& fallback) const { return has(key) ? text(key) : fallback; }
   double number(const char* key) const { return object_.at(key).get<double>(); }
   std::optional<double> number_or_none(const char* key) const { return inferbench::number_or_none(object_, key); }
   bool truth(const char* key) const { return object_.at(key).get<bool>(); }
+  bool truth_or(const char* key, bool fallback) const { return has(key) ? truth(key) : fallback; }
   std::vector<double> numbers(const char* key) const { return object_.at(key).get<std::vector<double>>(); }
   template <std::integral Integer>
   Integer integer(const char* key) const {
     return integer_of<Integer>(object_.at(key));
   }
   template <std::integral Integer>
+  std::optional<Integer> integer_or_none(const char* key) const {
+    return has(key) ? std::optional(integer<Integer>(key)) : std::nullopt;
+  }
+  template <std::integral Integer>
   Integer integer_or(const char* key, Integer fallback) const {
-    return inferbench::integer_or<Integer>(object_, key, fallback);
+    return has(key) ? integer<Integer>(key) : fallback;
   }
 
  private:

@@ -28,14 +28,14 @@ class LineFields {
   }
   std::string text(std::string_view key) const { return text_from(key, at(key)); }
   std::string text_or(std::string_view key, const std::string& fallback) const {
-    const auto* found = find(key);
-    return found == nullptr ? fallback : text_from(key, *found);
+    return has(key) ? text(key) : fallback;
   }
   double number(std::string_view key) const { return as<double>(key, at(key)); }
   std::optional<double> number_or_none(std::string_view key) const {
     return has(key) ? std::optional(number(key)) : std::nullopt;
   }
   bool truth(std::string_view key) const { return as<bool>(key, at(key)); }
+  bool truth_or(std::string_view key, bool fallback) const { return has(key) ? truth(key) : fallback; }
   std::vector<double> numbers(std::string_view key) const {
     const auto array = as<simdjson::dom::array>(key, at(key));
     std::vector<double> values;
@@ -48,9 +48,12 @@ class LineFields {
     return integer_from<Integer>(key, at(key));
   }
   template <std::integral Integer>
+  std::optional<Integer> integer_or_none(std::string_view key) const {
+    return has(key) ? std::optional(integer<Integer>(key)) : std::nullopt;
+  }
+  template <std::integral Integer>
   Integer integer_or(std::string_view key, Integer fallback) const {
-    const auto* found = find(key);
-    return found == nullptr ? fallback : integer_from<Integer>(key, *found);
+    return has(key) ? integer<Integer>(key) : fallback;
   }
   LineFields object(std::string_view key) const { return LineFields(as<simdjson::dom::object>(key, at(key))); }
 

@@ -20,11 +20,12 @@ bool MemoryCheck::disagrees() const {
 
 std::optional<MemoryCheck> check_memory(const TrialRecord& trial) {
   const TrialOutcome& outcome = trial.outcome;
-  const std::uint64_t peak = outcome.memory.peak_rss_bytes;
-  const std::uint64_t before = trial.load.rss_before_bytes;
-  const MemoryCheck check{peak - std::min(peak, before),
-                          trial.load.weights_bytes + outcome.kv_bytes + outcome.scratch_bytes};
-  if (!trial.ok() || check.reported == 0 || before == 0 || outcome.device_bytes > 0) return std::nullopt;
+  const auto& peak = outcome.memory.peak_rss_bytes;
+  const auto& before = trial.load.rss_before_bytes;
+  if (!trial.ok() || !peak || !before || outcome.device_bytes.value_or(0) > 0) return std::nullopt;
+  const MemoryCheck check{*peak - std::min(*peak, *before),
+                          trial.load.weights_bytes + outcome.kv_bytes.value_or(0) + outcome.scratch_bytes.value_or(0)};
+  if (check.reported == 0) return std::nullopt;
   return check;
 }
 

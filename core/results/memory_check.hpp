@@ -19,7 +19,8 @@ struct MemoryCheck {
   bool disagrees() const;
 };
 
-/// Absent for a trial that failed, for a backend that reports nothing or keeps its weights on a device.
+/// Absent for a trial that failed or whose peak is unknown, for a backend that reports nothing or keeps its weights on
+/// a device.
 std::optional<MemoryCheck> check_memory(const TrialRecord& trial);
 
 }  // namespace inferbench

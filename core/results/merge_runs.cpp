@@ -127,6 +127,7 @@ RunData merge_runs(const std::vector<NamedRun>& parts) {
     }
     whole.info.merged.push_back(describe_part(parts.front(), part));
     add_rows(whole, part, ReferencesOf(whole.info, part.data.info));
+    for (const TeardownRecord& record : part.data.teardown) add_teardown(whole.teardown, record);
     if (!whole.info.machine) whole.info.machine = part.data.info.machine;
   }
   whole.info.planned_trials = planned_in_whole(parts.front().data.info);

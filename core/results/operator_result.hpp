@@ -36,7 +36,8 @@ struct OperatorRow {
   std::int32_t n_copies = 1;
   std::optional<OperatorError> distance;   ///< of its result to float64; absent where there was none
   std::optional<OperatorError> tolerance;  ///< for distance
-  std::vector<OperatorTime> times;         ///< the last attempt of each block, blocks ascending
+  std::string teardown_fault;       ///< what went wrong when it was taken down, after all of this; empty: nothing
+  std::vector<OperatorTime> times;  ///< the last attempt of each block, blocks ascending
 
   bool ok() const { return status == TrialStatus::kOk; }
   /// Something went wrong; that a backend does not have an operator has not.

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <concepts>
 #include <nlohmann/json.hpp>
 #include <optional>
-
-#include "support/json_integer.hpp"
 
 namespace inferbench {
 
@@ -20,13 +17,6 @@ inline std::optional<double> number_or_none(const nlohmann::json& object, const 
   const auto found = object.find(key);
   if (found == object.end() || found->is_null()) return std::nullopt;
   return found->get<double>();
-}
-
-/// The integer at `key`; `fallback` where it is missing, as in rows that an earlier version wrote.
-template <std::integral Integer>
-Integer integer_or(const nlohmann::json& object, const char* key, Integer fallback) {
-  const auto found = object.find(key);
-  return found == object.end() ? fallback : integer_of<Integer>(*found);
 }
 
 }  // namespace inferbench

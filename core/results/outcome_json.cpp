@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "measure/standstill_json.hpp"
 #include "results/dom_fields.hpp"
 #include "results/optional_json.hpp"
 #include "results/outcome_fields.hpp"
@@ -22,6 +23,11 @@ void put_metrics(Json& object, const std::optional<TrialMetrics>& metrics) {
   object["decode_tokens_per_s"] = have ? or_null(metrics->decode_tokens_per_s) : Json(nullptr);
   object["e2e_ms"] = have ? Json(metrics->e2e_ms) : Json(nullptr);
   object["inter_token_ms"] = have ? Json(metrics->inter_token_ms) : Json::array();
+}
+
+// No backend holds nothing at all: 0 is one that does not say.
+Json known_bytes(std::uint64_t bytes) {
+  return bytes > 0 ? Json(bytes) : Json(nullptr);
 }
 
 Json profile_json(const std::vector<ProfileEvent>& events) {
@@ -46,22 +52,25 @@ std::vector<ProfileEvent> profile_from(const Json& list) {
 }  // namespace
 
 Json to_json(const LoadOutcome& outcome) {
-  return Json{{"status", to_string(outcome.status)},
+  const bool loaded = outcome.status == TrialStatus::kOk;
+  Json object{{"status", to_string(outcome.status)},
               {"error", outcome.error},
               {"stderr_tail", outcome.stderr_tail},
-              {"load_ms", outcome.load_ms},
-              {"init_ms", outcome.init_ms},
+              {"load_ms", loaded ? Json(outcome.load_ms) : Json(nullptr)},
+              {"init_ms", loaded ? Json(outcome.init_ms) : Json(nullptr)},
               {"generate_ms", or_null(outcome.generate_ms)},
               {"cache", outcome.cache},
               {"page_cache_share", or_null(outcome.page_cache_share)},
-              {"weights_bytes", outcome.weights_bytes},
-              {"decode_weights_bytes", outcome.decode_weights_bytes},
-              {"rss_before_bytes", outcome.rss_before_bytes},
-              {"peak_rss_bytes", outcome.peak_rss_bytes},
-              {"peak_rss_file_bytes", outcome.peak_file_bytes},
+              {"weights_bytes", known_bytes(outcome.weights_bytes)},
+              {"decode_weights_bytes", known_bytes(outcome.decode_weights_bytes)},
+              {"rss_before_bytes", or_null(outcome.rss_before_bytes)},
+              {"peak_rss_bytes", or_null(outcome.peak_rss_bytes)},
+              {"peak_rss_file_bytes", or_null(outcome.peak_file_bytes)},
               {"first_forward_ms", or_null(outcome.first_forward_ms)},
               {"device", outcome.device},
               {"kernels", outcome.kernels}};
+  put_standstill(object, outcome.standstill);
+  return object;
 }
 
 LoadOutcome load_outcome_from(const Json& object) {
@@ -69,29 +78,36 @@ LoadOutcome load_outcome_from(const Json& object) {
 }
 
 Json to_json(const TrialOutcome& outcome) {
+  const auto& [peak, rss, anonymous, file] = outcome.memory;
+  const std::optional<std::uint64_t> peak_anonymous = peak_anonymous_bytes(outcome.memory);
+  const auto& used = outcome.used;
+  const double spin_ms = outcome.interference.spin_ms;
   Json object{{"status", to_string(outcome.status)},
               {"error", outcome.error},
               {"stderr_tail", outcome.stderr_tail},
               {"digest", outcome.digest},
-              {"kv_bytes", outcome.kv_bytes},
-              {"scratch_bytes", outcome.scratch_bytes},
-              {"device_bytes", outcome.device_bytes},
-              {"backend_peak_bytes", outcome.backend_peak_bytes},
-              {"peak_rss_bytes", outcome.memory.peak_rss_bytes},
-              {"peak_rss_anonymous_bytes", peak_anonymous_bytes(outcome.memory)},
-              {"peak_rss_file_bytes", outcome.memory.peak_rss_bytes - peak_anonymous_bytes(outcome.memory)},
-              {"rss_bytes", outcome.memory.rss_bytes},
-              {"rss_anonymous_bytes", outcome.memory.anonymous_bytes},
-              {"rss_file_bytes", outcome.memory.file_bytes},
-              {"cpu_s", outcome.used.cpu_s},
-              {"involuntary_switches", outcome.used.involuntary_switches},
-              {"major_faults", outcome.used.major_faults},
-              {"spin_ms", outcome.interference.spin_ms},
+              {"logits_checked", outcome.logits_checked},
+              {"kv_bytes", or_null(outcome.kv_bytes)},
+              {"scratch_bytes", or_null(outcome.scratch_bytes)},
+              {"device_bytes", or_null(outcome.device_bytes)},
+              {"backend_peak_bytes", or_null(outcome.backend_peak_bytes)},
+              {"peak_rss_bytes", or_null(peak)},
+              {"peak_rss_anonymous_bytes", or_null(peak_anonymous)},
+              {"peak_rss_file_bytes", peak_anonymous ? Json(*peak - *peak_anonymous) : Json(nullptr)},
+              {"peak_rss_unknown", outcome.peak_unknown.empty() ? Json(nullptr) : Json(outcome.peak_unknown)},
+              {"rss_bytes", or_null(rss)},
+              {"rss_anonymous_bytes", or_null(anonymous)},
+              {"rss_file_bytes", or_null(file)},
+              {"cpu_s", used ? Json(used->cpu_s) : Json(nullptr)},
+              {"involuntary_switches", used ? Json(used->involuntary_switches) : Json(nullptr)},
+              {"major_faults", used ? Json(used->major_faults) : Json(nullptr)},
+              {"spin_ms", spin_ms > 0 ? Json(spin_ms) : Json(nullptr)},
               {"run_delay_ms", or_null(outcome.interference.run_delay_ms)},
               {"steal_ms", or_null(outcome.interference.steal_ms)},
               {"mhz", or_null(outcome.interference.mhz)},
               {"trials_since_load", outcome.trials_since_load}};
   put_metrics(object, outcome.metrics);
+  put_standstill(object, outcome.interference.standstill);
   if (!outcome.ids.empty()) object["ids"] = outcome.ids;
   if (!outcome.profile.empty()) {
     object["submit_ns"] = outcome.submit_ns;

@@ -32,6 +32,7 @@ namespace fs = std::filesystem;
 constexpr const char* kRunFile = "run.json";
 constexpr const char* kTrialsFile = "trials.jsonl";
 constexpr const char* kQualityFile = "quality.jsonl";
+constexpr const char* kTeardownFile = "teardown.jsonl";
 
 [[noreturn]] void fail(const std::string& what, const fs::path& path, int error_number, const std::string& cure) {
   throw Error(fmt::format("{} {}: {}", what, path.string(), std::strerror(error_number)), cure);
@@ -188,6 +189,7 @@ RunData read_run(const fs::path& folder) {
   const fs::path trials = folder / kTrialsFile;
   if (fs::exists(trials)) put_trials(data, read_trial_lines(trials).records);
   data.quality = read_quality(folder / kQualityFile);
+  data.teardown = read_teardown(folder / kTeardownFile);
   follow_models(data);
   return data;
 }
@@ -219,6 +221,7 @@ RunFolder RunFolder::resume(const fs::path& folder) {
   }
   put_trials(run.data_, std::move(parsed.records));
   run.data_.quality = read_quality(absolute / kQualityFile);
+  run.data_.teardown = read_teardown(absolute / kTeardownFile);
   follow_models(run.data_);
   return run;
 }
@@ -264,6 +267,11 @@ void RunFolder::append(QualityRecord record) {
   for (const QualityRecord& earlier : data_.quality) text += to_json_line(earlier) + "\n";
   write_file_atomically(path_ / kQualityFile, text + to_json_line(record) + "\n");
   data_.quality.push_back(std::move(record));
+}
+
+void RunFolder::append(const TeardownRecord& record) {
+  add_teardown(data_.teardown, record);
+  write_file_atomically(path_ / kTeardownFile, to_json_lines(data_.teardown));
 }
 
 }  // namespace inferbench

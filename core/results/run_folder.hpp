@@ -7,6 +7,7 @@
 
 #include "results/quality_record.hpp"
 #include "results/run_info.hpp"
+#include "results/teardown_record.hpp"
 #include "results/trial_record.hpp"
 
 namespace inferbench {
@@ -14,9 +15,10 @@ namespace inferbench {
 /// What a run folder holds, read without a lock.
 struct RunData {
   RunInfo info;
-  std::vector<TrialRecord> trials;       ///< the rows that count: of each planned trial the last attempt
-  std::vector<TrialRecord> replaced{};   ///< earlier attempts at the same, kept
-  std::vector<QualityRecord> quality{};  ///< of quality.jsonl: a row for each contender and model
+  std::vector<TrialRecord> trials;         ///< the rows that count: of each planned trial the last attempt
+  std::vector<TrialRecord> replaced{};     ///< earlier attempts at the same, kept
+  std::vector<QualityRecord> quality{};    ///< of quality.jsonl: a row for each contender and model
+  std::vector<TeardownRecord> teardown{};  ///< of teardown.jsonl: backends that did not end well
 };
 
 /// run.json by its own path. Throws Error.
@@ -25,8 +27,8 @@ RunInfo read_run_info(const std::filesystem::path& run_json);
 /// A half-written last line of trials.jsonl is left out. Throws Error that names the file and the line.
 RunData read_run(const std::filesystem::path& folder);
 
-/// A run folder open for writing: run.json, trials.jsonl and quality.jsonl. Holds a lock until it is destroyed;
-/// move-only.
+/// A run folder open for writing: run.json, trials.jsonl, quality.jsonl and teardown.jsonl. Holds a lock until it is
+/// destroyed; move-only.
 class RunFolder {
  public:
   /// Makes ROOT/<name>/<UTC time>-<id>/ and writes run.json. Throws Error.
@@ -51,6 +53,9 @@ class RunFolder {
 
   /// The same for a row of quality.jsonl; the file is replaced whole.
   void append(QualityRecord record);
+
+  /// Counts a fault in teardown.jsonl; the file is replaced whole.
+  void append(const TeardownRecord& record);
 
   const std::filesystem::path& path() const { return path_; }
   const RunInfo& info() const { return data_.info; }

@@ -85,6 +85,33 @@ void note_memory(const RunData& run, std::vector<std::string>& notes) {
   }
 }
 
+// Peaks that are left out of all statistics.
+void note_unknown_peaks(const RunData& run, std::vector<std::string>& notes) {
+  const auto unknown = [](const TrialRecord& trial) { return trial.ok() && !trial.outcome.peak_unknown.empty(); };
+  const auto n = std::count_if(run.trials.begin(), run.trials.end(), unknown);
+  if (n == 0) return;
+  const auto first = std::find_if(run.trials.begin(), run.trials.end(), unknown);
+  notes.push_back(fmt::format("peak_rss_bytes is unknown for {} of {} trials, such as {}: {}", n, run.trials.size(),
+                              first->id, first->outcome.peak_unknown));
+}
+
+void note_loads(const RunData& run, std::vector<std::string>& notes) {
+  std::set<std::string> seen;
+  for (const TrialRecord& trial : run.trials) {
+    const std::vector<std::string> found = find_standstills(trial.load.standstill, trial.load.load_ms * 1e-3);
+    if (found.empty() || !seen.insert(trial.contender).second) continue;
+    notes.push_back(fmt::format("a load of {} was disturbed, and its load_ms counts that time: {}", trial.contender,
+                                fmt::join(found, ", ")));
+  }
+}
+
+void note_teardown(const RunData& run, std::vector<std::string>& notes) {
+  for (const TeardownRecord& record : run.teardown) {
+    notes.push_back(fmt::format("{} did not end well in {} {}: {}; its trials had ended by then", record.contender,
+                                record.workers, record.workers == 1 ? "worker" : "workers", record.fault));
+  }
+}
+
 void note_outliers(const RunData& run, const TrialIndex& index, std::vector<std::string>& notes) {
   const std::vector<OutlyingTrial> found = outlying_trials(run, index);
   for (std::size_t i = 0; i < std::min(found.size(), kListed); ++i) {
@@ -125,6 +152,9 @@ std::vector<std::string> run_notes(const RunData& run) {
   note_disturbed(run, notes);
   note_caches(run, notes);
   note_memory(run, notes);
+  note_unknown_peaks(run, notes);
+  note_loads(run, notes);
+  note_teardown(run, notes);
   const TrialIndex index(run);
   note_medians(run, index, notes);
   note_outliers(run, index, notes);

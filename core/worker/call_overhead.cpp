@@ -48,13 +48,13 @@ double measure_call_overhead_ns(const Plugin& null_backend) {
   const BackendSession session(model, 1, kSteps);
   const SessionCall call{session.get(), null_backend.table().forward};
   const std::vector<std::int32_t> prompt{0};
-  TrialLoop loop(1, 1, kSteps, prompt);
+  TrialLoop loop(1, 1, kSteps, prompt, config.vocab);
   double least = HUGE_VAL;
   for (int repetition = 0; repetition < kRepetitions; ++repetition) {
     session.truncate(0, 0);
     ib_error error{};
     if (const ib_status status = loop.run(call, error); status != IB_OK) {
-      throw BackendError(status, "forward: " + std::string(error.message));
+      throw session.failure("forward", status, error);
     }
     const auto& tokens = loop.times().tokens;
     least = std::min(least, static_cast<double>(tokens.back() - tokens.front()) / (kSteps - 1));

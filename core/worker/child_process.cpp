@@ -67,8 +67,8 @@ void set_nonblocking(int fd) {
 }
 
 ChildEnd end_from(int status) {
-  if (WIFSIGNALED(status)) return {WTERMSIG(status), 0};
-  return {0, WEXITSTATUS(status)};
+  if (WIFSIGNALED(status)) return {WTERMSIG(status), 0, false};
+  return {0, WEXITSTATUS(status), false};
 }
 
 }  // namespace
@@ -194,9 +194,22 @@ ChildEnd ChildProcess::kill() {
     while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
     }
     end_ = end_from(status);
+    end_->by_host = end_->signal == SIGKILL;
   }
   drain_output();
   return *end_;
+}
+
+// The kernel keeps for the parent that a child was stopped or went on, until it is asked.
+int ChildProcess::take_stop() {
+  int stopped_by = 0;
+  siginfo_t info{};
+  while (!end_ && waitid(P_PID, static_cast<id_t>(pid_), &info, WSTOPPED | WCONTINUED | WNOHANG) == 0 &&
+         info.si_pid == pid_) {
+    stopped_by = info.si_code == CLD_STOPPED ? info.si_status : SIGSTOP;
+    info = {};
+  }
+  return stopped_by;
 }
 
 ChildEnd ChildProcess::stop(double patience_s) {

@@ -14,8 +14,11 @@ namespace inferbench {
 
 /// How a process ended.
 struct ChildEnd {
-  int signal = 0;     ///< that killed it, or 0
-  int exit_code = 0;  ///< when no signal did
+  int signal = 0;        ///< that killed it, or 0
+  int exit_code = 0;     ///< when no signal did
+  bool by_host = false;  ///< the signal was this program's own SIGKILL
+
+  bool good() const { return signal == 0 && exit_code == 0; }
 };
 
 /// "was killed by signal 11 (Segmentation fault)", "exited with code 3".
@@ -55,6 +58,9 @@ class ChildProcess {
 
   /// Whether it has ended; how, where it has.
   std::optional<ChildEnd> poll_end();
+
+  /// The signal that stopped it (SIGSTOP, SIGTSTP, ...) since this was asked last, even if it goes on by now; 0: none.
+  int take_stop();
 
   /// Closes the socket, waits up to `patience_s` for the child to end, then kills. Returns how it ended.
   ChildEnd stop(double patience_s);

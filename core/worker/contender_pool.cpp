@@ -25,8 +25,8 @@ TrialOutcome failed(TrialStatus status, std::string error) {
 
 }  // namespace
 
-ContenderPool::ContenderPool(const SweepSetup& setup)
-    : setup_(setup), experiment_(setup.experiment), prompts_(setup.experiment) {
+ContenderPool::ContenderPool(const SweepSetup& setup, TeardownFaultSink on_fault)
+    : setup_(setup), on_fault_(std::move(on_fault)), experiment_(setup.experiment), prompts_(setup.experiment) {
   states_.resize(experiment_.contenders.size());
   for (auto& state : states_) state.runner = setup_.make_runner();
 }
@@ -52,6 +52,8 @@ void ContenderPool::enter(const Point& point) {
 
 void ContenderPool::forget_model(State& state) {
   state.runner->unload();
+  const std::string fault = state.runner->take_teardown_fault();
+  if (!fault.empty()) on_fault_(static_cast<std::size_t>(&state - states_.data()), fault);
   state.warm_point = kNoPoint;
   state.measured = false;
 }
@@ -116,7 +118,11 @@ TrialOutcome ContenderPool::run(const PlannedTrial& trial) {
   state.measured = state.measured || measured;
   TrialOutcome outcome;
   outcome.status = TrialStatus::kOk;
-  if (measured && experiment_.measure.warmup > 0 && state.warm_point != trial.point) outcome = run_on(state, request);
+  if (measured && experiment_.measure.warmup > 0 && state.warm_point != trial.point) {
+    TrialRequest warm_up = request;
+    warm_up.check_logits = false;  // nothing but what is measured runs before it
+    outcome = run_on(state, warm_up);
+  }
   if (outcome.status == TrialStatus::kOk) outcome = run_on(state, request);
   remember(state, trial, outcome);
   return outcome;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +16,9 @@
 
 namespace inferbench {
 
+/// Gets a contender's index and what went wrong when its backend was taken down.
+using TeardownFaultSink = std::function<void(std::size_t contender, const std::string& fault)>;
+
 /// The contenders of a sweep, loaded when they are needed: runs one trial at a time, whatever has become of the backend
 /// since the last.
 ///
@@ -23,7 +28,8 @@ namespace inferbench {
 /// failures in a row at one point, the rest of that contender's trials there are `skipped`.
 class ContenderPool {
  public:
-  explicit ContenderPool(const SweepSetup& setup);
+  /// `on_fault` is told of each backend that did not end well.
+  ContenderPool(const SweepSetup& setup, TeardownFaultSink on_fault);
 
   /// Unloads what another model, thread count or, with fresh processes, point left. Before every trial.
   void enter(const Point& point);
@@ -42,6 +48,9 @@ class ContenderPool {
 
   /// Asks the baseline how close a choice was; a status other than ok where it is not loaded now.
   MarginOutcome ask_baseline(const MarginRequest& request) const;
+
+  /// Ends all processes.
+  void forget_models();
 
   /// How the load went that the contender's last trial ran on.
   const LoadOutcome& load_of(std::int32_t contender) const { return states_[static_cast<std::size_t>(contender)].load; }
@@ -63,14 +72,14 @@ class ContenderPool {
 
   State& state_of(const PlannedTrial& trial) { return states_[static_cast<std::size_t>(trial.contender)]; }
   const Point& point_of(const PlannedTrial& trial) const;
-  static void forget_model(State& state);
-  void forget_models();
+  void forget_model(State& state);
   bool given_up(const PlannedTrial& trial) const;
   bool all_fit() const;
   static TrialOutcome run_on(State& state, const TrialRequest& request);
   static void remember(State& state, const PlannedTrial& trial, const TrialOutcome& outcome);
 
   const SweepSetup& setup_;
+  TeardownFaultSink on_fault_;
   const Experiment& experiment_;
   PromptSource prompts_;
   std::vector<State> states_;

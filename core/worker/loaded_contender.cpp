@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "worker/loaded_contender.hpp"
 
+#include <fmt/format.h>
+#include <malloc.h>
+
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "experiment/settings.hpp"
 #include "measure/affinity.hpp"
@@ -13,6 +17,7 @@
 #include "measure/trial.hpp"
 #include "model/model.hpp"
 #include "ops/outcome_guard.hpp"
+#include "plugin/logit_check.hpp"
 #include "support/one_line.hpp"
 #include "worker/profiled_trial.hpp"
 
@@ -21,6 +26,21 @@ namespace inferbench {
 namespace {
 
 constexpr std::int32_t kFillTokens = 512;  // of each sequence, that one forward puts into the cache before the clock
+
+// The past goes in by larger pieces than a short prompt: a token at a time would take as long as decoding it.
+std::int32_t fill_chunk(const TrialRequest& request) {
+  return std::max(request.prompt_tokens, std::min(request.past_tokens, kFillTokens));
+}
+
+// Logits that are asked for at once after a trial: 4 MiB, small beside any memory limit.
+constexpr std::size_t kLogitsAtOnce = std::size_t{1} << 20U;
+
+// Less than that an allocator keeps of anything; it is no part of a larger session.
+constexpr std::uint64_t kLeastKept = 512U << 10U;
+constexpr std::uint64_t kKeptPart = 100;  // of what is resident
+
+constexpr const char* kPeakNotReset =
+    "the kernel's peak could not be reset (/proc/self/clear_refs), and an earlier one was higher";
 
 }  // namespace
 
@@ -32,9 +52,17 @@ struct LoadedContender::Deadline {
   bool passed() const { return at_ns != 0 && now_ns() > at_ns; }
 };
 
-LoadedContender::LoadedContender() : deadline_(std::make_unique<Deadline>()) {}
+LoadedContender::LoadedContender(std::string clear_refs)
+    : clear_refs_(std::move(clear_refs)), deadline_(std::make_unique<Deadline>()) {}
 
 LoadedContender::~LoadedContender() = default;
+
+HostCallbacks LoadedContender::callbacks() const {
+  HostCallbacks callbacks;
+  callbacks.is_cancelled = [deadline = deadline_.get()] { return deadline->passed(); };
+  callbacks.teardown = teardown_;
+  return callbacks;
+}
 
 void LoadedContender::unload() {
   session_.reset();
@@ -43,18 +71,24 @@ void LoadedContender::unload() {
   request_.reset();
   shape_ = {};
   trials_since_load_ = 0;
+  loaded_bytes_.reset();
+  kept_bytes_ = 0;
 }
 
 LoadOutcome LoadedContender::load(const LoadRequest& request) {
   LoadOutcome outcome;
   unload();
   threads_ = request.threads;
+  StandstillWatch standstill;
   const ScopedAffinity affinity(threads_);  // the backend's threads inherit it
   deadline_->set(request.timeout_s);
   outcome.rss_before_bytes = read_memory_use().rss_bytes;
-  reset_peak_rss();
+  const PeakWatch peak(clear_refs_);
   into_outcome(outcome, [&] { load_model(request, outcome); });
-  outcome.peak_rss_bytes = read_memory_use().peak_rss_bytes;
+  outcome.standstill = standstill.seen();
+  const MemoryUse memory = peak.seen();
+  outcome.peak_rss_bytes = memory.peak_rss_bytes;
+  loaded_bytes_ = memory.anonymous_bytes;
   if (outcome.status != TrialStatus::kOk) {
     unload();
   } else {
@@ -72,10 +106,8 @@ void LoadedContender::load_model(const LoadRequest& request, LoadOutcome& outcom
   if (request.cache == PageCache::kWarm) read_into_page_cache(model.files());
   outcome.page_cache_share = page_cache_share(model.files());
 
-  HostCallbacks callbacks;
-  callbacks.is_cancelled = [deadline = deadline_.get()] { return deadline->passed(); };
   const std::uint64_t before_init = now_ns();
-  BackendContext context(plugin, request.threads, std::move(callbacks));
+  BackendContext context(plugin, request.threads, callbacks());
   outcome.init_ms = elapsed_ms(before_init, now_ns());
 
   const std::uint64_t before_weights = now_ns();
@@ -103,16 +135,38 @@ TrialOutcome LoadedContender::run(const TrialRequest& request) {
     outcome.error = "no model is loaded";
     return outcome;
   }
+  StandstillWatch standstill;
   const ScopedAffinity affinity(threads_);
-  const InterferenceWatch watch(affinity.cpus());
+  const InterferenceWatch watch(affinity.cpus(), standstill);
   deadline_->set(request.timeout_s);
   outcome.trials_since_load = trials_since_load_++;
-  reset_peak_rss();
-  into_outcome(outcome, [&] { run_on_session(request, outcome); });
+  // The last id is emitted, never fed.
+  const SessionShape shape{request.batch, request.past_tokens + request.prompt_tokens + request.generate_tokens - 1,
+                           request.batch * fill_chunk(request)};
+  std::optional<TrialLoop> loop;
+  into_outcome(outcome, [&] { drop_session_unless(shape); });
+  const PeakWatch peak(clear_refs_);
+  if (outcome.status == TrialStatus::kOk) {
+    into_outcome(outcome, [&] { run_measured(request, shape, loop, outcome); });
+  }
   outcome.interference = watch.seen();
-  outcome.memory = read_memory_use();
+  set_memory(peak, outcome);
+  // Only now: whatever it takes is no part of what was measured.
+  if (outcome.status == TrialStatus::kOk) into_outcome(outcome, [&] { check_output(request, *loop, outcome); });
   if (outcome.status != TrialStatus::kOk) session_.reset();  // in an unknown state
   return outcome;
+}
+
+void LoadedContender::set_memory(const PeakWatch& peak, TrialOutcome& outcome) const {
+  outcome.memory = peak.seen();
+  const std::uint64_t resident = outcome.memory.rss_bytes.value_or(0);
+  if (!outcome.memory.peak_rss_bytes) {
+    outcome.peak_unknown = kPeakNotReset;
+  } else if (kept_bytes_ > std::max(kLeastKept, resident / kKeptPart)) {
+    outcome.memory.peak_rss_bytes.reset();
+    outcome.peak_unknown =
+        fmt::format("the process kept {:.1f} MiB of an earlier point", static_cast<double>(kept_bytes_) / (1U << 20U));
+  }
 }
 
 WindowOutcome LoadedContender::judge_window(const WindowRequest& request) {
@@ -122,10 +176,8 @@ WindowOutcome LoadedContender::judge_window(const WindowRequest& request) {
   into_outcome(outcome, [&] {
     if (!model_) throw Error("no model is loaded");
     if (!judge_ || judge_->reference() != request.reference) {
-      HostCallbacks callbacks;
-      callbacks.is_cancelled = [deadline = deadline_.get()] { return deadline->passed(); };
       judge_.reset();
-      judge_ = std::make_unique<WindowJudge>(*model_, *request_, request.reference, std::move(callbacks));
+      judge_ = std::make_unique<WindowJudge>(*model_, *request_, request.reference, callbacks());
     }
     outcome.window = judge_->judge(request);
   });
@@ -145,51 +197,93 @@ MarginOutcome LoadedContender::measure_margin(const MarginRequest& request) {
   return outcome;
 }
 
+void LoadedContender::drop_session_unless(const SessionShape& shape) {
+  if (session_ && shape == shape_) return;
+  const bool first = shape_ == SessionShape{};
+  session_.reset();  // before the new one: both may not fit
+  shape_ = shape;
+  if (first) return;
+  // As in a new process, where the heap has no holes of the earlier session.
+  malloc_trim(0);
+  const MemoryUse left = read_memory_use();
+  kept_bytes_ = 0;
+  if (!left.anonymous_bytes || !loaded_bytes_) return;
+  kept_bytes_ = *left.anonymous_bytes - std::min(*left.anonymous_bytes, *loaded_bytes_);
+}
+
 const BackendSession& LoadedContender::session_for(const SessionShape& shape) {
-  if (session_ && shape == shape_) {
-    for (std::int32_t slot = 0; slot < shape.slots; ++slot) session_->truncate(slot, 0);
+  if (!session_) {
+    session_.emplace(*model_, shape.slots, shape.max_tokens, shape.max_forward_tokens);
     return *session_;
   }
-  session_.reset();  // before the new one: both may not fit
-  session_.emplace(*model_, shape.slots, shape.max_tokens, shape.max_forward_tokens);
-  shape_ = shape;
+  for (std::int32_t slot = 0; slot < shape.slots; ++slot) session_->truncate(slot, 0);
   return *session_;
 }
 
-void LoadedContender::run_on_session(const TrialRequest& request, TrialOutcome& outcome) {
-  TrialLoop loop(request.batch, request.prompt_tokens, request.generate_tokens, request.prompts, request.past_tokens);
-  // The last id is emitted, never fed.
-  const std::int32_t positions = request.past_tokens + request.prompt_tokens + request.generate_tokens - 1;
-  // The past goes in by larger pieces than a short prompt: a token at a time would take as long as decoding it.
-  const std::int32_t chunk = std::max(request.prompt_tokens, std::min(request.past_tokens, kFillTokens));
-  const BackendSession& session = session_for({request.batch, positions, request.batch * chunk});
-  const ib_backend& table = model_->plugin().table();
-  const SessionCall call{session.get(), table.forward};
+void LoadedContender::run_measured(const TrialRequest& request, const SessionShape& shape,
+                                   std::optional<TrialLoop>& loop, TrialOutcome& outcome) {
+  loop.emplace(request.batch, request.prompt_tokens, request.generate_tokens, request.prompts, model_->config().vocab,
+               request.past_tokens);
+  const BackendSession& session = session_for(shape);
+  const SessionCall call{session.get(), model_->plugin().table().forward};
 
   ib_error error{};
-  if (const ib_status status = loop.fill(call, chunk, error); status != IB_OK) {
-    throw BackendError(status, "forward of the past tokens: " + std::string(error.message));
+  if (const ib_status status = loop->fill(call, fill_chunk(request), error); status != IB_OK) {
+    throw session.failure("forward of the past tokens", status, error);
   }
   const ResourceUse before = read_resource_use();
-  const ib_status status =
-      request.profile ? run_profiled(model_->plugin(), loop, call, outcome) : loop.run(call, error);
+  if (request.profile) {
+    run_profiled(model_->plugin(), session, *loop, call, outcome);
+  } else if (const ib_status status = loop->run(call, error); status != IB_OK) {
+    outcome.used = read_resource_use() - before;
+    throw session.failure("forward", status, error);
+  }
   outcome.used = read_resource_use() - before;
-  if (status != IB_OK) throw BackendError(status, "forward: " + std::string(error.message));
 
   const ib_session_info& info = session.info();
-  outcome.kv_bytes = info.kv_bytes;
+  if (info.kv_bytes > 0) outcome.kv_bytes = info.kv_bytes;
   outcome.scratch_bytes = info.scratch_bytes;
   outcome.device_bytes = info.device_bytes;
-  outcome.backend_peak_bytes = info.peak_bytes;
-  if (std::string wrong = find_wrong_id(loop.ids(), model_->config().vocab); !wrong.empty()) {
-    outcome.status = TrialStatus::kWrongOutput;
-    outcome.error = std::move(wrong);
-    return;
-  }
+  if (info.peak_bytes > 0) outcome.backend_peak_bytes = info.peak_bytes;
+}
+
+void LoadedContender::check_output(const TrialRequest& request, const TrialLoop& loop, TrialOutcome& outcome) const {
+  if (loop.wrong_id()) throw WrongOutput(describe(*loop.wrong_id(), model_->config().vocab));
   outcome.digest = digest_of(loop.ids());
   outcome.ids.assign(loop.ids().begin(), loop.ids().end());
   outcome.metrics = derive_metrics(loop.times(), request.batch, request.prompt_tokens);
   outcome.submit_ns = loop.times().submit;
+  if (!request.check_logits) return;
+  check_logits(loop);
+  outcome.logits_checked = true;
+}
+
+// The ids of a model that computes NaN may be anything, so the logits that chose the last ones are asked for. The
+// session may be full: its last position is computed once more.
+void LoadedContender::check_logits(const TrialLoop& loop) const {
+  const std::vector<ib_sequence> fed = loop.last_fed();
+  const auto vocab = static_cast<std::size_t>(model_->config().vocab);
+  const std::size_t at_once = std::clamp<std::size_t>(kLogitsAtOnce / vocab, 1, fed.size());
+  std::vector<float> logits(at_once * vocab);
+  for (std::size_t begin = 0; begin < fed.size(); begin += at_once) {
+    const auto sequences = std::span(fed).subspan(begin, std::min(at_once, fed.size() - begin));
+    for (const ib_sequence& sequence : sequences) session_->truncate(sequence.slot, shape_.max_tokens - 1);
+    const auto written = std::span(logits).first(sequences.size() * vocab);
+    mark_unwritten(written);
+    ib_forward_params params{};
+    params.struct_size = sizeof(params);
+    params.sequences = sequences.data();
+    params.n_sequences = static_cast<std::int32_t>(sequences.size());
+    params.output = IB_OUTPUT_LAST_LOGITS;
+    params.logits = written.data();
+    params.logits_capacity = written.size();
+    ib_error error{};
+    const ib_status status = session_->forward(params, error);
+    if (status != IB_OK) throw session_->failure("forward for the last logits", status, error);
+    if (const auto wrong = find_wrong_logit(written, vocab)) {
+      throw WrongOutput(fmt::format("after the last token of sequence {}, {}", begin + wrong->row, describe(*wrong)));
+    }
+  }
 }
 
 }  // namespace inferbench

@@ -2,9 +2,15 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
 
+#include "measure/resources.hpp"
+#include "measure/trial.hpp"
 #include "plugin/backend.hpp"
 #include "worker/trial_runner.hpp"
 #include "worker/window_judge.hpp"
@@ -15,7 +21,8 @@ namespace inferbench {
 /// this process's crash; a timeout asks the backend to cancel. One thread at a time.
 class LoadedContender : public TrialRunner {
  public:
-  LoadedContender();
+  /// `clear_refs`: see PeakWatch.
+  explicit LoadedContender(std::string clear_refs = "/proc/self/clear_refs");
   ~LoadedContender() override;
 
   LoadOutcome load(const LoadRequest& request) override;
@@ -24,6 +31,11 @@ class LoadedContender : public TrialRunner {
   MarginOutcome measure_margin(const MarginRequest& request) override;
   void unload() override;
   bool loaded() const override { return model_.has_value(); }
+
+  /// See HostCallbacks::teardown; of what is loaded from now on.
+  void observe_teardown(std::function<void(std::string_view, std::string_view)> observer) {
+    teardown_ = std::move(observer);
+  }
 
  private:
   struct Deadline;
@@ -34,12 +46,22 @@ class LoadedContender : public TrialRunner {
     friend bool operator==(const SessionShape&, const SessionShape&) = default;
   };
 
+  HostCallbacks callbacks() const;
   void load_model(const LoadRequest& request, LoadOutcome& outcome);
-  void run_on_session(const TrialRequest& request, TrialOutcome& outcome);
+  /// The measured part. Fills `loop` for check_output.
+  void run_measured(const TrialRequest& request, const SessionShape& shape, std::optional<TrialLoop>& loop,
+                    TrialOutcome& outcome);
+  void check_output(const TrialRequest& request, const TrialLoop& loop, TrialOutcome& outcome) const;
+  void check_logits(const TrialLoop& loop) const;
+  /// Makes room for a session of another shape than the last trial's.
+  void drop_session_unless(const SessionShape& shape);
   /// An empty session of the shape: the last trial's where that fits.
   const BackendSession& session_for(const SessionShape& shape);
+  void set_memory(const PeakWatch& peak, TrialOutcome& outcome) const;
 
+  std::string clear_refs_;
   std::unique_ptr<Deadline> deadline_;
+  std::function<void(std::string_view, std::string_view)> teardown_;
   std::optional<BackendModel> model_;
   std::optional<BackendSession> session_;
   SessionShape shape_;
@@ -47,6 +69,8 @@ class LoadedContender : public TrialRunner {
   std::unique_ptr<WindowJudge> judge_;
   std::int32_t threads_ = 1;
   std::int32_t trials_since_load_ = 0;
+  std::optional<std::uint64_t> loaded_bytes_;  ///< anonymous memory of the process once the model was loaded
+  std::uint64_t kept_bytes_ = 0;               ///< more than that, when the session's predecessor was gone
 };
 
 }  // namespace inferbench

@@ -9,6 +9,7 @@
 #include "experiment/settings.hpp"
 #include "support/error.hpp"
 #include "support/json_integer.hpp"
+#include "support/one_line.hpp"
 #include "worker/frame.hpp"
 
 namespace inferbench {
@@ -82,7 +83,8 @@ Json run_message(std::uint64_t sequence, const TrialRequest& request) {
             {"past_tokens", request.past_tokens},
             {"prompts", request.prompts},
             {"timeout_s", request.timeout_s},
-            {"profile", request.profile}}}};
+            {"profile", request.profile},
+            {"check_logits", request.check_logits}}}};
 }
 
 Json judge_message(std::uint64_t sequence, const WindowRequest& request) {
@@ -99,6 +101,22 @@ Json prepare_message(std::uint64_t sequence, const OperatorRequest& request) {
 
 Json sample_message(std::uint64_t sequence, const OperatorSampleRequest& request) {
   return {{"sequence", sequence}, {"op", "sample"}, {"request", to_json(request)}};
+}
+
+Json unload_message(std::uint64_t sequence) {
+  return {{"sequence", sequence}, {"op", "unload"}, {"request", Json::object()}};
+}
+
+Json teardown_message(std::string_view call, std::string_view problem) {
+  return {{"teardown", one_line(call)}, {"problem", one_line(problem)}};
+}
+
+std::optional<TeardownStep> teardown_step_of(const Json& message) {
+  if (!message.is_object() || !message.contains("teardown")) return std::nullopt;
+  return reading([&] {
+    return TeardownStep{one_line(message.at("teardown").get<std::string>()),
+                        one_line(message.at("problem").get<std::string>())};
+  });
 }
 
 Json outcome_message(std::uint64_t sequence, Json outcome) {
@@ -124,6 +142,7 @@ Operation operation_of(const Json& message) {
   if (name == "margin") return Operation::kMargin;
   if (name == "prepare") return Operation::kPrepare;
   if (name == "sample") return Operation::kSample;
+  if (name == "unload") return Operation::kUnload;
   throw ProtocolError("a message with an unknown operation");
 }
 
@@ -158,6 +177,7 @@ TrialRequest trial_request_of(const Json& message) {
     request.prompts = object.at("prompts").get<std::vector<std::int32_t>>();
     request.timeout_s = timeout_of(object);
     request.profile = object.at("profile").get<bool>();
+    request.check_logits = object.at("check_logits").get<bool>();
     const auto batch = static_cast<std::int64_t>(request.batch);
     require_sane(batch * (request.past_tokens + std::int64_t{request.prompt_tokens}) ==
                      static_cast<std::int64_t>(request.prompts.size()),

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "ops/operator_outcome.hpp"
 #include "worker/quality_requests.hpp"
@@ -13,18 +15,21 @@ namespace inferbench {
 
 // What host and worker say to each other, as JSON values:
 //   worker, once:  {"hello": kProtocolVersion}
-//   host:          {"sequence": n, "op": "load" | "run" | "judge" | "margin" | "prepare" | "sample",
+//   host:          {"sequence": n, "op": "load" | "run" | "judge" | "margin" | "prepare" | "sample" | "unload",
 //                  "request": {...}}
 //   worker:        {"sequence": n, "outcome": {...}}
+//   worker:        {"teardown": call, "problem": text}, before an outcome, as often as it takes something of the
+//   backend
+//                  down: see HostCallbacks::teardown
 // The worker ends when its socket does.
 
-inline constexpr int kProtocolVersion = 3;
+inline constexpr int kProtocolVersion = 4;
 
 // What a worker's exit code says.
 inline constexpr int kExitProtocol = 70;  ///< the host sent something that is no request (EX_SOFTWARE)
 inline constexpr int kExitMemory = 71;    ///< out of memory outside of the backend (EX_OSERR)
 
-enum class Operation { kLoad, kRun, kJudge, kMargin, kPrepare, kSample };
+enum class Operation { kLoad, kRun, kJudge, kMargin, kPrepare, kSample, kUnload };
 
 nlohmann::json hello_message();
 nlohmann::json load_message(std::uint64_t sequence, const LoadRequest& request);
@@ -33,7 +38,17 @@ nlohmann::json judge_message(std::uint64_t sequence, const WindowRequest& reques
 nlohmann::json margin_message(std::uint64_t sequence, const MarginRequest& request);
 nlohmann::json prepare_message(std::uint64_t sequence, const OperatorRequest& request);
 nlohmann::json sample_message(std::uint64_t sequence, const OperatorSampleRequest& request);
+nlohmann::json unload_message(std::uint64_t sequence);
 nlohmann::json outcome_message(std::uint64_t sequence, nlohmann::json outcome);
+nlohmann::json teardown_message(std::string_view call, std::string_view problem);
+
+/// A worker's word on what it takes down.
+struct TeardownStep {
+  std::string call;     ///< that is about to begin; empty: it has returned
+  std::string problem;  ///< empty: none
+};
+/// The step, if the message is one.
+std::optional<TeardownStep> teardown_step_of(const nlohmann::json& message);
 
 // The readers throw ProtocolError for a message of another form, and for numbers that no host would send.
 void check_hello(const nlohmann::json& message);

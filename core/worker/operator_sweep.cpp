@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "experiment/plan.hpp"
@@ -16,8 +17,10 @@ namespace {
 /// One point: all contenders with their workers.
 class PointSweep {
  public:
-  PointSweep(const OperatorSweepSetup& setup, std::int32_t index, double& fastest_spin_ms)
+  PointSweep(const OperatorSweepSetup& setup, std::int32_t index, double& fastest_spin_ms,
+             std::shared_ptr<TeardownPatience> patience)
       : setup_(setup),
+        patience_(std::move(patience)),
         experiment_(setup.experiment),
         index_(index),
         point_(experiment_.points[static_cast<std::size_t>(index)]),
@@ -30,11 +33,15 @@ class PointSweep {
     const conformance::Values reference = inputs.reference();
     for (std::size_t i = 0; i < experiment_.contenders.size(); ++i) {
       if (stopped()) return false;
-      runners_.push_back(std::make_unique<ProcessRunner>(setup_.worker));
+      runners_.push_back(std::make_unique<ProcessRunner>(setup_.worker, patience_));
       result.rows.push_back(prepare(i, reference));
     }
     for (std::int32_t block = 0; block < experiment_.measure.blocks; ++block) {
       if (!run_block(result.rows, block)) return false;
+    }
+    for (std::size_t i = 0; i < runners_.size(); ++i) {
+      runners_[i]->unload();
+      result.rows[i].teardown_fault = runners_[i]->take_teardown_fault();
     }
     return true;
   }
@@ -133,6 +140,7 @@ class PointSweep {
   }
 
   const OperatorSweepSetup& setup_;
+  std::shared_ptr<TeardownPatience> patience_;
   const OperatorExperiment& experiment_;
   std::int32_t index_;
   const OperatorPoint& point_;
@@ -145,6 +153,7 @@ class PointSweep {
 std::vector<OperatorResult> run_operators(const OperatorSweepSetup& setup) {
   std::vector<OperatorResult> results;
   double fastest_spin_ms = 0;
+  const auto patience = std::make_shared<TeardownPatience>();
   const auto n = static_cast<std::int32_t>(setup.experiment.points.size());
   for (std::int32_t i = 0; i < n; ++i) {
     const OperatorPoint& point = setup.experiment.points[static_cast<std::size_t>(i)];
@@ -152,7 +161,7 @@ std::vector<OperatorResult> run_operators(const OperatorSweepSetup& setup) {
       setup.progress(fmt::format("[{}/{}] {} {}", i + 1, n, operator_name(point.spec.op), shape_text(point.spec)));
     }
     OperatorResult result;
-    if (!PointSweep(setup, i, fastest_spin_ms).run(result)) break;
+    if (!PointSweep(setup, i, fastest_spin_ms, patience).run(result)) break;
     results.push_back(std::move(result));
   }
   return results;

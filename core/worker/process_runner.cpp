@@ -30,6 +30,7 @@ namespace {
 constexpr double kGraceS = 1;
 constexpr double kStartTimeoutS = 30;
 constexpr double kStopPatienceS = 5;
+constexpr double kLostPatienceS = 0.2;
 constexpr std::uint64_t kForever = std::numeric_limits<std::uint64_t>::max();
 constexpr std::uint64_t kMemoryWatchNs = 100'000'000;
 
@@ -45,6 +46,19 @@ long long kernel_oom_kills() {
     if (key == "oom_kill") return value;
   }
   return 0;
+}
+
+// A signal that stopped the worker spoils what is timed.
+template <typename Outcome>
+void set_stopped(Outcome& /*outcome*/) {}
+void set_stopped(LoadOutcome& outcome) {
+  outcome.standstill.stopped = true;
+}
+void set_stopped(TrialOutcome& outcome) {
+  outcome.interference.standstill.stopped = true;
+}
+void set_stopped(OperatorSample& outcome) {
+  outcome.interference.standstill.stopped = true;
 }
 
 template <typename Outcome>
@@ -66,21 +80,61 @@ struct ProcessRunner::Exchange {
   std::string tail;
 };
 
-ProcessRunner::ProcessRunner(std::vector<std::string> command) : command_(std::move(command)) {}
+double TeardownPatience::seconds_for(const std::string& plugin) const {
+  return lost_.contains(plugin) ? kLostPatienceS : kStopPatienceS;
+}
+
+ProcessRunner::ProcessRunner(std::vector<std::string> command, std::shared_ptr<TeardownPatience> patience)
+    : command_(std::move(command)), patience_(std::move(patience)) {}
 
 ProcessRunner::~ProcessRunner() = default;
 
 void ProcessRunner::unload() {
-  if (child_) child_->stop(kStopPatienceS);
+  if (child_ && loaded_) take_down();
+  if (child_) {
+    const double patience_s = patience_->seconds_for(plugin_);
+    const ChildEnd end = child_->stop(patience_s);
+    if (end.by_host) {
+      patience_->lost_with(plugin_);
+      note_teardown_fault(fmt::format("at its exit: the worker did not end within {} s", patience_s));
+    } else if (!end.good()) {
+      note_teardown_fault("at its exit: the worker " + to_string(end));
+    }
+  }
   child_.reset();
   buffer_.reset();
   loaded_ = false;
 }
 
+// Asks for an answer once the backend is gone. Without one, the worker is gone.
+void ProcessRunner::take_down() {
+  const double patience_s = patience_->seconds_for(plugin_);
+  Exchange result;
+  try {
+    ++sequence_;
+    timeout_s_ = patience_s;
+    result = wait_for(encode_frame(unload_message(sequence_)), deadline_after(patience_s));
+    if (result.status == TrialStatus::kOk) outcome_of(result.answer, sequence_);
+  } catch (const std::exception& error) {
+    result = failed(TrialStatus::kCrashed, error.what());
+  }
+  if (result.status == TrialStatus::kTimeout) patience_->lost_with(plugin_);
+  if (result.status != TrialStatus::kOk) note_teardown_fault(result.error);
+}
+
+void ProcessRunner::note_teardown_fault(const std::string& fault) {
+  if (teardown_fault_.empty()) teardown_fault_ = fault;
+}
+
+std::string ProcessRunner::take_teardown_fault() {
+  return std::exchange(teardown_fault_, {});
+}
+
 ProcessRunner::Exchange ProcessRunner::failed(TrialStatus status, std::string error) {
   Exchange result;
   result.status = status;
-  result.error = std::move(error);
+  result.error = teardown_call_.empty() ? std::move(error) : fmt::format("in {}: {}", teardown_call_, error);
+  teardown_call_.clear();
   if (child_) {
     child_->kill();
     result.tail = child_->output_tail();
@@ -95,6 +149,7 @@ template <typename Outcome, typename Request, typename Message>
 Outcome ProcessRunner::start(const Request& request, Message message, Outcome (*read)(const nlohmann::json&)) {
   unload();
   memory_bytes_ = request.memory_bytes;
+  plugin_ = request.plugin;
   Exchange result;
   try {
     child_ = std::make_unique<ChildProcess>(command_);
@@ -108,6 +163,7 @@ Outcome ProcessRunner::start(const Request& request, Message message, Outcome (*
     }
     if (result.status == TrialStatus::kOk) {
       Outcome outcome = read(result.answer);
+      if (child_->take_stop() != 0) set_stopped(outcome);
       loaded_ = outcome.status == TrialStatus::kOk;
       if (!loaded_ && child_) {
         child_->drain_output();
@@ -135,9 +191,11 @@ Outcome ProcessRunner::ask(double timeout_s, Message message, Outcome (*read)(co
   Exchange result;
   try {
     ++sequence_;
+    child_->take_stop();  // of the time before
     result = exchange(message(sequence_), sequence_, timeout_s);
     if (result.status == TrialStatus::kOk) {
       Outcome outcome = read(result.answer);
+      if (child_->take_stop() != 0) set_stopped(outcome);
       if (outcome.status != TrialStatus::kOk) {
         child_->drain_output();
         outcome.stderr_tail = child_->output_tail();
@@ -181,6 +239,7 @@ ProcessRunner::Exchange ProcessRunner::exchange(const nlohmann::json& message, s
 ProcessRunner::Exchange ProcessRunner::ended(long long oom_kills_before) {
   // SIGKILL that nobody here sent: mostly the kernel, for want of memory.
   const ChildEnd end = child_->stop(kStopPatienceS);
+  if (end.by_host) return failed(TrialStatus::kCrashed, "the worker closed its connection and did not end");
   if (end.signal == SIGKILL && kernel_oom_kills() > oom_kills_before) {
     return failed(TrialStatus::kOom, "killed by the kernel: the machine ran out of memory");
   }
@@ -192,18 +251,37 @@ ProcessRunner::Exchange ProcessRunner::ended(long long oom_kills_before) {
   return failed(TrialStatus::kCrashed, "the worker " + to_string(end));
 }
 
+std::optional<nlohmann::json> ProcessRunner::next_message() {
+  while (auto payload = buffer_->next()) {
+    nlohmann::json message = decode_payload(*payload);
+    const auto step = teardown_step_of(message);
+    if (!step) return message;
+    teardown_call_ = step->call;
+    if (!step->problem.empty()) note_teardown_fault(step->problem);
+  }
+  return std::nullopt;
+}
+
 ProcessRunner::Exchange ProcessRunner::wait_for(std::vector<std::uint8_t> outgoing, std::uint64_t deadline_ns) {
   const long long oom_kills = kernel_oom_kills();
   std::span<const std::uint8_t> unsent(outgoing);
   std::array<std::uint8_t, 65536> bytes{};
   while (true) {
-    if (auto payload = buffer_->next()) {
+    if (auto message = next_message()) {
       Exchange result;
-      result.answer = decode_payload(*payload);
+      result.answer = std::move(*message);
       return result;
     }
+    // Before the deadline is looked at: this process, too, may have been stopped in between.
+    const ssize_t received = recv(child_->socket(), bytes.data(), bytes.size(), MSG_DONTWAIT);
+    if (received > 0) {
+      buffer_->append(std::span(bytes).first(static_cast<std::size_t>(received)));
+      continue;  // what it said before it ended still counts
+    }
+    const bool closed = received == 0 || (received < 0 && errno != EAGAIN && errno != EINTR);
+    if (closed || child_->poll_end()) return ended(oom_kills);
     const std::uint64_t now = now_ns();
-    if (now >= deadline_ns) return failed(TrialStatus::kTimeout, fmt::format("longer than {} s", timeout_s_));
+    if (now >= deadline_ns) return late();
     if (memory_bytes_ > 0 && child_->resident_bytes().value_or(0) > memory_bytes_) {
       return failed(TrialStatus::kOom, fmt::format("more than the limit of {} bytes resident", memory_bytes_));
     }
@@ -221,14 +299,14 @@ ProcessRunner::Exchange ProcessRunner::wait_for(std::vector<std::uint8_t> outgoi
       const ssize_t sent = send(child_->socket(), unsent.data(), unsent.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
       if (sent > 0) unsent = unsent.subspan(static_cast<std::size_t>(sent));
     }
-    const ssize_t received = recv(child_->socket(), bytes.data(), bytes.size(), MSG_DONTWAIT);
-    if (received > 0) {
-      buffer_->append(std::span(bytes).first(static_cast<std::size_t>(received)));
-      continue;  // what it said before it ended still counts
-    }
-    const bool closed = received == 0 || (received < 0 && errno != EAGAIN && errno != EINTR);
-    if (closed || child_->poll_end()) return ended(oom_kills);
   }
+}
+
+ProcessRunner::Exchange ProcessRunner::late() {
+  const int signal = child_->take_stop();
+  const char* name = signal == 0 ? nullptr : sigabbrev_np(signal);
+  return failed(TrialStatus::kTimeout, fmt::format("longer than {} s{}", timeout_s_,
+                                                   name == nullptr ? "" : fmt::format("; SIG{} stopped it", name)));
 }
 
 }  // namespace inferbench

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,13 +17,26 @@ namespace inferbench {
 class ChildProcess;
 class FrameBuffer;
 
+/// How long a worker may take to end, backend and all. A backend that once did not come back from its shutdown is
+/// waited for only shortly from then on, by all runners that share this.
+class TeardownPatience {
+ public:
+  double seconds_for(const std::string& plugin) const;
+  void lost_with(const std::string& plugin) { lost_.insert(plugin); }
+
+ private:
+  std::set<std::string> lost_;  ///< paths of libraries
+};
+
 /// A contender, or a single operator of one, in a worker process of its own, started anew for each load. Whatever the
 /// worker does (crash, exit, hang, flood its output, send garbage, use up memory) becomes an outcome; afterwards the
 /// worker is gone, and loaded() false.
 class ProcessRunner : public TrialRunner {
  public:
   /// `command`: a path and arguments that end in run_worker_loop(3).
-  explicit ProcessRunner(std::vector<std::string> command);
+  explicit ProcessRunner(std::vector<std::string> command,
+                         std::shared_ptr<TeardownPatience> patience = std::make_shared<TeardownPatience>());
+  /// Kills the worker; unload() asks it to end.
   ~ProcessRunner() override;
 
   LoadOutcome load(const LoadRequest& request) override;
@@ -29,6 +44,7 @@ class ProcessRunner : public TrialRunner {
   WindowOutcome judge_window(const WindowRequest& request) override;
   MarginOutcome measure_margin(const MarginRequest& request) override;
   void unload() override;
+  std::string take_teardown_fault() override;
 
   /// An operator in place of a model: starts a worker anew, as load does; then sample as often as wanted. After an
   /// outcome that cost the operator, loaded() is false.
@@ -53,9 +69,18 @@ class ProcessRunner : public TrialRunner {
   Exchange exchange(const nlohmann::json& message, std::uint64_t sequence, double timeout_s);
   Exchange wait_for(std::vector<std::uint8_t> outgoing, std::uint64_t deadline_ns);
   Exchange ended(long long oom_kills_before);
+  Exchange late();
   Exchange failed(TrialStatus status, std::string error);
+  /// The next message that is no TeardownStep, if it is there.
+  std::optional<nlohmann::json> next_message();
+  void take_down();
+  void note_teardown_fault(const std::string& fault);
 
   std::vector<std::string> command_;
+  std::shared_ptr<TeardownPatience> patience_;
+  std::string plugin_;          ///< of the latest start
+  std::string teardown_call_;   ///< what the worker is taking something down with; empty: with nothing
+  std::string teardown_fault_;  ///< the first that was not taken yet
   std::unique_ptr<ChildProcess> child_;
   std::unique_ptr<FrameBuffer> buffer_;
   std::uint64_t sequence_ = 0;

@@ -4,7 +4,6 @@
 #include <span>
 #include <string>
 
-#include "plugin/backend.hpp"
 #include "support/one_line.hpp"
 
 namespace inferbench {
@@ -14,18 +13,18 @@ namespace {
 // About 100 bytes each once copied: enough for 500 tokens of a 12-layer model on 8 threads.
 constexpr std::uint64_t kCapacity = 500'000;
 
-void require_sound(ib_status status, const char* call, const ib_error& error) {
-  if (status != IB_OK) throw BackendError(status, std::string(call) + ": " + error.message);
-}
-
 }  // namespace
 
-ib_status run_profiled(const Plugin& plugin, TrialLoop& loop, const SessionCall& call, TrialOutcome& outcome) {
+void run_profiled(const Plugin& plugin, const BackendSession& session, TrialLoop& loop, const SessionCall& call,
+                  TrialOutcome& outcome) {
   const auto* profile = static_cast<const ib_profile_ext*>(plugin.extension(IB_EXT_PROFILE_V1));
   if (profile == nullptr || !IB_HAS(ib_profile_ext, profile, stop)) {
     throw BackendError(IB_UNSUPPORTED, std::string(plugin.name()) + " cannot be profiled: no " + IB_EXT_PROFILE_V1);
   }
   ib_error error{};
+  const auto require_sound = [&](ib_status status, const char* name, const ib_error& said) {
+    if (status != IB_OK) throw session.failure(name, status, said);
+  };
   require_sound(profile->start(call.session, kCapacity, &error), "profile start", error);
   const ib_status status = loop.run(call, error);
   const ib_error run_error = error;
@@ -39,7 +38,6 @@ ib_status run_profiled(const Plugin& plugin, TrialLoop& loop, const SessionCall&
     outcome.profile.push_back({one_line(event.operation == nullptr ? "?" : event.operation), event.layer, event.thread,
                                event.begin_ns, event.end_ns, event.bytes, event.flops});
   }
-  return status;
 }
 
 }  // namespace inferbench

@@ -52,15 +52,26 @@ Json to_json(const WindowOutcome& outcome) {
   const WindowAgreement& window = outcome.window;
   object["window"] = {window.tokens, window.not_finite, window.nll,        window.reference_nll,
                       window.kl,     window.same_top,   window.shared_top, window.greatest_error};
+  object["first_wrong"] = nullptr;
+  if (const auto& wrong = window.first_wrong) {
+    object["first_wrong"] = {wrong->row, wrong->token, wrong->value ? Json(*wrong->value) : Json(nullptr)};
+  }
   return object;
 }
 
 WindowOutcome window_outcome_from(const Json& object) {
   auto outcome = common_from<WindowOutcome>(object);
   const Json& values = object.at("window");
-  outcome.window = {values.at(0).get<std::uint64_t>(), values.at(1).get<std::uint64_t>(), values.at(2).get<double>(),
-                    values.at(3).get<double>(),        values.at(4).get<double>(),        values.at(5).get<double>(),
-                    values.at(6).get<double>(),        values.at(7).get<double>()};
+  WindowAgreement& window = outcome.window;
+  window.tokens = values.at(0).get<std::uint64_t>();
+  window.not_finite = values.at(1).get<std::uint64_t>();
+  if (const Json& wrong = object.at("first_wrong"); !wrong.is_null()) {
+    window.first_wrong = WrongLogit{wrong.at(0).get<std::size_t>(), wrong.at(1).get<std::size_t>(), std::nullopt};
+    if (!wrong.at(2).is_null()) window.first_wrong->value = wrong.at(2).get<float>();
+  }
+  double* const sums[] = {&window.nll,      &window.reference_nll, &window.kl,
+                          &window.same_top, &window.shared_top,    &window.greatest_error};
+  for (std::size_t i = 0; i < std::size(sums); ++i) *sums[i] = values.at(2 + i).get<double>();
   return outcome;
 }
 

@@ -137,6 +137,11 @@ class QualitySweep {
       judge_repetition(*runner, model.config(), record);
       judge(record);
     }
+    runner->unload();
+    if (const std::string fault = runner->take_teardown_fault(); !fault.empty()) {
+      folder_.append(TeardownRecord{contender.name, fault, 1});
+      setup_.observer.ended_badly(contender, fault);
+    }
     record.duration_s = elapsed_ms(begin, now_ns()) * 1e-3;
     return record;
   }
@@ -200,8 +205,8 @@ class QualitySweep {
     const double kl = agreement.reference->kl.value;
     const bool own_bound = experiment_.quality->max_kl.contains(record.contender);
     if (agreement.not_finite > 0) {
-      record.error =
-          fmt::format("{} of {} tokens have logits that are not finite", agreement.not_finite, agreement.tokens);
+      record.error = fmt::format("{} of {} tokens have logits that are not finite, first in {}", agreement.not_finite,
+                                 agreement.tokens, agreement.first_not_finite);
     } else if (record.max_kl && !(kl <= *record.max_kl)) {
       record.error = fmt::format("KL to {} is {:.3g} nats a token, more than the bound of {:.3g} for {}",
                                  record.reference, kl, *record.max_kl, own_bound ? record.contender : record.precision);

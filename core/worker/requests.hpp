@@ -35,6 +35,7 @@ struct TrialRequest {
   std::vector<std::int32_t> prompts;  ///< row-major [batch, past_tokens + prompt_tokens]
   double timeout_s = 0;               ///< 0: none
   bool profile = false;               ///< record every operation, where the backend can
+  bool check_logits = true;           ///< ask for the last logits, too, once the clock has stopped
 
   friend bool operator==(const TrialRequest&, const TrialRequest&) = default;
 };

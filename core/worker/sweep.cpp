@@ -26,7 +26,7 @@ class Sweep {
       : setup_(setup),
         experiment_(setup.experiment),
         folder_(folder),
-        pool_(setup),
+        pool_(setup, [this](std::size_t contender, const std::string& fault) { note_fault(contender, fault); }),
         prompts_(experiment_),
         outputs_(experiment_, prompts_, folder.quality(), folder.trials(),
                  [this](const MarginRequest& request) { return pool_.ask_baseline(request); }) {
@@ -37,6 +37,7 @@ class Sweep {
   bool run() {
     const bool complete = run_points();
     write(outputs_.flush());
+    pool_.forget_models();  // what their ends are like is part of the run
     return complete;
   }
 
@@ -67,6 +68,11 @@ class Sweep {
       note(ended.record);
       setup_.observer.trial_ended(ended.trial, ended.record);
     }
+  }
+
+  void note_fault(std::size_t contender, const std::string& fault) {
+    folder_.append(TeardownRecord{experiment_.contenders[contender].name, fault, 1});
+    setup_.observer.ended_badly(experiment_.contenders[contender], fault);
   }
 
   void note(const TrialRecord& record) {
@@ -177,7 +183,8 @@ class Sweep {
   void judge_row(TrialRecord& record) const {
     if (!record.ok() || !record.outcome.metrics) return;
     const TrialExtent extent{record.outcome.metrics->e2e_ms * 1e-3, record.point.threads, fastest_spin_ms_};
-    record.disturbed_by = find_disturbance(record.outcome.interference, record.outcome.used, extent);
+    record.disturbed_by =
+        find_disturbance(record.outcome.interference, record.outcome.used.value_or(ResourceUse{}), extent);
     if (!folder_.info().machine) return;
     for (const ModelFacts& facts : experiment_.model_facts) {
       if (facts.reference == record.point.model) set_limit_shares(record, facts.config, *folder_.info().machine);

@@ -27,6 +27,8 @@ class SweepObserver {
   virtual void judging(const Contender& /*contender*/, const Point& /*point*/, std::size_t /*windows*/) {}
   /// measure.until asks for one more block than was planned; these are its trials.
   virtual void block_added(const std::vector<PlannedTrial>& /*trials*/) {}
+  /// A contender's backend did not end well: see TrialRunner::take_teardown_fault.
+  virtual void ended_badly(const Contender& /*contender*/, const std::string& /*fault*/) {}
   virtual void trial_begins(const PlannedTrial& trial) = 0;
   /// It is on the disk.
   virtual void trial_ended(const PlannedTrial& trial, const TrialRecord& record) = 0;

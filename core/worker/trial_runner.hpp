@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "measure/outcome.hpp"
 #include "worker/quality_requests.hpp"
@@ -33,6 +34,10 @@ class TrialRunner {
 
   /// Frees the model and its memory; nothing if none is loaded.
   virtual void unload() = 0;
+
+  /// What went wrong when the backend was taken down (session_destroy, model_destroy, shutdown, the process's exit), as
+  /// one line; empty where nothing did, and when asked again.
+  virtual std::string take_teardown_fault() { return {}; }
 
   virtual bool loaded() const = 0;
 };

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <new>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "ops/loaded_operator.hpp"
 #include "results/outcome_json.hpp"
@@ -53,6 +54,10 @@ nlohmann::json answer(Loaded& loaded, const nlohmann::json& message) {
     }
     case Operation::kSample:
       return to_json(loaded.op.sample(sample_request_of(message)));
+    case Operation::kUnload:
+      loaded.contender.unload();
+      loaded.op.unload();
+      return nlohmann::json::object();
     case Operation::kRun:
       break;
   }
@@ -65,6 +70,11 @@ int run_worker_loop(int fd) {
   try {
     Loaded loaded;
     FrameBuffer buffer;
+    const auto tell = [fd](std::string_view call, std::string_view problem) {
+      send_frame(fd, teardown_message(call, problem));
+    };
+    loaded.contender.observe_teardown(tell);
+    loaded.op.observe_teardown(tell);
     send_frame(fd, hello_message());
     while (const auto message = receive_frame(fd, buffer)) {
       const std::uint64_t sequence = sequence_of(*message);

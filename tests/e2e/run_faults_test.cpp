@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <iterator>
+#include <map>
 #include <thread>
 
 #include "e2e/run_fixture.hpp"
@@ -96,6 +97,17 @@ const Fault kFaults[] = {
     {"hang", "fault: hang, from: 1", TrialStatus::kTimeout, "longer than 0.5 s", ""},
     {"polite_hang", "fault: polite_hang", TrialStatus::kTimeout, "cancelled", ""},
     {"flood", "fault: stderr_flood", TrialStatus::kCrashed, "killed by signal 6", "the last line before the end"},
+    {"negative_id", "fault: negative_id, from: 2", TrialStatus::kWrongOutput,
+     "token 2 of sequence 0: id -7 is outside the vocabulary of 257", ""},
+    {"no_id", "fault: no_id, from: 4", TrialStatus::kWrongOutput, "token 4 of sequence 0: the backend wrote no id", ""},
+    {"nan", "fault: nan", TrialStatus::kWrongOutput, "sequence 0, the logit of token 17 is NaN", ""},
+    {"infinite", "fault: infinite", TrialStatus::kWrongOutput, "the logit of token 17 is infinite", ""},
+    {"unwritten", "fault: unwritten_logit", TrialStatus::kWrongOutput, "the logit of token 17 was not written", ""},
+    {"silent", "fault: silent", TrialStatus::kCrashed, "forward: it returned \"internal error\" without a message", ""},
+    {"odd_status", "fault: odd_status, from: 1", TrialStatus::kUnsupported, "\"unknown status 42\"", ""},
+    {"cancelled", "fault: cancelled", TrialStatus::kCrashed,
+     "it returned CANCELLED although nobody asked: I felt like it", ""},
+    {"cancelled_load", "fault: cancelled, at: load", TrialStatus::kCrashed, "CANCELLED although nobody asked", ""},
     {"noise", "fault: frame_noise", TrialStatus::kCrashed, "frame", ""},
 };
 
@@ -125,6 +137,121 @@ TEST_F(RunFaultsTest, EachFaultIsARowAndTheOthersGoOn) {
     const bool at_load = trials[0].load.status != TrialStatus::kOk;
     EXPECT_EQ(trials[2].outcome.status, at_load ? fault.status : TrialStatus::kSkipped) << fault.name;
   }
+}
+
+// After its trials, what a backend does wrong is in no row: the run's notes say it, and a hang costs its patience once.
+TEST_F(RunFaultsTest, ABackendThatEndsBadlyIsNamed) {
+  const std::map<std::string, std::string> faults{
+      {"fault: segv, at: shutdown", "in shutdown: the worker was killed by signal 11"},
+      {"fault: exit, at: model_destroy", "in model_destroy: the worker exited with code 0"},
+      {"fault: abort, at: session_destroy", "in session_destroy: the worker was killed by signal 6"},
+      {"fault: throw, at: shutdown", "shutdown: it threw an exception across the ABI: an exception at the end"},
+      {"fault: hang, at: shutdown", "in shutdown: longer than 5 s"}};
+  std::string backends = faulty("good", "fault: none");
+  int n = 0;
+  for (const auto& [options, expected] : faults) backends += faulty(fmt::format("bad{}", n++), options);
+  const std::string yaml = write_experiment(backends, "measure: {blocks: 3, warmup: 0}\nbaseline: good");
+  const ProgramResult result = run_program_in(folder(), {"run", yaml, "--set", "sweep.prompt_tokens=[4]"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;  // every trial was good
+  EXPECT_EQ(descendants_.count_after(2), 0U);
+
+  const RunData run = read_run(only_run_folder());
+  for (const TrialRecord& trial : run.trials) EXPECT_TRUE(trial.ok()) << trial.contender << trial.outcome.error;
+  n = 0;
+  for (const auto& [options, expected] : faults) {
+    const std::string name = fmt::format("bad{}", n++);
+    std::vector<TeardownRecord> found;
+    std::copy_if(run.teardown.begin(), run.teardown.end(), std::back_inserter(found),
+                 [&](const TeardownRecord& record) { return record.contender == name; });
+    ASSERT_GE(found.size(), 1U) << options;
+    EXPECT_THAT(found.front().fault, HasSubstr(expected));
+    EXPECT_THAT(result.out, HasSubstr(expected)) << "a note";
+    EXPECT_THAT(result.err, HasSubstr(expected)) << "as it happens";
+    std::uint64_t workers = 0;
+    for (const TeardownRecord& record : found) workers += record.workers;
+    EXPECT_EQ(workers, 3U) << options;
+  }
+  // The second and third hang are waited for shortly.
+  const auto hung = std::find_if(run.teardown.begin(), run.teardown.end(), [](const TeardownRecord& record) {
+    return record.fault == "in shutdown: longer than 0.2 s";
+  });
+  ASSERT_NE(hung, run.teardown.end());
+  EXPECT_EQ(hung->workers, 2U);
+  EXPECT_TRUE(std::none_of(run.teardown.begin(), run.teardown.end(),
+                           [](const TeardownRecord& record) { return record.contender == "good"; }));
+}
+
+// A stopped process is no slow backend, and a backend that sleeps by design is no stopped process.
+TEST_F(RunFaultsTest, AStopInATrialIsADisturbance) {
+  const std::string backends =
+      faulty("good", "fault: none") + faulty("stopped", "fault: stop, from: 4") + faulty("sleeper", "fault: sleep");
+  const std::string yaml =
+      write_experiment(backends, "measure: {blocks: 4, warmup: 0, repeat_disturbed: 0}\nbaseline: good");
+  const ProgramResult result = run_program_in(folder(), {"run", yaml, "--set", "sweep.prompt_tokens=[4]"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  const RunData run = read_run(only_run_folder());
+  for (const TrialRecord& trial : trials_of(run, "stopped")) {
+    EXPECT_THAT(trial.disturbed_by, HasSubstr("a signal stopped the process"));
+    EXPECT_THAT(trial.disturbed_by, HasSubstr("the process stood still for"));
+    EXPECT_TRUE(trial.outcome.interference.standstill.stopped);
+    EXPECT_GT(trial.outcome.interference.standstill.stalled_ms.value_or(0), 300);
+  }
+  for (const TrialRecord& trial : trials_of(run, "sleeper")) {
+    EXPECT_FALSE(trial.outcome.interference.standstill.stopped);
+    EXPECT_LT(trial.outcome.interference.standstill.stalled_ms.value_or(0), 300) << trial.disturbed_by;
+  }
+  EXPECT_THAT(result.out, HasSubstr("a signal stopped the process"));
+}
+
+// Outside of run: an error that says where, instead of text made of nothing.
+TEST_F(RunFaultsTest, LogitsThatAreNotFiniteEndEachCommand) {
+  const std::string backend = std::string(INFERBENCH_FAULTY_DIR) + "/libfaulty.so";
+  const std::string model = std::string(test_paths::kData) + "/shakespeare";
+  const auto tokens = folder() / "tokens.json";
+  std::ofstream(tokens) << "[[1, 2, 3], [4]]";
+  const auto text = folder() / "text.txt";
+  std::ofstream(text) << "To be, or not to be, that is the question.";
+  for (const auto& [fault, said] : std::map<std::string, std::string>{
+           {"nan", "is NaN"}, {"infinite", "is infinite"}, {"unwritten_logit", "was not written"}}) {
+    const std::string option = "fault=" + fault;
+    const ProgramResult greedy = run_program_in(
+        folder(), {"generate", "--backend", backend, "--option", option, "--model", model, "--prompt", "a"});
+    EXPECT_EQ(greedy.exit_code, 2) << greedy.err;
+    EXPECT_EQ(greedy.out, "");
+    EXPECT_THAT(greedy.err, HasSubstr("at position 0, the logit of token 17 " + said));
+    const ProgramResult sampled = run_program_in(folder(), {"generate", "--backend", backend, "--option", option,
+                                                            "--model", model, "--prompt", "a", "--temperature", "1"});
+    EXPECT_EQ(sampled.exit_code, 2);
+    EXPECT_THAT(sampled.err, HasSubstr("the logit of token 17 " + said));
+    const auto out = folder() / "logits.safetensors";
+    const ProgramResult logits =
+        run_program_in(folder(), {"logits", "--backend", backend, "--option", option, "--model", model, "--tokens",
+                                  tokens.string(), "--out", out.string()});
+    EXPECT_EQ(logits.exit_code, 2) << logits.err;
+    EXPECT_THAT(logits.err, HasSubstr("case 0: backend faulty: forward: at position 0, the logit of token 17 " + said));
+    EXPECT_FALSE(std::filesystem::exists(out));
+    const ProgramResult perplexity = run_program_in(
+        folder(), {"perplexity", "--backend", backend, "--option", option, "--model", model, "--text", text.string()});
+    EXPECT_EQ(perplexity.exit_code, 1) << perplexity.err;
+    EXPECT_THAT(perplexity.err, HasSubstr("first in window 0, position 0: the logit of token 17 " + said));
+  }
+}
+
+// What a kept process holds of an earlier point is no need of the next one.
+TEST_F(RunFaultsTest, APeakOfAnEarlierPointIsNoneOfTheNext) {
+  const std::string backends = faulty("good", "fault: none") + faulty("hoarder", "fault: hoard");
+  const std::string yaml = write_experiment(
+      backends, "measure: {blocks: 1, warmup: 0, fresh_processes: false, repeat_disturbed: 0}\nbaseline: good");
+  const ProgramResult result = run_program_in(folder(), {"run", yaml, "--set", "sweep.prompt_tokens=[9,4]"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  const RunData run = read_run(only_run_folder());
+  const auto hoarder = trials_of(run, "hoarder");
+  ASSERT_EQ(hoarder.size(), 2U);
+  EXPECT_TRUE(hoarder[0].outcome.memory.peak_rss_bytes);
+  EXPECT_FALSE(hoarder[1].outcome.memory.peak_rss_bytes);
+  EXPECT_THAT(hoarder[1].outcome.peak_unknown, HasSubstr("MiB of an earlier point"));
+  for (const TrialRecord& trial : trials_of(run, "good")) EXPECT_TRUE(trial.outcome.memory.peak_rss_bytes) << trial.id;
+  EXPECT_THAT(result.out, HasSubstr("peak_rss_bytes is unknown for 1 of 4 trials"));
 }
 
 TEST_F(RunFaultsTest, MemoryBeyondTheLimitIsOom) {

@@ -8,8 +8,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <cstdint>
 #include <ctime>
+#include <limits>
 #include <new>
 #include <stdexcept>
 #include <string>
@@ -19,6 +21,7 @@
 
 struct ib_context {
   const ib_host* host = nullptr;
+  std::string shutdown_fault;
 };
 
 struct ib_model {
@@ -29,6 +32,7 @@ struct ib_model {
   std::int64_t from = 0;
   std::int64_t spin_us = 0;
   std::int32_t vocab = 0;
+  std::vector<std::vector<char>> hoard;
 };
 
 struct ib_session {
@@ -79,6 +83,18 @@ void write_frame_noise() {
   }
 }
 
+// A child stops this process and lets it go on: whatever the host measures has this gap in it.
+void stop_for_half_a_second() {
+  const pid_t self = getpid();
+  if (fork() == 0) {
+    kill(self, SIGSTOP);
+    sleep_ms(500);
+    kill(self, SIGCONT);
+    _exit(0);
+  }
+  sleep_ms(20);  // the stop may come a little later
+}
+
 ib_status misbehave(const ib_model& model, ib_error* error) {
   const std::string& fault = model.fault;
   if (fault == "oom") return fail(error, IB_OUT_OF_MEMORY, "so it was ordered");
@@ -105,7 +121,37 @@ ib_status misbehave(const ib_model& model, ib_error* error) {
   }
   if (fault == "eat_memory") return eat_memory(error);
   if (fault == "frame_noise") write_frame_noise();
+  if (fault == "silent") return IB_INTERNAL;
+  if (fault == "odd_status") return 42;
+  if (fault == "cancelled") return fail(error, IB_CANCELLED, "I felt like it");
+  if (fault == "sleep") sleep_ms(40);
+  if (fault == "stop") stop_for_half_a_second();
   return IB_OK;
+}
+
+// What a function does that takes something down, and has no status to return.
+void end_badly(const std::string& fault) {
+  if (fault == "segv") raise(SIGSEGV);
+  if (fault == "abort") abort();
+  if (fault == "exit") exit(0);
+  if (fault == "throw") throw std::runtime_error("an exception at the end");
+  while (fault == "hang") sleep_ms(1000);
+}
+
+// The wrong logit of a fault; the right one where it has none.
+float logit_of(const std::string& fault, float right) {
+  if (fault == "nan") return std::numeric_limits<float>::quiet_NaN();
+  if (fault == "infinite") return HUGE_VALF;
+  return right;
+}
+
+void write_logits(const ib_model& model, bool bad, float* logits, std::int32_t id) {
+  for (std::int32_t token = 0; token < model.vocab; ++token) {
+    const bool wrong = bad && token == 17;
+    if (wrong && model.fault == "unwritten_logit") continue;
+    const float right = token == id ? 1.0F : 0.0F;
+    logits[token] = wrong ? logit_of(model.fault, right) : right;
+  }
 }
 
 void spin(std::int64_t microseconds) {
@@ -123,6 +169,7 @@ ib_status init(const ib_init_params* params, ib_context** context, ib_error*) {
 }
 
 void shutdown(ib_context* context) {
+  end_badly(context->shutdown_fault);
   delete context;
 }
 
@@ -137,6 +184,7 @@ ib_status model_create(ib_context* context, const ib_model_params* params, ib_mo
     if (strcmp(option.key, "from") == 0) made->from = option.integer;
     if (strcmp(option.key, "spin_us") == 0) made->spin_us = option.integer;
   }
+  if (made->at == "shutdown") context->shutdown_fault = made->fault;
   const ib_status status = made->at == "load" ? misbehave(*made, error) : IB_OK;
   if (status != IB_OK) {
     delete made;
@@ -148,6 +196,7 @@ ib_status model_create(ib_context* context, const ib_model_params* params, ib_mo
 }
 
 void model_destroy(ib_model* model) {
+  if (model->at == "model_destroy") end_badly(model->fault);
   delete model;
 }
 
@@ -160,6 +209,9 @@ ib_status session_create(ib_model* model, const ib_session_params* params, ib_se
   if (status != IB_OK) return status;
   auto* made = new ib_session;
   made->model = model;
+  // A cache of sessions that were: a MiB a position, kept by the model.
+  const std::size_t kept = model->fault == "hoard" ? static_cast<std::size_t>(params->max_tokens) << 20U : 0;
+  if (kept > 0) model->hoard.emplace_back(kept, 'h');
   made->info = {sizeof(ib_session_info), 2000, 3000, 6000, 0};
   made->sums.resize(static_cast<std::size_t>(params->n_slots));
   made->held.resize(static_cast<std::size_t>(params->n_slots));
@@ -168,6 +220,7 @@ ib_status session_create(ib_model* model, const ib_session_params* params, ib_se
 }
 
 void session_destroy(ib_session* session) {
+  if (session->model->at == "session_destroy") end_badly(session->model->fault);
   delete session;
 }
 
@@ -177,18 +230,34 @@ const ib_session_info* session_info(const ib_session* session) {
 
 ib_status forward(ib_session* session, const ib_forward_params* params, ib_error* error) {
   const ib_model& model = *session->model;
-  const bool bad = model.at == "forward" && ++session->forwards > model.from;
+  if (params->output == IB_OUTPUT_GREEDY) ++session->forwards;  // the host asks for logits, too, when it likes
+  const bool bad = model.at == "forward" && (model.from == 0 || session->forwards > model.from);
   if (bad) {
     const ib_status status = misbehave(model, error);
     if (status != IB_OK) return status;
   }
+  float* logits = params->logits;
   for (std::int32_t i = 0; i < params->n_sequences; ++i) {
     const ib_sequence& sequence = params->sequences[i];
     const auto slot = static_cast<std::size_t>(sequence.slot);
-    for (std::int32_t j = 0; j < sequence.n_tokens; ++j) session->sums[slot] += sequence.tokens[j] + 1;
+    for (std::int32_t j = 0; j < sequence.n_tokens; ++j) {
+      if (sequence.tokens[j] < 0 || sequence.tokens[j] >= model.vocab) {
+        return fail(error, IB_INVALID_ARGUMENT, "was fed with a wrong id");
+      }
+      session->sums[slot] += sequence.tokens[j] + 1;
+      const auto id = static_cast<std::int32_t>(session->sums[slot] % model.vocab);
+      if (params->output == IB_OUTPUT_ALL_LOGITS) {
+        write_logits(model, bad, logits, id);
+        logits += model.vocab;
+      }
+    }
     session->held[slot] += sequence.n_tokens;
     const auto id = static_cast<std::int32_t>(session->sums[slot] % model.vocab);
-    if (params->output == IB_OUTPUT_GREEDY) params->ids[i] = bad && model.fault == "wrong_id" ? model.vocab : id;
+    if (params->output == IB_OUTPUT_LAST_LOGITS) write_logits(model, bad, params->logits + i * model.vocab, id);
+    if (params->output != IB_OUTPUT_GREEDY || (bad && model.fault == "no_id")) continue;
+    params->ids[i] = id;
+    if (bad && model.fault == "wrong_id") params->ids[i] = model.vocab;
+    if (bad && model.fault == "negative_id") params->ids[i] = -7;
   }
   spin(model.spin_us);
   return IB_OK;
@@ -202,10 +271,12 @@ ib_status session_truncate(ib_session* session, std::int32_t slot, std::int32_t 
 
 const ib_precision_info kPrecisions[] = {{"fp32", "none of it is true"}};
 
-const char* const kFaults[] = {"none",         "oom",        "unsupported", "internal",    "wrong_id", "segv",
-                               "abort",        "exit",       "hang",        "polite_hang", "throw",    "stdout",
-                               "stderr_flood", "eat_memory", "frame_noise", nullptr};
-const char* const kPlaces[] = {"forward", "session", "load", nullptr};
+const char* const kFaults[] = {"none",        "oom",    "unsupported",  "internal",   "wrong_id",   "negative_id",
+                               "no_id",       "segv",   "abort",        "exit",       "hang",       "throw",
+                               "polite_hang", "stdout", "stderr_flood", "eat_memory", "silent",     "nan",
+                               "infinite",    "sleep",  "frame_noise",  "cancelled",  "odd_status", "unwritten_logit",
+                               "stop",        "hoard",  nullptr};
+const char* const kPlaces[] = {"forward", "session", "load", "shutdown", "model_destroy", "session_destroy", nullptr};
 
 const ib_option_info kOptions[] = {
     {"fault", IB_OPTION_CHOICE, 0, "none", 0, 0, kFaults, "what goes wrong"},

@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <array>
 #include <atomic>
+#include <chrono>
+#include <csignal>
 #include <thread>
+#include <vector>
 
 #include "measure/affinity.hpp"
 #include "measure/clock.hpp"
@@ -57,8 +63,9 @@ void busy_for(double seconds) {
 
 // A second busy thread on the only CPU: half of the time goes to it.
 TEST(InterferenceWatch, SeesAThreadThatTakesTurns) {
+  StandstillWatch standstill;
   const ScopedAffinity one(1);
-  const InterferenceWatch watch(one.cpus());
+  const InterferenceWatch watch(one.cpus(), standstill);
   std::thread other([] { busy_for(0.2); });
   busy_for(0.2);
   other.join();
@@ -67,6 +74,73 @@ TEST(InterferenceWatch, SeesAThreadThatTakesTurns) {
   if (!seen.run_delay_ms) GTEST_SKIP() << "this kernel has no schedstat";
   EXPECT_GT(*seen.run_delay_ms, 50);
   EXPECT_NE(find_disturbance(seen, {}, {0.2, 1, 0}), "");
+}
+
+TEST(FindDisturbance, NamesAStandstill) {
+  Interference seen = quiet();
+  seen.standstill.stalled_ms = 20;
+  seen.standstill.suspended_ms = 0.01;
+  EXPECT_EQ(find_disturbance(seen, {}, kSecondOnTwoThreads), "");
+  seen.standstill.stalled_ms = 480;
+  EXPECT_THAT(find_disturbance(seen, {}, kSecondOnTwoThreads), HasSubstr("the process stood still for 480 ms"));
+  seen.standstill = {};
+  seen.standstill.suspended_ms = 2500;
+  EXPECT_THAT(find_disturbance(seen, {}, kSecondOnTwoThreads), HasSubstr("the machine was suspended for 2.5 s"));
+  seen.standstill = {};
+  seen.standstill.stopped = true;
+  EXPECT_THAT(find_disturbance(seen, {}, kSecondOnTwoThreads), HasSubstr("a signal stopped the process"));
+  seen.standstill = {};
+  seen.standstill.traced = true;
+  EXPECT_THAT(find_disturbance(seen, {}, kSecondOnTwoThreads), HasSubstr("a debugger or tracer was attached"));
+}
+
+// What a child process that watches itself sees while `disturb` gets its process id and goes on; in milliseconds.
+template <typename Work, typename Disturb>
+double stalled_ms_of(Work work, Disturb disturb) {
+  std::array<int, 2> ends{};
+  EXPECT_EQ(pipe(ends.data()), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    StandstillWatch watch;
+    work();
+    const double stalled = watch.seen().stalled_ms.value_or(-1);
+    _exit(write(ends[1], &stalled, sizeof(stalled)) == sizeof(stalled) ? 0 : 1);
+  }
+  disturb(child);
+  double stalled = -1;
+  EXPECT_EQ(read(ends[0], &stalled, sizeof(stalled)), static_cast<ssize_t>(sizeof(stalled)));
+  waitpid(child, nullptr, 0);
+  close(ends[0]);
+  close(ends[1]);
+  return stalled;
+}
+
+void sleep_ms(int ms) {
+  std::this_thread::sleep_for(std::chrono::milliseconds(ms));
+}
+
+void stop_for_half_a_second(pid_t process) {
+  sleep_ms(100);
+  kill(process, SIGSTOP);
+  sleep_ms(500);
+  kill(process, SIGCONT);
+}
+
+TEST(StandstillWatch, SeesAStoppedProcessWhateverItDoes) {
+  EXPECT_GT(stalled_ms_of([] { busy_for(0.3); }, stop_for_half_a_second), 250);  // the stop begins within a beat
+  EXPECT_GT(stalled_ms_of([] { sleep_ms(300); }, stop_for_half_a_second), 250);
+}
+
+// A backend that waits for a device, and one whose threads take every CPU.
+TEST(StandstillWatch, TakesNeitherSleepNorLoadForAStandstill) {
+  const auto leave_alone = [](pid_t) {};
+  EXPECT_LT(stalled_ms_of([] { sleep_ms(700); }, leave_alone), 250);
+  const auto crowd = [] {
+    std::vector<std::thread> others;
+    for (unsigned i = 0; i < 4 * std::thread::hardware_concurrency(); ++i) others.emplace_back([] { busy_for(0.5); });
+    for (std::thread& other : others) other.join();
+  };
+  EXPECT_LT(stalled_ms_of(crowd, leave_alone), 250);
 }
 
 }  // namespace

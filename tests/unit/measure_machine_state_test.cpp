@@ -20,22 +20,45 @@ namespace {
 
 using testing::ElementsAre;
 
+constexpr std::uint64_t kBlock = 64U << 20U;
+
+// Holds and frees memory that the heap does not keep.
+MemoryUse touch_block(std::uint64_t bytes = kBlock) {
+  void* block = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  EXPECT_NE(block, MAP_FAILED);
+  std::memset(block, 1, bytes);
+  const MemoryUse during = read_memory_use();
+  munmap(block, bytes);
+  return during;
+}
+
 TEST(MemoryUse, SeesWhatIsTouchedAndForgetsThePeak) {
-  constexpr std::size_t kBytes = 64U << 20U;
   const MemoryUse before = read_memory_use();
   ASSERT_GT(before.rss_bytes, 0U);
-  {
-    // Not from the heap, which may keep what is freed.
-    void* block = mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    ASSERT_NE(block, MAP_FAILED);
-    std::memset(block, 1, kBytes);
-    const MemoryUse during = read_memory_use();
-    EXPECT_GE(during.anonymous_bytes, before.anonymous_bytes + kBytes * 9 / 10);
-    munmap(block, kBytes);
+  const MemoryUse during = touch_block();
+  EXPECT_GE(*during.anonymous_bytes, *before.anonymous_bytes + kBlock * 9 / 10);
+  EXPECT_GE(*read_memory_use().peak_rss_bytes, *before.rss_bytes + kBlock * 9 / 10);
+  const PeakWatch watch;
+  if (!watch.reset()) GTEST_SKIP() << "this kernel does not reset the peak";
+  EXPECT_LT(watch.seen().peak_rss_bytes, *before.rss_bytes + kBlock / 2);
+}
+
+// Where the kernel's peak cannot be reset, an earlier one must not be taken for this one.
+TEST(PeakWatch, IsSilentWhereAnEarlierPeakHidesItsOwn) {
+  const std::string nobody_reads = testing::TempDir() + "/clear_refs_test";
+  std::uint64_t bytes = 2 * kBlock;  // more than in any other test
+  for (const std::string& path : {std::string("/nowhere/clear_refs"), nobody_reads}) {
+    touch_block(bytes);
+    const PeakWatch watch(path);
+    EXPECT_FALSE(watch.reset()) << path;
+    EXPECT_EQ(watch.seen().peak_rss_bytes, std::nullopt) << path;
+    EXPECT_GT(watch.seen().rss_bytes, 0U);
+    bytes += kBlock;
+    const MemoryUse higher = touch_block(bytes);
+    ASSERT_TRUE(watch.seen().peak_rss_bytes) << "it rose: that is of now";
+    EXPECT_GE(watch.seen().peak_rss_bytes, higher.rss_bytes);
   }
-  EXPECT_GE(read_memory_use().peak_rss_bytes, before.rss_bytes + kBytes * 9 / 10);
-  if (!reset_peak_rss()) GTEST_SKIP() << "this kernel does not reset the peak";
-  EXPECT_LT(read_memory_use().peak_rss_bytes, before.rss_bytes + kBytes / 2);
+  std::filesystem::remove(nobody_reads);
 }
 
 TEST(ResourceUse, CountsCpuTime) {

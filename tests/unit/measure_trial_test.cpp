@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "measure/clock.hpp"
@@ -44,6 +48,8 @@ struct FakeSession {
   std::vector<std::int64_t> sums = std::vector<std::int64_t>(8, 0);
   int fail_at = -1;
   std::uint64_t spin_ns = 0;
+  int wrong_at = -1;                       // the call whose last sequence gets...
+  std::optional<std::int32_t> wrong = {};  // this id, or none
 
   static ib_status forward(ib_session* session, const ib_forward_params* params, ib_error* error) {
     auto& self = *reinterpret_cast<FakeSession*>(session);
@@ -63,7 +69,12 @@ struct FakeSession {
     }
     if (params->output == IB_OUTPUT_NONE) return IB_OK;
     if (params->ids_capacity < static_cast<std::uint64_t>(params->n_sequences)) return IB_INVALID_ARGUMENT;
+    const bool wrong = self.wrong_at == static_cast<int>(self.fed.size()) - 1;
     for (std::int32_t i = 0; i < params->n_sequences; ++i) {
+      if (wrong && i == params->n_sequences - 1) {
+        if (self.wrong) params->ids[i] = *self.wrong;
+        continue;
+      }
       params->ids[i] = static_cast<std::int32_t>(self.sums[static_cast<std::size_t>(params->sequences[i].slot)] % 100);
     }
     const std::uint64_t begin = now_ns();
@@ -77,7 +88,7 @@ struct FakeSession {
 TEST(TrialLoop, PrefillsOnceAndFeedsEachIdBack) {
   FakeSession session;
   const std::vector<std::int32_t> prompts{1, 2, 3, 10, 20, 30};
-  TrialLoop loop(2, 3, 4, prompts);
+  TrialLoop loop(2, 3, 4, prompts, 100);
   ib_error error{};
   ASSERT_EQ(loop.run(session.call(), error), IB_OK);
   // Sums modulo 100: 6, 12, 24, 48 of slot 0; 60, 120, 140, 180 of slot 1.
@@ -92,7 +103,7 @@ TEST(TrialLoop, FillsThePastInPiecesBeforeTheClockStarts) {
   FakeSession session;
   session.spin_ns = 1 * kMs;
   const std::vector<std::int32_t> prompts{1, 2, 3, 4, 5, 10, 20, 30, 40, 50};  // three of the past, two of the prompt
-  TrialLoop loop(2, 2, 2, prompts, 3);
+  TrialLoop loop(2, 2, 2, prompts, 100, 3);
   ib_error error{};
   ASSERT_EQ(loop.fill(session.call(), 2, error), IB_OK);
   ASSERT_EQ(session.fed.size(), 2U);
@@ -110,7 +121,7 @@ TEST(TrialLoop, AFailureWhileFillingIsTold) {
   FakeSession session;
   session.fail_at = 1;
   const std::vector<std::int32_t> prompts{1, 2, 3, 4};
-  TrialLoop loop(1, 1, 2, prompts, 3);
+  TrialLoop loop(1, 1, 2, prompts, 100, 3);
   ib_error error{};
   EXPECT_EQ(loop.fill(session.call(), 1, error), IB_OUT_OF_MEMORY);
   EXPECT_STREQ(error.message, "x");
@@ -121,7 +132,7 @@ TEST(TrialLoop, TimesEachForward) {
   FakeSession session;
   session.spin_ns = 2 * kMs;
   const std::vector<std::int32_t> prompts{1, 2};
-  TrialLoop loop(1, 2, 5, prompts);
+  TrialLoop loop(1, 2, 5, prompts, 100);
   ib_error error{};
   ASSERT_EQ(loop.run(session.call(), error), IB_OK);
   const TrialMetrics metrics = derive_metrics(loop.times(), 1, 2);
@@ -135,19 +146,64 @@ TEST(TrialLoop, StopsAtTheFirstFailure) {
   FakeSession session;
   session.fail_at = 2;
   const std::vector<std::int32_t> prompts{1, 2};
-  TrialLoop loop(1, 2, 5, prompts);
+  TrialLoop loop(1, 2, 5, prompts, 100);
   ib_error error{};
   EXPECT_EQ(loop.run(session.call(), error), IB_OUT_OF_MEMORY);
   EXPECT_STREQ(error.message, "x");
   EXPECT_EQ(session.fed.size(), 3U);
 }
 
+std::string complaint_of(FakeSession& session) {
+  TrialLoop loop(2, 1, 4, std::vector<std::int32_t>{1, 2}, 100);
+  ib_error error{};
+  EXPECT_EQ(loop.run(session.call(), error), IB_OK);
+  return loop.wrong_id() ? describe(*loop.wrong_id(), 100) : "";
+}
+
+TEST(TrialLoop, NeverFeedsAWrongIdBack) {
+  const std::string outside = "token 2 of sequence 1: id {} is outside the vocabulary of 100";
+  for (const std::int32_t id : {100, 70000, -1, -5, std::numeric_limits<std::int32_t>::max()}) {
+    FakeSession session;
+    session.wrong_at = 2;
+    session.wrong = id;
+    EXPECT_EQ(complaint_of(session), fmt::format(fmt::runtime(outside), id));
+    EXPECT_EQ(session.fed.size(), 3U);  // the fourth call would have been fed with it
+  }
+  FakeSession silent;
+  silent.wrong_at = 2;
+  EXPECT_EQ(complaint_of(silent), "token 2 of sequence 1: the backend wrote no id");
+  FakeSession late;  // the last ids are never fed, and wrong all the same
+  late.wrong_at = 3;
+  late.wrong = 100;
+  EXPECT_EQ(complaint_of(late), "token 3 of sequence 1: id 100 is outside the vocabulary of 100");
+  FakeSession good;
+  good.wrong_at = 1;
+  good.wrong = 99;
+  EXPECT_EQ(complaint_of(good), "");
+}
+
+TEST(TrialLoop, KnowsWhatItFedLast) {
+  const std::vector<std::int32_t> prompts{1, 2, 3, 10, 20, 30};
+  const auto last_of = [&](std::int32_t generate) {
+    FakeSession session;
+    TrialLoop loop(2, 3, generate, prompts, 100);
+    ib_error error{};
+    EXPECT_EQ(loop.run(session.call(), error), IB_OK);
+    std::vector<std::int32_t> tokens;
+    for (const ib_sequence& sequence : loop.last_fed()) tokens.push_back(*sequence.tokens);
+    return tokens;
+  };
+  EXPECT_THAT(last_of(1), ElementsAre(3, 30));
+  EXPECT_THAT(last_of(4), ElementsAre(24, 40));
+}
+
 TEST(TrialLoop, RefusesPromptsOfAnotherShape) {
   const std::vector<std::int32_t> prompts{1, 2, 3};
-  EXPECT_THROW(TrialLoop(2, 2, 4, prompts), std::invalid_argument);
-  EXPECT_THROW(TrialLoop(1, 3, 0, prompts), std::invalid_argument);
-  EXPECT_THROW(TrialLoop(1, 3, 1, prompts, 1), std::invalid_argument);
-  EXPECT_THROW(TrialLoop(1, 3, 1, prompts, -1), std::invalid_argument);
+  EXPECT_THROW(TrialLoop(1, 3, 1, prompts, 100, 1), std::invalid_argument);
+  EXPECT_THROW(TrialLoop(1, 3, 1, prompts, 100, -1), std::invalid_argument);
+  EXPECT_THROW(TrialLoop(1, 3, 1, prompts, 0), std::invalid_argument);
+  EXPECT_THROW(TrialLoop(2, 2, 4, prompts, 100), std::invalid_argument);
+  EXPECT_THROW(TrialLoop(1, 3, 0, prompts, 100), std::invalid_argument);
 }
 
 TEST(TrialOutput, DigestTellsIdsApart) {
@@ -158,13 +214,6 @@ TEST(TrialOutput, DigestTellsIdsApart) {
   // FNV-1a's offset basis, and its value for the bytes 61 00 00 00.
   EXPECT_EQ(digest_of({}), "cbf29ce484222325");
   EXPECT_EQ(digest_of(std::vector<std::int32_t>{0x61}), "ac804b820e4fe984");
-}
-
-TEST(TrialOutput, FindsIdsOutsideTheVocabulary) {
-  EXPECT_EQ(find_wrong_id(std::vector<std::int32_t>{0, 9}, 10), "");
-  EXPECT_THAT(find_wrong_id(std::vector<std::int32_t>{0, 10}, 10), testing::HasSubstr("outside the vocabulary of 10"));
-  EXPECT_THAT(find_wrong_id(std::vector<std::int32_t>{-5}, 10), testing::HasSubstr("id 0 is -5"));
-  EXPECT_THAT(find_wrong_id(std::vector<std::int32_t>{-1}, 10), testing::HasSubstr("wrote no id"));
 }
 
 TEST(TrialStatus, NamesRoundTrip) {

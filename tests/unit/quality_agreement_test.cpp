@@ -86,7 +86,7 @@ TEST(TokenAgreement, WhatIsNotFiniteIsSaid) {
   for (const float bad : {kNaN, kInfinity, -kInfinity}) {
     const std::vector<float> logits{1, bad, 3};
     const TokenAgreement token = judge_token(logits, 0, good);
-    EXPECT_FALSE(token.finite);
+    EXPECT_TRUE(token.wrong);
     EXPECT_TRUE(std::isnan(token.kl));
     EXPECT_TRUE(std::isnan(judge_token(logits, 0).nll));
     EXPECT_THROW(judge_token(good, 0, logits), Error);
@@ -137,6 +137,9 @@ TEST(Agreement, NotANumberIsNeitherLostNorWritten) {
   EXPECT_TRUE(json["kl"].is_null());
   EXPECT_TRUE(json["kl_interval"].is_null());
   EXPECT_EQ(json["not_finite_tokens"], 1);
+  EXPECT_EQ(json["first_not_finite"], "window 0, position 0: the logit of token 1 is NaN");
+  EXPECT_EQ(agreement_from(json).first_not_finite, agreement.first_not_finite);
+  EXPECT_TRUE(to_json(summarize_agreement(std::vector{second}, true))["first_not_finite"].is_null());
 }
 
 }  // namespace

@@ -2,11 +2,18 @@
 // What is worked out from rows: attempts, shares of the machine's limits, memory, notes.
 #include <gmock/gmock.h>
 
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <vector>
+
 #include "results/limit_share.hpp"
 #include "results/median_gaps.hpp"
 #include "results/memory_check.hpp"
+#include "results/metric_values.hpp"
 #include "results/run_folder.hpp"
 #include "results/run_notes.hpp"
+#include "support/error.hpp"
 #include "unit/results_fixture.hpp"
 
 namespace inferbench {
@@ -16,6 +23,8 @@ using test::failed_trial;
 using test::sample_info;
 using test::sample_trial;
 using test::TemporaryFolder;
+using testing::AllOf;
+using testing::Contains;
 using testing::DoubleNear;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -119,6 +128,7 @@ TEST(MemoryCheck, HoldsTheBackendToWhatItReports) {
 
 TEST(PeakMemory, IsSplitIntoAnonymousAndFiles) {
   EXPECT_EQ(peak_anonymous_bytes({100, 80, 50, 30}), 70U);
+  EXPECT_EQ(peak_anonymous_bytes({std::nullopt, 80, 50, 30}), std::nullopt);
   EXPECT_EQ(peak_anonymous_bytes({100, 80, 0, 120}), 0U);  // files were mapped after the peak
 }
 
@@ -177,6 +187,84 @@ TEST(RunNotes, SayWhereMediansAndPairsDisagree) {
   const RunData two = run_of({sample_trial("reference", 0, 1), sample_trial("quant", 0, 2), sample_trial("quant", 1, 9),
                               failed_trial("reference", 1, TrialStatus::kCrashed, "signal 11")});
   EXPECT_EQ(median_gaps(two, TrialIndex(two)).size(), 2U);
+}
+
+TEST(UnknownValues, AreNullAndNeverZero) {
+  TrialRecord trial = failed_trial("reference", 0, TrialStatus::kCrashed, "gone");
+  trial.outcome.memory = {};
+  trial.outcome.kv_bytes.reset();
+  trial.outcome.used.reset();
+  trial.load = LoadOutcome{};
+  const auto json = nlohmann::json::parse(to_json_line(trial));
+  for (const char* key : {"kv_bytes", "scratch_bytes", "device_bytes", "backend_peak_bytes", "peak_rss_bytes",
+                          "peak_rss_anonymous_bytes", "peak_rss_file_bytes", "rss_bytes", "rss_anonymous_bytes",
+                          "rss_file_bytes", "cpu_s", "involuntary_switches", "major_faults", "spin_ms", "stalled_ms"}) {
+    EXPECT_TRUE(json.at(key).is_null()) << key;
+  }
+  for (const char* key : {"load_ms", "init_ms", "weights_bytes", "decode_weights_bytes", "rss_before_bytes",
+                          "peak_rss_bytes", "peak_rss_file_bytes"}) {
+    EXPECT_TRUE(json.at("load").at(key).is_null()) << key;
+  }
+  EXPECT_EQ(to_json_line(parse_trial_record(to_json_line(trial))), to_json_line(trial));
+
+  TrialRecord good = trial_with_memory(10, 0);
+  good.outcome.memory.peak_rss_bytes.reset();
+  EXPECT_EQ(metric_value(good, "peak_rss_bytes"), std::nullopt);
+  EXPECT_EQ(metric_value(good, "kv_bytes"), std::nullopt);
+  EXPECT_EQ(metric_value(good, "weights_bytes"), std::nullopt);
+  EXPECT_FALSE(check_memory(good));
+}
+
+TEST(UnknownValues, OfEarlierVersionsWereZero) {
+  auto json = nlohmann::json::parse(to_json_line(sample_trial("reference", 0, 2)));
+  json["peak_rss_bytes"] = 0;
+  json["backend_peak_bytes"] = 0;
+  json["load"]["peak_rss_bytes"] = 0;
+  json["load"]["rss_before_bytes"] = 0;
+  for (const char* key : {"stalled_ms", "suspended_ms", "traced", "stopped", "peak_rss_unknown", "logits_checked"}) {
+    json.erase(key);
+  }
+  const TrialRecord read = parse_trial_record(json.dump());
+  EXPECT_EQ(read.outcome.memory.peak_rss_bytes, std::nullopt);
+  EXPECT_EQ(read.outcome.backend_peak_bytes, std::nullopt);
+  EXPECT_EQ(read.load.peak_rss_bytes, std::nullopt);
+  EXPECT_EQ(read.load.rss_before_bytes, std::nullopt);
+  EXPECT_FALSE(read.outcome.logits_checked);
+}
+
+TEST(RunNotes, NameUnknownPeaksStoppedLoadsAndBadEnds) {
+  TrialRecord unknown = sample_trial("quant", 0, 2);
+  unknown.outcome.memory.peak_rss_bytes.reset();
+  unknown.outcome.peak_unknown = "the process kept 12.0 MiB of an earlier point";
+  TrialRecord stopped = sample_trial("reference", 0, 1);
+  stopped.load.standstill.stopped = true;
+  RunData run = run_of({unknown, stopped});
+  run.teardown = {{"quant", "in shutdown: the worker was killed by signal 11 (Segmentation fault)", 12}};
+  const std::vector<std::string> notes = run_notes(run);
+  EXPECT_THAT(notes, Contains(AllOf(HasSubstr("peak_rss_bytes is unknown for 1 of 2 trials"),
+                                    HasSubstr("kept 12.0 MiB of an earlier point"))));
+  EXPECT_THAT(notes, Contains(HasSubstr("a load of reference was disturbed, and its load_ms counts that time: a "
+                                        "signal stopped the process")));
+  EXPECT_THAT(notes, Contains(HasSubstr("quant did not end well in 12 workers: in shutdown: the worker was killed")));
+}
+
+TEST(RunFolderTeardown, CountsFaultsAndSurvivesAResume) {
+  const TemporaryFolder root;
+  std::filesystem::path path;
+  const TeardownRecord crash{"quant", "in shutdown: \"quoted\"", 1};
+  const TeardownRecord hang{"quant", "in shutdown: longer than 5 s", 1};
+  {
+    RunFolder folder = RunFolder::create(root.path(), sample_info());
+    path = folder.path();
+    folder.append(crash);
+    folder.append(hang);
+    folder.append(crash);
+  }
+  const std::vector<TeardownRecord> expected{{"quant", crash.fault, 2}, hang};
+  EXPECT_EQ(read_run(path).teardown, expected);
+  EXPECT_EQ(RunFolder::resume(path).data().teardown, expected);
+  std::ofstream(path / "teardown.jsonl", std::ios::app) << "{}\n";
+  EXPECT_THAT([&] { read_run(path); }, testing::ThrowsMessage<Error>(HasSubstr("teardown.jsonl:3")));
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Frames and messages: what is true survives, what is not is refused, at both ends.
 #include <gmock/gmock.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <cstdint>
@@ -327,6 +328,58 @@ TEST(ProcessRunner, SaysHowAWorkerEnded) {
   outcome = load_with("kill -SEGV $$");
   EXPECT_THAT(outcome.error, HasSubstr("killed by signal 11 (Segmentation fault)"));
   EXPECT_THAT(ProcessRunner({"/nowhere/inferbench"}).load(sample_load()).error, HasSubstr("exited with code 127"));
+}
+
+TEST(ProcessRunner, SaysWhatTheWorkerWasTakingDown) {
+  const test::TemporaryFolder folder;
+  const auto file = folder.path() / "answer";
+  const auto outcome_after = [&](const std::vector<Json>& messages, const std::string& end) {
+    std::ofstream stream(file, std::ios::binary);
+    for (const Json& message : messages) {
+      const Bytes frame = encode_frame(message);
+      stream.write(reinterpret_cast<const char*>(frame.data()), static_cast<std::streamsize>(frame.size()));
+    }
+    stream.close();
+    ProcessRunner runner({"/bin/sh", "-c", "cat " + file.string() + " >&3; " + end});
+    return runner.load(sample_load());
+  };
+  const Json hello = hello_message();
+  EXPECT_THAT(outcome_after({hello, teardown_message("shutdown", "")}, "exit 3").error,
+              HasSubstr("in shutdown: the worker exited with code 3"));
+  EXPECT_THAT(outcome_after({hello, teardown_message("shutdown", ""), teardown_message("", "")}, "exit 3").error,
+              testing::StartsWith("the worker exited with code 3"));
+  EXPECT_THAT(outcome_after({hello, teardown_message("model_destroy", "")}, "sleep 60").error,
+              HasSubstr("in model_destroy: longer than 1.5 s"));
+}
+
+// A stop signal to the worker alone: the host is its parent, and hears of it.
+TEST(ProcessRunner, SaysThatASignalStoppedTheWorker) {
+  const LoadOutcome outcome = ProcessRunner({"/bin/sh", "-c", "kill -STOP $$; sleep 60"}).load([] {
+    LoadRequest request = sample_load();
+    request.timeout_s = 0.1;
+    return request;
+  }());
+  EXPECT_EQ(outcome.status, TrialStatus::kTimeout);
+  EXPECT_THAT(outcome.error, HasSubstr("SIGSTOP stopped it"));
+}
+
+TEST(ChildProcess, TellsAStopOnce) {
+  ChildProcess child({"/bin/sh", "-c", "kill -TSTP $$; sleep 0.1; exit 0"});
+  while (child.take_stop() == 0) poll(nullptr, 0, 5);
+  EXPECT_EQ(child.take_stop(), 0);
+  EXPECT_TRUE(child.kill().by_host);
+}
+
+TEST(Messages, OfTheEndSurviveTheirFrames) {
+  const Json unload = decode_payload(payload_of(unload_message(9)));
+  EXPECT_EQ(operation_of(unload), Operation::kUnload);
+  const auto step = teardown_step_of(decode_payload(payload_of(teardown_message("shutdown", "two\nlines"))));
+  ASSERT_TRUE(step);
+  EXPECT_EQ(step->call, "shutdown");
+  EXPECT_EQ(step->problem, "two lines");
+  EXPECT_FALSE(teardown_step_of(unload));
+  EXPECT_FALSE(teardown_step_of(Json(3)));
+  EXPECT_THROW(teardown_step_of(Json{{"teardown", 3}}), ProtocolError);
 }
 
 TEST(TextTail, KeepsTheEndInBoundedMemory) {
