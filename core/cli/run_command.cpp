@@ -25,11 +25,13 @@
 #include "report/comparison.hpp"
 #include "report/console_style.hpp"
 #include "report/console_table.hpp"
+#include "report/headline.hpp"
 #include "report/quality_table.hpp"
 #include "report/report.hpp"
 #include "results/environment_difference.hpp"
 #include "results/run_folder.hpp"
 #include "results/run_notes.hpp"
+#include "results/trial_index.hpp"
 #include "support/error.hpp"
 #include "worker/loaded_contender.hpp"
 #include "worker/process_runner.hpp"
@@ -78,9 +80,11 @@ void print_results(const RunOptions& options, const RunFolder& folder) {
     return;
   }
   const bool colour = wants_colour(STDOUT_FILENO);
-  const Comparison comparison = compare_contenders(folder.data());
-  fmt::print("{}{}\n", console_table(comparison, colour), quality_table(folder.data(), colour));
-  for (const std::string& note : run_notes(folder.data())) fmt::print("note: {}\n", note);
+  const RunData& run = folder.data();
+  const TrialIndex index(run);
+  const Comparison comparison = compare_contenders(run, index);
+  fmt::print("{}{}\n", console_table(comparison, headlines_of(run.info, index), colour), quality_table(run, colour));
+  for (const std::string& note : run_notes(run)) fmt::print("note: {}\n", note);
   fmt::print("results: {}\n", folder.path().string());
 }
 

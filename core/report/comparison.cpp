@@ -51,6 +51,7 @@ std::vector<Quantile> quantiles_of(std::vector<double> values) {
 ContenderResult summarize_contender(const std::string& name, const Trials& trials) {
   ContenderResult result;
   result.contender = name;
+  result.recorded = trials.size();
   std::map<std::string, std::vector<double>> samples;
   for (const TrialRecord* trial : trials) {
     if (!trial->ok()) count_failure(result.failures, *trial);

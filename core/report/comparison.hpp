@@ -38,6 +38,7 @@ struct ContenderResult {
   std::string contender;
   std::size_t ok = 0;
   std::size_t failed = 0;
+  std::size_t recorded = 0;                     ///< all trials, warm-ups too
   std::map<std::string, Summary> metrics;       ///< by metric name; absent where no trial has it
   std::map<std::string, SpeedRatio> ratios;     ///< to the baseline, of the metrics that are times or rates
   SameOutput same_output;                       ///< zeros for the baseline

@@ -7,18 +7,16 @@
 #include <cstdlib>
 
 #include "report/number_text.hpp"
+#include "support/fit_text.hpp"
 #include "support/one_line.hpp"
-#include "support/utf8.hpp"
 
 namespace inferbench {
 
 namespace {
 
-// Characters of valid UTF-8; wide ones of East Asia count as one.
-std::size_t characters(std::string_view text) {
-  std::size_t count = 0;
-  for (; !text.empty(); ++count) text.remove_prefix(std::max<std::size_t>(1, utf8_length(text)));
-  return count;
+std::string painted_by(Verdict verdict, std::string_view text, const ConsoleStyle& style) {
+  if (verdict == Verdict::kFaster) return style.green(text);
+  return verdict == Verdict::kSlower ? style.red(text) : style.dim(text);
 }
 
 }  // namespace
@@ -35,15 +33,37 @@ std::string speed_cell(const SpeedRatio& ratio, const ConsoleStyle& style) {
                        style.dim(fmt::format("{:<{}}", to_string(verdict), kSpeedCellWidth - 7)));
   }
   const std::string word = fmt::format("{:<7}", to_string(verdict));
-  const std::string painted = verdict == Verdict::kFaster   ? style.green(word)
-                              : verdict == Verdict::kSlower ? style.red(word)
-                                                            : style.dim(word);
-  return fmt::format("{:>6} {:>11} {}", ratio_text(ratio.ratio) + "x", interval_text(*ratio.interval), painted);
+  return fmt::format("{:>6} {:>11} {}", ratio_text(ratio.ratio) + "x", interval_text(*ratio.interval),
+                     painted_by(verdict, word, style));
+}
+
+std::string verdict_mark(Verdict verdict, const ConsoleStyle& style) {
+  switch (verdict) {
+    case Verdict::kFaster:
+      return painted_by(verdict, "+", style);
+    case Verdict::kSlower:
+      return painted_by(verdict, "-", style);
+    case Verdict::kSame:
+      return painted_by(verdict, "=", style);
+    case Verdict::kUnclear:
+      return painted_by(verdict, "?", style);
+    case Verdict::kTooFewBlocks:
+      break;
+  }
+  return " ";
+}
+
+std::string indented(std::string_view text, std::size_t indent) {
+  std::string lines;
+  for (const std::string& line : wrap_text(text, kConsoleWidth - indent)) {
+    lines += std::string(indent, ' ') + line + '\n';
+  }
+  return lines;
 }
 
 std::string name_cell(std::string_view name, std::size_t width) {
-  const std::string line = one_line(name, kConsoleWidth - 4);
-  const std::size_t seen = characters(line);
+  const std::string line = shorten_path(one_line(name), kConsoleWidth - 2);
+  const std::size_t seen = character_count(line);
   if (seen <= width) return line + std::string(width - seen, ' ');
   return line + "\n  " + std::string(width, ' ');
 }

@@ -37,6 +37,13 @@ inline constexpr std::size_t kSpeedCellWidth = 26;
 /// seen.
 std::string speed_cell(const SpeedRatio& ratio, const ConsoleStyle& style);
 
+/// One character for a table: "+" faster, "-" slower, "=" same, "?" unclear, " " too few blocks; painted by the
+/// verdict.
+std::string verdict_mark(Verdict verdict, const ConsoleStyle& style);
+
+/// Lines of `indent` spaces and `text`, which is wrapped and never cut, within kConsoleWidth. Each ends with a newline.
+std::string indented(std::string_view text, std::size_t indent);
+
 /// A name of unknown origin, `width` columns wide; where it does not fit, on a line of its own with `width` columns of
 /// the next.
 std::string name_cell(std::string_view name, std::size_t width);

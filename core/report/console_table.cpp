@@ -9,13 +9,17 @@
 
 #include "experiment/point_text.hpp"
 #include "report/console_style.hpp"
+#include "report/failure_groups.hpp"
 #include "report/number_text.hpp"
+#include "report/overall_table.hpp"
+#include "support/fit_text.hpp"
 #include "support/one_line.hpp"
 
 namespace inferbench {
 
 namespace {
 
+constexpr std::size_t kPointsForOverview = 4;  // fewer are seen at a glance
 constexpr double kMiB = 1024.0 * 1024.0;
 
 std::string median_text(const ContenderResult& result, const std::string& metric) {
@@ -50,10 +54,16 @@ std::string speed_row(const ContenderResult& result, const Comparison& compariso
   return row + "\n";
 }
 
+// The model's name may be a path.
+std::string title_within_width(const std::string& model, const Point& point) {
+  const std::size_t rest = character_count(point_title("", point));
+  return point_title(shorten_path(one_line(model), kConsoleWidth - std::min(rest, kConsoleWidth - 20)), point);
+}
+
 void put_point(std::string& text, const PointResult& result, const Comparison& comparison, const ConsoleStyle& style) {
   std::size_t blocks = 0;
   for (const auto& contender : result.contenders) blocks = std::max(blocks, contender.ok + contender.failed);
-  text += fmt::format("\n{}\n", style.bold(point_title(result.model_name, result.point)));
+  text += fmt::format("\n{}\n", style.bold(title_within_width(result.model_name, result.point)));
   const std::string versus = " speed vs " + one_line(comparison.baseline, kSpeedCellWidth - 11);
   std::string header = fmt::format("  {:<{}}{:>8}{:>8} {:<{}}{:>8} {}", fmt::format("median of {}", blocks), kNameWidth,
                                    "ttft ms", "prefill", versus, kSpeedCellWidth, "decode", versus);
@@ -95,7 +105,8 @@ void put_loads(std::string& text, const Comparison& comparison, const ConsoleSty
   for (auto group = comparison.points.begin(); group != comparison.points.end(); ++group) {
     const auto earlier = [&](const PointResult& point) { return same_load(point, *group); };
     if (std::any_of(comparison.points.begin(), group, earlier)) continue;
-    const std::string title = fmt::format("{}: load and memory, threads {}", group->model_name, group->point.threads);
+    const std::string title = fmt::format("{}: load and memory, threads {}",
+                                          shorten_path(one_line(group->model_name), 60), group->point.threads);
     const std::string header = fmt::format("  {:<{}}{:>9}{:>13}{:>9}{:>14}   {}", "", kNameWidth, "load ms",
                                            "weights MiB", "KV MiB", "peak RSS MiB", "device, kernels");
     text += fmt::format("\n{}\n{}\n", style.bold(title), style.dim(header));
@@ -110,26 +121,28 @@ void put_failures(std::string& text, const Comparison& comparison, const Console
   if (comparison.failed == 0) return;
   text += fmt::format(
       "\n{}\n", style.bold(style.red(fmt::format("{} of {} trials failed", comparison.failed, comparison.recorded))));
-  for (const auto& point : comparison.points) {
-    for (const auto& contender : point.contenders) {
-      for (const auto& failure : contender.failures) {
-        text += fmt::format("  {} x{}  {}\n      {}\n      {}\n", to_string(failure.status), failure.count,
-                            one_line(contender.contender, 80), one_line(point_title(point.model_name, point.point), 94),
-                            one_line(failure.error, 94));
-        if (!failure.stderr_tail.empty()) {
-          const std::size_t last = failure.stderr_tail.rfind('\n');  // of none: npos, and npos + 1 is 0
-          text += fmt::format("      stderr: {}\n", one_line(failure.stderr_tail.substr(last + 1), 86));
-        }
-      }
+  for (const FailureGroup& group : failure_groups(comparison, {})) {
+    text += indented(
+        fmt::format("{}: {}, {}", to_string(group.status), group.contender, failure_extent(group, comparison)), 2);
+    if (group.points.size() < comparison.points.size()) {
+      const PointResult& first = comparison.points[group.points.front()];
+      const std::string title = point_title(first.model_name, first.point);
+      text += indented(group.points.size() == 1 ? title : "first at " + title, 6);
+    }
+    text += indented(failure_reason(group), 6);
+    if (!group.stderr_tail.empty()) {
+      const std::size_t last = group.stderr_tail.rfind('\n');  // of none: npos, and npos + 1 is 0
+      text += indented("stderr: " + group.stderr_tail.substr(last + 1), 6);
     }
   }
 }
 
 }  // namespace
 
-std::string console_table(const Comparison& comparison, bool colour) {
+std::string console_table(const Comparison& comparison, const std::vector<Headline>& headlines, bool colour) {
   const ConsoleStyle style(colour);
   std::string text;
+  if (comparison.points.size() >= kPointsForOverview) text += overall_table(comparison, headlines, style);
   for (const auto& point : comparison.points) put_point(text, point, comparison, style);
   put_loads(text, comparison, style);
   put_failures(text, comparison, style);

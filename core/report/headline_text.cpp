@@ -22,15 +22,18 @@ std::string over_points(const OverallSpeed& speed) {
   return fmt::format("over {} points, from {}x to {}x", speed.points, ratio_text(speed.least), ratio_text(speed.most));
 }
 
-// Who is fastest, and how surely.
-std::string standing_text(const Headline& headline) {
-  const Verdict verdict = headline.ahead ? judge(*headline.ahead) : Verdict::kUnclear;
-  const std::string_view phase = phase_of(headline.metric);
-  if (verdict == Verdict::kFaster) return fmt::format("{} is fastest in {}", headline.fastest, phase);
-  if (verdict == Verdict::kTooFewBlocks) {
-    return fmt::format("{} has the highest {} speed, from too few blocks for a verdict", headline.fastest, phase);
-  }
-  return fmt::format("{} is probably fastest in {} (not significant)", headline.fastest, phase);
+std::string_view standing_word(const Headline& headline) {
+  if (!headline.ahead) return "fastest";
+  const Verdict verdict = judge(*headline.ahead);
+  if (verdict == Verdict::kFaster) return "fastest";
+  return verdict == Verdict::kSame ? "equally fast" : "probably fastest";
+}
+
+// Why the word says "probably", behind a space.
+std::string_view doubt_text(const Headline& headline) {
+  const Verdict verdict = headline.ahead ? judge(*headline.ahead) : Verdict::kFaster;
+  if (verdict == Verdict::kTooFewBlocks) return " (too few blocks)";
+  return verdict == Verdict::kFaster || verdict == Verdict::kSame ? "" : " (not significant)";
 }
 
 }  // namespace
@@ -49,8 +52,14 @@ std::string_view phase_of(std::string_view metric) {
   return "prefill";
 }
 
+std::string standing_text(const Headline& headline) {
+  return fmt::format("{}{}", standing_word(headline), doubt_text(headline));
+}
+
 std::string headline_text(const Headline& headline, const std::string& baseline) {
-  std::string text = standing_text(headline);
+  const bool equal = headline.ahead && judge(*headline.ahead) == Verdict::kSame;
+  std::string text = equal ? fmt::format("{} and {} are", headline.fastest, headline.second) : headline.fastest + " is";
+  text += fmt::format(" {} in {}{}", standing_word(headline), phase_of(headline.metric), doubt_text(headline));
   if (const OverallSpeed* speed = speed_of(headline, headline.fastest)) {
     text += fmt::format(": {} the speed of {} {}", speed_text(speed->ratio), baseline, over_points(*speed));
   }
@@ -62,7 +71,7 @@ std::string headline_text(const Headline& headline, const std::string& baseline)
   text += ".";
   const SameOutput& output = headline.fastest_output;
   if (output.compared > 0) {
-    text += fmt::format(" Its tokens were those of {} in {} of {} trials.", baseline, output.same, output.compared);
+    text += fmt::format(" It emitted the tokens of {} in {} of {} trials.", baseline, output.same, output.compared);
   }
   return text;
 }

@@ -34,15 +34,15 @@ std::string output_cell(const ContenderResult& result, const std::string& baseli
 }
 
 void put_verdicts(std::string& text, const Report& report) {
+  for (const std::string& sentence : failure_sentences(report.failures, report.comparison)) {
+    text += fmt::format("- {}\n", markdown_text(sentence));
+  }
   for (const Headline& headline : report.headlines) {
     text += fmt::format("- {}\n", markdown_text(headline_text(headline, report.info.baseline)));
   }
   for (const OutputAgreement& agreement : report.agreements) {
     if (agreement.same_output.compared == 0) continue;
     text += fmt::format("- {}\n", markdown_text(agreement_text(agreement, report.info.baseline)));
-  }
-  if (report.comparison.failed > 0) {
-    text += fmt::format("- {} of {} trials failed.\n", report.comparison.failed, report.comparison.recorded);
   }
   if (report.comparison.recorded < report.comparison.planned) {
     text += fmt::format("- {} of {} planned trials were run.\n", report.comparison.recorded, report.comparison.planned);
@@ -82,7 +82,7 @@ std::string kl_text(double kl) {
 void put_quality(std::string& text, const Report& report) {
   if (report.quality.empty()) return;
   text += fmt::format(
-      "\n## Quality\n\nAgainst {}; KL in nats a token with its 95% interval.\n\n"
+      "\n## Quality\n\nAgainst {}; KL in nats per token with its 95% interval.\n\n"
       "| contender | model | text | verdict | KL | bound | top-1 | top-5 | perplexity | of the reference |\n"
       "|:--|:--|:--|:--|--:|--:|--:|--:|--:|--:|\n",
       markdown_text(report.quality.front().reference));
@@ -114,20 +114,37 @@ void put_notes(std::string& text, const std::vector<std::string>& notes) {
   for (const std::string& note : notes) text += fmt::format("- {}\n", markdown_text(note));
 }
 
-void put_failures(std::string& text, const Comparison& comparison) {
-  if (comparison.failed == 0) return;
+// "prompt 16, generate 12, batch 1, threads 2", or how many.
+std::string places_text(const FailureGroup& group, const Comparison& comparison) {
+  if (group.points.size() == 1) {
+    const PointResult& point = comparison.points[group.points.front()];
+    return markdown_text(point_title(point.model_name, point.point));
+  }
+  return fmt::format("{} of {}", group.points.size(), comparison.points.size());
+}
+
+void put_failures(std::string& text, const Report& report) {
+  if (report.failures.empty()) return;
   text +=
-      "\n## Failures\n\n| contender | model | prompt | generate | batch | threads | status | trials | reason |\n"
-      "|:--|:--|--:|--:|--:|--:|:--|--:|:--|\n";
-  for (const PointResult& point : comparison.points) {
-    for (const ContenderResult& result : point.contenders) {
-      for (const FailureCount& failure : result.failures) {
-        text += fmt::format("| {} | {} | {} | {} | {} | {} | {} | {} | {} |\n", markdown_text(result.contender),
-                            markdown_text(point.model_name), point.point.prompt_tokens, point.point.generate_tokens,
-                            point.point.batch, point.point.threads, to_string(failure.status), failure.count,
-                            markdown_text(failure.error));
-      }
-    }
+      "\n## Failures\n\n| status | contender | trials | then skipped | points | reason |\n"
+      "|:--|:--|--:|--:|:--|:--|\n";
+  for (const FailureGroup& group : report.failures) {
+    text += fmt::format("| {} | {} | {} | {} | {} | {} |\n", markdown_text(to_string(group.status)),
+                        markdown_text(group.contender), group.trials, group.skipped,
+                        places_text(group, report.comparison), markdown_text(failure_reason(group)));
+  }
+}
+
+void put_checks(std::string& text, const Report& report) {
+  if (report.checks.empty()) return;
+  const CheckCounts counts = count_verdicts(report.checks);
+  text += fmt::format("\n## Targets\n\n{} passed, {} failed, {} unclear.\n", counts.pass, counts.fail, counts.unclear);
+  if (counts.fail + counts.unclear == 0) return;
+  text += "\n| verdict | requirement | contender | point | found |\n|:--|:--|:--|:--|:--|\n";
+  for (const CheckResult& check : report.checks) {
+    if (check.verdict == CheckVerdict::kPass) continue;
+    text += fmt::format("| {} | {} | {} | {} | {} |\n", to_string(check.verdict), markdown_text(check.requirement),
+                        markdown_text(check.contender), markdown_text(check.point), markdown_text(check.found));
   }
 }
 
@@ -158,9 +175,10 @@ void put_environment(std::string& text, const RunInfo& info) {
 std::string report_markdown(const Report& report) {
   std::string text = fmt::format("# {}\n\n", markdown_text(report.comparison.name));
   put_verdicts(text, report);
+  put_checks(text, report);
   put_results(text, report);
   put_quality(text, report);
-  put_failures(text, report.comparison);
+  put_failures(text, report);
   put_notes(text, report.notes);
   put_environment(text, report.info);
   text += "\n## Experiment\n\n" + markdown_code(report.info.resolved_yaml, "yaml");

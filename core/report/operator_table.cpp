@@ -7,6 +7,7 @@
 #include "report/console_style.hpp"
 #include "report/number_text.hpp"
 #include "report/operator_report.hpp"
+#include "support/fit_text.hpp"
 #include "support/one_line.hpp"
 
 namespace inferbench {
@@ -52,9 +53,14 @@ std::string row_text(const OperatorResults& results, const OperatorResult& point
                        number_text(figures->run_s.median * 1e6), rate_text(*figures), limit_share_text(*figures),
                        operator_speed_text(row, *figures, results, style), error_text(row));
   }
-  const std::string why = one_line(fmt::format("{}: {}", to_string(row.status), reason_of(row)), kReasonWidth);
-  return fmt::format("  {}  {}\n", name_cell(row.contender, kNameWidth),
-                     row.failed() ? style.red(why) : style.dim(why));
+  std::string text = "  " + name_cell(row.contender, kNameWidth);
+  std::string space = "  ";
+  for (const std::string& line :
+       wrap_text(fmt::format("{}: {}", to_string(row.status), reason_of(row)), kReasonWidth)) {
+    text += fmt::format("{}{}\n", space, row.failed() ? style.red(line) : style.dim(line));
+    space.assign(kNameWidth + 4, ' ');
+  }
+  return text;
 }
 
 std::string title_of(const OperatorResults& results, const OperatorResult& point) {

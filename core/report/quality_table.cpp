@@ -3,17 +3,16 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "report/console_style.hpp"
 #include "results/model_identity.hpp"
+#include "support/fit_text.hpp"
 #include "support/one_line.hpp"
 
 namespace inferbench {
 
 namespace {
 
-/// What a contender's trials of one model emitted, beside the baseline's.
+/// What a contender's trials of one model emitted, compared with the baseline's.
 struct SameTokens {
   std::size_t compared = 0;
   std::size_t same = 0;
@@ -52,19 +51,21 @@ std::string quality_row(const RunData& run, const QualityRecord& record, const C
   }
   row += fmt::format("   {}\n", same);
   if (!record.ok()) {
-    const std::string why = fmt::format("{}: {}", to_string(record.status), one_line(record.error, 76));
-    row += fmt::format("      {}\n", style.red(why));
+    for (const std::string& line :
+         wrap_text(fmt::format("{}: {}", to_string(record.status), record.error), kConsoleWidth - 6)) {
+      row += fmt::format("      {}\n", style.red(line));
+    }
   }
   return row;
 }
 
 std::string heading(const RunData& run, const QualityRecord& first, const ConsoleStyle& style) {
-  const std::string tokens = first.text.empty() ? "random tokens" : first.text;
-  const std::string title =
-      fmt::format("{}: agreement with {} on {}", model_name(run.info, first.model), first.reference, tokens);
+  std::string title = fmt::format("{}: agreement with {} on ", one_line(model_name(run.info, first.model), 40),
+                                  one_line(first.reference, 20));
+  title += first.text.empty() ? "random tokens" : shorten_path(one_line(first.text), kConsoleWidth - title.size());
   const std::string columns = fmt::format("  {:<{}}{:>11}{:>9}{:>9}{:>9}{:>11}   {}", "", kNameWidth, "KL, nats",
                                           "bound", "top-1 %", "top-5 %", "perplexity", "ids as baseline");
-  return fmt::format("\n{}\n{}\n", style.bold(one_line(title, 100)), style.dim(columns));
+  return fmt::format("\n{}\n{}\n", style.bold(title), style.dim(columns));
 }
 
 }  // namespace

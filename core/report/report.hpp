@@ -8,29 +8,13 @@
 #include <vector>
 
 #include "analyze/analysis.hpp"
+#include "report/check.hpp"
 #include "report/comparison.hpp"
+#include "report/failure_groups.hpp"
+#include "report/headline.hpp"
 #include "results/run_folder.hpp"
 
 namespace inferbench {
-
-/// A contender against the baseline by one metric, over all points where both ran.
-struct OverallSpeed {
-  std::string contender;
-  std::size_t points = 0;
-  SpeedRatio ratio;  ///< geometric mean over the points
-  double least = 1;  ///< the lowest and the highest ratio of a point
-  double most = 1;
-};
-
-/// Who is fastest by one metric, and by how much.
-struct Headline {
-  std::string metric;
-  std::vector<OverallSpeed> speeds;  ///< the fastest first; without the baseline
-  std::string fastest;               ///< a contender, perhaps the baseline
-  SameOutput fastest_output;         ///< of the fastest against the baseline
-  std::string second;                ///< empty where there is only one
-  std::optional<SpeedRatio> ahead;   ///< of the fastest to the second, over their common points
-};
 
 /// A contender's output against the baseline's, over all points.
 struct OutputAgreement {
@@ -69,6 +53,8 @@ struct Report {
   std::vector<Outlier> outliers;
   std::vector<std::string> notes;          ///< run_notes
   std::optional<AnalysisResult> analysis;  ///< absent where no trial went well
+  std::vector<FailureGroup> failures;
+  std::vector<CheckResult> checks;  ///< of the experiment's targets
 };
 
 /// `folder` is named in the report; empty where that is nobody's business.

@@ -84,11 +84,14 @@ Json point_json(const PointResult& result) {
 }
 
 Json headline_json(const Headline& headline, const std::string& baseline) {
-  Json object{
-      {"metric", headline.metric},   {"text", headline_text(headline, baseline)},
-      {"fastest", headline.fastest}, {"fastest_output", same_output_json(headline.fastest_output)},
-      {"second", headline.second},   {"ahead_of_second", headline.ahead ? ratio_json(*headline.ahead) : Json(nullptr)},
-      {"speeds", Json::array()}};
+  Json object{{"metric", headline.metric},
+              {"text", headline_text(headline, baseline)},
+              {"standing", standing_text(headline)},
+              {"fastest", headline.fastest},
+              {"fastest_output", same_output_json(headline.fastest_output)},
+              {"second", headline.second},
+              {"ahead_of_second", headline.ahead ? ratio_json(*headline.ahead) : Json(nullptr)},
+              {"speeds", Json::array()}};
   for (const OverallSpeed& speed : headline.speeds) {
     Json entry{{"contender", speed.contender}, {"points", speed.points}};
     entry.update(ratio_json(speed.ratio));
@@ -122,6 +125,21 @@ Json outlier_json(const Outlier& outlier) {
           {"metric", outlier.metric}, {"value", outlier.value},         {"median", outlier.median}};
 }
 
+Json failure_json(const FailureGroup& group) {
+  return {{"contender", group.contender}, {"status", to_string(group.status)},
+          {"error", group.error},         {"varies", group.varies},
+          {"trials", group.trials},       {"skipped", group.skipped},
+          {"points", group.points},       {"stderr_tail", group.stderr_tail}};
+}
+
+Json judged_json(const CheckResult& check) {
+  return {{"requirement", check.requirement},
+          {"contender", check.contender},
+          {"point", check.point},
+          {"verdict", to_string(check.verdict)},
+          {"found", check.found}};
+}
+
 void put_remarks(Json& object, const Report& report) {
   object["quality"] = Json::array();
   for (const auto& record : report.quality) object["quality"].push_back(quality_json(record, report.info));
@@ -141,14 +159,19 @@ std::string report_json(const Report& report, JsonStyle style) {
               {"name", comparison.name},         {"folder", comparison.folder},
               {"baseline", comparison.baseline}, {"planned", comparison.planned},
               {"recorded", comparison.recorded}, {"failed", comparison.failed},
-              {"headlines", Json::array()},      {"agreements", Json::array()},
-              {"points", Json::array()}};
+              {"headlines", Json::array()},      {"agreements", Json::array()}};
   for (const auto& headline : report.headlines) {
     object["headlines"].push_back(headline_json(headline, comparison.baseline));
   }
   for (const auto& agreement : report.agreements) {
     object["agreements"].push_back(agreement_json(agreement, comparison.baseline));
   }
+  object["failures"] = Json::array();
+  for (const FailureGroup& group : report.failures) object["failures"].push_back(failure_json(group));
+  object["failure_sentences"] = failure_sentences(report.failures, comparison);
+  object["checks"] = Json::array();
+  for (const CheckResult& check : report.checks) object["checks"].push_back(judged_json(check));
+  object["points"] = Json::array();
   for (const auto& point : comparison.points) object["points"].push_back(point_json(point));
   put_remarks(object, report);
   object["run"] = Json::parse(to_json_text(report.info));

@@ -24,27 +24,31 @@ namespace {
 constexpr double kMiB = 1024.0 * 1024.0;
 constexpr double kNearlyAll = 0.99;  // of a file's pages
 constexpr double kNearlyNone = 0.01;
-constexpr std::size_t kListed = 5;  // outliers; a report has them all
+constexpr std::size_t kListed = 5;
+
+// "1 trial was run again", "3 trials were run again"
+std::string was_or_were(std::size_t count, std::string_view noun, std::string_view verb) {
+  return fmt::format("{} {}{} {}", count, noun, count == 1 ? " was" : "s were", verb);
+}
 
 void note_disturbed(const RunData& run, std::vector<std::string>& notes) {
   const auto disturbed = [](const TrialRecord& trial) { return trial.disturbed(); };
   const auto n = std::count_if(run.trials.begin(), run.trials.end(), disturbed);
   if (!run.replaced.empty()) {
     notes.push_back(
-        fmt::format("{} trials were run again because something disturbed their block; the first attempts "
-                    "are kept in trials.jsonl",
-                    run.replaced.size()));
+        fmt::format("{} because something disturbed their block; the other attempts are kept in trials.jsonl",
+                    was_or_were(run.replaced.size(), "trial", "run again")));
   }
   if (n == 0) return;
   const auto first = std::find_if(run.trials.begin(), run.trials.end(), disturbed);
-  notes.push_back(fmt::format("{} of {} trials were disturbed and count all the same, such as {}: {}", n,
-                              run.trials.size(), first->id, first->disturbed_by));
+  notes.push_back(fmt::format("{} of {} trials were disturbed but are included, such as {}: {}", n, run.trials.size(),
+                              first->id, first->disturbed_by));
 }
 
 void note_processes(const RunData& run, std::vector<std::string>& notes) {
   if (run.info.fresh_processes.value_or(true)) return;
   notes.emplace_back(
-      "measure.fresh_processes is off: the intervals say nothing of what new processes would have measured");
+      "measure.fresh_processes is off: the intervals leave out how much results differ from process to process");
 }
 
 void note_shared_prefixes(const RunData& run, std::vector<std::string>& notes) {
@@ -64,8 +68,9 @@ void note_caches(const RunData& run, std::vector<std::string>& notes) {
     const bool wrong =
         (trial.load.cache == "cold" && share > kNearlyNone) || (trial.load.cache == "warm" && share < kNearlyAll);
     if (!wrong || !seen.insert(trial.contender).second) continue;
-    notes.push_back(fmt::format("{} was to load with a {} page cache, but {:.0f}% of its files were in memory",
-                                trial.contender, trial.load.cache, 100 * share));
+    notes.push_back(
+        fmt::format("{} should have been loaded with a {} page cache, but {:.0f}% of its files were in memory",
+                    trial.contender, trial.load.cache, 100 * share));
   }
 }
 
@@ -79,7 +84,7 @@ void note_memory(const RunData& run, std::vector<std::string>& notes) {
     if (!is_new && std::abs(check->disagreement()) > std::abs(known->second.disagreement())) known->second = *check;
   }
   for (const auto& [contender, check] : worst) {
-    notes.push_back(fmt::format("{} held {:.0f} MiB and reports {:.0f} MiB: {:+.0f}%", contender,
+    notes.push_back(fmt::format("{} used {:.0f} MiB but reports {:.0f} MiB ({:+.0f}%)", contender,
                                 static_cast<double>(check.measured) / kMiB, static_cast<double>(check.reported) / kMiB,
                                 100 * check.disagreement()));
   }
@@ -112,15 +117,23 @@ void note_teardown(const RunData& run, std::vector<std::string>& notes) {
   }
 }
 
+// One note for a contender, however many outliers it has.
 void note_outliers(const RunData& run, const TrialIndex& index, std::vector<std::string>& notes) {
-  const std::vector<OutlyingTrial> found = outlying_trials(run, index);
-  for (std::size_t i = 0; i < std::min(found.size(), kListed); ++i) {
-    const TrialRecord& trial = *found[i].trial;
-    notes.push_back(fmt::format("outlier, counted all the same: {} of {} at {}, block {}", found[i].metric,
-                                trial.contender, point_title(model_name(run.info, trial.point.model), trial.point),
-                                trial.block));
+  struct Group {
+    OutlyingTrial first;
+    std::size_t count = 0;
+  };
+  std::map<std::string, Group> groups;
+  for (const OutlyingTrial& outlier : outlying_trials(run, index)) {
+    ++groups.emplace(outlier.trial->contender, Group{outlier, 0}).first->second.count;
   }
-  if (found.size() > kListed) notes.push_back(fmt::format("and {} more outliers", found.size() - kListed));
+  for (const auto& [contender, group] : groups) {
+    const TrialRecord& trial = *group.first.trial;
+    notes.push_back(fmt::format("{} of {} {} far from the others but included, such as {} at {}, block {}",
+                                group.count == 1 ? "1 value" : fmt::format("{} values", group.count), contender,
+                                group.count == 1 ? "is" : "are", group.first.metric,
+                                point_title(model_name(run.info, trial.point.model), trial.point), trial.block));
+  }
 }
 
 // A table shows both: whoever divides the medians must not wonder.

@@ -8,11 +8,10 @@
 
 namespace inferbench {
 
-/// What a reader of the results should know about how they were measured, a line each: intervals that leave
-/// the choice of processes out, disturbed trials, loads whose
-/// page cache was not as asked, outliers (which are in the statistics all the same), and backends that hold more or
-/// less memory than they say, peaks that are unknown, loads that something stopped, and backends that did not end well.
-/// Empty where there is nothing to say.
+/// What affects how far the results can be trusted, one line each: intervals that leave out the choice of processes,
+/// disturbed trials, loads whose page cache was not as asked or that something stopped, outliers (which are in the
+/// statistics), backends that use more or less memory than they report, unknown memory peaks, and backends that did not
+/// end well. Empty where there is nothing to say.
 std::vector<std::string> run_notes(const RunData& run);
 
 }  // namespace inferbench

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "worker/contender_pool.hpp"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "measure/clock.hpp"
 #include "measure/resources.hpp"
+#include "results/skip_error.hpp"
 #include "worker/make_requests.hpp"
 
 namespace inferbench {
@@ -109,8 +108,7 @@ bool ContenderPool::given_up(const PlannedTrial& trial) const {
 TrialOutcome ContenderPool::run(const PlannedTrial& trial) {
   State& state = state_of(trial);
   if (given_up(trial)) {
-    return failed(TrialStatus::kSkipped, fmt::format("{} trials in a row failed here, the last with: {}",
-                                                     kFailuresBeforeSkip, state.last_error));
+    return failed(TrialStatus::kSkipped, skip_error(kFailuresBeforeSkip, state.last_error));
   }
   if (state.load_failed) return failed(state.load.status, "loading: " + state.load.error);
   const TrialRequest request = make_trial_request(experiment_, trial, prompts_);

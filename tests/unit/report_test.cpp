@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <regex>
+#include <set>
 #include <sstream>
 #include <string>
 
@@ -17,6 +19,10 @@
 #include "report/markdown.hpp"
 #include "report/markdown_text.hpp"
 #include "report/number_text.hpp"
+#include "report/quality_table.hpp"
+#include "results/skip_error.hpp"
+#include "support/files.hpp"
+#include "support/test_paths.hpp"
 #include "unit/results_fixture.hpp"
 
 namespace inferbench {
@@ -38,6 +44,40 @@ RunData sample_run() {
     const double drift = 1 + block;
     run.trials.push_back(sample_trial("reference", block, 10 * drift));
     run.trials.push_back(sample_trial("quant", block, 5 * drift * (1 + 0.001 * block)));
+  }
+  return run;
+}
+
+std::string table_of(const RunData& run, bool colour = false) {
+  return console_table(compare_contenders(run), headlines_of(run.info, TrialIndex(run)), colour);
+}
+
+// Three prompts and two batches; quant gives wrong output at the largest prompt, broken crashes everywhere.
+RunData run_of_six_points() {
+  RunData run{sample_info(), {}};
+  run.info.contenders.push_back({"broken", "broken", "fp32", {}});
+  run.info.points.clear();
+  for (const std::int32_t prompt : {32, 64, 128}) {
+    for (const std::int32_t batch : {1, 4}) run.info.points.push_back({"synthetic:gpt2", prompt, 8, batch, 2});
+  }
+  const auto put = [&](TrialRecord trial, const Point& point) {
+    trial.point = point;
+    run.trials.push_back(std::move(trial));
+  };
+  for (const Point& point : run.info.points) {
+    for (std::int32_t block = 0; block < 6; ++block) {
+      put(sample_trial("reference", block, 10 + 0.01 * block), point);
+      if (point.prompt_tokens == 128) {
+        const std::string error = "quality: KL 0.0" + std::to_string(block) + " is above the bound of 0.02";
+        put(failed_trial("quant", block, TrialStatus::kWrongOutput, error), point);
+      } else {
+        put(sample_trial("quant", block, 5 + 0.02 * block), point);
+      }
+      const std::string crash = "the worker was killed by signal 11";
+      put(block < 2 ? failed_trial("broken", block, TrialStatus::kCrashed, crash)
+                    : failed_trial("broken", block, TrialStatus::kSkipped, skip_error(2, crash)),
+          point);
+    }
   }
   return run;
 }
@@ -82,7 +122,7 @@ TEST(Comparison, AsJsonHasEveryNumber) {
 }
 
 TEST(ConsoleTable, PutsContendersSideBySide) {
-  const std::string table = console_table(compare_contenders(sample_run()), false);
+  const std::string table = table_of(sample_run());
   EXPECT_THAT(table, HasSubstr("synthetic:gpt2: prompt 32, generate 8, batch 1, threads 2"));
   EXPECT_THAT(table, ContainsRegex("reference +120.0 +266.7 +baseline +33.33 +baseline"));
   EXPECT_THAT(table, ContainsRegex("quant +60.12 +532.3 +2.00x +1.99-2.00 faster +66.53 +2.00x +1.99-2.00 faster"));
@@ -99,7 +139,7 @@ TEST(ConsoleTable, FitsAHundredColumns) {
     if (trial.contender == "quant") trial.contender = long_name;
   }
   run.trials.push_back(failed_trial(long_name, -1, TrialStatus::kCrashed, std::string(500, 'x')));
-  std::istringstream lines(console_table(compare_contenders(run), false));
+  std::istringstream lines(table_of(run));
   std::size_t longest = 0;
   for (std::string line; std::getline(lines, line);) {
     longest = std::max(longest, line.size());
@@ -114,16 +154,106 @@ TEST(ConsoleTable, ListsFailuresWithTheirReasons) {
     run.trials.push_back(sample_trial("reference", block, 10));
     run.trials.push_back(failed_trial("quant", block, TrialStatus::kOom, "2 GiB wanted"));
   }
-  const std::string table = console_table(compare_contenders(run), false);
+  const std::string table = table_of(run);
   EXPECT_THAT(table, ContainsRegex("quant +oom"));
   EXPECT_THAT(table, HasSubstr("3 of 6 trials failed"));
-  EXPECT_THAT(table, HasSubstr("oom x3  quant\n"));
-  EXPECT_THAT(table, HasSubstr("      2 GiB wanted\n"));
+  EXPECT_THAT(table, HasSubstr("  oom: quant, 3 trials at 1 of 2 points\n"));
+  EXPECT_THAT(table,
+              HasSubstr("      synthetic:gpt2: prompt 32, generate 8, batch 1, threads 2\n      2 GiB wanted\n"));
+}
+
+TEST(ConsoleTable, ListsAFailureOnceForAllItsPoints) {
+  const std::string table = table_of(run_of_six_points());
+  EXPECT_THAT(table, HasSubstr("48 of 108 trials failed\n"
+                               "  wrong_output: quant, 12 trials at 2 of 6 points\n"
+                               "      first at synthetic:gpt2: prompt 128, generate 8, batch 1, threads 2\n"
+                               "      such as: quality: KL 0.00 is above the bound of 0.02\n"
+                               "  crashed: broken, 12 trials at all 6 points, then 24 skipped\n"
+                               "      the worker was killed by signal 11\n"));
+  EXPECT_THAT(table, Not(HasSubstr("in a row failed")));
+}
+
+TEST(ConsoleTable, NeverCutsAReason) {
+  RunData run = sample_run();
+  std::string reason;
+  for (int i = 0; i < 60; ++i) reason += "word" + std::to_string(i) + " ";
+  run.trials.push_back(failed_trial("quant", -1, TrialStatus::kWrongOutput, reason + "end"));
+  const std::string table = table_of(run);
+  for (int i = 0; i < 60; ++i) EXPECT_THAT(table, HasSubstr("word" + std::to_string(i)));
+  EXPECT_THAT(table, Not(HasSubstr("...")));
+}
+
+TEST(ConsoleTable, BeginsWithAnOverviewOfManyPoints) {
+  const std::string table = table_of(run_of_six_points());
+  const std::string overview = table.substr(0, table.find("synthetic:gpt2: prompt 32"));
+  EXPECT_THAT(overview, HasSubstr("decode speed at every point, relative to reference"));
+  EXPECT_THAT(overview, HasSubstr("prefill speed at every point, relative to reference"));
+  EXPECT_THAT(overview, ContainsRegex("\n  prompt +overall +32 +32 +64 +64 +128 +128\n  batch +1 +4 +1 +4 +1 +4\n"));
+  EXPECT_THAT(overview, Not(HasSubstr("threads")));
+  EXPECT_THAT(overview, ContainsRegex("\n  reference tok/s +(99.7[0-9] *){6}\n"));
+  EXPECT_THAT(overview, ContainsRegex("\n  quant +1.99x\\+ +(1.99x\\+ +){4}wrong +wrong\n"));
+  EXPECT_THAT(overview, ContainsRegex("\n  broken +- +(failed +){5}failed\n"));
+  EXPECT_THAT(overview,
+              HasSubstr("+ faster, - slower, = same, ? unclear, no mark: too few blocks, ! some trials failed"));
+  // Not where three points or fewer can be seen at once.
+  EXPECT_THAT(table_of(sample_run()), Not(HasSubstr("at every point")));
+}
+
+TEST(ConsoleTable, ContinuesTheOverviewBelowWhereThereAreMorePointsThanFit) {
+  RunData run = run_of_six_points();
+  const std::vector<TrialRecord> trials = run.trials;
+  const std::vector<Point> points = run.info.points;
+  run.trials[0].outcome.status = TrialStatus::kTimeout;  // of several trials at one point
+  for (Point point : points) {
+    point.threads = 1;
+    run.info.points.push_back(point);
+  }
+  for (TrialRecord trial : trials) {
+    trial.point.threads = 1;
+    run.trials.push_back(trial);
+  }
+  const std::string table = table_of(run);
+  const std::string overview = table.substr(0, table.find("synthetic:gpt2: prompt 32"));
+  EXPECT_THAT(overview, ContainsRegex("\n  threads +2 +2 +2 +2 +2 +2 +1\n"));
+  EXPECT_THAT(overview, ContainsRegex("\n\n  prompt +32 +64 +64 +128 +128\n"));
+  EXPECT_THAT(overview, ContainsRegex("\n  reference tok/s +99.7[0-9] ! +99.7"));
+  std::istringstream lines(table);
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100U) << line;
+}
+
+// Every word of the tables is in the guide.
+TEST(ConsoleTable, UsesOnlyWordsThatTheGuideExplains) {
+  RunData run = run_of_six_points();
+  run.quality.push_back({});
+  run.quality.back().contender = "quant";
+  run.quality.back().model = "synthetic:gpt2";
+  run.quality.back().reference = "reference";
+  const std::string guide = read_file(std::string(test_paths::kDocs) + "/read_the_report.md");
+  std::string text = table_of(run);
+  text.resize(text.rfind("48 of 108 trials failed"));
+  text += quality_table(run, false);
+  for (const char* name : {"reference", "quant", "broken", "synthetic:gpt2", "avx2", "cpu"}) {
+    for (std::size_t at = text.find(name); at != std::string::npos; at = text.find(name)) {
+      text.replace(at, std::string(name).size(), " ");
+    }
+  }
+  for (int status = 0; status <= static_cast<int>(TrialStatus::kSkipped); ++status) {
+    text.append(" ").append(to_string(static_cast<TrialStatus>(status)));
+  }
+  const std::regex word("[A-Za-z_][A-Za-z_0-9/-]*[A-Za-z0-9]");
+  std::set<std::string> words;
+  for (auto it = std::sregex_iterator(text.begin(), text.end(), word); it != std::sregex_iterator(); ++it) {
+    words.insert(it->str());
+  }
+  EXPECT_THAT(words, testing::IsSupersetOf({"ttft", "prefill", "RSS", "KL", "tok/s", "overall", "faster"}));
+  for (const std::string& each : words) {
+    const std::regex whole("\\b" + each + "\\b", std::regex::icase);
+    EXPECT_TRUE(std::regex_search(guide, whole)) << each << " is not in docs/read_the_report.md";
+  }
 }
 
 TEST(ConsoleTable, PaintsOnlyWhenAsked) {
-  const Comparison comparison = compare_contenders(sample_run());
-  const std::string painted = console_table(comparison, true);
+  const std::string painted = table_of(sample_run(), true);
   EXPECT_THAT(painted, HasSubstr("\x1b[32mfaster"));
   setenv("NO_COLOR", "1", 1);
   EXPECT_FALSE(wants_colour(1));
@@ -143,7 +273,7 @@ TEST(Report, SaysWhoIsFastestAndBySameOutputWhetherItAgrees) {
   EXPECT_THAT(
       headline_text(decode, "reference"),
       testing::MatchesRegex("quant is fastest in decode: 2.00x \\(1.99-2.00\\) the speed of reference at one point. "
-                            "Its tokens were those of reference in 4 of 5 trials."));
+                            "It emitted the tokens of reference in 4 of 5 trials."));
   ASSERT_EQ(report.agreements.size(), 1U);
   EXPECT_EQ(agreement_text(report.agreements[0], "reference"),
             "quant emitted the same tokens as reference in 4 of 5 trials.");
@@ -154,11 +284,11 @@ TEST(Report, OfTooFewBlocksJudgesNothing) {
   RunData run = sample_run();
   run.trials.resize(1 + 2 * 4);
   const Comparison comparison = compare_contenders(run);
-  EXPECT_THAT(console_table(comparison, false),
+  EXPECT_THAT(table_of(run),
               ContainsRegex("quant +[0-9.]+ +[0-9.]+ +2.00x too few blocks +[0-9.]+ +2.00x too few blocks\n"));
   const Report report = make_report(run, "");
   EXPECT_THAT(headline_text(report.headlines[0], "reference"),
-              testing::StartsWith("quant has the highest decode speed, from too few blocks for a verdict: 2.00x the"));
+              testing::StartsWith("quant is probably fastest in decode (too few blocks): 2.00x the"));
   EXPECT_THAT(report_markdown(report), HasSubstr("| 2.00x too few blocks |"));
   EXPECT_THAT(summary_csv(run.info, comparison), ContainsRegex(",,too few blocks,4,0\r"));
   const auto json = nlohmann::json::parse(report_json(report));
@@ -181,6 +311,89 @@ TEST(Report, NamesTheBaselineWhereItIsFastest) {
   const Report report = make_report(run, "");
   EXPECT_EQ(report.headlines[0].fastest, "quant");
   EXPECT_THAT(headline_text(report.headlines[0], "quant"), HasSubstr("the speed of reference"));
+}
+
+// The word and the number speak of the same two contenders.
+TEST(Report, SaysWhenTheFastestIsNotSignificantlyFaster) {
+  RunData run = sample_run();
+  run.info.baseline = "quant";
+  for (TrialRecord& trial : run.trials) {
+    if (trial.contender == "reference" && trial.block == 1) trial = sample_trial("reference", 1, 60);
+  }
+  const Report report = make_report(run, "");
+  const Headline& decode = report.headlines[0];
+  EXPECT_EQ(decode.second, "reference");
+  EXPECT_GT(decode.ahead->ratio, 2);
+  EXPECT_EQ(standing_text(decode), "probably fastest (not significant)");
+  EXPECT_THAT(headline_text(decode, "quant"),
+              testing::StartsWith("quant is probably fastest in decode (not significant): 2."));
+}
+
+// Against the baseline, partial is ahead of quant, but only because it failed where nothing is fast.
+TEST(Report, RanksByThePointsThatBothRan) {
+  RunData run{sample_info(), {}};
+  run.info.contenders.push_back({"partial", "partial", "fp32", {}});
+  for (std::size_t point = 0; point < 2; ++point) {
+    for (std::int32_t block = 0; block < 6; ++block) {
+      const auto put = [&](const std::string& contender, double ms) {
+        run.trials.push_back(sample_trial(contender, block, ms + 0.001 * block));
+        run.trials.back().point = run.info.points[point];
+      };
+      put("reference", 10);
+      put("quant", point == 0 ? 2 : 9);
+      if (point == 0) put("partial", 2.5);
+    }
+  }
+  const Report report = make_report(run, "");
+  const Headline& decode = report.headlines[0];
+  EXPECT_EQ(decode.speeds[0].contender, "partial");  // 4x at one point, where quant has 5x
+  EXPECT_EQ(decode.fastest, "quant");
+  EXPECT_GT(decode.ahead->ratio, 1);
+}
+
+TEST(Report, NamesWhoFailedAndWrongOutputFirst) {
+  const RunData run = run_of_six_points();
+  const Report report = make_report(run, "");
+  ASSERT_EQ(report.failures.size(), 2U);
+  EXPECT_EQ(report.failures[0].status, TrialStatus::kWrongOutput);
+  EXPECT_THAT(report.failures[0].points, testing::ElementsAre(4U, 5U));
+  EXPECT_EQ(report.failures[1].trials, 12U);
+  EXPECT_EQ(report.failures[1].skipped, 24U);
+  EXPECT_THAT(
+      failure_sentences(report.failures, report.comparison),
+      testing::ElementsAre("Wrong output: quant in 12 of 36 trials (such as: quality: KL 0.00 is above the bound "
+                           "of 0.02).",
+                           "broken failed in 36 of 36 trials: 12 crashed, 24 skipped."));
+  const std::string markdown = report_markdown(report);
+  EXPECT_LT(markdown.find("Wrong output: quant in 12 of 36 trials"), markdown.find("is fastest"));
+  EXPECT_THAT(markdown, HasSubstr("- broken failed in 36 of 36 trials: 12 crashed, 24 skipped."));
+  const auto json = nlohmann::json::parse(report_json(report));
+  EXPECT_EQ(json.at("failures").at(0).at("contender"), "quant");
+  EXPECT_EQ(json.at("failures").at(1).at("points").size(), 6U);
+}
+
+// Quality may fail where no trial was measured.
+TEST(Report, NamesAContenderWhoseQualityAloneFailed) {
+  RunData run = sample_run();
+  QualityRecord& record = run.quality.emplace_back();
+  record.contender = "quant";
+  record.model = "synthetic:gpt2";
+  record.status = TrialStatus::kWrongOutput;
+  record.error = "KL 0.3 is above the bound of 0.02";
+  const Report report = make_report(run, "");
+  EXPECT_THAT(failure_sentences(report.failures, report.comparison),
+              testing::ElementsAre("Wrong output: quant (quality: KL 0.3 is above the bound of 0.02)."));
+}
+
+TEST(Report, JudgesTheTargets) {
+  RunData run = sample_run();
+  run.info.resolved_yaml = "name: sample\ntargets: [{metric: ttft_ms, at_most: 1000}]\n";
+  const Report report = make_report(run, "");
+  ASSERT_FALSE(report.checks.empty());
+  EXPECT_EQ(report.checks[0].contender, "reference");
+  EXPECT_EQ(nlohmann::json::parse(report_json(report)).at("checks").at(0).at("verdict"), "pass");
+  run.info.resolved_yaml = "name: sample\ntargets: [{metric: nonsense, at_most: 1}]\n";
+  EXPECT_THAT(make_report(run, "").notes, testing::Contains(HasSubstr("the targets were not judged")));
 }
 
 TEST(Report, OfARunWithoutTrialsIsEmptyButWhole) {

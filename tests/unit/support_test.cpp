@@ -2,9 +2,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <filesystem>
 #include <string>
 #include <vector>
 
+#include "support/fit_text.hpp"
 #include "support/one_line.hpp"
 #include "support/suggest.hpp"
 
@@ -78,6 +81,34 @@ TEST(OneLine, CutsBetweenCharacters) {
   EXPECT_EQ(one_line("123456789", 8), "12345...");
   EXPECT_EQ(one_line("1234\u00e4\u00e4\u00e4", 8), "1234...");
   EXPECT_LE(one_line(std::string(10'000, 'x')).size(), 512U);
+}
+
+TEST(WrapText, LeavesNothingOut) {
+  EXPECT_THAT(wrap_text("one two three", 7), testing::ElementsAre("one two", "three"));
+  EXPECT_THAT(wrap_text("one two", 7), testing::ElementsAre("one two"));
+  EXPECT_THAT(wrap_text("a verylongword b", 5), testing::ElementsAre("a", "veryl", "ongwo", "rd b"));
+  EXPECT_THAT(wrap_text("\u00e4\u00e4\u00e4\u00e4", 3), testing::ElementsAre("\u00e4\u00e4\u00e4", "\u00e4"));
+  EXPECT_THAT(wrap_text("a\n\tb", 9), testing::ElementsAre("a b"));
+  EXPECT_THAT(wrap_text("", 9), testing::ElementsAre());
+  EXPECT_EQ(wrap_text(std::string(10'000, 'x'), 100).size(), 100U);
+}
+
+TEST(ShortenMiddle, KeepsBothEnds) {
+  EXPECT_EQ(shorten_middle("0123456789", 10), "0123456789");
+  EXPECT_EQ(shorten_middle("0123456789", 9), "012...789");
+  EXPECT_EQ(shorten_middle("0123456789", 8), "01...789");
+  EXPECT_EQ(shorten_middle("\u00e4\u00e4\u00e4\u00e4\u00e4\u00e4\u00e4\u00e4", 7), "\u00e4\u00e4...\u00e4\u00e4");
+}
+
+TEST(ShortenPath, PrefersTheFolderThatTheUserKnows) {
+  const std::string here = std::filesystem::current_path().string();
+  EXPECT_EQ(shorten_path(here + "/models/a", 4096), here + "/models/a");  // it fits: unchanged
+  EXPECT_EQ(shorten_path(here + "/models/a", 9), "models/a");
+  EXPECT_EQ(shorten_path(here + "-other/a", 9).find("models"), std::string::npos);
+  EXPECT_EQ(shorten_path("/one/two/three/four", 12), "/one.../four");
+  const char* home = std::getenv("HOME");
+  if (home == nullptr || *home == '\0' || here.starts_with(home)) return;
+  EXPECT_EQ(shorten_path(std::string(home) + "/models/of/mine", std::string(home).size() + 14), "~/models/of/mine");
 }
 
 }  // namespace

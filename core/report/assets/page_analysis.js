@@ -1,4 +1,4 @@
-// What explains the numbers as a whole: shares of the variance, exponents, worth of added threads.
+// What explains the numbers: shares of the variance, exponents, thread scaling.
 
 const AXIS_NAMES = {
   contender: "contender", model: "model", prompt_tokens: "prompt length", generate_tokens: "generated length", batch: "batch",
@@ -10,7 +10,7 @@ function axisName(axis) {
 }
 
 function metricTitle(name) {
-  const unit = name.endsWith("_tokens_per_s") ? "tokens/s" : name.endsWith("_ms_per_token") ? "ms a token" : name.endsWith("_bytes") ? "bytes" : "ms";
+  const unit = name.endsWith("_tokens_per_s") ? "tokens/s" : name.endsWith("_ms_per_token") ? "ms per token" : name.endsWith("_bytes") ? "bytes" : "ms";
   const titles = { ttft_ms: "Time to first token", prefill_tokens_per_s: "Prefill throughput", decode_ms_per_token: "Decode time", decode_tokens_per_s: "Decode throughput", peak_rss_bytes: "Peak memory" };
   return titles[name] || `${name}, ${unit}`;
 }
@@ -24,7 +24,7 @@ function exponentText(one) {
   return text(one.exponent) + (one.interval_95 ? ` (${text(one.interval_95[0])} to ${text(one.interval_95[1])})` : "");
 }
 
-// Times and rates of one phase say the same twice: the page shows one of each.
+// The time and the rate of a phase carry the same information: the page shows one of them.
 function shownMetrics(analysis) {
   return analysis.metrics.filter((one) => one.metric !== "decode_ms_per_token");
 }
@@ -33,7 +33,7 @@ function varianceCard(metric) {
   const variance = metric.variance;
   if (!variance) return null;
   const parts = [...variance.axes].sort((a, b) => b.share - a.share).map((axis) => [`${axisName(axis.axis)} (${axis.levels} values)`, axis.share]);
-  parts.push(["axes together, beyond their sum", variance.interactions], ["repeats of the same: noise", variance.repeats]);
+  parts.push(["interactions of axes", variance.interactions], ["noise between repeats", variance.repeats]);
   const bars = element("div", { class: "bars" });
   for (const [name, share] of parts) bars.append(bar(name, percentText(share), "", share));
   return element("article", { class: "card" }, element("h3", {}, metricTitle(metric.metric)),
@@ -43,48 +43,48 @@ function varianceCard(metric) {
 function varianceTable(metrics) {
   const rows = metrics.filter((metric) => metric.variance).flatMap((metric) => [
     ...metric.variance.axes.map((axis) => [metric, axisName(axis.axis), axis.share, axis.levels]),
-    [metric, "axes together, beyond their sum", metric.variance.interactions, null], [metric, "repeats of the same", metric.variance.repeats, null]]);
-  return folded("Shares as a table", plainTable([
+    [metric, "interactions of axes", metric.variance.interactions, null], [metric, "noise between repeats", metric.variance.repeats, null]]);
+  return foldedTable("Shares as a table", () => plainTable([
     { label: "metric", value: (row) => row[0].metric }, { label: "source", value: (row) => row[1] },
     { label: "share", number: true, value: (row) => row[2], text: (row) => percentText(row[2]) },
     { label: "values", number: true, value: (row) => row[3], text: (row) => row[3] === null ? "" : String(row[3]) }], rows, null, "wide"));
 }
 
-// A rate is the time turned over: its exponent is the same with the other sign.
+// A rate is the inverse of a time: its exponent has the opposite sign.
 function scalingTable(metrics) {
   const rows = metrics.filter((metric) => !metric.metric.endsWith("_per_s")).flatMap((metric) => metric.scaling.map((one) => ({ metric, one })));
   if (rows.length === 0) return null;
   const place = (value) => value >= 1e6 ? `${+(value / 1e6).toPrecision(4)}M` : String(+value.toPrecision(6));
-  return subsection("How it scales",
-    "Metric ~ axis^exponent, the other axes held fixed, with the 95% interval: 1 doubles with the axis, 0 does not change, -1 halves.",
+  return foldedTable(`How it scales: ${counted(rows.length, "exponent")}`, () =>
     plainTable([
       { label: "metric", value: (row) => row.metric.metric }, { label: "axis", value: (row) => axisName(row.one.axis) },
       { label: "contender", value: (row) => row.one.contender },
       { label: "exponent", number: true, value: (row) => row.one.exponent, text: (row) => exponentText(row.one) },
       { label: "from", number: true, value: (row) => row.one.from, text: (row) => place(row.one.from) },
       { label: "to", number: true, value: (row) => row.one.to, text: (row) => place(row.one.to) },
-      { label: "configurations", number: true, value: (row) => row.one.configurations, text: (row) => String(row.one.configurations) }], rows, null, "wide"));
+      { label: "configurations", number: true, value: (row) => row.one.configurations, text: (row) => String(row.one.configurations) }], rows, null, "wide"),
+  "Metric ~ axis^exponent, the other axes held fixed, with the 95% interval: 1 doubles with the axis, 0 does not change, -1 halves.");
 }
 
 function threadsTable(metrics) {
   const rows = metrics.flatMap((metric) => metric.threads.map((one) => ({ metric, one })));
   if (rows.length === 0) return null;
   const interval = (one) => one.interval_95 ? ` (${ratioText(one.interval_95[0])}-${ratioText(one.interval_95[1])})` : "";
-  return subsection("What added threads are worth", "Speed of more threads over fewer, paired by block; an efficiency of 100% would be as many times faster as there are threads.",
-    plainTable([
+  return foldedTable(`Thread scaling: ${counted(rows.length, "step")}`, () => plainTable([
       { label: "metric", value: (row) => row.metric.metric }, { label: "contender", value: (row) => row.one.contender },
       { label: "threads", value: (row) => row.one.to, text: (row) => `${row.one.from} to ${row.one.to}` },
       { label: "speedup", number: true, value: (row) => row.one.speedup, text: (row) => `${ratioText(row.one.speedup)}x${interval(row.one)}` },
       { label: "efficiency", number: true, value: (row) => row.one.efficiency, text: (row) => `${(row.one.efficiency * 100).toFixed(0)}%` },
-      { label: "pairs", number: true, value: (row) => row.one.pairs, text: (row) => String(row.one.pairs) }], rows, null, "wide"));
+      { label: "pairs", number: true, value: (row) => row.one.pairs, text: (row) => String(row.one.pairs) }], rows, null, "wide"),
+  "Speed with more threads relative to fewer, paired by block; an efficiency of 100% is as many times faster as there are threads.");
 }
 
 function correlationTable(metrics) {
   const axes = distinct(metrics.flatMap((metric) => Object.keys(metric.correlation)));
   if (axes.length === 0) return null;
-  return folded("Rank correlations", plainTable([{ label: "metric", value: (metric) => metric.metric },
+  return foldedTable("Rank correlations", () => plainTable([{ label: "metric", value: (metric) => metric.metric },
     ...axes.map((axis) => ({ label: axisName(axis), number: true, value: (metric) => metric.correlation[axis] ?? null, text: (metric) => metric.correlation[axis] === undefined ? "" : metric.correlation[axis].toFixed(2) }))],
-  metrics, "Spearman's, over all configurations, whatever else moves", "wide"));
+  metrics, "Spearman's, over all configurations; the other axes are not held fixed", "wide"));
 }
 
 function analysisSection(report) {
@@ -92,7 +92,7 @@ function analysisSection(report) {
   const metrics = shownMetrics(report.analysis);
   const cards = metrics.map(varianceCard).filter(Boolean);
   const parts = [
-    cards.length > 0 ? element("p", { class: "muted" }, "Which axis explains how much of the variance of a metric's logarithm (Shapley's value of R\u00b2).") : null,
+    cards.length > 0 ? element("p", { class: "muted" }, "Which axis explains how much of the variance of a metric's logarithm (Shapley value of R\u00b2).") : null,
     cards.length > 0 ? element("div", { class: "cards" }, ...cards) : null,
     cards.length > 0 ? varianceTable(metrics) : null, correlationTable(metrics), scalingTable(report.analysis.metrics), threadsTable(metrics)].filter(Boolean);
   return parts.length === 0 ? null : section("What explains it", "analysis", ...parts);

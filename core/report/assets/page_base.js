@@ -28,16 +28,52 @@ function ratioText(ratio) {
   return ratio >= 9.995 ? ratio.toFixed(1) : ratio.toFixed(2);
 }
 
+// "2.28-2.60"; with a third digit where two would hide that a bound is not 1.
+function intervalText(low, high) {
+  const hides = (bound) => bound !== 1 && ratioText(bound) === "1.00";
+  if ((hides(low) || hides(high)) && high < 9.9995) return `${low.toFixed(3)}-${high.toFixed(3)}`;
+  return `${ratioText(low)}-${ratioText(high)}`;
+}
+
 // "2.43x (2.28-2.60)"
 function speedText(speed) {
-  const interval = speed.low === null ? "" : ` (${ratioText(speed.low)}-${ratioText(speed.high)})`;
+  const interval = speed.low === null ? "" : ` (${intervalText(speed.low, speed.high)})`;
   return ratioText(speed.speed_ratio) + "x" + interval;
 }
 
 // For a cell: the speed and its verdict, the interval below.
 function speedLines(speed) {
-  const interval = speed.low === null ? "" : `\n${ratioText(speed.low)}-${ratioText(speed.high)}`;
+  const interval = speed.low === null ? "" : `\n${intervalText(speed.low, speed.high)}`;
   return `${ratioText(speed.speed_ratio)}x ${speed.verdict}${interval}`;
+}
+
+// "1 trial", "3 trials"
+function counted(count, noun) {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+const MARKS = { faster: "+", slower: "-", same: "=", unclear: "?" };
+
+// None where there are too few blocks for a verdict.
+function verdictMark(verdict) {
+  return MARKS[verdict] || "";
+}
+
+// A long name or path may be broken behind its separators, and nowhere else.
+function breakable(text) {
+  const made = document.createDocumentFragment();
+  for (const word of String(text).split(/(\s+)/)) {
+    const pieces = word.length > 12 ? word.split(/(?<=[/:_,=|@])(?=[^/:_,=|@])/) : [word];
+    pieces.forEach((piece, i) => made.append(...(i > 0 ? [document.createElement("wbr"), piece] : [piece])));
+  }
+  made.normalize();
+  return made;
+}
+
+function shortened(text, limit) {
+  if (text.length <= limit) return text;
+  const tail = Math.ceil((limit - 1) / 2);
+  return text.slice(0, limit - 1 - tail) + "\u2026" + text.slice(text.length - tail);
 }
 
 const AXES = [
@@ -73,20 +109,41 @@ function section(title, id, ...children) {
   return element("section", { id, "aria-labelledby": id + "-title" }, element("h2", { id: id + "-title" }, title), ...children);
 }
 
-// A heading, a sentence, and what it is about.
-function subsection(title, sentence, content) {
-  return element("div", { class: "sub" }, element("h3", {}, title), sentence ? element("p", { class: "muted" }, sentence) : null,
-    element("div", { class: "scroll" }, content));
+// What is wider than its place scrolls inside of this box, which then says so.
+function scrollBox(name, content) {
+  const box = element("div", { class: "scroll", role: "group", "aria-label": name }, content);
+  const hint = element("p", { class: "hint muted", hidden: "" }, "Scroll sideways for the rest \u2192");
+  const measure = () => {
+    const wider = box.scrollWidth > box.clientWidth + 1;
+    hint.hidden = !wider;
+    box.classList.toggle("wider", wider && box.scrollLeft + box.clientWidth < box.scrollWidth - 1);
+    if (wider) box.setAttribute("tabindex", "0");
+    else box.removeAttribute("tabindex");
+  };
+  new ResizeObserver(measure).observe(box);
+  if (content instanceof Element) new ResizeObserver(measure).observe(content);
+  box.addEventListener("scroll", measure, { passive: true });
+  return element("div", { class: "scroller" }, hint, box);
 }
 
-// What opens on a click.
-function folded(title, content) {
-  return element("details", {}, element("summary", {}, title), element("div", { class: "scroll" }, content));
+// What opens on a click; its content is made when it is first opened.
+function folded(title, make, sentence) {
+  const made = element("details", {}, element("summary", {}, title));
+  made.addEventListener("toggle", () => {
+    if (!made.open || made.childElementCount > 1) return;
+    if (sentence) made.append(element("p", { class: "muted" }, sentence));
+    made.append(make());
+  });
+  return made;
+}
+
+function foldedTable(title, make, sentence) {
+  return folded(title, () => scrollBox(title, make()), sentence);
 }
 
 // A name and what is said of it, over a bar of that share of the width; no bar without a share.
 function bar(name, text, kind, share) {
-  const made = element("div", { class: "bar" }, element("span", { class: "label" }, name), element("span", { class: `value ${kind}` }, text));
+  const made = element("div", { class: "bar" }, element("span", { class: "label" }, breakable(name)), element("span", { class: `value ${kind}` }, text));
   if (share === undefined) return made;
   const fill = element("i");
   fill.style.width = `${Math.max(0.5, Math.min(100, share * 100))}%`;

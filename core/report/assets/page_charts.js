@@ -1,8 +1,9 @@
-// Charts: uPlot draws them; beside each stand a legend, a sentence for those who cannot see it, and its numbers.
+// Charts: uPlot draws them. All share one legend; each has a sentence for those who cannot see it, and its numbers.
 
 const SERIES_COLOURS = 8;
 const DASHES = [[], [7, 4], [2, 3], [10, 3, 2, 3]];
-const charts = [];  // functions that draw anew: on another width, colour scheme or paper
+const charts = [];  // functions that redraw, for a new width, color scheme or paper
+const CHART_FONT = "12px system-ui, sans-serif";
 
 function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -29,7 +30,7 @@ function legendOf(series) {
     }
     line.style.stroke = `var(--series-${one.index % SERIES_COLOURS})`;
     picture.append(line);
-    return element("li", {}, picture, one.name);
+    return element("li", {}, picture, element("span", {}, breakable(one.name)));
   }));
 }
 
@@ -38,7 +39,7 @@ function drawWhiskers(chart, series) {
   const context = chart.ctx;
   context.save();
   context.lineWidth = 1.5 * devicePixelRatio;
-  series.forEach((one, s) => {
+  series.forEach((one) => {
     if (!one.low) return;
     context.strokeStyle = seriesColour(one.index);
     one.values.forEach((value, i) => {
@@ -76,32 +77,62 @@ function drawBars(chart, series) {
 
 function axisStyle(label) {
   return {
-    label, labelSize: 22, labelGap: 0, labelFont: "12px system-ui, sans-serif", font: "12px system-ui, sans-serif",
+    label, labelSize: 22, labelGap: 0, labelFont: CHART_FONT, font: CHART_FONT,
     stroke: colour("--muted"), grid: { stroke: colour("--grid"), width: 1 }, ticks: { stroke: colour("--grid"), width: 1, size: 5 },
   };
 }
 
+// Every how manyth of the labels there is room for.
+function labelStep(labels, width) {
+  const widest = Math.max(...labels.map((label) => String(label).length)) * 7.5 + 10;
+  return Math.max(1, Math.ceil(labels.length * widest / Math.max(1, width)));
+}
+
+function shownValues(plot) {
+  return plot.series.flatMap((one) => [...one.values, ...(one.low || []), ...(one.high || [])]).filter((value) => value !== null && (!plot.log || value > 0));
+}
+
+// A logarithmic axis where plot.log and there is something above 0; else one from 0.
+function yScale(plot) {
+  const values = shownValues(plot);
+  if (!plot.log || values.length === 0) {
+    const highest = Math.max(0, ...values);
+    return { scale: { range: () => [0, (highest || 1) * 1.06] }, axis: { values: (_, splits) => splits.map(tickText) } };
+  }
+  const range = [Math.min(...values) / 1.25, Math.max(...values) * 1.25];
+  return { scale: { distr: 3, range: () => range }, axis: { splits: () => logTicks(range, 7), values: (_, splits) => splits.map(tickText), filter: (_, splits) => splits } };
+}
+
+function tickText(value) {
+  return value >= 1e6 ? `${+(value / 1e6).toPrecision(4)}M` : value >= 1e4 ? `${+(value / 1e3).toPrecision(4)}k` : String(+value.toPrecision(6));
+}
+
+// One x: bars where they can start at 0, else dots.
 function lineChart(plot, place) {
   const { series, xs, yTitle, xTitle } = plot;
-  const bars = xs.length === 1;
-  const highest = Math.max(0, ...series.flatMap((one) => [...one.values, ...(one.high || [])]).filter((value) => value !== null));
-  const positions = xs.map((_, index) => index);
-  const data = [positions, ...series.map((one) => one.values)];
+  const single = xs.length === 1;
+  const bars = single && !plot.log;
+  const dots = single && !bars;
+  const width = Math.max(220, place.clientWidth);
+  const step = labelStep(xs, width - 80);
+  const positions = dots ? series.map((_, index) => index) : xs.map((_, index) => index);
+  const spread = (one, s) => dots ? series.map((_, i) => i === s ? one.values[0] : null) : one.values;
+  const y = yScale(plot);
   const options = {
-    width: Math.max(240, place.clientWidth), height: 230, legend: { show: false }, cursor: { show: false }, padding: [10, 14, 0, 0],
-    scales: { x: { time: false, range: () => bars ? [-0.5, 0.5] : [-0.2, xs.length - 0.8] }, y: { range: () => [0, (highest || 1) * 1.06] } },
+    width, height: 230, legend: { show: false }, cursor: { show: false }, padding: [10, 14, 0, 0],
+    scales: { x: { time: false, range: () => bars ? [-0.5, 0.5] : dots ? [-0.7, series.length - 0.3] : [-0.2, xs.length - 0.8] }, y: y.scale },
     axes: [
-      { ...axisStyle(bars ? `${xTitle} ${xs[0]}` : xTitle), splits: () => bars ? [] : positions, values: (_, splits) => splits.map((i) => String(xs[i])), grid: { show: false }, size: 30 },
-      { ...axisStyle(yTitle), size: 58, values: (_, splits) => splits.map((value) => value >= 1e4 ? value / 1e3 + "k" : String(+value.toPrecision(6))) },
+      { ...axisStyle(single ? `${xTitle} ${xs[0]}` : xTitle), splits: () => single ? [] : positions.filter((i) => i % step === 0), values: (_, splits) => splits.map((i) => String(xs[i])), grid: { show: false }, size: 30 },
+      { ...axisStyle(yTitle), size: 58, ...y.axis },
     ],
     series: [{}, ...series.map((one) => ({
       stroke: seriesColour(one.index), width: 2, dash: dashOf(one.index), spanGaps: false,
-      paths: bars ? () => null : undefined,
-      points: { show: !bars, size: 7, fill: seriesColour(one.index), stroke: seriesColour(one.index) },
+      paths: single ? () => null : undefined,
+      points: { show: !bars, size: dots ? 10 : 7, fill: seriesColour(one.index), stroke: seriesColour(one.index) },
     }))],
-    hooks: { draw: [(chart) => bars ? drawBars(chart, series) : drawWhiskers(chart, series)] },
+    hooks: { draw: [(chart) => bars ? drawBars(chart, series) : drawWhiskers(chart, series.map((one, s) => !dots || !one.low ? one : { ...one, values: spread(one, s), low: spread({ values: one.low }, s), high: spread({ values: one.high }, s) }))] },
   };
-  return new uPlot(options, data, place);
+  return new uPlot(options, [positions, ...series.map(spread)], place);
 }
 
 // plot: {title, note, xTitle, yTitle, xs, series: [{name, index, values, low, high}]}; null values where nothing was
@@ -109,21 +140,23 @@ function lineChart(plot, place) {
 function figure(plot) {
   plot.series = plot.series.filter((one) => one.values.some((value) => value !== null));
   if (plot.series.length === 0 || plot.xs.length === 0) return null;
-  return drawnFigure({ ...plot, draw: lineChart }, sentenceOf(plot), plot.series, numbersOf(plot));
+  return drawnFigure({ ...plot, draw: lineChart }, sentenceOf(plot), () => numbersOf(plot));
 }
 
-// plot.draw(plot, place) makes the chart; names: [{name, index}] for the legend.
-function drawnFigure(plot, sentence, names, numbers) {
+// plot.draw(plot, place) makes the chart, numbers() the table of its values.
+function drawnFigure(plot, sentence, numbers) {
   const place = element("div", { class: "chart", role: "img", "aria-label": sentence });
-  let chart = null;
-  charts.push(() => {
+  const one = { title: plot.title, chart: null };
+  const redraw = () => {
     if (!place.isConnected) return false;
-    if (chart) chart.destroy();
-    chart = plot.draw(plot, place);
+    if (one.chart) one.chart.destroy();
+    one.chart = plot.draw(plot, place);
     return true;
-  });
+  };
+  redraw.drawn = one;
+  charts.push(redraw);
   return element("figure", {}, element("figcaption", {}, element("h3", {}, plot.title), plot.note ? element("span", { class: "muted" }, plot.note) : null),
-    place, legendOf(names), element("details", {}, element("summary", {}, "Numbers"), element("div", { class: "scroll" }, numbers)));
+    place, foldedTable("Numbers", numbers));
 }
 
 function sentenceOf(plot) {

@@ -1,4 +1,4 @@
-// Which charts a run gives: speed and memory along the axes that the sweep has, and how evenly tokens come.
+// Which charts a run gives: speed and memory along the axes of the sweep, and inter-token latencies.
 
 // The values that each axis takes at some point, ascending.
 function axisValues(report) {
@@ -44,7 +44,7 @@ function tokenTimes(report, choice) {
   const shares = distinct(point.contenders.flatMap((one) => one.inter_token_quantiles.map((q) => q.p))).sort((a, b) => a - b);
   const at = AXES.map((axis) => `${axis.label} ${point[axis.key]}`).join(", ");
   return figure({
-    title: "Time of a token, slow and fast ones", note: `all gaps between tokens at ${at}`, yTitle: "ms", xTitle: "percentile",
+    title: "Inter-token latency percentiles", note: `all gaps between tokens at ${at}`, yTitle: "ms", xTitle: "percentile",
     xs: shares.map((p) => +(p * 100).toFixed(2)),
     series: point.contenders.map((one, index) => ({
       name: one.contender, index,
@@ -56,11 +56,11 @@ function tokenTimes(report, choice) {
 function figuresOf(report, choice) {
   const note = "median; whiskers from the lowest to the highest trial";
   return [
-    alongAxis(report, choice, { title: "Decode throughput", note, metric: "decode_tokens_per_s", yTitle: "tokens/s" }),
-    alongAxis(report, choice, { title: "Prefill throughput", note, metric: "prefill_tokens_per_s", yTitle: "tokens/s" }),
+    alongAxis(report, choice, { title: "Decode throughput", note, metric: "decode_tokens_per_s", yTitle: "tokens/s", log: true }),
+    alongAxis(report, choice, { title: "Prefill throughput", note, metric: "prefill_tokens_per_s", yTitle: "tokens/s", log: true }),
     alongAxis(report, choice, { title: "Time to first token", note, metric: "ttft_ms", yTitle: "ms" }),
     tokenTimes(report, choice),
-    alongAxis(report, choice, { title: "Peak memory of the process", note: "highest of the trials", metric: "peak_rss_bytes", yTitle: "MiB", divisor: MIB, field: "max" }),
+    alongAxis(report, choice, { title: "Peak process memory", note: "highest of the trials", metric: "peak_rss_bytes", yTitle: "MiB", divisor: MIB, field: "max" }),
     alongAxis(report, choice, { title: "KV cache", note: "as the backend reports it", metric: "kv_bytes", yTitle: "MiB", divisor: MIB, field: "max" }),
     qualityFigure(report, choice),
     rooflineFigure(report, choice),
@@ -88,12 +88,13 @@ function chartsSection(report) {
     controls.replaceChildren(...[
       models.length > 1 ? chooser("model", models.map((model) => ({ value: model, label: name(model) })), choice.model, set("model")) : null,
       several.length > 1 ? chooser("along", several.map((axis) => ({ value: axis.key, label: axis.title })), choice.along, set("along")) : null,
-      ...several.map((axis) => chooser(axis.key === choice.along ? `${axis.label} (token times)` : axis.label,
+      ...several.map((axis) => chooser(axis.key === choice.along ? `${axis.label} (latency percentiles)` : axis.label,
         values[axis.key].map((value) => ({ value, label: String(value) })), choice[axis.key], set(axis.key))),
     ].filter(Boolean));
     const made = figuresOf(report, choice);
     figures.replaceChildren(...(made.length > 0 ? made : [element("p", { class: "muted" }, "The sweep has no measured point with this choice.")]));
     drawCharts();
   };
-  return { root: section("Charts", "charts", controls, figures), draw };
+  const legend = legendOf(report.run.contenders.map((contender, index) => ({ name: contender.name, index })));
+  return { root: section("Charts", "charts", controls, legend, figures), draw };
 }

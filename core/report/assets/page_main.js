@@ -1,19 +1,17 @@
-// The page: verdict, charts, table, quality, analysis, failures, how it was measured, environment, experiment.
+// The page: facts, contents, then problems, verdict, speeds, charts, targets, quality, results, analysis, how it was
+// measured, environment, experiment.
 
 function verdictCard(headline, report) {
   const phase = headline.metric.startsWith("decode") ? "Decode" : "Prefill";
   const own = headline.speeds.find((speed) => speed.contender === headline.fastest);
-  const sure = headline.ahead_of_second !== null && headline.ahead_of_second.verdict === "faster";
-  const most = Math.max(1, ...headline.speeds.map((speed) => speed.speed_ratio));
-  const bars = element("div", { class: "bars" });
-  const put = (name, share, text, kind) => bars.append(bar(name, text, kind, share / most));
-  for (const speed of headline.speeds) put(speed.contender, speed.speed_ratio, `${speedText(speed)} ${speed.verdict}`, speed.verdict);
-  put(report.baseline, 1, "1x baseline", "");
+  const ahead = headline.ahead_of_second;
+  const speed = own || ahead;
+  const other = own ? report.baseline : headline.second;
   return element("article", { class: "card" },
-    element("h3", {}, `${phase}: ${sure ? "fastest" : "ahead, but not surely"}`),
-    element("p", { class: "who" }, headline.fastest),
-    element("p", { class: "big" }, own ? ratioText(own.speed_ratio) + "x" : "1x"),
-    element("p", { class: headline.fastest_output.compared > 0 && headline.fastest_output.same === 0 ? "warn" : "muted" }, headline.text), bars);
+    element("h3", {}, `${phase}: ${headline.standing}`),
+    element("p", { class: "who" }, breakable(headline.fastest)),
+    element("p", { class: "big" }, speed ? ratioText(speed.speed_ratio) + "x" : "-", " ", element("small", {}, "the speed of ", breakable(other))),
+    element("p", { class: headline.fastest_output.compared > 0 && headline.fastest_output.same === 0 ? "warn" : "muted" }, breakable(headline.text)));
 }
 
 function agreementCard(report) {
@@ -21,25 +19,24 @@ function agreementCard(report) {
   if (compared.length === 0) return null;
   const bars = element("div", { class: "bars" });
   for (const { contender, same_output: output } of compared) {
-    bars.append(bar(contender, `${output.same} of ${output.compared} trials`, "", output.same / output.compared));
+    bars.append(bar(contender, `${output.same} of ${counted(output.compared, "trial")}`, output.same === 0 ? "slower" : "", output.same / output.compared));
   }
-  return element("article", { class: "card" }, element("h3", {}, "Does it compute the same?"),
-    element("p", { class: "muted" }, `Trials in which the tokens were exactly those of ${report.baseline}. Reduced precision may choose another of two nearly equal tokens.`), bars);
+  return element("article", { class: "card" }, element("h3", {}, "Same output"),
+    element("p", { class: "muted" }, `Trials whose tokens were exactly those of ${report.baseline}. Reduced precision may choose the other of two nearly equal tokens.`), bars);
 }
 
-function failureCard(report) {
-  if (report.failed === 0 && report.recorded >= report.planned) return null;
-  return element("article", { class: "card" }, element("h3", {}, "Not everything ran"),
-    element("p", { class: "big failed" }, String(report.failed)),
-    element("p", {}, `of ${report.recorded} trials failed`),
-    report.recorded < report.planned ? element("p", { class: "muted" }, `${report.recorded} of ${report.planned} planned trials were run.`) : null,
-    report.failed > 0 ? element("p", {}, element("a", { href: "#failures" }, "Which, and why")) : null);
+function incompleteCard(report) {
+  if (report.recorded >= report.planned) return null;
+  return element("article", { class: "card" }, element("h3", {}, "Not finished"),
+    element("p", { class: "big" }, String(report.recorded)), element("p", {}, `of ${report.planned} planned trials were run.`));
 }
 
 function verdictSection(report) {
-  const cards = [...report.headlines.map((headline) => verdictCard(headline, report)), agreementCard(report), qualityCard(report), failureCard(report)].filter(Boolean);
-  if (cards.length === 0) cards.push(element("p", { class: "muted" }, "No trial has been measured yet."));
-  return section("Verdict", "verdict", element("div", { class: "cards" }, ...cards));
+  const cards = [...report.headlines.map((headline) => verdictCard(headline, report)), agreementCard(report), qualityCard(report), incompleteCard(report)].filter(Boolean);
+  if (cards.length === 0) cards.push(element("p", { class: "muted" }, "No trial was measured."));
+  const forests = report.headlines.map((headline) => element("div", { class: "panel" },
+    element("h3", {}, headline.metric.startsWith("decode") ? "Decode speed" : "Prefill speed"), overallForest(report, headline)));
+  return section("Verdict", "verdict", element("div", { class: "cards" }, ...cards), element("div", { class: "panels" }, ...forests));
 }
 
 function speedColumn(label, metricName, report) {
@@ -59,16 +56,17 @@ function sweptAxes(report) {
   return { moving, fixed };
 }
 
-function resultColumns(report) {
+// withAxes: for rows of several points.
+function resultColumns(report, withAxes) {
   const marks = markedCounts(report);
   const marked = report.disturbed.some((mark) => mark.counted) || report.outliers.length > 0;
-  const failedText = (row) => row.result.failed === 0 ? String(row.result.ok) : `${row.result.ok}, ${row.result.failed} failed`;
+  const failedText = (row) => row.result.failed === 0 ? String(row.result.ok) : `${row.result.ok} ok, ${row.result.failed} ${failureAt(row.result) || "failed"}`;
   const models = distinct(report.points.map((point) => point.model));
   const { moving } = sweptAxes(report);
   return [
-    { label: "contender", value: (row) => row.result.contender },
-    ...(models.length > 1 ? [{ label: "model", value: (row) => row.point.model_name }] : []),
-    ...moving.map((axis) => ({ label: axis.label, number: true, value: (row) => row.point[axis.key], text: (row) => String(row.point[axis.key]) })),
+    { label: "contender", value: (row) => row.result.contender, head: true },
+    ...(withAxes && models.length > 1 ? [{ label: "model", value: (row) => row.point.model_name }] : []),
+    ...(withAxes ? moving : []).map((axis) => ({ label: axis.label, number: true, value: (row) => row.point[axis.key], text: (row) => String(row.point[axis.key]) })),
     { label: "ttft ms", number: true, value: (row) => metric(row, "ttft_ms") },
     { label: "prefill tok/s", number: true, best: "most", value: (row) => metric(row, "prefill_tokens_per_s") },
     speedColumn("prefill speed", "prefill_tokens_per_s", report),
@@ -85,23 +83,10 @@ function resultColumns(report) {
 
 function tableSection(report) {
   const { fixed } = sweptAxes(report);
-  const caption = `Medians of the measured trials; a speed is against ${report.baseline}, with the 99% interval that the verdict comes from.` +
+  const caption = `Medians of the measured trials; a speed is relative to ${report.baseline}, with the 99% interval that the verdict comes from.` +
     (fixed.length > 0 ? ` All at ${fixed.join(", ")}.` : "");
-  return section("All results", "results", new SortingTable(resultColumns(report), rowsOf(report), caption).root);
-}
-
-function failuresSection(report) {
-  const rows = rowsOf(report).flatMap(({ point, result }) => result.failures.map((failure) => ({ point, result, failure })));
-  if (rows.length === 0) return null;
-  const table = plainTable([
-    { label: "contender", value: (row) => row.result.contender },
-    { label: "point", value: (row) => placeText(row.point) },
-    { label: "status", value: (row) => row.failure.status, mark: () => "failed" },
-    { label: "trials", number: true, value: (row) => row.failure.count, text: (row) => String(row.failure.count) },
-    { label: "reason", value: (row) => row.failure.error },
-    { label: "last words on stderr", value: (row) => row.failure.stderr_tail },
-  ], rows, null, "wide");
-  return section("Failures", "failures", element("div", { class: "scroll" }, table));
+  const rows = rowsOf(report);
+  return section("All results", "results", folded(`${counted(rows.length, "row")}, to sort and filter`, () => new SortingTable(resultColumns(report, true), rows, caption).root));
 }
 
 // The leaves of a JSON object: ["cpu model", "AMD EPYC"]; what is unknown is left out.
@@ -117,20 +102,50 @@ function environmentSection(report) {
   const pairs = [["program", run.program], ["started", run.started], ["run folder", report.folder]];
   for (const plugin of run.plugins) pairs.push([`backend of ${plugin.contender}`, `${plugin.name} ${plugin.version}, ${plugin.build}, SHA-256 ${plugin.sha256.slice(0, 16)}`]);
   for (const model of run.models) pairs.push([`model ${model.name}`, `${model.n_parameters.toLocaleString("en")} parameters, SHA-256 ${model.sha256.slice(0, 16)}, ${model.reference}`]);
-  const all = [...pairs, ...leavesOf(run.environment)].filter(([, value]) => value);
-  const columns = [{ label: "what", value: (pair) => pair[0] }, { label: "value", value: (pair) => pair[1] }];
-  return section("Environment", "environment", plainTable(columns, all.map(([key, value]) => [key.replaceAll("_", " "), value]), null, "pairs"));
+  const all = [...pairs, ...leavesOf(run.environment)].filter(([, value]) => value).map(([key, value]) => [key.replaceAll("_", " "), value]);
+  const columns = [{ label: "what", value: (pair) => pair[0], head: true }, { label: "value", value: (pair) => pair[1], mark: () => "prose" }];
+  return section("Environment", "environment", folded(counted(all.length, "fact"), () => plainTable(columns, all, null, "pairs")));
+}
+
+function parametersText(count) {
+  return count >= 1e9 ? `${(count / 1e9).toPrecision(3)}B` : count >= 1e6 ? `${(count / 1e6).toPrecision(3)}M` : String(count);
+}
+
+function coresText(cpu) {
+  const usable = Array.isArray(cpu.usable) ? cpu.usable.length : cpu.usable;
+  if (!usable) return "";
+  return cpu.online && cpu.online !== usable ? `${usable} of ${cpu.online} usable` : String(usable);
+}
+
+// What a number depends on, in a line each.
+function factsOf(report) {
+  const { cpu = {}, memory = {}, system = {} } = report.run.environment;
+  const several = report.run.models.length > 1 ? "models" : "model";
+  const failed = report.failed > 0 ? `, ${report.failed} failed` : "";
+  return [
+    ["processor", cpu.model], ["cores", coresText(cpu)],
+    ["memory", memory.total_bytes ? `${(memory.total_bytes / MIB / 1024).toFixed(1)} GiB` : ""],
+    ["system", [system.os, system.kernel].filter(Boolean).join(", ")],
+    [several, report.run.models.map((model) => `${model.name} (${parametersText(model.n_parameters)} parameters)`).join(", ")],
+    ["contenders", String(report.run.contenders.length)], ["points", String(report.points.length)], ["blocks", String(report.run.blocks)],
+    ["trials", `${report.recorded} of ${report.planned} planned${failed}`], ["started", report.run.started], ["program", report.run.program],
+  ].filter(([, value]) => value);
+}
+
+function contents(parts) {
+  return parts.map((part) => element("li", {}, element("a", { href: `#${part.id}` }, part.querySelector("h2").textContent)));
 }
 
 function show(report) {
   document.title = `${report.name}: inferbench`;
-  document.getElementById("name").textContent = report.name;
-  const cpu = (report.run.environment.cpu || {}).model;
-  document.getElementById("about").textContent = [report.run.started, cpu, report.run.program, `${report.recorded} trials`].filter(Boolean).join(" \u00b7 ");
+  document.getElementById("name").replaceChildren(breakable(report.name));
+  document.getElementById("about").replaceChildren(...factsOf(report).map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, breakable(value)))));
   const drawn = chartsSection(report);
-  const parts = [verdictSection(report), drawn && drawn.root, tableSection(report), qualitySection(report), analysisSection(report), failuresSection(report), remarksSection(report), environmentSection(report),
-    section("Experiment", "experiment", element("pre", {}, report.run.experiment))];
-  document.getElementById("main").replaceChildren(...parts.filter(Boolean));
+  const parts = [problemsSection(report), verdictSection(report), speedsSection(report), drawn && drawn.root, targetsSection(report), qualitySection(report), tableSection(report),
+    analysisSection(report), remarksSection(report), environmentSection(report),
+    section("Experiment", "experiment", folded(counted(report.run.experiment.trimEnd().split("\n").length, "line"), () => element("pre", {}, report.run.experiment)))].filter(Boolean);
+  document.getElementById("contents").replaceChildren(...contents(parts));
+  document.getElementById("main").replaceChildren(...parts);
   if (drawn) drawn.draw();
   watchSurroundings();
 }

@@ -42,9 +42,9 @@ function qualityCard(report) {
     const name = models.length > 1 ? `${one.contender}, ${one.model_name}` : one.contender;
     bars.append(bar(name, klText(one), one.status === "ok" ? "" : "failed"));
   }
-  return element("article", { class: "card" }, element("h3", {}, "How far from the reference?"),
-    element("p", { class: "muted" }, `Kullback-Leibler divergence in nats a token, with its 95% interval, and how often the likeliest token is that of ${records[0].reference}.`), bars,
-    element("p", {}, element("a", { href: "#quality" }, "All of it")));
+  return element("article", { class: "card" }, element("h3", {}, "Agreement with the reference"),
+    element("p", { class: "muted" }, `Kullback-Leibler divergence in nats per token, with its 95% interval, and how often the likeliest token is that of ${records[0].reference}.`), bars,
+    element("p", {}, element("a", { href: "#quality" }, "All of the measurement")));
 }
 
 // Decode speed of the chosen point over the divergence: fast and true is on the left, high up.
@@ -56,10 +56,10 @@ function qualityFigure(report, choice) {
   const least = Math.min(...measured.map(({ record }) => record.kl).filter((kl) => kl > 0));
   if (!Number.isFinite(least)) return null;
   return scatterFigure({
-    title: "Speed against quality", note: `decode at ${AXES.map((axis) => `${axis.label} ${point[axis.key]}`).join(", ")}; what does not differ from the reference stands at the left edge`,
-    xTitle: "KL to the reference, nats a token", yTitle: "tokens/s", lines: [],
+    title: "Speed versus quality", note: `decode at ${AXES.map((axis) => `${axis.label} ${point[axis.key]}`).join(", ")}; what does not differ from the reference is at the left edge`,
+    xTitle: "KL to the reference, nats per token", yTitle: "tokens/s", lines: [],
     points: measured.map(({ result, index, record }) => ({
-      name: result.contender, index, where: "", x: record.kl > 0 ? record.kl : least / 10, shownX: record.kl, y: result.metrics.decode_tokens_per_s.median,
+      name: result.contender, label: result.contender, index, where: "", x: record.kl > 0 ? record.kl : least / 10, shownX: record.kl, y: result.metrics.decode_tokens_per_s.median,
     })),
   });
 }
@@ -77,18 +77,18 @@ function qualitySection(report) {
   const columns = [
     { label: "contender", value: (one) => one.contender }, { label: "model", value: (one) => one.model_name },
     { label: "verdict", value: (one) => one.status, text: (one) => one.status === "ok" ? "ok" : `${one.status}: ${one.error}`, mark: (one) => one.status === "ok" ? "" : "failed" },
-    { label: "KL, nats a token", number: true, value: (one) => isNumber(one.kl) ? one.kl : null, text: (one) => inLines(withInterval(one, "kl", klNumber)), mark: () => "lines" },
+    { label: "KL, nats per token", number: true, value: (one) => isNumber(one.kl) ? one.kl : null, text: (one) => inLines(withInterval(one, "kl", klNumber)), mark: () => "lines" },
     { label: "bound", number: true, value: (one) => one.max_kl, text: (one) => isNumber(one.max_kl) ? klNumber(one.max_kl) : "" },
     { label: "top-1", ...share("top1_agreement") }, { label: "top-5", ...share("top5_agreement") },
-    { label: "logit error, most", number: true, value: (one) => isNumber(one.greatest_logit_error) ? one.greatest_logit_error : null },
+    { label: "largest logit error", number: true, value: (one) => isNumber(one.greatest_logit_error) ? one.greatest_logit_error : null },
     ...(report.quality.some((one) => one.text) ? [
     { label: "perplexity", number: true, value: (one) => one.text && isNumber(one.perplexity) ? one.perplexity : null, text: (one) => one.text ? inLines(withInterval(one, "perplexity", perplexityText)) : "", mark: () => "lines" },
-    { label: "of the reference", number: true, value: (one) => one.text && isNumber(one.reference_perplexity) ? one.reference_perplexity : null, text: (one) => one.text && isNumber(one.reference_perplexity) ? perplexityText(one.reference_perplexity) : "" }] : []),
+    { label: "reference perplexity", number: true, value: (one) => one.text && isNumber(one.reference_perplexity) ? one.reference_perplexity : null, text: (one) => one.text && isNumber(one.reference_perplexity) ? perplexityText(one.reference_perplexity) : "" }] : []),
     { label: "tokens", number: true, value: (one) => one.tokens ?? null, text: (one) => one.tokens === undefined ? "" : String(one.tokens) },
     { label: "same ids again", value: (one) => one.repeats === null ? "" : one.repeats ? "yes" : "no" },
   ];
   return section("Quality", "quality", element("p", { class: "muted" }, `Against ${first.reference} on ${texts.join(", ")}; 95% intervals over the windows.`),
-    element("div", { class: "scroll" }, plainTable(columns, report.quality, null, "wide")));
+    scrollBox("Quality", plainTable(columns, report.quality, null, "wide")));
 }
 
 function qualityColumns(report) {

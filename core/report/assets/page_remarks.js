@@ -1,4 +1,4 @@
-// What a reader should know of how the numbers came about: notes, disturbed trials, outliers.
+// How the numbers were measured: notes, disturbed trials, outliers.
 
 function placeText(point) {
   return `${point.model_name}: ` + AXES.map((axis) => `${axis.label} ${point[axis.key]}`).join(", ");
@@ -22,31 +22,31 @@ function markedCounts(report) {
 }
 
 function marksText({ disturbed, outliers }) {
-  return [disturbed > 0 ? `${disturbed} disturbed` : "", outliers > 0 ? `${outliers} far off` : ""].filter(Boolean).join("\n");
+  return [disturbed > 0 ? `${disturbed} disturbed` : "", outliers > 0 ? `${outliers} ${outliers === 1 ? "outlier" : "outliers"}` : ""].filter(Boolean).join("\n");
 }
 
 function disturbedTable(report) {
   if (report.disturbed.length === 0) return null;
-  return subsection("Disturbed trials", "Something else used the machine while they ran. Where the block was run again, the first attempt does not count.",
-    limitedTable([
-      { label: "contender", value: (mark) => mark.contender }, { label: "point", value: (mark) => placeText(report.points[mark.point]) },
-      { label: "block", number: true, value: (mark) => mark.block, text: (mark) => mark.block < 0 ? "warm-up" : String(mark.block) },
-      { label: "attempt", number: true, value: (mark) => mark.attempt, text: (mark) => String(mark.attempt + 1) },
-      { label: "counts", value: (mark) => mark.counted ? "yes" : "no" }, { label: "what was seen", value: (mark) => mark.disturbed_by }], report.disturbed));
+  return folded(counted(report.disturbed.length, "disturbed trial"), () => limitedTable([
+    { label: "contender", value: (mark) => mark.contender }, { label: "point", value: (mark) => placeText(report.points[mark.point]) },
+    { label: "block", number: true, value: (mark) => mark.block, text: (mark) => mark.block < 0 ? "warm-up" : String(mark.block) },
+    { label: "attempt", number: true, value: (mark) => mark.attempt, text: (mark) => String(mark.attempt + 1) },
+    { label: "included", value: (mark) => mark.counted ? "yes" : "no" }, { label: "what was seen", value: (mark) => mark.disturbed_by, mark: () => "prose" }], report.disturbed),
+  "Something else used the machine while they ran. Where the block was run again, one attempt is included.");
 }
 
 function outlierTable(report) {
   if (report.outliers.length === 0) return null;
-  return subsection("Outliers", "Far from the other trials of the same (modified z-score above 3.5). They count all the same.",
-    limitedTable([
-      { label: "contender", value: (mark) => mark.contender }, { label: "point", value: (mark) => placeText(report.points[mark.point]) },
-      { label: "block", number: true, value: (mark) => mark.block, text: (mark) => String(mark.block) },
-      { label: "metric", value: (mark) => mark.metric }, { label: "value", number: true, value: (mark) => mark.value },
-      { label: "median", number: true, value: (mark) => mark.median }], report.outliers));
+  return folded(counted(report.outliers.length, "outlier"), () => limitedTable([
+    { label: "contender", value: (mark) => mark.contender }, { label: "point", value: (mark) => placeText(report.points[mark.point]) },
+    { label: "block", number: true, value: (mark) => mark.block, text: (mark) => String(mark.block) },
+    { label: "metric", value: (mark) => mark.metric }, { label: "value", number: true, value: (mark) => mark.value },
+    { label: "median", number: true, value: (mark) => mark.median }], report.outliers),
+  "Far from the other trials of the same contender and point (modified z-score above 3.5). They are included.");
 }
 
 function remarksSection(report) {
-  const notes = report.notes.length === 0 ? null : element("ul", { class: "notes" }, ...report.notes.map((note) => element("li", {}, note)));
+  const notes = report.notes.length === 0 ? null : element("ul", { class: "notes" }, ...report.notes.map((note) => element("li", {}, breakable(note))));
   const parts = [notes, disturbedTable(report), outlierTable(report)].filter(Boolean);
   return parts.length === 0 ? null : section("How it was measured", "remarks", ...parts);
 }

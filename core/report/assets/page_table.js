@@ -1,5 +1,6 @@
 // A table whose columns sort and whose rows filter.
-// columns: {label, value: row -> number, text or null, text: row -> string, number, mark: row -> class}
+// columns: {label, value: row -> number, text or null, text: row -> string, number, head, mark: row -> class}; head: the
+// cell names its row.
 
 const ROWS_AT_ONCE = 300;
 
@@ -18,7 +19,7 @@ function shownText(column, row) {
 
 function plainTable(columns, rows, caption, className) {
   const head = element("tr", {}, ...columns.map((column) =>
-    element("th", { scope: "col", class: column.number ? "number" : "" }, column.label)));
+    element("th", { scope: "col", class: column.number ? "number" : "" }, breakable(column.label))));
   const body = element("tbody");
   for (const row of rows) body.append(tableRow(columns, row));
   return element("table", { class: className || "" }, caption ? element("caption", {}, caption) : null, element("thead", {}, head), body);
@@ -27,18 +28,22 @@ function plainTable(columns, rows, caption, className) {
 // A table that shows its first rows, and the rest on demand.
 function limitedTable(columns, rows) {
   const table = plainTable(columns, rows.slice(0, ROWS_AT_ONCE), null, "wide");
-  if (rows.length <= ROWS_AT_ONCE) return table;
+  const box = scrollBox("Table", table);
+  if (rows.length <= ROWS_AT_ONCE) return box;
   const more = element("button", { type: "button", class: "more", onclick: () => {
     table.tBodies[0].append(...rows.slice(ROWS_AT_ONCE).map((row) => tableRow(columns, row)));
     more.remove();
   } }, `Show all ${rows.length} rows`);
-  return element("div", {}, table, more);
+  return element("div", {}, box, more);
 }
 
 function tableRow(columns, row) {
   return element("tr", {}, ...columns.map((column) => {
-    const kind = (column.number ? "number " : "text ") + (column.mark ? column.mark(row) : "");
-    return element("td", { class: kind.trim(), data: { label: column.label } }, shownText(column, row));
+    const kind = ((column.number ? "number " : "text ") + (column.mark ? column.mark(row) : "")).trim();
+    const text = shownText(column, row);
+    const content = text === "" || column.number ? text : element("span", {}, breakable(text));
+    if (column.head) return element("th", { scope: "row", class: kind, data: { label: column.label } }, content);
+    return element("td", { class: kind, data: { label: column.label } }, content);
   }));
 }
 
@@ -61,11 +66,11 @@ class SortingTable {
       element("thead", {}, element("tr", {}, ...this.heads)), this.body);
     this.root = element("div", {},
       element("div", { class: "controls" }, element("label", {}, "filter rows", search), this.phoneSort(), this.count),
-      element("div", { class: "scroll" }, table), this.more);
+      scrollBox("All results", table), this.more);
     this.draw();
   }
 
-  // Where the columns' heads are hidden.
+  // Where the column heads are hidden.
   phoneSort() {
     const select = element("select", { id: "sort-by" }, element("option", { value: "" }, "as measured"),
       ...this.columns.map((column, index) => element("option", { value: index }, column.label)));
@@ -86,7 +91,7 @@ class SortingTable {
       const sign = this.descending ? -1 : 1;
       kept.sort((a, b) => {
         const [x, y] = [value(a.row), value(b.row)];
-        return x === null || y === null ? compareValues(x, y) : sign * compareValues(x, y);  // what has none stays last
+        return x === null || y === null ? compareValues(x, y) : sign * compareValues(x, y);  // rows without a value stay last
       });
     }
     this.heads.forEach((head, index) => {

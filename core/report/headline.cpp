@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "report/headline.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include "results/paired_ratio.hpp"
+#include "stats/log_ratio.hpp"
+
+namespace inferbench {
+
+namespace {
+
+constexpr std::array<std::string_view, 2> kHeadlineMetrics{"decode_tokens_per_s", "prefill_tokens_per_s"};
+
+struct Overall {
+  std::optional<LogRatio> ratio;
+  std::vector<double> of_points;
+};
+
+Overall overall_speed(const RunInfo& info, const TrialIndex& index, std::size_t contender, std::size_t other,
+                      std::string_view metric) {
+  std::vector<LogRatio> ratios;
+  Overall overall;
+  for (std::size_t point = 0; point < info.points.size(); ++point) {
+    const auto ratio = paired_speed(metric, index.at(point, contender), index.at(point, other));
+    if (!ratio) continue;
+    ratios.push_back(*ratio);
+    overall.of_points.push_back(to_speed_ratio(*ratio).ratio);
+  }
+  overall.ratio = mean_log_ratio(ratios);
+  return overall;
+}
+
+/// A contender's place in RunInfo::contenders, and at how many points it ran together with the baseline.
+struct Entrant {
+  std::size_t contender = 0;
+  std::size_t points = 0;
+};
+
+std::vector<Entrant> put_speeds(const RunInfo& info, const TrialIndex& index, Headline& headline) {
+  const std::size_t baseline = baseline_index(info);
+  std::vector<std::pair<OverallSpeed, Entrant>> found;
+  for (std::size_t i = 0; i < info.contenders.size(); ++i) {
+    if (i == baseline) continue;
+    const Overall overall = overall_speed(info, index, i, baseline, headline.metric);
+    if (!overall.ratio) continue;
+    const auto [least, most] = std::minmax_element(overall.of_points.begin(), overall.of_points.end());
+    const std::size_t points = overall.of_points.size();
+    found.push_back(
+        {{info.contenders[i].name, points, to_speed_ratio(*overall.ratio), *least, *most}, Entrant{i, points}});
+  }
+  std::stable_sort(found.begin(), found.end(),
+                   [](const auto& a, const auto& b) { return a.first.ratio.ratio > b.first.ratio.ratio; });
+  std::vector<Entrant> entrants;
+  for (auto& [speed, entrant] : found) {
+    headline.speeds.push_back(std::move(speed));
+    entrants.push_back(entrant);
+  }
+  return entrants;
+}
+
+// Speeds against the baseline are over each contender's own points. Where some failed at points, only a direct
+// comparison over common points tells who is faster: the fastest is the one that no later one beats, and the second is
+// the one that it beats by least.
+void rank(const RunInfo& info, const TrialIndex& index, std::vector<Entrant> entrants, Headline& headline) {
+  std::size_t most = 0;
+  for (const Entrant& entrant : entrants) most = std::max(most, entrant.points);
+  std::erase_if(entrants, [&](const Entrant& entrant) { return 2 * entrant.points < most; });
+  entrants.push_back({baseline_index(info), most});
+  const auto speed = [&](const Entrant& a, const Entrant& b) {
+    return overall_speed(info, index, a.contender, b.contender, headline.metric).ratio;
+  };
+  const Entrant* fastest = &entrants.front();
+  for (const Entrant& entrant : entrants) {
+    if (&entrant == fastest) continue;
+    const auto ahead = speed(*fastest, entrant);
+    if (ahead && ahead->mean < 0) fastest = &entrant;
+  }
+  headline.fastest = info.contenders[fastest->contender].name;
+  std::optional<LogRatio> closest;
+  for (const Entrant& entrant : entrants) {
+    if (&entrant == fastest) continue;
+    const auto ahead = speed(*fastest, entrant);
+    if (!ahead || (closest && closest->mean <= ahead->mean)) continue;
+    closest = ahead;
+    headline.second = info.contenders[entrant.contender].name;
+  }
+  if (closest) headline.ahead = to_speed_ratio(*closest);
+}
+
+}  // namespace
+
+std::vector<Headline> headlines_of(const RunInfo& info, const TrialIndex& index) {
+  std::vector<Headline> headlines;
+  if (baseline_index(info) >= info.contenders.size()) return headlines;
+  for (const std::string_view metric : kHeadlineMetrics) {
+    Headline headline;
+    headline.metric = metric;
+    std::vector<Entrant> entrants = put_speeds(info, index, headline);
+    if (headline.speeds.empty()) continue;
+    rank(info, index, std::move(entrants), headline);
+    headlines.push_back(std::move(headline));
+  }
+  return headlines;
+}
+
+}  // namespace inferbench
