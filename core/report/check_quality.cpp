@@ -51,7 +51,7 @@ Figure figure_of(const RunData& run, const std::string& contender, const std::st
   if (value && std::isfinite(*value)) return {value, {}};
   const bool tried = record->status != TrialStatus::kUnsupported && record->status != TrialStatus::kSkipped;
   const std::string why = record->ok() ? "there is no such figure"
-                                       : fmt::format("{}: {}", to_string(record->status), one_line(record->error, 120));
+                                       : fmt::format("{}: {}", to_string(record->status), one_line(record->error));
   return {std::nullopt, {!record->ok() && tried ? CheckVerdict::kFail : CheckVerdict::kUnclear, why}};
 }
 

@@ -16,7 +16,7 @@ namespace inferbench {
 
 namespace {
 
-constexpr std::size_t kLineWidth = 100;
+constexpr std::size_t kIndent = 8;  // behind "unclear "
 
 std::string painted(const ConsoleStyle& style, CheckVerdict verdict) {
   const std::string word = fmt::format("{:<7}", to_string(verdict));
@@ -97,11 +97,10 @@ std::string check_console(const CheckReport& report, bool colour, bool all) {
   for (const ResultGroup& group : grouped(report.results)) {
     const CheckResult& result = *group.first;
     if (result.verdict == CheckVerdict::kPass && !all) continue;
-    text += fmt::format("{} {}\n", painted(style, result.verdict), one_line(result.requirement, kLineWidth - 8));
-    text += fmt::format("        {}\n", one_line(result.contender, kLineWidth - 8));
-    text += fmt::format("        {}\n", one_line(result.point, kLineWidth - 8));
-    if (group.count > 1) text += fmt::format("        and {} more\n", points_text(group.count - 1));
-    text += fmt::format("        {}\n", one_line(result.found, kLineWidth - 8));
+    text += fmt::format("{} {}", painted(style, result.verdict), indented(result.requirement, kIndent).substr(kIndent));
+    text += indented(result.contender, kIndent) + indented(result.point, kIndent);
+    if (group.count > 1) text += indented(fmt::format("and {} more", points_text(group.count - 1)), kIndent);
+    text += indented(result.found, kIndent);
   }
   const CheckVerdict verdict = overall_verdict(report.results);
   return text + fmt::format("{} {}\n", painted(style, verdict), verdict_counts(count_verdicts(report.results)));

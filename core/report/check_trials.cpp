@@ -23,7 +23,7 @@ bool is_failure(TrialStatus status) {
 
 std::string failures_text(std::size_t failed, std::size_t all, const TrialRecord& first) {
   return fmt::format("{} of {} trials failed, the first {}: {}", failed, all, to_string(first.outcome.status),
-                     one_line(first.outcome.error, 120));
+                     one_line(first.outcome.error));
 }
 
 }  // namespace

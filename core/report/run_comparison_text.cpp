@@ -9,6 +9,7 @@
 #include "report/markdown_text.hpp"
 #include "report/number_text.hpp"
 #include "report/run_comparison.hpp"
+#include "support/fit_text.hpp"
 #include "support/one_line.hpp"
 
 namespace inferbench {
@@ -106,12 +107,12 @@ std::string markdown_speed(const std::optional<SpeedRatio>& speed) {
 
 std::string run_comparison_console(const RunComparison& comparison, bool colour) {
   const ConsoleStyle style(colour);
-  std::string text = fmt::format("A: {}\nB: {}\n\n", one_line(comparison.name_a, kConsoleWidth - 3),
-                                 one_line(comparison.name_b, kConsoleWidth - 3));
+  std::string text = fmt::format("A: {}\nB: {}\n\n", shorten_path(one_line(comparison.name_a), kConsoleWidth - 3),
+                                 shorten_path(one_line(comparison.name_b), kConsoleWidth - 3));
   put_differences(text, comparison, style);
   put_overall_line(text, comparison, style);
   for (const PointChange& point : comparison.points) {
-    text += fmt::format("\n{}\n", style.bold(one_line(point.title, kConsoleWidth)));
+    text += fmt::format("\n{}\n", style.bold(shorten_middle(one_line(point.title), kConsoleWidth)));
     text += style.dim(trimmed(fmt::format("  {:{}}{:>7}{:>7} {:<{}}{:>7}{:>7}  speed of B", "", kComparedNameWidth,
                                           "prefill", "", " speed of B", kSpeedCellWidth, "decode", "")));
     text += style.dim(trimmed(fmt::format("  {:{}}{:>7}{:>7} {:<{}}{:>7}{:>7}  (99% interval)", "tokens/s",

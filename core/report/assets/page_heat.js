@@ -127,7 +127,7 @@ function pointDetail(report, index) {
   const rows = point.contenders.map((result) => ({ point, result }));
   const title = report.points.length > 1 ? `Point ${index + 1}: ${placeText(point)}` : placeText(point);
   return element("div", { class: "detail" }, element("h3", { tabindex: "-1" }, breakable(title)),
-    element("div", { class: "panels" }, ...plots), scrollBox("All values of the point", plainTable(resultColumns(report, false), rows, null, "wide results-of-point")));
+    plots.length > 0 ? element("div", { class: "panels" }, ...plots) : null, scrollBox("All values of the point", plainTable(resultColumns(report, false), rows, null, "wide results-of-point")));
 }
 
 function speedsSection(report) {
@@ -153,5 +153,5 @@ function speedsSection(report) {
   controls.append(chooser("show", choices, choices[0].value, draw));
   draw(choices[0].value);
   return section("Speeds at every point", "speeds", element("p", { class: "muted" },
-    `Relative to ${report.baseline}${fixed.length > 0 ? "; " + fixed.join(", ") + " everywhere" : ""}. A point's number shows all of its values.`), controls, map, detail);
+    [report.run.contenders.length > 1 ? `Relative to ${report.baseline}.` : "", fixed.length > 0 ? `All at ${fixed.join(", ")}.` : "", "A point's number shows all of its values."].filter(Boolean).join(" ")), controls, map, detail);
 }

@@ -31,12 +31,29 @@ function incompleteCard(report) {
     element("p", { class: "big" }, String(report.recorded)), element("p", {}, `of ${report.planned} planned trials were run.`));
 }
 
+// Where there is nothing to compare with: what was measured.
+function valueCards(report) {
+  if (report.headlines.length > 0) return [];
+  const cards = [];
+  for (const { name: contender } of report.run.contenders) {
+    for (const [name, title] of [["decode_tokens_per_s", "Decode"], ["prefill_tokens_per_s", "Prefill"]]) {
+      const values = rowsOf(report).filter(({ result }) => result.contender === contender).map((row) => metric(row, name)).filter((value) => value !== null);
+      if (values.length === 0) continue;
+      const [low, high] = [Math.min(...values), Math.max(...values)];
+      cards.push(element("article", { class: "card" }, element("h3", {}, title), element("p", { class: "who" }, breakable(contender)),
+        element("p", { class: "big" }, low === high ? numberText(low) : `${numberText(low)} to ${numberText(high)}`, " ", element("small", {}, "tokens/s")),
+        element("p", { class: "muted" }, `${values.length === 1 ? "Median of the blocks" : `Medians at ${values.length} points`}; nothing to compare with.`)));
+    }
+  }
+  return cards;
+}
+
 function verdictSection(report) {
-  const cards = [...report.headlines.map((headline) => verdictCard(headline, report)), agreementCard(report), qualityCard(report), incompleteCard(report)].filter(Boolean);
-  if (cards.length === 0) cards.push(element("p", { class: "muted" }, "No trial was measured."));
+  const cards = [...report.headlines.map((headline) => verdictCard(headline, report)), ...valueCards(report), agreementCard(report), qualityCard(report), incompleteCard(report)].filter(Boolean);
+  if (cards.length === 0) cards.push(element("p", { class: "muted" }, "No measured trial was ok."));
   const forests = report.headlines.map((headline) => element("div", { class: "panel" },
     element("h3", {}, headline.metric.startsWith("decode") ? "Decode speed" : "Prefill speed"), overallForest(report, headline)));
-  return section("Verdict", "verdict", element("div", { class: "cards" }, ...cards), element("div", { class: "panels" }, ...forests));
+  return section("Verdict", "verdict", element("div", { class: "cards" }, ...cards), forests.length > 0 ? element("div", { class: "panels" }, ...forests) : null);
 }
 
 function speedColumn(label, metricName, report) {
@@ -63,18 +80,19 @@ function resultColumns(report, withAxes) {
   const failedText = (row) => row.result.failed === 0 ? String(row.result.ok) : `${row.result.ok} ok, ${row.result.failed} ${failureAt(row.result) || "failed"}`;
   const models = distinct(report.points.map((point) => point.model));
   const { moving } = sweptAxes(report);
+  const compared = report.run.contenders.length > 1;
   return [
     { label: "contender", value: (row) => row.result.contender, head: true },
     ...(withAxes && models.length > 1 ? [{ label: "model", value: (row) => row.point.model_name }] : []),
     ...(withAxes ? moving : []).map((axis) => ({ label: axis.label, number: true, value: (row) => row.point[axis.key], text: (row) => String(row.point[axis.key]) })),
     { label: "ttft ms", number: true, value: (row) => metric(row, "ttft_ms") },
     { label: "prefill tok/s", number: true, best: "most", value: (row) => metric(row, "prefill_tokens_per_s") },
-    speedColumn("prefill speed", "prefill_tokens_per_s", report),
+    ...(compared ? [speedColumn("prefill speed", "prefill_tokens_per_s", report)] : []),
     { label: "decode ms/tok", number: true, value: (row) => metric(row, "decode_ms_per_token") },
     { label: "decode tok/s", number: true, best: "most", value: (row) => metric(row, "decode_tokens_per_s") },
-    speedColumn("decode speed", "decode_tokens_per_s", report),
+    ...(compared ? [speedColumn("decode speed", "decode_tokens_per_s", report)] : []),
     { label: "peak MiB", number: true, value: (row) => metric(row, "peak_rss_bytes", "max"), text: (row) => row.result.metrics.peak_rss_bytes ? numberText(metric(row, "peak_rss_bytes", "max") / MIB) : "" },
-    { label: "same output", number: true, best: "most", value: (row) => row.result.same_output.compared ? row.result.same_output.same / row.result.same_output.compared : null, text: (row) => row.result.same_output.compared ? `${row.result.same_output.same} of ${row.result.same_output.compared}` : "" },
+    ...(!compared ? [] : [{ label: "same output", number: true, best: "most", value: (row) => row.result.same_output.compared ? row.result.same_output.same / row.result.same_output.compared : null, text: (row) => row.result.same_output.compared ? `${row.result.same_output.same} of ${row.result.same_output.compared}` : "" }]),
     ...qualityColumns(report),
     { label: "trials", number: true, value: (row) => row.result.ok, text: failedText, mark: (row) => row.result.failed ? "failed" : "" },
     ...(marked ? [{ label: "marks", value: (row) => { const { disturbed, outliers } = marks(row); return disturbed + outliers || null; }, text: (row) => marksText(marks(row)), mark: (row) => marksText(marks(row)) ? "lines marked" : "" }] : []),
