@@ -87,6 +87,11 @@ const AXES = [
 
 const MIB = 1024 * 1024;
 
+// "prompt 32, generate 8, batch 1, threads 2"; what is 0 is not said.
+function workloadText(point) {
+  return AXES.filter((axis) => point[axis.key]).map((axis) => `${axis.label} ${point[axis.key]}`).join(", ");
+}
+
 // One row for each point and contender, flat.
 function rowsOf(report) {
   const rows = [];

@@ -42,7 +42,7 @@ function tokenTimes(report, choice) {
   const point = pointAt(report, choice, choice[choice.along]);
   if (point === undefined) return null;
   const shares = distinct(point.contenders.flatMap((one) => one.inter_token_quantiles.map((q) => q.p))).sort((a, b) => a - b);
-  const at = AXES.map((axis) => `${axis.label} ${point[axis.key]}`).join(", ");
+  const at = workloadText(point);
   return figure({
     title: "Inter-token latency percentiles", note: `all gaps between tokens at ${at}`, yTitle: "ms", xTitle: "percentile",
     xs: shares.map((p) => +(p * 100).toFixed(2)),

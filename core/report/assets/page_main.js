@@ -69,7 +69,7 @@ function speedColumn(label, metricName, report) {
 function sweptAxes(report) {
   const values = (axis) => distinct(report.points.map((point) => point[axis.key]));
   const moving = AXES.filter((axis) => values(axis).length > 1);
-  const fixed = AXES.filter((axis) => values(axis).length === 1).map((axis) => `${axis.label} ${values(axis)[0]}`);
+  const fixed = AXES.filter((axis) => values(axis).length === 1 && values(axis)[0]).map((axis) => `${axis.label} ${values(axis)[0]}`);
   return { moving, fixed };
 }
 

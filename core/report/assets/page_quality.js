@@ -56,7 +56,7 @@ function qualityFigure(report, choice) {
   const least = Math.min(...measured.map(({ record }) => record.kl).filter((kl) => kl > 0));
   if (!Number.isFinite(least)) return null;
   return scatterFigure({
-    title: "Speed versus quality", note: `decode at ${AXES.map((axis) => `${axis.label} ${point[axis.key]}`).join(", ")}; what does not differ from the reference is at the left edge`,
+    title: "Speed versus quality", note: `decode at ${workloadText(point)}; what does not differ from the reference is at the left edge`,
     xTitle: "KL to the reference, nats per token", yTitle: "tokens/s", lines: [],
     points: measured.map(({ result, index, record }) => ({
       name: result.contender, label: result.contender, index, where: "", x: record.kl > 0 ? record.kl : least / 10, shownX: record.kl, y: result.metrics.decode_tokens_per_s.median,

@@ -1,7 +1,7 @@
 // How the numbers were measured: notes, disturbed trials, outliers.
 
 function placeText(point) {
-  return `${point.model_name}: ` + AXES.map((axis) => `${axis.label} ${point[axis.key]}`).join(", ");
+  return `${point.model_name}: ` + workloadText(point);
 }
 
 // How many of a row's trials bear a mark.

@@ -95,7 +95,7 @@ function rooflineFigure(report, choice) {
     points.push({
       name: result.contender, index: report.run.contenders.findIndex((one) => one.name === result.contender),
       label: [result.contender, ...moving.map((axis) => `${axis.label} ${point[axis.key]}`)].join(", "),
-      where: AXES.map((axis) => `${axis.label} ${point[axis.key]}`).join(", "), x: operations / bytes, y: operations / (step / 1e3) / 1e9, bytes,
+      where: workloadText(point), x: operations / bytes, y: operations / (step / 1e3) / 1e9, bytes,
     });
   }
   if (points.length === 0) return null;
