@@ -3,8 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "experiment/point_text.hpp"
 #include "report/headline_text.hpp"
 #include "report/markdown_text.hpp"
 #include "report/number_text.hpp"
@@ -56,18 +58,29 @@ void put_results(std::string& text, const Report& report) {
       "trials that emitted its "
       "tokens.\n\n",
       markdown_text(baseline));
-  text +=
-      "| model | prompt | generate | batch | threads | contender | ttft ms | prefill tok/s | prefill speed | decode "
-      "tok/s "
-      "| decode speed | peak MiB | same output |\n"
-      "|:--|--:|--:|--:|--:|:--|--:|--:|:--|--:|:--|--:|--:|\n";
+  // Most runs have neither a past nor a shared prefix: then there is no column for it.
+  const auto any = [&](std::int32_t Point::*axis) {
+    return std::any_of(report.info.points.begin(), report.info.points.end(),
+                       [&](const Point& point) { return point.*axis > 0; });
+  };
+  const bool past = any(&Point::past_tokens);
+  const bool prefix = any(&Point::shared_prefix_tokens);
+  text += fmt::format(
+      "| model | prompt | generate | batch | threads |{}{} contender | ttft ms | prefill tok/s | prefill speed | "
+      "decode "
+      "tok/s | decode speed | peak MiB | same output |\n|:--|--:|--:|--:|--:|{}{}:--|--:|--:|:--|--:|:--|--:|--:|\n",
+      past ? " past |" : "", prefix ? " shared prefix |" : "", past ? "--:|" : "", prefix ? "--:|" : "");
   for (const PointResult& point : report.comparison.points) {
+    const Point& at = point.point;
+    const std::string where =
+        fmt::format("| {} | {} | {} | {} | {} |{}{}", markdown_text(point.model_name), at.prompt_tokens,
+                    at.generate_tokens, at.batch, at.threads, past ? fmt::format(" {} |", at.past_tokens) : "",
+                    prefix ? fmt::format(" {} |", at.shared_prefix_tokens) : "");
     for (const ContenderResult& result : point.contenders) {
       const auto peak = result.metrics.find("peak_rss_bytes");
       text += fmt::format(
-          "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n", markdown_text(point.model_name),
-          point.point.prompt_tokens, point.point.generate_tokens, point.point.batch, point.point.threads,
-          markdown_text(result.contender), median_text(result, "ttft_ms"), median_text(result, "prefill_tokens_per_s"),
+          "{} {} | {} | {} | {} | {} | {} | {} | {} |\n", where, markdown_text(result.contender),
+          median_text(result, "ttft_ms"), median_text(result, "prefill_tokens_per_s"),
           ratio_cell(result, "prefill_tokens_per_s", baseline), median_text(result, "decode_tokens_per_s"),
           ratio_cell(result, "decode_tokens_per_s", baseline),
           peak == result.metrics.end() ? "-" : number_text(peak->second.max / kMiB), output_cell(result, baseline));

@@ -28,10 +28,12 @@ struct OverviewAxis {
   const char* name;
   std::int32_t Point::*value;
 };
-constexpr std::array<OverviewAxis, 4> kOverviewAxes{{{"prompt", &Point::prompt_tokens},
+constexpr std::array<OverviewAxis, 6> kOverviewAxes{{{"prompt", &Point::prompt_tokens},
                                                      {"generate", &Point::generate_tokens},
                                                      {"batch", &Point::batch},
-                                                     {"threads", &Point::threads}}};
+                                                     {"threads", &Point::threads},
+                                                     {"past", &Point::past_tokens},
+                                                     {"shared prefix", &Point::shared_prefix_tokens}}};
 
 // `shown` characters are seen of `text`, which may have colours.
 std::string right_aligned(const std::string& text, std::size_t shown) {

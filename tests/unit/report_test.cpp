@@ -404,6 +404,17 @@ TEST(Report, OfARunWithoutTrialsIsEmptyButWhole) {
   EXPECT_THAT(report_markdown(report), HasSubstr("0 of 16 planned trials were run"));
 }
 
+TEST(Report, TellsPointsOfDifferentDepthsApart) {
+  RunData run = run_of_six_points();
+  EXPECT_THAT(report_markdown(make_report(run, "")), Not(HasSubstr("past")));
+  for (std::size_t i = 0; i < run.info.points.size(); ++i) {
+    run.info.points[i] = {"synthetic:gpt2", 32, 8, 1, 2, static_cast<std::int32_t>(64 * i)};
+  }
+  for (TrialRecord& trial : run.trials) trial.point = run.info.points[trial.point.prompt_tokens == 32 ? 0 : 5];
+  EXPECT_THAT(report_markdown(make_report(run, "")), HasSubstr("| synthetic:gpt2 | 32 | 8 | 1 | 2 | 320 | quant |"));
+  EXPECT_THAT(table_of(run), ContainsRegex("\n  past +overall +0 +64 +128 +192 +256 +320\n"));
+}
+
 TEST(MarkdownText, IsNeverMarkup) {
   EXPECT_EQ(markdown_text("<b>|a`\nb @x"), "&lt;b&gt;\\|a\\` b \\@x");
   EXPECT_EQ(markdown_code("a ```` b", "yaml"), "`````yaml\na ```` b\n`````\n");
