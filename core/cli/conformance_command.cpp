@@ -6,51 +6,36 @@
 #include <algorithm>
 #include <cstdio>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/commands.hpp"
 #include "cli/common_options.hpp"
-#include "conformance/examine.hpp"
+#include "cli/conformance_report.hpp"
 #include "plugin/plugin_path.hpp"
 #include "report/console_style.hpp"
 #include "support/error.hpp"
-#include "support/one_line.hpp"
 #include "support/suggest.hpp"
 
 namespace inferbench {
 namespace {
 
-using conformance::Finding;
 using conformance::Rule;
 using conformance::Subject;
 using conformance::Verdict;
-using Json = nlohmann::ordered_json;
 
 struct ConformanceArguments {
   std::string plugin;
   std::vector<std::string> precisions;
   std::vector<std::string> options;
   std::vector<std::string> rules;
+  std::string judge_as;
   std::optional<double> rounding;
   std::optional<double> numerics;
   std::vector<std::filesystem::path> plugin_dirs;
   bool list = false;
   bool json = false;
-};
-
-/// What was found of one precision.
-struct Examined {
-  Subject subject;
-  std::string unsupported;  ///< why this machine cannot; else empty
-  std::vector<Finding> findings;
-
-  std::size_t count(Verdict verdict) const {
-    return static_cast<std::size_t>(std::count_if(findings.begin(), findings.end(),
-                                                  [&](const Finding& finding) { return finding.verdict == verdict; }));
-  }
 };
 
 // A rule's name, or the beginning of several: "sequences".
@@ -84,13 +69,18 @@ std::vector<Subject> subjects_of(const ConformanceArguments& arguments, const Pl
   }
   const auto options = parse_options(arguments.options);
   static_cast<void>(OptionValues(plugin.options(), options));  // checks them
+  if (!arguments.judge_as.empty() && !conformance::says_its_bits(arguments.judge_as)) {
+    throw Error(fmt::format("--judge-as: no precision is known as '{}'", arguments.judge_as),
+                "name one whose name says its bits, such as fp32, bf16, fp16, int8 or int4");
+  }
   std::vector<Subject> subjects;
   for (const std::string& precision : precisions) {
     if (!plugin.description().has_precision(precision)) {
       throw Error(fmt::format("backend {} has no precision '{}'", plugin.name(), precision),
                   "inferbench backends lists what each backend offers");
     }
-    Subject subject{plugin, precision, options, conformance::default_tolerance(precision)};
+    const std::string& judged_as = arguments.judge_as.empty() ? precision : arguments.judge_as;
+    Subject subject{plugin, precision, options, conformance::default_tolerance(judged_as), judged_as};
     if (arguments.rounding) subject.tolerance.rounding = *arguments.rounding;
     if (arguments.numerics) subject.tolerance.numerics = *arguments.numerics;
     subjects.push_back(std::move(subject));
@@ -98,71 +88,36 @@ std::vector<Subject> subjects_of(const ConformanceArguments& arguments, const Pl
   return subjects;
 }
 
-/// The report as it grows, on stdout.
-class TextReport {
+/// Which rule is tried now, on stderr where that is a terminal.
+class RuleProgress {
  public:
-  explicit TextReport(bool colour) : colour_(colour) {}
+  RuleProgress() : terminal_(isatty(STDERR_FILENO) != 0) {}
+  ~RuleProgress() { show(""); }
+  RuleProgress(const RuleProgress&) = delete;
+  RuleProgress& operator=(const RuleProgress&) = delete;
 
-  void begin(const Examined& examined, std::size_t n_rules) const {
-    fmt::print(
-        "{} {}: {}\n", examined.subject.plugin.name(), examined.subject.precision,
-        examined.unsupported.empty() ? fmt::format("{} rules", n_rules) : "unsupported here: " + examined.unsupported);
-    std::fflush(stdout);
-  }
-
-  void add(const Finding& finding) const {
-    const bool broken = finding.verdict == Verdict::kBroken;
-    const std::string verdict = fmt::format("{:<6}", broken ? "BROKEN" : std::string(to_string(finding.verdict)));
-    fmt::print("  {}  {:<32} {}\n",
-               painted(broken                              ? "31"
-                       : finding.verdict == Verdict::kKept ? "32"
-                                                           : "2",
-                       verdict),
-               finding.rule.name, finding.rule.text);
-    for (const std::string& reason : finding.reasons) fmt::print("            {}\n", reason);
-    std::fflush(stdout);
-  }
-
-  void end(const Examined& examined) const {
-    if (!examined.unsupported.empty()) return;
-    fmt::print("{} {}: {} kept, {} broken, {} exempt\n", examined.subject.plugin.name(), examined.subject.precision,
-               examined.count(Verdict::kKept), examined.count(Verdict::kBroken), examined.count(Verdict::kExempt));
+  void show(const std::string& what) const {
+    if (!terminal_) return;
+    fmt::print(stderr, "\r\x1b[K{}", what);
+    std::fflush(stderr);
   }
 
  private:
-  std::string painted(const char* code, const std::string& text) const {
-    return colour_ ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : text;
-  }
-
-  bool colour_;
+  bool terminal_;
 };
 
-Json examined_json(const Examined& examined) {
-  Json json{{"precision", examined.subject.precision},
-            {"rounding", examined.subject.tolerance.rounding},
-            {"numerics", examined.subject.tolerance.numerics},
-            {"unsupported", examined.unsupported.empty() ? Json(nullptr) : Json(examined.unsupported)},
-            {"kept", examined.count(Verdict::kKept)},
-            {"broken", examined.count(Verdict::kBroken)},
-            {"exempt", examined.count(Verdict::kExempt)},
-            {"rules", Json::array()}};
-  for (const Finding& finding : examined.findings) {
-    json["rules"].push_back({{"name", finding.rule.name},
-                             {"text", finding.rule.text},
-                             {"verdict", to_string(finding.verdict)},
-                             {"reasons", finding.reasons}});
+Examined examine_all(const Subject& subject, const std::vector<Rule>& rules) {
+  Examined examined{subject, unsupported_here(subject), {}, {}};
+  if (!examined.unsupported.empty()) return examined;
+  const RuleProgress progress;
+  for (const Rule& rule : rules) {
+    progress.show(fmt::format("{} {}: rule {} of {}: {}", subject.plugin.name(), subject.precision,
+                              examined.findings.size() + 1, rules.size(), rule.name));
+    examined.findings.push_back(examine(rule, subject));
   }
-  return json;
-}
-
-void print_findings_json(const Plugin& plugin, const std::vector<Examined>& all) {
-  Json json{{"backend", plugin.name()},
-            {"version", plugin.description().version},
-            {"build", plugin.description().build},
-            {"path", plugin.path()},
-            {"precisions", Json::array()}};
-  for (const Examined& examined : all) json["precisions"].push_back(examined_json(examined));
-  fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
+  progress.show("looking for the cause");
+  examined.cause = find_cause(subject, examined.findings);
+  return examined;
 }
 
 ExitCode conform(const ConformanceArguments& arguments) {
@@ -173,19 +128,14 @@ ExitCode conform(const ConformanceArguments& arguments) {
   }
   if (arguments.plugin.empty()) throw Error("conformance needs a backend", "inferbench conformance ./libmine.so");
   const Plugin plugin = find_plugin(arguments);
-  const TextReport report(wants_colour(STDOUT_FILENO));
   std::vector<Examined> all;
   for (const Subject& subject : subjects_of(arguments, plugin)) {
-    Examined& examined = all.emplace_back(Examined{subject, unsupported_here(subject), {}});
-    if (!arguments.json) report.begin(examined, rules.size());
-    for (const Rule& rule : rules) {
-      if (!examined.unsupported.empty()) break;
-      examined.findings.push_back(examine(rule, subject));
-      if (!arguments.json) report.add(examined.findings.back());
-    }
-    if (!arguments.json) report.end(examined);
+    all.push_back(examine_all(subject, rules));
+    if (arguments.json) continue;
+    fmt::print("{}", conformance_text(all.back(), wants_colour(STDOUT_FILENO)));
+    std::fflush(stdout);
   }
-  if (arguments.json) print_findings_json(plugin, all);
+  if (arguments.json) fmt::print("{}", conformance_json(plugin, all));
   const auto is_broken = [](const Examined& examined) { return examined.count(Verdict::kBroken) > 0; };
   if (std::any_of(all.begin(), all.end(), is_broken)) return ExitCode::kCheckFailed;
   const auto nothing = [](const Examined& examined) { return !examined.unsupported.empty(); };
@@ -193,9 +143,10 @@ ExitCode conform(const ConformanceArguments& arguments) {
 }
 
 constexpr const char* kConformanceFooter =
-    "Every rule runs in a process of its own, on small models that are made up; logits are compared with the header's\n"
-    "definition of GPT-2 in float64.\n"
+    "Each rule runs in a process of its own, on small synthetic models; logits are compared with the header's\n"
+    "definition of GPT-2 in float64. The first line of the report names the likely cause of broken rules.\n"
     "  inferbench conformance ./libmine.so --precision int8 --rule sequences\n"
+    "  inferbench conformance ./libmine.so --option kv=bf16 --judge-as bf16\n"
     "Exit codes: 0 every rule kept, 1 some broken, 2 wrong use, or nothing that this machine can do.";
 
 }  // namespace
@@ -215,6 +166,11 @@ void add_conformance_command(CLI::App& app, CommandContext& context) {
   command->add_option("--rule", arguments->rules, "Only rules whose names begin so; may be given again [all]")
       ->allow_extra_args(false)
       ->type_name("NAME");
+  command
+      ->add_option("--judge-as", arguments->judge_as,
+                   "Allow the errors of this precision, such as bf16 where an option stores keys and values in it "
+                   "[the precision itself]")
+      ->type_name("P");
   command
       ->add_option("--rounding", arguments->rounding,
                    "What 'up to rounding' may mean, in standard deviations of the logits; 0: the same bits "

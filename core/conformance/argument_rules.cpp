@@ -261,7 +261,7 @@ void errors_are_one_line(Check& check) {
 }
 
 constexpr Rule kArgumentRules[] = {
-    {"arguments.bad_slots", "a slot that is none, or comes twice, is refused and changes nothing", bad_slots},
+    {"arguments.bad_slots", "an invalid or repeated slot is refused and changes nothing", bad_slots},
     {"arguments.bad_tokens", "a token outside the vocabulary is refused and changes nothing", bad_tokens},
     {"arguments.bad_sequences", "sequences and tokens that are missing are refused", bad_sequences},
     {"arguments.too_many_tokens", "more than max_tokens or max_forward_tokens is refused", too_many_tokens},

@@ -25,9 +25,21 @@ bool all_finite(std::span<const float> values) {
   return std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
 }
 
+// Which rows of two blocks of logits differ, by `differ`; none where the rows' width is not known.
+template <typename T, typename Differ>
+std::vector<bool> bad_rows(std::span<const T> expected, std::span<const float> found, Rows rows, const Differ& differ) {
+  std::vector<bool> is_bad;
+  const auto width = static_cast<std::size_t>(rows.vocab);
+  for (std::size_t begin = 0; width > 0 && begin + width <= expected.size(); begin += width) {
+    is_bad.push_back(differ(expected.subspan(begin, width), found.subspan(begin, width)));
+  }
+  return is_bad;
+}
+
 }  // namespace
 
 bool Check::expect(bool good, const std::string& what) {
+  ++n_tried_;
   if (!good) findings_.push_back(what);
   return good;
 }
@@ -36,39 +48,82 @@ bool Check::expect_equal(long long found, long long expected, const std::string&
   return expect(found == expected, fmt::format("{}: {}, not {}", what, found, expected));
 }
 
-void Check::expect_near(std::span<const float> expected, std::span<const float> found, const std::string& what) {
-  if (subject_.tolerance.rounding == 0) return expect_same(expected, found, what);
-  if (!expect_equal(static_cast<long long>(found.size()), static_cast<long long>(expected.size()), what)) return;
-  if (!expect(all_finite(found), what + ": a value is not finite")) return;
-  double greatest = 0;
-  for (std::size_t i = 0; i < expected.size(); ++i) {
-    greatest = std::max(greatest, std::abs(double{found[i]} - double{expected[i]}));
+std::string Check::note_positions(const std::vector<bool>& is_bad, Rows rows) {
+  const auto begin = std::find(is_bad.begin(), is_bad.end(), true);
+  if (begin == is_bad.end()) return {};
+  const auto n_bad = std::count(is_bad.begin(), is_bad.end(), true);
+  const auto first = rows.first + static_cast<std::int32_t>(begin - is_bad.begin());
+  first_bad_position_ = std::min(first, first_bad_position_.value_or(first));
+  if (n_bad == is_bad.end() - is_bad.begin()) return is_bad.size() > 1 ? "; wrong at every position" : "";
+  if (n_bad == is_bad.end() - begin && begin != is_bad.begin()) {
+    return fmt::format("; right up to position {}, wrong from {} on", first - 1, first);
   }
-  const double relative = greatest / deviation(expected);
-  expect(relative <= subject_.tolerance.rounding,
-         fmt::format("{}: logits differ by {:.3g} of their standard deviation, more than the {:.3g} of rounding", what,
-                     relative, subject_.tolerance.rounding));
+  return fmt::format("; wrong at {} of {} positions, first at {}", n_bad, is_bad.size(), first);
 }
 
-void Check::expect_same(std::span<const float> expected, std::span<const float> found, const std::string& what) {
+void Check::expect_near(std::span<const float> expected, std::span<const float> found, const std::string& what,
+                        Rows rows) {
+  if (subject_.tolerance.rounding == 0) return expect_same(expected, found, what, rows);
   if (!expect_equal(static_cast<long long>(found.size()), static_cast<long long>(expected.size()), what)) return;
-  if (std::memcmp(expected.data(), found.data(), expected.size_bytes()) == 0) return;
-  const auto at = std::mismatch(expected.begin(), expected.end(), found.begin()).first - expected.begin();
-  const auto index = static_cast<std::size_t>(at);
+  const double unit = deviation(expected);
+  const auto differ = [&](std::span<const float> one, std::span<const float> other) {
+    double greatest = 0;
+    for (std::size_t i = 0; i < one.size(); ++i) {
+      const double difference = std::abs(double{other[i]} - double{one[i]});
+      greatest = difference <= greatest ? greatest : difference;  // a NaN stays
+    }
+    return greatest / unit;
+  };
+  const double most = subject_.tolerance.rounding;
+  const double relative = differ(expected, found);
+  const bool finite = all_finite(found);
+  if (finite && relative <= most) return void(expect(true, what));
+  const std::string where = note_positions(
+      bad_rows(expected, found, rows, [&](auto one, auto other) { return !(differ(one, other) <= most); }), rows);
+  if (!finite) return void(expect(false, what + ": a value is not finite" + where));
   expect(false,
-         fmt::format("{}: not the same bits: value {} is {:.9g}, not {:.9g}", what, at, found[index], expected[index]));
+         fmt::format("{}: logits differ by {:.3g} of their standard deviation, more than the {:.3g} of rounding{}",
+                     what, relative, most, where));
 }
 
-void Check::expect_logits(std::span<const double> expected, std::span<const float> found, const std::string& what) {
+void Check::expect_same(std::span<const float> expected, std::span<const float> found, const std::string& what,
+                        Rows rows) {
   if (!expect_equal(static_cast<long long>(found.size()), static_cast<long long>(expected.size()), what)) return;
-  if (!expect(all_finite(found), what + ": a logit is not finite")) return;
-  double squares = 0;
-  for (std::size_t i = 0; i < expected.size(); ++i) squares += (found[i] - expected[i]) * (found[i] - expected[i]);
-  const double relative = std::sqrt(squares / static_cast<double>(expected.size())) / deviation(expected);
-  expect(relative <= subject_.tolerance.numerics,
+  const auto differ = [](std::span<const float> one, std::span<const float> other) {
+    return std::memcmp(one.data(), other.data(), one.size_bytes()) != 0;
+  };
+  if (!differ(expected, found)) return void(expect(true, what));
+  const auto at = std::mismatch(expected.begin(), expected.end(), found.begin()).first - expected.begin();
+  const auto index =
+      std::min(static_cast<std::size_t>(at), found.size() - 1);  // NaN, or zeros of both signs: no mismatch
+  const std::string where = note_positions(bad_rows(expected, found, rows, differ), rows);
+  expect(false, fmt::format("{}: value {} is {:.9g}, expected {:.9g} (bit-exact required){}", what, index, found[index],
+                            expected[index], where));
+}
+
+void Check::expect_logits(std::span<const double> expected, std::span<const float> found, const std::string& what,
+                          Rows rows) {
+  if (!expect_equal(static_cast<long long>(found.size()), static_cast<long long>(expected.size()), what)) return;
+  const double unit = deviation(expected);
+  const auto differ = [&](std::span<const double> one, std::span<const float> other) {
+    double squares = 0;
+    for (std::size_t i = 0; i < one.size(); ++i) squares += (other[i] - one[i]) * (other[i] - one[i]);
+    return std::sqrt(squares / static_cast<double>(one.size())) / unit;
+  };
+  const double most = subject_.tolerance.numerics;
+  const double relative = differ(expected, found);
+  const bool finite = all_finite(found);
+  if (finite && relative <= most) return void(expect(true, what));
+  // A single position may be somewhat further off than all of them together.
+  constexpr double kOfOneRow = 1.5;
+  const std::string where = note_positions(
+      bad_rows(expected, found, rows, [&](auto one, auto other) { return !(differ(one, other) <= kOfOneRow * most); }),
+      rows);
+  if (!finite) return void(expect(false, what + ": a logit is not finite" + where));
+  expect(false,
          fmt::format("{}: logits are off by {:.3g} of their standard deviation (root mean square), more than the "
-                     "{:.3g} that {} may be",
-                     what, relative, subject_.tolerance.numerics, subject_.precision));
+                     "{:.3g} that {} may be{}",
+                     what, relative, most, subject_.judged_as, where));
 }
 
 std::vector<float> row_of(const std::vector<float>& logits, std::size_t row, std::int32_t vocab) {

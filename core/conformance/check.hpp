@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -9,6 +11,13 @@
 
 namespace inferbench::conformance {
 
+/// Logits of which tokens are compared: rows [n, vocab] of consecutive positions. vocab 0: not said, and findings name
+/// no position.
+struct Rows {
+  std::int32_t vocab = 0;
+  std::int32_t first = 0;  ///< position of the first row
+};
+
 /// What one rule finds. A rule goes on after a finding; what it throws is a finding, too.
 class Check {
  public:
@@ -16,21 +25,38 @@ class Check {
 
   const Subject& subject() const { return subject_; }
   const std::vector<std::string>& findings() const { return findings_; }
+  /// The lowest position whose logits were found to be wrong.
+  std::optional<std::int32_t> first_bad_position() const { return first_bad_position_; }
+
+  /// Says that a part of the rule could not be tried, one line: what, and why.
+  void not_tried(const std::string& why) { not_tried_.push_back(why); }
+  const std::vector<std::string>& parts_not_tried() const { return not_tried_; }
+  /// Whether anything was tried at all; a rule that tried nothing is neither kept nor broken.
+  bool tried_anything() const { return n_tried_ > 0; }
 
   /// Records `what` unless `good`; -> good.
   bool expect(bool good, const std::string& what);
   bool expect_equal(long long found, long long expected, const std::string& what);
 
   /// Equal up to rounding, the subject's tolerance.
-  void expect_near(std::span<const float> expected, std::span<const float> found, const std::string& what);
+  void expect_near(std::span<const float> expected, std::span<const float> found, const std::string& what,
+                   Rows rows = {});
   /// The same bits.
-  void expect_same(std::span<const float> expected, std::span<const float> found, const std::string& what);
+  void expect_same(std::span<const float> expected, std::span<const float> found, const std::string& what,
+                   Rows rows = {});
   /// Near enough to the float64 reference for the subject's precision.
-  void expect_logits(std::span<const double> expected, std::span<const float> found, const std::string& what);
+  void expect_logits(std::span<const double> expected, std::span<const float> found, const std::string& what,
+                     Rows rows = {});
 
  private:
+  /// Keeps the first of the bad rows; -> ", right up to position 31", or what else can be said of where they are.
+  std::string note_positions(const std::vector<bool>& is_bad, Rows rows);
+
   const Subject& subject_;
   std::vector<std::string> findings_;
+  std::vector<std::string> not_tried_;
+  std::optional<std::int32_t> first_bad_position_;
+  std::size_t n_tried_ = 0;
 };
 
 /// Row `row` of logits [rows, vocab].

@@ -2,6 +2,8 @@
 #include "conformance/examine.hpp"
 
 #include <chrono>
+#include <nlohmann/json.hpp>
+#include <utility>
 
 #include "plugin/probe.hpp"
 #include "support/error.hpp"
@@ -11,37 +13,55 @@ namespace inferbench::conformance {
 
 namespace {
 
+using Json = nlohmann::json;
+
 // For what hangs. A rule of two seconds may well take a minute while other programs use every core.
 constexpr std::chrono::seconds kTimeLimit(300);
 constexpr std::size_t kMostReasons = 5;
+constexpr const char* kFindings = "findings";        // as a cure: what came out of the child is JSON of findings_of
 constexpr const char* kUnsupported = "unsupported";  // as a cure: what came out of the child is that status
 
-// All findings as one text, a line each; Error carries it out of the child.
+// Everything that a rule found; Error carries it out of the child.
 std::string findings_of(const Rule& rule, const Subject& subject) {
   Check check(subject);
+  Json reasons = Json::array();
   std::string thrown;
   try {
     rule.check(check);
   } catch (const std::exception& error) {
     thrown = one_line(error.what());
   }
-  std::string text;
-  std::size_t n = 0;
+  const std::size_t n = check.findings().size();
   for (const std::string& finding : check.findings()) {
-    if (++n <= kMostReasons) text += one_line(finding) + "\n";
+    if (reasons.size() < kMostReasons) reasons.push_back(one_line(finding));
   }
-  if (n > kMostReasons) text += "and " + std::to_string(n - kMostReasons) + " more\n";
-  return thrown.empty() ? text : text + "it ends with: " + thrown + "\n";
+  if (n > kMostReasons) reasons.push_back("and " + std::to_string(n - kMostReasons) + " more");
+  if (!thrown.empty()) reasons.push_back("it ends with: " + thrown);
+  Json not_tried = Json::array();
+  for (const std::string& part : check.parts_not_tried()) not_tried.push_back(one_line(part));
+  const auto position = check.first_bad_position();
+  return Json{{"reasons", reasons},
+              {"not_tried", not_tried},
+              {"position", position ? Json(*position) : Json(nullptr)},
+              {"tried", check.tried_anything()},
+              {"thrown", !thrown.empty()}}
+      .dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = std::min(text.find('\n', begin), text.size());
-    lines.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
+void read_findings(const std::string& text, Finding& finding) {
+  const Json json = Json::parse(text);
+  finding.reasons = json["reasons"].get<std::vector<std::string>>();
+  finding.not_tried = json["not_tried"].get<std::vector<std::string>>();
+  if (!json["position"].is_null()) finding.first_bad_position = json["position"].get<std::int32_t>();
+  finding.ended_early = json["thrown"].get<bool>();
+  if (!finding.reasons.empty()) {
+    finding.verdict = Verdict::kBroken;
+  } else if (!json["tried"].get<bool>()) {
+    finding.verdict = Verdict::kNotApplicable;
+    finding.reasons = std::move(finding.not_tried);
+    finding.not_tried.clear();
+    if (finding.reasons.empty()) finding.reasons.emplace_back("nothing of it could be tried");
   }
-  return lines;
 }
 
 }  // namespace
@@ -52,25 +72,31 @@ std::string_view to_string(Verdict verdict) {
       return "kept";
     case Verdict::kBroken:
       return "broken";
-    case Verdict::kExempt:
-      return "exempt";
+    case Verdict::kNotApplicable:
+      return "n/a";
   }
   return "broken";
 }
 
 Finding examine(const Rule& rule, const Subject& subject) {
-  Finding finding{rule, Verdict::kKept, {}};
+  Finding finding{rule, Verdict::kKept, {}, {}, {}, false, {}};
   if (rule.exempt != nullptr) {
-    if (std::string why = rule.exempt(subject); !why.empty()) return {rule, Verdict::kExempt, {std::move(why)}};
+    if (std::string why = rule.exempt(subject); !why.empty()) {
+      finding.verdict = Verdict::kNotApplicable;
+      finding.reasons = {std::move(why)};
+      return finding;
+    }
   }
   try {
-    const auto work = [&] {
-      if (const std::string text = findings_of(rule, subject); !text.empty()) throw Error(text);
-    };
-    probe_in_child(work, "the backend", kTimeLimit, "the rule");
+    probe_in_child([&] { throw Error(findings_of(rule, subject), kFindings); }, "the backend", kTimeLimit, "the rule");
   } catch (const Error& error) {
-    finding.verdict = Verdict::kBroken;
-    finding.reasons = lines_of(error.what());
+    if (error.cure() == kFindings) {
+      read_findings(error.what(), finding);
+    } else {
+      finding.verdict = Verdict::kBroken;
+      finding.ended_early = true;
+      finding.reasons = {one_line(error.what())};
+    }
   }
   return finding;
 }

@@ -14,8 +14,11 @@ namespace {
 void expect_gpt2(Check& check, TestModel& weights, const std::string& what, bool may_be_unsupported = false) {
   const auto ids = test_tokens(static_cast<std::size_t>(weights.config().context), 1, weights.config().vocab);
   const Candidate model(check.subject(), weights.desc());
-  if (may_be_unsupported && model.status() == IB_UNSUPPORTED) return;
-  check.expect_logits(Reference(weights.desc()).logits(ids), Session(model).all_logits(0, ids), what);
+  if (may_be_unsupported && model.status() == IB_UNSUPPORTED) {
+    return check.not_tried(fmt::format("{}: unsupported: {}", what, model.error().message));
+  }
+  check.expect_logits(Reference(weights.desc()).logits(ids), Session(model).all_logits(0, ids), what,
+                      {weights.config().vocab});
 }
 
 void logits_are_gpt2(Check& check) {
@@ -36,7 +39,8 @@ void decode_is_gpt2(Check& check) {
     const auto row = session.last_logits(0, part(ids, i, i + 1));
     logits.insert(logits.end(), row.begin(), row.end());
   }
-  check.expect_logits(Reference(weights.desc()).logits(ids), logits, "40 tokens at once, 24 one by one");
+  check.expect_logits(Reference(weights.desc()).logits(ids), logits, "40 tokens at once, 24 one by one",
+                      {session.vocab()});
 }
 
 void narrow_checkpoints(Check& check) {
@@ -124,13 +128,13 @@ void tensors_in_any_order(Check& check) {
 
 constexpr Rule kNumericsRules[] = {
     {"numerics.logits_are_gpt2", "logits are those of the header's formulas, at every position", logits_are_gpt2},
-    {"numerics.decode_is_gpt2", "so they are where tokens come one by one", decode_is_gpt2},
-    {"numerics.narrow_checkpoints", "tensors in F16 and BF16 are read as what they are", narrow_checkpoints},
+    {"numerics.decode_is_gpt2", "decoding one token at a time gives the same logits", decode_is_gpt2},
+    {"numerics.narrow_checkpoints", "tensors in F16 and BF16 are converted correctly", narrow_checkpoints},
     {"numerics.untied_head", "lm_head.weight is used where the head is not tied", untied_head},
-    {"numerics.activations", "gelu_new, gelu and relu are told apart, or unsupported", activations},
-    {"numerics.attention_scales", "both flags of the attention's scale are honoured", attention_scales},
+    {"numerics.activations", "gelu_new, gelu and relu give their logits, or are unsupported", activations},
+    {"numerics.attention_scales", "both flags of the attention scale are honoured", attention_scales},
     {"numerics.layer_norm_epsilon", "layer_norm_epsilon is the model's", layer_norm_epsilon},
-    {"numerics.odd_shapes", "sizes that are no multiples of anything work, or are unsupported", odd_shapes},
+    {"numerics.odd_shapes", "odd sizes work, or are unsupported", odd_shapes},
     {"numerics.weights_are_copied", "tensors may be unmapped once model_create has returned", weights_are_copied},
     {"numerics.tensors_in_any_order", "tensors are found by name, whatever their order", tensors_in_any_order}};
 

@@ -11,6 +11,9 @@
 
 namespace inferbench::conformance {
 
+/// The factor of a layer's attention scores.
+double attention_scale(const ib_model_desc& desc, std::int32_t layer);
+
 /// GPT-2 as backend.h defines it (see ib_model_desc), in float64, one plain loop after the other: what a backend's
 /// logits are compared with. Independent of every backend.
 class Reference {
@@ -23,7 +26,6 @@ class Reference {
 
  private:
   const Values& weight(const std::string& name) const { return tensors_.at(name); }
-  double attention_scale(std::size_t i) const;
 
   ib_model_desc shape_;
   std::size_t width_;

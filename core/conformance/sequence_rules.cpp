@@ -27,7 +27,7 @@ void chunked_equals_whole(Check& check) {
   const auto whole = session.all_logits(0, ids);
   for (const std::size_t chunk : {1U, 2U, 7U, 31U, 32U, 33U, 127U}) {
     const Session fresh(model);
-    check.expect_near(whole, in_chunks(fresh, ids, chunk), fmt::format("{} tokens a call", chunk));
+    check.expect_near(whole, in_chunks(fresh, ids, chunk), fmt::format("{} tokens per call", chunk), {model.vocab()});
   }
 }
 
@@ -40,7 +40,7 @@ void causal(Check& check) {
   const auto second = Session(model).all_logits(0, ids);
   const auto seen = static_cast<std::ptrdiff_t>(40) * model.vocab();
   check.expect_same({first.begin(), first.begin() + seen}, {second.begin(), second.begin() + seen},
-                    "40 tokens before another one");
+                    "40 tokens before another one", {model.vocab()});
   check.expect(row_of(first, 40, model.vocab()) != row_of(second, 40, model.vocab()), "another token changes nothing");
 }
 
@@ -118,7 +118,7 @@ void slots_are_independent(Check& check) {
   const auto end = session.all_logits(1, part(ids, 45, 50));
   joined.insert(joined.end(), middle.begin(), middle.end());
   joined.insert(joined.end(), end.begin(), end.end());
-  check.expect_near(whole, joined, "a slot while its neighbours came and went");
+  check.expect_near(whole, joined, "a slot while its neighbours came and went", {model.vocab()});
 }
 
 // In several calls after the rewind: a stale entry shows only to those that come after the call which should have
@@ -138,7 +138,8 @@ void truncate_forgets(Check& check) {
     for (const auto& [begin, end] :
          {std::pair<std::size_t, std::size_t>{keep, keep + 9}, {keep + 9, keep + 10}, {keep + 10, 90}}) {
       check.expect_same(fresh.all_logits(0, part(ids, begin, end)), session.all_logits(0, part(ids, begin, end)),
-                        fmt::format("tokens {} to {}, {} kept of what came before", begin, end - 1, keep));
+                        fmt::format("tokens {} to {}, after a truncate to {}", begin, end - 1, keep),
+                        {model.vocab(), static_cast<std::int32_t>(begin)});
     }
   }
 }
@@ -163,7 +164,7 @@ void exactly_max_tokens(Check& check) {
     const Session session(model, 2, max_tokens);
     const auto ids = test_tokens(static_cast<std::size_t>(max_tokens));
     check.expect_near(Session(model).all_logits(0, ids), session.all_logits(1, ids),
-                      fmt::format("a slot of {} positions, filled", max_tokens));
+                      fmt::format("a slot of {} positions, filled", max_tokens), {model.vocab()});
   }
 }
 

@@ -12,6 +12,22 @@ namespace inferbench::conformance {
 
 namespace {
 
+struct Known {
+  std::string_view bits;
+  Tolerance tolerance;
+};
+
+// Where activations are rounded to 8 bits, a last bit that falls otherwise moves logits by hundredths.
+constexpr std::array<Known, 4> kKnown{
+    {{"32", {1e-4, 1e-4}}, {"16", {2e-2, 2e-2}}, {"8", {0.15, 0.05}}, {"4", {0.15, 0.35}}}};
+
+const Known* find_known(std::string_view precision) {
+  for (const Known& known : kKnown) {
+    if (precision.find(known.bits) != std::string_view::npos) return &known;
+  }
+  return nullptr;
+}
+
 void clear(ib_error& error) {
   std::memset(error.message, '?', sizeof(error.message));
 }
@@ -24,17 +40,19 @@ void clear(ib_error& error) {
 }  // namespace
 
 Tolerance default_tolerance(std::string_view precision) {
-  struct Known {
-    std::string_view bits;
-    Tolerance tolerance;
-  };
-  // Where activations are rounded to 8 bits, a last bit that falls otherwise moves logits by hundredths.
-  constexpr std::array<Known, 4> kKnown{
-      {{"32", {1e-4, 1e-4}}, {"16", {2e-2, 2e-2}}, {"8", {0.15, 0.05}}, {"4", {0.15, 0.35}}}};
-  for (const Known& known : kKnown) {
-    if (precision.find(known.bits) != std::string_view::npos) return known.tolerance;
-  }
-  return kKnown.back().tolerance;
+  const Known* const known = find_known(precision);
+  return known != nullptr ? known->tolerance : kKnown.back().tolerance;
+}
+
+bool says_its_bits(std::string_view precision) {
+  return find_known(precision) != nullptr;
+}
+
+std::vector<OptionDescription> Subject::option_schema() const {
+  if (stand_in == nullptr) return {plugin.options().begin(), plugin.options().end()};
+  std::vector<OptionDescription> schema;
+  for (std::uint64_t i = 0; i < stand_in->n_options; ++i) schema.push_back(describe_option(stand_in->options[i]));
+  return schema;
 }
 
 Candidate::Candidate(const Subject& subject, const ib_model_desc& desc, std::int32_t n_threads, const ib_host* host,
@@ -47,7 +65,7 @@ Candidate::Candidate(const Subject& subject, const ib_model_desc& desc, std::int
   init.n_threads = n_threads;
   clear(error_);
   if (table_.init(&init, &context_, &error_) != IB_OK) fail("init", error_);
-  const OptionValues options(subject.plugin.options(), subject.options);
+  const OptionValues options(subject.option_schema(), subject.options);
   ib_model_params params{};
   params.struct_size = sizeof(params);
   params.desc = &desc;

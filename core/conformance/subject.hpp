@@ -20,6 +20,8 @@ struct Tolerance {
 
 /// By the bits that the precision's name says; as for the widest where it says none.
 Tolerance default_tolerance(std::string_view precision);
+/// Whether the precision's name says how many bits it has.
+bool says_its_bits(std::string_view precision);
 
 /// The backend that is examined, and how it is set up.
 struct Subject {
@@ -27,8 +29,11 @@ struct Subject {
   std::string precision;                       ///< never empty
   std::map<std::string, std::string> options;  ///< the others have their defaults
   Tolerance tolerance;
+  std::string judged_as;                 ///< the precision that `tolerance` is of; never empty
+  const ib_backend* stand_in = nullptr;  ///< examined in the plugin's place where not null
 
-  const ib_backend& table() const { return plugin.table(); }
+  const ib_backend& table() const { return stand_in != nullptr ? *stand_in : plugin.table(); }
+  std::vector<OptionDescription> option_schema() const;
 };
 
 /// model_create through the raw table, on a context of its own. What fails is kept, not thrown.

@@ -40,6 +40,14 @@ std::vector<std::string> values_of(const OptionDescription& option) {
   return option.choices;
 }
 
+std::string has_options(const Subject& subject) {
+  return subject.option_schema().empty() ? "the backend has no options" : "";
+}
+
+std::string has_extensions(const Subject& subject) {
+  return subject.table().extension == nullptr ? "the table has no function for extensions" : "";
+}
+
 void options_are_honoured(Check& check) {
   const auto ids = test_tokens(24);
   for (const OptionDescription& option : check.subject().plugin.options()) {
@@ -49,7 +57,10 @@ void options_are_honoured(Check& check) {
       TestModel weights;
       const Candidate model(subject, weights.desc());
       const std::string what = option.key + "=" + value;
-      if (model.status() == IB_UNSUPPORTED) continue;  // by this machine
+      if (model.status() == IB_UNSUPPORTED) {
+        check.not_tried(what + ": unsupported on this machine");
+        continue;
+      }
       if (!check.expect_equal(model.status(), IB_OK, what + ": model_create gives status")) continue;
       const auto logits = Session(model).last_logits(0, ids);
       bool finite = true;
@@ -67,8 +78,9 @@ void unknown_extension_is_null(Check& check) {
 constexpr Rule kTableRules[] = {
     {"table.describes_itself", "version, build, license and docs are one line each", describes_itself},
     {"table.options_are_honoured", "every choice that the schema offers makes a model, or is unsupported",
-     options_are_honoured},
-    {"table.unknown_extension_is_null", "an extension of an unknown name is null", unknown_extension_is_null}};
+     options_are_honoured, has_options},
+    {"table.unknown_extension_is_null", "an extension of an unknown name is null", unknown_extension_is_null,
+     has_extensions}};
 
 }  // namespace
 
@@ -78,8 +90,8 @@ std::span<const Rule> table_rules() {
 
 std::vector<Rule> all_rules() {
   std::vector<Rule> rules;
-  for (const auto part : {table_rules(), numerics_rules(), output_rules(), sequence_rules(), argument_rules(),
-                          cancel_rules(), life_rules()}) {
+  for (const auto part : {table_rules(), numerics_rules(), near_miss_rules(), output_rules(), sequence_rules(),
+                          argument_rules(), cancel_rules(), life_rules()}) {
     rules.insert(rules.end(), part.begin(), part.end());
   }
   return rules;

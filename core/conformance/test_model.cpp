@@ -133,6 +133,16 @@ void TestModel::clear(const std::string& name) {
   std::fill(bytes.begin(), bytes.end(), std::byte{0});
 }
 
+void TestModel::assign(const std::string& name, const std::function<float(std::size_t, float)>& change) {
+  auto& bytes = data_.at(name);
+  for (std::size_t i = 0; i * sizeof(float) < bytes.size(); ++i) {
+    float value = 0;
+    std::memcpy(&value, bytes.data() + i * sizeof(value), sizeof(value));
+    value = change(i, value);
+    std::memcpy(bytes.data() + i * sizeof(value), &value, sizeof(value));
+  }
+}
+
 ib_tensor& TestModel::tensor(const std::string& name) {
   const auto found = std::find_if(tensors_.begin(), tensors_.end(), [&](const auto& t) { return name == t.name; });
   if (found == tensors_.end()) throw Error("no tensor " + name);

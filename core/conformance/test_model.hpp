@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -33,6 +34,8 @@ class TestModel {
   void overwrite(std::byte value);
   /// All of one tensor becomes 0.
   void clear(const std::string& name);
+  /// Each value of a tensor in F32 becomes change(index, old value).
+  void assign(const std::string& name, const std::function<float(std::size_t index, float old)>& change);
 
   std::vector<ib_tensor>& tensors() { return tensors_; }
   /// Throws Error where there is none.

@@ -30,9 +30,10 @@ bool is_kept(const Rule& rule, const Subject& subject) {
 }
 
 int run(const BackendSettings& settings) {
-  Subject subject{Plugin::load(settings.plugin), settings.precision, settings.options, {}};
+  Subject subject{Plugin::load(settings.plugin), settings.precision, settings.options, {}, {}};
   if (subject.precision.empty()) subject.precision = subject.plugin.precisions().front().name;
   subject.tolerance = default_tolerance(subject.precision);
+  subject.judged_as = subject.precision;
   int broken = 0;
   for (const Rule& rule : all_rules()) {
     if (!is_kept(rule, subject)) ++broken;

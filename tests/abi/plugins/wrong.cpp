@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <iterator>
@@ -63,6 +64,9 @@ class Altered {
     // Takes the first two tensors for wte and wpe, or what is as large as they are.
     if (fault == "fixed_order" && std::string_view(tensors_[0].name) != "wte.weight") own("h.0.mlp.c_fc.bias");
     if (fault == "any_precision") params_.precision = "fp32";
+    if (fault == "transposed") transpose_projections();
+    if (fault == "late_from_32") shift_positions(32);
+    if (fault == "bf16_weights") round_to_bf16();
     desc_.tensors = tensors_.data();
     params_.desc = &desc_;
   }
@@ -83,11 +87,52 @@ class Altered {
 
   // Rows [0, head) and [head, 2 head) of the projection change places: the heads' results do.
   void swap_heads(std::string_view name) {
-    std::vector<char>& bytes = own(name);
-    std::memcpy(bytes.data(), original_, bytes.size());
+    std::vector<char>& bytes = own_copy(name);
     const auto heads = static_cast<std::size_t>(desc_.n_heads);
     const auto half = static_cast<std::ptrdiff_t>(bytes.size() / heads);
     if (heads > 1) std::rotate(bytes.begin(), bytes.begin() + half, bytes.begin() + 2 * half);
+  }
+
+  // A copy of the tensor with its values as they are.
+  std::vector<char>& own_copy(std::string_view name) {
+    std::vector<char>& bytes = own(name);
+    std::memcpy(bytes.data(), original_, bytes.size());
+    return bytes;
+  }
+
+  // Square matrices are read as if they were [out, in].
+  void transpose_projections() {
+    const auto width = static_cast<std::size_t>(desc_.width);
+    for (std::int32_t i = 0; i < desc_.n_layers; ++i) {
+      std::vector<char>& bytes = own("h." + std::to_string(i) + ".attn.c_proj.weight");
+      const std::size_t size = bytes.size() / width / width;
+      for (std::size_t at = 0; at < width * width; ++at) {
+        std::memcpy(bytes.data() + at * size, original_ + (at % width * width + at / width) * size, size);
+      }
+    }
+  }
+
+  // Positions from `first` on take the next one's embedding.
+  void shift_positions(std::ptrdiff_t first) {
+    std::vector<char>& bytes = own_copy("wpe.weight");
+    const auto row = static_cast<std::ptrdiff_t>(bytes.size()) / desc_.context;
+    if (desc_.context > first + 1) {
+      std::copy(bytes.begin() + (first + 1) * row, bytes.end(), bytes.begin() + first * row);
+    }
+  }
+
+  // To nearest, ties to even.
+  void round_to_bf16() {
+    for (const ib_tensor& tensor : tensors_) {
+      if (tensor.dtype != IB_DTYPE_F32) continue;
+      std::vector<char>& bytes = own_copy(tensor.name);
+      for (std::size_t i = 0; i < bytes.size(); i += sizeof(std::uint32_t)) {
+        std::uint32_t bits = 0;
+        std::memcpy(&bits, bytes.data() + i, sizeof(bits));
+        bits = (bits + 0x7FFFU + (bits >> 16U & 1U)) & 0xFFFF0000U;
+        std::memcpy(bytes.data() + i, &bits, sizeof(bits));
+      }
+    }
   }
 
   std::vector<ib_tensor> tensors_;
@@ -97,11 +142,31 @@ class Altered {
   ib_model_params params_;
 };
 
+void quick_gelu(float* x, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) x[i] = x[i] / (1 + std::exp(-1.702F * x[i]));
+}
+
+// Leaves x as it is where there is no weight.
+void norm_or_copy(const float* x, const float* weight, const float* bias, std::int64_t width, float epsilon, float* y) {
+  if (weight == nullptr) {
+    std::copy(x, x + width, y);
+  } else {
+    ref::generic::kKernels.layer_norm(x, weight, bias, width, epsilon, y);
+  }
+}
+
 struct Model {
   Model(Context& context, const ib_model_params& params)
       : fault(inferbench::OptionReader(params).text("fault")),
         model(context.prepared(fault), Altered(params, fault).params()) {
     info_ = model.info();
+    kernels = *model.engine.kernels;
+    model.engine.kernels = &kernels;
+    if (fault == "quick_gelu") kernels.gelu_tanh = quick_gelu;
+    if (fault == "no_final_norm") {
+      kernels.layer_norm = norm_or_copy;
+      model.ln_f.weight = nullptr;
+    }
     if (fault == "memory_report") info_.weights_bytes = info_.decode_weights_bytes = 1000;
     if (fault == "leaks") std::memset(std::malloc(kLeak), 1, kLeak);
     if (fault == "affinity") bind_to_first_cpu();  // NOLINT(clang-analyzer-unix.Malloc): the leak before is the fault
@@ -122,6 +187,7 @@ struct Model {
   static constexpr std::size_t kLeak = std::size_t{64} << 10U;
   std::string fault;
   ref::Model model;
+  ref::Kernels kernels{};
   std::atomic<bool> done{false};
   std::thread more;
 
@@ -175,7 +241,8 @@ class StalePosition {
 
 class Session {
  public:
-  Session(Model& model, const ib_session_params& params) : fault_(model.fault), session_(model.model, params) {}
+  Session(Model& model, const ib_session_params& params)
+      : fault_(model.fault), model_(model.model), session_(model.model, params) {}
   const ib_session_info& info() const { return session_.info(); }
 
   void forward(const ib_forward_params& given) {
@@ -190,7 +257,16 @@ class Session {
       params.sequences = sequences.data();
     }
     if (fault_ == "prints") static_cast<void>(!write(STDOUT_FILENO, "computing\n", 10));
-    session_.forward(params);
+    // Positions of a call are one too high where a sequence of it holds 32 tokens already.
+    float* const positions = model_.position_embedding;
+    if (fault_ == "late_after_32" && has_past(params, 32)) model_.position_embedding += model_.shape.width;
+    try {
+      session_.forward(params);
+    } catch (...) {
+      model_.position_embedding = positions;
+      throw;
+    }
+    model_.position_embedding = positions;
     for (const StalePosition& stale : stale_) {
       if (session_.n_past[static_cast<std::size_t>(stale.slot())] > stale.position()) stale.put_back(session_);
     }
@@ -218,6 +294,14 @@ class Session {
     sequence.tokens = room.data();
   }
 
+  bool has_past(const ib_forward_params& params, std::int32_t least) const {
+    if (params.sequences == nullptr) return false;
+    return std::any_of(params.sequences, params.sequences + std::max(params.n_sequences, 0), [&](const auto& sequence) {
+      return sequence.slot >= 0 && sequence.slot < session_.limits.n_slots &&
+             session_.n_past[static_cast<std::size_t>(sequence.slot)] >= least;
+    });
+  }
+
   void spoil(const ib_forward_params& params) {
     const auto vocab = static_cast<std::size_t>(session_.limits.vocab);
     const bool last = params.output == IB_OUTPUT_LAST_LOGITS;
@@ -243,6 +327,7 @@ class Session {
   }
 
   std::string fault_;
+  ref::Model& model_;
   ref::Session session_;
   std::vector<StalePosition> stale_;
 };

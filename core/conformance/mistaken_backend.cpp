@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "conformance/mistaken_backend.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+#include "inferbench/backend.hpp"
+
+namespace inferbench::conformance {
+
+namespace {
+
+// One after the other; an option's text is "" or ids separated by '+'.
+std::function<void(Draft&)> mistakes_named(std::string_view ids) {
+  std::vector<std::function<void(Draft&)>> all;
+  while (!ids.empty()) {
+    const std::string_view id = ids.substr(0, ids.find('+'));
+    all.push_back(find_mistake(id).apply);
+    ids.remove_prefix(std::min(id.size() + 1, ids.size()));
+  }
+  return [all](Draft& draft) {
+    for (const auto& apply : all) apply(draft);
+  };
+}
+
+struct MistakenContext {
+  explicit MistakenContext(const ib_init_params& params) : host(params.host) {}
+  HostCalls host;
+};
+
+struct LoadedModel {
+  LoadedModel(MistakenContext& used, const ib_model_params& params)
+      : host(used.host), model(*params.desc, mistakes_named(OptionReader(params).text("mistakes"))) {}
+  const ib_model_info& info() const { return info_; }
+
+  HostCalls host;
+  MistakenModel model;
+
+ private:
+  ib_model_info info_{sizeof(ib_model_info), 0, 0, "cpu", "float64"};
+};
+
+class LoadedSession {
+ public:
+  LoadedSession(LoadedModel& loaded, const ib_session_params& params)
+      : loaded_(loaded),
+        limits_(checked_session_limits(params, loaded.model.draft().desc.context, loaded.model.draft().desc.vocab)),
+        held_(static_cast<std::size_t>(limits_.n_slots), 0),
+        slots_(held_.size(), MistakenSequence(loaded.model)) {}
+  const ib_session_info& info() const { return info_; }
+
+  void forward(const ib_forward_params& params) {
+    check_forward(params, limits_, held_);
+    loaded_.host.throw_if_cancelled();
+    float* logits = params.logits;
+    for (std::int32_t s = 0; s < params.n_sequences; ++s) {
+      const ib_sequence& sequence = params.sequences[s];
+      const auto slot = static_cast<std::size_t>(sequence.slot);
+      const Values rows = slots_[slot].feed({sequence.tokens, static_cast<std::size_t>(sequence.n_tokens)});
+      held_[slot] += sequence.n_tokens;
+      const auto last = rows.end() - limits_.vocab;
+      if (params.output == IB_OUTPUT_GREEDY) {
+        params.ids[s] = static_cast<std::int32_t>(std::max_element(last, rows.end()) - last);
+      } else if (params.output != IB_OUTPUT_NONE) {
+        const auto first = params.output == IB_OUTPUT_ALL_LOGITS ? rows.begin() : last;
+        logits = std::transform(first, rows.end(), logits, [](double value) { return static_cast<float>(value); });
+      }
+    }
+  }
+
+  void truncate(std::int32_t slot, std::int32_t n_past) {
+    check_truncate(slot, n_past, held_);
+    held_[static_cast<std::size_t>(slot)] = n_past;
+    slots_[static_cast<std::size_t>(slot)].truncate(n_past);
+  }
+
+ private:
+  LoadedModel& loaded_;
+  SessionLimits limits_;
+  std::vector<std::int32_t> held_;
+  std::vector<MistakenSequence> slots_;
+  ib_session_info info_{sizeof(ib_session_info), 0, 0, 0, 0};
+};
+
+using Functions = BackendFunctions<MistakenContext, LoadedModel, LoadedSession>;
+
+constexpr ib_precision_info kPrecisions[] = {{"fp64", "float64"}};
+constexpr ib_option_info kOptions[] = {{"mistakes", IB_OPTION_TEXT, 0, "", 0, 0, nullptr, "which ones"}};
+constexpr ib_backend kMistaken = {IB_BACKEND_HEADER,
+                                  "mistaken",
+                                  "1",
+                                  "",
+                                  "Apache-2.0",
+                                  "the definition in float64, with one mistake",
+                                  0,
+                                  kPrecisions,
+                                  std::size(kPrecisions),
+                                  kOptions,
+                                  std::size(kOptions),
+                                  Functions::init,
+                                  Functions::shutdown,
+                                  Functions::model_create,
+                                  Functions::model_destroy,
+                                  Functions::model_info,
+                                  Functions::session_create,
+                                  Functions::session_destroy,
+                                  Functions::session_info,
+                                  Functions::forward,
+                                  Functions::session_truncate,
+                                  nullptr};
+
+}  // namespace
+
+Subject with_mistakes(const Subject& subject, const std::string& ids) {
+  Subject mistaken = subject;
+  mistaken.stand_in = &kMistaken;
+  mistaken.options = {{"mistakes", ids}};
+  return mistaken;
+}
+
+}  // namespace inferbench::conformance

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "conformance/reference_operators.hpp"
+#include "inferbench/backend.h"
+
+namespace inferbench::conformance {
+
+/// Where a token is, as far as a backend knows when it computes the token's position.
+struct Place {
+  std::int32_t past = 0;     ///< tokens that the sequence held before the call
+  std::int32_t index = 0;    ///< of the token within the call
+  std::int32_t n_calls = 0;  ///< calls of this sequence before this one, since it was empty
+  std::int32_t highest = 0;  ///< most tokens that the sequence ever held
+};
+
+/// Which keys a query sees.
+enum class Mask {
+  kCausal,
+  kNone,     ///< all of the call, later ones too
+  kZeroed,   ///< scores of later tokens of the call are 0 instead of minus infinity
+  kNotSelf,  ///< only those before it
+  kOneCall,  ///< only those of the same call
+};
+
+/// What happens to cache entries that a truncate dropped and that are then written again.
+enum class Stale {
+  kNone,
+  kFirst,    ///< the first of them comes back after the call that wrote it
+  kAll,      ///< all of them come back
+  kNoWrite,  ///< they are not written: the call itself sees the old ones
+};
+
+/// How a backend may depart from the formulas of ib_model_desc. The defaults do not.
+struct Formula {
+  double (*activation)(double x) = nullptr;  ///< null: the description's
+  double lost_degrees = 0;                   ///< taken from the width in the variance's divisor
+  bool norm_subtracts_mean = true;
+  bool epsilon_under_root = true;
+  bool final_norm = true;
+  double (*attention_scale)(const ib_model_desc& desc, std::int32_t layer) = nullptr;  ///< null: the header's
+  Mask mask = Mask::kCausal;
+  bool attention_residual = true;
+  bool mlp_residual = true;
+  bool parallel_blocks = false;  ///< the MLP does not see the attention's sum
+  std::int32_t (*weights_of)(std::int32_t layer, std::int32_t n) = nullptr;  ///< layer whose weights are used; -1: none
+  std::function<std::int32_t(const Place&)> position;                        ///< empty: past + index
+  std::int32_t cache_shift = 0;  ///< keys and values of every call but the first are stored so far off
+  Stale stale = Stale::kNone;
+  bool truncate_is_ignored = false;
+  bool head_is_embedding = false;  ///< even where the head is not tied
+  double embedding_scale = 1;
+  /// What lower precision makes of rows that enter a product, and of keys and values. Null: nothing.
+  void (*narrow_row)(std::span<double> row) = nullptr;
+  void (*narrow_cache)(std::span<double> row) = nullptr;
+};
+
+/// A model as a backend understood it: a mistake changes any of the three.
+struct Draft {
+  ib_model_desc desc{};
+  std::map<std::string, Values> tensors;
+  Formula formula;
+};
+
+/// GPT-2 in float64 with a planted mistake. Without one it computes what Reference does, but call by call, as a backend
+/// does.
+class MistakenModel {
+ public:
+  /// Copies the tensors. `mistake` may be empty.
+  explicit MistakenModel(const ib_model_desc& desc, const std::function<void(Draft&)>& mistake = {});
+
+  const Draft& draft() const { return draft_; }
+  const Values& weight(const std::string& name) const { return draft_.tensors.at(name); }
+  /// Whether a block ("h.0.attn", "h.0.mlp") adds nothing, because its projection is 0.
+  bool is_off(const std::string& block) const { return off_.contains(block); }
+
+ private:
+  Draft draft_;
+  std::set<std::string> off_;
+};
+
+/// One sequence of a mistaken model, which must outlive it.
+class MistakenSequence {
+ public:
+  explicit MistakenSequence(const MistakenModel& model);
+
+  /// Appends tokens; -> logits [tokens.size(), vocab].
+  Values feed(std::span<const std::int32_t> tokens);
+  void truncate(std::int32_t n_past);
+  std::int32_t n_past() const { return n_past_; }
+
+ private:
+  /// Key and value of one position, width each; empty where none was written.
+  struct Entry {
+    Values key;
+    Values value;
+  };
+  using Cache = std::map<std::int32_t, Entry>;  // by position
+
+  Values embed(std::span<const std::int32_t> tokens) const;
+  Values norm(const Values& x, const std::string& name) const;
+  Values product(Values x, const std::string& name) const;
+  void store(Cache& cache, const Cache& rewound, const Values& qkv, std::int32_t n) const;
+  Values attention(std::int32_t layer, std::int32_t step, const Values& x);
+  Values attend(const Cache& cache, const Values& qkv, std::int32_t n, double scale) const;
+  Values mlp(std::int32_t layer, const Values& x) const;
+  Values head(Values x) const;
+  void put_back_rewound();
+
+  const MistakenModel& model_;
+  std::size_t width_;
+  std::int32_t n_past_ = 0;
+  std::int32_t n_calls_ = 0;
+  std::int32_t highest_ = 0;
+  std::vector<Cache> caches_;   // [steps]
+  std::vector<Cache> rewound_;  // [steps] entries that a truncate dropped
+};
+
+}  // namespace inferbench::conformance

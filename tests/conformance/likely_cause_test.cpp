@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+// Mistakes are told apart by what logits are nearest to, in every precision; and the cause of broken rules is named.
+#include "conformance/likely_cause.hpp"
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "conformance/cases.hpp"
+#include "conformance/mistaken_backend.hpp"
+#include "conformance/reference.hpp"
+#include "conformance/rules.hpp"
+#include "plugin/plugin.hpp"
+#include "support/error.hpp"
+#include "support/test_paths.hpp"
+
+namespace inferbench::conformance {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+// A subject with the tolerance of `precision`; which plugin it has does not matter where mistakes stand in for it.
+Subject subject_in(const std::string& precision) {
+  return {Plugin::load(std::filesystem::path(test_paths::kPlugins) / "libcpu_ref.so"),
+          precision,
+          {},
+          default_tolerance(precision),
+          precision};
+}
+
+// Of the rounding that such a precision brings, as an id; "" for fp32.
+std::string rounding_of(const std::string& precision) {
+  return precision == "fp32" ? "" : "rounding." + precision + ".products";
+}
+
+std::string joined(const std::string& mistake, const std::string& rounding) {
+  return mistake.empty() || rounding.empty() ? mistake + rounding : mistake + "+" + rounding;
+}
+
+// What one rule says of the definition with such mistakes.
+std::vector<std::string> findings_of(const std::string& rule_name, const Subject& subject, const std::string& ids) {
+  const std::vector<Rule> rules = all_rules();
+  const auto rule = std::find_if(rules.begin(), rules.end(), [&](const Rule& one) { return one.name == rule_name; });
+  if (rule == rules.end()) return {"there is no rule " + rule_name};
+  const Subject mistaken = with_mistakes(subject, ids);
+  Check check(mistaken);
+  rule->check(check);
+  return check.findings();
+}
+
+TEST(MistakenModel, IsTheReferenceWithoutAMistake) {
+  for (const Case& one : cases()) {
+    const auto weights = one.model();
+    const Trace found = answers_with(nullptr, one, *weights);
+    // The first call, of which the reference knows all.
+    const auto ids = test_tokens(one.n_tokens(), 5, one.config.vocab);
+    const auto expected = Reference(weights->desc()).logits(std::span(ids).first(one.steps.front().n));
+    const Values first(found.logits.begin(), found.logits.begin() + static_cast<std::ptrdiff_t>(expected.size()));
+    EXPECT_LT(distance(expected, first) / spread(expected), 1e-12) << one.name;
+  }
+}
+
+TEST(MistakenModel, ChunksAndRewindsChangeNothing) {
+  Case whole = cases().back();
+  ASSERT_GT(whole.steps.size(), 3U);
+  const auto weights = whole.model();
+  const Trace found = answers_with(nullptr, whole, *weights);
+  const auto ids = test_tokens(whole.n_tokens(), 5, whole.config.vocab);
+  // Each token's context, from where the script says it is.
+  std::vector<std::int32_t> held;
+  for (std::size_t t = 0; t < found.positions.size(); ++t) {
+    held.resize(static_cast<std::size_t>(found.positions[t]));
+    held.push_back(ids[t]);
+    const auto expected = Reference(weights->desc()).logits(held);
+    const auto vocab = static_cast<std::ptrdiff_t>(whole.config.vocab);
+    const Values last(expected.end() - vocab, expected.end());
+    const auto row = found.logits.begin() + static_cast<std::ptrdiff_t>(t) * vocab;
+    EXPECT_LT(distance(last, Values(row, row + vocab)) / spread(last), 1e-12) << "token " << t;
+  }
+}
+
+// A mistake that shows in no case can be neither found nor named.
+TEST(Mistakes, EachShowsInSomeCase) {
+  for (const Mistake& mistake : known_mistakes()) {
+    if (!mistake.judge_as.empty()) continue;
+    const bool shows = std::any_of(cases().rbegin(), cases().rend(), [&](const Case& one) {
+      const auto weights = one.model();
+      const Trace right = answers_with(nullptr, one, *weights);
+      const Trace wrong = answers_with(&mistake, one, *weights);
+      return distance(right.logits, wrong.logits) / spread(right.logits) > 0.04;
+    });
+    EXPECT_TRUE(shows) << mistake.id;
+  }
+}
+
+TEST(Mistakes, AreFoundByTheirIds) {
+  for (const Mistake& mistake : known_mistakes({17, 32})) EXPECT_EQ(find_mistake(mistake.id).text, mistake.text);
+  EXPECT_THROW(find_mistake("no.such"), Error);
+}
+
+class NearMisses : public testing::TestWithParam<const char*> {};
+
+// Rounding alone, even to 4 bits, is nearest to what is right.
+TEST_P(NearMisses, RoundingIsNoMistake) {
+  const Subject subject = subject_in(GetParam());
+  for (const char* rule : {"numerics.nearest_activation", "numerics.nearest_formulas"}) {
+    EXPECT_THAT(findings_of(rule, subject, rounding_of(GetParam())), IsEmpty()) << rule;
+  }
+}
+
+// The smallest mistakes are found under that rounding.
+TEST_P(NearMisses, AreNamedInEveryPrecision) {
+  const Subject subject = subject_in(GetParam());
+  const std::string rounding = rounding_of(GetParam());
+  for (const char* id :
+       {"activation.gelu_tanh", "activation.gelu_erf", "activation.quick_gelu", "activation.silu", "activation.relu"}) {
+    const auto findings = findings_of("numerics.nearest_activation", subject, joined(id, rounding));
+    EXPECT_THAT(findings, testing::Contains(HasSubstr(find_mistake(id).text))) << id;
+  }
+  for (const char* id :
+       {"norm.epsilon_1e-06", "norm.epsilon_1e-12", "norm.epsilon_outside", "norm.unbiased", "norm.no_final",
+        "attention.scale.by_heads", "attention.scale.by_width", "attention.scale.same_in_layers",
+        "attention.mask.zeroed", "position.late", "position.late_in_later_calls", "cache.overwrites",
+        "structure.head_is_embedding", "no_bias.attn.c_proj", "swapped.q_k", "cache.stale_first"}) {
+    const auto findings = findings_of("numerics.nearest_formulas", subject, joined(id, rounding));
+    EXPECT_THAT(findings, testing::Contains(HasSubstr(find_mistake(id).text))) << id;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Precisions, NearMisses, testing::Values("fp32", "bf16", "fp16", "int8", "int4"),
+                         [](const auto& one) { return std::string(one.param); });
+
+// The cause is the mistake itself, not one that is like it, under the rounding of any precision.
+TEST(LikelyCause, NamesThePlantedMistake) {
+  for (const auto& [precision, id] :
+       {std::pair{"fp32", "transposed.attn.c_proj"}, std::pair{"int4", "transposed.mlp.c_fc"},
+        std::pair{"int8", "no_bias.attn.c_attn.last"}, std::pair{"int4", "position.late_from@32"},
+        std::pair{"bf16", "position.later_every@24"}, std::pair{"int8", "cache.stale_all"},
+        std::pair{"int8", "activation.gelu_erf"}, std::pair{"fp32", "norm.epsilon_1e-06"},
+        std::pair{"fp32", "rounding.bf16.cache"}}) {
+    const Subject subject = subject_in(precision);
+    const LikelyCause cause = cause_of_logits(with_mistakes(subject, joined(id, rounding_of(precision))));
+    EXPECT_EQ(cause.mistake, id) << precision << ": " << cause.text;
+    EXPECT_EQ(cause.judge_as, find_mistake(id).judge_as);
+  }
+}
+
+// Two mistakes at once are neither of them; the part that goes wrong first is named.
+TEST(LikelyCause, NamesThePartWhereNoKnownMistakeExplainsIt) {
+  const Subject subject = subject_in("fp32");
+  const LikelyCause cause = cause_of_logits(with_mistakes(subject, "swapped.q_k+attention.scale.none+heads.strided"));
+  EXPECT_EQ(cause.mistake, "");
+  EXPECT_THAT(cause.text, HasSubstr("attention"));
+}
+
+TEST(LikelyCause, IsEmptyWhereNothingIsWrong) {
+  for (const char* precision : {"fp32", "int4"}) {
+    const LikelyCause cause = cause_of_logits(with_mistakes(subject_in(precision), rounding_of(precision)));
+    EXPECT_EQ(cause.text, "") << precision;
+  }
+}
+
+}  // namespace
+}  // namespace inferbench::conformance
