@@ -29,21 +29,42 @@ double identity(double x) {
   return x;
 }
 
+/// An activation: one of the header's, or a formula that a backend may take for one.
+struct Activation {
+  const char* id;
+  const char* name;
+  std::int32_t code = -1;                 ///< IB_ACTIVATION_*; -1: not one of them
+  double (*formula)(double x) = nullptr;  ///< of those
+};
+
+constexpr Activation kActivations[] = {{"gelu_tanh", "the GELU with tanh (gelu_new)", IB_ACTIVATION_GELU_TANH},
+                                       {"gelu_erf", "the GELU with erf (gelu)", IB_ACTIVATION_GELU_ERF},
+                                       {"relu", "ReLU", IB_ACTIVATION_RELU},
+                                       {"quick_gelu", "quick-GELU, x * sigmoid(1.702 x)", -1, quick_gelu},
+                                       {"silu", "SiLU, x * sigmoid(x)", -1, silu},
+                                       {"none", "no activation", -1, identity}};
+
+void take_for(Draft& draft, const Activation& activation) {
+  if (activation.code >= 0) draft.desc.activation = activation.code;
+  draft.formula.activation = activation.formula;
+}
+
+// One of the header's is taken for another; or all are one.
 void add_activations(std::vector<Mistake>& all) {
-  const auto code = [&](const char* id, const char* name, std::int32_t activation) {
-    all.push_back({Text("activation.") + id, Text("the activation is ") + name,
-                   [activation](Draft& draft) { draft.desc.activation = activation; }, ""});
-  };
-  const auto formula = [&](const char* id, const char* name, double (*activation)(double)) {
-    all.push_back({Text("activation.") + id, Text("the activation is ") + name,
-                   [activation](Draft& draft) { draft.formula.activation = activation; }, ""});
-  };
-  code("gelu_tanh", "the GELU with tanh (gelu_new)", IB_ACTIVATION_GELU_TANH);
-  code("gelu_erf", "the GELU with erf (gelu)", IB_ACTIVATION_GELU_ERF);
-  code("relu", "ReLU", IB_ACTIVATION_RELU);
-  formula("quick_gelu", "quick-GELU, x * sigmoid(1.702 x)", quick_gelu);
-  formula("silu", "SiLU, x * sigmoid(x)", silu);
-  formula("none", "missing", identity);
+  for (const Activation& wrong : kActivations) {
+    for (const Activation& right : kActivations) {
+      if (right.code < 0 || right.code == wrong.code) continue;
+      all.push_back({fmt::format("activation.{}.{}", right.id, wrong.id),
+                     fmt::format("the activation is {} where it should be {}", wrong.name, right.name),
+                     [=](Draft& draft) {
+                       if (draft.desc.activation == right.code) take_for(draft, wrong);
+                     },
+                     ""});
+    }
+    all.push_back({fmt::format("activation.always.{}", wrong.id),
+                   fmt::format("the activation is {}, whatever the model says", wrong.name),
+                   [=](Draft& draft) { take_for(draft, wrong); }, ""});
+  }
 }
 
 void add_norms(std::vector<Mistake>& all) {
@@ -68,8 +89,10 @@ void add_norms(std::vector<Mistake>& all) {
 
 using Scale = double (*)(const ib_model_desc&, std::int32_t);
 
-double by_root_of(std::int32_t n) {
-  return 1 / std::sqrt(static_cast<double>(n));
+// With the model's flags; `usual` stands for 1/sqrt(width/n_heads).
+double scale_with(const ib_model_desc& desc, std::int32_t layer, double usual) {
+  const double by_layer = desc.scale_attn_by_inverse_layer != 0 ? 1.0 / (layer + 1) : 1.0;
+  return (desc.scale_attn_weights != 0 ? usual : 1.0) * by_layer;
 }
 
 void add_attention(std::vector<Mistake>& all) {
@@ -77,13 +100,20 @@ void add_attention(std::vector<Mistake>& all) {
     all.push_back(
         {Text("attention.scale.") + id, text, [apply](Draft& draft) { draft.formula.attention_scale = apply; }, ""});
   };
-  scale("none", "attention scores are not scaled", [](const ib_model_desc&, std::int32_t) { return 1.0; });
+  scale("none", "attention scores are not scaled",
+        [](const ib_model_desc& desc, std::int32_t layer) { return scale_with(desc, layer, 1.0); });
   scale("by_width", "attention scores are scaled by 1/sqrt(width) instead of 1/sqrt(width/n_heads)",
-        [](const ib_model_desc& desc, std::int32_t) { return by_root_of(desc.width); });
+        [](const ib_model_desc& desc, std::int32_t layer) {
+          return scale_with(desc, layer, 1 / std::sqrt(static_cast<double>(desc.width)));
+        });
   scale("by_heads", "attention scores are scaled by 1/sqrt(n_heads) instead of 1/sqrt(width/n_heads)",
-        [](const ib_model_desc& desc, std::int32_t) { return by_root_of(desc.n_heads); });
+        [](const ib_model_desc& desc, std::int32_t layer) {
+          return scale_with(desc, layer, 1 / std::sqrt(static_cast<double>(desc.n_heads)));
+        });
   scale("without_root", "attention scores are scaled by 1/(width/n_heads), without the root",
-        [](const ib_model_desc& desc, std::int32_t) { return static_cast<double>(desc.n_heads) / desc.width; });
+        [](const ib_model_desc& desc, std::int32_t layer) {
+          return scale_with(desc, layer, static_cast<double>(desc.n_heads) / desc.width);
+        });
   const auto change = [&](const char* id, const char* text, void (*apply)(Draft&)) {
     all.push_back({Text("attention.") + id, text, apply, ""});
   };
@@ -390,7 +420,8 @@ std::vector<Mistake> known_mistakes(const std::vector<std::int32_t>& positions) 
 std::vector<Mistake> near_misses() {
   std::vector<Mistake> all = known_mistakes();
   std::erase_if(all, [](const Mistake& mistake) {
-    return !mistake.judge_as.empty() || mistake.id.ends_with(".first") || mistake.id.ends_with(".last");
+    return !mistake.judge_as.empty() || mistake.id.ends_with(".first") || mistake.id.ends_with(".last") ||
+           mistake.id.starts_with("activation.always");
   });
   return all;
 }

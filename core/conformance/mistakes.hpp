@@ -25,7 +25,8 @@ struct Mistake {
 /// only. Those that begin at a position come once for each of `positions`, which are above 0.
 std::vector<Mistake> known_mistakes(const std::vector<std::int32_t>& positions = {});
 
-/// The same without rounding and without single layers: what each case is compared with even where all seems well.
+/// The same without rounding and without variants that one of them tells of, such as single layers: what each case is
+/// compared with even where all seems well.
 std::vector<Mistake> near_misses();
 
 /// The position at which a mistake begins, by its id.

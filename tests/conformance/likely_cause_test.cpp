@@ -115,7 +115,8 @@ TEST_P(NearMisses, AreNamedInEveryPrecision) {
   const Subject subject = subject_in(GetParam());
   const std::string rounding = rounding_of(GetParam());
   for (const char* id :
-       {"activation.gelu_tanh", "activation.gelu_erf", "activation.quick_gelu", "activation.silu", "activation.relu"}) {
+       {"activation.gelu_erf.gelu_tanh", "activation.gelu_tanh.gelu_erf", "activation.gelu_tanh.quick_gelu",
+        "activation.gelu_tanh.silu", "activation.relu.silu", "activation.gelu_erf.relu"}) {
     const auto findings = findings_of("numerics.nearest_activation", subject, joined(id, rounding));
     EXPECT_THAT(findings, testing::Contains(HasSubstr(find_mistake(id).text))) << id;
   }
@@ -138,8 +139,8 @@ TEST(LikelyCause, NamesThePlantedMistake) {
        {std::pair{"fp32", "transposed.attn.c_proj"}, std::pair{"int4", "transposed.mlp.c_fc"},
         std::pair{"int8", "no_bias.attn.c_attn.last"}, std::pair{"int4", "position.late_from@32"},
         std::pair{"bf16", "position.later_every@24"}, std::pair{"int8", "cache.stale_all"},
-        std::pair{"int8", "activation.gelu_erf"}, std::pair{"fp32", "norm.epsilon_1e-06"},
-        std::pair{"fp32", "rounding.bf16.cache"}}) {
+        std::pair{"int8", "activation.gelu_tanh.gelu_erf"}, std::pair{"bf16", "activation.always.quick_gelu"},
+        std::pair{"fp32", "norm.epsilon_1e-06"}, std::pair{"fp32", "rounding.bf16.cache"}}) {
     const Subject subject = subject_in(precision);
     const LikelyCause cause = cause_of_logits(with_mistakes(subject, joined(id, rounding_of(precision))));
     EXPECT_EQ(cause.mistake, id) << precision << ": " << cause.text;
