@@ -14,6 +14,7 @@
 #include "cli/common_options.hpp"
 #include "results/run_folder.hpp"
 #include "results/run_place.hpp"
+#include "support/print.hpp"
 
 namespace inferbench {
 namespace {
@@ -29,9 +30,9 @@ void analyze(const AnalyzeOptions& options) {
   for (const auto& folder : find_runs(options.runs)) runs.push_back(read_run(folder));
   const AnalysisResult result = analyze_runs(runs, options.metrics);
   if (options.json) {
-    fmt::print("{}\n", to_json(result).dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+    print_result("{}\n", to_json(result).dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
   } else {
-    fmt::print("{}", analysis_table(result));
+    print_result("{}", analysis_table(result));
   }
 }
 

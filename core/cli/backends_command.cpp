@@ -15,6 +15,7 @@
 #include "plugin/options.hpp"
 #include "plugin/plugin_path.hpp"
 #include "support/one_line.hpp"
+#include "support/print.hpp"
 
 namespace inferbench {
 namespace {
@@ -76,13 +77,13 @@ void print_json(const PluginPath& search) {
     json[found.plugin ? "backends" : "problems"].push_back(std::move(entry));
   });
   // A plugin's strings need not be UTF-8.
-  fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
+  print_result("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
 }
 
 // ---- text ----
 
 void print_field(std::string_view label, std::string_view text) {
-  fmt::print("  {:<11} {}\n", label, one_line(text));
+  print_result("  {:<11} {}\n", label, one_line(text));
 }
 
 // Rows of cells, columns aligned; the label stands before the first row only.
@@ -98,12 +99,12 @@ void print_rows(std::string_view label, const std::vector<std::vector<std::strin
       const bool is_last = i + 1 == row.size();
       line += fmt::format(" {:<{}}", row[i], is_last ? 0 : widths[i] + 1);
     }
-    fmt::print("{}\n", line);
+    print_result("{}\n", line);
   }
 }
 
 void print_plugin(const PluginDescription& plugin, const std::filesystem::path& shadowed_by) {
-  fmt::print("{} {}\n", plugin.name, one_line(plugin.version, 80));
+  print_result("{} {}\n", plugin.name, one_line(plugin.version, 80));
   print_field("", plugin.doc);
   print_field("file", plugin.path.string());
   if (!shadowed_by.empty()) print_field("shadowed by", shadowed_by.string() + " (use this one by its path)");
@@ -123,7 +124,7 @@ void print_plugin(const PluginDescription& plugin, const std::filesystem::path& 
                     one_line(option.doc)});
   }
   print_rows("options", rows);
-  fmt::print("\n");
+  print_result("\n");
 }
 
 void print_text(const PluginPath& search) {
@@ -131,17 +132,17 @@ void print_text(const PluginPath& search) {
   search.list([&](const FoundPlugin& found) {
     if (found.plugin) {
       print_plugin(*found.plugin, found.shadowed_by);
-      std::fflush(stdout);  // one that hangs may follow
+      flush_results();  // one that hangs may follow
     } else {
       broken.push_back(found);
     }
   });
-  if (!broken.empty()) fmt::print("not usable:\n");
-  for (const FoundPlugin& found : broken) fmt::print("  {}\n    hint: {}\n", found.problem, found.cure);
-  if (!broken.empty()) fmt::print("\n");
-  fmt::print("looked in:\n");
-  for (const std::filesystem::path& folder : search.folders()) fmt::print("  {}\n", folder.string());
-  if (search.folders().empty()) fmt::print("  no folder; give one with --plugin-dir or INFERBENCH_PLUGIN_PATH\n");
+  if (!broken.empty()) print_result("not usable:\n");
+  for (const FoundPlugin& found : broken) print_result("  {}\n    hint: {}\n", found.problem, found.cure);
+  if (!broken.empty()) print_result("\n");
+  print_result("looked in:\n");
+  for (const std::filesystem::path& folder : search.folders()) print_result("  {}\n", folder.string());
+  if (search.folders().empty()) print_result("  no folder; give one with --plugin-dir or INFERBENCH_PLUGIN_PATH\n");
 }
 
 void run_backends(const Arguments& arguments) {

@@ -21,6 +21,7 @@
 #include "results/run_place.hpp"
 #include "support/error.hpp"
 #include "support/one_line.hpp"
+#include "support/print.hpp"
 
 namespace inferbench {
 
@@ -31,8 +32,8 @@ struct CheckOptions {
   std::filesystem::path against;
   std::vector<std::string> thresholds;
   std::vector<std::string> metrics;
-  std::filesystem::path markdown;
-  std::filesystem::path junit;
+  std::string markdown;
+  std::string junit;
   bool all = false;
   bool json = false;
 };
@@ -85,12 +86,19 @@ CheckReport judge_all(const CheckOptions& options, const std::filesystem::path& 
 }
 
 int check(const CheckOptions& options) {
+  const bool elsewhere = take_standard_output(
+      {{"--markdown", options.markdown}, {"--junit", options.junit}, {"--json", options.json ? "-" : ""}});
   const CheckReport report = judge_all(options, find_exactly(1, options.runs, "check").front());
-  for (const std::string& warning : report.warnings) fmt::print(stderr, "inferbench: warning: {}\n", warning);
+  for (const std::string& warning : report.warnings) print_message("inferbench: warning: {}\n", warning);
   if (!options.markdown.empty()) write_output_file(options.markdown, check_markdown(report));
   if (!options.junit.empty()) write_output_file(options.junit, check_junit(report));
-  const Destination out("-", {});
-  out.write(options.json ? check_json(report) : check_console(report, wants_colour(STDOUT_FILENO), options.all));
+  if (options.json) {
+    write_result(check_json(report));
+  } else if (elsewhere) {
+    write_message(check_console(report, wants_colour(STDERR_FILENO), options.all));
+  } else {
+    write_result(check_console(report, wants_colour(STDOUT_FILENO), options.all));
+  }
   return exit_code_of(overall_verdict(report.results));
 }
 
@@ -129,8 +137,10 @@ void add_check_command(CLI::App& app, CommandContext& context) {
       ->check(CLI::IsMember(judged_metric_names()))
       ->allow_extra_args(false)
       ->type_name("METRIC");
-  command.add_option("--markdown", options->markdown, "Also write a summary fit for a pull request")->type_name("FILE");
-  command.add_option("--junit", options->junit, "Also write JUnit XML")->type_name("FILE");
+  command
+      .add_option("--markdown", options->markdown, "Also write a summary fit for a pull request; - is standard output")
+      ->type_name("FILE");
+  command.add_option("--junit", options->junit, "Also write JUnit XML; - is standard output")->type_name("FILE");
   command.add_flag("--all", options->all, "Print what passed, too");
   add_json_flag(command, options->json);
   command.footer(kCheckFooter);

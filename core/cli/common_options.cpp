@@ -2,10 +2,10 @@
 #include "cli/common_options.hpp"
 
 #include <fmt/core.h>
-#include <sched.h>
 
 #include <CLI/CLI.hpp>
 
+#include "measure/affinity.hpp"
 #include "support/error.hpp"
 
 namespace inferbench {
@@ -29,13 +29,6 @@ CLI::Validator not_empty() {
 
 void add_json_flag(CLI::App& command, bool& json) {
   command.add_flag("--json", json, "Print JSON");
-}
-
-std::int32_t usable_cpus() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof(set), &set) != 0) return 1;
-  return std::max(1, CPU_COUNT(&set));
 }
 
 BackendReference parse_backend_reference(const std::string& text) {

@@ -26,9 +26,6 @@ CLI::Validator not_empty();
 /// --json.
 void add_json_flag(CLI::App& command, bool& json);
 
-/// CPUs in the process's affinity mask, at least 1.
-std::int32_t usable_cpus();
-
 /// What --backend takes: B[:PRECISION].
 struct BackendReference {
   std::string plugin;

@@ -14,6 +14,7 @@
 #include "report/run_comparison.hpp"
 #include "results/run_folder.hpp"
 #include "results/run_place.hpp"
+#include "support/print.hpp"
 
 namespace inferbench {
 
@@ -21,19 +22,24 @@ namespace {
 
 struct CompareOptions {
   std::vector<std::filesystem::path> runs;
-  std::filesystem::path markdown;
+  std::string markdown;
   bool json = false;
 };
 
 void compare(const CompareOptions& options) {
+  const bool elsewhere = take_standard_output({{"--markdown", options.markdown}, {"--json", options.json ? "-" : ""}});
   const std::vector<std::filesystem::path> runs = find_exactly(2, options.runs, "compare");
   const RunData before = read_run(runs[0]);
   const RunData after = read_run(runs[1]);
   const RunComparison comparison = compare_runs(before, after, runs[0].string(), runs[1].string());
   if (!options.markdown.empty()) write_output_file(options.markdown, run_comparison_markdown(comparison));
-  const Destination out("-", {});
-  out.write(options.json ? run_comparison_json(comparison)
-                         : run_comparison_console(comparison, wants_colour(STDOUT_FILENO)));
+  if (options.json) {
+    write_result(run_comparison_json(comparison));
+  } else if (elsewhere) {
+    write_message(run_comparison_console(comparison, wants_colour(STDERR_FILENO)));
+  } else {
+    write_result(run_comparison_console(comparison, wants_colour(STDOUT_FILENO)));
+  }
 }
 
 constexpr const char* kCompareFooter =
@@ -53,7 +59,8 @@ void add_compare_command(CLI::App& app, CommandContext&) {
                   "The run folder before and the one after; results/NAME stands for its latest run")
       ->required()
       ->type_name("RUN_A RUN_B");
-  command.add_option("--markdown", options->markdown, "Also write it as Markdown")->type_name("FILE");
+  command.add_option("--markdown", options->markdown, "Also write it as Markdown; - is standard output")
+      ->type_name("FILE");
   add_json_flag(command, options->json);
   command.footer(kCompareFooter);
   command.callback([options] { compare(*options); });

@@ -4,30 +4,27 @@
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <string>
 
 #include "cli/command_tree.hpp"
 #include "cli/commands.hpp"
-#include "support/error.hpp"
+#include "support/output_file.hpp"
+#include "support/print.hpp"
 
 namespace inferbench {
 namespace {
 
 void print_completion(const std::string& shell, const CommandText& program) {
-  fmt::print("{}", shell == "bash"  ? bash_completion(program)
-                   : shell == "zsh" ? zsh_completion(program)
-                                    : fish_completion(program));
+  print_result("{}", shell == "bash"  ? bash_completion(program)
+                     : shell == "zsh" ? zsh_completion(program)
+                                      : fish_completion(program));
 }
 
 void write_pages(const std::filesystem::path& folder, const CommandText& program) {
   for (const ManPage& page : man_pages(program, INFERBENCH_VERSION)) {
     const std::filesystem::path path = folder / (page.name + ".1");
-    std::ofstream file(path);
-    file << page.text;
-    file.close();
-    if (!file) throw Error(fmt::format("{} cannot be written", path.string()), "give an existing folder");
+    write_file(path, page.text);
   }
 }
 

@@ -4,7 +4,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdio>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +15,7 @@
 #include "plugin/plugin_path.hpp"
 #include "report/console_style.hpp"
 #include "support/error.hpp"
+#include "support/print.hpp"
 #include "support/suggest.hpp"
 
 namespace inferbench {
@@ -97,9 +97,7 @@ class RuleProgress {
   RuleProgress& operator=(const RuleProgress&) = delete;
 
   void show(const std::string& what) const {
-    if (!terminal_) return;
-    fmt::print(stderr, "\r\x1b[K{}", what);
-    std::fflush(stderr);
+    if (terminal_) print_message("\r\x1b[K{}", what);
   }
 
  private:
@@ -123,7 +121,7 @@ Examined examine_all(const Subject& subject, const std::vector<Rule>& rules) {
 ExitCode conform(const ConformanceArguments& arguments) {
   const std::vector<Rule> rules = chosen_rules(arguments.rules);
   if (arguments.list) {
-    for (const Rule& rule : rules) fmt::print("{:<32} {}\n", rule.name, rule.text);
+    for (const Rule& rule : rules) print_result("{:<32} {}\n", rule.name, rule.text);
     return ExitCode::kDone;
   }
   if (arguments.plugin.empty()) throw Error("conformance needs a backend", "inferbench conformance ./libmine.so");
@@ -132,10 +130,10 @@ ExitCode conform(const ConformanceArguments& arguments) {
   for (const Subject& subject : subjects_of(arguments, plugin)) {
     all.push_back(examine_all(subject, rules));
     if (arguments.json) continue;
-    fmt::print("{}", conformance_text(all.back(), wants_colour(STDOUT_FILENO)));
-    std::fflush(stdout);
+    print_result("{}", conformance_text(all.back(), wants_colour(STDOUT_FILENO)));
+    flush_results();
   }
-  if (arguments.json) fmt::print("{}", conformance_json(plugin, all));
+  if (arguments.json) print_result("{}", conformance_json(plugin, all));
   const auto is_broken = [](const Examined& examined) { return examined.count(Verdict::kBroken) > 0; };
   if (std::any_of(all.begin(), all.end(), is_broken)) return ExitCode::kCheckFailed;
   const auto nothing = [](const Examined& examined) { return !examined.unsupported.empty(); };

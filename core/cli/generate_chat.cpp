@@ -10,6 +10,7 @@
 
 #include "cli/generate_shared.hpp"
 #include "support/error.hpp"
+#include "support/print.hpp"
 #include "text/sliding_context.hpp"
 #include "text/utf8_stream.hpp"
 
@@ -45,10 +46,9 @@ class LineReader {
 
 void print_turn(const Generated& generated, const SlidingContext& context) {
   const GenerateTiming& timing = generated.timing;
-  fmt::print(stderr, "[{} tokens, first after {:.1f} ms{}; {} of {} positions{}]\n", generated.ids.size(),
-             timing.ttft_ms, timing.decode_steps > 0 ? fmt::format(", {:.1f} tokens/s", *timing.tokens_per_s()) : "",
-             context.held(), context.capacity(),
-             context.slides() > 0 ? fmt::format(", slid {} times", context.slides()) : "");
+  print_message("[{} tokens, first after {:.1f} ms{}; {} of {} positions{}]\n", generated.ids.size(), timing.ttft_ms,
+                timing.decode_steps > 0 ? fmt::format(", {:.1f} tokens/s", *timing.tokens_per_s()) : "", context.held(),
+                context.capacity(), context.slides() > 0 ? fmt::format(", slid {} times", context.slides()) : "");
 }
 
 }  // namespace
@@ -64,7 +64,7 @@ void generate_chat(const GenerateArguments& arguments) {
   SlidingContext context(capacity, [&] { session.clear(); });
 
   const LineReader reader;
-  if (reader.terminal()) fmt::print(stderr, "{} on {}; Ctrl-D ends\n", found.name(), arguments.model);
+  if (reader.terminal()) print_message("{} on {}; Ctrl-D ends\n", found.name(), arguments.model);
   std::string before = arguments.prompt ? read_prompt(*arguments.prompt) : "";
   std::vector<std::int32_t> unfed;  // the last turn's last token: made, never fed
   while (const auto line = reader.next()) {

@@ -7,6 +7,7 @@
 
 #include "cli/generate_shared.hpp"
 #include "results/optional_json.hpp"
+#include "support/print.hpp"
 #include "text/utf8_stream.hpp"
 
 namespace inferbench {
@@ -48,10 +49,10 @@ void print_statistics(const IsolatedSession& loaded, std::size_t n_prompt, const
   if (timing.decode_steps > 0) {
     decode = fmt::format(", then {:.2f} ms a token ({:.1f} tokens/s)", *timing.ms_per_token(), *timing.tokens_per_s());
   }
-  fmt::print(stderr,
-             "inferbench: {} ({}) loaded in {:.0f} ms; {} prompt tokens, first token after {:.1f} ms{}; {} new, {}\n",
-             loaded.backend().name(), loaded.kernels(), timing.load_ms, n_prompt, timing.ttft_ms, decode,
-             generated.ids.size(), generated.end_of_text ? "ended by end-of-text" : "as many as asked");
+  print_message(
+      "inferbench: {} ({}) loaded in {:.0f} ms; {} prompt tokens, first token after {:.1f} ms{}; {} new, {}\n",
+      loaded.backend().name(), loaded.kernels(), timing.load_ms, n_prompt, timing.ttft_ms, decode, generated.ids.size(),
+      generated.end_of_text ? "ended by end-of-text" : "as many as asked");
 }
 
 }  // namespace

@@ -4,12 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdio>
-#include <iostream>
-#include <iterator>
 
+#include "cli/standard_streams.hpp"
 #include "measure/clock.hpp"
 #include "support/error.hpp"
+#include "support/print.hpp"
 
 namespace inferbench {
 
@@ -36,9 +35,7 @@ SamplingOptions sampling_of(const GenerateArguments& arguments) {
 
 std::string read_prompt(const std::string& argument) {
   if (argument != "-") return argument;
-  std::string text{std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
-  if (std::cin.bad()) throw Error("standard input cannot be read");
-  return text;
+  return read_standard_input();
 }
 
 std::vector<std::int32_t> encode_prompt(const Tokenizer& tokenizer, const std::string& text,
@@ -96,9 +93,8 @@ std::string text_of(const Tokenizer& tokenizer, std::int32_t id) {
 }
 
 void write_out(std::string_view bytes) {
-  if (std::fwrite(bytes.data(), 1, bytes.size(), stdout) != bytes.size() || std::fflush(stdout) != 0) {
-    throw Error("standard output cannot be written");
-  }
+  write_result(bytes);
+  flush_results();
 }
 
 }  // namespace inferbench

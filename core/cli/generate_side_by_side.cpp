@@ -12,6 +12,7 @@
 #include "cli/text_columns.hpp"
 #include "report/console_style.hpp"
 #include "support/error.hpp"
+#include "support/print.hpp"
 
 namespace inferbench {
 
@@ -123,12 +124,12 @@ void print_columns(const std::string& prompt, const std::vector<Result>& results
 void print_statistics(const std::vector<Result>& results) {
   for (const Result& result : results) {
     const GenerateTiming& timing = result.generated.timing;
-    fmt::print(stderr, "inferbench: {} loaded in {:.0f} ms, first token after {:.1f} ms{}; {}\n", result.name,
-               timing.load_ms, timing.ttft_ms,
-               timing.decode_steps > 0 ? fmt::format(", then {:.1f} tokens/s", *timing.tokens_per_s()) : "",
-               is_same(results.front(), result)
-                   ? fmt::format("{} tokens", result.generated.ids.size())
-                   : fmt::format("differs from token {} of {}", result.same_tokens + 1, result.generated.ids.size()));
+    print_message(
+        "inferbench: {} loaded in {:.0f} ms, first token after {:.1f} ms{}; {}\n", result.name, timing.load_ms,
+        timing.ttft_ms, timing.decode_steps > 0 ? fmt::format(", then {:.1f} tokens/s", *timing.tokens_per_s()) : "",
+        is_same(results.front(), result)
+            ? fmt::format("{} tokens", result.generated.ids.size())
+            : fmt::format("differs from token {} of {}", result.same_tokens + 1, result.generated.ids.size()));
   }
 }
 

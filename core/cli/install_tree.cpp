@@ -4,12 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <string>
 #include <system_error>
 #include <vector>
 
 #include "support/error.hpp"
+#include "support/print.hpp"
 #include "support/suggest.hpp"
 
 namespace inferbench {
@@ -51,7 +51,7 @@ fs::path find_experiment(const fs::path& given) {
   const fs::path folder = *prefix / kConfigsFromPrefix;
   const fs::path installed = folder / given;
   if (fs::is_regular_file(installed, problem)) {
-    fmt::print(stderr, "inferbench: note: running the installed {}\n", installed.string());
+    print_message("inferbench: note: running the installed {}\n", installed.string());
     return installed;
   }
   throw Error(fmt::format("no file '{}' here, and no experiment of that name in {}", given.string(), folder.string()),

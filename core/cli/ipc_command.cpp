@@ -12,6 +12,7 @@
 #include "cli/common_options.hpp"
 #include "ipc/cost_text.hpp"
 #include "plugin/plugin_path.hpp"
+#include "support/print.hpp"
 
 namespace inferbench {
 namespace {
@@ -32,7 +33,7 @@ void measure_costs(const IpcArguments& arguments) {
   costs.calls = measure_calls(null_backend, effort);
   costs.frames = measure_frames(messages, effort);
   costs.round_trips = measure_round_trips({"/proc/self/exe", "worker"}, messages, effort);
-  fmt::print("{}", arguments.json ? to_json(costs).dump(2) + "\n" : to_text(costs));
+  print_result("{}", arguments.json ? to_json(costs).dump(2) + "\n" : to_text(costs));
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "measure/affinity.hpp"
 #include "quality/window_runner.hpp"
+#include "support/print.hpp"
 #include "support/raw_bytes.hpp"
 
 namespace inferbench {
@@ -107,7 +108,7 @@ IsolatedJudge::IsolatedJudge(const FoundBackend& tested, const std::optional<Fou
 
 IsolatedJudge::~IsolatedJudge() {
   if (const std::string wrong = child_.finish(); !wrong.empty()) {
-    fmt::print(stderr, "inferbench: warning: {}\n", wrong);
+    print_message("inferbench: warning: {}\n", wrong);
   }
 }
 

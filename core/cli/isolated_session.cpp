@@ -9,6 +9,7 @@
 #include "cli/generate_shared.hpp"
 #include "measure/affinity.hpp"
 #include "measure/clock.hpp"
+#include "support/print.hpp"
 #include "support/raw_bytes.hpp"
 
 namespace inferbench {
@@ -86,7 +87,7 @@ IsolatedSession::IsolatedSession(const FoundBackend& found, const BackendArgumen
 
 IsolatedSession::~IsolatedSession() {
   if (const std::string wrong = child_.finish(); !wrong.empty()) {
-    fmt::print(stderr, "inferbench: warning: {}\n", wrong);
+    print_message("inferbench: warning: {}\n", wrong);
   }
 }
 

@@ -4,11 +4,11 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <utility>
 
 #include "cli/common_options.hpp"
 #include "support/error.hpp"
+#include "support/print.hpp"
 
 namespace inferbench {
 
@@ -42,12 +42,11 @@ BackendModel load_backend(const FoundBackend& found, const BackendArguments& set
 HostCallbacks terminal_callbacks() {
   HostCallbacks callbacks;
   callbacks.log = [](std::int32_t level, std::string_view message) {
-    if (level >= IB_LOG_WARNING) fmt::print(stderr, "inferbench: warning: {}\n", message);
+    if (level >= IB_LOG_WARNING) print_message("inferbench: warning: {}\n", message);
   };
   if (isatty(STDERR_FILENO) == 1) {
     callbacks.progress = [](double fraction) {
-      fmt::print(stderr, "\rloading {:3.0f}%{}", fraction * 100, fraction < 1 ? "" : "\r            \r");
-      std::fflush(stderr);
+      print_message("\rloading {:3.0f}%{}", fraction * 100, fraction < 1 ? "" : "\r            \r");
     };
   }
   return callbacks;

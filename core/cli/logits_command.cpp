@@ -17,6 +17,7 @@
 #include "cli/commands.hpp"
 #include "cli/common_options.hpp"
 #include "cli/isolated_session.hpp"
+#include "cli/output.hpp"
 #include "model/guarded_json.hpp"
 #include "model/model.hpp"
 #include "model/safetensors_writer.hpp"
@@ -37,7 +38,7 @@ struct LogitsArguments {
   std::string backend;
   std::string model;
   std::filesystem::path tokens;
-  std::filesystem::path out;
+  std::string out;
   std::int32_t threads = 1;
   std::vector<std::filesystem::path> plugin_dirs;
   std::vector<std::string> options;
@@ -124,7 +125,7 @@ void logits(const LogitsArguments& arguments) {
   IsolatedSession session(
       find_backend(arguments.backend, settings), settings, model,
       {static_cast<std::int32_t>(longest), static_cast<std::int32_t>(std::min(longest, kChunkTokens))});
-  SafetensorsWriter writer(arguments.out, tensors);
+  SafetensorsWriter writer(Destination(arguments.out).open(), tensors);
   for (std::size_t i = 0; i < cases.size(); ++i) {
     try {
       write_case(session, cases[i], writer);
@@ -152,7 +153,8 @@ void add_logits_command(CLI::App& app, CommandContext&) {
   command->add_option("--tokens", arguments->tokens, "JSON: an array of token ids, or an array of such arrays")
       ->required()
       ->type_name("FILE.json");
-  command->add_option("--out", arguments->out, "Written: case{j}.logits, F32 [tokens, vocabulary]")
+  command
+      ->add_option("--out", arguments->out, "Written: case{j}.logits, F32 [tokens, vocabulary]; - is standard output")
       ->required()
       ->type_name("FILE.safetensors");
   command->add_option("--option", arguments->options, "Option of the backend, KEY=VALUE; may be given again")

@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -12,10 +11,12 @@
 
 #include "cli/commands.hpp"
 #include "cli/common_options.hpp"
+#include "measure/affinity.hpp"
 #include "measure/machine_limits.hpp"
 #include "plugin/backend_child.hpp"
 #include "plugin/plugin.hpp"
 #include "plugin/plugin_path.hpp"
+#include "support/print.hpp"
 #include "support/raw_bytes.hpp"
 #include "worker/call_overhead.hpp"
 
@@ -35,11 +36,10 @@ struct MachineArguments {
 /// On a terminal one line that changes, else a line for each part.
 void show_progress(double fraction, const std::string& what) {
   if (isatty(STDERR_FILENO) == 1) {
-    fmt::print(stderr, "\r\x1b[K{}", what.empty() ? "" : fmt::format("{:3.0f}% {}", fraction * 100, what));
+    print_message("\r\x1b[K{}", what.empty() ? "" : fmt::format("{:3.0f}% {}", fraction * 100, what));
   } else if (!what.empty()) {
-    fmt::print(stderr, "{:3.0f}% {}\n", fraction * 100, what);
+    print_message("{:3.0f}% {}\n", fraction * 100, what);
   }
-  std::fflush(stderr);
 }
 
 std::string rate_text(const MeasuredRate& rate, double unit) {
@@ -47,25 +47,25 @@ std::string rate_text(const MeasuredRate& rate, double unit) {
 }
 
 void print_table(const MachineLimits& limits) {
-  fmt::print("best (median); threads are pinned, one to a core as long as there are cores\n\n");
+  print_result("best (median); threads are pinned, one to a core as long as there are cores\n\n");
   std::string header = fmt::format("{:>7}", "threads");
   for (const ReadBandwidth& read : limits.by_threads.front().read) {
     header += fmt::format("{:>16}", fmt::format("read {} MiB", read.buffer_bytes / kMiB));
   }
   std::string units = fmt::format("{:>7}", "");
   for (std::size_t i = 0; i < limits.by_threads.front().read.size(); ++i) units += fmt::format("{:>16}", "GB/s");
-  fmt::print("{}{:>18}{:>18}\n{}{:>18}{:>18}\n", header, "fp32", "int8", units, "GFLOP/s", "GOP/s");
+  print_result("{}{:>18}{:>18}\n{}{:>18}{:>18}\n", header, "fp32", "int8", units, "GFLOP/s", "GOP/s");
   for (const ThreadLimits& here : limits.by_threads) {
     std::string row = fmt::format("{:>7}", here.threads);
     for (const ReadBandwidth& read : here.read) row += fmt::format("{:>16}", rate_text(read.bytes_per_s, 1e9));
-    fmt::print("{}{:>18}{:>18}\n", row, rate_text(here.fp32_flops_per_s, 1e9), rate_text(here.int8_ops_per_s, 1e9));
+    print_result("{}{:>18}{:>18}\n", row, rate_text(here.fp32_flops_per_s, 1e9), rate_text(here.int8_ops_per_s, 1e9));
   }
   const ThreadLimits& most = limits.by_threads.back();
-  fmt::print("\nfp32 by {}, int8 by {}; a clock reading costs {:.0f} ns\n", most.fp32_flops_per_s.how,
-             most.int8_ops_per_s.how, limits.clock_read_ns);
+  print_result("\nfp32 by {}, int8 by {}; a clock reading costs {:.0f} ns\n", most.fp32_flops_per_s.how,
+               most.int8_ops_per_s.how, limits.clock_read_ns);
   if (limits.call_overhead_ns > 0) {
-    fmt::print("a forward call of a backend that does nothing costs {:.0f} ns, the clock reading included\n",
-               limits.call_overhead_ns);
+    print_result("a forward call of a backend that does nothing costs {:.0f} ns, the clock reading included\n",
+                 limits.call_overhead_ns);
   }
 }
 
@@ -78,7 +78,7 @@ double overhead_of_a_call(const PluginPath& plugins) {
     };
     return raw_values<double>(answer_of_child(measure, "backend null", "its measurement")).front();
   } catch (const std::runtime_error& error) {  // Error, BackendError
-    fmt::print(stderr, "inferbench: warning: the cost of a call was not measured: {}\n", error.what());
+    print_message("inferbench: warning: the cost of a call was not measured: {}\n", error.what());
     return 0;
   }
 }
@@ -92,7 +92,7 @@ void measure(const MachineArguments& arguments) {
   MachineLimits limits = measure_machine(options);
   limits.call_overhead_ns = overhead_of_a_call(PluginPath(arguments.plugin_dirs));
   if (arguments.json) {
-    fmt::print("{}\n", to_json(limits).dump(2));
+    print_result("{}\n", to_json(limits).dump(2));
   } else {
     print_table(limits);
   }

@@ -1,22 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <sstream>
 #include <string>
 
 #include "cli/commands.hpp"
 #include "cli/misuse.hpp"
+#include "cli/standard_streams.hpp"
+#include "support/descendants.hpp"
 #include "support/error.hpp"
+#include "support/print.hpp"
+#include "support/shortage.hpp"
 
 namespace {
 
 int report(const std::string& what, const std::string& cure, inferbench::ExitCode code) {
-  fmt::print(stderr, "inferbench: error: {}\n", what);
-  if (!cure.empty()) fmt::print(stderr, "inferbench: hint: {}\n", cure);
+  inferbench::print_message("inferbench: error: {}\n", what);
+  if (!cure.empty()) inferbench::print_message("inferbench: hint: {}\n", cure);
   return static_cast<int>(code);
 }
 
@@ -54,11 +59,18 @@ int run(int argc, char** argv, inferbench::CommandContext& context) {
   inferbench::add_worker_command(app, context);
   try {
     app.parse(argc, argv);
+    inferbench::flush_results();
     return context.exit_code;
   } catch (const CLI::ParseError& error) {
     const bool good = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success);  // --help, --version
-    if (good) return app.exit(error);
-    return refuse(app, error);
+    if (!good) return refuse(app, error);
+    std::ostringstream text;
+    app.exit(error, text, text);
+    inferbench::write_result(text.str());
+    inferbench::flush_results();
+    return static_cast<int>(ExitCode::kDone);
+  } catch (const inferbench::StdoutError&) {
+    throw;
   } catch (const inferbench::Error& error) {
     return report(error.what(), error.cure(), error.exit_code());
   } catch (const std::bad_alloc&) {
@@ -68,9 +80,22 @@ int run(int argc, char** argv, inferbench::CommandContext& context) {
   }
 }
 
+// Whatever command it was: nothing that a backend started runs on.
+void warn_of_orphans() {
+  inferbench::kill_orphans();
+  const int killed = inferbench::orphans_killed();
+  if (killed == 0) return;
+  inferbench::print_message("inferbench: warning: {} that a backend left behind {} killed\n",
+                            killed == 1 ? "1 process" : fmt::format("{} processes", killed),
+                            killed == 1 ? "was" : "were");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  const inferbench::StandardStreams streams = inferbench::prepare_standard_streams();
+  inferbench::raise_file_limit();
+  inferbench::adopt_orphans();
   try {
     inferbench::CommandContext context;
     const int exit_code = run(argc, argv, context);
@@ -78,9 +103,13 @@ int main(int argc, char** argv) {
       std::fflush(nullptr);
       _exit(exit_code);
     }
+    warn_of_orphans();
     return exit_code;
+  } catch (const inferbench::StdoutError& error) {  // of any command
+    if (error.reader_gone() && streams.broken_pipe_kills) inferbench::end_by_broken_pipe();
+    return report(error.what(), error.cure(), inferbench::ExitCode::kBadInput);
   } catch (...) {
-    std::fputs("inferbench: error: unexpected failure\n", stderr);
+    inferbench::write_message("inferbench: error: unexpected failure\n");
     return static_cast<int>(inferbench::ExitCode::kBadInput);
   }
 }

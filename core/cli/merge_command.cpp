@@ -2,7 +2,6 @@
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -14,6 +13,7 @@
 #include "results/merge_runs.hpp"
 #include "results/run_folder.hpp"
 #include "results/run_place.hpp"
+#include "support/print.hpp"
 
 namespace inferbench {
 
@@ -42,18 +42,18 @@ void print_merged(const RunFolder& folder, bool json) {
                                         {"trials", folder.trials().size()},
                                         {"planned_trials", info.planned_trials},
                                         {"merged", std::move(parts)}};
-    fmt::print("{}\n", object.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+    print_result("{}\n", object.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
     return;
   }
   for (const MergedRun& part : info.merged) {
     for (const std::string& line : part.differs)
-      fmt::print(stderr, "inferbench: warning: {} differs: {}\n", part.folder, line);
+      print_message("inferbench: warning: {} differs: {}\n", part.folder, line);
   }
   if (folder.trials().size() < info.planned_trials) {
-    fmt::print(stderr, "inferbench: warning: {} of {} planned trials are there; run --resume would make the others\n",
-               folder.trials().size(), info.planned_trials);
+    print_message("inferbench: warning: {} of {} planned trials are there; run --resume would make the others\n",
+                  folder.trials().size(), info.planned_trials);
   }
-  fmt::print("{}\n", folder.path().string());
+  print_result("{}\n", folder.path().string());
 }
 
 void merge(const MergeOptions& options) {

@@ -11,6 +11,7 @@
 #include "cli/common_options.hpp"
 #include "cli/install_tree.hpp"
 #include "sdk/backend_project.hpp"
+#include "support/print.hpp"
 
 namespace inferbench {
 namespace {
@@ -37,12 +38,12 @@ void write_backend(const NewBackendArguments& arguments) {
   const std::filesystem::path folder = (arguments.into / arguments.name).lexically_normal();
   const std::vector<ProjectFile> files = backend_project(arguments.name, language);
   write_project(folder, files);
-  for (const ProjectFile& file : files) fmt::print("{}\n", (folder / file.path).string());
+  for (const ProjectFile& file : files) print_result("{}\n", (folder / file.path).string());
   const bool rust = language == BackendLanguage::kRust;
   const std::string configure = "cmake -B build" + find_package_hint() + " && cmake --build build";
-  fmt::print(stderr, "\nbuild, test and compare it:\n  cd {}\n  {}\n  {}\n  inferbench run compare.yaml\n",
-             folder.string(), rust ? "cargo build --release" : configure,
-             rust ? "cargo test" : "ctest --test-dir build --output-on-failure");
+  print_message("\nbuild, test and compare it:\n  cd {}\n  {}\n  {}\n  inferbench run compare.yaml\n", folder.string(),
+                rust ? "cargo build --release" : configure,
+                rust ? "cargo test" : "ctest --test-dir build --output-on-failure");
 }
 
 }  // namespace

@@ -4,7 +4,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -22,6 +21,8 @@
 #include "report/console_style.hpp"
 #include "report/operator_report.hpp"
 #include "support/error.hpp"
+#include "support/print.hpp"
+#include "worker/child_process.hpp"
 #include "worker/operator_sweep.hpp"
 
 namespace inferbench {
@@ -59,18 +60,19 @@ int run(const OpsArguments& arguments) {
   OperatorResults results;
   results.experiment = load_operator_experiment(find_experiment(file), arguments.flags, real_lookups(plugins));
   for (const std::string& line : results.experiment.left_out) {
-    fmt::print(stderr, "inferbench: note: left out: {}\n", line);
+    print_message("inferbench: note: left out: {}\n", line);
   }
   bind_to_cpus(results.experiment.measure.cpus);
+  require_files_for_workers(results.experiment.contenders.size());
   const InterruptGuard interrupt;
   if (!arguments.no_limits) results.machine = measure_limits(thread_counts(results.experiment));
-  const auto progress = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
+  const auto progress = [](const std::string& line) { print_message("{}\n", line); };
   results.points = run_operators({results.experiment,
                                   library_paths(results.experiment, plugins),
                                   {"/proc/self/exe", "worker"},
                                   [&] { return interrupt.requested(); },
                                   progress});
-  fmt::print("{}", arguments.json ? operator_json(results) : operator_table(results, wants_colour(STDOUT_FILENO)));
+  print_result("{}", arguments.json ? operator_json(results) : operator_table(results, wants_colour(STDOUT_FILENO)));
   if (results.points.size() < results.experiment.points.size()) return kInterrupted;
   for (const OperatorResult& point : results.points) {
     if (std::any_of(point.rows.begin(), point.rows.end(), [](const OperatorRow& row) { return row.failed(); })) {

@@ -3,40 +3,50 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
-
-#include "results/run_folder.hpp"
 #include "support/error.hpp"
+#include "support/print.hpp"
 
 namespace inferbench {
 
 namespace fs = std::filesystem;
 
-Destination::Destination(const std::string& given, const fs::path& fallback)
-    : path_(given.empty() ? fallback : fs::path(given == "-" ? "" : given)) {}
-
-void Destination::write(std::string_view text) const {
-  if (!is_stdout()) {
-    write_output_file(path_, std::string(text));
-    return;
-  }
-  const bool good = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
-  if (!good) throw Error(fmt::format("cannot write to standard output: {}", std::strerror(errno)));
+Destination::Destination(const std::string& given) : Destination(given, {}) {
+  if (given.empty()) throw Error("the name of a file to write is empty", "name a file; - is standard output");
 }
 
-void write_output_file(const fs::path& path, const std::string& text) {
-  const fs::path folder = fs::absolute(path).parent_path();
-  if (!fs::is_directory(folder)) {
-    throw Error(fmt::format("cannot write {}: there is no folder {}", path.string(), folder.string()),
-                "make it, or name another file");
+Destination::Destination(const std::string& given, const fs::path& fallback)
+    : path_(given.empty() ? fallback : fs::path(given == "-" ? "" : given)) {
+  if (names_standard_output(path_)) path_.clear();
+}
+
+OutputFile Destination::open() const {
+  return is_stdout() ? OutputFile::standard_output() : OutputFile(path_);
+}
+
+void Destination::write(std::string_view text) const {
+  if (is_stdout()) {
+    write_result(text);
+    return;
   }
-  if (fs::is_directory(path)) {
-    throw Error(fmt::format("cannot write {}: it is a folder", path.string()), "name a file in it");
+  write_file(path_, text);
+  print_message("wrote {}\n", path_.string());
+}
+
+bool take_standard_output(const std::vector<SideOutput>& outputs) {
+  const SideOutput* taken = nullptr;
+  for (const SideOutput& output : outputs) {
+    if (output.given.empty() || !Destination(output.given).is_stdout()) continue;
+    if (taken != nullptr) {
+      throw Error(fmt::format("{} and {} both go to standard output", taken->option, output.option),
+                  "name a file for one of them");
+    }
+    taken = &output;
   }
-  write_file_atomically(fs::absolute(path), text);
-  fmt::print(stderr, "wrote {}\n", path.string());
+  return taken != nullptr;
+}
+
+void write_output_file(const std::string& given, std::string_view text) {
+  Destination(given).write(text);
 }
 
 }  // namespace inferbench

@@ -4,7 +4,6 @@
 
 #include <CLI/CLI.hpp>
 #include <cmath>
-#include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -22,6 +21,7 @@
 #include "quality/window_source.hpp"
 #include "results/optional_json.hpp"
 #include "support/error.hpp"
+#include "support/print.hpp"
 
 namespace inferbench {
 namespace {
@@ -43,7 +43,7 @@ class Progress {
  public:
   Progress() : terminal_(isatty(STDERR_FILENO) == 1), last_ns_(now_ns()) {}
   ~Progress() {
-    if (open_) fmt::print(stderr, "\r\x1b[K");
+    if (open_) print_message("\r\x1b[K");
   }
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -53,8 +53,7 @@ class Progress {
     if (elapsed_ms(last_ns_, now_ns()) < patience_ms) return;
     last_ns_ = now_ns();
     const std::string text = fmt::format("{} windows, {:.0f}% of the text read", windows, 100 * share);
-    fmt::print(stderr, "{}", terminal_ ? fmt::format("\r{}\x1b[K", text) : text + "\n");
-    std::fflush(stderr);
+    print_message("{}", terminal_ ? fmt::format("\r{}\x1b[K", text) : text + "\n");
     open_ = terminal_;
   }
 
@@ -116,9 +115,9 @@ TextLoss text_loss(const Agreement& agreement, const TextSize& size) {
 
 void print_text(const PerplexityArguments& arguments, const std::string& backend, const std::string& reference,
                 const Agreement& agreement, const TextSize& size) {
-  const auto row = [](std::string_view label, const std::string& text) { fmt::print("  {:<24} {}\n", label, text); };
-  fmt::print("{} on {}, {}: {} tokens in {} windows   (95% interval over the windows)\n", backend, arguments.model,
-             arguments.text.string(), agreement.tokens, agreement.windows);
+  const auto row = [](std::string_view label, const std::string& text) { print_result("  {:<24} {}\n", label, text); };
+  print_result("{} on {}, {}: {} tokens in {} windows   (95% interval over the windows)\n", backend, arguments.model,
+               arguments.text.string(), agreement.tokens, agreement.windows);
   row("perplexity", estimate_text(agreement.perplexity));
   row("nats per token", estimate_text(agreement.nll_per_token));
   const TextLoss loss = text_loss(agreement, size);
@@ -128,7 +127,7 @@ void print_text(const PerplexityArguments& arguments, const std::string& backend
     row("perplexity per byte", fmt::format("{:.6g}   ({} bytes)", *loss.byte_perplexity, size.bytes));
   if (loss.bits_per_byte) row("bits per byte", fmt::format("{:.6g}", *loss.bits_per_byte));
   if (agreement.reference) {
-    fmt::print("against {}, perplexity {:.6g}\n", reference, agreement.reference->perplexity);
+    print_result("against {}, perplexity {:.6g}\n", reference, agreement.reference->perplexity);
     row("KL, nats per token", estimate_text(agreement.reference->kl));
     row("top-1 agreement, %", estimate_text(agreement.reference->top1, 100));
     row("top-5 agreement, %", estimate_text(agreement.reference->top5, 100));
@@ -157,7 +156,7 @@ void print_perplexity_json(const PerplexityArguments& arguments, const FoundBack
   json["word_perplexity"] = or_null(loss.word_perplexity);
   json["byte_perplexity"] = or_null(loss.byte_perplexity);
   json["bits_per_byte"] = or_null(loss.bits_per_byte);
-  fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+  print_result("{}\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 ExitCode perplexity(const PerplexityArguments& arguments) {
@@ -177,9 +176,9 @@ ExitCode perplexity(const PerplexityArguments& arguments) {
     print_text(arguments, tested.name(), reference ? reference->name() : "", agreement, source.judged());
   }
   if (agreement.not_finite == 0) return ExitCode::kDone;
-  fmt::print(stderr, "inferbench: error: {} of {} tokens have logits that are not finite, first in {}\n",
-             agreement.not_finite, agreement.tokens, agreement.first_not_finite);
-  fmt::print(stderr, "inferbench: hint: {}\n", kWrongOutputHint);
+  print_message("inferbench: error: {} of {} tokens have logits that are not finite, first in {}\n",
+                agreement.not_finite, agreement.tokens, agreement.first_not_finite);
+  print_message("inferbench: hint: {}\n", kWrongOutputHint);
   return ExitCode::kCheckFailed;
 }
 

@@ -13,6 +13,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/common_options.hpp"
+#include "cli/output.hpp"
 #include "experiment/targets.hpp"
 #include "measure/machine_limits.hpp"
 #include "predict/configuration_query.hpp"
@@ -21,6 +22,7 @@
 #include "results/run_folder.hpp"
 #include "results/run_place.hpp"
 #include "support/error.hpp"
+#include "support/print.hpp"
 #include "support/suggest.hpp"
 
 namespace inferbench {
@@ -32,7 +34,7 @@ constexpr double kBytesPerGiB = 1024.0 * 1024.0 * 1024.0;
 
 struct FitArguments {
   std::vector<std::filesystem::path> runs;
-  std::filesystem::path out = "model.json";
+  std::string out = "model.json";
   std::string limits;
   std::optional<double> threshold_ms;
   bool json = false;
@@ -79,7 +81,7 @@ std::optional<MachineLimits> limits_of(const Predictor& predictor, const AskArgu
 }
 
 void print_json(const Json& json) {
-  fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
+  print_result("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
 }
 
 // Without the trees and residuals, which are for machines only.
@@ -102,18 +104,21 @@ double threshold_of(const std::vector<RunData>& runs, double fallback) {
 }
 
 void fit(const FitArguments& arguments) {
+  const bool elsewhere = take_standard_output({{"--out", arguments.out}, {"--json", arguments.json ? "-" : ""}});
   FitOptions options;
   if (!arguments.limits.empty()) options.limits = read_limits(arguments.limits);
   std::vector<RunData> runs;
   for (const auto& folder : find_runs(arguments.runs)) runs.push_back(read_run(folder));
   options.threshold_ms = arguments.threshold_ms.value_or(threshold_of(runs, options.threshold_ms));
   const Predictor predictor = fit_predictor(runs, options);
-  for (const std::string& line : predictor.warnings) fmt::print(stderr, "inferbench: warning: {}\n", line);
-  write_file_atomically(arguments.out, to_json(predictor).dump(1) + "\n");
+  for (const std::string& line : predictor.warnings) print_message("inferbench: warning: {}\n", line);
+  write_output_file(arguments.out, to_json(predictor).dump(1) + "\n");
   if (arguments.json) {
     print_json(summary_json(predictor));
+  } else if (elsewhere) {
+    write_message(validation_text(predictor));
   } else {
-    fmt::print("{}\nwritten: {}\n", validation_text(predictor), arguments.out.string());
+    print_result("{}\nwritten: {}\n", validation_text(predictor), arguments.out);
   }
 }
 
@@ -139,8 +144,8 @@ void warn_or_refuse(const std::vector<ConfigurationPrediction>& predictions, boo
                     "measure nearer to it, or say --extrapolate");
       }
       if (std::find(said.begin(), said.end(), text) != said.end()) continue;
-      fmt::print(stderr, "inferbench: warning: {}{}\n", text,
-                 beyond.too_far ? ", far: nothing vouches for the interval" : "");
+      print_message("inferbench: warning: {}{}\n", text,
+                    beyond.too_far ? ", far: nothing vouches for the interval" : "");
       said.push_back(text);
     }
   }
@@ -162,7 +167,7 @@ void ask(const AskArguments& arguments) {
   if (arguments.json) {
     print_json(predictions_json(predictor, predictions, requirements));
   } else {
-    fmt::print("{}", predictions_text(predictor, predictions, requirements));
+    print_result("{}", predictions_text(predictor, predictions, requirements));
   }
 }
 
@@ -173,7 +178,7 @@ void explain(const AskArguments& arguments) {
     return;
   }
   if (arguments.points.empty()) {
-    fmt::print("{}\n{}", validation_text(predictor), explanation_text(predictor, std::nullopt));
+    print_result("{}\n{}", validation_text(predictor), explanation_text(predictor, std::nullopt));
     return;
   }
   const std::vector<AskedConfiguration> points = asked(predictor, arguments);
@@ -181,7 +186,7 @@ void explain(const AskArguments& arguments) {
   for (const AskedConfiguration& point : points) predictions.push_back(predict_configuration(predictor, point));
   warn_or_refuse(predictions, arguments.extrapolate);
   for (const AskedConfiguration& point : points) {
-    fmt::print("{}{}", &point == points.data() ? "" : "\n", explanation_text(predictor, point));
+    print_result("{}{}", &point == points.data() ? "" : "\n", explanation_text(predictor, point));
   }
 }
 
@@ -189,7 +194,9 @@ void add_fit(CLI::App& predict) {
   auto arguments = std::make_shared<FitArguments>();
   CLI::App& command = *predict.add_subcommand("fit", "Learn from run folders");
   command.add_option("runs", arguments->runs, "Run folders")->type_name("RUN")->required();
-  command.add_option("--out", arguments->out, "Where the predictor goes")->type_name("FILE")->capture_default_str();
+  command.add_option("--out", arguments->out, "Where the predictor goes; - is standard output")
+      ->type_name("FILE")
+      ->capture_default_str();
   command.add_option("--limits", arguments->limits, "Use these limits of the machine, not those that the runs hold")
       ->type_name("FILE");
   command

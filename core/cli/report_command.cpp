@@ -3,7 +3,6 @@
 
 #include <CLI/CLI.hpp>
 #include <array>
-#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -66,8 +65,9 @@ void write_report(const ReportOptions& options) {
   const Destination destination(options.out, format == "html" ? folder / "report.html" : fs::path());
   if (format == "csv") {
     destination.write(trials_csv(run, options.warm_ups));
-    if (!destination.is_stdout()) {
-      write_output_file(summary_path(destination.path()), summary_csv(run.info, compare_contenders(run)));
+    // Not next to a device or a FIFO.
+    if (!destination.is_stdout() && fs::is_regular_file(destination.path())) {
+      write_output_file(summary_path(destination.path()).string(), summary_csv(run.info, compare_contenders(run)));
     }
     return;
   }

@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -33,6 +32,9 @@
 #include "results/run_notes.hpp"
 #include "results/trial_index.hpp"
 #include "support/error.hpp"
+#include "support/print.hpp"
+#include "support/shortage.hpp"
+#include "worker/child_process.hpp"
 #include "worker/loaded_contender.hpp"
 #include "worker/process_runner.hpp"
 #include "worker/prompt_source.hpp"
@@ -71,21 +73,21 @@ RunFolder open_folder(const RunOptions& options, const RunInfo& info, RunSource&
 void warn_of_differences(const RunInfo& before, const RunInfo& now) {
   std::vector<std::string> lines = environment_differences(before.environment, now.environment);
   if (std::string other = find_difference(before, now); !other.empty()) lines.insert(lines.begin(), std::move(other));
-  for (const std::string& line : lines) fmt::print(stderr, "inferbench: warning: not as in that run: {}\n", line);
+  for (const std::string& line : lines) print_message("inferbench: warning: not as in that run: {}\n", line);
 }
 
 void print_results(const RunOptions& options, const RunFolder& folder) {
   if (options.json) {
-    fmt::print("{}", report_json(make_report(folder.data(), folder.path().string())));
+    print_result("{}", report_json(make_report(folder.data(), folder.path().string())));
     return;
   }
   const bool colour = wants_colour(STDOUT_FILENO);
   const RunData& run = folder.data();
   const TrialIndex index(run);
   const Comparison comparison = compare_contenders(run, index);
-  fmt::print("{}{}\n", console_table(comparison, headlines_of(run.info, index), colour), quality_table(run, colour));
-  for (const std::string& note : run_notes(run)) fmt::print("note: {}\n", note);
-  fmt::print("results: {}\n", folder.path().string());
+  print_result("{}{}\n", console_table(comparison, headlines_of(run.info, index), colour), quality_table(run, colour));
+  for (const std::string& note : run_notes(run)) print_result("note: {}\n", note);
+  print_result("results: {}\n", folder.path().string());
 }
 
 bool any_failed(const RunFolder& folder) {
@@ -115,18 +117,19 @@ Experiment shard_of(Experiment experiment, const Shard& shard) {
 void print_plan(const Experiment& experiment, const Shard& shard) {
   const Experiment part = shard_of(experiment, shard);
   if (!shard.whole()) {
-    fmt::print("shard {}/{}: {} of the experiment's {} points\n", shard.index, shard.count, part.points.size(),
-               experiment.points.size());
+    print_result("shard {}/{}: {} of the experiment's {} points\n", shard.index, shard.count, part.points.size(),
+                 experiment.points.size());
   }
-  fmt::print("{}", plan_text(part));
+  print_result("{}", plan_text(part));
 }
 
 int run(const RunOptions& options) {
+  const std::optional<CpuTimes> cpu_times = cpu_times_now();
   const PluginPath plugins(options.plugin_dirs);
   RunSource source = open_source(options.source, plugins);
   const Experiment& experiment = source.experiment;
   const PromptSource checked_prompts(experiment);
-  for (const std::string& line : experiment.left_out) fmt::print(stderr, "inferbench: note: left out: {}\n", line);
+  for (const std::string& line : experiment.left_out) print_message("inferbench: note: left out: {}\n", line);
   if (options.plan) {
     print_plan(experiment, source.shard);
     return 0;
@@ -136,26 +139,32 @@ int run(const RunOptions& options) {
   bind_to_cpus(experiment.measure.cpus);
   RunInfo info = describe_run(experiment, plugins, source.shard);
   if (source.reproduced) warn_of_differences(*source.reproduced, info);
+  const std::vector<std::string> warnings = machine_warnings(experiment, cpu_times);  // before this program works
   if (!source.resumed) info.machine = limits_for_run(experiment);
+  if (!options.in_process) require_files_for_workers(experiment.contenders.size());
   RunFolder folder = open_folder(options, info, source);
-  for (const std::string& warning : machine_warnings(experiment))
-    fmt::print(stderr, "inferbench: warning: {}\n", warning);
+  for (const std::string& warning : warnings) print_message("inferbench: warning: {}\n", warning);
   const InterruptGuard interrupt;
   RunProgress progress(experiment, folder, isatty(STDERR_FILENO) == 1);
   const SweepSetup setup{experiment, info.plugins, runner_factory(options), [&] { return interrupt.requested(); },
                          progress};
   bool complete = true;
-  if (experiment.quality) {
-    const PluginDescription reference = plugins.find(experiment.quality->reference, experiment.file.parent_path());
-    complete = run_quality(setup, reference, folder);
+  try {
+    if (experiment.quality) {
+      const PluginDescription reference = plugins.find(experiment.quality->reference, experiment.file.parent_path());
+      complete = run_quality(setup, reference, folder);
+    }
+    complete = complete && run_sweep(setup, folder);
+  } catch (const ShortageError& error) {  // what was measured is kept
+    throw ShortageError(error.what(),
+                        fmt::format("{}; then: inferbench run --resume {}", error.cure(), folder.path().string()));
   }
-  complete = complete && run_sweep(setup, folder);
   progress.finish();
   print_results(options, folder);
   if (complete && options.profile) write_profiles(setup, folder);
   progress.finish();
   if (!complete) {
-    fmt::print(stderr, "inferbench: stopped; to go on: inferbench run --resume {}\n", folder.path().string());
+    print_message("inferbench: stopped; to go on: inferbench run --resume {}\n", folder.path().string());
     return kInterrupted;
   }
   return static_cast<int>(any_failed(folder) ? ExitCode::kTrialsFailed : ExitCode::kDone);

@@ -4,11 +4,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdio>
+#include <chrono>
+#include <thread>
 
 #include "cli/common_options.hpp"
 #include "experiment/plan_text.hpp"
+#include "measure/affinity.hpp"
+#include "measure/clock.hpp"
 #include "measure/host_state.hpp"
+#include "support/print.hpp"
 
 namespace inferbench {
 
@@ -42,7 +46,7 @@ std::optional<MachineLimits> measure_limits(const std::vector<std::int32_t>& thr
   if (options.thread_counts.empty()) return std::nullopt;
   options.buffer_bytes = kBuffers;
   options.quick = true;
-  fmt::print(stderr, "measuring the machine's limits\n");
+  print_message("measuring the machine's limits\n");
   return measure_machine(options);
 }
 
@@ -53,10 +57,19 @@ std::optional<MachineLimits> limits_for_run(const Experiment& experiment) {
   return measure_limits(experiment);
 }
 
-std::vector<std::string> machine_warnings(const Experiment& experiment) {
+std::optional<CpuTimes> cpu_times_now() {
+  return read_cpu_times(allowed_cpus());
+}
+
+std::vector<std::string> machine_warnings(const Experiment& experiment, const std::optional<CpuTimes>& before) {
+  constexpr double kWatchedMs = 200;
   std::int32_t threads = 1;
   for (const Point& point : experiment.points) threads = std::max(threads, point.threads);
-  return warnings_of(read_host_state(threads));
+  if (before) {
+    const double left_ms = kWatchedMs - elapsed_ms(before->at_ns, now_ns());
+    if (left_ms > 0) std::this_thread::sleep_for(std::chrono::duration<double, std::milli>(left_ms));
+  }
+  return warnings_of(read_host_state(threads, before));
 }
 
 }  // namespace inferbench

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "experiment/experiment.hpp"
+#include "measure/cpu_load.hpp"
 #include "measure/machine_limits.hpp"
 
 namespace inferbench {
@@ -21,7 +22,11 @@ std::optional<MachineLimits> measure_limits(const std::vector<std::int32_t>& thr
 /// that it measures.
 std::optional<MachineLimits> limits_for_run(const Experiment& experiment);
 
-/// What about this machine will make times noisy or wrong, a line each.
-std::vector<std::string> machine_warnings(const Experiment& experiment);
+/// What about this machine will make times noisy or wrong, a line each. Other programs are watched from `before` on,
+/// for a fifth of a second at least.
+std::vector<std::string> machine_warnings(const Experiment& experiment, const std::optional<CpuTimes>& before);
+
+/// Of the CPUs that this process may use, for machine_warnings.
+std::optional<CpuTimes> cpu_times_now();
 
 }  // namespace inferbench

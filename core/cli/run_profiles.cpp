@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <cstdio>
 #include <optional>
 #include <string>
 
@@ -11,6 +10,8 @@
 #include "measure/machine_limits.hpp"
 #include "report/chrome_trace.hpp"
 #include "report/profile_table.hpp"
+#include "support/output_file.hpp"
+#include "support/print.hpp"
 #include "worker/profile_sweep.hpp"
 
 namespace inferbench {
@@ -35,17 +36,17 @@ void write_profiles(const SweepSetup& setup, const RunFolder& folder) {
     const Point& point = setup.experiment.points[static_cast<std::size_t>(trial.point)];
     const std::string title = fmt::format("{}: {}, {}", contender.name, point.model, workload_text(point));
     if (outcome.status != TrialStatus::kOk) {
-      fmt::print(stderr, "\n{}\n  no profile: {}\n", title, outcome.error);
+      print_message("\n{}\n  no profile: {}\n", title, outcome.error);
       return;
     }
     const auto file = folder.path() / fmt::format("profile-p{}-c{}.json", trial.point, trial.contender);
-    write_file_atomically(file, chrome_trace(outcome, title));
+    write_file(file, chrome_trace(outcome, title));
     const ThreadLimits* here = limits ? limits->find(point.threads) : nullptr;
     const MachineFloor floor = here == nullptr
                                    ? MachineFloor{}
                                    : machine_floor(*here, contender.precision, weights_bytes(folder, contender, point));
-    fmt::print(stderr, "\n{}\n{}  trace: {}\n", title, profile_table(profile_phases(outcome, point.threads, floor)),
-               file.string());
+    print_message("\n{}\n{}  trace: {}\n", title, profile_table(profile_phases(outcome, point.threads, floor)),
+                  file.string());
   });
 }
 

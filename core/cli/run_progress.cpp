@@ -6,11 +6,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <set>
 
 #include "report/number_text.hpp"
 #include "support/one_line.hpp"
+#include "support/print.hpp"
 
 namespace inferbench {
 
@@ -109,9 +109,8 @@ RunProgress::~RunProgress() {
 }
 
 void RunProgress::finish() {
-  if (line_open_) fmt::print(stderr, "\n");
+  if (line_open_) print_message("\n");
   line_open_ = false;
-  std::fflush(stderr);
 }
 
 std::string RunProgress::place(const PlannedTrial& trial) const {
@@ -133,8 +132,7 @@ void RunProgress::show(const std::string& what) {
   const std::string time = left < 0 ? "" : duration_text(left) + " left, ";
   const std::string line =
       fmt::format("[{:#<{}}{:.<{}}] {}/{} {}{}", "", filled, "", kBar - filled, done_, total_, time, what);
-  fmt::print(stderr, "\r{}\x1b[K", one_line(line, terminal_width() - 1));
-  std::fflush(stderr);
+  print_message("\r{}\x1b[K", one_line(line, terminal_width() - 1));
   line_open_ = true;
 }
 
@@ -142,7 +140,7 @@ void RunProgress::loading(const Contender& contender, const Point& point) {
   if (terminal_) {
     show(fmt::format("loading {} into {}", point.model, contender.name));
   } else {
-    fmt::print(stderr, "loading {} into {}, threads {}\n", point.model, contender.name, point.threads);
+    print_message("loading {} into {}, threads {}\n", point.model, contender.name, point.threads);
   }
 }
 
@@ -150,7 +148,7 @@ void RunProgress::judging(const Contender& contender, const Point& point, std::s
   if (terminal_) {
     show(fmt::format("quality of {} on {}, {} windows", contender.name, point.model, windows));
   } else if (windows == 0) {
-    fmt::print(stderr, "quality of {} on {}\n", contender.name, point.model);
+    print_message("quality of {} on {}\n", contender.name, point.model);
   }
 }
 
@@ -179,14 +177,14 @@ void RunProgress::trial_ended(const PlannedTrial& trial, const TrialRecord& reco
   time_left_.ended(trial, record.duration_s);
   if (terminal_) {
     if (!record.ok()) {  // stays to be read
-      fmt::print(stderr, "\r{}\x1b[K\n", one_line(place(trial) + ": " + outcome_text(record), 400));
+      print_message("\r{}\x1b[K\n", one_line(place(trial) + ": " + outcome_text(record), 400));
     }
     show(place(trial));
     return;
   }
   const double left = time_left_.estimate();
-  fmt::print(stderr, "[{}/{}] {}: {}{}\n", done_, total_, place(trial), outcome_text(record),
-             left < 0 ? "" : fmt::format(" ({} left)", duration_text(left)));
+  print_message("[{}/{}] {}: {}{}\n", done_, total_, place(trial), outcome_text(record),
+                left < 0 ? "" : fmt::format(" ({} left)", duration_text(left)));
 }
 
 }  // namespace inferbench

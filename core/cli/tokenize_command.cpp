@@ -2,17 +2,16 @@
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
 #include <filesystem>
-#include <iostream>
-#include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.hpp"
+#include "cli/standard_streams.hpp"
 #include "model/model.hpp"
 #include "support/error.hpp"
 #include "support/json_problem.hpp"
+#include "support/print.hpp"
 #include "text/tokenizer.hpp"
 
 namespace inferbench {
@@ -32,12 +31,6 @@ std::filesystem::path tokenizer_folder(const std::string& reference) {
                 "give a folder or a hub name, such as gpt2");
   }
   return *model.folder();
-}
-
-std::string read_stdin() {
-  std::string text{std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
-  if (std::cin.bad()) throw Error("standard input cannot be read");
-  return text;
 }
 
 std::vector<std::int32_t> parse_ids(const std::string& text) {
@@ -60,24 +53,18 @@ std::vector<std::int32_t> parse_ids(const std::string& text) {
   }
 }
 
-void write_stdout(std::string_view bytes) {
-  if (std::fwrite(bytes.data(), 1, bytes.size(), stdout) != bytes.size() || std::fflush(stdout) != 0) {
-    throw Error("standard output cannot be written");
-  }
-}
-
 void tokenize(const TokenizeArguments& arguments) {
   const Tokenizer tokenizer = Tokenizer::load(tokenizer_folder(arguments.model));
   if (arguments.decode) {
-    write_stdout(tokenizer.decode(parse_ids(read_stdin())));
+    write_result(tokenizer.decode(parse_ids(read_standard_input())));
     return;
   }
   std::string line = "[";
-  for (const std::int32_t id : tokenizer.encode(read_stdin())) {
+  for (const std::int32_t id : tokenizer.encode(read_standard_input())) {
     if (line.size() > 1) line += ", ";
     line += fmt::format("{}", id);
   }
-  write_stdout(line + "]\n");
+  write_result(line + "]\n");
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/commands.hpp"
+#include "cli/standard_streams.hpp"
 #include "worker/worker_loop.hpp"
 
 namespace inferbench {
@@ -16,6 +17,7 @@ constexpr int kSocket = 3;  // where the host puts it
 void add_worker_command(CLI::App& app, CommandContext& context) {
   app.add_subcommand("worker", "Runs one contender for `run`")->group("")->callback([&context] {
     context.holds_plugin = true;
+    restore_write_signals();
     context.exit_code = run_worker_loop(kSocket);
   });
 }

@@ -8,6 +8,7 @@
 #include "plugin/probe.hpp"
 #include "support/error.hpp"
 #include "support/one_line.hpp"
+#include "support/shortage.hpp"
 
 namespace inferbench::conformance {
 
@@ -89,6 +90,8 @@ Finding examine(const Rule& rule, const Subject& subject) {
   }
   try {
     probe_in_child([&] { throw Error(findings_of(rule, subject), kFindings); }, "the backend", kTimeLimit, "the rule");
+  } catch (const ShortageError&) {  // no fault of the backend
+    throw;
   } catch (const Error& error) {
     if (error.cure() == kFindings) {
       read_findings(error.what(), finding);
@@ -109,6 +112,8 @@ std::string unsupported_here(const Subject& subject) {
   };
   try {
     probe_in_child(work, "the backend", kTimeLimit, "making a model");
+  } catch (const ShortageError&) {
+    throw;
   } catch (const Error& error) {
     // Whatever else goes wrong is for the rules to find.
     if (error.cure() == kUnsupported) return error.what();

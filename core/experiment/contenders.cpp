@@ -13,6 +13,7 @@
 #include "plugin/options.hpp"
 #include "support/error.hpp"
 #include "support/one_line.hpp"
+#include "support/shortage.hpp"
 #include "support/suggest.hpp"
 
 namespace inferbench {
@@ -97,6 +98,8 @@ class ContenderReader {
     try {
       schemas_[{reference, node.at.source->folder}] = lookups_.backend(reference, node.at.source->folder);
       return false;
+    } catch (const ShortageError&) {  // no fault of the backend
+      throw;
     } catch (const Error& error) {
       list_.left_out.push_back(fmt::format("{}: {}", one_line(reference, kMaxNameBytes), one_line(error.what())));
       return true;
@@ -128,6 +131,8 @@ class ContenderReader {
     if (const auto known = schemas_.find(key); known != schemas_.end()) return known->second;
     try {
       return schemas_[key] = lookups_.backend(reference, node.at.source->folder);
+    } catch (const ShortageError&) {  // not what the file says
+      throw;
     } catch (const Error& error) {
       fail_lookup(node.at, error, kListCure);
     }

@@ -87,8 +87,11 @@ Experiment build(const YamlNode& root, const std::filesystem::path& path, const 
     experiment.model_facts.push_back(model.facts);
   }
   experiment.measure = read_measure(optional_value(root, "measure"), lookups);
+  const std::vector<int>& cpus = experiment.measure.cpus;
+  const std::int32_t most_threads =
+      cpus.empty() ? std::max(lookups.usable_cpus, lookups.most_threads) : static_cast<std::int32_t>(cpus.size());
   const Sweep sweep =
-      read_sweep(optional_value(root, "sweep"), root.at, models, usable_of(experiment.measure.cpus, lookups));
+      read_sweep(optional_value(root, "sweep"), root.at, models, usable_of(cpus, lookups), most_threads);
   experiment.points = sweep_points(sweep, models);
   experiment.prompts =
       read_prompts(optional_value(root, "prompts"), experiment.points, experiment.model_facts, lookups);

@@ -2,7 +2,6 @@
 #include "experiment/lookups.hpp"
 
 #include <fmt/format.h>
-#include <sched.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -10,6 +9,7 @@
 #include <system_error>
 #include <utility>
 
+#include "measure/affinity.hpp"
 #include "measure/cpu_choice.hpp"
 #include "model/model.hpp"
 #include "plugin/plugin_path.hpp"
@@ -18,13 +18,6 @@
 
 namespace inferbench {
 namespace {
-
-std::int32_t cpus_in_mask() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof(set), &set) != 0) return 1;
-  return std::max(1, CPU_COUNT(&set));
-}
 
 std::ifstream open_text(const std::filesystem::path& path) {
   std::error_code problem;
@@ -103,7 +96,8 @@ ExperimentLookups real_lookups(const PluginPath& plugins) {
   lookups.count_tokens = [](const ModelFacts& model, const std::filesystem::path& text, std::size_t limit) {
     return first_tokens(Model::open(model.reference), text, limit).size();
   };
-  lookups.usable_cpus = cpus_in_mask();
+  lookups.usable_cpus = usable_cpus();
+  lookups.most_threads = static_cast<std::int32_t>(std::max<std::size_t>(1, allowed_cpus().size()));
   lookups.cpus = [](const std::string& word) { return choose_cpus({word}, read_cpu_topology()); };
   return lookups;
 }

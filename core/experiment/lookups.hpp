@@ -37,7 +37,8 @@ struct ExperimentLookups {
   /// Throws where the model has no tokenizer, or one that is not its own.
   std::function<std::size_t(const ModelFacts& model, const std::filesystem::path& text, std::size_t limit)>
       count_tokens;
-  std::int32_t usable_cpus = 1;
+  std::int32_t usable_cpus = 1;   ///< what `threads: all` means; a control group's quota counts
+  std::int32_t most_threads = 0;  ///< that may be asked for by number, the quota aside; 0: usable_cpus
   /// The CPUs that a word of measure.cpus names, see choose_cpus.
   std::function<std::vector<int>(const std::string& word)> cpus;
 };
@@ -45,7 +46,8 @@ struct ExperimentLookups {
 /// Experiments are written by hand; more is a mistaken file name.
 inline constexpr std::uintmax_t kMaxFileBytes = 1 << 20;
 
-/// The real ones: backends from `plugins`, models and files of this machine, the CPUs in the process's affinity mask.
+/// The real ones: backends from `plugins`, models and files of this machine, the CPUs of the process's affinity mask
+/// and quota.
 ExperimentLookups real_lookups(const PluginPath& plugins);
 
 }  // namespace inferbench

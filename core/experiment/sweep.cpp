@@ -47,25 +47,27 @@ std::vector<std::int32_t> thread_word(const YamlNode& node, const Key& key, std:
   return counts;
 }
 
-std::vector<std::int32_t> read_axis_item(const YamlNode& node, const Key& key, std::int32_t usable_cpus) {
+std::vector<std::int32_t> read_axis_item(const YamlNode& node, const Key& key, std::int32_t usable_cpus,
+                                         std::int32_t most_threads) {
   if (key.most != 0) return {static_cast<std::int32_t>(read_integer(node, key))};
   if (auto counts = thread_word(node, key, usable_cpus); !counts.empty()) return counts;
   Key bounded = key;
-  bounded.most = usable_cpus;
+  bounded.most = most_threads;
   try {
     return {static_cast<std::int32_t>(read_integer(node, bounded))};
   } catch (const Error&) {
     fail_type(node, key.path,
-              fmt::format("a whole number from 1 to {} (the CPUs usable here), {}", usable_cpus,
+              fmt::format("a whole number from 1 to {} (the CPUs usable here), {}", most_threads,
                           fmt::join(key.choices, ", or ")));
   }
 }
 
-std::vector<AxisValue> read_axis(const YamlNode& node, const Key& key, std::int32_t usable_cpus) {
+std::vector<AxisValue> read_axis(const YamlNode& node, const Key& key, std::int32_t usable_cpus,
+                                 std::int32_t most_threads) {
   std::vector<AxisValue> axis;
   const std::string& what = key.path;
   for (const YamlNode* item : read_items(node, what)) {
-    const std::vector<std::int32_t> values = read_axis_item(*item, key, usable_cpus);
+    const std::vector<std::int32_t> values = read_axis_item(*item, key, usable_cpus, most_threads);
     for (const std::int32_t value : values) {
       const bool known = std::any_of(axis.begin(), axis.end(), [&](const AxisValue& v) { return v.value == value; });
       if (known) {
@@ -83,10 +85,10 @@ std::vector<AxisValue> read_axis(const YamlNode& node, const Key& key, std::int3
 
 // The values of one key of an exclusion; each must be on its axis, else the line excludes nothing and is a mistake.
 std::vector<std::int32_t> read_excluded(const YamlNode& node, const Key& key, const std::vector<AxisValue>& axis,
-                                        std::int32_t usable_cpus) {
+                                        std::int32_t usable_cpus, std::int32_t most_threads) {
   std::vector<std::int32_t> values;
   for (const YamlNode* item : read_items(node, key.path)) {
-    const std::int32_t value = read_axis_item(*item, key, usable_cpus).front();
+    const std::int32_t value = read_axis_item(*item, key, usable_cpus, most_threads).front();
     if (std::none_of(axis.begin(), axis.end(), [&](const AxisValue& v) { return v.value == value; })) {
       fail(item->at,
            fmt::format("sweep.exclude: no point has {} {}, expected one of: {}", key.name(), value, list_of(axis)),
@@ -118,7 +120,7 @@ std::vector<std::string> read_excluded_models(const YamlNode& node, const std::v
 }
 
 Exclusion read_exclusion(const YamlNode& node, const Sweep& sweep, const std::vector<SweepModel>& models,
-                         std::int32_t usable_cpus) {
+                         std::int32_t usable_cpus, std::int32_t most_threads) {
   const Section map(node, experiment_keys(), "sweep.exclude");
   if (node.entries.empty()) {
     fail(node.at, "sweep.exclude: an empty map would exclude every point, expected at least one key",
@@ -128,7 +130,8 @@ Exclusion read_exclusion(const YamlNode& node, const Sweep& sweep, const std::ve
   if (const YamlEntry* model = node.find("model")) exclusion.models = read_excluded_models(model->value, models);
   for (std::size_t i = 0; i < kAxes; ++i) {
     if (const YamlEntry* entry = node.find(kAxisRules[i].name)) {
-      exclusion.values[i] = read_excluded(entry->value, map.key(kAxisRules[i].name), sweep.axes[i], usable_cpus);
+      exclusion.values[i] =
+          read_excluded(entry->value, map.key(kAxisRules[i].name), sweep.axes[i], usable_cpus, most_threads);
     }
   }
   return exclusion;
@@ -241,13 +244,14 @@ std::vector<SweepModel> read_models(const YamlNode& node, const ExperimentLookup
 }
 
 Sweep read_sweep(const YamlNode* node, const Position& fallback, const std::vector<SweepModel>& models,
-                 std::int32_t usable_cpus) {
+                 std::int32_t usable_cpus, std::int32_t most_threads) {
   Sweep sweep;
   if (node != nullptr) check_map(*node, experiment_keys(), "sweep");
   for (std::size_t i = 0; i < kAxes; ++i) {
     const AxisRule& rule = kAxisRules[i];
     if (const YamlEntry* entry = node == nullptr ? nullptr : node->find(rule.name)) {
-      sweep.axes[i] = read_axis(entry->value, experiment_keys().at(key_path("sweep", rule.name)), usable_cpus);
+      sweep.axes[i] =
+          read_axis(entry->value, experiment_keys().at(key_path("sweep", rule.name)), usable_cpus, most_threads);
     } else {
       sweep.axes[i] = {{rule.counts_cpus() ? usable_cpus : rule.fallback, fallback, true}};
     }
@@ -261,7 +265,7 @@ Sweep read_sweep(const YamlNode* node, const Position& fallback, const std::vect
          "exclude whole lists of values: {batch: [4, 8], prompt_tokens: [512, 1024]}");
   }
   for (const YamlNode* item : read_items(*exclude, "sweep.exclude")) {
-    sweep.exclusions.push_back(read_exclusion(*item, sweep, models, usable_cpus));
+    sweep.exclusions.push_back(read_exclusion(*item, sweep, models, usable_cpus, most_threads));
   }
   return sweep;
 }

@@ -84,9 +84,10 @@ struct Sweep {
 /// Reads `models`: one reference or a list. Opens each. Throws Error with the position.
 std::vector<SweepModel> read_models(const YamlNode& models, const ExperimentLookups& lookups);
 
-/// Reads `sweep`; null gives the defaults, whose position is `fallback`. Throws Error with the position.
+/// Reads `sweep`; null gives the defaults, whose position is `fallback`. `usable_cpus` is what `threads: all` means,
+/// `most_threads` what a number may be. Throws Error with the position.
 Sweep read_sweep(const YamlNode* sweep, const Position& fallback, const std::vector<SweepModel>& models,
-                 std::int32_t usable_cpus);
+                 std::int32_t usable_cpus, std::int32_t most_threads);
 
 /// Multiplies the axes out, takes the exclusions away and checks every point against its model's context. Throws Error.
 std::vector<Point> sweep_points(const Sweep& sweep, const std::vector<SweepModel>& models);

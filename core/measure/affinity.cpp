@@ -6,10 +6,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <fstream>
 #include <set>
 #include <system_error>
 
+#include "measure/cgroup.hpp"
 #include "measure/cpu_choice.hpp"
 #include "support/error.hpp"
 
@@ -44,6 +46,15 @@ void bind_to_cpus(const std::vector<int>& cpus) {
     throw Error(fmt::format("cannot run on the CPUs {}: {}", cpu_list_text(cpus), reason),
                 "name CPUs that the process may use (taskset -pc $$ lists them)");
   }
+}
+
+std::int32_t usable_cpus() {
+  return usable_cpus(allowed_cpus().size(), cpu_quota(find_cgroups()));
+}
+
+std::int32_t usable_cpus(std::size_t allowed, const std::optional<double>& quota) {
+  const auto cpus = static_cast<double>(std::max<std::size_t>(allowed, 1));
+  return static_cast<std::int32_t>(std::max(1.0, std::floor(std::min(cpus, quota.value_or(cpus)))));
 }
 
 int core_of_cpu(int cpu) {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace inferbench {
@@ -12,6 +14,11 @@ std::vector<int> allowed_cpus();
 /// Binds the calling thread, and every thread and process that it starts from now on, to these CPUs; to none: does
 /// nothing. Throws Error where the kernel refuses.
 void bind_to_cpus(const std::vector<int>& cpus);
+/// How many threads can run at the same time: the CPUs that the calling thread may use, or fewer where a control group
+/// gives it less CPU time (a quota of 2.5 CPUs is 2 threads). At least 1.
+std::int32_t usable_cpus();
+/// The same of `allowed` CPUs and a quota; nullopt for none.
+std::int32_t usable_cpus(std::size_t allowed, const std::optional<double>& quota);
 
 /// The lowest CPU of the physical core that `cpu` belongs to: the same for all hyperthreads of a core.
 int core_of_cpu(int cpu);

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "measure/affinity.hpp"
+#include "measure/cgroup.hpp"
 #include "measure/resources.hpp"
 
 namespace inferbench {
@@ -16,7 +17,7 @@ namespace inferbench {
 namespace {
 
 // Below this the machine's own housekeeping.
-constexpr double kBusyLoad = 0.5;
+constexpr double kBusyCpus = 0.5;
 // A few pages that were swapped out long ago disturb nobody.
 constexpr std::uint64_t kMuchSwap = 64U << 20U;
 
@@ -43,15 +44,15 @@ bool shares_core(const std::vector<int>& cpus) {
 
 }  // namespace
 
-HostState read_host_state(std::int32_t threads) {
+HostState read_host_state(std::int32_t threads, const std::optional<CpuTimes>& before) {
   HostState state;
-  const auto cpus = static_cast<std::int32_t>(allowed_cpus().size());
-  state.usable_cpus = std::max(1, cpus);
+  const std::vector<int> cpus = allowed_cpus();
+  state.allowed_cpus = std::max(1, static_cast<std::int32_t>(cpus.size()));
+  state.quota = cpu_quota(find_cgroups());
+  state.others_busy = cpus_busy_with_others(before, read_cpu_times(cpus));
   state.threads = threads;
   const ScopedAffinity chosen(threads);
   state.siblings_share_core = shares_core(chosen.cpus());
-  double load = 0;
-  if (getloadavg(&load, 1) == 1) state.load = load;
   state.swap_used_bytes = used_swap_bytes();
   state.governor = first_word("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
   state.turbo = read_turbo();
@@ -60,16 +61,22 @@ HostState read_host_state(std::int32_t threads) {
 
 std::vector<std::string> warnings_of(const HostState& state) {
   std::vector<std::string> warnings;
-  if (state.threads > state.usable_cpus) {
+  const double busy = state.others_busy.value_or(0);
+  if (state.threads > state.allowed_cpus) {
     warnings.push_back(
-        fmt::format("{} threads on {} usable CPUs: they will wait for each other", state.threads, state.usable_cpus));
-  } else if (state.load > kBusyLoad && state.usable_cpus - state.load < state.threads) {
-    warnings.push_back(fmt::format("the machine is busy (load {:.1f}): of {} CPUs too few are free for {} threads",
-                                   state.load, state.usable_cpus, state.threads));
-  } else if (state.load > kBusyLoad) {
-    warnings.push_back(fmt::format("the machine is busy (load {:.1f}): times will be noisy", state.load));
+        fmt::format("{} threads on {} usable CPUs: they will wait for each other", state.threads, state.allowed_cpus));
+  } else if (state.quota && state.threads > *state.quota) {
+    warnings.push_back(fmt::format("{} threads on a CPU quota of {:.3g} CPUs: the kernel will hold them back",
+                                   state.threads, *state.quota));
+  } else if (busy > kBusyCpus && state.allowed_cpus - busy < state.threads) {
+    warnings.push_back(
+        fmt::format("the machine is busy: other programs use {:.1f} of the {} CPUs, too few are free for {} {}", busy,
+                    state.allowed_cpus, state.threads, state.threads == 1 ? "thread" : "threads"));
+  } else if (busy > kBusyCpus) {
+    warnings.push_back(fmt::format("the machine is busy: other programs use {:.1f} of the {} CPUs, times will be noisy",
+                                   busy, state.allowed_cpus));
   }
-  if (state.siblings_share_core && state.threads <= state.usable_cpus) {
+  if (state.siblings_share_core && state.threads <= state.allowed_cpus) {
     warnings.push_back(
         fmt::format("{} threads need both hyperthreads of a core: they slow each other down", state.threads));
   }

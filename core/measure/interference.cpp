@@ -105,13 +105,16 @@ InterferenceWatch::InterferenceWatch(std::vector<int> cpus, StandstillWatch& sta
       cpus_(std::move(cpus)),
       spin_ms_(timed_spin_ms()),
       run_delay_ms_(read_run_delay_ms(standstill_.thread_id())),
-      steal_ms_(read_steal_ms(cpus_)) {}
+      steal_ms_(read_steal_ms(cpus_)),
+      groups_(find_cgroups()),
+      throttled_ms_(throttled_ms(groups_)) {}
 
 Interference InterferenceWatch::seen() const {
   Interference seen;
   seen.spin_ms = spin_ms_;
   seen.run_delay_ms = grown(run_delay_ms_, read_run_delay_ms(standstill_.thread_id()));
   seen.steal_ms = grown(steal_ms_, read_steal_ms(cpus_));
+  seen.throttled_ms = grown(throttled_ms_, throttled_ms(groups_));
   if (!cpus_.empty()) seen.mhz = read_mhz(cpus_.front());
   seen.standstill = standstill_.seen();
   return seen;
@@ -129,6 +132,9 @@ std::string find_disturbance(const Interference& seen, const ResourceUse& used, 
   }
   if (seen.steal_ms && *seen.steal_ms > std::max(kLeastStealMs, kWaitShare * thread_ms)) {
     found.push_back(fmt::format("the hypervisor took {:.0f} ms", *seen.steal_ms));
+  }
+  if (seen.throttled_ms && *seen.throttled_ms > std::max(kLeastDelayMs, kWaitShare * thread_ms)) {
+    found.push_back(fmt::format("a CPU quota held its threads back for {:.0f} ms", *seen.throttled_ms));
   }
   const auto switches = static_cast<double>(used.involuntary_switches);
   if (switches > std::max(kLeastSwitches, kSwitchesPerThreadSecond * extent.wall_s * extent.threads)) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "measure/cgroup.hpp"
 #include "measure/resources.hpp"
 #include "measure/standstill.hpp"
 
@@ -16,6 +17,7 @@ struct Interference {
   double spin_ms = 0;                  ///< a fixed piece of work just before the trial; 0: not timed
   std::optional<double> run_delay_ms;  ///< that the worker's threads together waited for a CPU
   std::optional<double> steal_ms;      ///< that a hypervisor took from the trial's CPUs together
+  std::optional<double> throttled_ms;  ///< that CPU quotas of control groups held threads back
   std::optional<double> mhz;           ///< frequency of the trial's first CPU, just after
   Standstill standstill;
 };
@@ -36,6 +38,8 @@ class InterferenceWatch {
   double spin_ms_;
   std::optional<double> run_delay_ms_;  ///< before the trial, as is the next
   std::optional<double> steal_ms_;
+  Cgroups groups_;
+  std::optional<double> throttled_ms_;
 };
 
 /// What a trial's disturbance is judged by, besides what the worker saw.

@@ -53,6 +53,7 @@ struct TrialOutcome {
   std::string error;        ///< one line, unless ok
   std::string stderr_tail;  ///< the last lines that the worker printed, unless ok
 
+  std::string note;                     ///< what else a reader must know of how it was run, as one line; empty: nothing
   std::optional<TrialMetrics> metrics;  ///< when ok
   std::string digest;                   ///< of the emitted ids, when ok
   std::vector<std::int32_t> ids;        ///< emitted, row-major [generate_tokens, batch]; not part of a row

@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "measure/cgroup.hpp"
+
 namespace inferbench {
 
 namespace {
@@ -54,7 +56,10 @@ MemoryUse read_memory_use() {
 }
 
 std::uint64_t available_memory_bytes() {
-  return meminfo("MemAvailable:");
+  const std::uint64_t machine = meminfo("MemAvailable:");
+  const std::optional<std::uint64_t> room = memory_room_bytes(find_cgroups());
+  if (!room) return machine;
+  return machine == 0 ? *room : std::min(machine, *room);
 }
 
 std::uint64_t used_swap_bytes() {

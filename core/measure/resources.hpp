@@ -44,7 +44,8 @@ class PeakWatch {
   std::optional<std::uint64_t> before_;  ///< the kernel's peak when the watch was made
 };
 
-/// MemAvailable of the machine, in bytes; 0 where that cannot be read.
+/// What this process can still take, in bytes: MemAvailable of the machine, or what its control groups leave it where
+/// that is less; 0 where neither can be read.
 std::uint64_t available_memory_bytes();
 
 /// Swap of the machine in use, in bytes; 0 where that cannot be read.

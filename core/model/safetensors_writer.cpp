@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/safetensors_writer.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <array>
-#include <cerrno>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
-#include <system_error>
 #include <utility>
 
 #include "model/in_quotes.hpp"
@@ -19,13 +15,6 @@
 
 namespace inferbench {
 namespace {
-
-namespace fs = std::filesystem;
-
-[[noreturn]] void fail(const fs::path& path, const char* what, int code) {
-  throw Error(fmt::format("{}: cannot {}: {}", path.string(), what, std::generic_category().message(code)),
-              code == ENOSPC ? "free some space, or write elsewhere" : "check that the folder exists and is writable");
-}
 
 // The header's JSON, padded so that the data begin at a multiple of 8 bytes.
 std::string header_text(std::span<const SafetensorsWriter::Tensor> tensors,
@@ -52,33 +41,18 @@ std::string header_text(std::span<const SafetensorsWriter::Tensor> tensors,
 
 }  // namespace
 
-SafetensorsWriter::SafetensorsWriter(const fs::path& path, std::span<const Tensor> tensors,
+SafetensorsWriter::SafetensorsWriter(OutputFile file, std::span<const Tensor> tensors,
                                      const std::map<std::string, std::string>& metadata)
-    : path_(path), part_(path) {
+    : file_(std::move(file)) {
   std::vector<std::uint64_t> ends;
   const std::string header = header_text(tensors, metadata, ends);
   for (std::size_t i = 0; i < ends.size(); ++i) extents_.push_back({tensors[i].dtype, ends[i]});
   announced_ = ends.empty() ? 0 : ends.back();
 
-  std::error_code ignored;
-  const fs::file_status status = fs::status(path, ignored);
-  // A device or a pipe is written in place: a rename would put a file where it stands.
-  if (!fs::exists(status) || fs::is_regular_file(status)) part_ += ".part";
-  fd_ = ::open(part_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (fd_ < 0) fail(part_, "write", errno);
-  try {
-    std::array<std::byte, 8> length = {};
-    for (std::size_t i = 0; i < 8; ++i) length[i] = static_cast<std::byte>(header.size() >> (8 * i));
-    write_raw(length);
-    write_raw(std::as_bytes(std::span(header)));
-  } catch (...) {
-    close();
-    throw;
-  }
-}
-
-SafetensorsWriter::~SafetensorsWriter() {
-  close();
+  std::array<std::byte, 8> length = {};
+  for (std::size_t i = 0; i < 8; ++i) length[i] = static_cast<std::byte>(header.size() >> (8 * i));
+  write_raw(length);
+  write_raw(std::as_bytes(std::span(header)));
 }
 
 void SafetensorsWriter::write(std::span<const float> values) {
@@ -99,15 +73,7 @@ void SafetensorsWriter::write_bytes(std::span<const std::byte> bytes) {
 
 void SafetensorsWriter::finish() {
   if (written_ != announced_) throw std::logic_error("less tensor data than announced");
-  if (part_ == path_) {
-    if (::close(std::exchange(fd_, -1)) != 0) fail(path_, "write", errno);
-    return;
-  }
-  if (::fsync(fd_) != 0) fail(part_, "write", errno);
-  std::error_code error;
-  fs::rename(part_, path_, error);
-  if (error) fail(path_, "create", error.value());
-  ::close(std::exchange(fd_, -1));
+  file_.finish();
 }
 
 // Every tensor that the next n_bytes touch must have `dtype`.
@@ -121,20 +87,7 @@ void SafetensorsWriter::check_dtype(std::string_view dtype, std::uint64_t n_byte
 }
 
 void SafetensorsWriter::write_raw(std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const ::ssize_t put = ::write(fd_, bytes.data(), bytes.size());
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0) fail(part_, "write", errno);
-    bytes = bytes.subspan(static_cast<std::size_t>(put));
-  }
-}
-
-// Without finish(): leaves nothing behind.
-void SafetensorsWriter::close() {
-  if (fd_ < 0) return;
-  ::close(std::exchange(fd_, -1));
-  std::error_code ignored;
-  if (part_ != path_) fs::remove(part_, ignored);
+  file_.write({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
 }  // namespace inferbench

@@ -10,11 +10,12 @@
 #include <string_view>
 #include <vector>
 
+#include "support/output_file.hpp"
+
 namespace inferbench {
 
 /// Writes a safetensors file whose tensors are announced first and then streamed, so that an output larger than memory
-/// can be written. A regular file appears under its name only when finish() has run; until then it stands beside it as
-/// NAME.part, which is removed if finish() is never reached.
+/// can be written. What OutputFile says of replaced files and of devices holds here.
 class SafetensorsWriter {
  public:
   struct Tensor {
@@ -24,11 +25,11 @@ class SafetensorsWriter {
   };
 
   /// Writes the header. The data follow by write(), tensor after tensor in this order. Throws Error.
-  SafetensorsWriter(const std::filesystem::path& path, std::span<const Tensor> tensors,
+  SafetensorsWriter(OutputFile file, std::span<const Tensor> tensors,
                     const std::map<std::string, std::string>& metadata = {});
-  SafetensorsWriter(const SafetensorsWriter&) = delete;
-  SafetensorsWriter& operator=(const SafetensorsWriter&) = delete;
-  ~SafetensorsWriter();
+  SafetensorsWriter(const std::filesystem::path& path, std::span<const Tensor> tensors,
+                    const std::map<std::string, std::string>& metadata = {})
+      : SafetensorsWriter(OutputFile(path), tensors, metadata) {}
 
   /// The next values of an F32 or I32 tensor; pieces may have any size, and may cross tensors of one dtype.
   /// Throws Error when the disk is full; std::logic_error when more is written than was announced, or another dtype.
@@ -48,14 +49,11 @@ class SafetensorsWriter {
 
   void check_dtype(std::string_view dtype, std::uint64_t n_bytes) const;
   void write_raw(std::span<const std::byte> bytes);
-  void close();
 
-  std::filesystem::path path_;
-  std::filesystem::path part_;  // what is written: path_ itself for devices and pipes
+  OutputFile file_;
   std::vector<Extent> extents_;
   std::uint64_t announced_ = 0;
   std::uint64_t written_ = 0;
-  int fd_ = -1;
 };
 
 }  // namespace inferbench

@@ -23,6 +23,7 @@
 #include "plugin/backend.hpp"
 #include "support/error.hpp"
 #include "support/one_line.hpp"
+#include "support/shortage.hpp"
 
 namespace inferbench {
 
@@ -146,8 +147,7 @@ BackendChild::BackendChild(std::function<Serve()> make_serve, std::string subjec
     fcntl(output_.get(), F_SETFL, O_NONBLOCK);
     child_.emplace([&](int socket) { serve_requests(socket, make_serve); }, theirs.get(), theirs.get());
   } catch (const std::system_error& error) {
-    throw Error(fmt::format("cannot start a process for {}: {}", subject_, error.what()),
-                "free memory, processes or file descriptors, and try again");
+    throw shortage(fmt::format("start a process for {}", subject_), error.code().value());
   }
 }
 

@@ -18,6 +18,8 @@
 #include <system_error>
 #include <thread>
 
+#include "support/shortage.hpp"
+
 namespace inferbench {
 
 namespace {
@@ -34,6 +36,8 @@ int moved_above(int fd) {
   setpgid(0, 0);  // a backend that kills its group kills nobody else; a Ctrl-C at the terminal is the parent's
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(127);  // it ended before the line above
+  adopt_orphans();                      // until it ends: then they are the parent's
+  restore_file_limit();
   const rlimit no_core{0, 0};
   setrlimit(RLIMIT_CORE, &no_core);
   const int null = moved_above(open("/dev/null", O_RDWR | O_CLOEXEC));
@@ -43,7 +47,8 @@ int moved_above(int fd) {
   fcntl(kChildSocket, F_SETFD, FD_CLOEXEC);
   syscall(SYS_close_range, kChildSocket + 1, ~0U, 0);
   // The parent's handlers (an interrupt guard, a sanitizer's) are not for this child.
-  for (const int number : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGPIPE}) {
+  for (const int number :
+       {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGPIPE, SIGXFSZ}) {
     signal(number, SIG_DFL);
   }
   signal(SIGTTOU, SIG_IGN);
@@ -73,11 +78,15 @@ ForkedChild::ForkedChild(const std::function<void(int)>& body, int output, int e
   pid_ = fork();
   if (pid_ < 0) throw std::system_error(errno, std::generic_category(), "fork");
   if (pid_ == 0) become_child(body, theirs.get(), output, errors, parent);
+  own_ = OwnChild(pid_);
   setpgid(pid_, pid_);  // here too: the group must be there before it is killed
 }
 
 ForkedChild::ForkedChild(ForkedChild&& other) noexcept
-    : socket_(std::move(other.socket_)), pid_(std::exchange(other.pid_, -1)), status_(other.status_) {}
+    : socket_(std::move(other.socket_)),
+      own_(std::move(other.own_)),
+      pid_(std::exchange(other.pid_, -1)),
+      status_(other.status_) {}
 
 ForkedChild::~ForkedChild() {
   kill();
@@ -105,10 +114,12 @@ int ForkedChild::wait() {
   siginfo_t info{};
   while (waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOWAIT) != 0 && errno == EINTR) {
   }
-  ::kill(-pid_, SIGKILL);  // whoever it left behind, before its number is free for others
+  kill_orphans();          // its processes are this one's by now
+  ::kill(-pid_, SIGKILL);  // before its number is free for others
   while (waitpid(pid_, &status_, 0) < 0 && errno == EINTR) {
   }
   pid_ = -1;
+  own_ = OwnChild();
   return status_;
 }
 

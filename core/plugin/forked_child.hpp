@@ -10,6 +10,8 @@
 #include <string>
 #include <utility>
 
+#include "support/descendants.hpp"
+
 namespace inferbench {
 
 /// A file descriptor that it closes.
@@ -37,7 +39,8 @@ class OwnedFd {
 ///
 /// The child is shielded from what it need not touch, and the parent from it: a process group of its own, stdin and
 /// (unless given) stdout on /dev/null, none of the parent's other descriptors, default signal handlers, no core file.
-/// It ends with _exit, so no static destructor or exit handler runs, and it is killed with its parent.
+/// It ends with _exit, so no static destructor or exit handler runs, and it is killed with its parent. What it started
+/// ends with it (see kill_orphans).
 class ForkedChild {
  public:
   /// Runs `body` in the child; its argument is one end of a stream socket, the other is socket(). `output` and `errors`
@@ -58,6 +61,7 @@ class ForkedChild {
   int wait();
 
   OwnedFd socket_;
+  OwnChild own_;
   pid_t pid_ = -1;
   int status_ = 0;
 };

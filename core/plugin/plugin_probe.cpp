@@ -10,6 +10,7 @@
 #include "plugin/library.hpp"
 #include "plugin/table_check.hpp"
 #include "support/error.hpp"
+#include "support/shortage.hpp"
 
 namespace inferbench {
 
@@ -70,6 +71,8 @@ void describe_plugins(const std::vector<std::filesystem::path>& paths, std::chro
     for (; next < paths.size() && running.size() < kAtOnce; ++next) {
       try {
         running.push_back({next, start_plugin_probe(paths[next], time_limit)});
+      } catch (const ShortageError&) {  // no fault of the library
+        throw;
       } catch (const Error& error) {
         done(next, {std::nullopt, error.what(), error.cure()});
       }

@@ -22,6 +22,7 @@
 
 #include "support/error.hpp"
 #include "support/one_line.hpp"
+#include "support/shortage.hpp"
 
 namespace inferbench {
 namespace {
@@ -125,8 +126,7 @@ auto start_or_explain(const std::string& subject, Start start) {
   try {
     return start();
   } catch (const std::system_error& error) {
-    throw Error(fmt::format("{}: cannot be tried out: {}", subject, error.what()),
-                "free memory, processes or file descriptors, and try again");
+    throw shortage(fmt::format("start a process to look at {}", subject), error.code().value());
   }
 }
 

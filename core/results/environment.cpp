@@ -19,6 +19,7 @@
 #include <system_error>
 
 #include "measure/affinity.hpp"
+#include "measure/cgroup.hpp"
 #include "results/utc_time.hpp"
 
 namespace inferbench {
@@ -113,9 +114,30 @@ Json memory() {
           {"transparent_huge_pages", first_line("/sys/kernel/mm/transparent_hugepage/enabled")}};
 }
 
-// Processors and memory that a container may use at most; "max" is no limit. Version 2 of control groups.
+Json limit_json(const std::optional<CgroupLimit>& limit) {
+  return limit ? Json(limit->value) : Json(nullptr);
+}
+
+// Processors and memory that control groups leave this process; null is no limit. First what counts, then each group
+// from its own up.
 Json container() {
-  return {{"cpu", first_line("/sys/fs/cgroup/cpu.max")}, {"memory", first_line("/sys/fs/cgroup/memory.max")}};
+  const Cgroups groups = find_cgroups();
+  const auto quota = cpu_quota(groups);
+  Json json{{"cpus", quota ? Json(*quota) : Json(nullptr)},
+            {"memory_bytes", limit_json(smallest_memory_limit(groups))},
+            {"processes", limit_json(smallest_process_limit(groups))},
+            {"cpu_groups", Json::array()},
+            {"memory_groups", Json::array()}};
+  for (const Cgroup& group : groups.cpu) {
+    const auto own = cpu_quota(group);
+    json["cpu_groups"].push_back({{"folder", group.folder.string()}, {"cpus", own ? Json(*own) : Json(nullptr)}});
+  }
+  for (const Cgroup& group : groups.memory) {
+    json["memory_groups"].push_back({{"folder", group.folder.string()},
+                                     {"max_bytes", limit_json(memory_limit(group))},
+                                     {"high_bytes", limit_json(memory_high(group))}});
+  }
+  return json;
 }
 
 // What the kernel does against the processor's flaws costs time.

@@ -88,6 +88,7 @@ TrialOutcome trial_outcome_of(const Fields& fields) {
   outcome.error = fields.text("error");
   outcome.stderr_tail = fields.text("stderr_tail");
   outcome.metrics = metrics_of(fields);
+  outcome.note = fields.text_or("note", "");
   outcome.digest = fields.text("digest");
   outcome.kv_bytes = fields.template integer_or_none<std::uint64_t>("kv_bytes");
   outcome.scratch_bytes = fields.template integer_or_none<std::uint64_t>("scratch_bytes");
@@ -106,6 +107,7 @@ TrialOutcome trial_outcome_of(const Fields& fields) {
   outcome.interference.spin_ms = fields.number_or_none("spin_ms").value_or(0);
   outcome.interference.run_delay_ms = fields.number_or_none("run_delay_ms");
   outcome.interference.steal_ms = fields.number_or_none("steal_ms");
+  outcome.interference.throttled_ms = fields.number_or_none("throttled_ms");
   outcome.interference.mhz = fields.number_or_none("mhz");
   outcome.interference.standstill = standstill_of(fields);
   outcome.trials_since_load = fields.template integer<std::int32_t>("trials_since_load");

@@ -104,10 +104,12 @@ Json to_json(const TrialOutcome& outcome) {
               {"spin_ms", spin_ms > 0 ? Json(spin_ms) : Json(nullptr)},
               {"run_delay_ms", or_null(outcome.interference.run_delay_ms)},
               {"steal_ms", or_null(outcome.interference.steal_ms)},
+              {"throttled_ms", or_null(outcome.interference.throttled_ms)},
               {"mhz", or_null(outcome.interference.mhz)},
               {"trials_since_load", outcome.trials_since_load}};
   put_metrics(object, outcome.metrics);
   put_standstill(object, outcome.interference.standstill);
+  if (!outcome.note.empty()) object["note"] = outcome.note;
   if (!outcome.ids.empty()) object["ids"] = outcome.ids;
   if (!outcome.profile.empty()) {
     object["submit_ns"] = outcome.submit_ns;

@@ -22,6 +22,8 @@
 #include "results/trial_lines.hpp"
 #include "results/utc_time.hpp"
 #include "support/error.hpp"
+#include "support/output_file.hpp"
+#include "support/write_error.hpp"
 
 namespace inferbench {
 
@@ -160,25 +162,6 @@ RunInfo placed(RunInfo info, const fs::path& folder) {
 
 }  // namespace
 
-void write_file_atomically(const fs::path& path, const std::string& text) {
-  const std::string cure = "check the disk's free space and the folder's permissions";
-  const fs::path temporary = fs::path(path).concat(".new");
-  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (fd < 0) fail("cannot write", path, errno, cure);
-  bool good = write_all(fd, text) && fsync(fd) == 0;
-  int error_number = errno;
-  close(fd);
-  if (good && ::rename(temporary.c_str(), path.c_str()) != 0) {
-    good = false;
-    error_number = errno;
-  }
-  if (!good) {
-    ::unlink(temporary.c_str());
-    fail("cannot write", path, error_number, cure);
-  }
-  sync_folder(path.parent_path());
-}
-
 RunInfo read_run_info(const fs::path& run_json) {
   return parse_run_info(read_text(run_json), run_json);
 }
@@ -198,7 +181,7 @@ RunFolder RunFolder::create(const fs::path& root, const RunInfo& info) {
   const fs::path folder = make_run_folder(root / info.name);
   try {
     RunFolder run(folder, RunData{placed(info, folder), {}, {}, {}}, open_locked(folder / kTrialsFile));
-    write_file_atomically(folder / kRunFile, to_json_text(run.info()));
+    write_file(folder / kRunFile, to_json_text(run.info()));
     sync_folder(folder.parent_path());
     link_latest(folder);
     return run;
@@ -238,7 +221,7 @@ RunFolder::~RunFolder() {
 void RunFolder::describe(RunInfo info) {
   data_.info = std::move(info);
   follow_models(data_);
-  write_file_atomically(path_ / kRunFile, to_json_text(data_.info));
+  write_file(path_ / kRunFile, to_json_text(data_.info));
 }
 
 void RunFolder::append(TrialRecord record) {
@@ -248,8 +231,9 @@ void RunFolder::append(TrialRecord record) {
     const int error_number = errno;
     const bool restored = before >= 0 && ftruncate(fd_, before) == 0;
     fail("cannot write", path_ / kTrialsFile, error_number,
-         fmt::format("{}free space, then: inferbench run --resume {}",
-                     restored ? "" : "(the last line may be half-written: --resume drops it) ", path_.string()));
+         fmt::format("{}{}; then: inferbench run --resume {}",
+                     restored ? "" : "(the last line may be half-written: --resume drops it) ",
+                     write_cure(error_number), path_.string()));
   }
   const auto earlier = record.attempt == 0
                            ? data_.trials.end()
@@ -265,7 +249,7 @@ void RunFolder::append(TrialRecord record) {
 void RunFolder::append(QualityRecord record) {
   std::string text;
   for (const QualityRecord& earlier : data_.quality) text += to_json_line(earlier) + "\n";
-  write_file_atomically(path_ / kQualityFile, text + to_json_line(record) + "\n");
+  write_file(path_ / kQualityFile, text + to_json_line(record) + "\n");
   data_.quality.push_back(std::move(record));
 }
 

@@ -74,7 +74,4 @@ class RunFolder {
   int fd_ = -1;  ///< of trials.jsonl, locked
 };
 
-/// Writes `text` to `path` so that a reader, or a crash, sees either the old file or the whole new one. Throws Error.
-void write_file_atomically(const std::filesystem::path& path, const std::string& text);
-
 }  // namespace inferbench

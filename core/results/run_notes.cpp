@@ -117,6 +117,15 @@ void note_teardown(const RunData& run, std::vector<std::string>& notes) {
   }
 }
 
+void note_tried_alone(const RunData& run, std::vector<std::string>& notes) {
+  std::set<std::string> seen;
+  for (const TrialRecord& trial : run.trials) {
+    if (trial.outcome.note.empty() || !seen.insert(trial.contender + trial.outcome.note).second) continue;
+    notes.push_back(fmt::format("{}: {} (first at {})", trial.contender, trial.outcome.note,
+                                point_title(model_name(run.info, trial.point.model), trial.point)));
+  }
+}
+
 // One note for a contender, however many outliers it has.
 void note_outliers(const RunData& run, const TrialIndex& index, std::vector<std::string>& notes) {
   struct Group {
@@ -168,6 +177,7 @@ std::vector<std::string> run_notes(const RunData& run) {
   note_unknown_peaks(run, notes);
   note_loads(run, notes);
   note_teardown(run, notes);
+  note_tried_alone(run, notes);
   const TrialIndex index(run);
   note_medians(run, index, notes);
   note_outliers(run, index, notes);

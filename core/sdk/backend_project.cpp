@@ -5,13 +5,13 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
 #include <string_view>
 #include <system_error>
 
 #include "sdk/templates.hpp"
 #include "support/error.hpp"
 #include "support/one_line.hpp"
+#include "support/output_file.hpp"
 
 namespace inferbench {
 namespace {
@@ -90,10 +90,11 @@ void write_project(const fs::path& folder, const std::vector<ProjectFile>& files
   for (const ProjectFile& file : files) {
     const fs::path path = folder / file.path;
     fs::create_directories(path.parent_path(), error);
-    std::ofstream stream(path, std::ios::binary);
-    stream << file.text;
-    stream.close();
-    if (!stream) throw Error(fmt::format("{} cannot be written", path.string()), "choose another folder with --into");
+    if (error) {
+      throw Error(fmt::format("cannot create {}: {}", path.parent_path().string(), error.message()),
+                  "choose another folder with --into");
+    }
+    write_file(path, file.text);
   }
 }
 

@@ -19,8 +19,8 @@
 #include <fstream>
 
 #include "measure/clock.hpp"
-#include "support/error.hpp"
 #include "support/one_line.hpp"
+#include "support/shortage.hpp"
 
 namespace inferbench {
 
@@ -29,6 +29,7 @@ namespace {
 constexpr std::size_t kTailBytes = 2048;
 constexpr std::size_t kTailLines = 20;
 constexpr int kWorkerSocket = 3;
+constexpr const char* kStarting = "start a worker";
 
 void close_fd(int& fd) {
   if (fd >= 0) ::close(fd);
@@ -40,9 +41,11 @@ void close_fd(int& fd) {
   setpgid(0, 0);  // a Ctrl-C at the terminal is the host's alone
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(127);  // it ended before the line above
+  adopt_orphans();                      // until it ends: then they are the host's
+  restore_file_limit();
   const rlimit no_core{0, 0};
   setrlimit(RLIMIT_CORE, &no_core);
-  for (const int number : {SIGINT, SIGTERM, SIGPIPE, SIGQUIT, SIGHUP}) signal(number, SIG_DFL);
+  for (const int number : {SIGINT, SIGTERM, SIGPIPE, SIGQUIT, SIGHUP, SIGXFSZ}) signal(number, SIG_DFL);
   const int null = ::open("/dev/null", O_RDONLY);
   dup2(null, STDIN_FILENO);
   dup2(output, STDOUT_FILENO);  // a backend that prints disturbs nobody's results
@@ -50,15 +53,16 @@ void close_fd(int& fd) {
   dup2(socket, kWorkerSocket);
   syscall(SYS_close_range, kWorkerSocket + 1, ~0U, 0);
   execv(argv[0], argv);
-  constexpr std::string_view kText = "cannot start the worker\n";
-  if (write(STDERR_FILENO, kText.data(), kText.size()) < 0) _exit(126);
-  _exit(127);
+  if (write(STDERR_FILENO, kNotStarted.data(), kNotStarted.size()) < 0) _exit(126);
+  _exit(kExitNotStarted);
 }
 
 // Above the descriptors that become() fills.
 int moved_up(int fd) {
   const int moved = fcntl(fd, F_DUPFD_CLOEXEC, 10);
+  const int error_number = errno;
   ::close(fd);
+  errno = error_number;
   return moved;
 }
 
@@ -72,6 +76,14 @@ ChildEnd end_from(int status) {
 }
 
 }  // namespace
+
+void require_files_for_workers(std::size_t n) {
+  constexpr std::size_t kOfEach = 3;     // the socket, the pipe, the process
+  constexpr std::size_t kToStart = 4;    // both ends of two pairs, for a moment
+  constexpr std::size_t kOfTheRun = 12;  // run.json, trials.jsonl, /proc, a folder to be synced, ...
+  require_descriptors(n * kOfEach + kToStart + kOfTheRun,
+                      n == 1 ? "1 worker needs" : fmt::format("{} workers at once need", n));
+}
 
 std::string to_string(const ChildEnd& end) {
   if (end.signal == 0) return fmt::format("exited with code {}", end.exit_code);
@@ -103,16 +115,9 @@ std::string TextTail::text() const {
 }
 
 ChildProcess::ChildProcess(const std::vector<std::string>& command) {
-  std::array<int, 2> sockets{-1, -1};
-  std::array<int, 2> pipes{-1, -1};
-  const bool good =
-      socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets.data()) == 0 && pipe2(pipes.data(), O_CLOEXEC) == 0;
-  if (!good)
-    throw Error(fmt::format("cannot start a worker: {}", std::strerror(errno)), "raise the limit of open files");
-  socket_ = sockets[0];
-  output_ = pipes[0];
-  int child_socket = moved_up(sockets[1]);
-  int child_output = moved_up(pipes[1]);
+  int child_socket = -1;
+  int child_output = -1;
+  open_streams(child_socket, child_output);
   std::vector<char*> argv;
   argv.reserve(command.size() + 1);
   for (const std::string& argument : command) argv.push_back(const_cast<char*>(argument.c_str()));
@@ -125,13 +130,38 @@ ChildProcess::ChildProcess(const std::vector<std::string>& command) {
   close_fd(child_output);
   if (pid_ < 0) {
     close_all();
-    throw Error(fmt::format("cannot start a worker: {}", std::strerror(error_number)), "raise the limit of processes");
+    throw shortage(kStarting, error_number);
   }
+  own_ = OwnChild(pid_);
   setpgid(pid_, pid_);  // here too: kill_group must not come before it
   set_nonblocking(socket_);
   set_nonblocking(output_);
-  pid_fd_ = static_cast<int>(syscall(SYS_pidfd_open, pid_, 0));
-  if (pid_fd_ >= 0) fcntl(pid_fd_, F_SETFD, FD_CLOEXEC);
+  pid_fd_ = static_cast<int>(syscall(SYS_pidfd_open, pid_, 0));  // close-on-exec
+  if (pid_fd_ < 0 && errno != ENOSYS && errno != EPERM) {        // where there is no such call, it is polled
+    const int problem = errno;
+    kill();
+    close_all();
+    throw shortage(kStarting, problem);
+  }
+}
+
+// The ends for the child are above the descriptors that become() fills.
+void ChildProcess::open_streams(int& child_socket, int& child_output) {
+  std::array<int, 2> sockets{-1, -1};
+  std::array<int, 2> pipes{-1, -1};
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets.data()) == 0) {
+    socket_ = sockets[0];
+    child_socket = moved_up(sockets[1]);
+    if (child_socket >= 0 && pipe2(pipes.data(), O_CLOEXEC) == 0) {
+      output_ = pipes[0];
+      child_output = moved_up(pipes[1]);
+      if (child_output >= 0) return;
+    }
+  }
+  const int error_number = errno;
+  close_fd(child_socket);
+  close_all();
+  throw shortage(kStarting, error_number);
 }
 
 ChildProcess::~ChildProcess() {
@@ -176,10 +206,20 @@ std::optional<ChildEnd> ChildProcess::poll_end() {
   siginfo_t info{};
   if (waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != pid_)
     return end_;
-  kill_group();  // whoever it left behind; before the number is free for others
-  int status = 0;
-  if (waitpid(pid_, &status, 0) == pid_) end_ = end_from(status);
+  left_behind_ += kill_orphans();  // its processes are this one's by now
+  kill_group();                    // before the number is free for others
+  reap();
   return end_;
+}
+
+void ChildProcess::reap() {
+  int status = 0;
+  rusage usage{};
+  while (wait4(pid_, &status, 0, &usage) < 0 && errno == EINTR) {
+  }
+  end_ = end_from(status);
+  own_ = OwnChild();
+  peak_resident_bytes_ = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
 }
 
 void ChildProcess::kill_group() const {
@@ -190,11 +230,9 @@ ChildEnd ChildProcess::kill() {
   if (!end_) {
     kill_group();
     ::kill(pid_, SIGKILL);
-    int status = 0;
-    while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
-    }
-    end_ = end_from(status);
+    reap();
     end_->by_host = end_->signal == SIGKILL;
+    left_behind_ += kill_orphans(pid_);
   }
   drain_output();
   return *end_;

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "support/descendants.hpp"
+
 namespace inferbench {
 
 /// How a process ended.
@@ -20,6 +22,10 @@ struct ChildEnd {
 
   bool good() const { return signal == 0 && exit_code == 0; }
 };
+
+/// How a child ends whose program could not be run: the code, and all that it prints.
+inline constexpr int kExitNotStarted = 127;
+inline constexpr std::string_view kNotStarted = "cannot start the worker";
 
 /// "was killed by signal 11 (Segmentation fault)", "exited with code 3".
 std::string to_string(const ChildEnd& end);
@@ -39,7 +45,7 @@ class TextTail {
 /// The kernel kills it when the thread that made it ends; the destructor kills the whole group and reaps it.
 class ChildProcess {
  public:
-  /// Runs `command` (a path and its arguments). Throws Error.
+  /// Runs `command` (a path and its arguments). Throws ShortageError.
   explicit ChildProcess(const std::vector<std::string>& command);
   ~ChildProcess();
   ChildProcess(const ChildProcess&) = delete;
@@ -56,6 +62,9 @@ class ChildProcess {
   /// Memory that it holds now and shares with no file; nullopt once it has ended.
   std::optional<std::uint64_t> resident_bytes() const;
 
+  /// The most memory that it held at once, files included; 0 until it has ended.
+  std::uint64_t peak_resident_bytes() const { return peak_resident_bytes_; }
+
   /// Whether it has ended; how, where it has.
   std::optional<ChildEnd> poll_end();
 
@@ -65,19 +74,30 @@ class ChildProcess {
   /// Closes the socket, waits up to `patience_s` for the child to end, then kills. Returns how it ended.
   ChildEnd stop(double patience_s);
 
-  /// Kills the whole group with SIGKILL and reaps.
+  /// Kills the whole group with SIGKILL and reaps, and whatever had left the group (see kill_orphans).
   ChildEnd kill();
 
+  /// How many processes of its own still ran when it had ended, and were killed.
+  int left_behind() const { return left_behind_; }
+
  private:
+  void open_streams(int& child_socket, int& child_output);
+  void reap();
   void close_all();
   void kill_group() const;
 
   pid_t pid_ = -1;
+  OwnChild own_;
+  int left_behind_ = 0;
+  std::uint64_t peak_resident_bytes_ = 0;
   int socket_ = -1;
   int output_ = -1;
   int pid_fd_ = -1;
   std::optional<ChildEnd> end_;
   TextTail tail_;
 };
+
+/// Throws ShortageError where this process may not open the files that `n` workers at once need.
+void require_files_for_workers(std::size_t n);
 
 }  // namespace inferbench

@@ -14,6 +14,7 @@ namespace inferbench {
 namespace {
 
 constexpr int kFailuresBeforeSkip = 2;
+constexpr const char* kTriedAlone = "out of memory with other contenders loaded, so it was tried again alone";
 
 TrialOutcome failed(TrialStatus status, std::string error) {
   TrialOutcome outcome;
@@ -72,7 +73,14 @@ bool ContenderPool::all_fit() const {
   const auto facts = std::find_if(experiment_.model_facts.begin(), experiment_.model_facts.end(),
                                   [&](const ModelFacts& model) { return model.reference == group_model_; });
   if (facts == experiment_.model_facts.end()) return true;
-  const double needed = 4.0 * static_cast<double>(facts->n_parameters) * static_cast<double>(states_.size() + 1);
+  double cache = 0;  // the largest of the group's points; keys and values are fp32 at most
+  for (const Point& point : experiment_.points) {
+    if (point.model != group_model_ || point.threads != group_threads_) continue;
+    const double positions = 1.0 * point.batch * (point.prompt_tokens + point.generate_tokens);
+    cache = std::max(cache, 2 * 4.0 * positions * facts->config.n_layers * facts->config.width);
+  }
+  const auto n = static_cast<double>(states_.size());
+  const double needed = 4.0 * static_cast<double>(facts->n_parameters) * (n + 1) + cache * n;
   const auto available = static_cast<double>(available_memory_bytes());
   return available <= 0 || needed < 0.8 * available;
 }
@@ -85,12 +93,33 @@ void ContenderPool::load(const PlannedTrial& trial, bool ahead) {
       if (&other != &state) forget_model(other);
     }
   }
+  state.note.clear();
+  load_into(state, trial);
+  // What fits alone is not out of memory: the kernel may also have killed it in another's stead.
+  if (state.load.status == TrialStatus::kOom && unload_others(state)) {
+    state.note = kTriedAlone;
+    load_into(state, trial);
+  }
+  state.load_failed = state.load.status != TrialStatus::kOk;
+}
+
+bool ContenderPool::unload_others(const State& state) {
+  bool any = false;
+  for (auto& other : states_) {
+    if (&other == &state || !other.runner->loaded()) continue;
+    forget_model(other);
+    any = true;
+  }
+  one_at_a_time_ = one_at_a_time_ || any;
+  return any;
+}
+
+void ContenderPool::load_into(State& state, const PlannedTrial& trial) {
   const auto index = static_cast<std::size_t>(trial.contender);
   const Contender& contender = experiment_.contenders[index];
   setup_.observer.loading(contender, point_of(trial));
   const std::uint64_t begin = now_ns();
   state.load = state.runner->load(make_load_request(experiment_, contender, setup_.plugins[index], point_of(trial)));
-  state.load_failed = state.load.status != TrialStatus::kOk;
   state.load_s += elapsed_ms(begin, now_ns()) * 1e-3;
   state.warm_point = kNoPoint;
   state.measured = false;
@@ -111,6 +140,20 @@ TrialOutcome ContenderPool::run(const PlannedTrial& trial) {
     return failed(TrialStatus::kSkipped, skip_error(kFailuresBeforeSkip, state.last_error));
   }
   if (state.load_failed) return failed(state.load.status, "loading: " + state.load.error);
+  TrialOutcome outcome = run_warmed_up(state, trial);
+  if (outcome.status == TrialStatus::kOom && unload_others(state)) {
+    state.note = kTriedAlone;
+    if (!state.runner->loaded()) load_into(state, trial);
+    state.load_failed = state.load.status != TrialStatus::kOk;
+    outcome =
+        state.load_failed ? failed(state.load.status, "loading: " + state.load.error) : run_warmed_up(state, trial);
+  }
+  outcome.note = state.note;
+  remember(state, trial, outcome);
+  return outcome;
+}
+
+TrialOutcome ContenderPool::run_warmed_up(State& state, const PlannedTrial& trial) {
   const TrialRequest request = make_trial_request(experiment_, trial, prompts_);
   const bool measured = trial.block >= 0;
   state.measured = state.measured || measured;
@@ -122,7 +165,6 @@ TrialOutcome ContenderPool::run(const PlannedTrial& trial) {
     outcome = run_on(state, warm_up);
   }
   if (outcome.status == TrialStatus::kOk) outcome = run_on(state, request);
-  remember(state, trial, outcome);
   return outcome;
 }
 

@@ -23,7 +23,8 @@ using TeardownFaultSink = std::function<void(std::size_t contender, const std::s
 /// since the last.
 ///
 /// Every block has worker processes of its own (measure.fresh_processes), loaded before its first trial as far as
-/// memory allows, else one at a time; without, all contenders of a model and thread count stay loaded while their
+/// memory allows, else one at a time, too, from where one ran out of memory while others were loaded: that one gets
+/// another try alone before it is `oom`; without, all contenders of a model and thread count stay loaded while their
 /// points run. Where the model was loaded anew in the middle of a point, one warm-up more runs first. After two
 /// failures in a row at one point, the rest of that contender's trials there are `skipped`.
 class ContenderPool {
@@ -64,6 +65,7 @@ class ContenderPool {
     bool load_failed = false;  ///< in the present group
     bool measured = false;     ///< a block's trial, in the present process
     double load_s = 0;         ///< not claimed yet
+    std::string note;          ///< of how it came to be loaded, for its rows; empty: as planned
     std::int32_t warm_point = kNoPoint;
     std::int32_t failing_point = kNoPoint;
     int failures_in_a_row = 0;
@@ -75,6 +77,10 @@ class ContenderPool {
   void forget_model(State& state);
   bool given_up(const PlannedTrial& trial) const;
   bool all_fit() const;
+  /// False where no other contender is loaded. From then on, the group's contenders are loaded one at a time.
+  bool unload_others(const State& state);
+  void load_into(State& state, const PlannedTrial& trial);
+  TrialOutcome run_warmed_up(State& state, const PlannedTrial& trial);
   static TrialOutcome run_on(State& state, const TrialRequest& request);
   static void remember(State& state, const PlannedTrial& trial, const TrialOutcome& outcome);
 

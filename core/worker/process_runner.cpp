@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <span>
@@ -18,6 +17,7 @@
 #include "measure/clock.hpp"
 #include "results/outcome_json.hpp"
 #include "support/error.hpp"
+#include "support/shortage.hpp"
 #include "worker/child_process.hpp"
 #include "worker/frame.hpp"
 #include "worker/messages.hpp"
@@ -38,15 +38,8 @@ std::uint64_t deadline_after(double seconds) {
   return seconds > 0 ? now_ns() + static_cast<std::uint64_t>(seconds * 1e9) : kForever;
 }
 
-// How often the kernel killed for want of memory since it started; 0 where it does not say.
-long long kernel_oom_kills() {
-  std::ifstream vmstat("/proc/vmstat");
-  std::string key;
-  for (long long value = 0; vmstat >> key >> value;) {
-    if (key == "oom_kill") return value;
-  }
-  return 0;
-}
+// Of a backend that went on with a null pointer, or did not catch an exception.
+constexpr std::array kCrashSignals{SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGTRAP};
 
 // A signal that stopped the worker spoils what is timed.
 template <typename Outcome>
@@ -85,7 +78,7 @@ double TeardownPatience::seconds_for(const std::string& plugin) const {
 }
 
 ProcessRunner::ProcessRunner(std::vector<std::string> command, std::shared_ptr<TeardownPatience> patience)
-    : command_(std::move(command)), patience_(std::move(patience)) {}
+    : command_(std::move(command)), patience_(std::move(patience)), groups_(find_cgroups()) {}
 
 ProcessRunner::~ProcessRunner() = default;
 
@@ -137,6 +130,10 @@ ProcessRunner::Exchange ProcessRunner::failed(TrialStatus status, std::string er
   teardown_call_.clear();
   if (child_) {
     child_->kill();
+    if (const int left = child_->left_behind(); left > 0) {
+      result.error +=
+          fmt::format("; it left {} behind, killed", left == 1 ? "1 process" : fmt::format("{} processes", left));
+    }
     result.tail = child_->output_tail();
   }
   child_.reset();
@@ -152,6 +149,7 @@ Outcome ProcessRunner::start(const Request& request, Message message, Outcome (*
   plugin_ = request.plugin;
   Exchange result;
   try {
+    oom_before_ = read_oom_counts(groups_);
     child_ = std::make_unique<ChildProcess>(command_);
     buffer_ = std::make_unique<FrameBuffer>();
     timeout_s_ = kStartTimeoutS;
@@ -171,6 +169,8 @@ Outcome ProcessRunner::start(const Request& request, Message message, Outcome (*
       }
       return outcome;
     }
+  } catch (const ShortageError&) {  // no fault of the contender
+    throw;
   } catch (const std::exception& error) {  // Error, ProtocolError, nlohmann's
     result = failed(TrialStatus::kCrashed, error.what());
   }
@@ -236,19 +236,35 @@ ProcessRunner::Exchange ProcessRunner::exchange(const nlohmann::json& message, s
   return result;
 }
 
-ProcessRunner::Exchange ProcessRunner::ended(long long oom_kills_before) {
+// What a crash may have to do with the memory limit: an allocation beyond it fails, and not every backend looks.
+std::string ProcessRunner::limit_text() const {
+  if (memory_bytes_ == 0) return {};
+  constexpr double kNear = 0.8;
+  const std::uint64_t peak = child_->peak_resident_bytes();
+  const bool near = static_cast<double>(peak) > kNear * static_cast<double>(memory_bytes_);
+  return fmt::format("; {} its memory limit of {} bytes ({} at most were resident): an allocation {} have failed",
+                     near ? "near" : "it had", memory_bytes_, peak, near ? "must" : "may");
+}
+
+ProcessRunner::Exchange ProcessRunner::ended() {
   // SIGKILL that nobody here sent: mostly the kernel, for want of memory.
   const ChildEnd end = child_->stop(kStopPatienceS);
   if (end.by_host) return failed(TrialStatus::kCrashed, "the worker closed its connection and did not end");
-  if (end.signal == SIGKILL && kernel_oom_kills() > oom_kills_before) {
-    return failed(TrialStatus::kOom, "killed by the kernel: the machine ran out of memory");
+  const std::string cause = find_oom_cause(groups_, oom_before_, read_oom_counts(groups_));
+  if (end.signal == SIGKILL && !cause.empty()) {
+    return failed(TrialStatus::kOom, "killed by the kernel: " + cause);
+  }
+  if (end.exit_code == kExitNotStarted && child_->output_tail() == kNotStarted) {
+    throw ShortageError(fmt::format("cannot start a worker: {} does not run", command_.front()),
+                        "check that the program was not replaced, and that there is memory");
   }
   // A thread of the backend that could not allocate ends in std::terminate.
   const bool bad_alloc = end.signal == SIGABRT && child_->output_tail().find("std::bad_alloc") != std::string::npos;
   if (bad_alloc || (end.signal == 0 && end.exit_code == kExitMemory)) {
-    return failed(TrialStatus::kOom, "out of memory: the worker " + to_string(end));
+    return failed(TrialStatus::kOom, "out of memory: the worker " + to_string(end) + limit_text());
   }
-  return failed(TrialStatus::kCrashed, "the worker " + to_string(end));
+  const bool crash = std::find(kCrashSignals.begin(), kCrashSignals.end(), end.signal) != kCrashSignals.end();
+  return failed(TrialStatus::kCrashed, "the worker " + to_string(end) + (crash ? limit_text() : ""));
 }
 
 std::optional<nlohmann::json> ProcessRunner::next_message() {
@@ -263,13 +279,13 @@ std::optional<nlohmann::json> ProcessRunner::next_message() {
 }
 
 ProcessRunner::Exchange ProcessRunner::wait_for(std::vector<std::uint8_t> outgoing, std::uint64_t deadline_ns) {
-  const long long oom_kills = kernel_oom_kills();
   std::span<const std::uint8_t> unsent(outgoing);
   std::array<std::uint8_t, 65536> bytes{};
   while (true) {
     if (auto message = next_message()) {
       Exchange result;
       result.answer = std::move(*message);
+      oom_before_ = read_oom_counts(groups_);
       return result;
     }
     // Before the deadline is looked at: this process, too, may have been stopped in between.
@@ -279,7 +295,7 @@ ProcessRunner::Exchange ProcessRunner::wait_for(std::vector<std::uint8_t> outgoi
       continue;  // what it said before it ended still counts
     }
     const bool closed = received == 0 || (received < 0 && errno != EAGAIN && errno != EINTR);
-    if (closed || child_->poll_end()) return ended(oom_kills);
+    if (closed || child_->poll_end()) return ended();
     const std::uint64_t now = now_ns();
     if (now >= deadline_ns) return late();
     if (memory_bytes_ > 0 && child_->resident_bytes().value_or(0) > memory_bytes_) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "measure/cgroup.hpp"
 #include "ops/operator_outcome.hpp"
 #include "worker/trial_runner.hpp"
 
@@ -68,8 +69,9 @@ class ProcessRunner : public TrialRunner {
   /// Sends and waits for the answer. On anything but an answer the worker is killed.
   Exchange exchange(const nlohmann::json& message, std::uint64_t sequence, double timeout_s);
   Exchange wait_for(std::vector<std::uint8_t> outgoing, std::uint64_t deadline_ns);
-  Exchange ended(long long oom_kills_before);
+  Exchange ended();
   Exchange late();
+  std::string limit_text() const;
   Exchange failed(TrialStatus status, std::string error);
   /// The next message that is no TeardownStep, if it is there.
   std::optional<nlohmann::json> next_message();
@@ -87,6 +89,8 @@ class ProcessRunner : public TrialRunner {
   std::uint64_t memory_bytes_ = 0;  ///< 0: no limit
   double timeout_s_ = 0;            ///< of the exchange under way, for messages
   bool loaded_ = false;
+  Cgroups groups_;
+  OomCounts oom_before_;  ///< when the worker was last known to live
 };
 
 }  // namespace inferbench

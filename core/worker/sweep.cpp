@@ -11,6 +11,7 @@
 #include "measure/interference.hpp"
 #include "results/limit_share.hpp"
 #include "results/utc_time.hpp"
+#include "support/shortage.hpp"
 #include "worker/contender_pool.hpp"
 #include "worker/enough_blocks.hpp"
 #include "worker/output_check.hpp"
@@ -35,7 +36,13 @@ class Sweep {
   }
 
   bool run() {
-    const bool complete = run_points();
+    bool complete = false;
+    try {
+      complete = run_points();
+    } catch (const ShortageError&) {
+      write(outputs_.flush());  // those that waited for the baseline's
+      throw;
+    }
     write(outputs_.flush());
     pool_.forget_models();  // what their ends are like is part of the run
     return complete;

@@ -11,6 +11,7 @@
 
 #include "ops/loaded_operator.hpp"
 #include "results/outcome_json.hpp"
+#include "support/print.hpp"
 #include "worker/frame.hpp"
 #include "worker/loaded_contender.hpp"
 #include "worker/messages.hpp"
@@ -82,10 +83,10 @@ int run_worker_loop(int fd) {
     }
     return 0;
   } catch (const ProtocolError& error) {
-    fmt::print(stderr, "inferbench worker: {}\n", error.what());
+    print_message("inferbench worker: {}\n", error.what());
     return kExitProtocol;
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "inferbench worker: out of memory\n");
+    print_message("inferbench worker: out of memory\n");
     return kExitMemory;
   }
 }

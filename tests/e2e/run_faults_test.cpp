@@ -269,6 +269,61 @@ TEST_F(RunFaultsTest, MemoryBeyondTheLimitIsOom) {
   EXPECT_EQ(to_string(eater.outcome.status), "oom") << eater.outcome.error;
 }
 
+TEST_F(RunFaultsTest, ACrashUnderAMemoryLimitNamesTheLimit) {
+#ifdef INFERBENCH_SANITIZED
+  GTEST_SKIP() << "sanitizers reserve more than any limit";
+#endif
+  const std::string yaml = write_experiment(faulty("blind", "fault: blind_memory"),
+                                            "measure: {blocks: 1, warmup: 0}\nlimits: {memory: 256MiB, timeout_s: 60}");
+  const ProgramResult result = run_program_in(folder(), {"run", yaml, "--set", "sweep.prompt_tokens=[4]"});
+  EXPECT_EQ(result.exit_code, 3) << result.err;
+  const RunData run = read_run(only_run_folder());
+  EXPECT_THAT(trials_of(run, "blind").at(0).outcome.error,
+              testing::AllOf(HasSubstr("signal 11"), HasSubstr("its memory limit of 268435456 bytes")));
+}
+
+TEST_F(RunFaultsTest, WhatABackendStartsEndsWithIt) {
+  for (const char* at : {"load", "forward"}) {
+    SCOPED_TRACE(at);
+    const std::string yaml = write_experiment(faulty("daemon", fmt::format("fault: daemon, at: {}", at)),
+                                              "measure: {blocks: 1, warmup: 0, repeat_disturbed: 0}");
+    const ProgramResult result = run_program_in(folder(), {"run", yaml, "--set", "sweep.prompt_tokens=[4]"});
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    EXPECT_EQ(descendants_.count(), 0U) << "at once, not some time later";
+    EXPECT_THAT(result.err, HasSubstr("that a backend left behind"));
+  }
+}
+
+TEST_F(RunFaultsTest, AShortageOfFilesStopsTheRunAndIsNoContendersFault) {
+  std::string backends;
+  for (int i = 0; i < 12; ++i) backends += faulty(fmt::format("c{}", i), "fault: none");
+  const std::string yaml =
+      write_experiment(backends, "measure: {blocks: 1, warmup: 0, repeat_disturbed: 0}\nbaseline: c0");
+  const auto run_with = [&](const std::string& limit) {
+    return Program({"/bin/sh", "-c", limit + " && exec \"$@\"", "sh", test_paths::kProgram, "run", yaml, "--set",
+                    "sweep.prompt_tokens=[4]"},
+                   folder())
+        .wait();
+  };
+  const ProgramResult refused = run_with("ulimit -n 40");
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.err, testing::AllOf(HasSubstr("12 workers at once need "), HasSubstr("this process may have 40"),
+                                          HasSubstr("ulimit -n ")));
+  EXPECT_FALSE(std::filesystem::exists(folder() / "results")) << "no rows";
+  const ProgramResult raised = run_with("ulimit -S -n 40");
+  EXPECT_EQ(raised.exit_code, 0) << raised.err;
+}
+
+TEST_F(RunFaultsTest, ALimitOfFileSizesIsOneError) {
+  const std::string yaml = write_experiment(faulty("good", "fault: none"), "measure: {blocks: 1, warmup: 0}");
+  const ProgramResult result = Program({"/bin/bash", "-c", "ulimit -f 1 && exec \"$@\"", "bash", test_paths::kProgram,
+                                        "run", yaml, "--out", (folder() / "out").string()},
+                                       folder())
+                                   .wait();
+  EXPECT_EQ(result.exit_code, 2) << "not killed by SIGXFSZ";
+  EXPECT_THAT(result.err, testing::AllOf(HasSubstr("File too large"), HasSubstr("ulimit -f")));
+}
+
 TEST_F(RunFaultsTest, AWorkerDiesWithItsHost) {
   const std::string yaml = write_experiment(faulty("hang", "fault: hang"), "limits: {timeout_s: 100}");
   for (const int number : {SIGKILL, SIGINT}) {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmath>
@@ -95,6 +96,27 @@ void stop_for_half_a_second() {
   sleep_ms(20);  // the stop may come a little later
 }
 
+// As a library would that starts a server: nobody's child, in a session of its own.
+void start_daemon() {
+  const pid_t child = fork();
+  if (child == 0) {
+    setsid();
+    if (fork() == 0) {
+      execl("/bin/sleep", "sleep", "1000", static_cast<char*>(nullptr));
+      _exit(1);
+    }
+    _exit(0);
+  }
+  waitpid(child, nullptr, 0);
+}
+
+// Without a look at what malloc returns.
+void use_memory_blindly() {
+  // NOLINTBEGIN(clang-analyzer-unix.Malloc,clang-analyzer-core.NonNullParamChecker)
+  for (int i = 0; i < 4096; ++i) memset(malloc(std::size_t{16} << 20U), i, std::size_t{16} << 20U);
+  // NOLINTEND(clang-analyzer-unix.Malloc,clang-analyzer-core.NonNullParamChecker)
+}
+
 ib_status misbehave(const ib_model& model, ib_error* error) {
   const std::string& fault = model.fault;
   if (fault == "oom") return fail(error, IB_OUT_OF_MEMORY, "so it was ordered");
@@ -120,6 +142,8 @@ ib_status misbehave(const ib_model& model, ib_error* error) {
     abort();
   }
   if (fault == "eat_memory") return eat_memory(error);
+  if (fault == "blind_memory") use_memory_blindly();
+  if (fault == "daemon") start_daemon();
   if (fault == "frame_noise") write_frame_noise();
   if (fault == "silent") return IB_INTERNAL;
   if (fault == "odd_status") return 42;
@@ -275,7 +299,7 @@ const char* const kFaults[] = {"none",        "oom",    "unsupported",  "interna
                                "no_id",       "segv",   "abort",        "exit",       "hang",       "throw",
                                "polite_hang", "stdout", "stderr_flood", "eat_memory", "silent",     "nan",
                                "infinite",    "sleep",  "frame_noise",  "cancelled",  "odd_status", "unwritten_logit",
-                               "stop",        "hoard",  nullptr};
+                               "stop",        "hoard",  "blind_memory", "daemon",     nullptr};
 const char* const kPlaces[] = {"forward", "session", "load", "shutdown", "model_destroy", "session_destroy", nullptr};
 
 const ib_option_info kOptions[] = {

@@ -137,6 +137,28 @@ TEST(RunFolder, IsNamedByTimeAndHoldsWhatWasAppended) {
   EXPECT_EQ(data.trials[1].outcome.status, TrialStatus::kOom);
 }
 
+TEST(RunFolder, KeepsTheRowsBeforeOneThatIsTooMuchForTheFileSizeLimit) {
+  const TemporaryFolder root;
+  RunFolder folder = RunFolder::create(root.path(), sample_info());
+  folder.append(sample_trial("reference", 0, 2));
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);  // as the program does
+  rlimit limit{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &limit), 0);
+  const rlimit small{std::filesystem::file_size(folder.path() / "trials.jsonl") + 10, limit.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  std::string error;
+  try {
+    folder.append(sample_trial("quant", 0, 2));
+  } catch (const Error& problem) {
+    error = std::string(problem.what()) + " / " + problem.cure();
+  }
+  setrlimit(RLIMIT_FSIZE, &limit);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_THAT(error, HasSubstr("trials.jsonl: File too large / raise the limit of file sizes (ulimit -f)"));
+  EXPECT_THAT(error, HasSubstr("inferbench run --resume "));
+  EXPECT_THAT(ids(read_run(folder.path()).trials), ElementsAre("p0.reference.b0"));
+}
+
 TEST(RunFolder, ResumesAfterALineThatWasCutAnywhere) {
   const std::string whole = to_json_line(sample_trial("quant", 1, 3));
   for (const std::size_t cut : {std::size_t{0}, std::size_t{1}, whole.size() / 2, whole.size()}) {

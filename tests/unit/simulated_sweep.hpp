@@ -31,8 +31,10 @@ struct SimulatedMachine {
   double loaded_factor = 1.6;                         ///< how much longer everything takes while something else runs
   int loaded_from = std::numeric_limits<int>::max();  ///< trials before it starts
   int loaded_until = std::numeric_limits<int>::max();
-  int trials = 0;  ///< so far
-  int loads = 0;   ///< so far
+  int trials = 0;                              ///< so far
+  int loads = 0;                               ///< so far
+  int room = std::numeric_limits<int>::max();  ///< contenders that fit into memory at once
+  int loaded = 0;                              ///< now
 
   double slowdown() const { return trials >= loaded_from && trials < loaded_until ? loaded_factor : 1; }
   double lognormal(double sd) { return std::exp(std::normal_distribution<double>(0, sd)(random)); }
@@ -45,10 +47,17 @@ class SimulatedContender : public TrialRunner {
       : machine_(machine), factor_(factor), fails_after_(fails_after) {}
 
   LoadOutcome load(const LoadRequest&) override {
+    ++machine_.loads;
+    if (machine_.loaded >= machine_.room) {
+      LoadOutcome outcome;
+      outcome.status = TrialStatus::kOom;
+      outcome.error = "as simulated";
+      return outcome;
+    }
+    ++machine_.loaded;
     loaded_ = true;
     since_load_ = 0;
     process_factor_ = machine_.lognormal(machine_.process_noise);
-    ++machine_.loads;
     LoadOutcome outcome;
     outcome.status = TrialStatus::kOk;
     return outcome;
@@ -79,7 +88,10 @@ class SimulatedContender : public TrialRunner {
   WindowOutcome judge_window(const WindowRequest&) override { return {}; }
   MarginOutcome measure_margin(const MarginRequest&) override { return {}; }
 
-  void unload() override { loaded_ = false; }
+  void unload() override {
+    if (loaded_) --machine_.loaded;
+    loaded_ = false;
+  }
   bool loaded() const override { return loaded_; }
 
  private:

@@ -161,6 +161,24 @@ TEST(SweepBlocks, ARepeatedBlockKeepsItsProcesses) {
   EXPECT_EQ(sweep.machine.loads, 2 * 5);
 }
 
+TEST(SweepRows, WhatFitsOnlyAloneIsTriedAloneAndSaysSo) {
+  SimulatedSweep sweep(7);
+  sweep.machine.room = 1;
+  EXPECT_TRUE(sweep.run());
+  int notes = 0;
+  for (const TrialRecord& trial : sweep.data().trials) {
+    EXPECT_TRUE(trial.ok()) << trial.id << ": " << trial.outcome.error;
+    if (trial.outcome.note.find("tried again alone") != std::string::npos) ++notes;
+  }
+  EXPECT_GT(notes, 0);
+  SimulatedSweep none(7);
+  none.machine.room = 0;
+  EXPECT_TRUE(none.run());
+  for (const TrialRecord& trial : none.data().trials) EXPECT_FALSE(trial.ok());
+  EXPECT_EQ(none.data().trials.front().outcome.status, TrialStatus::kOom);
+  EXPECT_EQ(none.data().trials.front().outcome.note, "") << "there was no other";
+}
+
 TEST(SweepRows, TellTheFirstForwardAfterTheLoad) {
   SimulatedSweep sweep(8);
   sweep.experiment.measure.fresh_processes = false;
