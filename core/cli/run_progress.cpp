@@ -155,7 +155,7 @@ void RunProgress::judging(const Contender& contender, const Point& point, std::s
 void RunProgress::ended_badly(const Contender& contender, const std::string& fault) {
   const std::string line = one_line(fmt::format("warning: {} did not end well: {}", contender.name, fault), 400);
   if (!told_.insert(line).second) return;
-  fmt::print(stderr, "{}{}\n", terminal_ ? "\r\x1b[K" : "", line);
+  print_message("{}{}\n", terminal_ ? "\r\x1b[K" : "", line);
 }
 
 void RunProgress::trial_begins(const PlannedTrial& trial) {
