@@ -42,7 +42,7 @@ std::vector<CgroupMount> read_mounts(const fs::path& root) {
     std::string options;
     if (!(before >> skipped >> skipped >> skipped >> seen >> at) || !(after >> type >> skipped >> options)) continue;
     if (type != "cgroup" && type != "cgroup2") continue;
-    mounts.push_back({seen, fs::path(at).relative_path(), type == "cgroup2", "," + options + ","});
+    mounts.push_back({seen, fs::path(at).relative_path(), type == "cgroup2", fmt::format(",{},", options)});
   }
   return mounts;
 }
@@ -76,10 +76,10 @@ std::vector<Cgroup> groups_of(const fs::path& root, const std::vector<CgroupMoun
     const auto first = line.find(':');
     const auto second = line.find(':', first + 1);
     if (first == std::string::npos || second == std::string::npos) continue;
-    const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
+    const std::string controllers = fmt::format(",{},", line.substr(first + 1, second - first - 1));
     const std::string path = line.substr(second + 1);
     const bool v2 = controllers == ",,";
-    const std::string wanted = "," + controller + ",";
+    const std::string wanted = fmt::format(",{},", controller);
     if (!v2 && controllers.find(wanted) == std::string::npos) continue;
     for (const CgroupMount& mount : mounts) {
       if (mount.v2 != v2 || (!v2 && mount.controllers.find(wanted) == std::string::npos)) continue;
