@@ -33,9 +33,10 @@ std::int32_t read_axis_value(const YamlNode& node, const Key& key, const AxisRul
   for (const Point& point : scope.points) values.insert(point.*rule.field);
   const auto value = static_cast<std::int32_t>(read_integer(node, key));
   if (!values.contains(value)) {
-    fail(node.at,
-         fmt::format("{}: no point has {} {}, expected one of: {}", key.path, rule.name, value, fmt::join(values, ", ")),
-         "name a value of the axis");
+    fail(
+        node.at,
+        fmt::format("{}: no point has {} {}, expected one of: {}", key.path, rule.name, value, fmt::join(values, ", ")),
+        "name a value of the axis");
   }
   return value;
 }
@@ -50,8 +51,8 @@ PointFilter read_filter(const Section& map, const TargetScope& scope) {
       filter.axes[std::string(rule.name)] = read_axis_value(*node, map.key(rule.name), rule, scope);
     }
   }
-  const bool any = std::any_of(scope.points.begin(), scope.points.end(),
-                               [&](const Point& point) { return matches(filter, point); });
+  const bool any =
+      std::any_of(scope.points.begin(), scope.points.end(), [&](const Point& point) { return matches(filter, point); });
   if (any || scope.points.empty()) return filter;
   fail(map.node().at,
        fmt::format("{}: no point has {}, expected at least one", map.key("model").parent(), filter_text(filter)),

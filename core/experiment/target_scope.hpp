@@ -25,8 +25,8 @@ struct TargetScope {
   bool has_quality_text = true;  ///< on a text, so that there is a perplexity
 };
 
-/// Reads `model` and the axes of the sweep, as far as the map has them. Throws Error with the position for what no point
-/// has.
+/// Reads `model` and the axes of the sweep, as far as the map has them. Throws Error with the position for what no
+/// point has.
 PointFilter read_filter(const Section& map, const TargetScope& scope);
 
 /// Reads `contender`; empty where the map has none. Throws Error with the position for one that is not there.
