@@ -255,7 +255,7 @@ void RunFolder::append(QualityRecord record) {
 
 void RunFolder::append(const TeardownRecord& record) {
   add_teardown(data_.teardown, record);
-  write_file_atomically(path_ / kTeardownFile, to_json_lines(data_.teardown));
+  write_file(path_ / kTeardownFile, to_json_lines(data_.teardown));
 }
 
 }  // namespace inferbench
