@@ -104,7 +104,7 @@ double stalled_ms_of(Work work, Disturb disturb) {
     StandstillWatch watch;
     work();
     const double stalled = watch.seen().stalled_ms.value_or(-1);
-    _exit(write(ends[1], &stalled, sizeof(stalled)) == sizeof(stalled) ? 0 : 1);
+    _exit(::write(ends[1], &stalled, sizeof(stalled)) == sizeof(stalled) ? 0 : 1);
   }
   disturb(child);
   double stalled = -1;
