@@ -116,7 +116,9 @@ std::string conformance_text(const Examined& examined, bool colour) {
   for (const Finding& finding : examined.findings) text += finding_lines(finding, style);
   const auto n_following = std::count_if(examined.findings.begin(), examined.findings.end(),
                                          [](const Finding& finding) { return !finding.follows_from.empty(); });
-  const std::string following = n_following == 0 ? "" : fmt::format(" ({} of them follow from another)", n_following);
+  const std::string following = n_following == 0 ? ""
+                                                 : fmt::format(" ({} of them {} from another)", n_following,
+                                                               n_following == 1 ? "follows" : "follow");
   return text + fmt::format("{}: {} kept, {} broken{}, {} n/a\n", title(examined), examined.count(RuleVerdict::kKept),
                             examined.count(RuleVerdict::kBroken), following,
                             examined.count(RuleVerdict::kNotApplicable));

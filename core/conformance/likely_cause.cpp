@@ -132,14 +132,18 @@ std::optional<Mistake> best_mistake(const Subject& subject, const std::vector<Tr
   return *best.mistake;
 }
 
-// Errors of every case as large as a lower precision makes them, and in no known direction.
+// Errors of every case as large as a lower precision makes them, in no known direction. Rounding shows in sequences
+// that come in one call, too.
 std::string rounding_like(const Subject& subject, const std::vector<Tried>& all) {
   double most = 0;
-  for (const Tried& tried : all)
+  bool shows_in_one_call = false;
+  for (const Tried& tried : all) {
     most = std::isfinite(tried.off) ? std::max(most, tried.off / tried.one->sensitivity) : INFINITY;
+    shows_in_one_call = shows_in_one_call || (tried.is_wrong && !tried.one->exact && tried.one->steps.size() == 1);
+  }
   for (const char* precision : {"bf16", "int8"}) {
     const double tolerance = default_tolerance(precision).numerics;
-    if (most <= tolerance && tolerance > subject.tolerance.numerics) return precision;
+    if (shows_in_one_call && most <= tolerance && tolerance > subject.tolerance.numerics) return precision;
   }
   return {};
 }

@@ -186,12 +186,11 @@ Values MistakenSequence::head(Values x) const {
 
 void MistakenSequence::put_back_rewound() {
   const Stale stale = model_.draft().formula.stale;
+  const bool comes_back = stale == Stale::kAll || stale == Stale::kFirst;
   for (std::size_t step = 0; step < caches_.size(); ++step) {
-    bool is_first = true;
     std::erase_if(rewound_[step], [&](const auto& old) {
       if (old.first >= n_past_) return false;
-      if (stale == Stale::kAll || (stale == Stale::kFirst && is_first)) caches_[step][old.first] = old.second;
-      is_first = false;
+      if (comes_back) caches_[step][old.first] = old.second;
       return true;
     });
   }
@@ -228,6 +227,8 @@ void MistakenSequence::truncate(std::int32_t n_past) {
   if (model_.draft().formula.truncate_is_ignored) return;
   for (std::size_t step = 0; step < caches_.size(); ++step) {
     for (auto old = caches_[step].lower_bound(n_past); old != caches_[step].end(); old = caches_[step].erase(old)) {
+      const bool only_first = model_.draft().formula.stale == Stale::kFirst;
+      if (only_first && old->first != n_past) continue;
       rewound_[step].insert_or_assign(old->first, std::move(old->second));
     }
   }

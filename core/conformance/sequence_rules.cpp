@@ -27,7 +27,7 @@ void chunked_equals_whole(Check& check) {
   const auto whole = session.all_logits(0, ids);
   for (const std::size_t chunk : {1U, 2U, 7U, 31U, 32U, 33U, 127U}) {
     const Session fresh(model);
-    check.expect_near(whole, in_chunks(fresh, ids, chunk), fmt::format("{} tokens per call", chunk), {model.vocab()});
+    check.expect_near(whole, in_chunks(fresh, ids, chunk), fmt::format("in calls of {}", chunk), {model.vocab()});
   }
 }
 
