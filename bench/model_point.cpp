@@ -10,10 +10,11 @@
 namespace inferbench::bench {
 namespace {
 
-std::vector<std::int32_t> prompts_of(const Point& point, std::int32_t vocab) {
-  constexpr std::uint64_t kStream = 7;
-  return synthetic_prompt(kStream, static_cast<std::size_t>(point.batch) * static_cast<std::size_t>(point.prompt),
-                          vocab);
+// A prompt of its own for each run: what a backend remembers of earlier ones is of no use to it.
+std::vector<std::int32_t> prompts_of(const Point& point, std::int32_t vocab, std::uint64_t run) {
+  constexpr std::uint64_t kFirstStream = 7;
+  return synthetic_prompt(kFirstStream + run,
+                          static_cast<std::size_t>(point.batch) * static_cast<std::size_t>(point.prompt), vocab);
 }
 
 }  // namespace
@@ -37,9 +38,11 @@ PointRun::PointRun(const BackendModel& model, const Point& point)
     : model_(model),
       point_(point),
       session_(model, point.batch, point.prompt + point.generate),
-      loop_(point.batch, point.prompt, point.generate, prompts_of(point, model.config().vocab), model.config().vocab) {}
+      loop_(point.batch, point.prompt, point.generate, prompts_of(point, model.config().vocab, 0),
+            model.config().vocab) {}
 
 double PointRun::tokens_per_second() {
+  loop_ = TrialLoop(point_.batch, point_.prompt, point_.generate, prompts_of(point_, model_.config().vocab, n_runs_++));
   for (std::int32_t slot = 0; slot < point_.batch; ++slot) session_.truncate(slot, 0);
   ib_error error{};
   const ib_status status = loop_.run({session_.get(), model_.plugin().table().forward}, error);

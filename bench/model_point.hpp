@@ -34,7 +34,8 @@ class PointRun {
  public:
   PointRun(const BackendModel& model, const Point& point);
 
-  /// Tokens a second: of decode, or of the prefill. Throws Error where the backend fails or emits nonsense.
+  /// Tokens a second: of decode, or of the prefill. Every call has a prompt of its own, the same for the same number of
+  /// calls. Throws Error where the backend fails or emits nonsense.
   double tokens_per_second();
   /// FNV-1a of the ids that the last run emitted.
   std::string digest() const { return digest_of(loop_.ids()); }
@@ -49,6 +50,7 @@ class PointRun {
   Point point_;
   BackendSession session_;
   TrialLoop loop_;
+  std::uint64_t n_runs_ = 0;
 };
 
 }  // namespace inferbench::bench

@@ -53,6 +53,7 @@ Json plugin_json(const PluginDescription& plugin) {
                {"license", plugin.license},
                {"abi", fmt::format("{}.{}", plugin.abi_major, plugin.abi_minor)},
                {"concurrent_sessions", (plugin.flags & IB_FLAG_CONCURRENT_SESSIONS) != 0},
+               {"prompt_cache", (plugin.flags & IB_FLAG_PROMPT_CACHE) != 0},
                {"extensions", plugin.extensions},
                {"precisions", Json::array()},
                {"options", Json::array()}};
@@ -124,6 +125,7 @@ void print_plugin(const PluginDescription& plugin, const std::filesystem::path& 
                     one_line(option.doc)});
   }
   print_rows("options", rows);
+  if ((plugin.flags & IB_FLAG_PROMPT_CACHE) != 0) print_field("caches", "prompts: may answer from earlier ones");
   print_result("\n");
 }
 

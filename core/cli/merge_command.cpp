@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -27,8 +28,13 @@ struct MergeOptions {
 
 RunFolder write_merged(const RunData& whole, const std::filesystem::path& out) {
   RunFolder folder = RunFolder::create(out, whole.info);
-  for (const TrialRecord& trial : whole.replaced) folder.append(trial);
-  for (const TrialRecord& trial : whole.trials) folder.append(trial);
+  std::vector<const TrialRecord*> rows;
+  for (const auto* part : {&whole.trials, &whole.replaced}) {
+    for (const TrialRecord& trial : *part) rows.push_back(&trial);
+  }
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const TrialRecord* a, const TrialRecord* b) { return a->attempt < b->attempt; });
+  for (const TrialRecord* row : rows) folder.append(*row);
   for (const QualityRecord& record : whole.quality) folder.append(record);
   return folder;
 }

@@ -17,6 +17,7 @@
 #include "cli/run_machine.hpp"
 #include "experiment/operator_experiment.hpp"
 #include "measure/affinity.hpp"
+#include "model/input_files.hpp"
 #include "plugin/plugin_path.hpp"
 #include "report/console_style.hpp"
 #include "report/operator_report.hpp"
@@ -67,12 +68,28 @@ int run(const OpsArguments& arguments) {
   const InterruptGuard interrupt;
   if (!arguments.no_limits) results.machine = measure_limits(thread_counts(results.experiment));
   const auto progress = [](const std::string& line) { print_message("{}\n", line); };
-  results.points = run_operators({results.experiment,
-                                  library_paths(results.experiment, plugins),
-                                  {"/proc/self/exe", "worker"},
-                                  [&] { return interrupt.requested(); },
-                                  progress});
+  InputFiles files;
+  const auto libraries = library_paths(results.experiment, plugins);
+  for (std::size_t i = 0; i < libraries.size(); ++i) {
+    files.add("the backend of " + results.experiment.contenders[i].name, {libraries[i]});
+  }
+  const auto check_files = [&] {
+    if (const std::string change = files.find_change(); !change.empty()) throw Error(change, "run it again");
+  };
+  std::optional<Error> broken_off;
+  try {
+    run_operators({results.experiment,
+                   libraries,
+                   {"/proc/self/exe", "worker"},
+                   [&] { return interrupt.requested(); },
+                   progress,
+                   check_files},
+                  results.points);
+  } catch (const Error& error) {
+    broken_off = error;  // what was finished is shown first
+  }
   print_result("{}", arguments.json ? operator_json(results) : operator_table(results, wants_colour(STDOUT_FILENO)));
+  if (broken_off) throw Error(*broken_off);
   if (results.points.size() < results.experiment.points.size()) return kInterrupted;
   for (const OperatorResult& point : results.points) {
     if (std::any_of(point.rows.begin(), point.rows.end(), [](const OperatorRow& row) { return row.failed(); })) {

@@ -96,6 +96,14 @@ bool any_failed(const RunFolder& folder) {
          std::any_of(folder.quality().begin(), folder.quality().end(), failed);
 }
 
+// Trials of another file must not stand under the name of this one.
+void require_unchanged(InputFiles& files, const std::filesystem::path& folder) {
+  const std::string change = files.find_change();
+  if (change.empty()) return;
+  throw Error(change, fmt::format("start a new run; or put the file back as it was, then: inferbench run --resume {}",
+                                  folder.string()));
+}
+
 // A worker process for each contender, unless a debugger wants it all here.
 RunnerFactory runner_factory(const RunOptions& options) {
   if (options.in_process) return [] { return std::make_unique<LoadedContender>(); };
@@ -128,7 +136,7 @@ int run(const RunOptions& options) {
   const PluginPath plugins(options.plugin_dirs);
   RunSource source = open_source(options.source, plugins);
   const Experiment& experiment = source.experiment;
-  const PromptSource checked_prompts(experiment);
+  const PromptSource prompts(experiment);
   for (const std::string& line : experiment.left_out) print_message("inferbench: note: left out: {}\n", line);
   if (options.plan) {
     print_plan(experiment, source.shard);
@@ -137,7 +145,9 @@ int run(const RunOptions& options) {
 
   // Workers inherit it, and what is measured of the machine is measured there.
   bind_to_cpus(experiment.measure.cpus);
-  RunInfo info = describe_run(experiment, plugins, source.shard);
+  InputFiles files;
+  RunInfo info = describe_run(experiment, plugins, source.shard, files);
+  info.prompt_notes = prompts.notes();
   if (source.reproduced) warn_of_differences(*source.reproduced, info);
   const std::vector<std::string> warnings = machine_warnings(experiment, cpu_times);  // before this program works
   if (!source.resumed) info.machine = limits_for_run(experiment);
@@ -146,8 +156,12 @@ int run(const RunOptions& options) {
   for (const std::string& warning : warnings) print_message("inferbench: warning: {}\n", warning);
   const InterruptGuard interrupt;
   RunProgress progress(experiment, folder, isatty(STDERR_FILENO) == 1);
-  const SweepSetup setup{experiment, info.plugins, runner_factory(options), [&] { return interrupt.requested(); },
-                         progress};
+  const SweepSetup setup{experiment,
+                         info.plugins,
+                         runner_factory(options),
+                         [&] { return interrupt.requested(); },
+                         progress,
+                         [&] { require_unchanged(files, folder.path()); }};
   bool complete = true;
   try {
     if (experiment.quality) {

@@ -25,6 +25,7 @@ std::span<const Rule> output_rules();     ///< the four outputs agree and stay i
 std::span<const Rule> sequence_rules();   ///< however tokens are fed, a sequence's logits are its own
 std::span<const Rule> argument_rules();   ///< what a caller can get wrong is refused and changes nothing
 std::span<const Rule> cancel_rules();     ///< callbacks
+std::span<const Rule> reuse_rules();      ///< nothing is answered from memory unless that is declared
 std::span<const Rule> life_rules();       ///< contexts, models and sessions, threads and memory
 std::span<const Rule> near_miss_rules();  ///< logits are nearer to the formulas than to known mistakes
 

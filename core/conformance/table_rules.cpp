@@ -91,7 +91,7 @@ std::span<const Rule> table_rules() {
 std::vector<Rule> all_rules() {
   std::vector<Rule> rules;
   for (const auto part : {table_rules(), numerics_rules(), output_rules(), sequence_rules(), argument_rules(),
-                          cancel_rules(), life_rules(), near_miss_rules()}) {
+                          cancel_rules(), reuse_rules(), life_rules(), near_miss_rules()}) {
     rules.insert(rules.end(), part.begin(), part.end());
   }
   return rules;

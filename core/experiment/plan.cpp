@@ -50,17 +50,39 @@ std::vector<std::int32_t> shuffled(std::int32_t n, std::uint64_t seed) {
   return order;
 }
 
-// Far enough apart that no point's blocks (10,000 at most, of 4096 sequences) reach the warm-ups or the next point; and
-// where an axis or a block is added, the prompts of the others stay.
+// Far enough apart that no point's blocks (10,000 at most, of 101 attempts and 4096 sequences each) reach the next
+// point's; and where an axis or a block is added, the prompts of the others stay. Warm-ups count downwards from the
+// first block.
 constexpr std::uint64_t kStreamsPerPoint = std::uint64_t{1} << 40U;
-constexpr std::uint64_t kFirstWarmupStream = std::uint64_t{1} << 39U;
 
 std::uint64_t first_stream(const Experiment& experiment, std::int32_t point) {
   return mixed(experiment.prompts.seed, 0) + static_cast<std::uint64_t>(point) * kStreamsPerPoint;
 }
 
+const Point& point_at(const Experiment& experiment, std::int32_t point) {
+  return experiment.points[static_cast<std::size_t>(point)];
+}
+
 std::uint64_t batch_of(const Experiment& experiment, std::int32_t point) {
-  return static_cast<std::uint64_t>(experiment.points[static_cast<std::size_t>(point)].batch);
+  return static_cast<std::uint64_t>(point_at(experiment, point).batch);
+}
+
+std::uint64_t block_stream(const Experiment& experiment, std::int32_t point, std::int32_t block, std::int32_t attempt) {
+  const auto attempts = static_cast<std::uint64_t>(experiment.measure.repeat_disturbed) + 1;
+  const std::uint64_t before = static_cast<std::uint64_t>(block) * attempts + static_cast<std::uint64_t>(attempt);
+  return first_stream(experiment, point) + before * batch_of(experiment, point);
+}
+
+std::uint64_t recorded_warm_up_stream(const Experiment& experiment, std::int32_t point, std::int32_t repeat) {
+  return first_stream(experiment, point) - (static_cast<std::uint64_t>(repeat) + 1) * batch_of(experiment, point);
+}
+
+std::int64_t sequences_of_block(const Experiment& experiment, const Point& point) {
+  return static_cast<std::int64_t>(point.batch) * (experiment.measure.repeat_disturbed + 1);
+}
+
+std::int64_t sequences_of_warm_ups(const Experiment& experiment, const Point& point) {
+  return static_cast<std::int64_t>(point.batch) * std::max(experiment.measure.warmup, 1);
 }
 
 constexpr std::uint64_t kSharedPrefixSeed = 1;  // first_stream mixes 0 in
@@ -108,8 +130,7 @@ std::vector<PlannedTrial> plan_warmups(const Experiment& experiment, std::int32_
   const auto n_contenders = static_cast<std::int32_t>(experiment.contenders.size());
   std::vector<PlannedTrial> plan;
   for (std::int32_t repeat = 0; repeat < experiment.measure.warmup; ++repeat) {
-    const std::uint64_t stream = first_stream(experiment, point) + kFirstWarmupStream +
-                                 static_cast<std::uint64_t>(repeat) * batch_of(experiment, point);
+    const std::uint64_t stream = recorded_warm_up_stream(experiment, point, repeat);
     for (std::int32_t contender = 0; contender < n_contenders; ++contender) {
       plan.push_back({point, contender, -1, repeat, stream});
     }
@@ -118,14 +139,42 @@ std::vector<PlannedTrial> plan_warmups(const Experiment& experiment, std::int32_
 }
 
 std::vector<PlannedTrial> plan_block(const Experiment& experiment, std::int32_t point, std::int32_t block) {
-  const std::uint64_t stream =
-      first_stream(experiment, point) + static_cast<std::uint64_t>(block) * batch_of(experiment, point);
+  const std::uint64_t stream = block_stream(experiment, point, block, 0);
   const auto n_contenders = static_cast<std::int32_t>(experiment.contenders.size());
   std::vector<PlannedTrial> plan;
   for (const std::int32_t contender : block_order(n_contenders, experiment.measure.seed, point, block)) {
     plan.push_back({point, contender, block, 0, stream});
   }
   return plan;
+}
+
+std::uint64_t attempt_stream(const Experiment& experiment, const PlannedTrial& trial, std::int32_t attempt) {
+  return attempt == 0 ? trial.prompt_stream : block_stream(experiment, trial.point, trial.block, attempt);
+}
+
+std::uint64_t warm_up_stream(const Experiment& experiment, const PlannedTrial& trial) {
+  if (trial.block < 1) return recorded_warm_up_stream(experiment, trial.point, 0);
+  return block_stream(experiment, trial.point, trial.block - 1, 0);
+}
+
+PromptPlaces::PromptPlaces(const Experiment& experiment) : experiment_(&experiment) {
+  for (const Point& point : experiment.points) {
+    std::int64_t& places = all_[point.model];
+    first_.push_back(places + sequences_of_warm_ups(experiment, point));
+    places = first_.back() + sequences_of_block(experiment, point) * most_blocks(experiment.measure);
+  }
+}
+
+std::int64_t PromptPlaces::place(std::int32_t point, std::uint64_t stream) const {
+  // Warm-ups have streams before the first: the difference is negative.
+  return first_.at(static_cast<std::size_t>(point)) +
+         static_cast<std::int64_t>(stream - first_stream(*experiment_, point));
+}
+
+std::int64_t PromptPlaces::most_in_a_process(const Point& point) const {
+  if (!experiment_->measure.fresh_processes) return all_.at(point.model);
+  const std::int64_t block = sequences_of_block(*experiment_, point);
+  return block + std::max(block, sequences_of_warm_ups(*experiment_, point));
 }
 
 std::vector<PlannedTrial> make_plan(const Experiment& experiment, const Shard& shard) {

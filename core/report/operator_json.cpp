@@ -65,12 +65,15 @@ Json row_json(const OperatorResults& results, const OperatorResult& point, const
   object["rms_tolerance"] = row.tolerance ? Json(row.tolerance->rms) : Json(nullptr);
   if (const auto figures = operator_figures(results, point, row)) put_figures(object, *figures);
   Json samples = Json::array();
-  for (const OperatorTime& time : row.times) {
-    samples.push_back({{"block", time.block},
-                       {"attempt", time.attempt},
-                       {"runs", time.runs},
-                       {"run_us", time.run_s * 1e6},
-                       {"disturbed_by", time.disturbed_by}});
+  for (const auto* times : {&row.times, &row.replaced}) {
+    for (const OperatorTime& time : *times) {
+      samples.push_back({{"block", time.block},
+                         {"attempt", time.attempt},
+                         {"counted", times == &row.times},
+                         {"runs", time.runs},
+                         {"run_us", time.run_s * 1e6},
+                         {"disturbed_by", time.disturbed_by}});
+    }
   }
   object["samples"] = std::move(samples);
   return object;

@@ -29,7 +29,7 @@ struct DisturbedTrial {
   std::int32_t block = 0;
   std::int32_t attempt = 0;
   std::string disturbed_by;
-  bool counted = false;  ///< else a later attempt took its place, or it was a warm-up
+  bool counted = false;  ///< else another attempt at its block counts, or it was a warm-up
 };
 
 /// A trial far from the others of its contender and point; counted all the same.

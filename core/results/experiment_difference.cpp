@@ -15,8 +15,9 @@ namespace {
 namespace fs = std::filesystem;
 
 const FileIdentity* find_file(const RunInfo& info, const std::string& path) {
-  const auto found =
-      std::find_if(info.files.begin(), info.files.end(), [&](const FileIdentity& file) { return file.path == path; });
+  const auto found = std::find_if(info.files.begin(), info.files.end(), [&](const FileIdentity& file) {
+    return file.paths.size() == 1 && file.paths.front() == path;
+  });
   return found == info.files.end() ? nullptr : &*found;
 }
 

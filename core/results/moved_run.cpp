@@ -68,7 +68,9 @@ RunInfo moved_run(RunInfo info, const fs::path& run_folder, const fs::path& expe
   for (Contender& contender : info.contenders) replace(contender.plugin, moved);
   for (PluginIdentity& plugin : info.plugins) replace(plugin.path, moved);
   for (Point& point : info.points) replace(point.model, moved);
-  for (FileIdentity& file : info.files) replace(file.path, moved);
+  for (FileIdentity& file : info.files) {
+    for (std::string& path : file.paths) replace(path, moved);
+  }
   for (ModelIdentity& model : info.models) {
     if (!moved.contains(model.reference)) continue;
     model.earlier_references.push_back(model.reference);

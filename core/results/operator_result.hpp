@@ -36,8 +36,9 @@ struct OperatorRow {
   std::int32_t n_copies = 1;
   std::optional<OperatorError> distance;   ///< of its result to float64; absent where there was none
   std::optional<OperatorError> tolerance;  ///< for distance
-  std::string teardown_fault;       ///< what went wrong when it was taken down, after all of this; empty: nothing
-  std::vector<OperatorTime> times;  ///< the last attempt of each block, blocks ascending
+  std::string teardown_fault;          ///< what went wrong when it was taken down, after all of this; empty: nothing
+  std::vector<OperatorTime> times;     ///< of each block the attempt that counts, blocks ascending
+  std::vector<OperatorTime> replaced;  ///< the other attempts
 
   bool ok() const { return status == TrialStatus::kOk; }
   /// Something went wrong; that a backend does not have an operator has not.

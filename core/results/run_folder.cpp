@@ -11,12 +11,13 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <iterator>
 #include <random>
 #include <sstream>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 
+#include "results/attempts.hpp"
 #include "results/model_identity.hpp"
 #include "results/run_place.hpp"
 #include "results/trial_lines.hpp"
@@ -74,20 +75,18 @@ std::string read_text(const fs::path& path) {
   return text;
 }
 
-// Of each trial the last attempt counts; the order is that of the last attempts.
 void put_trials(RunData& data, std::vector<TrialRecord> records) {
-  std::unordered_map<std::string_view, std::size_t> last;
-  last.reserve(records.size());
-  for (std::size_t i = 0; i < records.size(); ++i) last[records[i].id] = i;
-  if (last.size() == records.size() && data.trials.empty()) {  // nothing was run again
-    data.trials = std::move(records);
-    return;
-  }
-  std::vector<bool> counts;
-  for (std::size_t i = 0; i < records.size(); ++i) counts.push_back(last[records[i].id] == i);
-  for (std::size_t i = 0; i < records.size(); ++i) {
-    (counts[i] ? data.trials : data.replaced).push_back(std::move(records[i]));
-  }
+  CountedRows chosen = choose_attempts(std::move(records));
+  data.trials = std::move(chosen.trials);
+  data.replaced = std::move(chosen.replaced);
+}
+
+// Moves the rows of that block from `rows` to the end of `block`.
+void take_block(std::vector<TrialRecord>& rows, const TrialRecord& of, std::vector<TrialRecord>& block) {
+  const auto others =
+      std::stable_partition(rows.begin(), rows.end(), [&](const TrialRecord& row) { return !same_block(row, of); });
+  block.insert(block.end(), std::make_move_iterator(others), std::make_move_iterator(rows.end()));
+  rows.erase(others, rows.end());
 }
 
 // Written whole each time, so every line is good.
@@ -235,15 +234,17 @@ void RunFolder::append(TrialRecord record) {
                      restored ? "" : "(the last line may be half-written: --resume drops it) ",
                      write_cure(error_number), path_.string()));
   }
-  const auto earlier = record.attempt == 0
-                           ? data_.trials.end()
-                           : std::find_if(data_.trials.begin(), data_.trials.end(),
-                                          [&](const TrialRecord& trial) { return trial.id == record.id; });
-  if (earlier != data_.trials.end()) {
-    data_.replaced.push_back(std::move(*earlier));
-    data_.trials.erase(earlier);
+  if (record.attempt == 0) {
+    data_.trials.push_back(std::move(record));
+    return;
   }
-  data_.trials.push_back(std::move(record));
+  std::vector<TrialRecord> block;
+  take_block(data_.replaced, record, block);
+  take_block(data_.trials, record, block);
+  block.push_back(std::move(record));
+  CountedRows chosen = choose_attempts(std::move(block));
+  std::move(chosen.trials.begin(), chosen.trials.end(), std::back_inserter(data_.trials));
+  std::move(chosen.replaced.begin(), chosen.replaced.end(), std::back_inserter(data_.replaced));
 }
 
 void RunFolder::append(QualityRecord record) {

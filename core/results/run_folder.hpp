@@ -15,8 +15,8 @@ namespace inferbench {
 /// What a run folder holds, read without a lock.
 struct RunData {
   RunInfo info;
-  std::vector<TrialRecord> trials;         ///< the rows that count: of each planned trial the last attempt
-  std::vector<TrialRecord> replaced{};     ///< earlier attempts at the same, kept
+  std::vector<TrialRecord> trials;         ///< the rows that count, one for each planned trial: see choose_attempts
+  std::vector<TrialRecord> replaced{};     ///< those of the other attempts, kept
   std::vector<QualityRecord> quality{};    ///< of quality.jsonl: a row for each contender and model
   std::vector<TeardownRecord> teardown{};  ///< of teardown.jsonl: backends that did not end well
 };
@@ -48,7 +48,8 @@ class RunFolder {
   /// whole.
   void describe(RunInfo info);
 
-  /// Appends one line and waits until it is on the disk. On failure the file is as it was before, and Error is thrown.
+  /// Appends one line and waits until it is on the disk; of a block, lower attempts come first. On failure the file is
+  /// as it was before, and Error is thrown.
   void append(TrialRecord record);
 
   /// The same for a row of quality.jsonl; the file is replaced whole.
@@ -59,9 +60,9 @@ class RunFolder {
 
   const std::filesystem::path& path() const { return path_; }
   const RunInfo& info() const { return data_.info; }
-  /// Those of earlier runs and those appended, in order; of each planned trial the last attempt.
+  /// Those of earlier runs and those appended, in order; of each planned trial the row that counts so far.
   const std::vector<TrialRecord>& trials() const { return data_.trials; }
-  /// Earlier attempts at trials that were run again.
+  /// Those of the other attempts at trials that were run again.
   const std::vector<TrialRecord>& replaced() const { return data_.replaced; }
   const std::vector<QualityRecord>& quality() const { return data_.quality; }
   const RunData& data() const { return data_; }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "results/run_info.hpp"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -38,8 +38,14 @@ Json json_of(const Point& point) {
 }
 
 Json json_of(const PluginIdentity& plugin) {
-  return Json{{"contender", plugin.contender}, {"path", plugin.path},   {"name", plugin.name},
+  Json object{{"contender", plugin.contender}, {"path", plugin.path},   {"name", plugin.name},
               {"version", plugin.version},     {"build", plugin.build}, {"sha256", plugin.sha256}};
+  if (plugin.prompt_cache) object["prompt_cache"] = true;
+  return object;
+}
+
+Json json_of(const FileIdentity& file) {
+  return Json{{"role", file.role}, {"paths", file.paths}, {"sha256", file.sha256}};
 }
 
 Json json_of(const ModelConfig& config, bool whole) {
@@ -62,10 +68,6 @@ Json json_of(const ModelIdentity& model) {
   if (model.shape) object["shape"] = json_of(*model.shape, model.whole_config);
   if (!model.earlier_references.empty()) object["earlier_references"] = model.earlier_references;
   return object;
-}
-
-Json json_of(const FileIdentity& file) {
-  return Json{{"path", file.path}, {"sha256", file.sha256}};
 }
 
 Json json_of(const MergedRun& run) {
@@ -104,7 +106,13 @@ Point point_from(const Json& object) {
 PluginIdentity plugin_from(const Json& object) {
   return {object.at("contender").get<std::string>(), object.at("path").get<std::string>(),
           object.at("name").get<std::string>(),      object.at("version").get<std::string>(),
-          object.at("build").get<std::string>(),     object.at("sha256").get<std::string>()};
+          object.at("build").get<std::string>(),     object.at("sha256").get<std::string>(),
+          object.value("prompt_cache", false)};
+}
+
+FileIdentity file_from(const Json& object) {
+  return {object.at("role").get<std::string>(), object.at("paths").get<std::vector<std::string>>(),
+          object.at("sha256").get<std::string>()};
 }
 
 // Earlier versions left out what no speed depends on.
@@ -146,10 +154,6 @@ ModelIdentity model_from(const Json& object) {
   return model;
 }
 
-FileIdentity file_from(const Json& object) {
-  return {object.at("path").get<std::string>(), object.at("sha256").get<std::string>()};
-}
-
 MergedRun merged_from(const Json& object) {
   return {object.at("folder").get<std::string>(), object.at("started").get<std::string>(),
           object.at("environment").dump(), object.at("differs").get<std::vector<std::string>>()};
@@ -186,6 +190,8 @@ std::string to_json_text(const RunInfo& info) {
   if (!info.experiment_folder_from_run.empty()) {
     object["experiment_folder_from_run"] = info.experiment_folder_from_run;
   }
+  if (info.prompt_rule) object["prompt_rule"] = *info.prompt_rule;
+  if (!info.prompt_notes.empty()) object["prompt_notes"] = info.prompt_notes;
   if (!info.merged.empty()) object["merged"] = list_of(info.merged);
   return object.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
@@ -208,6 +214,13 @@ RunInfo parse_run_info(std::string_view text, const std::filesystem::path& path)
     if (const auto fresh = object.find("fresh_processes"); fresh != object.end()) {
       info.fresh_processes = fresh->get<bool>();
     }
+    if (object.contains("files")) info.files = read_list(object.at("files"), file_from);
+    if (const auto rule = object.find("prompt_rule"); rule != object.end()) {
+      info.prompt_rule = integer_of<std::int32_t>(*rule);
+    }
+    if (const auto notes = object.find("prompt_notes"); notes != object.end()) {
+      info.prompt_notes = notes->get<std::vector<std::string>>();
+    }
     info.planned_trials = integer_of<std::uint64_t>(object.at("planned_trials"));
     info.contenders = read_list(object.at("contenders"), contender_from);
     info.points = read_list(object.at("points"), point_from);
@@ -221,7 +234,6 @@ RunInfo parse_run_info(std::string_view text, const std::filesystem::path& path)
     if (const auto machine = object.find("machine"); machine != object.end() && !machine->is_null()) {
       info.machine = machine_limits_from_json(*machine);
     }
-    if (object.contains("files")) info.files = read_list(object.at("files"), file_from);
     if (const auto folder = object.find("experiment_folder_from_run"); folder != object.end()) {
       info.experiment_folder_from_run = folder->get<std::string>();
     }
@@ -254,9 +266,10 @@ std::string find_difference(const RunInfo& before, const RunInfo& now) {
   for (const auto& file : before.files) {
     const auto same = [&](const FileIdentity& other) { return other.sha256 == file.sha256; };
     if (!now.files.empty() && std::none_of(now.files.begin(), now.files.end(), same)) {
-      return fmt::format("the file {} has changed", file.path);
+      return fmt::format("{} has changed: {}", file.role, fmt::join(file.paths, ", "));
     }
   }
+  if (before.prompt_rule != now.prompt_rule) return "another version of inferbench chose the prompts";
   return {};
 }
 

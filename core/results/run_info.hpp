@@ -22,7 +22,8 @@ struct PluginIdentity {
   std::string name;
   std::string version;
   std::string build;
-  std::string sha256;  ///< of the file
+  std::string sha256;         ///< of the file
+  bool prompt_cache = false;  ///< IB_FLAG_PROMPT_CACHE; false in folders of earlier versions
 
   friend bool operator==(const PluginIdentity&, const PluginIdentity&) = default;
 };
@@ -43,10 +44,11 @@ struct ModelIdentity {
   friend bool operator==(const ModelIdentity&, const ModelIdentity&) = default;
 };
 
-/// A text that the experiment names, as it was when the run began.
+/// A file that a run reads besides libraries and weights, or several that belong together.
 struct FileIdentity {
-  std::string path;
-  std::string sha256;
+  std::string role;  ///< "prompts.file", "the configuration of ./model"
+  std::vector<std::string> paths;
+  std::string sha256;  ///< of all of them, one after the other
 
   friend bool operator==(const FileIdentity&, const FileIdentity&) = default;
 };
@@ -69,13 +71,16 @@ struct RunInfo {
   std::vector<Point> points;
   std::int32_t blocks = 0;
   std::optional<bool> fresh_processes{};  ///< MeasureSettings'; absent in folders of earlier versions
-  std::uint64_t planned_trials = 0;       ///< without the blocks that measure.until adds
-  std::string program;                    ///< "inferbench 0.1.0"
-  std::string started;                    ///< UTC, ISO 8601
-  std::string environment;                ///< a JSON object, as collect_environment makes it
+  /// Which rule made the prompts of a stream (kPromptRule); absent, the first: a run goes on only by its own.
+  std::optional<std::int32_t> prompt_rule{};
+  std::vector<std::string> prompt_notes{};  ///< PromptSource::notes()
+  std::uint64_t planned_trials = 0;         ///< without the blocks that measure.until adds
+  std::string program;                      ///< "inferbench 0.1.0"
+  std::string started;                      ///< UTC, ISO 8601
+  std::string environment;                  ///< a JSON object, as collect_environment makes it
   std::vector<PluginIdentity> plugins;
   std::vector<ModelIdentity> models;
-  std::vector<FileIdentity> files{};  ///< texts of prompts and quality; empty in folders of earlier versions
+  std::vector<FileIdentity> files{};  ///< empty in folders of earlier versions
   /// From the run folder to the experiment file's folder, so that both can move together. Empty in folders of earlier
   /// versions.
   std::string experiment_folder_from_run{};

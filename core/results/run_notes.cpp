@@ -36,7 +36,8 @@ void note_disturbed(const RunData& run, std::vector<std::string>& notes) {
   const auto n = std::count_if(run.trials.begin(), run.trials.end(), disturbed);
   if (!run.replaced.empty()) {
     notes.push_back(
-        fmt::format("{} because something disturbed their block; the other attempts are kept in trials.jsonl",
+        fmt::format("{} because something disturbed their block: the attempt with the fewest disturbed trials counts, "
+                    "the others are kept in trials.jsonl",
                     was_or_were(run.replaced.size(), "trial", "run again")));
   }
   if (n == 0) return;
@@ -58,6 +59,16 @@ void note_shared_prefixes(const RunData& run, std::vector<std::string>& notes) {
   notes.emplace_back(
       "points with a shared prefix: all their prompts begin with the same tokens, so a backend that keeps prefixes of "
       "earlier prompts is faster there");
+}
+
+void note_prompt_caches(const RunData& run, std::vector<std::string>& notes) {
+  for (const PluginIdentity& plugin : run.info.plugins) {
+    if (!plugin.prompt_cache || !run.info.prompt_notes.empty()) continue;  // those say more
+    notes.push_back(
+        fmt::format("{} declares a prompt cache; every measured prompt was new to its process, so the cache "
+                    "had nothing to answer from",
+                    plugin.contender));
+  }
 }
 
 void note_caches(const RunData& run, std::vector<std::string>& notes) {
@@ -168,9 +179,10 @@ void note_medians(const RunData& run, const TrialIndex& index, std::vector<std::
 }  // namespace
 
 std::vector<std::string> run_notes(const RunData& run) {
-  std::vector<std::string> notes;
+  std::vector<std::string> notes = run.info.prompt_notes;
   note_processes(run, notes);
   note_shared_prefixes(run, notes);
+  note_prompt_caches(run, notes);
   note_disturbed(run, notes);
   note_caches(run, notes);
   note_memory(run, notes);

@@ -33,8 +33,8 @@ struct TrialRecord {
   std::uint64_t prompt_stream = 0;
   std::string started;    ///< UTC, ISO 8601
   double duration_s = 0;  ///< wall time of the whole trial, with the load and the warm-up that it needed
-  /// 0, or how often the trial was run before because something had disturbed its block: rows with a lower number are
-  /// kept, but replaced.
+  /// 0, or how often the trial was run before because something had disturbed its block. Which attempt counts:
+  /// choose_attempts.
   std::int32_t attempt = 0;
   std::string disturbed_by;                      ///< one line; empty where nothing was seen
   std::optional<double> decode_bandwidth_share;  ///< of the machine's limit, see limit_share.hpp

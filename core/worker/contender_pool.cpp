@@ -119,7 +119,8 @@ void ContenderPool::load_into(State& state, const PlannedTrial& trial) {
   const Contender& contender = experiment_.contenders[index];
   setup_.observer.loading(contender, point_of(trial));
   const std::uint64_t begin = now_ns();
-  state.load = state.runner->load(make_load_request(experiment_, contender, setup_.plugins[index], point_of(trial)));
+  state.load = load_checked(setup_, *state.runner,
+                            make_load_request(experiment_, contender, setup_.plugins[index], point_of(trial)));
   state.load_s += elapsed_ms(begin, now_ns()) * 1e-3;
   state.warm_point = kNoPoint;
   state.measured = false;
@@ -134,38 +135,41 @@ bool ContenderPool::given_up(const PlannedTrial& trial) const {
   return state.failing_point == trial.point && state.failures_in_a_row >= kFailuresBeforeSkip;
 }
 
-TrialOutcome ContenderPool::run(const PlannedTrial& trial) {
+PooledTrial ContenderPool::run(const PlannedTrial& trial, std::uint64_t stream) {
   State& state = state_of(trial);
   if (given_up(trial)) {
-    return failed(TrialStatus::kSkipped, skip_error(kFailuresBeforeSkip, state.last_error));
+    return {failed(TrialStatus::kSkipped, skip_error(kFailuresBeforeSkip, state.last_error))};
   }
-  if (state.load_failed) return failed(state.load.status, "loading: " + state.load.error);
-  TrialOutcome outcome = run_warmed_up(state, trial);
-  if (outcome.status == TrialStatus::kOom && unload_others(state)) {
+  if (state.load_failed) return {failed(state.load.status, "loading: " + state.load.error)};
+  PooledTrial done = run_warmed_up(state, trial, stream);
+  if (done.outcome.status == TrialStatus::kOom && unload_others(state)) {
     state.note = kTriedAlone;
     if (!state.runner->loaded()) load_into(state, trial);
     state.load_failed = state.load.status != TrialStatus::kOk;
-    outcome =
-        state.load_failed ? failed(state.load.status, "loading: " + state.load.error) : run_warmed_up(state, trial);
+    done = state.load_failed ? PooledTrial{failed(state.load.status, "loading: " + state.load.error)}
+                             : run_warmed_up(state, trial, stream);
   }
-  outcome.note = state.note;
-  remember(state, trial, outcome);
-  return outcome;
+  done.outcome.note = state.note;
+  remember(state, trial, done.outcome);
+  return done;
 }
 
-TrialOutcome ContenderPool::run_warmed_up(State& state, const PlannedTrial& trial) {
-  const TrialRequest request = make_trial_request(experiment_, trial, prompts_);
+PooledTrial ContenderPool::run_warmed_up(State& state, const PlannedTrial& trial, std::uint64_t stream) {
   const bool measured = trial.block >= 0;
   state.measured = state.measured || measured;
-  TrialOutcome outcome;
-  outcome.status = TrialStatus::kOk;
+  PooledTrial done;
+  done.outcome.status = TrialStatus::kOk;
   if (measured && experiment_.measure.warmup > 0 && state.warm_point != trial.point) {
-    TrialRequest warm_up = request;
+    const std::uint64_t first = warm_up_stream(experiment_, trial);
+    TrialRequest warm_up = make_trial_request(experiment_, trial.point, first, prompts_);
     warm_up.check_logits = false;  // nothing but what is measured runs before it
-    outcome = run_on(state, warm_up);
+    done.outcome = run_on(state, warm_up);
+    done.warm_up = WarmUp{first, done.outcome.digest};
   }
-  if (outcome.status == TrialStatus::kOk) outcome = run_on(state, request);
-  return outcome;
+  if (done.outcome.status == TrialStatus::kOk) {
+    done.outcome = run_on(state, make_trial_request(experiment_, trial.point, stream, prompts_));
+  }
+  return done;
 }
 
 MarginOutcome ContenderPool::ask_baseline(const MarginRequest& request) const {

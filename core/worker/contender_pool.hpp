@@ -13,14 +13,23 @@
 #include "worker/prompt_source.hpp"
 #include "worker/quality_requests.hpp"
 #include "worker/sweep.hpp"
+#include "worker/warm_up.hpp"
 
 namespace inferbench {
 
 /// Gets a contender's index and what went wrong when its backend was taken down.
 using TeardownFaultSink = std::function<void(std::size_t contender, const std::string& fault)>;
 
+/// What came of a trial.
+struct PooledTrial {
+  TrialOutcome outcome;
+  std::optional<WarmUp> warm_up{};  ///< of the process, where the trial was its first
+};
+
 /// The contenders of a sweep, loaded when they are needed: runs one trial at a time, whatever has become of the backend
 /// since the last.
+///
+/// What a new process runs first is not what it is measured with: see warm_up_stream.
 ///
 /// Every block has worker processes of its own (measure.fresh_processes), loaded before its first trial as far as
 /// memory allows, else one at a time, too, from where one ran out of memory while others were loaded: that one gets
@@ -41,8 +50,8 @@ class ContenderPool {
   /// Loads the trial's contender, if it is not. `ahead`: for a trial to come, so only where all fit into memory.
   void load(const PlannedTrial& trial, bool ahead);
 
-  /// Of a contender that load() was called for.
-  TrialOutcome run(const PlannedTrial& trial);
+  /// Of a contender that load() was called for. `stream`: of the trial's prompts.
+  PooledTrial run(const PlannedTrial& trial, std::uint64_t stream);
 
   /// Seconds that the contender's load took; 0 when asked again, so that each load is counted once.
   double claim_load_seconds(std::int32_t contender);
@@ -80,7 +89,7 @@ class ContenderPool {
   /// False where no other contender is loaded. From then on, the group's contenders are loaded one at a time.
   bool unload_others(const State& state);
   void load_into(State& state, const PlannedTrial& trial);
-  TrialOutcome run_warmed_up(State& state, const PlannedTrial& trial);
+  PooledTrial run_warmed_up(State& state, const PlannedTrial& trial, std::uint64_t stream);
   static TrialOutcome run_on(State& state, const TrialRequest& request);
   static void remember(State& state, const PlannedTrial& trial, const TrialOutcome& outcome);
 

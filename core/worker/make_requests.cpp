@@ -19,14 +19,22 @@ LoadRequest make_load_request(const Experiment& experiment, const Contender& con
   return request;
 }
 
-TrialRequest make_trial_request(const Experiment& experiment, const PlannedTrial& trial, const PromptSource& prompts) {
-  const Point& point = experiment.points[static_cast<std::size_t>(trial.point)];
+LoadOutcome load_checked(const SweepSetup& setup, TrialRunner& runner, const LoadRequest& request) {
+  if (setup.check_files) setup.check_files();
+  LoadOutcome outcome = runner.load(request);
+  if (setup.check_files) setup.check_files();  // replaced between the first look and the load
+  return outcome;
+}
+
+TrialRequest make_trial_request(const Experiment& experiment, std::int32_t point_index, std::uint64_t stream,
+                                const PromptSource& prompts) {
+  const Point& point = experiment.points[static_cast<std::size_t>(point_index)];
   TrialRequest request;
   request.batch = point.batch;
   request.prompt_tokens = point.prompt_tokens;
   request.generate_tokens = point.generate_tokens;
   request.past_tokens = point.past_tokens;
-  request.prompts = prompts.prompts_for(trial);
+  request.prompts = prompts.prompts_for(point_index, stream);
   request.timeout_s = experiment.limits.timeout_s;
   return request;
 }

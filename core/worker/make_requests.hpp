@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+
 #include "experiment/experiment.hpp"
-#include "experiment/plan.hpp"
 #include "results/run_info.hpp"
 #include "worker/prompt_source.hpp"
 #include "worker/requests.hpp"
+#include "worker/sweep.hpp"
 
 namespace inferbench {
 
@@ -13,7 +15,11 @@ namespace inferbench {
 LoadRequest make_load_request(const Experiment& experiment, const Contender& contender, const PluginIdentity& plugin,
                               const Point& point);
 
-/// Runs a planned trial with its prompts.
-TrialRequest make_trial_request(const Experiment& experiment, const PlannedTrial& trial, const PromptSource& prompts);
+/// Loads, and makes sure that what was loaded is what the run began with: throws what setup.check_files throws.
+LoadOutcome load_checked(const SweepSetup& setup, TrialRunner& runner, const LoadRequest& request);
+
+/// Runs a trial of the point with the prompts of `stream`.
+TrialRequest make_trial_request(const Experiment& experiment, std::int32_t point, std::uint64_t stream,
+                                const PromptSource& prompts);
 
 }  // namespace inferbench

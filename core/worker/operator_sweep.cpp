@@ -9,6 +9,7 @@
 
 #include "experiment/plan.hpp"
 #include "ops/operator_inputs.hpp"
+#include "results/operator_attempts.hpp"
 
 namespace inferbench {
 
@@ -67,7 +68,9 @@ class PointSweep {
     request.cache = experiment_.measure.cache;
     request.timeout_s = experiment_.limits.timeout_s;
     request.memory_bytes = experiment_.limits.memory_bytes;
+    if (setup_.check_files) setup_.check_files();
     const OperatorPrepared prepared = runners_[index]->prepare(request);
+    if (setup_.check_files) setup_.check_files();
     row.status = prepared.status;
     row.error = prepared.error;
     row.stderr_tail = prepared.stderr_tail;
@@ -98,20 +101,21 @@ class PointSweep {
   // All of a block again where one of its samples was disturbed, as in a sweep of models.
   bool run_block(std::vector<OperatorRow>& rows, std::int32_t block) {
     const auto n = static_cast<std::int32_t>(rows.size());
+    OperatorAttempts attempts(rows.size());
     for (std::int32_t attempt = 0; attempt <= experiment_.measure.repeat_disturbed; ++attempt) {
       bool disturbed = false;
       for (const std::int32_t i : block_order(n, experiment_.measure.seed, index_, block)) {
         if (stopped()) return false;
-        OperatorRow& row = rows[static_cast<std::size_t>(i)];
-        if (!row.ok()) continue;
-        const OperatorTime time = sample(row, static_cast<std::size_t>(i), block, attempt);
-        if (!row.ok()) continue;
+        const auto index = static_cast<std::size_t>(i);
+        if (!rows[index].ok()) continue;
+        const OperatorTime time = sample(rows[index], index, block, attempt);
+        if (!rows[index].ok()) continue;
         disturbed = disturbed || !time.disturbed_by.empty();
-        if (attempt > 0) row.times.pop_back();
-        row.times.push_back(time);
+        attempts[index].push_back(time);
       }
       if (!disturbed) break;
     }
+    add_attempts(attempts, rows);
     return true;
   }
 
@@ -150,8 +154,7 @@ class PointSweep {
 
 }  // namespace
 
-std::vector<OperatorResult> run_operators(const OperatorSweepSetup& setup) {
-  std::vector<OperatorResult> results;
+void run_operators(const OperatorSweepSetup& setup, std::vector<OperatorResult>& results) {
   double fastest_spin_ms = 0;
   const auto patience = std::make_shared<TeardownPatience>();
   const auto n = static_cast<std::int32_t>(setup.experiment.points.size());
@@ -164,7 +167,6 @@ std::vector<OperatorResult> run_operators(const OperatorSweepSetup& setup) {
     if (!PointSweep(setup, i, fastest_spin_ms, patience).run(result)) break;
     results.push_back(std::move(result));
   }
-  return results;
 }
 
 }  // namespace inferbench

@@ -12,14 +12,14 @@ namespace inferbench {
 
 namespace {
 
-std::string block_of(const TrialRecord& record) {
-  return fmt::format("{}\n{} {} {}", record.point.model, workload_text(record.point), record.block, record.repeat);
+std::string attempt_of(const TrialRecord& record) {
+  return fmt::format("{}\n{} {} {} {}", record.point.model, workload_text(record.point), record.block, record.repeat,
+                     record.attempt);
 }
 
 // A digest says the same for the same point and prompt.
-std::string prompt_of(const TrialRecord& record) {
-  return fmt::format("{}\n{}\n{} {}", record.contender, record.point.model, workload_text(record.point),
-                     record.prompt_stream);
+std::string prompt_of(const TrialRecord& record, std::uint64_t stream) {
+  return fmt::format("{}\n{}\n{} {}", record.contender, record.point.model, workload_text(record.point), stream);
 }
 
 // The first place where row-major [generate_tokens, batch] ids differ; both of the same size, and different.
@@ -34,31 +34,26 @@ Divergence find_divergence(const std::vector<std::int32_t>& a, const std::vector
 }  // namespace
 
 OutputCheck::OutputCheck(const Experiment& experiment, const PromptSource& prompts,
-                         const std::vector<QualityRecord>& quality, const std::vector<TrialRecord>& written,
-                         AskMargin ask_margin)
-    : experiment_(experiment), prompts_(prompts), quality_(quality), ask_margin_(std::move(ask_margin)) {
-  for (const TrialRecord& record : written) {
-    if (record.ok()) digests_.emplace(prompt_of(record), record.outcome.digest);
-  }
-  // A block that an earlier run began: its baseline's ids are gone, but not their digest.
-  if (!written.empty()) block_ = block_of(written.back());
-  for (const TrialRecord& record : written) {
-    if (block_of(record) != block_ || record.contender != experiment_.baseline) continue;
-    baseline_ended_ = true;
-    digest_ = record.outcome.digest;
-  }
+                         const std::vector<QualityRecord>& quality, AskMargin ask_margin)
+    : experiment_(experiment), prompts_(prompts), quality_(quality), ask_margin_(std::move(ask_margin)) {}
+
+void OutputCheck::remember(const TrialRecord& written) {
+  if (written.ok()) digests_.emplace(prompt_of(written, written.prompt_stream), written.outcome.digest);
+  if (written.contender == experiment_.baseline) written_baselines_[attempt_of(written)] = written.outcome.digest;
 }
 
-std::vector<EndedTrial> OutputCheck::add(const PlannedTrial& trial, TrialRecord record) {
+std::vector<EndedTrial> OutputCheck::add(const PlannedTrial& trial, TrialRecord record,
+                                         const std::optional<WarmUp>& warm_up) {
   std::vector<EndedTrial> ready;
-  if (block_of(record) != block_) {
+  if (attempt_of(record) != attempt_) {
     ready = flush();
-    block_ = block_of(record);
+    attempt_ = attempt_of(record);
     ids_.clear();
-    digest_.clear();
-    baseline_ended_ = false;
+    const auto written = written_baselines_.find(attempt_);
+    baseline_ended_ = written != written_baselines_.end();
+    digest_ = baseline_ended_ ? written->second : std::string();
   }
-  judge_repetition(record);
+  judge_repetition(record, warm_up);
   waiting_.push_back({trial, std::move(record)});
   EndedTrial& ended = waiting_.back();
   if (ended.record.contender == experiment_.baseline) {
@@ -94,12 +89,16 @@ void OutputCheck::judge_quality(TrialRecord& record) const {
   record.outcome.error = "quality: " + quality->error;
 }
 
-void OutputCheck::judge_repetition(TrialRecord& record) {
+void OutputCheck::judge_repetition(TrialRecord& record, const std::optional<WarmUp>& warm_up) {
   if (!record.ok()) return;
-  const auto [seen, is_new] = digests_.emplace(prompt_of(record), record.outcome.digest);
-  if (is_new || seen->second == record.outcome.digest) return;
+  const auto differs = [&](std::uint64_t stream, const std::string& digest) {
+    return digests_.emplace(prompt_of(record, stream), digest).first->second != digest;
+  };
+  const bool first_differs = warm_up && differs(warm_up->prompt_stream, warm_up->digest);
+  if (!differs(record.prompt_stream, record.outcome.digest) && !first_differs) return;
   record.outcome.status = TrialStatus::kWrongOutput;
-  record.outcome.error = "the same prompt gave other ids than before";
+  record.outcome.error = first_differs ? "another process of this run produced different token ids for the same prompt"
+                                       : "produced different token ids for the same prompt";
 }
 
 void OutputCheck::compare(EndedTrial& ended) const {
@@ -116,7 +115,7 @@ void OutputCheck::compare(EndedTrial& ended) const {
   request.own = ids_[at];
   request.other = ids[at];
   request.timeout_s = experiment_.limits.timeout_s;
-  const auto prompts = prompts_.prompts_for(ended.trial);
+  const auto prompts = prompts_.prompts_for(ended.trial.point, record.prompt_stream);
   const auto length = static_cast<std::ptrdiff_t>(record.point.past_tokens) + record.point.prompt_tokens;
   const auto prompt = prompts.begin() + divergence.sequence * length;
   request.ids.assign(prompt, prompt + length);

@@ -21,9 +21,10 @@ class ProfileSweep {
       const LoadOutcome load = load_for(trial, point);
       if (load.status != TrialStatus::kOk) return failure(load.status, "loading: " + load.error);
     }
-    TrialRequest request = make_trial_request(setup_.experiment, trial, prompts_);
-    const TrialOutcome warm_up = runner_->run(request);
+    const std::uint64_t first = warm_up_stream(setup_.experiment, trial);
+    const TrialOutcome warm_up = runner_->run(make_trial_request(setup_.experiment, trial.point, first, prompts_));
     if (warm_up.status != TrialStatus::kOk) return failure(warm_up.status, warm_up.error);
+    TrialRequest request = make_trial_request(setup_.experiment, trial.point, trial.prompt_stream, prompts_);
     request.profile = true;
     return runner_->run(request);
   }
@@ -37,7 +38,8 @@ class ProfileSweep {
     setup_.observer.loading(contender, point);
     model_ = point.model;
     threads_ = point.threads;
-    return runner_->load(make_load_request(setup_.experiment, contender, setup_.plugins[index], point));
+    return load_checked(setup_, *runner_,
+                        make_load_request(setup_.experiment, contender, setup_.plugins[index], point));
   }
 
   static TrialOutcome failure(TrialStatus status, std::string error) {

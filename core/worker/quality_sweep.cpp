@@ -129,8 +129,8 @@ class QualitySweep {
     const std::uint64_t begin = now_ns();
     setup_.observer.judging(contender, point, 0);
     const auto runner = setup_.make_runner();
-    const LoadOutcome load =
-        runner->load(make_load_request(experiment_, contender, setup_.plugins[contender_index], point));
+    const LoadOutcome load = load_checked(
+        setup_, *runner, make_load_request(experiment_, contender, setup_.plugins[contender_index], point));
     if (load.status != TrialStatus::kOk) {
       set_failure(record, load.status, "loading: " + load.error, load.stderr_tail);
     } else if (judge_windows(*runner, contender, point, windows, record)) {
@@ -143,6 +143,7 @@ class QualitySweep {
       setup_.observer.ended_badly(contender, fault);
     }
     record.duration_s = elapsed_ms(begin, now_ns()) * 1e-3;
+    if (setup_.check_files) setup_.check_files();  // the reference was loaded, and the text read, since
     return record;
   }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -29,18 +30,22 @@ class Sweep {
         folder_(folder),
         pool_(setup, [this](std::size_t contender, const std::string& fault) { note_fault(contender, fault); }),
         prompts_(experiment_),
-        outputs_(experiment_, prompts_, folder.quality(), folder.trials(),
+        outputs_(experiment_, prompts_, folder.quality(),
                  [this](const MarginRequest& request) { return pool_.ask_baseline(request); }) {
-    for (const TrialRecord& record : folder_.replaced()) note(record);
-    for (const TrialRecord& record : folder_.trials()) note(record);
+    for (const auto* written : {&folder_.replaced(), &folder_.trials()}) {
+      for (const TrialRecord& record : *written) {
+        note(record);
+        outputs_.remember(record);
+      }
+    }
   }
 
   bool run() {
     bool complete = false;
     try {
       complete = run_points();
-    } catch (const ShortageError&) {
-      write(outputs_.flush());  // those that waited for the baseline's
+    } catch (...) {
+      write(outputs_.flush());  // what was measured until then
       throw;
     }
     write(outputs_.flush());
@@ -53,6 +58,11 @@ class Sweep {
     std::int32_t attempt = 0;
     bool ok = false;
     bool disturbed = false;
+  };
+
+  struct NewRow {
+    TrialRecord record;
+    std::optional<WarmUp> warm_up;
   };
 
   bool run_points() {
@@ -83,7 +93,8 @@ class Sweep {
   }
 
   void note(const TrialRecord& record) {
-    rows_[record.id] = {record.attempt, record.ok(), record.disturbed()};
+    Row& row = rows_[record.id];  // that of the attempt which counts may come after later ones
+    if (record.attempt >= row.attempt) row = {record.attempt, record.ok(), record.disturbed()};
     const double spin = record.outcome.interference.spin_ms;
     if (spin > 0 && (fastest_spin_ms_ <= 0 || spin < fastest_spin_ms_)) fastest_spin_ms_ = spin;
   }
@@ -151,9 +162,9 @@ class Sweep {
     if (stopped()) return false;
     pool_.load(trial, false);
     setup_.observer.trial_begins(trial);
-    TrialRecord record = make_row(trial, attempt);
-    note(record);  // the row itself may wait for the baseline's
-    write(outputs_.add(trial, std::move(record)));
+    NewRow row = make_row(trial, attempt);
+    note(row.record);  // the row itself may wait for the baseline's
+    write(outputs_.add(trial, std::move(row.record), row.warm_up));
     return true;
   }
 
@@ -165,7 +176,7 @@ class Sweep {
     }
   }
 
-  TrialRecord make_row(const PlannedTrial& trial, std::int32_t attempt) {
+  NewRow make_row(const PlannedTrial& trial, std::int32_t attempt) {
     const auto index = static_cast<std::size_t>(trial.contender);
     const Contender& contender = experiment_.contenders[index];
     TrialRecord record;
@@ -177,14 +188,15 @@ class Sweep {
     record.block = trial.block;
     record.repeat = trial.repeat;
     record.attempt = attempt;
-    record.prompt_stream = trial.prompt_stream;
+    record.prompt_stream = attempt_stream(experiment_, trial, attempt);
     record.started = utc_now();
     const std::uint64_t begin = now_ns();
-    record.outcome = pool_.run(trial);
+    PooledTrial done = pool_.run(trial, record.prompt_stream);
+    record.outcome = std::move(done.outcome);
     record.duration_s = elapsed_ms(begin, now_ns()) * 1e-3 + pool_.claim_load_seconds(trial.contender);
     record.load = pool_.load_of(trial.contender);
     judge_row(record);
-    return record;
+    return {std::move(record), std::move(done.warm_up)};
   }
 
   void judge_row(TrialRecord& record) const {

@@ -41,14 +41,17 @@ struct SweepSetup {
   RunnerFactory make_runner;
   std::function<bool()> stop_requested;  ///< asked between trials
   SweepObserver& observer;
+  /// Throws Error where a file that the run reads is not what it was. Asked before and after each load.
+  std::function<void()> check_files{};
 };
 
 /// Runs every trial of the plan (of the folder's shard) that `folder` does not hold yet, and appends a row for each. A
 /// failed trial does not stop it: see ContenderPool; a contender whose model does not load has its rows with the load's
 /// status. Points get more blocks as measure.until says. A block in which something disturbed a trial is run again, at
-/// most measure.repeat_disturbed times; all rows are kept, the last attempt counts.
+/// most measure.repeat_disturbed times; all rows are kept, choose_attempts says which count.
 ///
-/// Returns true when the plan is done, false when stop_requested said stop. Throws Error where a row cannot be written.
+/// Returns true when the plan is done, false when stop_requested said stop. Throws Error where a row cannot be written,
+/// or a file of the run was replaced: rows that were measured before are written then.
 bool run_sweep(const SweepSetup& setup, RunFolder& folder);
 
 }  // namespace inferbench

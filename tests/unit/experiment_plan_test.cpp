@@ -5,6 +5,8 @@
 #include <map>
 #include <set>
 #include <tuple>
+#include <utility>
+#include <vector>
 
 #include "experiment/plan_text.hpp"
 #include "unit/experiment_stubs.hpp"
@@ -94,6 +96,49 @@ TEST(ExperimentPlan, PromptsAreSharedInABlockAndDistinctElsewhere) {
     expected += batch;
   }
   EXPECT_EQ(sequences.size(), expected);
+}
+
+// All that one process may run: the warm-ups or the block before, and a block with all of its attempts.
+TEST(ExperimentPlan, NoStreamComesTwiceInAProcess) {
+  const Experiment e = StubWorld{}.load(kText, {"measure.repeat_disturbed=3"});
+  for (std::int32_t point = 0; point < static_cast<std::int32_t>(e.points.size()); ++point) {
+    const auto batch = static_cast<std::uint64_t>(e.points[static_cast<std::size_t>(point)].batch);
+    for (std::int32_t block = 0; block < 6; ++block) {
+      const PlannedTrial trial = plan_block(e, point, block).front();
+      std::vector<std::uint64_t> streams{warm_up_stream(e, trial)};
+      for (std::int32_t attempt = 0; attempt <= 3; ++attempt) streams.push_back(attempt_stream(e, trial, attempt));
+      std::set<std::uint64_t> sequences;
+      for (const std::uint64_t stream : streams) {
+        for (std::uint64_t j = 0; j < batch; ++j) EXPECT_TRUE(sequences.insert(stream + j).second) << trial.id();
+      }
+      EXPECT_EQ(streams[1], trial.prompt_stream);
+      // What a process begins with is known from another one.
+      EXPECT_EQ(streams[0], block == 0 ? plan_warmups(e, point).front().prompt_stream
+                                       : plan_block(e, point, block - 1).front().prompt_stream);
+    }
+  }
+}
+
+TEST(ExperimentPlan, PlacesOfPromptsAreDistinctForAModel) {
+  const Experiment e = StubWorld{}.load(kText, {"measure.repeat_disturbed=1"});
+  const PromptPlaces places(e);
+  std::set<std::pair<std::string, std::int64_t>> seen;
+  std::size_t expected = 0;
+  for (const PlannedTrial& trial : make_plan(e)) {
+    if (trial.contender != 0) continue;
+    const Point& point = e.points[static_cast<std::size_t>(trial.point)];
+    for (std::int32_t attempt = 0; attempt <= (trial.block < 0 ? 0 : 1); ++attempt) {
+      const std::uint64_t stream = attempt_stream(e, trial, attempt);
+      for (std::int32_t j = 0; j < point.batch; ++j, ++expected) {
+        seen.emplace(point.model, places.place(trial.point, stream + static_cast<std::uint64_t>(j)));
+      }
+    }
+  }
+  EXPECT_EQ(seen.size(), expected);
+  EXPECT_EQ(places.most_in_a_process(e.points[0]), 2 * e.points[0].batch * 2);  // blocks, sequences, attempts
+  Experiment kept = e;
+  kept.measure.fresh_processes = false;
+  EXPECT_EQ(PromptPlaces(kept).most_in_a_process(e.points[0]), 4 * (2 + 3) * (2 + 6 * 2));
 }
 
 TEST(ExperimentPlan, PromptsFollowTheirSeedOnly) {

@@ -34,7 +34,7 @@ using testing::StartsWith;
 
 constexpr std::uint64_t kMiB = 1U << 20U;
 
-TEST(RunFolderAttempts, TheLastCountsAndTheOthersAreKept) {
+TEST(RunFolderAttempts, OneCountsAndTheOthersAreKept) {
   const TemporaryFolder root;
   RunFolder folder = RunFolder::create(root.path(), sample_info());
   TrialRecord first = sample_trial("quant", 0, 3);
@@ -44,12 +44,16 @@ TEST(RunFolderAttempts, TheLastCountsAndTheOthersAreKept) {
   TrialRecord second = sample_trial("quant", 0, 2);
   second.attempt = 1;
   folder.append(second);
+  TrialRecord reference = sample_trial("reference", 0, 2);
+  reference.attempt = 1;
+  folder.append(reference);
   const RunData read = read_run(folder.path());
   for (const RunData* data : {&folder.data(), &read}) {
     ASSERT_EQ(data->trials.size(), 2U);
+    EXPECT_EQ(data->trials[0].attempt, 1);
     EXPECT_EQ(data->trials[1].attempt, 1);
     EXPECT_FALSE(data->trials[1].disturbed());
-    ASSERT_EQ(data->replaced.size(), 1U);
+    ASSERT_EQ(data->replaced.size(), 2U);
     EXPECT_EQ(data->replaced[0].disturbed_by, "the spin before it");
   }
 }

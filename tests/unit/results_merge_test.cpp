@@ -91,7 +91,7 @@ NamedRun part_in(const std::string& folder, std::int32_t index) {
   info.contenders[1].plugin = plugin;
   info.models[0].reference = model;
   info.models[0].name = "model";
-  info.files = {{text, "ee"}};
+  info.files = {{"quality.text", {text}, "ee"}};
   for (Point& point : info.points) point.model = model;
   for (TrialRecord& trial : run.data.trials) trial.point.model = model;
   QualityRecord quality;

@@ -8,6 +8,7 @@
 #include <limits>
 #include <memory>
 #include <random>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "measure/trial.hpp"
 #include "results/paired_ratio.hpp"
 #include "results/run_folder.hpp"
+#include "support/error.hpp"
 #include "unit/results_fixture.hpp"
 #include "worker/sweep.hpp"
 
@@ -33,6 +35,7 @@ struct SimulatedMachine {
   int loaded_until = std::numeric_limits<int>::max();
   int trials = 0;                              ///< so far
   int loads = 0;                               ///< so far
+  int repeated_prompts = 0;                    ///< sequences that their process had run before
   int room = std::numeric_limits<int>::max();  ///< contenders that fit into memory at once
   int loaded = 0;                              ///< now
 
@@ -57,6 +60,7 @@ class SimulatedContender : public TrialRunner {
     ++machine_.loaded;
     loaded_ = true;
     since_load_ = 0;
+    seen_.clear();
     process_factor_ = machine_.lognormal(machine_.process_noise);
     LoadOutcome outcome;
     outcome.status = TrialStatus::kOk;
@@ -66,6 +70,10 @@ class SimulatedContender : public TrialRunner {
   TrialOutcome run(const TrialRequest& request) override {
     TrialOutcome outcome;
     outcome.trials_since_load = since_load_++;
+    for (auto at = request.prompts.begin(); at != request.prompts.end(); at += request.prompt_tokens) {
+      const bool is_new = seen_.emplace(at, at + request.prompt_tokens).second;
+      machine_.repeated_prompts += is_new ? 0 : 1;
+    }
     if (fails_after_-- <= 0) {
       outcome.status = TrialStatus::kCrashed;
       outcome.error = "as simulated";
@@ -101,6 +109,7 @@ class SimulatedContender : public TrialRunner {
   int fails_after_;
   bool loaded_ = false;
   std::int32_t since_load_ = 0;
+  std::set<std::vector<std::int32_t>> seen_;  ///< prompts, of this process
 };
 
 /// Two contenders, "reference" and "other", at one point or more.
@@ -134,7 +143,10 @@ class SimulatedSweep : private SweepObserver {
                                                                          is_other ? other_fails_after : kNever);
                            },
                            [&] { return rows() - before >= most_trials; },
-                           *this};
+                           *this,
+                           [&] {
+                             if (machine.loads >= replaced_after_loads) throw Error("a file was replaced");
+                           }};
     const bool complete = run_sweep(setup, run);
     data_ = run.data();
     return complete;
@@ -165,6 +177,7 @@ class SimulatedSweep : private SweepObserver {
   double other_factor = 1;
   static constexpr int kNever = std::numeric_limits<int>::max();
   int other_fails_after = kNever;  ///< trials, warm-ups included
+  int replaced_after_loads = kNever;
   Shard shard;
 
  private:

@@ -2,10 +2,13 @@
 // How many blocks a point gets, which are run again, and what a stopped sweep goes on with.
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <fstream>
+#include <map>
 #include <set>
 #include <utility>
 
+#include "support/error.hpp"
 #include "unit/simulated_sweep.hpp"
 #include "worker/enough_blocks.hpp"
 
@@ -86,6 +89,65 @@ TEST(SweepBlocks, ADisturbedBlockIsRunAgainAndAllRowsAreKept) {
     EXPECT_FALSE(row.disturbed());
     EXPECT_EQ(row.attempt, row.block == 1 ? 1 : 0);
   }
+}
+
+// The load begins in the middle of block 1 and lasts over its second attempt, which is worse.
+TEST(SweepBlocks, AWorseAttemptDoesNotReplaceABetterOne) {
+  SimulatedSweep sweep(4);
+  sweep.machine.loaded_from = SimulatedSweep::trials_before_block(1) + 3;  // the second contender's measured trial
+  sweep.machine.loaded_until = sweep.machine.loaded_from + 3;
+  ASSERT_TRUE(sweep.run());
+  ASSERT_EQ(sweep.data().replaced.size(), 2U);
+  for (const TrialRecord& row : sweep.data().replaced) {
+    EXPECT_EQ(row.block, 1);
+    EXPECT_EQ(row.attempt, 1);
+    EXPECT_TRUE(row.disturbed());
+  }
+  const auto n_disturbed = std::count_if(sweep.data().trials.begin(), sweep.data().trials.end(),
+                                         [](const TrialRecord& row) { return row.disturbed(); });
+  EXPECT_EQ(n_disturbed, 1);
+}
+
+TEST(SweepBlocks, EachAttemptHasAPromptOfItsOwn) {
+  SimulatedSweep sweep(5);
+  sweep.experiment.measure.repeat_disturbed = 3;
+  sweep.machine.loaded_from = 2;
+  ASSERT_TRUE(sweep.run());
+  std::map<std::uint64_t, std::set<std::string>> blocks;  // that have this prompt
+  for (const auto* rows : {&sweep.data().trials, &sweep.data().replaced}) {
+    for (const TrialRecord& row : *rows) {
+      blocks[row.prompt_stream].insert(std::to_string(row.block) + "." + std::to_string(row.attempt));
+    }
+  }
+  EXPECT_EQ(blocks.size(), 1U + 5U * 4U);
+  for (const auto& [stream, names] : blocks) EXPECT_EQ(names.size(), 1U) << stream;
+}
+
+TEST(SweepBlocks, NoProcessSeesAPromptBeforeItIsMeasured) {
+  SimulatedSweep sweep(5, 2);
+  sweep.experiment.measure.repeat_disturbed = 2;
+  sweep.machine.loaded_from = 9;
+  sweep.machine.loaded_until = 30;
+  ASSERT_TRUE(sweep.run());
+  EXPECT_EQ(sweep.machine.repeated_prompts, 0);
+  SimulatedSweep kept(5, 2);
+  kept.experiment.measure.fresh_processes = false;
+  kept.machine.loaded_from = 9;
+  kept.machine.loaded_until = 30;
+  ASSERT_TRUE(kept.run());
+  EXPECT_EQ(kept.machine.repeated_prompts, 0);
+}
+
+// A file was replaced: the sweep ends, and what it measured before is in the folder.
+TEST(SweepBlocks, AReplacedFileEndsTheSweepAndKeepsItsRows) {
+  SimulatedSweep sweep(6);
+  sweep.replaced_after_loads = 5;  // in the third block: its first contender is loaded, its second is not
+  EXPECT_THROW(sweep.run(), Error);
+  const RunData kept = read_run(sweep.path());
+  EXPECT_EQ(kept.trials.size(), 2U + 2U * 2U);
+  sweep.replaced_after_loads = SimulatedSweep::kNever;
+  EXPECT_TRUE(sweep.run());
+  EXPECT_EQ(sweep.data().trials.size(), sweep.data().info.planned_trials);
 }
 
 TEST(SweepBlocks, RepeatsAreBounded) {

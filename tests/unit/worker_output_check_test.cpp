@@ -38,10 +38,12 @@ class OutputCheckTest : public testing::Test {
   }
 
   OutputCheck make() {
-    return OutputCheck(experiment_, prompts_, quality_, written_, [this](const MarginRequest& request) {
+    OutputCheck check(experiment_, prompts_, quality_, [this](const MarginRequest& request) {
       asked_.push_back(request);
       return margin_;
     });
+    for (const TrialRecord& record : written_) check.remember(record);
+    return check;
   }
 
   std::vector<EndedTrial> add(OutputCheck& check, std::int32_t contender, std::int32_t block,
@@ -87,7 +89,7 @@ TEST_F(OutputCheckTest, ARowWaitsForTheBaselineAndSaysWhereItDiffers) {
   ASSERT_EQ(asked_.size(), 1U);
   EXPECT_EQ(asked_[0].own, 9);
   EXPECT_EQ(asked_[0].other, 4);
-  const auto prompts = prompts_.prompts_for({0, 0, 0, 0, 5});
+  const auto prompts = prompts_.prompts_for(0, 5);
   EXPECT_THAT(asked_[0].ids, ElementsAre(prompts[2], prompts[3], 2));  // sequence 1 and what it emitted before
   EXPECT_TRUE(other.outcome.ids.empty());
   EXPECT_EQ(ready[1].record.contender, "base");
@@ -167,6 +169,32 @@ TEST_F(OutputCheckTest, TheSamePromptMustGiveTheSameIds) {
   add(check, 0, 1, {1, 2, 3, 4, 5, 6});
   EXPECT_TRUE(add(check, 1, 1, {1, 2, 3, 4, 5, 6})[0].record.ok());
   EXPECT_EQ(add(check, 1, 1, {1, 2, 3, 4, 5, 7})[0].record.outcome.status, TrialStatus::kWrongOutput);
+}
+
+TEST_F(OutputCheckTest, AWarmUpRepeatsWhatAnotherProcessRan) {
+  OutputCheck check = make();
+  TrialRecord first = row(0, 0, {1, 2, 3, 4, 5, 6}, 5);
+  EXPECT_TRUE(check.add({0, 0, 0, 0, 5}, first)[0].record.ok());
+  const auto next = [&](std::int32_t block, std::uint64_t stream, const std::string& warm_up_digest) {
+    const TrialRecord record = row(0, block, {6, 5, 4, 3, 2, 1}, stream);
+    return check.add({0, 0, block, 0, stream}, record, WarmUp{5, warm_up_digest})[0].record;
+  };
+  EXPECT_TRUE(next(1, 7, first.outcome.digest).ok());
+  const TrialRecord other = next(2, 9, "0123456789abcdef");
+  EXPECT_EQ(other.outcome.status, TrialStatus::kWrongOutput);
+  EXPECT_THAT(other.outcome.error, testing::HasSubstr("another process"));
+}
+
+TEST_F(OutputCheckTest, EachAttemptIsComparedWithTheBaselineOfItsOwn) {
+  TrialRecord earlier = row(0, 0, {1, 2, 3, 4, 5, 6}, 5);
+  written_ = {earlier, row(1, 0, {1, 2, 3, 4, 5, 6}, 5)};
+  OutputCheck check = make();
+  TrialRecord again = row(1, 0, {6, 5, 4, 3, 2, 1}, 7);
+  again.attempt = 1;
+  EXPECT_THAT(check.add({0, 1, 0, 0, 5}, again), IsEmpty());  // not the first attempt's
+  TrialRecord baseline = row(0, 0, {6, 5, 4, 3, 2, 1}, 7);
+  baseline.attempt = 1;
+  EXPECT_EQ(check.add({0, 0, 0, 0, 5}, baseline)[0].record.same_output, true);
 }
 
 TEST_F(OutputCheckTest, ABrokenBoundMarksTheTrials) {

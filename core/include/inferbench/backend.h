@@ -271,6 +271,9 @@ typedef struct ib_session ib_session; /* KV caches and scratch */
 
 /* Two sessions may be inside forward at the same time, from two threads. */
 #define IB_FLAG_CONCURRENT_SESSIONS UINT64_C(1)
+/* forward may answer a prompt, or the beginning of one, from what it computed for an earlier sequence of the process.
+ * Without this flag every token that is fed is computed. */
+#define IB_FLAG_PROMPT_CACHE UINT64_C(2)
 
 typedef struct ib_backend {
   uint64_t magic;       /* IB_MAGIC */

@@ -32,7 +32,7 @@ function disturbedTable(report) {
     { label: "block", number: true, value: (mark) => mark.block, text: (mark) => mark.block < 0 ? "warm-up" : String(mark.block) },
     { label: "attempt", number: true, value: (mark) => mark.attempt, text: (mark) => String(mark.attempt + 1) },
     { label: "included", value: (mark) => mark.counted ? "yes" : "no" }, { label: "what was seen", value: (mark) => mark.disturbed_by, mark: () => "prose" }], report.disturbed),
-  "Something else used the machine while they ran. Where the block was run again, one attempt is included.");
+  "Something else used the machine while they ran. A disturbed block is run again; the attempt with the fewest disturbed trials is included.");
 }
 
 function outlierTable(report) {

@@ -32,6 +32,8 @@ pub const OUTPUT_ALL_LOGITS: i32 = 2;
 pub const OUTPUT_GREEDY: i32 = 3;
 
 pub const FLAG_CONCURRENT_SESSIONS: u64 = 1;
+/// A prompt may be answered from what was computed for an earlier one; without it, every token is computed.
+pub const FLAG_PROMPT_CACHE: u64 = 2;
 
 #[repr(C)]
 pub struct Tensor {

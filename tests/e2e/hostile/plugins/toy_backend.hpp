@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A backend small enough to spoil: the base of every hostile plugin in this folder. Its "model" hashes the tokens that
+// a slot holds; the hash picks the greedy id and the logits, so its output depends on every token, is the same in any
+// process, and is worth nothing. All that a host may expect is kept: a hostile plugin differs by the one thing that it
+// overrides.
+//
+//   class Session : public toy::Session {
+//    public:
+//     using toy::Session::Session;
+//     void forward(const ib_forward_params& params) { ...; toy::Session::forward(params); }
+//   };
+//   TOY_BACKEND((toy::make_table<toy::Context, toy::Model, Session>("name", "what is wrong with it")))
+//
+// What goes wrong outside of the three classes is put into the table: make_table's result is a plain ib_backend.
+#pragma once
+
+#include <time.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "inferbench/backend.hpp"
+
+namespace toy {
+
+struct Context {
+  explicit Context(const ib_init_params& params) : host(params.host) {}
+  inferbench::HostCalls host;
+};
+
+struct Model {
+  Model(Context& context, const ib_model_params& params)
+      : host(context.host),
+        context_size(params.desc->context),
+        vocab(params.desc->vocab),
+        fault(inferbench::OptionReader(params).text("fault")),
+        spin_us(inferbench::OptionReader(params).integer("spin_us")) {}
+  const ib_model_info& info() const { return info_; }
+
+  inferbench::HostCalls host;
+  std::int32_t context_size;
+  std::int32_t vocab;
+  std::string fault;     ///< which of its faults a plugin with several is to show
+  std::int64_t spin_us;  ///< computing time for each token fed
+
+ private:
+  ib_model_info info_{sizeof(ib_model_info), 1000, 1000, "cpu", "toy"};
+};
+
+/// Keeps this CPU busy, as computing would.
+inline void spin(std::int64_t microseconds) {
+  timespec begin{};
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &begin);
+  do {
+    clock_gettime(CLOCK_MONOTONIC, &now);
+  } while ((now.tv_sec - begin.tv_sec) * 1'000'000 + (now.tv_nsec - begin.tv_nsec) / 1000 < microseconds);
+}
+
+class Session {
+ public:
+  Session(Model& model, const ib_session_params& params)
+      : model_(model),
+        limits_(inferbench::checked_session_limits(params, model.context_size, model.vocab)),
+        held_(static_cast<std::size_t>(limits_.n_slots)),
+        histories_(static_cast<std::size_t>(limits_.n_slots)) {}
+  const ib_session_info& info() const { return info_; }
+
+  void forward(const ib_forward_params& params) {
+    const std::int64_t n_tokens = inferbench::check_forward(params, limits_, held_);
+    model_.host.throw_if_cancelled();
+    spin(n_tokens * model_.spin_us);
+    advance(params);
+  }
+
+  void truncate(std::int32_t slot, std::int32_t n_past) {
+    inferbench::check_truncate(slot, n_past, held_);
+    held_[static_cast<std::size_t>(slot)] = n_past;
+    histories_[static_cast<std::size_t>(slot)].resize(static_cast<std::size_t>(n_past));
+  }
+
+ protected:
+  /// The result without the time that it takes: what forward does after its checks.
+  void advance(const ib_forward_params& params) {
+    float* row = params.logits;
+    for (std::int32_t i = 0; i < params.n_sequences; ++i) {
+      const ib_sequence& sequence = params.sequences[i];
+      std::vector<std::int32_t>& history = histories_[static_cast<std::size_t>(sequence.slot)];
+      for (std::int32_t j = 0; j < sequence.n_tokens; ++j) {
+        history.push_back(sequence.tokens[j]);
+        const bool last = j + 1 == sequence.n_tokens;
+        if (params.output == IB_OUTPUT_ALL_LOGITS || (params.output == IB_OUTPUT_LAST_LOGITS && last)) {
+          row = std::copy_n(logits_of(history).begin(), model_.vocab, row);
+        }
+      }
+      held_[static_cast<std::size_t>(sequence.slot)] += sequence.n_tokens;
+      if (params.output == IB_OUTPUT_GREEDY) params.ids[i] = id_of(history);
+    }
+  }
+
+  const Model& model() const { return model_; }
+  const inferbench::SessionLimits& limits() const { return limits_; }
+  /// The tokens that a slot holds.
+  const std::vector<std::int32_t>& history(std::int32_t slot) const {
+    return histories_[static_cast<std::size_t>(slot)];
+  }
+  const std::vector<std::int32_t>& held() const { return held_; }
+
+ private:
+  static std::uint64_t hash_of(const std::vector<std::int32_t>& history) {
+    std::uint64_t hash = 0xCBF29CE484222325U;  // FNV-1a
+    for (const std::int32_t id : history) hash = (hash ^ static_cast<std::uint32_t>(id)) * 0x100000001B3U;
+    return hash ^ (hash >> 32U);
+  }
+
+  std::int32_t id_of(const std::vector<std::int32_t>& history) const {
+    return static_cast<std::int32_t>(hash_of(history) % static_cast<std::uint64_t>(model_.vocab));
+  }
+
+  // 1 for the greedy id, below it and different elsewhere.
+  std::vector<float> logits_of(const std::vector<std::int32_t>& history) const {
+    std::vector<float> row(static_cast<std::size_t>(model_.vocab));
+    for (std::size_t i = 0; i < row.size(); ++i) row[i] = -static_cast<float>(i % 97) / 97;
+    row[static_cast<std::size_t>(id_of(history))] = 1;
+    return row;
+  }
+
+  Model& model_;
+  inferbench::SessionLimits limits_;
+  std::vector<std::int32_t> held_;
+  std::vector<std::vector<std::int32_t>> histories_;
+  ib_session_info info_{sizeof(ib_session_info), 2000, 3000, 6000, 0};
+};
+
+inline constexpr ib_precision_info kPrecisions[] = {{"fp32", "none of it is true"}};
+inline constexpr ib_option_info kOptions[] = {
+    {"fault", IB_OPTION_TEXT, 0, "", 0, 0, nullptr, "which fault, in plugins that have several"},
+    {"spin_us", IB_OPTION_INT, 0, "0", 0, 1e7, nullptr, "microseconds of computing for each token"}};
+
+template <typename Context, typename Model, typename Session>
+constexpr ib_backend make_table(const char* name, const char* doc) {
+  using Functions = inferbench::BackendFunctions<Context, Model, Session>;
+  return {IB_BACKEND_HEADER,
+          name,
+          "1",
+          "test",
+          "Apache-2.0",
+          doc,
+          0,
+          kPrecisions,
+          std::size(kPrecisions),
+          kOptions,
+          std::size(kOptions),
+          Functions::init,
+          Functions::shutdown,
+          Functions::model_create,
+          Functions::model_destroy,
+          Functions::model_info,
+          Functions::session_create,
+          Functions::session_destroy,
+          Functions::session_info,
+          Functions::forward,
+          Functions::session_truncate,
+          nullptr};
+}
+
+}  // namespace toy
+
+/// The plugin's table: `...` is an expression of type ib_backend.
+#define TOY_BACKEND(...)                                   \
+  extern "C" {                                             \
+  extern IB_EXPORT const ib_backend inferbench_backend_v1; \
+  const ib_backend inferbench_backend_v1 = __VA_ARGS__;    \
+  }
