@@ -63,7 +63,7 @@ std::string InputFiles::change_of(std::size_t index) {
   const fs::path& changed = group.files[static_cast<std::size_t>(first - now.begin())];
   try {
     if (digest_of_files(group.files) != group.sha256) {
-      return fmt::format("{} changed during the run: {}", group.role, changed.string());
+      return fmt::format("{} changed during the run: {}", group.role, changed.lexically_normal().string());
     }
   } catch (const Error& error) {
     return fmt::format("{} changed during the run: {}", group.role, error.what());

@@ -13,32 +13,32 @@ namespace inferbench {
 
 namespace {
 
-using Json = nlohmann::json;
+using OutcomeJson = nlohmann::json;
 
-void put_metrics(Json& object, const std::optional<TrialMetrics>& metrics) {
+void put_metrics(OutcomeJson& object, const std::optional<TrialMetrics>& metrics) {
   const bool have = metrics.has_value();
-  object["ttft_ms"] = have ? Json(metrics->ttft_ms) : Json(nullptr);
-  object["prefill_tokens_per_s"] = have ? Json(metrics->prefill_tokens_per_s) : Json(nullptr);
-  object["decode_ms_per_token"] = have ? or_null(metrics->decode_ms_per_token) : Json(nullptr);
-  object["decode_tokens_per_s"] = have ? or_null(metrics->decode_tokens_per_s) : Json(nullptr);
-  object["e2e_ms"] = have ? Json(metrics->e2e_ms) : Json(nullptr);
-  object["inter_token_ms"] = have ? Json(metrics->inter_token_ms) : Json::array();
+  object["ttft_ms"] = have ? OutcomeJson(metrics->ttft_ms) : OutcomeJson(nullptr);
+  object["prefill_tokens_per_s"] = have ? OutcomeJson(metrics->prefill_tokens_per_s) : OutcomeJson(nullptr);
+  object["decode_ms_per_token"] = have ? or_null(metrics->decode_ms_per_token) : OutcomeJson(nullptr);
+  object["decode_tokens_per_s"] = have ? or_null(metrics->decode_tokens_per_s) : OutcomeJson(nullptr);
+  object["e2e_ms"] = have ? OutcomeJson(metrics->e2e_ms) : OutcomeJson(nullptr);
+  object["inter_token_ms"] = have ? OutcomeJson(metrics->inter_token_ms) : OutcomeJson::array();
 }
 
 // No backend holds nothing at all: 0 is one that does not say.
-Json known_bytes(std::uint64_t bytes) {
-  return bytes > 0 ? Json(bytes) : Json(nullptr);
+OutcomeJson known_bytes(std::uint64_t bytes) {
+  return bytes > 0 ? OutcomeJson(bytes) : OutcomeJson(nullptr);
 }
 
-Json profile_json(const std::vector<ProfileEvent>& events) {
-  Json list = Json::array();
+OutcomeJson profile_json(const std::vector<ProfileEvent>& events) {
+  OutcomeJson list = OutcomeJson::array();
   for (const auto& e : events) {
-    list.push_back(Json::array({e.operation, e.layer, e.thread, e.begin_ns, e.end_ns, e.bytes, e.flops}));
+    list.push_back(OutcomeJson::array({e.operation, e.layer, e.thread, e.begin_ns, e.end_ns, e.bytes, e.flops}));
   }
   return list;
 }
 
-std::vector<ProfileEvent> profile_from(const Json& list) {
+std::vector<ProfileEvent> profile_from(const OutcomeJson& list) {
   std::vector<ProfileEvent> events;
   events.reserve(list.size());
   for (const auto& e : list) {
@@ -51,62 +51,63 @@ std::vector<ProfileEvent> profile_from(const Json& list) {
 
 }  // namespace
 
-Json to_json(const LoadOutcome& outcome) {
+OutcomeJson to_json(const LoadOutcome& outcome) {
   const bool loaded = outcome.status == TrialStatus::kOk;
-  Json object{{"status", to_string(outcome.status)},
-              {"error", outcome.error},
-              {"stderr_tail", outcome.stderr_tail},
-              {"load_ms", loaded ? Json(outcome.load_ms) : Json(nullptr)},
-              {"init_ms", loaded ? Json(outcome.init_ms) : Json(nullptr)},
-              {"generate_ms", or_null(outcome.generate_ms)},
-              {"cache", outcome.cache},
-              {"page_cache_share", or_null(outcome.page_cache_share)},
-              {"weights_bytes", known_bytes(outcome.weights_bytes)},
-              {"decode_weights_bytes", known_bytes(outcome.decode_weights_bytes)},
-              {"rss_before_bytes", or_null(outcome.rss_before_bytes)},
-              {"peak_rss_bytes", or_null(outcome.peak_rss_bytes)},
-              {"peak_rss_file_bytes", or_null(outcome.peak_file_bytes)},
-              {"first_forward_ms", or_null(outcome.first_forward_ms)},
-              {"device", outcome.device},
-              {"kernels", outcome.kernels}};
+  OutcomeJson object{{"status", to_string(outcome.status)},
+                     {"error", outcome.error},
+                     {"stderr_tail", outcome.stderr_tail},
+                     {"load_ms", loaded ? OutcomeJson(outcome.load_ms) : OutcomeJson(nullptr)},
+                     {"init_ms", loaded ? OutcomeJson(outcome.init_ms) : OutcomeJson(nullptr)},
+                     {"generate_ms", or_null(outcome.generate_ms)},
+                     {"cache", outcome.cache},
+                     {"page_cache_share", or_null(outcome.page_cache_share)},
+                     {"weights_bytes", known_bytes(outcome.weights_bytes)},
+                     {"decode_weights_bytes", known_bytes(outcome.decode_weights_bytes)},
+                     {"rss_before_bytes", or_null(outcome.rss_before_bytes)},
+                     {"peak_rss_bytes", or_null(outcome.peak_rss_bytes)},
+                     {"peak_rss_file_bytes", or_null(outcome.peak_file_bytes)},
+                     {"first_forward_ms", or_null(outcome.first_forward_ms)},
+                     {"device", outcome.device},
+                     {"kernels", outcome.kernels}};
   put_standstill(object, outcome.standstill);
   return object;
 }
 
-LoadOutcome load_outcome_from(const Json& object) {
+LoadOutcome load_outcome_from(const OutcomeJson& object) {
   return load_outcome_of(DomFields(object));
 }
 
-Json to_json(const TrialOutcome& outcome) {
+OutcomeJson to_json(const TrialOutcome& outcome) {
   const auto& [peak, rss, anonymous, file] = outcome.memory;
   const std::optional<std::uint64_t> peak_anonymous = peak_anonymous_bytes(outcome.memory);
   const auto& used = outcome.used;
   const double spin_ms = outcome.interference.spin_ms;
-  Json object{{"status", to_string(outcome.status)},
-              {"error", outcome.error},
-              {"stderr_tail", outcome.stderr_tail},
-              {"digest", outcome.digest},
-              {"logits_checked", outcome.logits_checked},
-              {"kv_bytes", or_null(outcome.kv_bytes)},
-              {"scratch_bytes", or_null(outcome.scratch_bytes)},
-              {"device_bytes", or_null(outcome.device_bytes)},
-              {"backend_peak_bytes", or_null(outcome.backend_peak_bytes)},
-              {"peak_rss_bytes", or_null(peak)},
-              {"peak_rss_anonymous_bytes", or_null(peak_anonymous)},
-              {"peak_rss_file_bytes", peak_anonymous ? Json(*peak - *peak_anonymous) : Json(nullptr)},
-              {"peak_rss_unknown", outcome.peak_unknown.empty() ? Json(nullptr) : Json(outcome.peak_unknown)},
-              {"rss_bytes", or_null(rss)},
-              {"rss_anonymous_bytes", or_null(anonymous)},
-              {"rss_file_bytes", or_null(file)},
-              {"cpu_s", used ? Json(used->cpu_s) : Json(nullptr)},
-              {"involuntary_switches", used ? Json(used->involuntary_switches) : Json(nullptr)},
-              {"major_faults", used ? Json(used->major_faults) : Json(nullptr)},
-              {"spin_ms", spin_ms > 0 ? Json(spin_ms) : Json(nullptr)},
-              {"run_delay_ms", or_null(outcome.interference.run_delay_ms)},
-              {"steal_ms", or_null(outcome.interference.steal_ms)},
-              {"throttled_ms", or_null(outcome.interference.throttled_ms)},
-              {"mhz", or_null(outcome.interference.mhz)},
-              {"trials_since_load", outcome.trials_since_load}};
+  OutcomeJson object{
+      {"status", to_string(outcome.status)},
+      {"error", outcome.error},
+      {"stderr_tail", outcome.stderr_tail},
+      {"digest", outcome.digest},
+      {"logits_checked", outcome.logits_checked},
+      {"kv_bytes", or_null(outcome.kv_bytes)},
+      {"scratch_bytes", or_null(outcome.scratch_bytes)},
+      {"device_bytes", or_null(outcome.device_bytes)},
+      {"backend_peak_bytes", or_null(outcome.backend_peak_bytes)},
+      {"peak_rss_bytes", or_null(peak)},
+      {"peak_rss_anonymous_bytes", or_null(peak_anonymous)},
+      {"peak_rss_file_bytes", peak_anonymous ? OutcomeJson(*peak - *peak_anonymous) : OutcomeJson(nullptr)},
+      {"peak_rss_unknown", outcome.peak_unknown.empty() ? OutcomeJson(nullptr) : OutcomeJson(outcome.peak_unknown)},
+      {"rss_bytes", or_null(rss)},
+      {"rss_anonymous_bytes", or_null(anonymous)},
+      {"rss_file_bytes", or_null(file)},
+      {"cpu_s", used ? OutcomeJson(used->cpu_s) : OutcomeJson(nullptr)},
+      {"involuntary_switches", used ? OutcomeJson(used->involuntary_switches) : OutcomeJson(nullptr)},
+      {"major_faults", used ? OutcomeJson(used->major_faults) : OutcomeJson(nullptr)},
+      {"spin_ms", spin_ms > 0 ? OutcomeJson(spin_ms) : OutcomeJson(nullptr)},
+      {"run_delay_ms", or_null(outcome.interference.run_delay_ms)},
+      {"steal_ms", or_null(outcome.interference.steal_ms)},
+      {"throttled_ms", or_null(outcome.interference.throttled_ms)},
+      {"mhz", or_null(outcome.interference.mhz)},
+      {"trials_since_load", outcome.trials_since_load}};
   put_metrics(object, outcome.metrics);
   put_standstill(object, outcome.interference.standstill);
   if (!outcome.note.empty()) object["note"] = outcome.note;
@@ -119,10 +120,10 @@ Json to_json(const TrialOutcome& outcome) {
   return object;
 }
 
-TrialOutcome trial_outcome_from(const Json& object) {
+TrialOutcome trial_outcome_from(const OutcomeJson& object) {
   TrialOutcome outcome = trial_outcome_of(DomFields(object));
   if (object.contains("ids")) {
-    for (const Json& id : object.at("ids")) outcome.ids.push_back(integer_of<std::int32_t>(id));
+    for (const OutcomeJson& id : object.at("ids")) outcome.ids.push_back(integer_of<std::int32_t>(id));
   }
   if (object.contains("profile")) {
     outcome.submit_ns = integer_of<std::uint64_t>(object.at("submit_ns"));

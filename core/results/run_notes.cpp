@@ -52,10 +52,13 @@ void note_processes(const RunData& run, std::vector<std::string>& notes) {
       "measure.fresh_processes is off: the intervals leave out how much results differ from process to process");
 }
 
+bool has_shared_prefixes(const RunData& run) {
+  return std::any_of(run.info.points.begin(), run.info.points.end(),
+                     [](const Point& point) { return point.shared_prefix_tokens > 0; });
+}
+
 void note_shared_prefixes(const RunData& run, std::vector<std::string>& notes) {
-  const bool shared = std::any_of(run.info.points.begin(), run.info.points.end(),
-                                  [](const Point& point) { return point.shared_prefix_tokens > 0; });
-  if (!shared) return;
+  if (!has_shared_prefixes(run)) return;
   notes.emplace_back(
       "points with a shared prefix: all their prompts begin with the same tokens, so a backend that keeps prefixes of "
       "earlier prompts is faster there");
@@ -65,9 +68,8 @@ void note_prompt_caches(const RunData& run, std::vector<std::string>& notes) {
   for (const PluginIdentity& plugin : run.info.plugins) {
     if (!plugin.prompt_cache || !run.info.prompt_notes.empty()) continue;  // those say more
     notes.push_back(
-        fmt::format("{} declares a prompt cache; every measured prompt was new to its process, so the cache "
-                    "had nothing to answer from",
-                    plugin.contender));
+        fmt::format("{} declares a prompt cache; {}, every measured prompt was new to its process", plugin.contender,
+                    has_shared_prefixes(run) ? "but for shared prefixes" : "it had nothing to answer from"));
   }
 }
 
