@@ -95,6 +95,38 @@ TEST_F(RunSessionTest, ShardsOfDifferentFoldersMerge) {
   EXPECT_THAT(run_program_in(folder(), {"report", "results/test", "--format", "md"}).out, Not(HasSubstr("| - | - |")));
 }
 
+// One model under two names would be measured, and paired with other runs, twice.
+TEST_F(RunSessionTest, TwoNamesOfOneModelAreAMistake) {
+  make_project(folder(), 1);
+  std::filesystem::create_directory_symlink("model", folder() / "link");
+  std::filesystem::copy(folder() / "model", folder() / "copy", std::filesystem::copy_options::recursive);
+  const auto refusal = [&](const std::string& models) {
+    const ProgramResult result = run_program_in(folder(), {"run", "q.yaml", "--set", "models=" + models});
+    EXPECT_EQ(result.exit_code, 2) << models;
+    return result.err;
+  };
+  EXPECT_THAT(refusal("[./model, ./model/]"), HasSubstr("'./model/' is the same as './model'"));
+  EXPECT_THAT(refusal("[./model, ./link]"), HasSubstr("'./link' is the same as './model'"));
+  EXPECT_THAT(refusal("[./model, ./copy]"), HasSubstr("are copies of one model (SHA-256 "));
+}
+
+// A renamed folder is the same model to another run; other weights under the same name are not.
+TEST_F(RunSessionTest, ComparesModelsByWhatTheyHold) {
+  make_project(folder() / "one", 1);
+  make_project(folder() / "two", 1);
+  std::filesystem::rename(folder() / "two/model", folder() / "two/renamed");
+  const std::string one = folder_in(run_program_in(folder() / "one", {"run", "q.yaml"}));
+  const std::string two = folder_in(run_program_in(folder() / "two", {"run", "q.yaml", "--set", "models=[./renamed]"}));
+  EXPECT_EQ(run_program_in(folder(), {"compare", one, two}).exit_code, 0);
+  auto info = nlohmann::json::parse(std::ifstream(two + "/run.json"));
+  info["models"][0]["sha256"] = std::string(64, 'd');
+  info["models"][0]["name"] = "model";
+  std::ofstream(two + "/run.json") << info;
+  const ProgramResult other = run_program_in(folder(), {"compare", one, two});
+  EXPECT_EQ(other.exit_code, 2);
+  EXPECT_THAT(other.err, HasSubstr("no point in common; model 'model': other weights"));
+}
+
 TEST_F(RunSessionTest, AMovedFolderIsResumedAndReproduced) {
   make_project(folder() / "old", 2);
   const ProgramResult first = run_program_in(folder() / "old", {"run", "q.yaml"});

@@ -2,9 +2,12 @@
 #include <gmock/gmock.h>
 
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "analyze/analysis.hpp"
 #include "analyze/analysis_table.hpp"
+#include "analyze/axes.hpp"
+#include "analyze/configurations.hpp"
 #include "analyze/rank_correlation.hpp"
 #include "support/error.hpp"
 #include "unit/sweep_fixture.hpp"
@@ -211,6 +214,26 @@ TEST(RankCorrelation, IsPearsonsOfTheRanksAndNeedsVariation) {
   EXPECT_FALSE(rank_correlation(x, std::vector<double>(5, 3.0)));
   EXPECT_FALSE(rank_correlation(std::vector<double>{1, 2}, std::vector<double>{1, 2}));
   EXPECT_THROW(rank_correlation(x, std::vector<double>{1}), std::invalid_argument);
+}
+
+// A model that another run keeps elsewhere is one level of the axis; new weights at the old place are two.
+TEST(Analysis, TakesModelsForWhatTheyHold) {
+  const auto levels = [](const std::vector<RunData>& runs) {
+    std::set<std::string> models;
+    for (const MeasuredConfiguration& configuration : measured_configurations(runs)) {
+      models.insert(axis_value(configuration, "model"));
+    }
+    return models;
+  };
+  const RunData first = made_up_run(power_laws());
+  RunData second = first;
+  for (Point& point : second.info.points) point.model = "/elsewhere/gpt2";
+  for (TrialRecord& trial : second.trials) trial.point.model = "/elsewhere/gpt2";
+  second.info.models[0].reference = "/elsewhere/gpt2";
+  EXPECT_EQ(levels({first, second}).size(), 1U);
+  second = first;
+  second.info.models[0].sha256 = "dd";
+  EXPECT_THAT(levels({first, second}), testing::ElementsAre("synthetic:gpt2", "synthetic:gpt2 (SHA-256 dd)"));
 }
 
 }  // namespace
