@@ -31,7 +31,9 @@ struct AxisRule {
 inline constexpr std::size_t kAxes = 6;
 /// Slowest first. Threads lead, because a worker's threads are set when it loads the model.
 inline constexpr std::array<AxisRule, kAxes> kAxisRules{{
-    {"threads", &Point::threads, 1, 0, 0, "", "Threads of the backend. `doubling` means 1, 2, 4, ... up to all.",
+    {"threads", &Point::threads, 1, 0, 0, "",
+     "Threads of the backend. `all` counts CPUs, or fewer under a CPU quota of a control group; `doubling` means 1, 2, "
+     "4, ... up to all.",
      "[1, 2]"},
     {"prompt_tokens", &Point::prompt_tokens, 1, kMaxTokens, 128, "tokens", "Length of each prompt.", "[32, 512]"},
     {"generate_tokens", &Point::generate_tokens, 1, kMaxTokens, 32, "tokens",

@@ -153,6 +153,7 @@ Json to_json(const OperatorSample& outcome) {
               {"spin_ms", outcome.interference.spin_ms},
               {"run_delay_ms", optional_json(outcome.interference.run_delay_ms)},
               {"steal_ms", optional_json(outcome.interference.steal_ms)},
+              {"throttled_ms", optional_json(outcome.interference.throttled_ms)},
               {"mhz", optional_json(outcome.interference.mhz)}};
   put_standstill(object, outcome.interference.standstill);
   return object;
@@ -173,6 +174,7 @@ OperatorSample operator_sample_from(const Json& object) {
   outcome.interference.spin_ms = object.at("spin_ms").get<double>();
   outcome.interference.run_delay_ms = optional_number(object.at("run_delay_ms"));
   outcome.interference.steal_ms = optional_number(object.at("steal_ms"));
+  outcome.interference.throttled_ms = optional_number(object.at("throttled_ms"));
   outcome.interference.mhz = optional_number(object.at("mhz"));
   outcome.interference.standstill = standstill_from(object);
   return outcome;

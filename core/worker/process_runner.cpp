@@ -93,6 +93,10 @@ void ProcessRunner::unload() {
     } else if (!end.good()) {
       note_teardown_fault("at its exit: the worker " + to_string(end));
     }
+    if (const int left = child_->left_behind(); left > 0) {
+      note_teardown_fault(fmt::format("at its exit: the worker left {} behind, killed by the host",
+                                      left == 1 ? "1 process" : fmt::format("{} processes", left)));
+    }
   }
   child_.reset();
   buffer_.reset();

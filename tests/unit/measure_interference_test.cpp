@@ -42,6 +42,11 @@ TEST(FindDisturbance, NamesWhatDisturbed) {
   seen.run_delay_ms = 60;
   EXPECT_THAT(find_disturbance(seen, {}, kSecondOnTwoThreads), HasSubstr("waited 60 ms for a CPU"));
   seen = quiet();
+  seen.throttled_ms = 30;
+  EXPECT_EQ(find_disturbance(seen, {}, kSecondOnTwoThreads), "");
+  seen.throttled_ms = 60;
+  EXPECT_EQ(find_disturbance(seen, {}, kSecondOnTwoThreads), "a CPU quota held its threads back for 60 ms");
+  seen = quiet();
   seen.steal_ms = 100;
   EXPECT_THAT(find_disturbance(seen, {}, kSecondOnTwoThreads), HasSubstr("hypervisor took 100 ms"));
   EXPECT_THAT(find_disturbance(quiet(), {1, 200, 0}, kSecondOnTwoThreads), HasSubstr("200 involuntary"));
