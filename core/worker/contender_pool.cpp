@@ -43,7 +43,10 @@ void ContenderPool::enter(const Point& point) {
     return;
   }
   forget_models();
-  for (auto& state : states_) state.load_failed = false;
+  for (auto& state : states_) {
+    state.load_failed = false;
+    state.note.clear();
+  }
   in_group_ = true;
   group_model_ = point.model;
   group_threads_ = point.threads;
@@ -76,13 +79,20 @@ bool ContenderPool::all_fit() const {
   double cache = 0;  // the largest of the group's points; keys and values are fp32 at most
   for (const Point& point : experiment_.points) {
     if (point.model != group_model_ || point.threads != group_threads_) continue;
-    const double positions = 1.0 * point.batch * (point.prompt_tokens + point.generate_tokens);
+    const double positions = 1.0 * point.batch * (point.past_tokens + point.prompt_tokens + point.generate_tokens);
     cache = std::max(cache, 2 * 4.0 * positions * facts->config.n_layers * facts->config.width);
   }
   const auto n = static_cast<double>(states_.size());
   const double needed = 4.0 * static_cast<double>(facts->n_parameters) * (n + 1) + cache * n;
   const auto available = static_cast<double>(available_memory_bytes());
   return available <= 0 || needed < 0.8 * available;
+}
+
+// Whether memory ran out that other contenders may have held. A worker's own limit has nothing to do with them.
+template <typename Outcome>
+bool ContenderPool::may_be_crowded(const Outcome& outcome) const {
+  return outcome.status == TrialStatus::kOom &&
+         (experiment_.limits.memory_bytes == 0 || outcome.error.starts_with(kKilledByKernel));
 }
 
 void ContenderPool::load(const PlannedTrial& trial, bool ahead) {
@@ -93,12 +103,13 @@ void ContenderPool::load(const PlannedTrial& trial, bool ahead) {
       if (&other != &state) forget_model(other);
     }
   }
-  state.note.clear();
+  if (!one_at_a_time_) state.note.clear();
   load_into(state, trial);
   // What fits alone is not out of memory: the kernel may also have killed it in another's stead.
-  if (state.load.status == TrialStatus::kOom && unload_others(state)) {
+  if (may_be_crowded(state.load) && unload_others(state)) {
     state.note = kTriedAlone;
     load_into(state, trial);
+    one_at_a_time_ = one_at_a_time_ || state.load.status == TrialStatus::kOk;
   }
   state.load_failed = state.load.status != TrialStatus::kOk;
 }
@@ -110,7 +121,6 @@ bool ContenderPool::unload_others(const State& state) {
     forget_model(other);
     any = true;
   }
-  one_at_a_time_ = one_at_a_time_ || any;
   return any;
 }
 
@@ -140,21 +150,22 @@ PooledTrial ContenderPool::run(const PlannedTrial& trial, std::uint64_t stream) 
   if (given_up(trial)) {
     return {failed(TrialStatus::kSkipped, skip_error(kFailuresBeforeSkip, state.last_error))};
   }
-  if (state.load_failed) return {failed(state.load.status, "loading: " + state.load.error)};
-  PooledTrial done = run_warmed_up(state, trial, stream);
-  if (done.outcome.status == TrialStatus::kOom && unload_others(state)) {
+  PooledTrial done = run_if_loaded(state, trial, stream);
+  if (!state.load_failed && may_be_crowded(done.outcome) && unload_others(state)) {
     state.note = kTriedAlone;
     if (!state.runner->loaded()) load_into(state, trial);
     state.load_failed = state.load.status != TrialStatus::kOk;
-    done = state.load_failed ? PooledTrial{failed(state.load.status, "loading: " + state.load.error)}
-                             : run_warmed_up(state, trial, stream);
+    done = run_if_loaded(state, trial, stream);
+    one_at_a_time_ = one_at_a_time_ || done.outcome.status == TrialStatus::kOk;
   }
   done.outcome.note = state.note;
-  remember(state, trial, done.outcome);
+  if (!state.load_failed) remember(state, trial, done.outcome);
   return done;
 }
 
-PooledTrial ContenderPool::run_warmed_up(State& state, const PlannedTrial& trial, std::uint64_t stream) {
+// The rest of the row says why not.
+PooledTrial ContenderPool::run_if_loaded(State& state, const PlannedTrial& trial, std::uint64_t stream) {
+  if (state.load_failed) return {failed(state.load.status, "loading: " + state.load.error)};
   const bool measured = trial.block >= 0;
   state.measured = state.measured || measured;
   PooledTrial done;

@@ -86,10 +86,12 @@ class ContenderPool {
   void forget_model(State& state);
   bool given_up(const PlannedTrial& trial) const;
   bool all_fit() const;
-  /// False where no other contender is loaded. From then on, the group's contenders are loaded one at a time.
+  template <typename Outcome>
+  bool may_be_crowded(const Outcome& outcome) const;
+  /// False where no other contender is loaded.
   bool unload_others(const State& state);
   void load_into(State& state, const PlannedTrial& trial);
-  PooledTrial run_warmed_up(State& state, const PlannedTrial& trial, std::uint64_t stream);
+  PooledTrial run_if_loaded(State& state, const PlannedTrial& trial, std::uint64_t stream);
   static TrialOutcome run_on(State& state, const TrialRequest& request);
   static void remember(State& state, const PlannedTrial& trial, const TrialOutcome& outcome);
 

@@ -256,7 +256,7 @@ ProcessRunner::Exchange ProcessRunner::ended() {
   if (end.by_host) return failed(TrialStatus::kCrashed, "the worker closed its connection and did not end");
   const std::string cause = find_oom_cause(groups_, oom_before_, read_oom_counts(groups_));
   if (end.signal == SIGKILL && !cause.empty()) {
-    return failed(TrialStatus::kOom, "killed by the kernel: " + cause);
+    return failed(TrialStatus::kOom, kKilledByKernel + cause);
   }
   if (end.exit_code == kExitNotStarted && child_->output_tail() == kNotStarted) {
     throw ShortageError(fmt::format("cannot start a worker: {} does not run", command_.front()),

@@ -42,6 +42,9 @@ class TrialRunner {
   virtual bool loaded() const = 0;
 };
 
+/// How the error of a worker begins that the kernel killed for want of memory.
+inline constexpr const char* kKilledByKernel = "killed by the kernel: ";
+
 using RunnerFactory = std::function<std::unique_ptr<TrialRunner>()>;
 
 }  // namespace inferbench
