@@ -168,6 +168,58 @@ TEST_F(BackendCalls, ExceptionAcrossTheBorderBecomesAnError) {
   EXPECT_STREQ(error.message, "forward threw an exception across the ABI");
 }
 
+TEST_F(BackendCalls, WhatIsNotWrittenIsNotTakenForAResult) {
+  set_fault("forward_writes_nothing");
+  const std::array<std::int32_t, 2> tokens{1, 2};
+  const auto complaint = [&](const auto& call) {
+    try {
+      call(session());
+    } catch (const WrongOutput& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  EXPECT_EQ(complaint([&](const BackendSession& opened) { opened.greedy(0, tokens); }),
+            "backend misbehaving: forward: it wrote no id");
+  EXPECT_EQ(complaint([&](const BackendSession& opened) { opened.last_logits(0, tokens); }),
+            "backend misbehaving: forward: at position 1, the logit of token 0 was not written");
+  EXPECT_EQ(complaint([&](const BackendSession& opened) { opened.all_logits(0, tokens); }),
+            "backend misbehaving: forward: at position 0, the logit of token 0 was not written");
+}
+
+TEST_F(BackendCalls, ACancelThatNobodyAskedForIsAFaultOfItsOwn) {
+  const BackendSession opened = session();
+  const std::array<std::int32_t, 1> token{1};
+  set_fault("forward_cancels");
+  expect_error([&] { opened.greedy(0, token); }, IB_INTERNAL,
+               "backend misbehaving: forward: it returned CANCELLED although nobody asked: for no reason");
+}
+
+TEST_F(BackendCalls, RawCallsHaveNamesForTheirFailures) {
+  const BackendSession opened = session();
+  const std::array<std::int32_t, 1> token{1};
+  std::int32_t id = 0;
+  const ib_sequence sequence{0, 1, token.data()};
+  ib_forward_params params{};
+  params.struct_size = sizeof(params);
+  params.sequences = &sequence;
+  params.n_sequences = 1;
+  params.output = IB_OUTPUT_GREEDY;
+  params.ids = &id;
+  params.ids_capacity = 1;
+  const auto failure = [&](const char* fault) {
+    set_fault(fault);
+    ib_error error{};
+    const ib_status status = opened.forward(params, error);
+    return opened.failure("forward", status, error);
+  };
+  EXPECT_STREQ(failure("forward_silent").what(), "forward: it returned \"device lost\" without a message");
+  EXPECT_STREQ(failure("forward_odd_status").what(), "forward: it returned \"unknown status 42\" without a message");
+  EXPECT_STREQ(failure("forward_cancels").what(),
+               "forward: it returned CANCELLED although nobody asked: for no reason");
+  EXPECT_EQ(failure("forward_cancels").status(), IB_INTERNAL);
+}
+
 TEST_F(BackendCalls, ProgressStaysWithinBounds) {
   set_fault("model_progress_wild");
   std::vector<double> fractions;

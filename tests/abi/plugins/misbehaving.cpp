@@ -2,6 +2,7 @@
 //
 // A backend that breaks one rule of the ABI, the one that the environment variable INFERBENCH_TEST_FAULT names; without
 // it, it keeps them all. It logs what is destroyed.
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
@@ -66,6 +67,9 @@ struct Session {
     inferbench::check_forward(params, limits, held);
     host.throw_if_cancelled();
     ++session_info.kv_bytes;
+    if (is_fault("forward_writes_nothing")) return;
+    if (params.output == IB_OUTPUT_GREEDY) std::fill_n(params.ids, params.n_sequences, 0);
+    if (params.output == IB_OUTPUT_LAST_LOGITS) std::fill_n(params.logits, params.n_sequences * limits.vocab, 0.0F);
   }
   void truncate(std::int32_t slot, std::int32_t n_past) { inferbench::check_truncate(slot, n_past, held); }
 
@@ -111,6 +115,12 @@ const ib_session_info* session_info(const ib_session* session) {
 
 ib_status forward(ib_session* session, const ib_forward_params* params, ib_error* error) {
   if (is_fault("forward_throws")) throw std::runtime_error("across the border");
+  if (is_fault("forward_cancels")) {
+    std::strcpy(error->message, "for no reason");
+    return IB_CANCELLED;
+  }
+  if (is_fault("forward_silent")) return IB_DEVICE_LOST;
+  if (is_fault("forward_odd_status")) return 42;
   return Functions::forward(session, params, error);
 }
 
