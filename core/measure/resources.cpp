@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "measure/resources.hpp"
 
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
@@ -70,12 +72,12 @@ std::uint64_t used_swap_bytes() {
 PeakWatch::PeakWatch(const std::string& clear_refs) {
   // The kernel counts pages of each thread in batches: after a reset the peak may be that much above the present.
   constexpr std::uint64_t kCountedLate = 1U << 20U;
-  std::ofstream clear(clear_refs);
-  clear << "5";  // proc(5): reset the peak resident set size
-  clear.flush();
+  const int clear = ::open(clear_refs.c_str(), O_WRONLY | O_CLOEXEC);
+  const bool written = clear >= 0 && ::write(clear, "5", 1) == 1;  // proc(5): reset the peak resident set size
+  if (clear >= 0) ::close(clear);
   const MemoryUse now = read_memory_use();
   before_ = now.peak_rss_bytes;
-  reset_ = clear.good() && before_ && now.rss_bytes && *before_ <= *now.rss_bytes + kCountedLate;
+  reset_ = written && before_ && now.rss_bytes && *before_ <= *now.rss_bytes + kCountedLate;
 }
 
 MemoryUse PeakWatch::seen() const {

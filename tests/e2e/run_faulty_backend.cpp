@@ -87,13 +87,14 @@ void write_frame_noise() {
 // A child stops this process and lets it go on: whatever the host measures has this gap in it.
 void stop_for_half_a_second() {
   const pid_t self = getpid();
-  if (fork() == 0) {
+  const pid_t child = fork();
+  if (child == 0) {
     kill(self, SIGSTOP);
     sleep_ms(500);
     kill(self, SIGCONT);
     _exit(0);
   }
-  sleep_ms(20);  // the stop may come a little later
+  waitpid(child, nullptr, 0);
 }
 
 // As a library would that starts a server: nobody's child, in a session of its own.
