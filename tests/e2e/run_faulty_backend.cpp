@@ -22,7 +22,7 @@
 
 struct ib_context {
   const ib_host* host = nullptr;
-  std::string shutdown_fault;
+  std::string shutdown_fault{};
 };
 
 struct ib_model {

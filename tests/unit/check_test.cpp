@@ -256,7 +256,7 @@ TEST(CheckTargets, TakeZeroAsTheNumberThatItIs) {
   EXPECT_EQ(check_regressions(run, run, within(0.1, {"kv_bytes"})).at(1).found, "0 in both runs");
   run.trials[1].outcome.kv_bytes = 5;
   EXPECT_EQ(check_targets(run, {target("kv_bytes", false, 100, false)}).at(0).found, "7 of 8 values are 0");
-  for (auto& trial : run.trials) trial.outcome.used.cpu_s = std::nan("");
+  for (auto& trial : run.trials) trial.outcome.used = ResourceUse{std::nan(""), 0, 0};
   EXPECT_EQ(verdict_of(run, target("cpu_s", false, 100, false)), CheckVerdict::kUnclear);
 }
 

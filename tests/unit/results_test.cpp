@@ -51,7 +51,7 @@ TEST(TrialRecord, SurvivesItsLine) {
   TrialRecord record = sample_trial("quant", 2, 12.5);
   record.load.page_cache_share = 0.75;
   record.load.error = "";
-  record.outcome.used.major_faults = 3;
+  record.outcome.used = ResourceUse{0.25, 0, 3};
   const std::string line = to_json_line(record);
   EXPECT_EQ(line.find('\n'), std::string::npos);
   const TrialRecord back = parse_trial_record(line);
