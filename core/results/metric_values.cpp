@@ -26,9 +26,8 @@ std::optional<double> total_tokens_per_s(const TrialRecord& trial) {
   return tokens * trial.point.batch / seconds;
 }
 
-// No process or model holds nothing: 0 bytes are unknown.
-std::optional<double> bytes_value(std::uint64_t bytes) {
-  return bytes > 0 ? std::optional(static_cast<double>(bytes)) : std::nullopt;
+std::optional<double> number_of(const std::optional<std::uint64_t>& bytes) {
+  return bytes ? std::optional(static_cast<double>(*bytes)) : std::nullopt;
 }
 
 }  // namespace
@@ -36,9 +35,11 @@ std::optional<double> bytes_value(std::uint64_t bytes) {
 std::optional<double> metric_value(const TrialRecord& trial, std::string_view metric) {
   if (!trial.ok() || !trial.outcome.metrics) return std::nullopt;
   if (metric == "load_ms") return trial.load.load_ms;
-  if (metric == "weights_bytes") return bytes_value(trial.load.weights_bytes);
-  if (metric == "kv_bytes") return bytes_value(trial.outcome.kv_bytes.value_or(0));
-  if (metric == "peak_rss_bytes") return bytes_value(trial.outcome.memory.peak_rss_bytes.value_or(0));
+  if (metric == "weights_bytes") {  // no model holds nothing
+    return trial.load.weights_bytes > 0 ? number_of(trial.load.weights_bytes) : std::nullopt;
+  }
+  if (metric == "kv_bytes") return number_of(trial.outcome.kv_bytes);
+  if (metric == "peak_rss_bytes") return number_of(trial.outcome.memory.peak_rss_bytes);
   if (metric == "cpu_s") return trial.outcome.used ? std::optional(trial.outcome.used->cpu_s) : std::nullopt;
   if (metric == "total_tokens_per_s") return total_tokens_per_s(trial);
   return time_metric(*trial.outcome.metrics, metric);

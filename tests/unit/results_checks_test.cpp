@@ -214,6 +214,7 @@ TEST(UnknownValues, AreNullAndNeverZero) {
 
   TrialRecord good = trial_with_memory(10, 0);
   good.outcome.memory.peak_rss_bytes.reset();
+  good.outcome.kv_bytes.reset();
   EXPECT_EQ(metric_value(good, "peak_rss_bytes"), std::nullopt);
   EXPECT_EQ(metric_value(good, "kv_bytes"), std::nullopt);
   EXPECT_EQ(metric_value(good, "weights_bytes"), std::nullopt);
