@@ -12,6 +12,7 @@
 #include "cli/commands.hpp"
 #include "cli/common_options.hpp"
 #include "cli/conformance_report.hpp"
+#include "plugin/backend_child.hpp"
 #include "plugin/plugin_path.hpp"
 #include "report/console_style.hpp"
 #include "support/error.hpp"
@@ -184,7 +185,12 @@ void add_conformance_command(CLI::App& app, CommandContext& context) {
   add_plugin_dir_option(*command, arguments->plugin_dirs);
   add_json_flag(*command, arguments->json);
   command->footer(kConformanceFooter);
-  command->callback([arguments, &context] { context.exit_code = static_cast<int>(conform(*arguments)); });
+  // The backend is loaded in a child, and each rule is tried in a fork of it.
+  command->callback([arguments, &context] {
+    const auto work = [arguments] { return std::to_string(static_cast<int>(conform(*arguments))); };
+    context.exit_code = std::stoi(
+        answer_of_child(work, "backend " + arguments->plugin, "conformance", BackendChild::Printing::kAsHere));
+  });
 }
 
 }  // namespace inferbench
