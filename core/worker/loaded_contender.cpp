@@ -137,7 +137,6 @@ TrialOutcome LoadedContender::run(const TrialRequest& request) {
   }
   StandstillWatch standstill;
   const ScopedAffinity affinity(threads_);
-  const InterferenceWatch watch(affinity.cpus(), standstill);
   deadline_->set(request.timeout_s);
   outcome.trials_since_load = trials_since_load_++;
   // The last id is emitted, never fed.
@@ -146,9 +145,10 @@ TrialOutcome LoadedContender::run(const TrialRequest& request) {
   std::optional<TrialLoop> loop;
   into_outcome(outcome, [&] { drop_session_unless(shape); });
   const PeakWatch peak(clear_refs_);
-  if (outcome.status == TrialStatus::kOk) {
-    into_outcome(outcome, [&] { run_measured(request, shape, loop, outcome); });
-  }
+  if (outcome.status == TrialStatus::kOk) into_outcome(outcome, [&] { prepare(request, shape, loop); });
+  // Not before: what delays the filling of a long past says nothing of the measured part.
+  const InterferenceWatch watch(affinity.cpus(), standstill);
+  if (outcome.status == TrialStatus::kOk) into_outcome(outcome, [&] { run_measured(request, *loop, outcome); });
   outcome.interference = watch.seen();
   set_memory(peak, outcome);
   // Only now: whatever it takes is no part of what was measured.
@@ -220,21 +220,25 @@ const BackendSession& LoadedContender::session_for(const SessionShape& shape) {
   return *session_;
 }
 
-void LoadedContender::run_measured(const TrialRequest& request, const SessionShape& shape,
-                                   std::optional<TrialLoop>& loop, TrialOutcome& outcome) {
+void LoadedContender::prepare(const TrialRequest& request, const SessionShape& shape, std::optional<TrialLoop>& loop) {
   loop.emplace(request.batch, request.prompt_tokens, request.generate_tokens, request.prompts, model_->config().vocab,
                request.past_tokens);
   const BackendSession& session = session_for(shape);
-  const SessionCall call{session.get(), model_->plugin().table().forward};
-
   ib_error error{};
+  const SessionCall call{session.get(), model_->plugin().table().forward};
   if (const ib_status status = loop->fill(call, fill_chunk(request), error); status != IB_OK) {
     throw session.failure("forward of the past tokens", status, error);
   }
+}
+
+void LoadedContender::run_measured(const TrialRequest& request, TrialLoop& loop, TrialOutcome& outcome) {
+  const BackendSession& session = *session_;
+  const SessionCall call{session.get(), model_->plugin().table().forward};
+  ib_error error{};
   const ResourceUse before = read_resource_use();
   if (request.profile) {
-    run_profiled(model_->plugin(), session, *loop, call, outcome);
-  } else if (const ib_status status = loop->run(call, error); status != IB_OK) {
+    run_profiled(model_->plugin(), session, loop, call, outcome);
+  } else if (const ib_status status = loop.run(call, error); status != IB_OK) {
     outcome.used = read_resource_use() - before;
     throw session.failure("forward", status, error);
   }

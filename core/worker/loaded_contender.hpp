@@ -48,9 +48,10 @@ class LoadedContender : public TrialRunner {
 
   HostCallbacks callbacks() const;
   void load_model(const LoadRequest& request, LoadOutcome& outcome);
-  /// The measured part. Fills `loop` for check_output.
-  void run_measured(const TrialRequest& request, const SessionShape& shape, std::optional<TrialLoop>& loop,
-                    TrialOutcome& outcome);
+  /// All that comes before the clock: the loop's memory, a session whose slots hold the past.
+  void prepare(const TrialRequest& request, const SessionShape& shape, std::optional<TrialLoop>& loop);
+  /// The measured part, on the session that `prepare` left. Fills `loop` for check_output.
+  void run_measured(const TrialRequest& request, TrialLoop& loop, TrialOutcome& outcome);
   void check_output(const TrialRequest& request, const TrialLoop& loop, TrialOutcome& outcome) const;
   void check_logits(const TrialLoop& loop) const;
   /// Makes room for a session of another shape than the last trial's.
