@@ -44,8 +44,8 @@ class Sweep {
     bool complete = false;
     try {
       complete = run_points();
-    } catch (...) {
-      write(outputs_.flush());  // what was measured until then
+    } catch (...) {             // a shortage, a replaced file
+      write(outputs_.flush());  // those that waited for the baseline's
       throw;
     }
     write(outputs_.flush());
