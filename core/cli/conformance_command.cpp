@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cli/commands.hpp"
@@ -57,10 +58,9 @@ std::vector<Rule> chosen_rules(const std::vector<std::string>& names) {
 }
 
 // "libmine.so" is a file here; a bare name is looked up as everywhere.
-Plugin find_plugin(const ConformanceArguments& arguments) {
+PluginDescription find_plugin(const ConformanceArguments& arguments) {
   const bool is_file = arguments.plugin.find('/') == std::string::npos && arguments.plugin.ends_with(".so");
-  return Plugin::load(
-      PluginPath(arguments.plugin_dirs).find(is_file ? "./" + arguments.plugin : arguments.plugin).path);
+  return PluginPath(arguments.plugin_dirs).find(is_file ? "./" + arguments.plugin : arguments.plugin);
 }
 
 std::vector<Subject> subjects_of(const ConformanceArguments& arguments, const Plugin& plugin) {
@@ -92,7 +92,7 @@ std::vector<Subject> subjects_of(const ConformanceArguments& arguments, const Pl
 /// Which rule is tried now, on stderr where that is a terminal.
 class RuleProgress {
  public:
-  RuleProgress() : terminal_(isatty(STDERR_FILENO) != 0) {}
+  explicit RuleProgress(bool terminal) : terminal_(terminal) {}
   ~RuleProgress() { show(""); }
   RuleProgress(const RuleProgress&) = delete;
   RuleProgress& operator=(const RuleProgress&) = delete;
@@ -105,10 +105,10 @@ class RuleProgress {
   bool terminal_;
 };
 
-Examined examine_all(const Subject& subject, const std::vector<Rule>& rules) {
+Examined examine_all(const Subject& subject, const std::vector<Rule>& rules, bool terminal) {
   Examined examined{subject, unsupported_here(subject), {}, {}};
   if (!examined.unsupported.empty()) return examined;
-  const RuleProgress progress;
+  const RuleProgress progress(terminal);
   for (const Rule& rule : rules) {
     progress.show(fmt::format("{} {}: rule {} of {}: {}", subject.plugin.name(), subject.precision,
                               examined.findings.size() + 1, rules.size(), rule.name));
@@ -119,6 +119,50 @@ Examined examine_all(const Subject& subject, const std::vector<Rule>& rules) {
   return examined;
 }
 
+ExitCode exit_code_of(const std::vector<Examined>& all) {
+  const auto is_broken = [](const Examined& examined) { return examined.count(Verdict::kBroken) > 0; };
+  if (std::any_of(all.begin(), all.end(), is_broken)) return ExitCode::kCheckFailed;
+  const auto nothing = [](const Examined& examined) { return !examined.unsupported.empty(); };
+  return std::all_of(all.begin(), all.end(), nothing) ? ExitCode::kBadInput : ExitCode::kDone;
+}
+
+/// In the child that has the backend loaded; each rule is tried in a fork of it.
+class Examination {
+ public:
+  // Requests.
+  static constexpr std::string_view kCount = "count";         ///< of the subjects
+  static constexpr std::string_view kNext = "next";           ///< examines the next subject: the text about it
+  static constexpr std::string_view kJson = "json";           ///< all that was found
+  static constexpr std::string_view kExitCode = "exit_code";  ///< that says it
+
+  /// What this process's streams are: the child's are others.
+  struct Streams {
+    bool colour = wants_colour(STDOUT_FILENO);
+    bool shows_progress = isatty(STDERR_FILENO) != 0;
+  };
+
+  Examination(const ConformanceArguments& arguments, const std::filesystem::path& library, const Streams& streams)
+      : plugin_(Plugin::load(library)),
+        subjects_(subjects_of(arguments, plugin_)),
+        rules_(chosen_rules(arguments.rules)),
+        streams_(streams) {}
+
+  std::string serve(std::string_view request) {
+    if (request == kCount) return std::to_string(subjects_.size());
+    if (request == kJson) return conformance_json(plugin_, all_);
+    if (request == kExitCode) return std::to_string(static_cast<int>(exit_code_of(all_)));
+    all_.push_back(examine_all(subjects_.at(all_.size()), rules_, streams_.shows_progress));
+    return conformance_text(all_.back(), streams_.colour);
+  }
+
+ private:
+  Plugin plugin_;
+  std::vector<Subject> subjects_;
+  std::vector<Rule> rules_;
+  Streams streams_;
+  std::vector<Examined> all_;
+};
+
 ExitCode conform(const ConformanceArguments& arguments) {
   const std::vector<Rule> rules = chosen_rules(arguments.rules);
   if (arguments.list) {
@@ -126,19 +170,22 @@ ExitCode conform(const ConformanceArguments& arguments) {
     return ExitCode::kDone;
   }
   if (arguments.plugin.empty()) throw Error("conformance needs a backend", "inferbench conformance ./libmine.so");
-  const Plugin plugin = find_plugin(arguments);
-  std::vector<Examined> all;
-  for (const Subject& subject : subjects_of(arguments, plugin)) {
-    all.push_back(examine_all(subject, rules));
+  const PluginDescription found = find_plugin(arguments);
+  BackendChild child(
+      [&arguments, library = found.path, streams = Examination::Streams()]() -> BackendChild::Serve {
+        const auto examination = std::make_shared<Examination>(arguments, library, streams);
+        return [examination](std::string_view request) { return examination->serve(request); };
+      },
+      "backend " + found.name);
+  const int n = std::stoi(child.call(Examination::kCount, "load"));
+  for (int i = 0; i < n; ++i) {
+    const std::string text = child.call(Examination::kNext, "the examination");
     if (arguments.json) continue;
-    print_result("{}", conformance_text(all.back(), wants_colour(STDOUT_FILENO)));
+    print_result("{}", text);
     flush_results();
   }
-  if (arguments.json) print_result("{}", conformance_json(plugin, all));
-  const auto is_broken = [](const Examined& examined) { return examined.count(Verdict::kBroken) > 0; };
-  if (std::any_of(all.begin(), all.end(), is_broken)) return ExitCode::kCheckFailed;
-  const auto nothing = [](const Examined& examined) { return !examined.unsupported.empty(); };
-  return std::all_of(all.begin(), all.end(), nothing) ? ExitCode::kBadInput : ExitCode::kDone;
+  if (arguments.json) print_result("{}", child.call(Examination::kJson, "the examination"));
+  return static_cast<ExitCode>(std::stoi(child.call(Examination::kExitCode, "the examination")));
 }
 
 constexpr const char* kConformanceFooter =
@@ -185,12 +232,7 @@ void add_conformance_command(CLI::App& app, CommandContext& context) {
   add_plugin_dir_option(*command, arguments->plugin_dirs);
   add_json_flag(*command, arguments->json);
   command->footer(kConformanceFooter);
-  // The backend is loaded in a child, and each rule is tried in a fork of it.
-  command->callback([arguments, &context] {
-    const auto work = [arguments] { return std::to_string(static_cast<int>(conform(*arguments))); };
-    context.exit_code = std::stoi(
-        answer_of_child(work, "backend " + arguments->plugin, "conformance", BackendChild::Printing::kAsHere));
-  });
+  command->callback([arguments, &context] { context.exit_code = static_cast<int>(conform(*arguments)); });
 }
 
 }  // namespace inferbench

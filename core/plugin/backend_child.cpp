@@ -138,20 +138,14 @@ void throw_received(const ChildMessage& message) {
 
 }  // namespace
 
-BackendChild::BackendChild(std::function<Serve()> make_serve, std::string subject, Printing printing)
-    : subject_(std::move(subject)) {
+BackendChild::BackendChild(std::function<Serve()> make_serve, std::string subject) : subject_(std::move(subject)) {
   std::array<int, 2> ends{-1, -1};
   try {
-    const auto serve = [&](int socket) { serve_requests(socket, make_serve); };
-    if (printing == Printing::kAsHere) {
-      child_.emplace(serve, STDOUT_FILENO, STDERR_FILENO);
-      return;
-    }
     if (pipe2(ends.data(), O_CLOEXEC) != 0) throw std::system_error(errno, std::generic_category(), "pipe");
     output_ = OwnedFd(ends[0]);
     const OwnedFd theirs(ends[1]);
     fcntl(output_.get(), F_SETFL, O_NONBLOCK);
-    child_.emplace(serve, theirs.get(), theirs.get());
+    child_.emplace([&](int socket) { serve_requests(socket, make_serve); }, theirs.get(), theirs.get());
   } catch (const std::system_error& error) {
     throw shortage(fmt::format("start a process for {}", subject_), error.code().value());
   }
@@ -161,7 +155,6 @@ BackendChild::~BackendChild() = default;
 
 // False at its end.
 bool BackendChild::pass_on_output() {
-  if (output_.get() < 0) return false;
   std::array<char, 16384> buffer{};
   for (;;) {
     const ssize_t n = read(output_.get(), buffer.data(), buffer.size());
@@ -253,10 +246,8 @@ std::string BackendChild::finish(std::chrono::milliseconds patience) {
   return fmt::format("{} did not shut down within {} s", subject_, std::chrono::duration<double>(patience).count());
 }
 
-std::string answer_of_child(std::function<std::string()> work, const std::string& subject, std::string_view doing,
-                            BackendChild::Printing printing) {
-  BackendChild child([work = std::move(work)] { return [work](std::string_view) { return work(); }; }, subject,
-                     printing);
+std::string answer_of_child(std::function<std::string()> work, const std::string& subject, std::string_view doing) {
+  BackendChild child([work = std::move(work)] { return [work](std::string_view) { return work(); }; }, subject);
   return child.call({}, doing);
 }
 

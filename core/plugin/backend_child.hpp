@@ -12,21 +12,16 @@
 namespace inferbench {
 
 /// A forked child in which a backend works for a command, one request after the other. Whatever the backend does there,
-/// this process goes on.
+/// this process goes on. What the child prints, on either stream, goes to this process's stderr as it comes.
 class BackendChild {
  public:
   /// Answers one request. What it throws comes out of call(): Error, BackendError and std::bad_alloc as they are, all
   /// else as an Error.
   using Serve = std::function<std::string(std::string_view request)>;
 
-  enum class Printing {
-    kToStderr,  ///< what the child prints, on either stream, goes to this process's stderr as it comes
-    kAsHere,    ///< the child has this process's stdout and stderr
-  };
-
   /// Starts the child. `make_serve` runs there, with the first request, and so do the destructors of what it returns,
   /// in finish(). `subject` ("backend cpu_ref") begins the messages about its end. Throws Error.
-  BackendChild(std::function<Serve()> make_serve, std::string subject, Printing printing = Printing::kToStderr);
+  BackendChild(std::function<Serve()> make_serve, std::string subject);
   ~BackendChild();  ///< kills it
   BackendChild(const BackendChild&) = delete;
   BackendChild& operator=(const BackendChild&) = delete;
@@ -45,14 +40,13 @@ class BackendChild {
   [[noreturn]] void explain_end(std::string_view doing);
 
   std::string subject_;
-  OwnedFd output_;  ///< what the child prints; -1: nothing comes here
+  OwnedFd output_;  ///< what the child prints
   std::optional<ForkedChild> child_;
   std::string printed_;  ///< the end of it
   std::string received_;
 };
 
 /// The answer of `work`, which a BackendChild does: for a command that asks once. Throws as BackendChild::call.
-std::string answer_of_child(std::function<std::string()> work, const std::string& subject, std::string_view doing,
-                            BackendChild::Printing printing = BackendChild::Printing::kToStderr);
+std::string answer_of_child(std::function<std::string()> work, const std::string& subject, std::string_view doing);
 
 }  // namespace inferbench
