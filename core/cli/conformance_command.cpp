@@ -119,7 +119,7 @@ Examined examine_all(const Subject& subject, const std::vector<Rule>& rules, boo
   return examined;
 }
 
-ExitCode exit_code_of(const std::vector<Examined>& all) {
+ExitCode verdict_of(const std::vector<Examined>& all) {
   const auto is_broken = [](const Examined& examined) { return examined.count(Verdict::kBroken) > 0; };
   if (std::any_of(all.begin(), all.end(), is_broken)) return ExitCode::kCheckFailed;
   const auto nothing = [](const Examined& examined) { return !examined.unsupported.empty(); };
@@ -150,7 +150,7 @@ class Examination {
   std::string serve(std::string_view request) {
     if (request == kCount) return std::to_string(subjects_.size());
     if (request == kJson) return conformance_json(plugin_, all_);
-    if (request == kExitCode) return std::to_string(static_cast<int>(exit_code_of(all_)));
+    if (request == kExitCode) return std::to_string(static_cast<int>(verdict_of(all_)));
     all_.push_back(examine_all(subjects_.at(all_.size()), rules_, streams_.shows_progress));
     return conformance_text(all_.back(), streams_.colour);
   }
