@@ -130,10 +130,9 @@ void put_metric(std::string& text, const Comparison& comparison, const std::stri
   const Points all(comparison.points);
   const bool several_models = std::any_of(
       all.begin(), all.end(), [&](const PointResult& point) { return point.point.model != all.front().point.model; });
-  text += "\n" +
-          style.bold(fmt::format("{} speed at every point, relative to {}", phase_of(metric),
-                                 one_line(comparison.baseline, 50))) +
-          "\n";
+  const std::string title =
+      fmt::format("{} speed at every point, relative to {}", phase_of(metric), one_line(comparison.baseline, 50));
+  text += fmt::format("\n{}\n", style.bold(title));
   for (Points rest = all; !rest.empty();) {
     const Points shown = next_columns(rest);
     if (several_models) text += fmt::format("  model {}\n", shorten_path(one_line(shown[0].model_name), 80));
