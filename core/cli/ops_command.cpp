@@ -57,9 +57,9 @@ std::vector<std::int32_t> thread_counts(const OperatorExperiment& experiment) {
 
 int run(const OpsArguments& arguments) {
   const PluginPath plugins(arguments.plugin_dirs);
-  const auto file = arguments.experiment.empty() ? std::nullopt : std::optional(arguments.experiment);
+  const auto file = arguments.experiment.empty() ? std::nullopt : std::optional(find_experiment(arguments.experiment));
   OperatorResults results;
-  results.experiment = load_operator_experiment(find_experiment(file), arguments.flags, real_lookups(plugins));
+  results.experiment = load_operator_experiment(file, arguments.flags, real_lookups(plugins));
   for (const std::string& line : results.experiment.left_out) {
     print_message("inferbench: note: left out: {}\n", line);
   }
