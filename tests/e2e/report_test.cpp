@@ -136,7 +136,7 @@ TEST(Report, JsonOfARunThatHasEverythingKeepsTheSchema) {
   const ProgramResult md = run_program({"report", folder.path().string(), "--format", "md"});
   EXPECT_THAT(md.out,
               HasSubstr("| quant | synthetic:gpt2 | /texts/wiki.txt | ok | 1.4e-04 (1.3e-04-1.5e-04) | 0.02 |"));
-  EXPECT_THAT(md.out, HasSubstr("- 1 trials were run again"));
+  EXPECT_THAT(md.out, HasSubstr("- 1 trial was run again"));
 }
 
 TEST(Report, CsvIsAsExpectedAndOneRowATrial) {

@@ -163,7 +163,7 @@ TEST(RunNotes, NameWhatAReaderShouldKnow) {
           "1 of 6 trials were disturbed but are included, such as p0.quant.b1: 3 pages came from the disk",
           "quant should have been loaded with a cold page cache, but 50% of its files were in memory",
           "quant used 130 MiB but reports 100 MiB (+30%)",
-          "2 values of quant are far from the others but included, such as ttft_ms at synthetic:gpt2, prompt 32, "
+          "2 values of quant are far from the others but included, such as ttft_ms at synthetic:gpt2: prompt 32, "
           "generate 8, batch 1, threads 2, block 4"));
 }
 
