@@ -56,6 +56,10 @@ StubWorld world_with_files() {
   world.files = {{"/exp/base.yaml", "name: base\n"},
                  {"/exp/prompts.txt", std::string(4096, 'x')},
                  {"/exp/wiki.txt", std::string(4096, 'x')}};
+  // Paths of --set start at the working directory.
+  for (const char* name : {"prompts.txt", "wiki.txt"}) {
+    world.files[(fs::current_path() / name).string()] = std::string(4096, 'x');
+  }
   return world;
 }
 

@@ -395,7 +395,7 @@ TEST(ExperimentLoad, TargetsThatNothingCouldMeetAreMistakes) {
     return "accepted";
   };
   EXPECT_EQ(refusal("targets: [{metric: ttft_ms, prompt_tokens: 5, at_most: 1}]\n"),
-            "/exp/e.yaml:3:43: targets.prompt_tokens: no point has prompt_tokens 5, expected one of: 128");
+            "/exp/e.yaml:3:44: targets.prompt_tokens: no point has prompt_tokens 5, expected one of: 128");
   EXPECT_THAT(refusal("targets: [{metric: kl, at_most: 1}]\n"),
               testing::HasSubstr("targets: kl is measured by 'quality', which the experiment does not have"));
   EXPECT_THAT(refusal("quality: {}\ntargets: [{metric: perplexity, at_most: 1}]\n"),

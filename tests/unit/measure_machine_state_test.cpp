@@ -43,6 +43,8 @@ TEST(MemoryUse, SeesWhatIsTouchedAndForgetsThePeak) {
   EXPECT_LT(watch.seen().peak_rss_bytes, *before.rss_bytes + kBlock / 2);
 }
 
+constexpr std::uint64_t kBatches = 1U << 20U;
+
 // Where the kernel's peak cannot be reset, an earlier one must not be taken for this one.
 TEST(PeakWatch, IsSilentWhereAnEarlierPeakHidesItsOwn) {
   const std::string nobody_reads = testing::TempDir() + "/clear_refs_test";
@@ -57,7 +59,8 @@ TEST(PeakWatch, IsSilentWhereAnEarlierPeakHidesItsOwn) {
     bytes += kBlock;
     const MemoryUse higher = touch_block(bytes);
     ASSERT_TRUE(watch.seen().peak_rss_bytes) << "it rose: that is of now";
-    EXPECT_GE(watch.seen().peak_rss_bytes, higher.rss_bytes);
+    // The kernel counts pages in batches a CPU, so the two numbers may differ by some.
+    EXPECT_GE(*watch.seen().peak_rss_bytes + kBatches, *higher.rss_bytes);
   }
   std::filesystem::remove(nobody_reads);
 }
