@@ -42,7 +42,8 @@ PointRun::PointRun(const BackendModel& model, const Point& point)
             model.config().vocab) {}
 
 double PointRun::tokens_per_second() {
-  loop_ = TrialLoop(point_.batch, point_.prompt, point_.generate, prompts_of(point_, model_.config().vocab, n_runs_++));
+  loop_ = TrialLoop(point_.batch, point_.prompt, point_.generate, prompts_of(point_, model_.config().vocab, n_runs_++),
+                    model_.config().vocab);
   for (std::int32_t slot = 0; slot < point_.batch; ++slot) session_.truncate(slot, 0);
   ib_error error{};
   const ib_status status = loop_.run({session_.get(), model_.plugin().table().forward}, error);

@@ -153,7 +153,8 @@ PooledTrial ContenderPool::run(const PlannedTrial& trial, std::uint64_t stream) 
   PooledTrial done = run_if_loaded(state, trial, stream);
   if (!state.load_failed && may_be_crowded(done.outcome) && unload_others(state)) {
     state.note = kTriedAlone;
-    if (!state.runner->loaded()) load_into(state, trial);
+    forget_model(state);  // a process that lives on has seen the prompt
+    load_into(state, trial);
     state.load_failed = state.load.status != TrialStatus::kOk;
     done = run_if_loaded(state, trial, stream);
     one_at_a_time_ = one_at_a_time_ || done.outcome.status == TrialStatus::kOk;
