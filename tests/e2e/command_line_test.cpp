@@ -65,7 +65,7 @@ const std::vector<Case> kCases{
      "choose another name\n"},
 };
 
-INSTANTIATE_TEST_SUITE_P(All, CommandLine, testing::ValuesIn(kCases), [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(All, CommandLine, testing::ValuesIn(kCases), [](const auto& test) { return test.param.name; });
 
 }  // namespace
 }  // namespace inferbench
