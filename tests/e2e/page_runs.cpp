@@ -21,13 +21,11 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int32_t kPageBlocks = 7;
-constexpr const char *
-    kEnvironment =
-       R"({"cpu":{"model":"AMD EPYC 7763 64-Core Processor","online":4,"usable":[0,1]},"memory":{"total_bytes":25276502016},)"
-       R"("system":{"os":"Debian GNU/Linux 12 (bookworm)",
-   "kernel" : "Linux 6.1.0-18-amd64"
-}
-})";
+// Not a raw string: the formatter would take it apart.
+constexpr const char* kEnvironment =
+    "{\"cpu\":{\"model\":\"AMD EPYC 7763 64-Core Processor\",\"online\":4,\"usable\":"
+    "[0,1]},\"memory\":{\"total_bytes\":25276502016},"
+    "\"system\":{\"os\":\"Debian GNU/Linux 12 (bookworm)\",\"kernel\":\"Linux 6.1.0-18-amd64\"}}";
 
 RunInfo info_of(const std::string& name, const std::vector<std::string>& contenders, std::vector<Point> points) {
   RunInfo info = sample_info();
