@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "results/experiment_difference.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <map>
@@ -39,6 +41,8 @@ std::string meaning_of(const RunInfo& info, const RunInfo& other, const std::str
     const bool both = std::any_of(other.files.begin(), other.files.end(),
                                   [&](const FileIdentity& theirs) { return theirs.sha256 == file->sha256; });
     if (both) return "file " + file->sha256.substr(0, 12);
+    // Folders of earlier versions tell nothing of what their files held.
+    if (!other.files.empty()) return fmt::format("file {} at {}", file->sha256.substr(0, 12), path);
   }
   return fs::path(path).lexically_relative(fs::path(info.experiment_file).parent_path()).string();
 }

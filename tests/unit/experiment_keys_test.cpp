@@ -41,7 +41,7 @@ struct Kind {
 const Kind& run_kind() {
   static const Kind kind{"run", experiment_keys(),
                          "backends: [cpu_ref, \"cpu_quant:int8\"]\nmodels: [synthetic:gpt2, synthetic:gpt2-medium]\n"
-                         "sweep: {prompt_tokens: [32, 128, 512], generate_tokens: [16, 64], batch: [1, 2, 8], "
+                         "sweep: {prompt_tokens: [32, 128, 512], generate_tokens: [16, 32, 64], batch: [1, 2, 8], "
                          "threads: [2, 1], past_tokens: [0, 16, 256], shared_prefix_tokens: [0, 16, 32]}\n"};
   return kind;
 }

@@ -123,15 +123,20 @@ TEST(RunInfo, FindsWhatChangedSinceTheRunBegan) {
 TEST(RunFolder, IsNamedByTimeAndHoldsWhatWasAppended) {
   const TemporaryFolder root;
   std::filesystem::path path;
+  RunInfo info;
   {
     RunFolder folder = RunFolder::create(root.path(), sample_info());
     path = folder.path();
+    info = folder.info();
     folder.append(sample_trial("reference", 0, 2));
     folder.append(failed_trial("quant", 0, TrialStatus::kOom, "no memory"));
   }
   EXPECT_EQ(path.parent_path(), root.path() / "sample");
   EXPECT_THAT(path.filename().string(), MatchesRegex("[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}"));
-  EXPECT_EQ(read_file(path / "run.json"), to_json_text(sample_info()));
+  EXPECT_EQ(read_file(path / "run.json"), to_json_text(info));
+  EXPECT_EQ((path / info.experiment_folder_from_run).lexically_normal(), "/somewhere");
+  info.experiment_folder_from_run.clear();
+  EXPECT_EQ(to_json_text(info), to_json_text(sample_info()));
   const RunData data = read_run(path);
   EXPECT_THAT(ids(data.trials), ElementsAre("p0.reference.b0", "p0.quant.b0"));
   EXPECT_EQ(data.trials[1].outcome.status, TrialStatus::kOom);
