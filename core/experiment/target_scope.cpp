@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <set>
 
 #include "experiment/contenders.hpp"
@@ -31,7 +32,10 @@ std::string read_model(const YamlNode& node, const std::string& what, const Targ
 std::int32_t read_axis_value(const YamlNode& node, const Key& key, const AxisRule& rule, const TargetScope& scope) {
   std::set<std::int32_t> values;
   for (const Point& point : scope.points) values.insert(point.*rule.field);
-  const auto value = static_cast<std::int32_t>(read_integer(node, key));
+  Key bounded = key;
+  // A run that is read on a smaller machine keeps its points: what they have is what counts, not the CPUs here.
+  if (rule.counts_cpus()) bounded.most = std::numeric_limits<std::int32_t>::max();
+  const auto value = static_cast<std::int32_t>(read_integer(node, bounded));
   if (!values.contains(value)) {
     fail(
         node.at,
