@@ -10,6 +10,7 @@ namespace inferbench {
 
 std::string one_line(std::string_view text, std::size_t limit) {
   std::string line;
+  std::size_t before_dots = 0;  // bytes of `line` that leave room for "..."
   bool space = false;
   while (!text.empty()) {
     const std::size_t length = utf8_length(text);
@@ -22,10 +23,11 @@ std::string one_line(std::string_view text, std::size_t limit) {
       space = !line.empty();
       continue;
     }
-    if (line.size() + piece.size() + (space ? 1U : 0U) + 3 > limit) return line + "...";
+    if (line.size() + piece.size() + (space ? 1U : 0U) > limit) return line.substr(0, before_dots) + "...";
     if (space) line += ' ';
     space = false;
     line += piece;
+    if (line.size() + 3 <= limit) before_dots = line.size();
   }
   return line;
 }

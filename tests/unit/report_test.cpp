@@ -290,7 +290,7 @@ TEST(Report, OfTooFewBlocksJudgesNothing) {
   EXPECT_THAT(headline_text(report.headlines[0], "reference"),
               testing::StartsWith("quant is probably fastest in decode (too few blocks): 2.00x the"));
   EXPECT_THAT(report_markdown(report), HasSubstr("| 2.00x too few blocks |"));
-  EXPECT_THAT(summary_csv(run.info, comparison), ContainsRegex(",,too few blocks,4,0\r"));
+  EXPECT_THAT(summary_csv(run.info, comparison), ContainsRegex(",,too few blocks,4,0,0,0\r"));
   const auto json = nlohmann::json::parse(report_json(report));
   const auto& speed = json.at("points").at(0).at("contenders").at(1).at("vs_baseline").at("decode_tokens_per_s");
   EXPECT_EQ(speed.at("verdict"), "too few blocks");

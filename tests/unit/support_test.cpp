@@ -79,6 +79,8 @@ TEST(OneLine, MakesUnknownTextFitForATerminal) {
 
 TEST(OneLine, CutsBetweenCharacters) {
   EXPECT_EQ(one_line("123456789", 8), "12345...");
+  EXPECT_EQ(one_line("12345678", 8), "12345678");
+  EXPECT_EQ(one_line("12345 78 \n", 8), "12345 78");
   EXPECT_EQ(one_line("1234\u00e4\u00e4\u00e4", 8), "1234...");
   EXPECT_LE(one_line(std::string(10'000, 'x')).size(), 512U);
 }
