@@ -20,21 +20,23 @@ using testing::IsEmpty;
 
 class OutputCheckTest : public testing::Test {
  protected:
-  OutputCheckTest() {
-    experiment_.contenders = {{"base", "cpu_ref", "fp32", {}}, {"other", "cpu_ref", "fp32", {}}};
-    experiment_.baseline = "base";
+  static Experiment two_contenders() {
+    Experiment experiment;
+    experiment.contenders = {{"base", "cpu_ref", "fp32", {}}, {"other", "cpu_ref", "fp32", {}}};
+    experiment.baseline = "base";
     Point point;
     point.model = "m";
     point.prompt_tokens = 2;
     point.generate_tokens = 3;
     point.batch = 2;
     point.threads = 1;
-    experiment_.points = {point};
-    experiment_.models = {"m"};
+    experiment.points = {point};
+    experiment.models = {"m"};
     ModelFacts facts;
     facts.reference = "m";
     facts.config.vocab = 100;
-    experiment_.model_facts = {facts};
+    experiment.model_facts = {facts};
+    return experiment;
   }
 
   OutputCheck make() {
@@ -66,7 +68,7 @@ class OutputCheckTest : public testing::Test {
     return record;
   }
 
-  Experiment experiment_;
+  const Experiment experiment_ = two_contenders();  // whole before prompts_, which number its points
   PromptSource prompts_{experiment_};
   std::vector<QualityRecord> quality_;
   std::vector<TrialRecord> written_;

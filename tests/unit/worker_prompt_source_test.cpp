@@ -155,7 +155,9 @@ class PromptFileTest : public testing::Test {
 
 TEST_F(PromptFileTest, WindowsOfAProcessDiffer) {
   std::string text;
-  for (int i = 0; i < 300; ++i) text += "word " + std::to_string(i * i) + ", again again ";
+  for (int i = 0; i < 300; ++i) {
+    text += "word " + std::to_string(i * i) + ", again again " + static_cast<char>('a' + i % 26) + ". ";
+  }
   for (const std::int32_t length : {1, 4, 64}) {
     const Experiment experiment = with_text(text, length, 3);
     EXPECT_THAT(PromptSource(experiment).notes(), IsEmpty());
