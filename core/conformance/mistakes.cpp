@@ -305,7 +305,7 @@ void add_weights(std::vector<Mistake>& all) {
   for (const char* norm : {"ln_1", "ln_2"}) {
     for (const auto& [part, neutral] : {std::pair{".weight", 1.0}, std::pair{".bias", 0.0}}) {
       add_to_layers(all, Text("norm.no_") + norm + part, Text(norm) + part + " is ignored",
-                    [=](Draft& draft, const Text& prefix) {
+                    [norm, part = part, neutral = neutral](Draft& draft, const Text& prefix) {
                       Values& values = draft.tensors[prefix + norm + part];
                       std::fill(values.begin(), values.end(), neutral);
                     });
@@ -360,7 +360,7 @@ void quantize_weights(Draft& draft) {
     const std::size_t inputs = is_linear ? values.size() / outputs : static_cast<std::size_t>(draft.desc.width);
     const std::size_t channels = values.size() / inputs;
     for (std::size_t channel = 0; channel < channels; ++channel) {
-      const auto at = [&](std::size_t i) -> double& {
+      const auto at = [&, &values = values](std::size_t i) -> double& {
         return is_linear ? values[i * outputs + channel] : values[channel * inputs + i];
       };
       for (std::size_t begin = 0; begin < inputs; begin += kGroup) {
