@@ -40,21 +40,24 @@ struct ConformanceArguments {
   bool json = false;
 };
 
-// A rule's name, or the beginning of several: "sequences".
+// By a rule's name, or the beginning of several: "sequences". Each once, in the contract's order, whatever the names'.
 std::vector<Rule> chosen_rules(const std::vector<std::string>& names) {
   std::vector<Rule> all = conformance::all_rules();
   if (names.empty()) return all;
-  std::vector<Rule> chosen;
+  const auto begins_with = [](const Rule& rule, const std::string& name) {
+    return std::string_view(rule.name).starts_with(name);
+  };
   for (const std::string& name : names) {
-    const auto begins = [&](const Rule& rule) { return std::string_view(rule.name).starts_with(name); };
-    if (std::none_of(all.begin(), all.end(), begins)) {
+    if (std::none_of(all.begin(), all.end(), [&](const Rule& rule) { return begins_with(rule, name); })) {
       std::vector<std::string> known;
       for (const Rule& rule : all) known.emplace_back(rule.name);
       throw Error(fmt::format("there is no rule '{}'", name), suggestion(name, "rules", known));
     }
-    std::copy_if(all.begin(), all.end(), std::back_inserter(chosen), begins);
   }
-  return chosen;
+  std::erase_if(all, [&](const Rule& rule) {
+    return std::none_of(names.begin(), names.end(), [&](const std::string& name) { return begins_with(rule, name); });
+  });
+  return all;
 }
 
 // "libmine.so" is a file here; a bare name is looked up as everywhere.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -52,9 +53,13 @@ Trace answers_of(const Subject& subject, const Case& one, TestModel& weights);
 /// What a model with that mistake answers (null: the right answer).
 Trace answers_with(const Mistake* mistake, const Case& one, TestModel& weights);
 
+/// How far a right backend's logits may be off in a case, in standard deviations of the right logits. The weights of
+/// exact cases are exact in every format: what remains is the rounding of activations.
+double tolerance_of(const Subject& subject, const Case& one);
+
 /// Where a backend's answer lies between the right one and that of a mistake.
 struct Nearness {
-  double to_right = 0;    ///< root mean square of the difference
+  double to_right = 0;    ///< root mean square of the difference, in standard deviations of the right logits
   double to_mistake = 0;  ///< the same
   double along = 0;       ///< 0: at the right one, 1: at the mistake; projected onto the line between the two
   double cosine = 0;      ///< of the error with that line: near 0 for rounding, near 1 for the mistake
@@ -65,6 +70,10 @@ struct Nearness {
   /// The answer is the mistake's: nearer to it, and not by chance. No tolerance is needed: rounding, however large,
   /// points elsewhere.
   bool is_mistake() const { return along > 0.5 && cosine > 0.35; }
+  /// The same, and what the mistake leaves of the error is rounding, or little of it: no other mistake is needed.
+  bool is_explained(double tolerance) const {
+    return is_mistake() && to_mistake <= std::max(0.3 * to_right, 2 * tolerance);
+  }
 };
 
 /// All have the same size.

@@ -34,13 +34,6 @@ struct Tried {
   bool is_wrong = false;
 };
 
-// The weights of cases are exact in every format: what remains is the rounding of activations.
-double tolerance_of(const Subject& subject, const Case& one) {
-  constexpr double kOfActivations = 0.1;
-  return one.exact ? one.sensitivity * std::min(subject.tolerance.numerics, kOfActivations)
-                   : subject.tolerance.numerics;
-}
-
 // Cases that the backend does not support are left out.
 std::vector<Tried> try_all(const Subject& subject, const std::vector<const Case*>& all) {
   std::vector<Tried> tried;
@@ -81,19 +74,19 @@ struct Explanation {
 };
 
 // Without a mistake where it leaves something unexplained.
-Explanation explain(const Subject& subject, const Mistake& mistake, const std::vector<Tried>& all) {
+Explanation explain(const Subject& subject, const Mistake& mistake, const std::vector<const Tried*>& all) {
   constexpr double kFloor = 1e-5;  // of the standard deviation: below it is the rounding of fp32
   Explanation result{&mistake};
-  for (const Tried& tried : all) {
+  for (const Tried* one : all) {
+    const Tried& tried = *one;
     const Trace mistaken = answers_with(&mistake, *tried.one, *tried.weights);
     const Nearness near = nearness(tried.right.logits, mistaken.logits, tried.found.logits);
-    const double unit = spread(tried.right.logits);
-    const double left = near.to_mistake / unit;
+    const double tolerance = tolerance_of(subject, *tried.one);
+    const double left = near.to_mistake;
     result.score += std::log((left * left + kFloor * kFloor) / (tried.off * tried.off + kFloor * kFloor));
-    const bool explained =
-        left <= std::max(0.3 * tried.off, 2 * tolerance_of(subject, *tried.one)) && near.is_mistake();
+    const bool explained = near.is_explained(tolerance);
     // Where the mistake moves logits by more than rounding does, the backend's must have moved along.
-    const bool contradicted = near.apart > 2 * tolerance_of(subject, *tried.one) && !near.is_mistake();
+    const bool contradicted = near.apart > 2 * tolerance && !near.is_mistake();
     if ((tried.is_wrong && !explained) || contradicted) return {};
     result.explains_any = result.explains_any || explained;
   }
@@ -118,9 +111,13 @@ std::vector<std::int32_t> possible_starts(std::optional<std::int32_t> first_bad)
 }
 
 // The mistake that explains every wrong answer best, or null. Rounding counts as one here.
-std::optional<Mistake> best_mistake(const Subject& subject, const std::vector<Tried>& all,
+std::optional<Mistake> best_mistake(const Subject& subject, const std::vector<Tried>& tried,
                                     std::optional<std::int32_t> first_bad) {
   constexpr double kLeastScore = -1;
+  // Wrong answers first: most mistakes do not explain the first of them.
+  std::vector<const Tried*> all;
+  for (const Tried& one : tried) all.push_back(&one);
+  std::stable_partition(all.begin(), all.end(), [](const Tried* one) { return one->is_wrong; });
   const std::vector<Mistake> known = known_mistakes(possible_starts(first_bad));
   Explanation best;
   for (const Mistake& mistake : known) {

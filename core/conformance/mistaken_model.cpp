@@ -19,6 +19,16 @@ void add(Values& to, const Values& from) {
   for (std::size_t i = 0; i < to.size(); ++i) to[i] += from[i];
 }
 
+// [rows, width] -> [width, rows]
+Values as_columns(const Values& matrix, std::size_t width) {
+  const std::size_t rows = matrix.size() / width;
+  Values columns(matrix.size());
+  for (std::size_t row = 0; row < rows; ++row) {
+    for (std::size_t i = 0; i < width; ++i) columns[i * rows + row] = matrix[row * width + i];
+  }
+  return columns;
+}
+
 double dot(const double* a, const double* b, std::size_t n) {
   double sum = 0;
   for (std::size_t i = 0; i < n; ++i) sum += a[i] * b[i];
@@ -31,6 +41,8 @@ MistakenModel::MistakenModel(const ib_model_desc& desc, const std::function<void
   draft_.desc = desc;
   for (std::uint64_t i = 0; i < desc.n_tensors; ++i) draft_.tensors[desc.tensors[i].name] = values_of(desc.tensors[i]);
   if (mistake) mistake(draft_);
+  const bool tied = draft_.desc.tied_head != 0 || draft_.formula.head_is_embedding;
+  head_ = as_columns(weight(tied ? "wte.weight" : "lm_head.weight"), static_cast<std::size_t>(desc.width));
   for (std::int32_t i = 0; i < desc.n_layers; ++i) {
     for (const char* part : {".attn", ".mlp"}) {
       const std::string block = "h." + std::to_string(i) + part;
@@ -170,18 +182,10 @@ Values MistakenSequence::mlp(std::int32_t layer, const Values& x) const {
 Values MistakenSequence::head(Values x) const {
   const Draft& draft = model_.draft();
   if (draft.formula.final_norm) x = norm(x, "ln_f");
-  const bool tied = draft.desc.tied_head != 0 || draft.formula.head_is_embedding;
-  const Values& rows = model_.weight(tied ? "wte.weight" : "lm_head.weight");
-  const auto vocab = static_cast<std::size_t>(draft.desc.vocab);
-  const std::size_t n = x.size() / width_;
-  Values logits(n * vocab);
-  for (std::size_t t = 0; t < n; ++t) {
-    if (draft.formula.narrow_row != nullptr) draft.formula.narrow_row(std::span(x).subspan(t * width_, width_));
-    for (std::size_t id = 0; id < vocab; ++id) {
-      logits[t * vocab + id] = dot(x.data() + t * width_, rows.data() + id * width_, width_);
-    }
+  for (std::size_t row = 0; row < x.size() && draft.formula.narrow_row != nullptr; row += width_) {
+    draft.formula.narrow_row(std::span(x).subspan(row, width_));
   }
-  return logits;
+  return linear(x, model_.head(), Values(static_cast<std::size_t>(draft.desc.vocab)));
 }
 
 void MistakenSequence::put_back_rewound() {

@@ -81,9 +81,12 @@ class MistakenModel {
   const Values& weight(const std::string& name) const { return draft_.tensors.at(name); }
   /// Whether a block ("h.0.attn", "h.0.mlp") adds nothing, because its projection is 0.
   bool is_off(const std::string& block) const { return off_.contains(block); }
+  /// The rows that a token's logits are products with, as columns: [width, vocab].
+  const Values& head() const { return head_; }
 
  private:
   Draft draft_;
+  Values head_;
   std::set<std::string> off_;
 };
 

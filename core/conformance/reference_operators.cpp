@@ -34,17 +34,17 @@ Values values_of(const ib_tensor& tensor) {
   for (std::int32_t d = 0; d < tensor.rank; ++d) n *= static_cast<std::size_t>(tensor.shape[d]);
   const auto* bytes = static_cast<const std::byte*>(tensor.data);
   Values values(n);
-  for (std::size_t i = 0; i < n; ++i) {
-    if (tensor.dtype == IB_DTYPE_F32) {
-      float value = 0;
-      std::memcpy(&value, bytes + i * sizeof(value), sizeof(value));
-      values[i] = value;
-    } else {
-      std::uint16_t bits = 0;
-      std::memcpy(&bits, bytes + i * sizeof(bits), sizeof(bits));
-      values[i] = tensor.dtype == IB_DTYPE_F16 ? half_to_double(bits)
-                                               : double{std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16U)};
-    }
+  const bool is_wide = tensor.dtype == IB_DTYPE_F32;
+  for (std::size_t i = 0; i < n && is_wide; ++i) {
+    float value = 0;
+    std::memcpy(&value, bytes + i * sizeof(value), sizeof(value));
+    values[i] = value;
+  }
+  for (std::size_t i = 0; i < n && !is_wide; ++i) {
+    std::uint16_t bits = 0;
+    std::memcpy(&bits, bytes + i * sizeof(bits), sizeof(bits));
+    values[i] = tensor.dtype == IB_DTYPE_F16 ? half_to_double(bits)
+                                             : double{std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16U)};
   }
   return values;
 }
@@ -72,7 +72,10 @@ Values linear(const Values& x, const Values& weight, const Values& bias) {
   for (std::size_t r = 0; r < rows; ++r) {
     std::copy(bias.begin(), bias.end(), y.begin() + static_cast<std::ptrdiff_t>(r * outputs));
     for (std::size_t i = 0; i < inputs; ++i) {
-      for (std::size_t o = 0; o < outputs; ++o) y[r * outputs + o] += x[r * inputs + i] * weight[i * outputs + o];
+      const double input = x[r * inputs + i];
+      const double* column = weight.data() + i * outputs;
+      double* sums = y.data() + r * outputs;
+      for (std::size_t o = 0; o < outputs; ++o) sums[o] += input * column[o];
     }
   }
   return y;

@@ -83,16 +83,17 @@ TEST(MistakenModel, ChunksAndRewindsChangeNothing) {
 
 // A mistake that shows in no case can be neither found nor named.
 TEST(Mistakes, EachShowsInSomeCase) {
-  for (const Mistake& mistake : known_mistakes()) {
-    if (!mistake.judge_as.empty()) continue;
-    const bool shows = std::any_of(cases().rbegin(), cases().rend(), [&](const Case& one) {
-      const auto weights = one.model();
-      const Trace right = answers_with(nullptr, one, *weights);
-      const Trace wrong = answers_with(&mistake, one, *weights);
+  std::vector<Mistake> hidden = known_mistakes();
+  std::erase_if(hidden, [](const Mistake& mistake) { return !mistake.judge_as.empty(); });
+  for (auto one = cases().rbegin(); one != cases().rend(); ++one) {
+    const auto weights = one->model();
+    const Trace right = answers_with(nullptr, *one, *weights);
+    std::erase_if(hidden, [&](const Mistake& mistake) {
+      const Trace wrong = answers_with(&mistake, *one, *weights);
       return distance(right.logits, wrong.logits) / spread(right.logits) > 0.04;
     });
-    EXPECT_TRUE(shows) << mistake.id;
   }
+  for (const Mistake& mistake : hidden) ADD_FAILURE() << mistake.id << " shows nowhere";
 }
 
 TEST(Mistakes, AreFoundByTheirIds) {
