@@ -4,10 +4,12 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "results/run_folder.hpp"
@@ -39,6 +41,13 @@ class RunTest : public testing::Test {
     }
     EXPECT_EQ(found.size(), 1U);
     return found.empty() ? std::filesystem::path() : found.front();
+  }
+
+  /// Until `done` says so, or a minute is over.
+  template <typename Done>
+  static void wait_until(const Done& done) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+    while (!done() && std::chrono::steady_clock::now() < end) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
 
   /// Each id once; -> the number of rows.

@@ -18,7 +18,7 @@ class ReplacedTest : public HostileTest {
   ReplacedTest() {
     fs::copy(fs::path(test_paths::kData) / "shakespeare", folder() / "model", fs::copy_options::recursive);
     fs::copy_file(hostile_plugin("replacer"), plugin());
-    std::ofstream(text()) << std::string(200, 'a') << " quick brown foxes jump over lazy dogs, again and again";
+    std::ofstream(text()) << std::string(300, 'a') << " quick brown foxes jump over lazy dogs, again and again";
   }
 
   fs::path plugin() const { return folder() / "libreplacer.so"; }
