@@ -34,7 +34,7 @@ void describes_itself(Check& check) {
 }
 
 // The values that a choice or a bool can have; of the others the default is all that is known to be sensible.
-std::vector<std::string> values_of(const OptionDescription& option) {
+std::vector<std::string> advertised_values(const OptionDescription& option) {
   if (option.type == IB_OPTION_BOOL) return {"true", "false"};
   if (option.type != IB_OPTION_CHOICE) return {option.default_value};
   return option.choices;
@@ -51,7 +51,7 @@ std::string has_extensions(const Subject& subject) {
 void options_are_honoured(Check& check) {
   const auto ids = test_tokens(24);
   for (const OptionDescription& option : check.subject().plugin.options()) {
-    for (const std::string& value : values_of(option)) {
+    for (const std::string& value : advertised_values(option)) {
       Subject subject = check.subject();
       subject.options[option.key] = value;
       TestModel weights;

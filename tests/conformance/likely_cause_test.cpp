@@ -9,6 +9,7 @@
 
 #include "conformance/cases.hpp"
 #include "conformance/mistaken_backend.hpp"
+#include "conformance/near_miss_search.hpp"
 #include "conformance/reference.hpp"
 #include "conformance/rules.hpp"
 #include "plugin/plugin.hpp"
@@ -47,6 +48,14 @@ std::vector<std::string> findings_of(const std::string& rule_name, const Subject
   const Subject mistaken = with_mistakes(subject, ids);
   Check check(mistaken);
   rule->check(check);
+  return check.findings();
+}
+
+// The same of a rule's search, which keeps what float64 answers.
+std::vector<std::string> findings_of(NearMissSearch& search, const Subject& subject, const std::string& ids) {
+  const Subject mistaken = with_mistakes(subject, ids);
+  Check check(mistaken);
+  search.run(check);
   return check.findings();
 }
 
@@ -115,10 +124,12 @@ TEST_P(NearMisses, RoundingIsNoMistake) {
 TEST_P(NearMisses, AreNamedInEveryPrecision) {
   const Subject subject = subject_in(GetParam());
   const std::string rounding = rounding_of(GetParam());
+  NearMissSearch activations = NearMissSearch::of_activations();
+  NearMissSearch formulas = NearMissSearch::of_formulas();
   for (const char* id :
        {"activation.gelu_erf.gelu_tanh", "activation.gelu_tanh.gelu_erf", "activation.gelu_tanh.quick_gelu",
         "activation.gelu_tanh.silu", "activation.relu.silu", "activation.gelu_erf.relu"}) {
-    const auto findings = findings_of("numerics.nearest_activation", subject, joined(id, rounding));
+    const auto findings = findings_of(activations, subject, joined(id, rounding));
     EXPECT_THAT(findings, testing::Contains(HasSubstr(find_mistake(id).text))) << id;
   }
   for (const char* id :
@@ -126,7 +137,7 @@ TEST_P(NearMisses, AreNamedInEveryPrecision) {
         "attention.scale.by_heads", "attention.scale.by_width", "attention.scale.same_in_layers",
         "attention.mask.zeroed", "position.late", "position.late_in_later_calls", "cache.overwrites",
         "structure.head_is_embedding", "no_bias.attn.c_proj", "swapped.q_k", "cache.stale_first"}) {
-    const auto findings = findings_of("numerics.nearest_formulas", subject, joined(id, rounding));
+    const auto findings = findings_of(formulas, subject, joined(id, rounding));
     EXPECT_THAT(findings, testing::Contains(HasSubstr(find_mistake(id).text))) << id;
   }
 }
