@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // `inferbench check` and `inferbench compare`: exit codes and files, on the run that is checked in and on made ones.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <filesystem>
@@ -31,6 +32,8 @@ using testing::HasSubstr;
 std::string made_run(const fs::path& root, double ms, const std::string& targets) {
   RunInfo info = test::sample_info();
   info.points.resize(1);
+  static int runs = 0;  // two runs with one run.json are one
+  info.started = fmt::format("2026-03-01T12:{:02}:00Z", runs++);
   info.resolved_yaml = "name: sample\n" + targets;
   RunFolder folder = RunFolder::create(root, info);
   for (std::int32_t block = 0; block < 5; ++block) {

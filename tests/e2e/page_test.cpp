@@ -96,8 +96,9 @@ TEST_F(Page, SortsAndFiltersAndDraws) {
   EXPECT_THAT(seen.at("errors"), IsEmpty());
   EXPECT_EQ(seen.at("alerts"), 0);
   EXPECT_EQ(seen.at("title"), "run_small");
-  EXPECT_THAT(seen.at("sections"), ElementsAre("Failures", "Verdict", "Speeds at every point", "Charts", "All results",
-                                               "What explains it", "Environment", "Experiment"));
+  EXPECT_THAT(seen.at("sections"),
+              ElementsAre("Failures", "Verdict", "Speeds at every point", "Charts", "Targets", "All results",
+                          "What explains it", "How it was measured", "Environment", "Experiment"));
   EXPECT_EQ(seen.at("contents"), seen.at("sections"));
   ASSERT_THAT(seen.at("contenders"), SizeIs(20));
   EXPECT_EQ(seen.at("contenders").at(3), kHostileName);
@@ -154,8 +155,8 @@ TEST_F(Page, BeginsWithWhatMatters) {
   EXPECT_GT(decode.at(0).at("dot"), decode.at(0).at("one"));
   EXPECT_LT(decode.at(0).at("whisker").at(0), decode.at(0).at("dot"));
   EXPECT_GT(decode.at(0).at("whisker").at(1), decode.at(0).at("dot"));
-  EXPECT_THAT(decode.at(2).at("text").get<std::string>() + decode.at(3).at("text").get<std::string>(),
-              HasSubstr("at 2 of 4 points"));
+  EXPECT_EQ(decode.at(1).at("name"), "slow");
+  EXPECT_THAT(decode.at(1).at("text").get<std::string>(), HasSubstr("at 2 of 4 points"));
   EXPECT_EQ(decode.at(4).at("text"), "wrong_output");
   EXPECT_TRUE(decode.at(4).at("dot").is_null());
   EXPECT_EQ(decode.at(5).at("text"), "crashed");
@@ -164,6 +165,32 @@ TEST_F(Page, BeginsWithWhatMatters) {
   ASSERT_THAT(targets, SizeIs(3));
   EXPECT_THAT(targets.at(0), testing::Contains("4 fail"));
   EXPECT_THAT(seen.at("closed"), testing::Contains(testing::MatchesRegex("All [0-9]+ results")));
+}
+
+// Two blocks give neither an interval nor a verdict, and nothing to draw one with.
+TEST_F(Page, OfTooFewBlocksHasNoIntervals) {
+  const test::TemporaryFolder folder;
+  test::page_runs().at(0).write(folder.path());
+  const fs::path file = folder.path() / "trials.jsonl";
+  std::string kept;
+  std::ifstream lines(file);
+  for (std::string line; std::getline(lines, line);) {
+    if (nlohmann::json::parse(line).at("block") < 2) kept += line + "\n";
+  }
+  lines.close();
+  std::ofstream(file) << kept;
+  const nlohmann::json seen = probe_page(chromium_, make_page(folder.path().string()));
+  ASSERT_FALSE(seen.is_null());
+  EXPECT_THAT(seen.at("errors"), IsEmpty());
+  ASSERT_THAT(seen.at("forests"), SizeIs(2));
+  for (const auto& forest : seen.at("forests")) {
+    ASSERT_THAT(forest, SizeIs(3));
+    for (const auto& row : forest) EXPECT_TRUE(row.at("whisker").is_null()) << row;
+    EXPECT_THAT(forest.at(0).at("text").get<std::string>(), testing::MatchesRegex("[0-9.]+x too few blocks"));
+    EXPECT_GT(forest.at(0).at("dot"), forest.at(0).at("one"));
+  }
+  EXPECT_THAT(seen.at("heat").at(1).at(2).get<std::string>(), testing::MatchesRegex("[0-9.]+x")) << "marked";
+  EXPECT_THAT(seen.at("cards"), testing::Contains(HasSubstr("too few blocks")));
 }
 
 TEST_F(Page, ShowsTheSpeedsOfAllPointsAsAMap) {

@@ -127,6 +127,7 @@ function scrollBox(name, content) {
   };
   new ResizeObserver(measure).observe(box);
   if (content instanceof Element) new ResizeObserver(measure).observe(content);
+  queueMicrotask(measure);  // once it is in its place, so that it is right before a size is observed
   box.addEventListener("scroll", measure, { passive: true });
   return element("div", { class: "scroller" }, hint, box);
 }
