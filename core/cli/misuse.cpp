@@ -72,7 +72,8 @@ Misuse explain_misuse(const CLI::App& app, const CLI::ParseError& error) {
     return {prefix + "no command is given", help + (named.words.empty() ? " lists the commands" : "")};
   }
   const std::string word = unexpected_word(app, *named.app, true);
-  if (!word.empty() && error.get_name() == "ExtrasError") {
+  // The kind of error is in its exit code: an ExtrasError is named after the command.
+  if (!word.empty() && error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError)) {
     const std::string guess = nearest(word.substr(0, word.find('=')), option_names(*named.app));
     return {fmt::format("{}unknown option '{}'", prefix, one_line(word, kShownLength)),
             guess.empty() ? help : fmt::format("did you mean {}? {} lists the options", guess, help)};
