@@ -65,7 +65,10 @@ TEST(Ops, JsonHasEverySampleAndTheLimit) {
   ASSERT_EQ(point["contenders"].size(), 2U);
   for (const auto& row : point["contenders"]) {
     EXPECT_EQ(row["status"], "ok");
-    EXPECT_EQ(row["samples"].size(), 3U);
+    std::size_t n_counted = 0;  // what was disturbed and measured again is there, too
+    for (const auto& sample : row["samples"]) n_counted += sample["counted"].get<bool>() ? 1U : 0U;
+    EXPECT_EQ(n_counted, 3U);
+    EXPECT_LE(row["samples"].size(), 3U * 2) << "repeat_disturbed is 1";
     EXPECT_GT(row["run_us"]["median"].get<double>(), 0);
     EXPECT_GT(row["copies"].get<int>(), 1);
     EXPECT_GT(row["share_of_limit"].get<double>(), 0);

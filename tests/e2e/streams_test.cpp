@@ -6,6 +6,7 @@
 #include <fstream>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "e2e/run_fixture.hpp"
@@ -51,10 +52,12 @@ class Streams : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     root_ = std::make_unique<test::TemporaryFolder>();
-    std::ofstream(path("small.yaml")) << "name: small\nbackends: [{plugin: cpu_ref, name: one}]\nmodels: ['"
-                                      << data("tiny") << "']\n"
-                                      << "sweep: {prompt_tokens: [4], generate_tokens: [4], batch: [1], threads: [1]}\n"
-                                      << "measure: {blocks: 2, warmup: 0, repeat_disturbed: 0}\n";
+    write_experiment("small", "[4]");
+    write_experiment("parts", "[4, 5]");
+    for (const auto& [shard, out] : {std::pair("1/2", "first"), std::pair("2/2", "second")}) {
+      const auto part = run_program({"run", path("parts.yaml"), "--shard", shard, "--out", path(out)});
+      ASSERT_EQ(part.exit_code, 0) << part.err;
+    }
     const RunData run = test::physical_run(test::physical_sweep());
     RunFolder folder = RunFolder::create(root_->path() / "physical", run.info);
     learned_from_ = folder.path().string();
@@ -65,6 +68,13 @@ class Streams : public testing::Test {
     ASSERT_EQ(fit.exit_code, 0) << fit.err;
   }
   static void TearDownTestSuite() { root_.reset(); }
+
+  static void write_experiment(const std::string& name, const std::string& prompt_tokens) {
+    std::ofstream(path(name + ".yaml")) << "name: " << name << "\nbackends: [{plugin: cpu_ref, name: one}]\nmodels: ['"
+                                        << data("tiny") << "']\nsweep: {prompt_tokens: " << prompt_tokens
+                                        << ", generate_tokens: [4], batch: [1], threads: [1]}\n"
+                                        << "measure: {blocks: 2, warmup: 0, repeat_disturbed: 0}\n";
+  }
 
   static std::string path(const std::string& name) { return (root_->path() / name).string(); }
 
@@ -83,7 +93,7 @@ class Streams : public testing::Test {
         {{"run", path("small.yaml"), "--plan"}, "", 0},
         {{"run", path("small.yaml"), "--out", fresh()}, "", 0},
         {{"run", path("small.yaml"), "--out", fresh(), "--json"}, "", 0},
-        {{"merge", run, "--out", fresh()}, "", 0},
+        {{"merge", path("first/parts"), path("second/parts"), "--out", fresh()}, "", 0},
         {{"report", run, "--format", "md"}, "", 0},
         {{"report", run, "--format", "html", "-o", "-"}, "", 0},
         {{"compare", run, run}, "", 0},
