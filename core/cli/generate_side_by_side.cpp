@@ -91,7 +91,8 @@ bool is_same(const Result& first, const Result& result) {
   return first.generated.ids == result.generated.ids;
 }
 
-void print_json(const GenerateArguments& arguments, const std::string& prompt, const std::vector<Result>& results) {
+void print_json_side_by_side(const GenerateArguments& arguments, const std::string& prompt,
+                             const std::vector<Result>& results) {
   const auto or_null = [](const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); };
   Json json{{"model", arguments.model}, {"prompt", prompt}, {"backends", Json::array()}};
   for (const Result& result : results) {
@@ -121,7 +122,7 @@ void print_columns(const std::string& prompt, const std::vector<Result>& results
   write_out(render_columns(columns, terminal_width(), wants_colour(STDOUT_FILENO)));
 }
 
-void print_statistics(const std::vector<Result>& results) {
+void print_statistics_side_by_side(const std::vector<Result>& results) {
   for (const Result& result : results) {
     const GenerateTiming& timing = result.generated.timing;
     print_message(
@@ -149,9 +150,9 @@ void generate_side_by_side(const GenerateArguments& arguments) {
     compare_with(results.empty() ? result : results.front(), tokenizer, result);
     results.push_back(std::move(result));
   }
-  if (arguments.json) return print_json(arguments, prompt, results);
+  if (arguments.json) return print_json_side_by_side(arguments, prompt, results);
   print_columns(arguments.echo ? prompt : "", results);
-  print_statistics(results);
+  print_statistics_side_by_side(results);
 }
 
 }  // namespace inferbench

@@ -130,7 +130,7 @@ TargetPredictor fit_one(const std::string& target, std::span<const Sample> sampl
   return predictor;
 }
 
-void describe(std::span<const RunData> runs, const TrainingSet& set, Predictor& predictor) {
+void describe_training(std::span<const RunData> runs, const TrainingSet& set, Predictor& predictor) {
   for (const RunData& run : runs) {
     predictor.trained_on.push_back(
         fmt::format("{} of {}, {}", one_line(run.info.name, 60), run.info.started, machine_name(run.info)));
@@ -157,7 +157,7 @@ Predictor fit_predictor(std::span<const RunData> runs, const FitOptions& options
   const auto limits = limits_for(runs, options, predictor.machines);
   const TrainingSet set = collect_samples(runs, limits);
   predictor.threshold_ms = options.threshold_ms;
-  describe(runs, set, predictor);
+  describe_training(runs, set, predictor);
   warn_of_machines(runs, options, predictor);
   const std::vector<Scheme> schemes = validation_schemes(set.samples);
   const std::vector<LeftOutRun> left_out = leave_runs_out(runs, limits);

@@ -7,7 +7,7 @@ namespace inferbench {
 
 namespace {
 constexpr std::string_view kBeforeError = " trials in a row failed here, the last with: ";
-}
+}  // namespace
 
 std::string skip_error(int failures, std::string_view error) {
   return fmt::format("{}{}{}", failures, kBeforeError, error);

@@ -24,7 +24,7 @@ double deviation(const std::vector<double>& values) {
 }
 
 // Root mean square of the difference, in standard deviations of `expected`.
-double distance(const std::vector<double>& expected, const std::vector<double>& found) {
+double relative_error(const std::vector<double>& expected, const std::vector<double>& found) {
   double squares = 0;
   for (std::size_t i = 0; i < expected.size(); ++i) squares += (found[i] - expected[i]) * (found[i] - expected[i]);
   return std::sqrt(squares / static_cast<double>(expected.size())) / deviation(expected);
@@ -39,7 +39,7 @@ TEST_P(ReferenceOf, IsGpt2) {
   for (const golden::Case& one : golden::read_cases(GetParam())) {
     const auto found = reference.logits(one.input_ids);
     ASSERT_EQ(found.size(), one.logits.size());
-    EXPECT_LT(distance({one.logits.begin(), one.logits.end()}, found), 1e-6) << one.name;
+    EXPECT_LT(relative_error({one.logits.begin(), one.logits.end()}, found), 1e-6) << one.name;
   }
 }
 
@@ -58,7 +58,7 @@ TEST(TestModel, EveryTensorShowsInTheLogits) {
   for (const ib_tensor& tensor : whole.tensors()) {
     TestModel altered;
     altered.clear(tensor.name);
-    EXPECT_GT(distance(expected, Reference(altered.desc()).logits(ids)), 0.05) << tensor.name;
+    EXPECT_GT(relative_error(expected, Reference(altered.desc()).logits(ids)), 0.05) << tensor.name;
   }
 }
 
@@ -69,7 +69,7 @@ TEST(TestModel, TheFlagsShowInTheLogits) {
   const auto changed = [&](auto change) {
     TestModel model;
     change(model.desc());
-    return distance(expected, Reference(model.desc()).logits(ids));
+    return relative_error(expected, Reference(model.desc()).logits(ids));
   };
   EXPECT_GT(changed([](ib_model_desc& desc) { desc.activation = IB_ACTIVATION_GELU_ERF; }), 1.5e-4);
   EXPECT_GT(changed([](ib_model_desc& desc) { desc.activation = IB_ACTIVATION_RELU; }), 0.05);
@@ -84,8 +84,8 @@ TEST(TestModel, NarrowTensorsHoldNearlyTheSameValues) {
   TestModel half(TestModel::small(), IB_DTYPE_F16);
   TestModel brain(TestModel::small(), IB_DTYPE_BF16);
   const auto expected = Reference(wide.desc()).logits(ids);
-  const double of_half = distance(expected, Reference(half.desc()).logits(ids));
-  const double of_brain = distance(expected, Reference(brain.desc()).logits(ids));
+  const double of_half = relative_error(expected, Reference(half.desc()).logits(ids));
+  const double of_brain = relative_error(expected, Reference(brain.desc()).logits(ids));
   EXPECT_GT(of_half, 1e-5);
   EXPECT_LT(of_half, 1e-2);
   EXPECT_GT(of_brain, of_half);

@@ -101,7 +101,7 @@ std::string meaning_of(const Kind& kind, const std::string& text, const std::vec
   return meaning;
 }
 
-std::string error_of(const Kind& kind, const std::string& text, const std::vector<std::string>& overrides) {
+std::string mistake_in(const Kind& kind, const std::string& text, const std::vector<std::string>& overrides) {
   try {
     meaning_of(kind, text, overrides);
   } catch (const Error& error) {
@@ -175,7 +175,7 @@ TEST_P(ExperimentKeys, EveryExampleIsReadAndMeansSomething) {
     }
     const std::vector<std::string> with{setting(kind(), key, key.example)};
     std::string meaning;
-    ASSERT_NO_THROW(meaning = meaning_of(kind(), kind().base, with)) << error_of(kind(), kind().base, with);
+    ASSERT_NO_THROW(meaning = meaning_of(kind(), kind().base, with)) << mistake_in(kind(), kind().base, with);
     EXPECT_EQ(schema_error(kind(), kind().base, with), "");
     if (key.required || key.type == KeyType::kAnything || key.path == "backends.optional") continue;
     std::vector<std::string> without{setting(kind(), key, std::nullopt)};
@@ -210,11 +210,11 @@ TEST_P(ExperimentKeys, WhatTheTableLacksIsRefusedByReaderAndSchema) {
     Key wrong = kind().keys.at(key_path(key.path, kind().keys.names_below(key.path).back()));
     wrong.path = key.path + ".zzzz";
     const std::vector<std::string> overrides{setting(kind(), wrong, "1")};
-    EXPECT_THAT(error_of(kind(), kind().base, overrides), HasSubstr("zzzz"));
+    EXPECT_THAT(mistake_in(kind(), kind().base, overrides), HasSubstr("zzzz"));
     EXPECT_NE(schema_error(kind(), kind().base, overrides), "");
   }
   EXPECT_GE(maps, 4);
-  EXPECT_THAT(error_of(kind(), kind().base, {"zzzz=1"}), HasSubstr("unknown key 'zzzz'"));
+  EXPECT_THAT(mistake_in(kind(), kind().base, {"zzzz=1"}), HasSubstr("unknown key 'zzzz'"));
   EXPECT_NE(schema_error(kind(), kind().base, {"zzzz=1"}), "");
 }
 
@@ -239,7 +239,7 @@ TEST_P(ExperimentKeys, ValuesOfTheWrongTypeOrOutOfRangeAreRefusedByReaderAndSche
       SCOPED_TRACE(key.path + ": " + value);
       ++tried;
       const std::vector<std::string> overrides{setting(kind(), key, value)};
-      EXPECT_NE(error_of(kind(), kind().base, overrides), "no error");
+      EXPECT_NE(mistake_in(kind(), kind().base, overrides), "no error");
       EXPECT_NE(schema_error(kind(), kind().base, overrides), "");
     }
   }
@@ -251,9 +251,9 @@ TEST_P(ExperimentKeys, KeysWithoutAValueAreReadAsTheSchemaSays) {
     if (key.type == KeyType::kAnything || key.is_any_name() || key.path == "extends") continue;
     SCOPED_TRACE(key.path);
     const std::vector<std::string> overrides{setting(kind(), key, "")};
-    EXPECT_EQ(error_of(kind(), kind().base, overrides) == "no error",
+    EXPECT_EQ(mistake_in(kind(), kind().base, overrides) == "no error",
               schema_error(kind(), kind().base, overrides).empty())
-        << error_of(kind(), kind().base, overrides) << schema_error(kind(), kind().base, overrides);
+        << mistake_in(kind(), kind().base, overrides) << schema_error(kind(), kind().base, overrides);
   }
 }
 

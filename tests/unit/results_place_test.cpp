@@ -26,7 +26,7 @@ fs::path make_run(const fs::path& root, const std::string& started) {
   return RunFolder::create(root, info).path();
 }
 
-std::string refusal_of(const std::function<void()>& action) {
+std::string refusal_when(const std::function<void()>& action) {
   try {
     action();
   } catch (const Error& error) {
@@ -43,7 +43,7 @@ TEST(RunPlace, OfAnExperimentIsItsLatestRun) {
   EXPECT_EQ(find_run(earlier), earlier);
   EXPECT_EQ(find_run(earlier / "run.json"), earlier);
   EXPECT_EQ(find_run("/nowhere/run"), "/nowhere/run");
-  EXPECT_THAT(refusal_of([&] { find_run(root.path()); }), HasSubstr("holds runs of sample, but is none itself"));
+  EXPECT_THAT(refusal_when([&] { find_run(root.path()); }), HasSubstr("holds runs of sample, but is none itself"));
   // The link goes to what was made last.
   EXPECT_TRUE(fs::is_symlink(root.path() / "sample" / "latest"));
   EXPECT_TRUE(fs::equivalent(root.path() / "sample" / "latest", earlier));
@@ -67,9 +67,12 @@ TEST(RunPlace, OfACommandForOneRunTakesThePattern) {
   const fs::path latest = root.path() / "sample" / "latest";
   EXPECT_THAT(find_exactly(1, {one, latest}, "report"), ElementsAre(one));
   EXPECT_THAT(find_exactly(2, {one, one}, "compare"), ElementsAre(one, one));
-  EXPECT_EQ(refusal_of([&] { find_exactly(2, {one, latest}, "compare"); }), "compare takes 2 runs, and 1 is named");
+  EXPECT_EQ(refusal_when([&] { find_exactly(2, {one, latest}, "compare"); }), "compare takes 2 runs, and 1 is named");
   const fs::path two = make_run(root.path(), "2026-03-02T12:00:00Z");
-  EXPECT_EQ(refusal_of([&] { find_exactly(1, {one, two, latest}, "report"); }), "report takes 1 run, and 2 are named");
+  EXPECT_EQ(refusal_when([&] {
+              find_exactly(1, {one, two, latest}, "report");
+            }),
+            "report takes 1 run, and 2 are named");
   EXPECT_THAT(find_exactly(2, {one, two, latest}, "compare"), ElementsAre(one, two));
 }
 
@@ -126,7 +129,7 @@ TEST(MovedRun, NamesWhatIsMissingByItsNewPlace) {
   fs::rename(root.path() / "old", root.path() / "new");
   fs::remove_all(root.path() / "new/model");
   const fs::path run = root.path() / "new" / fs::relative(project.run, root.path() / "old");
-  EXPECT_EQ(refusal_of([&] { moved_run(read_run(run).info, run); }),
+  EXPECT_EQ(refusal_when([&] { moved_run(read_run(run).info, run); }),
             "cannot find " + (root.path() / "new/model").string() + ", which the run used as " +
                 (root.path() / "old/model").string());
 }
