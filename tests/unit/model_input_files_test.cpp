@@ -82,7 +82,7 @@ TEST_F(InputFilesTest, AMissingFileIsNamed) {
   files.add("prompts.file", {path});
   fs::remove(path);
   EXPECT_THAT(files.find_change(), AllOf(HasSubstr("prompts.file is gone"), HasSubstr(path.string())));
-  EXPECT_THROW(files.add("another", {path}), Error);
+  EXPECT_THROW(files.add("another", {path.parent_path() / "nowhere"}), Error);
 }
 
 }  // namespace
