@@ -25,7 +25,7 @@ std::vector<Key> file_rows() {
        .example = "base.yaml"},
       {.path = "x-<name>",
        .type = KeyType::kAnything,
-       .meaning = "Not read: a place for YAML anchors (`&a`) that other keys use (`*a`, `<<: *a`).",
+       .meaning = "Ignored: a place for YAML anchors (`&a`) that other keys use (`*a`, `<<: *a`).",
        .example = "&small {batch: 1}"},
   };
 }
@@ -37,21 +37,22 @@ std::vector<Key> backend_rows() {
        .list = true,
        .required = true,
        .short_form = "PLUGIN or PLUGIN:PRECISION",
-       .meaning = "The contenders. Lists of precisions and of option values multiply out to one contender each.",
+       .meaning = "The contenders. Lists of precisions and option values give one contender per combination.",
        .example = "[cpu_ref, {plugin: cpu_quant, precision: [int8, int4]}]"},
       {.path = "backends.plugin",
        .required = true,
-       .meaning = "Backend: a name that `inferbench backends` lists, or the path of a library (with a `/`; relative "
-                  "paths start at the folder of the YAML file).",
+       .meaning = "Backend: a name that `inferbench backends` lists, or the path of a library (with a `/`; relative to "
+                  "the folder of the YAML file).",
        .example = "cpu_quant"},
       {.path = "backends.name",
        .fallback_words = "`PLUGIN:PRECISION/OPTION=VALUE`, with the options that vary",
-       .meaning = "Name of the contender. If the entry makes several contenders, what varies is appended.",
+       .meaning = "Name of the contender. If the entry gives several contenders, the precision and options that vary "
+                  "are appended.",
        .example = "mine"},
       {.path = "backends.precision",
        .list = true,
        .fallback_words = "the backend's first",
-       .meaning = "Precision; one contender for each.",
+       .meaning = "Precision. A list gives one contender per precision.",
        .example = "[int8, int4]"},
       {.path = "backends.options",
        .type = KeyType::kMap,
@@ -61,12 +62,12 @@ std::vector<Key> backend_rows() {
       {.path = "backends.options.<option>",
        .type = KeyType::kScalar,
        .list = true,
-       .meaning = "Value of that option; one contender for each value of a list.",
+       .meaning = "Value of that option. A list gives one contender per value.",
        .example = "[generic, avx2]"},
       {.path = "backends.optional",
        .type = KeyType::kFlag,
        .fallback = "false",
-       .meaning = "If true, the contender is left out with a note where its backend does not load or lacks the "
+       .meaning = "If true, the contender is left out, with a note, if its backend does not load or lacks the "
                   "precision. Otherwise that is an error.",
        .example = "true"},
       {.path = "baseline",
@@ -111,7 +112,7 @@ Key repeat_row() {
           .type = KeyType::kInteger,
           .fallback = fmt::format("{}", MeasureSettings{}.repeat_disturbed),
           .most = kMaxRepeats,
-          .meaning = "How often a block is repeated in which something disturbed a trial.",
+          .meaning = "How often a block with a disturbed trial is repeated.",
           .example = "2"};
 }
 
@@ -122,7 +123,7 @@ Key cpus_row() {
           .fallback_words = "all CPUs that the process may use",
           .meaning =
               "CPUs to run on, as with `taskset`: numbers and ranges, `performance` (the fastest kind of core; all "
-              "where all are alike), or a NUMA node. Of these, each backend gets as many as it has threads, one per "
+              "cores if they are alike), or a NUMA node. Each backend gets one of these CPUs per thread, one per "
               "physical core first. `threads: all` means all of these.",
           .example = "[0-1]"};
 }
@@ -138,20 +139,20 @@ Key seed_row(std::string path, std::uint64_t fallback, std::string meaning) {
 namespace {
 
 std::vector<Key> sweep_rows() {
-  std::vector<Key> rows{{.path = "models",
-                         .list = true,
-                         .required = true,
-                         .meaning = "Folders as Hugging Face saves them, hub names that the local cache holds, or "
-                                    "`synthetic:SHAPE`.",
-                         .example = "[synthetic:gpt2, ./models/shakespeare]"},
-                        {.path = "sweep",
-                         .type = KeyType::kMap,
-                         .meaning = "The axes. Each combination of a model and one value per axis is a point.",
-                         .example = "{prompt_tokens: [32, 512], batch: [1, 8]}"}};
+  std::vector<Key> rows{
+      {.path = "models",
+       .list = true,
+       .required = true,
+       .meaning = "Folders in Hugging Face format, hub names that are in the local cache, or `synthetic:SHAPE`.",
+       .example = "[synthetic:gpt2, ./models/shakespeare]"},
+      {.path = "sweep",
+       .type = KeyType::kMap,
+       .meaning = "The axes. Each combination of a model and one value per axis is a point.",
+       .example = "{prompt_tokens: [32, 512], batch: [1, 8]}"}};
   std::vector<Key> excluded{{.path = "sweep.exclude.model",
                              .list = true,
                              .needs_value = true,
-                             .meaning = "Models, written as under `models`.",
+                             .meaning = "Models, written as in `models`.",
                              .example = "synthetic:gpt2"}};
   for (const std::string_view name : kAxesAsTold) {
     const AxisRule& rule = axis_rule(name);
@@ -180,7 +181,7 @@ std::vector<Key> sweep_rows() {
                   .type = KeyType::kMap,
                   .list = true,
                   .allow_empty = true,
-                  .meaning = "Points to leave out: those that have, for each key given, one of its values.",
+                  .meaning = "Points to leave out: those that match one value of every key given.",
                   .example = "[{prompt_tokens: 128, threads: all}]"});
   rows.insert(rows.end(), excluded.begin(), excluded.end());
   return rows;
@@ -195,8 +196,8 @@ std::vector<Key> prompt_rows() {
           {.path = "prompts.file",
            .type = KeyType::kPath,
            .fallback_words = "random token ids",
-           .meaning = "Text file whose tokens are the prompts: each sequence is a window of the text, at a place drawn "
-                      "from the seed. Every model needs a tokenizer.",
+           .meaning = "Text file to take prompts from: each sequence is a window of the text, at a place drawn from "
+                      "the seed. Every model needs a tokenizer.",
            .example = "prompts.txt"}};
 }
 
@@ -213,15 +214,15 @@ std::vector<Key> until_rows() {
        .fallback = fmt::format("{}", until.ratio_interval),
        .least = kMinRatioInterval,
        .most = 1,
-       .meaning =
-           "Half width of each 95% interval, as a share of the ratio: prefill and decode speed, every contender.",
+       .meaning = "Largest half width of each 99% interval, relative to the ratio, for prefill and decode speed of "
+                  "every contender.",
        .example = "2%"},
       {.path = "measure.until.max_blocks",
        .type = KeyType::kInteger,
        .fallback_words = fmt::format("{}, or `measure.blocks` if that is more", until.max_blocks),
        .least = 2,
        .most = kMaxBlocks,
-       .meaning = "Blocks of a point at most; not fewer than `measure.blocks`.",
+       .meaning = "Most blocks of a point; at least `measure.blocks`.",
        .example = "20"},
       {.path = "measure.until.max_minutes",
        .type = KeyType::kNumber,
@@ -229,7 +230,7 @@ std::vector<Key> until_rows() {
        .unit = "min",
        .least = 0.001,
        .most = kMaxMinutes,
-       .meaning = "Time that the trials of a point may take together before no block is added.",
+       .meaning = "No block is added once the trials of a point have taken this long together.",
        .example = "5"},
   };
 }
@@ -273,14 +274,14 @@ std::vector<Key> measure_rows() {
                   .type = KeyType::kChoice,
                   .fallback = std::string(to_string(measure.machine_limits)),
                   .choices = {"auto", "always", "never"},
-                  .meaning = "Whether the run first measures the machine's limits, so that trials can say which share "
-                             "they reach. `auto`: if the plan takes longer than half a minute.",
+                  .meaning = "Whether the run first measures the machine's limits, so that each trial can report the "
+                             "share it reaches. `auto`: if the plan takes longer than half a minute.",
                   .example = "never"});
   rows.push_back({.path = "measure.fresh_processes",
                   .type = KeyType::kFlag,
                   .fallback = fmt::format("{}", measure.fresh_processes),
-                  .meaning = "If true, every block loads the backends in new processes. If false, a process serves all "
-                             "blocks of a model and thread count.",
+                  .meaning = "If true, every block loads the backends in new processes. If false, one process serves "
+                             "all blocks of a model and thread count.",
                   .example = "false"});
   return rows;
 }
@@ -291,8 +292,8 @@ std::vector<Key> load_rows() {
            .type = KeyType::kChoice,
            .fallback = std::string(to_string(LoadSettings{}.cache)),
            .choices = {"as_is", "warm", "cold"},
-           .meaning = "State of the page cache when a contender loads the model's files: left alone, read before, or "
-                      "dropped.",
+           .meaning = "State of the page cache when a contender loads the model's files: left as it is, read in "
+                      "advance, or dropped.",
            .example = "cold"}};
 }
 
@@ -306,7 +307,7 @@ std::vector<Key> quality_rows() {
        .example = "{text: wiki.txt, windows: 20}"},
       {.path = "quality.reference",
        .fallback = Quality{}.reference,
-       .meaning = "Backend to compare with, in its first precision: a name or a path, as `backends.plugin`.",
+       .meaning = "Backend to compare with, in its first precision: a name or a path, as in `backends.plugin`.",
        .example = "cpu_quant"},
       {.path = "quality.text",
        .type = KeyType::kPath,
@@ -315,14 +316,14 @@ std::vector<Key> quality_rows() {
        .example = "wiki.txt"},
       {.path = "quality.windows",
        .type = KeyType::kInteger,
-       .fallback_words = "the whole text, or 4 windows of random tokens",
+       .fallback_words = "the entire text, or 4 windows of random tokens",
        .least = 1,
        .most = kMaxWindows,
-       .meaning = "Windows to judge at most. A window of a text is as long as the model's context.",
+       .meaning = "Most windows to judge. A window of a text is as long as the model's context.",
        .example = "20"},
       {.path = "quality.max_kl",
        .type = KeyType::kMap,
-       .fallback_words = "by the bits of the precision",
+       .fallback_words = "depends on the bits of the precision",
        .meaning = "Largest mean KL divergence to the reference. Trials of a contender above it are `wrong_output`.",
        .example = "{int8: 2e-4, int4: 0.02}"},
       {.path = "quality.max_kl.<precision or contender>",
@@ -347,7 +348,7 @@ std::vector<Key> judgement_rows(const std::string& section, bool allow_baseline)
        .required = true,
        .choices = allow_baseline ? judged_metric_names() : metric_names(),
        .meaning = allow_baseline ? "Metric to judge; `kl`, `top1_agreement`, `top5_agreement` (shares from 0 to 1) and "
-                                   "`perplexity` are figures of `quality`."
+                                   "`perplexity` come from `quality`."
                                  : "Metric to judge.",
        .example = "decode_tokens_per_s"},
       {.path = section + ".percentile",
@@ -381,7 +382,7 @@ std::vector<Key> scope_rows(const std::string& section) {
                          .example = "\"cpu_quant:int8\""},
                         {.path = section + ".model",
                          .fallback_words = "every model",
-                         .meaning = "Judges points with this model only; written as under `models`.",
+                         .meaning = "Judges points with this model only; written as in `models`.",
                          .example = "synthetic:gpt2"}};
   const auto example_of = [](std::string_view axis) {
     if (axis == "threads") return "2";
@@ -409,15 +410,15 @@ std::vector<Key> regression_rows() {
        .list = true,
        .allow_empty = true,
        .fallback_words = "5% for `ttft_ms`, `decode_tokens_per_s` and `peak_rss_bytes`",
-       .meaning = "How much worse than an earlier run `inferbench check --against` lets a metric be. Of "
-                  "several entries that match, the one with most conditions counts, then the last; "
+       .meaning = "How much worse than in the earlier run `inferbench check --against` allows a metric to be. If "
+                  "several entries match, the one with the most conditions counts; among equals, the last. "
                   "`--threshold` comes after all of them. A metric that an entry names is judged.",
        .example = "[{threshold: 5%}, {metric: ttft_ms, threshold: 10%}]"},
       {.path = "regressions.metric",
        .type = KeyType::kChoice,
        .fallback_words = "every metric that is judged",
        .choices = judged_metric_names(),
-       .meaning = "Metric that the entry is for.",
+       .meaning = "Metric that the entry applies to.",
        .example = "decode_tokens_per_s"}};
   for (Key& key : scope_rows("regressions")) rows.push_back(std::move(key));
   rows.push_back({.path = "regressions.threshold",
@@ -425,7 +426,8 @@ std::vector<Key> regression_rows() {
                   .required = true,
                   .least = 0,
                   .most = 10,
-                  .meaning = "How much worse is a regression: lower for rates and agreement, higher for all else.",
+                  .meaning = "Relative change that counts as a regression: a decrease for rates and agreement, an "
+                             "increase for everything else.",
                   .example = "3%"});
   return rows;
 }

@@ -13,25 +13,25 @@ namespace {
 
 constexpr const char* kIntroduction = R"(# Experiment reference
 
-Every key of an experiment file. `inferbench schema --markdown` generates this page from the table that the reader uses, and
-a test compares the two. [Write an experiment](write_an_experiment.md) explains how the keys work together.
+This page lists every key of an experiment file. `inferbench schema --markdown` generates it from the table that the parser
+uses, and a test compares the two. [Write an experiment](write_an_experiment.md) explains how the keys work together.
 
-An editor with YAML support completes and checks the keys by the JSON Schema:
+Editors with YAML support complete and check the keys with the JSON Schema:
 
 ```sh
 inferbench schema >experiment.schema.json
 inferbench schema --ops >operators.schema.json
 ```
 
-Editors that use yaml-language-server find it by the first line of the file:
+Editors that use yaml-language-server find the schema through the first line of the file:
 
 ```yaml
 # yaml-language-server: $schema=experiment.schema.json
 ```
 
-- A key without a value (`blocks:`) has its default.
+- A key without a value (`blocks:`) gets its default.
 - Where a list is allowed, a single value is a list of one.
-- Relative paths start at the folder of the file in which they are written.
+- Relative paths are relative to the folder of the file that contains them.
 - Bytes have an optional unit: `KB`, `MB`, `GB`, `TB` (powers of 1000), `KiB`, `MiB`, `GiB`, `TiB` (powers of 1024).
 - Anchors, aliases and merge keys (`&a`, `*a`, `<<: *a`) work as in YAML 1.1: a map's own keys take precedence over merged
   ones, and earlier maps of a list over later ones.
@@ -121,7 +121,7 @@ void write_section(std::string& text, const KeyTable& keys, const std::string& p
   if (!rows.empty()) {
     text += "| key | type | unit | default | meaning | example |\n|---|---|---|---|---|---|\n" + rows;
   }
-  if (!same.empty()) text += fmt::format("{}As in the other kind: {}.\n", rows.empty() ? "" : "\n", same);
+  if (!same.empty()) text += fmt::format("{}Same as for `inferbench run`: {}.\n", rows.empty() ? "" : "\n", same);
   for (const Key* key : keys.below(path)) {
     if (keys.below(key->path).empty()) continue;
     // A section that is the same as in the other kind has been told.

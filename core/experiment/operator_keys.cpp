@@ -31,7 +31,7 @@ Key dimension(const std::string& name, std::int32_t least, std::int32_t most, co
           .fallback_words = fallback,
           .least = static_cast<double>(least),
           .most = static_cast<double>(most),
-          .meaning = fmt::format("{} Of {}.", meaning, users_of(name)),
+          .meaning = fmt::format("{} For {}.", meaning, users_of(name)),
           .example = example};
 }
 
@@ -43,7 +43,7 @@ std::vector<Key> shape_rows() {
                  .needs_value = true,
                  .fallback_words = model,
                  .choices = activation_names(),
-                 .meaning = fmt::format("Activation function. Of {}.", users_of("activation")),
+                 .meaning = fmt::format("Activation function. For {}.", users_of("activation")),
                  .example = "relu"};
   return {
       dimension("rows", 1, kMaxOperatorRows, "`tokens`", "Rows of the input.", "[1, 64]"),
@@ -91,7 +91,7 @@ std::vector<Key> operator_rows() {
        .type = KeyType::kMap,
        .list = true,
        .fallback_words = "the model's sizes",
-       .meaning = "Its shape, or several. Lists in a shape multiply out.",
+       .meaning = "One shape or several. Lists in a shape give one shape per combination.",
        .example = "{rows: 128, in: 768, out: [768, 3072]}"},
   };
   for (Key& key : shape_rows()) rows.push_back(std::move(key));
@@ -126,7 +126,7 @@ std::vector<Key> operator_measure_rows() {
        .unit = "ms",
        .least = kMinSampleMs,
        .most = kMaxSampleMs,
-       .meaning = "Time that the runs of a sample fill together, about.",
+       .meaning = "Approximate time that the runs of one sample take together.",
        .example = "5"},
       seed_row("measure.seed", measure.seed, "Seed of the order within blocks, and of weights and inputs."),
       repeat_row(),
@@ -136,7 +136,7 @@ std::vector<Key> operator_measure_rows() {
        .fallback = std::string(to_string(measure.cache)),
        .choices = {"cold", "hot"},
        .meaning = "Whether each run finds weights, keys and values in memory (`cold`, as decoding does) or where the "
-                  "run before left them (`hot`).",
+                  "previous run left them (`hot`).",
        .example = "hot"},
   };
 }

@@ -32,8 +32,8 @@ inline constexpr std::size_t kAxes = 6;
 /// Slowest first. Threads lead, because a worker's threads are set when it loads the model.
 inline constexpr std::array<AxisRule, kAxes> kAxisRules{{
     {"threads", &Point::threads, 1, 0, 0, "",
-     "Threads of the backend. `all` counts CPUs, or fewer under a CPU quota of a control group; `doubling` means 1, 2, "
-     "4, ... up to all.",
+     "Threads of the backend. `all` means every CPU that the process may use, or fewer under a control group's CPU "
+     "quota; `doubling` means 1, 2, 4, ... up to all.",
      "[1, 2]"},
     {"prompt_tokens", &Point::prompt_tokens, 1, kMaxTokens, 128, "tokens", "Length of each prompt.", "[32, 512]"},
     {"generate_tokens", &Point::generate_tokens, 1, kMaxTokens, 32, "tokens",
@@ -42,9 +42,8 @@ inline constexpr std::array<AxisRule, kAxes> kAxisRules{{
     {"past_tokens", &Point::past_tokens, 0, kMaxTokens, 0, "tokens",
      "Tokens of each sequence that are in the key-value cache before the clock starts: speed at a depth.", "[0, 256]"},
     {"shared_prefix_tokens", &Point::shared_prefix_tokens, 0, kMaxTokens, 0, "tokens",
-     "First tokens, of past and prompt, that all sequences of all trials of a point have in common, as a system "
-     "prompt; "
-     "0: all prompts differ from the first token on.",
+     "Leading tokens of past and prompt that all sequences of all trials of a point share, like a system prompt. 0: "
+     "all prompts differ from the first token on.",
      "[0, 32]"},
 }};
 /// The order in which a point is told, and in which the file's keys are listed.
