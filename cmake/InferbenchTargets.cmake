@@ -18,6 +18,11 @@ set(INFERBENCH_CMAKE_INSTALL_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/inferbench)
 
 set(INFERBENCH_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor)
 set(INFERBENCH_C_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wconversion)
+# GCC 12 warns of "literal" + std::string at -O2 and above (GCC bug 105651); 13 and 14 do not.
+if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 12
+   AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  list(APPEND INFERBENCH_WARNINGS -Wno-restrict)
+endif()
 
 function(inferbench_warnings target)
   target_compile_options(
@@ -81,6 +86,7 @@ endfunction()
 function(inferbench_test name)
   cmake_parse_arguments(ARG "WHOLE" "LABEL;TIMEOUT" "SOURCES;LIBS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
+  set_property(GLOBAL APPEND PROPERTY INFERBENCH_TESTS_${ARG_LABEL} ${name})
   target_link_libraries(${name} PRIVATE ${ARG_LIBS} inferbench_test_support GTest::gmock_main)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   inferbench_group_sources(${name})

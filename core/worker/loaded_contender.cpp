@@ -213,7 +213,7 @@ void LoadedContender::drop_session_unless(const SessionShape& shape) {
 
 const BackendSession& LoadedContender::session_for(const SessionShape& shape) {
   if (!session_) {
-    session_.emplace(*model_, shape.slots, shape.max_tokens, shape.max_forward_tokens);
+    session_ = std::make_unique<BackendSession>(*model_, shape.slots, shape.max_tokens, shape.max_forward_tokens);
     return *session_;
   }
   for (std::int32_t slot = 0; slot < shape.slots; ++slot) session_->truncate(slot, 0);

@@ -64,7 +64,7 @@ class LoadedContender : public TrialRunner {
   std::unique_ptr<Deadline> deadline_;
   std::function<void(std::string_view, std::string_view)> teardown_;
   std::optional<BackendModel> model_;
-  std::optional<BackendSession> session_;
+  std::unique_ptr<BackendSession> session_;
   SessionShape shape_;
   std::optional<LoadRequest> request_;  ///< what model_ was loaded for
   std::unique_ptr<WindowJudge> judge_;
