@@ -6,8 +6,8 @@
 # The systems are kept in ~/.cache/inferbench/systems, so that the next time only what changed is built; --fresh makes
 # them anew. A compiler cache of this machine, if there is one, is used in there as well.
 #
-# --quick: CI's part for the other release. The program and its backends, the quickstart, then the unit, conformance and
-# golden tests; no package, and without libtorch and Chromium, the largest Debian packages.
+# --quick: CI's part for the other release. The program and its backends, the quickstart with one block, then the unit,
+# conformance and golden tests; no package, and without libtorch and Chromium, the largest Debian packages.
 set -euo pipefail
 tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 systems=${INFERBENCH_SYSTEMS:-${XDG_CACHE_HOME:-$HOME/.cache}/inferbench/systems}
@@ -98,7 +98,9 @@ find "$build/src" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +
 (cd "$tree" && git ls-files -z --cached --others --exclude-standard | tar --null --ignore-failed-read -T - -c) | tar -x -C "$build/src"
 
 say "./dev run configs/quickstart.yaml"
-inside "$build" sh -c 'cd /src && ./dev run configs/quickstart.yaml --out /tmp/results'
+blocks=()
+if $quick; then blocks=(--set measure.blocks=1); fi
+inside "$build" sh -c 'cd /src && ./dev run configs/quickstart.yaml --out /tmp/results "$@"' run "${blocks[@]}"
 if $quick; then
   say "./dev test-quick $*"
   inside "$build" sh -c 'cd /src && ./dev test-quick "$@"' test-quick "$@"
