@@ -2,7 +2,6 @@
 #include "conformance/mistaken_backend.hpp"
 
 #include <algorithm>
-#include <iterator>
 
 #include "inferbench/backend.hpp"
 
@@ -82,32 +81,17 @@ class LoadedSession {
   ib_session_info info_{sizeof(ib_session_info), 0, 0, 0, 0};
 };
 
-using Functions = BackendFunctions<MistakenContext, LoadedModel, LoadedSession>;
-
 constexpr ib_precision_info kPrecisions[] = {{"fp64", "float64"}};
 constexpr ib_option_info kOptions[] = {{"mistakes", IB_OPTION_TEXT, 0, "", 0, 0, nullptr, "which ones"}};
-constexpr ib_backend kMistaken = {IB_BACKEND_HEADER,
-                                  "mistaken",
-                                  "1",
-                                  "",
-                                  "Apache-2.0",
-                                  "the definition in float64, with one mistake",
-                                  0,
-                                  kPrecisions,
-                                  std::size(kPrecisions),
-                                  kOptions,
-                                  std::size(kOptions),
-                                  Functions::init,
-                                  Functions::shutdown,
-                                  Functions::model_create,
-                                  Functions::model_destroy,
-                                  Functions::model_info,
-                                  Functions::session_create,
-                                  Functions::session_destroy,
-                                  Functions::session_info,
-                                  Functions::forward,
-                                  Functions::session_truncate,
-                                  nullptr};
+constexpr ib_backend kMistaken = make_table<MistakenContext, LoadedModel, LoadedSession>({
+    .name = "mistaken",
+    .version = "1",
+    .build = "",
+    .license = "Apache-2.0",
+    .doc = "the definition in float64, with one mistake",
+    .precisions = kPrecisions,
+    .options = kOptions,
+});
 
 }  // namespace
 

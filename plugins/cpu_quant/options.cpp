@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "options.hpp"
 
-#include <array>
 #include <string>
 #include <string_view>
 
@@ -17,14 +16,18 @@ constexpr std::int32_t kKvAuto = 3;
 
 constexpr std::int64_t kMostChunk = 65536;
 
-constexpr std::array<ib_option_info, 3> kSchema = {{
+}  // namespace
+
+constexpr ib_option_info kOptionSchema[] = {
     {"isa", IB_OPTION_CHOICE, 0, "auto", 0, 0, kIsaChoices,
      "instruction set of the kernels; auto takes the best that the machine runs, another one it must run"},
     {"kv", IB_OPTION_CHOICE, 0, "auto", 0, 0, kKvChoices,
      "format of the KV cache; int8 has a scale per position and head; auto: f16 beside int8 weights, int8 beside int4"},
     {"chunk", IB_OPTION_INT, 0, "512", 1, kMostChunk, nullptr,
      "most rows (tokens of all sequences together) that go through the layers at once; bounds the scratch memory"},
-}};
+};
+
+namespace {
 
 std::int32_t choice_index(const OptionReader& reader, const char* key, const char* const* choices) {
   const std::string_view text = reader.text(key);
@@ -35,13 +38,6 @@ std::int32_t choice_index(const OptionReader& reader, const char* key, const cha
 }
 
 }  // namespace
-
-const ib_option_info* option_schema() {
-  return kSchema.data();
-}
-std::uint64_t n_options() {
-  return kSchema.size();
-}
 
 Options read_options(const ib_model_params& params) {
   const OptionReader reader(params);

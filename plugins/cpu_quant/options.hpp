@@ -16,8 +16,7 @@ struct Options {
 };
 
 /// The schema for the table of the backend.
-const ib_option_info* option_schema();
-std::uint64_t n_options();
+extern const ib_option_info kOptionSchema[3];
 
 /// Reads the values that the host passed. Throws Failure on a value that the schema does not have.
 Options read_options(const ib_model_params& params);

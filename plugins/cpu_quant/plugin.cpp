@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The backend's table.
 #include <cstring>
-#include <iterator>
 
 #include "engine/model.hpp"
 #include "engine/operator.hpp"
@@ -47,39 +46,25 @@ ib_status profile_stop(ib_session* session, const ib_profile_event** events, std
 
 constexpr ib_profile_ext kProfile = {sizeof(ib_profile_ext), profile_start, profile_stop};
 
-constexpr ib_op_bench_ext kOpBench = op_bench_table<Context, Operator>();
-
 const void* extension(const char* name) noexcept {
-  if (is_op_bench(name)) return &kOpBench;
-  return name != nullptr && std::strcmp(name, IB_EXT_PROFILE_V1) == 0 ? &kProfile : nullptr;
+  if (name != nullptr && std::strcmp(name, IB_EXT_PROFILE_V1) == 0) return &kProfile;
+  return op_bench_extension<Context, Operator>(name);
 }
+
+constexpr BackendDescription kDescription = {
+    .name = "cpu_quant",
+    .version = CPU_QUANT_VERSION,
+    .build = kCompiler,
+    .license = "Apache-2.0",
+    .doc = "GPT-2 on int8 or int4 weights and int8 activations, parallel with oneTBB",
+    .precisions = kPrecisions,
+    .options = kOptionSchema,
+    .extension = extension,
+};
 
 }  // namespace
 }  // namespace inferbench::cpu_quant
 
-using inferbench::cpu_quant::Functions;
-
-extern "C" IB_EXPORT const ib_backend inferbench_backend_v1 = {
-    IB_BACKEND_HEADER,
-    "cpu_quant",
-    CPU_QUANT_VERSION,
-    inferbench::cpu_quant::kCompiler,
-    "Apache-2.0",
-    "GPT-2 on int8 or int4 weights and int8 activations, parallel with oneTBB",
-    0,
-    inferbench::cpu_quant::kPrecisions,
-    std::size(inferbench::cpu_quant::kPrecisions),
-    inferbench::cpu_quant::option_schema(),
-    inferbench::cpu_quant::n_options(),
-    Functions::init,
-    Functions::shutdown,
-    Functions::model_create,
-    Functions::model_destroy,
-    Functions::model_info,
-    Functions::session_create,
-    Functions::session_destroy,
-    Functions::session_info,
-    Functions::forward,
-    Functions::session_truncate,
-    inferbench::cpu_quant::extension,
-};
+extern "C" IB_EXPORT constinit const ib_backend inferbench_backend_v1 =
+    inferbench::make_table<inferbench::cpu_quant::Context, inferbench::cpu_quant::Model,
+                           inferbench::cpu_quant::Session>(inferbench::cpu_quant::kDescription);

@@ -66,31 +66,17 @@ class Session {
   ib_session_info info_{sizeof(ib_session_info), 0, 0, 0, 0};
 };
 
-using Functions = inferbench::BackendFunctions<Context, Model, Session>;
-
 constexpr ib_precision_info kPrecisions[] = {{"none", "no weights are read"}};
 
 }  // namespace
 
-extern "C" IB_EXPORT const ib_backend inferbench_backend_v1 = {IB_BACKEND_HEADER,
-                                                               "null",
-                                                               "1.0.0",
-                                                               "C++20, " __VERSION__,
-                                                               "Apache-2.0",
-                                                               "does nothing; measures what the host costs",
-                                                               IB_FLAG_CONCURRENT_SESSIONS,
-                                                               kPrecisions,
-                                                               1,
-                                                               nullptr,
-                                                               0,
-                                                               Functions::init,
-                                                               Functions::shutdown,
-                                                               Functions::model_create,
-                                                               Functions::model_destroy,
-                                                               Functions::model_info,
-                                                               Functions::session_create,
-                                                               Functions::session_destroy,
-                                                               Functions::session_info,
-                                                               Functions::forward,
-                                                               Functions::session_truncate,
-                                                               nullptr};
+extern "C" IB_EXPORT constinit const ib_backend inferbench_backend_v1 =
+    inferbench::make_table<Context, Model, Session>({
+        .name = "null",
+        .version = "1.0.0",
+        .build = "C++20, " __VERSION__,
+        .license = "Apache-2.0",
+        .doc = "does nothing; measures what the host costs",
+        .flags = IB_FLAG_CONCURRENT_SESSIONS,
+        .precisions = kPrecisions,
+    });

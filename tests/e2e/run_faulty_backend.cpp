@@ -16,35 +16,42 @@
 #include <new>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "inferbench/backend.h"
+#include "inferbench/backend.hpp"
 
-struct ib_context {
-  const ib_host* host = nullptr;
-  std::string shutdown_fault{};
+namespace {
+
+struct Context {
+  explicit Context(const ib_init_params& params) : host(params.host) {}
+
+  const ib_host* host;
+  std::string shutdown_fault;
 };
 
-struct ib_model {
-  ib_context* context = nullptr;
-  ib_model_info info{};
+struct Model {
+  Model(Context& owner, const ib_model_params& params) : context(owner), vocab(params.desc->vocab) {
+    const inferbench::OptionReader options(params);
+    fault = options.text("fault");
+    at = options.text("at");
+    from = options.integer("from");
+    spin_us = options.integer("spin_us");
+    if (at == "shutdown") context.shutdown_fault = fault;
+  }
+  const ib_model_info& info() const { return info_; }
+
+  Context& context;
   std::string fault;
   std::string at;
   std::int64_t from = 0;
   std::int64_t spin_us = 0;
-  std::int32_t vocab = 0;
+  std::int32_t vocab;
   std::vector<std::vector<char>> hoard;
-};
 
-struct ib_session {
-  ib_model* model = nullptr;
-  ib_session_info info{};
-  std::vector<std::int64_t> sums;
-  std::vector<std::int32_t> held;
-  std::int64_t forwards = 0;
+ private:
+  ib_model_info info_{sizeof(ib_model_info), 1000, 1000, "cpu", "faulty"};
 };
-
-namespace {
 
 void sleep_ms(long ms) {
   const timespec time{ms / 1000, ms % 1000 * 1'000'000};
@@ -118,7 +125,7 @@ void use_memory_blindly() {
   // NOLINTEND(clang-analyzer-unix.Malloc,clang-analyzer-core.NonNullParamChecker)
 }
 
-ib_status misbehave(const ib_model& model, ib_error* error) {
+ib_status misbehave(const Model& model, ib_error* error) {
   const std::string& fault = model.fault;
   if (fault == "oom") return fail(error, IB_OUT_OF_MEMORY, "so it was ordered");
   if (fault == "unsupported") return fail(error, IB_UNSUPPORTED, "not on this machine");
@@ -131,7 +138,7 @@ ib_status misbehave(const ib_model& model, ib_error* error) {
     while (true) sleep_ms(1000);
   }
   if (fault == "polite_hang") {
-    while (model.context->host->is_cancelled(model.context->host->user) == 0) sleep_ms(1);
+    while (model.context.host->is_cancelled(model.context.host->user) == 0) sleep_ms(1);
     return fail(error, IB_CANCELLED, "cancelled");
   }
   if (fault == "stdout") {
@@ -170,7 +177,7 @@ float logit_of(const std::string& fault, float right) {
   return right;
 }
 
-void write_logits(const ib_model& model, bool bad, float* logits, std::int32_t id) {
+void write_logits(const Model& model, bool bad, float* logits, std::int32_t id) {
   for (std::int32_t token = 0; token < model.vocab; ++token) {
     const bool wrong = bad && token == 17;
     if (wrong && model.fault == "unwritten_logit") continue;
@@ -188,151 +195,137 @@ void spin(std::int64_t microseconds) {
   } while ((now.tv_sec - begin.tv_sec) * 1'000'000 + (now.tv_nsec - begin.tv_nsec) / 1000 < microseconds);
 }
 
-ib_status init(const ib_init_params* params, ib_context** context, ib_error*) {
-  *context = new ib_context{params->host};
-  return IB_OK;
-}
+class Session {
+ public:
+  Session(Model& model, const ib_session_params& params)
+      : model_(model), sums_(static_cast<std::size_t>(params.n_slots)) {
+    // A cache of sessions that were: a MiB a position, kept by the model.
+    const std::size_t kept = model.fault == "hoard" ? static_cast<std::size_t>(params.max_tokens) << 20U : 0;
+    if (kept > 0) model.hoard.emplace_back(kept, 'h');
+  }
+  const ib_session_info& info() const { return info_; }
+  const Model& model() const { return model_; }
+
+  /// Counts the call, and says whether it is one that goes wrong.
+  bool begin_forward(const ib_forward_params& params) {
+    if (params.output == IB_OUTPUT_GREEDY) ++forwards_;  // the host asks for logits, too, when it likes
+    bad_ = model_.at == "forward" && (model_.from == 0 || forwards_ > model_.from);
+    return bad_;
+  }
+
+  void forward(const ib_forward_params& params) {
+    float* logits = params.logits;
+    for (std::int32_t i = 0; i < params.n_sequences; ++i) {
+      const ib_sequence& sequence = params.sequences[i];
+      std::int64_t& sum = sums_[static_cast<std::size_t>(sequence.slot)];
+      std::int32_t id = 0;
+      for (std::int32_t j = 0; j < sequence.n_tokens; ++j) {
+        inferbench::require(sequence.tokens[j] >= 0 && sequence.tokens[j] < model_.vocab, "was fed with a wrong id");
+        sum += sequence.tokens[j] + 1;
+        id = static_cast<std::int32_t>(sum % model_.vocab);
+        const bool last = j + 1 == sequence.n_tokens;
+        if (params.output == IB_OUTPUT_ALL_LOGITS || (params.output == IB_OUTPUT_LAST_LOGITS && last)) {
+          write_logits(model_, bad_, logits, id);
+          logits += model_.vocab;
+        }
+      }
+      if (params.output == IB_OUTPUT_GREEDY) write_id(params.ids[i], id);
+    }
+    spin(model_.spin_us);
+  }
+
+  void truncate(std::int32_t slot, std::int32_t) { sums_[static_cast<std::size_t>(slot)] = 0; }
+
+ private:
+  void write_id(std::int32_t& to, std::int32_t id) const {
+    if (bad_ && model_.fault == "no_id") return;
+    to = id;
+    if (bad_ && model_.fault == "wrong_id") to = model_.vocab;
+    if (bad_ && model_.fault == "negative_id") to = -7;
+  }
+
+  Model& model_;
+  std::vector<std::int64_t> sums_;
+  std::int64_t forwards_ = 0;
+  bool bad_ = false;
+  ib_session_info info_{sizeof(ib_session_info), 2000, 3000, 6000, 0};
+};
+
+// ---- the functions that go wrong: unlike those of backend.hpp, they let exceptions out ----
+
+using Functions = inferbench::BackendFunctions<Context, Model, Session>;
 
 void shutdown(ib_context* context) {
-  end_badly(context->shutdown_fault);
-  delete context;
+  end_badly(Functions::object(context)->shutdown_fault);
+  Functions::shutdown(context);
 }
 
 ib_status model_create(ib_context* context, const ib_model_params* params, ib_model** model, ib_error* error) {
-  auto* made = new ib_model;
-  made->context = context;
-  made->vocab = params->desc->vocab;
-  for (std::uint64_t i = 0; i < params->n_options; ++i) {
-    const ib_option_value& option = params->options[i];
-    if (strcmp(option.key, "fault") == 0) made->fault = option.text;
-    if (strcmp(option.key, "at") == 0) made->at = option.text;
-    if (strcmp(option.key, "from") == 0) made->from = option.integer;
-    if (strcmp(option.key, "spin_us") == 0) made->spin_us = option.integer;
-  }
-  if (made->at == "shutdown") context->shutdown_fault = made->fault;
-  const ib_status status = made->at == "load" ? misbehave(*made, error) : IB_OK;
-  if (status != IB_OK) {
-    delete made;
-    return status;
-  }
-  made->info = {sizeof(ib_model_info), 1000, 1000, "cpu", "faulty"};
-  *model = made;
-  return IB_OK;
+  const ib_status made = Functions::model_create(context, params, model, error);
+  if (made != IB_OK || Functions::object(*model)->at != "load") return made;
+  const ib_status status = misbehave(*Functions::object(*model), error);
+  if (status != IB_OK) Functions::model_destroy(std::exchange(*model, nullptr));
+  return status;
 }
 
 void model_destroy(ib_model* model) {
-  if (model->at == "model_destroy") end_badly(model->fault);
-  delete model;
-}
-
-const ib_model_info* model_info(const ib_model* model) {
-  return &model->info;
+  if (Functions::object(model)->at == "model_destroy") end_badly(Functions::object(model)->fault);
+  Functions::model_destroy(model);
 }
 
 ib_status session_create(ib_model* model, const ib_session_params* params, ib_session** session, ib_error* error) {
-  const ib_status status = model->at == "session" ? misbehave(*model, error) : IB_OK;
-  if (status != IB_OK) return status;
-  auto* made = new ib_session;
-  made->model = model;
-  // A cache of sessions that were: a MiB a position, kept by the model.
-  const std::size_t kept = model->fault == "hoard" ? static_cast<std::size_t>(params->max_tokens) << 20U : 0;
-  if (kept > 0) model->hoard.emplace_back(kept, 'h');
-  made->info = {sizeof(ib_session_info), 2000, 3000, 6000, 0};
-  made->sums.resize(static_cast<std::size_t>(params->n_slots));
-  made->held.resize(static_cast<std::size_t>(params->n_slots));
-  *session = made;
-  return IB_OK;
+  const Model& of = *Functions::object(model);
+  const ib_status status = of.at == "session" ? misbehave(of, error) : IB_OK;
+  return status == IB_OK ? Functions::session_create(model, params, session, error) : status;
 }
 
 void session_destroy(ib_session* session) {
-  if (session->model->at == "session_destroy") end_badly(session->model->fault);
-  delete session;
-}
-
-const ib_session_info* session_info(const ib_session* session) {
-  return &session->info;
+  const Model& model = Functions::object(session)->model();
+  if (model.at == "session_destroy") end_badly(model.fault);
+  Functions::session_destroy(session);
 }
 
 ib_status forward(ib_session* session, const ib_forward_params* params, ib_error* error) {
-  const ib_model& model = *session->model;
-  if (params->output == IB_OUTPUT_GREEDY) ++session->forwards;  // the host asks for logits, too, when it likes
-  const bool bad = model.at == "forward" && (model.from == 0 || session->forwards > model.from);
-  if (bad) {
-    const ib_status status = misbehave(model, error);
-    if (status != IB_OK) return status;
-  }
-  float* logits = params->logits;
-  for (std::int32_t i = 0; i < params->n_sequences; ++i) {
-    const ib_sequence& sequence = params->sequences[i];
-    const auto slot = static_cast<std::size_t>(sequence.slot);
-    for (std::int32_t j = 0; j < sequence.n_tokens; ++j) {
-      if (sequence.tokens[j] < 0 || sequence.tokens[j] >= model.vocab) {
-        return fail(error, IB_INVALID_ARGUMENT, "was fed with a wrong id");
-      }
-      session->sums[slot] += sequence.tokens[j] + 1;
-      const auto id = static_cast<std::int32_t>(session->sums[slot] % model.vocab);
-      if (params->output == IB_OUTPUT_ALL_LOGITS) {
-        write_logits(model, bad, logits, id);
-        logits += model.vocab;
-      }
-    }
-    session->held[slot] += sequence.n_tokens;
-    const auto id = static_cast<std::int32_t>(session->sums[slot] % model.vocab);
-    if (params->output == IB_OUTPUT_LAST_LOGITS) write_logits(model, bad, params->logits + i * model.vocab, id);
-    if (params->output != IB_OUTPUT_GREEDY || (bad && model.fault == "no_id")) continue;
-    params->ids[i] = id;
-    if (bad && model.fault == "wrong_id") params->ids[i] = model.vocab;
-    if (bad && model.fault == "negative_id") params->ids[i] = -7;
-  }
-  spin(model.spin_us);
-  return IB_OK;
+  Session& of = *Functions::object(session);
+  const ib_status status = of.begin_forward(*params) ? misbehave(of.model(), error) : IB_OK;
+  return status == IB_OK ? Functions::forward(session, params, error) : status;
 }
 
-ib_status session_truncate(ib_session* session, std::int32_t slot, std::int32_t n_past, ib_error*) {
-  session->held[static_cast<std::size_t>(slot)] = n_past;
-  session->sums[static_cast<std::size_t>(slot)] = 0;
-  return IB_OK;
-}
+constexpr ib_precision_info kPrecisions[] = {{"fp32", "none of it is true"}};
 
-const ib_precision_info kPrecisions[] = {{"fp32", "none of it is true"}};
+constexpr const char* kFaults[] = {
+    "none",   "oom",   "unsupported",  "internal", "wrong_id",    "negative_id", "no_id",        "segv",
+    "abort",  "exit",  "hang",         "throw",    "polite_hang", "stdout",      "stderr_flood", "eat_memory",
+    "silent", "nan",   "infinite",     "sleep",    "frame_noise", "cancelled",   "odd_status",   "unwritten_logit",
+    "stop",   "hoard", "blind_memory", "daemon",   nullptr};
+constexpr const char* kPlaces[] = {"forward",       "session",         "load", "shutdown",
+                                   "model_destroy", "session_destroy", nullptr};
 
-const char* const kFaults[] = {"none",        "oom",    "unsupported",  "internal",   "wrong_id",   "negative_id",
-                               "no_id",       "segv",   "abort",        "exit",       "hang",       "throw",
-                               "polite_hang", "stdout", "stderr_flood", "eat_memory", "silent",     "nan",
-                               "infinite",    "sleep",  "frame_noise",  "cancelled",  "odd_status", "unwritten_logit",
-                               "stop",        "hoard",  "blind_memory", "daemon",     nullptr};
-const char* const kPlaces[] = {"forward", "session", "load", "shutdown", "model_destroy", "session_destroy", nullptr};
-
-const ib_option_info kOptions[] = {
+constexpr ib_option_info kOptions[] = {
     {"fault", IB_OPTION_CHOICE, 0, "none", 0, 0, kFaults, "what goes wrong"},
     {"at", IB_OPTION_CHOICE, 0, "forward", 0, 0, kPlaces, "where"},
     {"from", IB_OPTION_INT, 0, "0", 0, 1e9, nullptr, "good forwards of a session before it"},
     {"spin_us", IB_OPTION_INT, 0, "0", 0, 1e7, nullptr, "microseconds that a forward takes"}};
 
+constexpr ib_backend faulty_table() {
+  ib_backend table = inferbench::make_table<Context, Model, Session>({
+      .name = "faulty",
+      .version = "1",
+      .build = "test",
+      .license = "Apache-2.0",
+      .doc = "goes wrong as told",
+      .precisions = kPrecisions,
+      .options = kOptions,
+  });
+  table.shutdown = shutdown;
+  table.model_create = model_create;
+  table.model_destroy = model_destroy;
+  table.session_create = session_create;
+  table.session_destroy = session_destroy;
+  table.forward = forward;
+  return table;
+}
+
 }  // namespace
 
-extern "C" {
-extern IB_EXPORT const ib_backend inferbench_backend_v1;
-const ib_backend inferbench_backend_v1 = {IB_BACKEND_HEADER,
-                                          "faulty",
-                                          "1",
-                                          "test",
-                                          "Apache-2.0",
-                                          "goes wrong as told",
-                                          0,
-                                          kPrecisions,
-                                          1,
-                                          kOptions,
-                                          4,
-                                          init,
-                                          shutdown,
-                                          model_create,
-                                          model_destroy,
-                                          model_info,
-                                          session_create,
-                                          session_destroy,
-                                          session_info,
-                                          forward,
-                                          session_truncate,
-                                          nullptr};
-}
+extern "C" IB_EXPORT constinit const ib_backend inferbench_backend_v1 = faulty_table();

@@ -61,37 +61,20 @@ class Operator {
   ib_op_info info_{sizeof(ib_op_info), 0, 0, "plain"};
 };
 
-using Functions = inferbench::BackendFunctions<Context, Model, Session>;
 constexpr ib_precision_info kPrecisions[] = {{"fp32", "all in fp32"}};
 constexpr const char* kFaults[] = {"none", "wrong", "later", "abort", "fail", nullptr};
 constexpr ib_option_info kOptions[] = {{"fault", IB_OPTION_CHOICE, 0, "none", 0, 0, kFaults, "what goes wrong"}};
-constexpr ib_op_bench_ext kOpBench = inferbench::op_bench_table<Context, Operator>();
-
-const void* extension(const char* name) noexcept {
-  return inferbench::is_op_bench(name) ? &kOpBench : nullptr;
-}
 
 }  // namespace
 
-extern "C" IB_EXPORT const ib_backend inferbench_backend_v1 = {IB_BACKEND_HEADER,
-                                                               "wrong_operators",
-                                                               "1",
-                                                               "test",
-                                                               "Apache-2.0",
-                                                               "an operator that goes wrong",
-                                                               0,
-                                                               kPrecisions,
-                                                               1,
-                                                               kOptions,
-                                                               1,
-                                                               Functions::init,
-                                                               Functions::shutdown,
-                                                               Functions::model_create,
-                                                               Functions::model_destroy,
-                                                               Functions::model_info,
-                                                               Functions::session_create,
-                                                               Functions::session_destroy,
-                                                               Functions::session_info,
-                                                               Functions::forward,
-                                                               Functions::session_truncate,
-                                                               extension};
+extern "C" IB_EXPORT constinit const ib_backend inferbench_backend_v1 =
+    inferbench::make_table<Context, Model, Session>({
+        .name = "wrong_operators",
+        .version = "1",
+        .build = "test",
+        .license = "Apache-2.0",
+        .doc = "an operator that goes wrong",
+        .precisions = kPrecisions,
+        .options = kOptions,
+        .extension = inferbench::op_bench_extension<Context, Operator>,
+    });

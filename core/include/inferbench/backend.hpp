@@ -3,28 +3,37 @@
 // Help for backends written in C++20; header-only, needs only the standard library. Nothing of it crosses the C ABI, so
 // a backend may use all of it, some, or none.
 //
+// A backend is three classes. Constructors are the ABI's init, model_create and session_create; destructors are
+// shutdown, model_destroy and session_destroy:
+//
 //   struct Context { explicit Context(const ib_init_params&); };
 //   struct Model   { Model(Context&, const ib_model_params&);      const ib_model_info& info() const; };
 //   struct Session { Session(Model&, const ib_session_params&);    const ib_session_info& info() const;
-//                    void forward(const ib_forward_params&);       void truncate(std::int32_t slot, std::int32_t
-//                    n_past); };
-//   using Functions = inferbench::BackendFunctions<Context, Model, Session>;
-//   extern "C" IB_EXPORT const ib_backend inferbench_backend_v1 = {
-//       IB_BACKEND_HEADER, "mine", "1.0", "g++ 12.2 -O3", "Apache-2.0", "what it is", 0, precisions, 1, options, 0,
-//       Functions::init, Functions::shutdown, Functions::model_create, Functions::model_destroy, Functions::model_info,
-//       Functions::session_create, Functions::session_destroy, Functions::session_info, Functions::forward,
-//       Functions::session_truncate, nullptr};
+//                    void forward(const ib_forward_params&);
+//                    void truncate(std::int32_t slot, std::int32_t n_past); };
 //
-// Constructors and methods throw Failure (or anything else); the adapter turns it into a status and a message.
+//   constexpr ib_precision_info kPrecisions[] = {{"fp32", "weights, activations and sums in fp32"}};
+//   extern "C" IB_EXPORT constinit const ib_backend inferbench_backend_v1 =
+//       inferbench::make_table<Context, Model, Session>({.name = "mine",
+//                                                        .version = "1.0",
+//                                                        .build = "g++ 12.2 -O3",
+//                                                        .license = "Apache-2.0",
+//                                                        .doc = "what it is, in one line",
+//                                                        .precisions = kPrecisions});
+//
+// Constructors and methods throw Failure (or anything else); the table's functions turn it into a status and a message.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "inferbench/backend.h"
 #include "inferbench/backend_checks.hpp"
 #include "inferbench/backend_failure.hpp"
+#include "inferbench/pass_plan.hpp"
 
 namespace inferbench {
 
@@ -95,11 +104,18 @@ class OptionReader {
   std::uint64_t count_;
 };
 
-// ---- the table's functions ----
+// ---- the table ----
 
-/// The ABI's functions over three C++ classes (see the top of this file). Handles are the objects themselves.
+/// The ABI's functions over three C++ classes (see the top of this file). Handles are the objects themselves. Each
+/// function checks its pointers for null and lets no exception out; destroying null does nothing.
 template <typename Context, typename Model, typename Session>
 struct BackendFunctions {
+  static_assert(std::constructible_from<Context, const ib_init_params&>, "Context(const ib_init_params&)");
+  static_assert(std::constructible_from<Model, Context&, const ib_model_params&>,
+                "Model(Context&, const ib_model_params&)");
+  static_assert(std::constructible_from<Session, Model&, const ib_session_params&>,
+                "Session(Model&, const ib_session_params&)");
+
   static Context* object(ib_context* handle) { return reinterpret_cast<Context*>(handle); }
   static Model* object(ib_model* handle) { return reinterpret_cast<Model*>(handle); }
   static Session* object(ib_session* handle) { return reinterpret_cast<Session*>(handle); }
@@ -153,5 +169,51 @@ struct BackendFunctions {
     });
   }
 };
+
+/// What a backend says about itself: the fields of ib_backend that are not functions over the three classes. Strings
+/// and arrays are borrowed; they must live as long as the library.
+struct BackendDescription {
+  const char* name;                                 ///< [a-z0-9_]+
+  const char* version;                              ///< of the backend
+  const char* build;                                ///< compiler, flags, libraries: whatever tells two builds apart
+  const char* license;                              ///< SPDX expression
+  const char* doc;                                  ///< one line
+  std::uint64_t flags = 0;                          ///< IB_FLAG_*
+  std::span<const ib_precision_info> precisions;    ///< at least one; the first is the default
+  std::span<const ib_option_info> options = {};     ///< the schema of model_create's options
+  const void* (*extension)(const char*) = nullptr;  ///< see ib_backend; op_bench.hpp has one
+};
+
+/// The table that a backend exports as inferbench_backend_v1. A constant expression where the description is one:
+/// declare the table constinit, so that it is complete before any code of the library runs.
+template <typename Context, typename Model, typename Session>
+constexpr ib_backend make_table(const BackendDescription& about) {
+  using Functions = BackendFunctions<Context, Model, Session>;
+  return {.magic = IB_MAGIC,
+          .abi_major = IB_ABI_MAJOR,
+          .abi_minor = IB_ABI_MINOR,
+          .struct_size = sizeof(ib_backend),
+          .name = about.name,
+          .version = about.version,
+          .build = about.build,
+          .license = about.license,
+          .doc = about.doc,
+          .flags = about.flags,
+          .precisions = about.precisions.data(),
+          .n_precisions = about.precisions.size(),
+          .options = about.options.data(),
+          .n_options = about.options.size(),
+          .init = Functions::init,
+          .shutdown = Functions::shutdown,
+          .model_create = Functions::model_create,
+          .model_destroy = Functions::model_destroy,
+          .model_info = Functions::model_info,
+          .session_create = Functions::session_create,
+          .session_destroy = Functions::session_destroy,
+          .session_info = Functions::session_info,
+          .forward = Functions::forward,
+          .session_truncate = Functions::session_truncate,
+          .extension = about.extension};
+}
 
 }  // namespace inferbench

@@ -186,4 +186,36 @@ inline void check_truncate(std::int32_t slot, std::int32_t n_past, std::span<con
   require(n_past >= 0 && n_past <= held[static_cast<std::size_t>(slot)], "n_past is beyond what the slot holds");
 }
 
+/// How many tokens each slot of a session holds: what forward and session_truncate are checked against, and change.
+class SlotLengths {
+ public:
+  explicit SlotLengths(const SessionLimits& limits)
+      : limits_(limits), held_(static_cast<std::size_t>(limits.n_slots), 0) {}
+
+  const SessionLimits& limits() const { return limits_; }
+  std::span<const std::int32_t> held() const { return held_; }  ///< [n_slots]
+  std::int32_t operator[](std::int32_t slot) const { return held_[static_cast<std::size_t>(slot)]; }
+
+  /// check_forward: throws Failure, returns the number of new tokens.
+  std::int64_t check(const ib_forward_params& params) const { return check_forward(params, limits_, held_); }
+
+  /// Each sequence of the call holds its new tokens. To be called once all of the call's work is done: a call that
+  /// fails or is cancelled then leaves every slot with what it held.
+  void advance(const ib_forward_params& params) {
+    for (std::int32_t i = 0; i < params.n_sequences; ++i) {
+      held_[static_cast<std::size_t>(params.sequences[i].slot)] += params.sequences[i].n_tokens;
+    }
+  }
+
+  /// As the ABI's session_truncate says. Throws Failure(IB_INVALID_ARGUMENT).
+  void truncate(std::int32_t slot, std::int32_t n_past) {
+    check_truncate(slot, n_past, held_);
+    held_[static_cast<std::size_t>(slot)] = n_past;
+  }
+
+ private:
+  SessionLimits limits_;
+  std::vector<std::int32_t> held_;
+};
+
 }  // namespace inferbench

@@ -4,8 +4,8 @@
 //
 //   struct Operator { Operator(Context&, const ib_op_desc&);   const ib_op_info& info() const;
 //                     void run(std::int32_t copy);             void output(float* result); };
-//   constexpr ib_op_bench_ext kOpBench = inferbench::op_bench_table<Context, Operator>();
-//   const void* extension(const char* name) { return inferbench::is_op_bench(name) ? &kOpBench : nullptr; }
+//   inferbench::make_table<Context, Model, Session>({..., .extension = inferbench::op_bench_extension<Context,
+//   Operator>})
 //
 // The adapter checks what it passes on: see check_op_desc; `copy` and the room for the result too. Constructors and
 // methods throw Failure (or anything else).
@@ -118,6 +118,13 @@ constexpr ib_op_bench_ext op_bench_table() {
   };
   table.destroy = [](ib_op* op) noexcept { delete reinterpret_cast<Prepared*>(op); };
   return table;
+}
+
+/// ib_backend.extension of a backend whose only extension this is: the table by its name, else null.
+template <typename Context, typename Operator>
+const void* op_bench_extension(const char* name) noexcept {
+  static constexpr ib_op_bench_ext kTable = op_bench_table<Context, Operator>();
+  return is_op_bench(name) ? &kTable : nullptr;
 }
 
 }  // namespace inferbench

@@ -126,27 +126,24 @@ ib_status forward(ib_session* session, const ib_forward_params* params, ib_error
 
 constexpr ib_precision_info kPrecisions[] = {{"fp32", "the first"}, {"int8", "the second"}};
 
+constexpr ib_backend spoiled_table() {
+  ib_backend table = inferbench::make_table<Context, Model, Session>({
+      .name = "misbehaving",
+      .version = "1.0.0",
+      .build = "test",
+      .license = "Apache-2.0",
+      .doc = "breaks a rule on demand",
+      .precisions = kPrecisions,
+  });
+  table.init = init;
+  table.model_create = model_create;
+  table.model_info = model_info;
+  table.session_create = session_create;
+  table.session_info = session_info;
+  table.forward = forward;
+  return table;
+}
+
 }  // namespace
 
-extern "C" IB_EXPORT const ib_backend inferbench_backend_v1 = {IB_BACKEND_HEADER,
-                                                               "misbehaving",
-                                                               "1.0.0",
-                                                               "test",
-                                                               "Apache-2.0",
-                                                               "breaks a rule on demand",
-                                                               0,
-                                                               kPrecisions,
-                                                               2,
-                                                               nullptr,
-                                                               0,
-                                                               init,
-                                                               Functions::shutdown,
-                                                               model_create,
-                                                               Functions::model_destroy,
-                                                               model_info,
-                                                               session_create,
-                                                               Functions::session_destroy,
-                                                               session_info,
-                                                               forward,
-                                                               Functions::session_truncate,
-                                                               nullptr};
+extern "C" IB_EXPORT constinit const ib_backend inferbench_backend_v1 = spoiled_table();

@@ -10,7 +10,6 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
-#include <iterator>
 #include <limits>
 #include <list>
 #include <string>
@@ -354,27 +353,20 @@ constexpr ib_option_info kOptions[] = {
     {"isa", IB_OPTION_CHOICE, 0, "auto", 0, 0, kIsaChoices, "as the reference's"},
 };
 
+constexpr ib_backend wrong_table() {
+  ib_backend table = inferbench::make_table<Context, Model, Session>({
+      .name = "wrong",
+      .version = "1.0.0",
+      .build = "test",
+      .license = "Apache-2.0",
+      .doc = "the reference with one thing wrong",
+      .precisions = kPrecisions,
+      .options = kOptions,
+  });
+  table.model_create = model_create;
+  return table;
+}
+
 }  // namespace
 
-extern "C" IB_EXPORT const ib_backend inferbench_backend_v1 = {IB_BACKEND_HEADER,
-                                                               "wrong",
-                                                               "1.0.0",
-                                                               "test",
-                                                               "Apache-2.0",
-                                                               "the reference with one thing wrong",
-                                                               0,
-                                                               kPrecisions,
-                                                               std::size(kPrecisions),
-                                                               kOptions,
-                                                               std::size(kOptions),
-                                                               Functions::init,
-                                                               Functions::shutdown,
-                                                               model_create,
-                                                               Functions::model_destroy,
-                                                               Functions::model_info,
-                                                               Functions::session_create,
-                                                               Functions::session_destroy,
-                                                               Functions::session_info,
-                                                               Functions::forward,
-                                                               Functions::session_truncate,
-                                                               nullptr};
+extern "C" IB_EXPORT constinit const ib_backend inferbench_backend_v1 = wrong_table();

@@ -2,15 +2,5 @@
 // Says that it has a prompt cache: the rule that finds hidden ones leaves it alone, and a run says so.
 #include "toy_backend.hpp"
 
-namespace {
-
-constexpr ib_backend declaring() {
-  ib_backend table =
-      toy::make_table<toy::Context, toy::Model, toy::Session>("declared_memo", "declares a prompt cache");
-  table.flags = IB_FLAG_PROMPT_CACHE;
-  return table;
-}
-
-}  // namespace
-
-TOY_BACKEND(declaring())
+TOY_BACKEND((toy::make_table<toy::Context, toy::Model, toy::Session>("declared_memo", "declares a prompt cache",
+                                                                     IB_FLAG_PROMPT_CACHE)))

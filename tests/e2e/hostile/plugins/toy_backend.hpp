@@ -19,7 +19,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <iterator>
 #include <string>
 #include <vector>
 
@@ -142,37 +141,18 @@ inline constexpr ib_option_info kOptions[] = {
     {"spin_us", IB_OPTION_INT, 0, "0", 0, 1e7, nullptr, "microseconds of computing for each token"}};
 
 template <typename Context, typename Model, typename Session>
-constexpr ib_backend make_table(const char* name, const char* doc) {
-  using Functions = inferbench::BackendFunctions<Context, Model, Session>;
-  return {IB_BACKEND_HEADER,
-          name,
-          "1",
-          "test",
-          "Apache-2.0",
-          doc,
-          0,
-          kPrecisions,
-          std::size(kPrecisions),
-          kOptions,
-          std::size(kOptions),
-          Functions::init,
-          Functions::shutdown,
-          Functions::model_create,
-          Functions::model_destroy,
-          Functions::model_info,
-          Functions::session_create,
-          Functions::session_destroy,
-          Functions::session_info,
-          Functions::forward,
-          Functions::session_truncate,
-          nullptr};
+constexpr ib_backend make_table(const char* name, const char* doc, std::uint64_t flags = 0) {
+  return inferbench::make_table<Context, Model, Session>({.name = name,
+                                                          .version = "1",
+                                                          .build = "test",
+                                                          .license = "Apache-2.0",
+                                                          .doc = doc,
+                                                          .flags = flags,
+                                                          .precisions = kPrecisions,
+                                                          .options = kOptions});
 }
 
 }  // namespace toy
 
 /// The plugin's table: `...` is an expression of type ib_backend.
-#define TOY_BACKEND(...)                                   \
-  extern "C" {                                             \
-  extern IB_EXPORT const ib_backend inferbench_backend_v1; \
-  const ib_backend inferbench_backend_v1 = __VA_ARGS__;    \
-  }
+#define TOY_BACKEND(...) extern "C" IB_EXPORT constinit const ib_backend inferbench_backend_v1 = __VA_ARGS__;
