@@ -16,8 +16,8 @@ namespace {
 // Of those that have one value a trial.
 void check_metrics(const std::vector<std::string>& metrics) {
   std::vector<std::string> known;
-  for (const std::string& name : metric_names()) {
-    if (name != "inter_token_ms") known.push_back(name);
+  for (const Metric& metric : all_metrics()) {
+    if (metric.get != nullptr) known.emplace_back(metric.name);
   }
   for (const std::string& metric : metrics) {
     if (std::find(known.begin(), known.end(), metric) != known.end()) continue;
@@ -45,8 +45,7 @@ std::vector<AxisCorrelation> correlations_of(std::span<const MeasuredConfigurati
 }  // namespace
 
 const std::vector<std::string>& default_analysis_metrics() {
-  static const std::vector<std::string> kMetrics{"ttft_ms", "prefill_tokens_per_s", "decode_ms_per_token",
-                                                 "decode_tokens_per_s", "peak_rss_bytes"};
+  static const std::vector<std::string> kMetrics = metrics_with(&Metric::analyzed);
   return kMetrics;
 }
 

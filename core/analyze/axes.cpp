@@ -1,34 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "analyze/axes.hpp"
 
+#include "experiment/axes.hpp"
 #include "support/error.hpp"
 
 namespace inferbench {
 
 const std::vector<std::string>& analysis_axes() {
-  static const std::vector<std::string> kAxes{"contender", "model",   "prompt_tokens", "generate_tokens",
-                                              "batch",     "threads", "past_tokens",   "shared_prefix_tokens",
-                                              "run"};
-  return kAxes;
+  static const std::vector<std::string> kNames = [] {
+    std::vector<std::string> axes{"contender", "model"};
+    axes.insert(axes.end(), kAxesAsTold.begin(), kAxesAsTold.end());
+    axes.emplace_back("run");
+    return axes;
+  }();
+  return kNames;
 }
 
 std::string axis_value(const MeasuredConfiguration& configuration, std::string_view axis) {
   const Point& point = configuration.point;
   if (axis == "contender") return configuration.contender;
   if (axis == "model") return point.model;
-  if (axis == "prompt_tokens") return std::to_string(point.prompt_tokens);
-  if (axis == "generate_tokens") return std::to_string(point.generate_tokens);
-  if (axis == "batch") return std::to_string(point.batch);
-  if (axis == "threads") return std::to_string(point.threads);
-  if (axis == "past_tokens") return std::to_string(point.past_tokens);
-  if (axis == "shared_prefix_tokens") return std::to_string(point.shared_prefix_tokens);
   if (axis == "run") return std::to_string(configuration.run);
+  for (const AxisRule& rule : kAxisRules) {
+    if (axis == rule.name) return std::to_string(point.*rule.field);
+  }
   throw Error("unknown axis '" + std::string(axis) + "'");
 }
 
 const std::vector<std::string>& numeric_axes() {
-  static const std::vector<std::string> kAxes{"model_size", "context", "batch", "threads"};
-  return kAxes;
+  static const std::vector<std::string> kNames{"model_size", "context", "batch", "threads"};
+  return kNames;
 }
 
 double numeric_axis_value(const MeasuredConfiguration& configuration, std::string_view axis, std::string_view metric) {

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/generate_shared.hpp"
-#include "results/optional_json.hpp"
+#include "support/optional_json.hpp"
 #include "support/print.hpp"
 #include "text/utf8_stream.hpp"
 

@@ -11,6 +11,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/common_options.hpp"
+#include "ipc/call_overhead.hpp"
 #include "measure/affinity.hpp"
 #include "measure/machine_limits.hpp"
 #include "plugin/backend_child.hpp"
@@ -18,7 +19,6 @@
 #include "plugin/plugin_path.hpp"
 #include "support/print.hpp"
 #include "support/raw_bytes.hpp"
-#include "worker/call_overhead.hpp"
 
 namespace inferbench {
 namespace {

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "cli/commands.hpp"
+#include "cli/failure.hpp"
 #include "cli/misuse.hpp"
 #include "cli/standard_streams.hpp"
 #include "support/descendants.hpp"
@@ -71,12 +72,9 @@ int run(int argc, char** argv, inferbench::CommandContext& context) {
     return static_cast<int>(ExitCode::kDone);
   } catch (const inferbench::StdoutError&) {
     throw;
-  } catch (const inferbench::Error& error) {
-    return report(error.what(), error.cure(), error.exit_code());
-  } catch (const std::bad_alloc&) {
-    return report("out of memory", "use a smaller model, batch or context", ExitCode::kBadInput);
-  } catch (const std::exception& error) {
-    return report(error.what(), "", ExitCode::kBadInput);
+  } catch (...) {
+    const inferbench::Failure failure = inferbench::explain_failure(std::current_exception());
+    return report(failure.what, failure.hint, failure.code);
   }
 }
 
@@ -109,7 +107,7 @@ int main(int argc, char** argv) {
     if (error.reader_gone() && streams.broken_pipe_kills) inferbench::end_by_broken_pipe();
     return report(error.what(), error.cure(), inferbench::ExitCode::kBadInput);
   } catch (...) {
-    inferbench::write_message("inferbench: error: unexpected failure\n");
-    return static_cast<int>(inferbench::ExitCode::kBadInput);
+    const inferbench::Failure failure = inferbench::explain_failure(std::current_exception());
+    return report(failure.what, failure.hint, failure.code);
   }
 }

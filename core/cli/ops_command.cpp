@@ -14,17 +14,17 @@
 #include "cli/common_options.hpp"
 #include "cli/install_tree.hpp"
 #include "cli/interrupt.hpp"
-#include "cli/run_machine.hpp"
 #include "experiment/operator_experiment.hpp"
 #include "measure/affinity.hpp"
 #include "model/input_files.hpp"
 #include "plugin/plugin_path.hpp"
 #include "report/console_style.hpp"
 #include "report/operator_report.hpp"
+#include "run/child_process.hpp"
+#include "run/limits.hpp"
+#include "run/operator_sweep.hpp"
 #include "support/error.hpp"
 #include "support/print.hpp"
-#include "worker/child_process.hpp"
-#include "worker/operator_sweep.hpp"
 
 namespace inferbench {
 namespace {
@@ -66,8 +66,7 @@ int run(const OpsArguments& arguments) {
   bind_to_cpus(results.experiment.measure.cpus);
   require_files_for_workers(results.experiment.contenders.size());
   const InterruptGuard interrupt;
-  if (!arguments.no_limits) results.machine = measure_limits(thread_counts(results.experiment));
-  const auto progress = [](const std::string& line) { print_message("{}\n", line); };
+  if (!arguments.no_limits) results.machine = measure_limits(thread_counts(results.experiment), print_line);
   InputFiles files;
   const auto libraries = library_paths(results.experiment, plugins);
   for (std::size_t i = 0; i < libraries.size(); ++i) {
@@ -82,7 +81,7 @@ int run(const OpsArguments& arguments) {
                    libraries,
                    {"/proc/self/exe", "worker"},
                    [&] { return interrupt.requested(); },
-                   progress,
+                   print_line,
                    check_files},
                   results.points);
   } catch (const Error& error) {

@@ -19,8 +19,8 @@
 #include "plugin/backend.hpp"
 #include "quality/agreement.hpp"
 #include "quality/window_source.hpp"
-#include "results/optional_json.hpp"
 #include "support/error.hpp"
+#include "support/optional_json.hpp"
 #include "support/print.hpp"
 
 namespace inferbench {

@@ -12,12 +12,10 @@
 
 #include "cli/commands.hpp"
 #include "cli/common_options.hpp"
+#include "cli/install_tree.hpp"
 #include "cli/interrupt.hpp"
-#include "cli/run_machine.hpp"
-#include "cli/run_preparation.hpp"
 #include "cli/run_profiles.hpp"
 #include "cli/run_progress.hpp"
-#include "cli/run_source.hpp"
 #include "experiment/plan.hpp"
 #include "experiment/plan_text.hpp"
 #include "measure/affinity.hpp"
@@ -31,15 +29,18 @@
 #include "results/run_folder.hpp"
 #include "results/run_notes.hpp"
 #include "results/trial_index.hpp"
+#include "run/child_process.hpp"
+#include "run/limits.hpp"
+#include "run/preparation.hpp"
+#include "run/process_runner.hpp"
+#include "run/prompt_source.hpp"
+#include "run/quality_sweep.hpp"
+#include "run/source.hpp"
+#include "run/trial_sweep.hpp"
 #include "support/error.hpp"
 #include "support/print.hpp"
 #include "support/shortage.hpp"
-#include "worker/child_process.hpp"
 #include "worker/loaded_contender.hpp"
-#include "worker/process_runner.hpp"
-#include "worker/prompt_source.hpp"
-#include "worker/quality_sweep.hpp"
-#include "worker/sweep.hpp"
 
 namespace inferbench {
 
@@ -134,7 +135,9 @@ void print_plan(const Experiment& experiment, const Shard& shard) {
 int run(const RunOptions& options) {
   const std::optional<CpuTimes> cpu_times = cpu_times_now();
   const PluginPath plugins(options.plugin_dirs);
-  RunSource source = open_source(options.source, plugins);
+  RunChoice choice = options.source;
+  if (!choice.experiment.empty() && choice.resume.empty()) choice.experiment = find_experiment(choice.experiment);
+  RunSource source = open_source(choice, plugins);
   const Experiment& experiment = source.experiment;
   const PromptSource prompts(experiment);
   for (const std::string& line : experiment.left_out) print_message("inferbench: note: left out: {}\n", line);
@@ -147,10 +150,11 @@ int run(const RunOptions& options) {
   bind_to_cpus(experiment.measure.cpus);
   InputFiles files;
   RunInfo info = describe_run(experiment, plugins, source.shard, files);
+  info.program = std::string("inferbench ") + INFERBENCH_VERSION;
   info.prompt_notes = prompts.notes();
   if (source.reproduced) warn_of_differences(*source.reproduced, info);
   const std::vector<std::string> warnings = machine_warnings(experiment, cpu_times);  // before this program works
-  if (!source.resumed) info.machine = limits_for_run(experiment);
+  if (!source.resumed) info.machine = limits_for_run(experiment, print_line);
   if (!options.in_process) require_files_for_workers(experiment.contenders.size());
   RunFolder folder = open_folder(options, info, source);
   for (const std::string& warning : warnings) print_message("inferbench: warning: {}\n", warning);

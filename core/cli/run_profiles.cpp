@@ -6,13 +6,13 @@
 #include <optional>
 #include <string>
 
-#include "cli/run_machine.hpp"
 #include "measure/machine_limits.hpp"
 #include "report/chrome_trace.hpp"
 #include "report/profile_table.hpp"
+#include "run/limits.hpp"
+#include "run/profile_sweep.hpp"
 #include "support/output_file.hpp"
 #include "support/print.hpp"
-#include "worker/profile_sweep.hpp"
 
 namespace inferbench {
 
@@ -30,7 +30,7 @@ std::uint64_t weights_bytes(const RunFolder& folder, const Contender& contender,
 
 void write_profiles(const SweepSetup& setup, const RunFolder& folder) {
   std::optional<MachineLimits> limits = folder.info().machine;
-  if (!limits) limits = measure_limits(setup.experiment);
+  if (!limits) limits = measure_limits(setup.experiment, print_line);
   run_profiles(setup, [&](const PlannedTrial& trial, const TrialOutcome& outcome) {
     const Contender& contender = setup.experiment.contenders[static_cast<std::size_t>(trial.contender)];
     const Point& point = setup.experiment.points[static_cast<std::size_t>(trial.point)];

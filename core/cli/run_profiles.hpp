@@ -2,7 +2,7 @@
 #pragma once
 
 #include "results/run_folder.hpp"
-#include "worker/sweep.hpp"
+#include "run/trial_sweep.hpp"
 
 namespace inferbench {
 

@@ -10,7 +10,7 @@
 
 #include "experiment/experiment.hpp"
 #include "experiment/plan.hpp"
-#include "worker/sweep.hpp"
+#include "run/trial_sweep.hpp"
 
 namespace inferbench {
 

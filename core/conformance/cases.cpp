@@ -201,7 +201,7 @@ Trace trace(const Case& one, Sequence& sequence) {
       sequence.truncate(step.rewind_to);
       past = step.rewind_to;
     }
-    const Values logits = sequence.feed(std::span(ids).subspan(begin, step.n));
+    const reference::Values logits = sequence.feed(std::span(ids).subspan(begin, step.n));
     result.logits.insert(result.logits.end(), logits.begin(), logits.end());
     for (std::size_t i = 0; i < step.n; ++i) result.positions.push_back(past++);
     begin += step.n;
@@ -239,7 +239,7 @@ Trace answers_of(const Subject& subject, const Case& one, TestModel& weights) {
   struct Sequence {
     Session session;
     void truncate(std::int32_t n_past) const { session.truncate(0, n_past); }
-    Values feed(std::span<const std::int32_t> ids) const {
+    reference::Values feed(std::span<const std::int32_t> ids) const {
       const auto logits = session.all_logits(0, ids);
       return {logits.begin(), logits.end()};
     }
@@ -259,19 +259,19 @@ double tolerance_of(const Subject& subject, const Case& one) {
                    : subject.tolerance.numerics;
 }
 
-double distance(const Values& a, const Values& b) {
+double distance(const reference::Values& a, const reference::Values& b) {
   double squares = 0;
   for (std::size_t i = 0; i < a.size(); ++i) squares += (b[i] - a[i]) * (b[i] - a[i]);
   return std::sqrt(squares / static_cast<double>(a.size()));
 }
 
-double spread(const Values& values) {
+double spread(const reference::Values& values) {
   const auto n = static_cast<double>(values.size());
   const double mean = std::accumulate(values.begin(), values.end(), 0.0) / n;
-  return distance(Values(values.size(), mean), values);
+  return distance(reference::Values(values.size(), mean), values);
 }
 
-Nearness nearness(const Values& right, const Values& mistaken, const Values& found) {
+Nearness nearness(const reference::Values& right, const reference::Values& mistaken, const reference::Values& found) {
   double product = 0;
   for (std::size_t i = 0; i < right.size(); ++i) product += (found[i] - right[i]) * (mistaken[i] - right[i]);
   product /= static_cast<double>(right.size());

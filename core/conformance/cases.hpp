@@ -21,7 +21,7 @@ struct Step {
 
 /// Logits of every token that a script feeds, and the position of each.
 struct Trace {
-  Values logits;  ///< [positions.size(), vocab]
+  reference::Values logits;  ///< [positions.size(), vocab]
   std::vector<std::int32_t> positions;
 };
 
@@ -77,11 +77,11 @@ struct Nearness {
 };
 
 /// All have the same size.
-Nearness nearness(const Values& right, const Values& mistaken, const Values& found);
+Nearness nearness(const reference::Values& right, const reference::Values& mistaken, const reference::Values& found);
 
 /// Root mean square of b - a.
-double distance(const Values& a, const Values& b);
+double distance(const reference::Values& a, const reference::Values& b);
 /// Standard deviation.
-double spread(const Values& values);
+double spread(const reference::Values& values);
 
 }  // namespace inferbench::conformance

@@ -58,7 +58,7 @@ std::optional<std::int32_t> first_bad_position(const Subject& subject, const Tri
   for (std::size_t row = 0; row < n; ++row) {
     const auto values = [&](const Trace& trace) {
       const auto begin = trace.logits.begin() + static_cast<std::ptrdiff_t>(row * width);
-      return Values(begin, begin + static_cast<std::ptrdiff_t>(width));
+      return reference::Values(begin, begin + static_cast<std::ptrdiff_t>(width));
     };
     const double off = distance(values(tried.right), values(tried.found)) / unit;
     if (!(off <= 1.5 * tolerance_of(subject, *tried.one))) return tried.right.positions[row];

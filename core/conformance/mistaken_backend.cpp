@@ -55,7 +55,7 @@ class LoadedSession {
     for (std::int32_t s = 0; s < params.n_sequences; ++s) {
       const ib_sequence& sequence = params.sequences[s];
       const auto slot = static_cast<std::size_t>(sequence.slot);
-      const Values rows = slots_[slot].feed({sequence.tokens, static_cast<std::size_t>(sequence.n_tokens)});
+      const reference::Values rows = slots_[slot].feed({sequence.tokens, static_cast<std::size_t>(sequence.n_tokens)});
       held_[slot] += sequence.n_tokens;
       const auto last = rows.end() - limits_.vocab;
       if (params.output == IB_OUTPUT_GREEDY) {

@@ -5,24 +5,24 @@
 #include <cmath>
 #include <utility>
 
-#include "conformance/reference.hpp"
+#include "reference/decoder.hpp"
 
 namespace inferbench::conformance {
 
 namespace {
 
-bool is_zero(const Values& values) {
+bool is_zero(const reference::Values& values) {
   return std::all_of(values.begin(), values.end(), [](double value) { return value == 0; });
 }
 
-void add(Values& to, const Values& from) {
+void add(reference::Values& to, const reference::Values& from) {
   for (std::size_t i = 0; i < to.size(); ++i) to[i] += from[i];
 }
 
 // [rows, width] -> [width, rows]
-Values as_columns(const Values& matrix, std::size_t width) {
+reference::Values as_columns(const reference::Values& matrix, std::size_t width) {
   const std::size_t rows = matrix.size() / width;
-  Values columns(matrix.size());
+  reference::Values columns(matrix.size());
   for (std::size_t row = 0; row < rows; ++row) {
     for (std::size_t i = 0; i < width; ++i) columns[i * rows + row] = matrix[row * width + i];
   }
@@ -39,7 +39,8 @@ double dot(const double* a, const double* b, std::size_t n) {
 
 MistakenModel::MistakenModel(const ib_model_desc& desc, const std::function<void(Draft&)>& mistake) {
   draft_.desc = desc;
-  for (std::uint64_t i = 0; i < desc.n_tensors; ++i) draft_.tensors[desc.tensors[i].name] = values_of(desc.tensors[i]);
+  for (std::uint64_t i = 0; i < desc.n_tensors; ++i)
+    draft_.tensors[desc.tensors[i].name] = reference::values_of(desc.tensors[i]);
   if (mistake) mistake(draft_);
   const bool tied = draft_.desc.tied_head != 0 || draft_.formula.head_is_embedding;
   head_ = as_columns(weight(tied ? "wte.weight" : "lm_head.weight"), static_cast<std::size_t>(desc.width));
@@ -57,11 +58,11 @@ MistakenSequence::MistakenSequence(const MistakenModel& model)
       caches_(static_cast<std::size_t>(model.draft().desc.n_layers)),
       rewound_(caches_.size()) {}
 
-Values MistakenSequence::embed(std::span<const std::int32_t> tokens) const {
+reference::Values MistakenSequence::embed(std::span<const std::int32_t> tokens) const {
   const Formula& formula = model_.draft().formula;
-  const Values& embedding = model_.weight("wte.weight");
-  const Values& positions = model_.weight("wpe.weight");
-  Values x(tokens.size() * width_);
+  const reference::Values& embedding = model_.weight("wte.weight");
+  const reference::Values& positions = model_.weight("wpe.weight");
+  reference::Values x(tokens.size() * width_);
   for (std::size_t t = 0; t < tokens.size(); ++t) {
     const Place place{n_past_, static_cast<std::int32_t>(t), n_calls_, highest_};
     const std::int32_t wanted = formula.position ? formula.position(place) : n_past_ + place.index;
@@ -76,13 +77,13 @@ Values MistakenSequence::embed(std::span<const std::int32_t> tokens) const {
   return x;
 }
 
-Values MistakenSequence::norm(const Values& x, const std::string& name) const {
+reference::Values MistakenSequence::norm(const reference::Values& x, const std::string& name) const {
   const Formula& formula = model_.draft().formula;
-  const Values& weight = model_.weight(name + ".weight");
-  const Values& bias = model_.weight(name + ".bias");
+  const reference::Values& weight = model_.weight(name + ".weight");
+  const reference::Values& bias = model_.weight(name + ".bias");
   const double epsilon = model_.draft().desc.layer_norm_epsilon;
   const auto n = static_cast<double>(width_);
-  Values y(x.size());
+  reference::Values y(x.size());
   for (std::size_t row = 0; row < x.size(); row += width_) {
     double mean = 0;
     for (std::size_t i = 0; i < width_ && formula.norm_subtracts_mean; ++i) mean += x[row + i] / n;
@@ -95,17 +96,17 @@ Values MistakenSequence::norm(const Values& x, const std::string& name) const {
   return y;
 }
 
-Values MistakenSequence::product(Values x, const std::string& name) const {
-  const Values& bias = model_.weight(name + ".bias");
-  const Values& weight = model_.weight(name + ".weight");
+reference::Values MistakenSequence::product(reference::Values x, const std::string& name) const {
+  const reference::Values& bias = model_.weight(name + ".bias");
+  const reference::Values& weight = model_.weight(name + ".weight");
   if (auto* const narrow = model_.draft().formula.narrow_row; narrow != nullptr) {
     const std::size_t inputs = weight.size() / bias.size();
     for (std::size_t row = 0; row < x.size(); row += inputs) narrow(std::span(x).subspan(row, inputs));
   }
-  return linear(x, weight, bias);
+  return reference::linear(x, weight, bias);
 }
 
-void MistakenSequence::store(Cache& cache, const Cache& rewound, const Values& qkv, std::int32_t n) const {
+void MistakenSequence::store(Cache& cache, const Cache& rewound, const reference::Values& qkv, std::int32_t n) const {
   const Formula& formula = model_.draft().formula;
   for (std::int32_t t = 0; t < n; ++t) {
     const std::int32_t position = n_past_ + t + (n_past_ > 0 ? formula.cache_shift : 0);
@@ -124,11 +125,12 @@ void MistakenSequence::store(Cache& cache, const Cache& rewound, const Values& q
   }
 }
 
-Values MistakenSequence::attend(const Cache& cache, const Values& qkv, std::int32_t n, double scale) const {
+reference::Values MistakenSequence::attend(const Cache& cache, const reference::Values& qkv, std::int32_t n,
+                                           double scale) const {
   const Mask mask = model_.draft().formula.mask;
   const auto heads = static_cast<std::size_t>(model_.draft().desc.n_heads);
   const std::size_t head_width = width_ / heads;
-  Values out(static_cast<std::size_t>(n) * width_);
+  reference::Values out(static_cast<std::size_t>(n) * width_);
   for (std::int32_t t = 0; t < n; ++t) {
     const std::int32_t self = n_past_ + t;
     const bool sees_all = mask == Mask::kNone || mask == Mask::kZeroed;
@@ -138,12 +140,12 @@ Values MistakenSequence::attend(const Cache& cache, const Values& qkv, std::int3
     const auto last = cache.lower_bound(end);
     for (std::size_t head = 0; head < heads && first != last; ++head) {
       const double* q = qkv.data() + static_cast<std::size_t>(t) * 3 * width_ + head * head_width;
-      Values scores;
+      reference::Values scores;
       for (auto seen = first; seen != last; ++seen) {
         const bool hidden = mask == Mask::kZeroed && seen->first > self;
         scores.push_back(hidden ? 0 : scale * dot(q, seen->second.key.data() + head * head_width, head_width));
       }
-      const Values shares = softmax_rows(scores, scores.size());
+      const reference::Values shares = reference::softmax_rows(scores, scores.size());
       double* to = out.data() + static_cast<std::size_t>(t) * width_ + head * head_width;
       std::size_t s = 0;
       for (auto seen = first; seen != last; ++seen, ++s) {
@@ -155,37 +157,38 @@ Values MistakenSequence::attend(const Cache& cache, const Values& qkv, std::int3
   return out;
 }
 
-Values MistakenSequence::attention(std::int32_t layer, std::int32_t step, const Values& x) {
+reference::Values MistakenSequence::attention(std::int32_t layer, std::int32_t step, const reference::Values& x) {
   const Draft& draft = model_.draft();
   const std::string block = "h." + std::to_string(layer) + ".attn";
   const auto n = static_cast<std::int32_t>(x.size() / width_);
-  const Values qkv = product(norm(x, "h." + std::to_string(layer) + ".ln_1"), block + ".c_attn");
+  const reference::Values qkv = product(norm(x, "h." + std::to_string(layer) + ".ln_1"), block + ".c_attn");
   Cache& cache = caches_[static_cast<std::size_t>(step)];
   store(cache, rewound_[static_cast<std::size_t>(step)], qkv, n);
   auto* const scale = draft.formula.attention_scale;
-  return product(attend(cache, qkv, n, scale != nullptr ? scale(draft.desc, step) : attention_scale(draft.desc, step)),
-                 block + ".c_proj");
+  return product(
+      attend(cache, qkv, n, scale != nullptr ? scale(draft.desc, step) : reference::attention_scale(draft.desc, step)),
+      block + ".c_proj");
 }
 
-Values MistakenSequence::mlp(std::int32_t layer, const Values& x) const {
+reference::Values MistakenSequence::mlp(std::int32_t layer, const reference::Values& x) const {
   const Draft& draft = model_.draft();
   const std::string prefix = "h." + std::to_string(layer) + ".";
-  Values hidden = product(norm(x, prefix + "ln_2"), prefix + "mlp.c_fc");
+  reference::Values hidden = product(norm(x, prefix + "ln_2"), prefix + "mlp.c_fc");
   if (draft.formula.activation == nullptr) {
-    hidden = activate(std::move(hidden), draft.desc.activation);
+    hidden = reference::activate(std::move(hidden), draft.desc.activation);
   } else {
     for (double& value : hidden) value = draft.formula.activation(value);
   }
   return product(std::move(hidden), prefix + "mlp.c_proj");
 }
 
-Values MistakenSequence::head(Values x) const {
+reference::Values MistakenSequence::head(reference::Values x) const {
   const Draft& draft = model_.draft();
   if (draft.formula.final_norm) x = norm(x, "ln_f");
   for (std::size_t row = 0; row < x.size() && draft.formula.narrow_row != nullptr; row += width_) {
     draft.formula.narrow_row(std::span(x).subspan(row, width_));
   }
-  return linear(x, model_.head(), Values(static_cast<std::size_t>(draft.desc.vocab)));
+  return reference::linear(x, model_.head(), reference::Values(static_cast<std::size_t>(draft.desc.vocab)));
 }
 
 void MistakenSequence::put_back_rewound() {
@@ -200,22 +203,22 @@ void MistakenSequence::put_back_rewound() {
   }
 }
 
-Values MistakenSequence::feed(std::span<const std::int32_t> tokens) {
+reference::Values MistakenSequence::feed(std::span<const std::int32_t> tokens) {
   const Draft& draft = model_.draft();
   const Formula& formula = draft.formula;
-  Values x = embed(tokens);
+  reference::Values x = embed(tokens);
   for (std::int32_t step = 0; step < draft.desc.n_layers; ++step) {
     const std::int32_t layer = formula.weights_of == nullptr ? step : formula.weights_of(step, draft.desc.n_layers);
     if (layer < 0) continue;
     const std::string prefix = "h." + std::to_string(layer);
-    const Values before = x;
+    const reference::Values before = x;
     if (!model_.is_off(prefix + ".attn")) {
-      Values sum = attention(layer, step, x);
+      reference::Values sum = attention(layer, step, x);
       if (formula.attention_residual) add(sum, x);
       x = std::move(sum);
     }
     if (!model_.is_off(prefix + ".mlp")) {
-      Values sum = mlp(layer, formula.parallel_blocks ? before : x);
+      reference::Values sum = mlp(layer, formula.parallel_blocks ? before : x);
       if (formula.mlp_residual) add(sum, x);
       x = std::move(sum);
     }

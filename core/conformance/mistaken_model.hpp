@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "conformance/reference_operators.hpp"
 #include "inferbench/backend.h"
+#include "reference/operators.hpp"
 
 namespace inferbench::conformance {
 
@@ -66,27 +66,27 @@ struct Formula {
 /// A model as a backend understood it: a mistake changes any of the three.
 struct Draft {
   ib_model_desc desc{};
-  std::map<std::string, Values> tensors;
+  std::map<std::string, reference::Values> tensors;
   Formula formula;
 };
 
-/// GPT-2 in float64 with a planted mistake. Without one it computes what Reference does, but call by call, as a backend
-/// does.
+/// GPT-2 in float64 with a planted mistake. Without one it computes what reference::Decoder does, but call by call, as
+/// a backend does.
 class MistakenModel {
  public:
   /// Copies the tensors. `mistake` may be empty.
   explicit MistakenModel(const ib_model_desc& desc, const std::function<void(Draft&)>& mistake = {});
 
   const Draft& draft() const { return draft_; }
-  const Values& weight(const std::string& name) const { return draft_.tensors.at(name); }
+  const reference::Values& weight(const std::string& name) const { return draft_.tensors.at(name); }
   /// Whether a block ("h.0.attn", "h.0.mlp") adds nothing, because its projection is 0.
   bool is_off(const std::string& block) const { return off_.contains(block); }
   /// The rows that a token's logits are products with, as columns: [width, vocab].
-  const Values& head() const { return head_; }
+  const reference::Values& head() const { return head_; }
 
  private:
   Draft draft_;
-  Values head_;
+  reference::Values head_;
   std::set<std::string> off_;
 };
 
@@ -96,26 +96,26 @@ class MistakenSequence {
   explicit MistakenSequence(const MistakenModel& model);
 
   /// Appends tokens; -> logits [tokens.size(), vocab].
-  Values feed(std::span<const std::int32_t> tokens);
+  reference::Values feed(std::span<const std::int32_t> tokens);
   void truncate(std::int32_t n_past);
   std::int32_t n_past() const { return n_past_; }
 
  private:
   /// Key and value of one position, width each; empty where none was written.
   struct Entry {
-    Values key;
-    Values value;
+    reference::Values key;
+    reference::Values value;
   };
   using Cache = std::map<std::int32_t, Entry>;  // by position
 
-  Values embed(std::span<const std::int32_t> tokens) const;
-  Values norm(const Values& x, const std::string& name) const;
-  Values product(Values x, const std::string& name) const;
-  void store(Cache& cache, const Cache& rewound, const Values& qkv, std::int32_t n) const;
-  Values attention(std::int32_t layer, std::int32_t step, const Values& x);
-  Values attend(const Cache& cache, const Values& qkv, std::int32_t n, double scale) const;
-  Values mlp(std::int32_t layer, const Values& x) const;
-  Values head(Values x) const;
+  reference::Values embed(std::span<const std::int32_t> tokens) const;
+  reference::Values norm(const reference::Values& x, const std::string& name) const;
+  reference::Values product(reference::Values x, const std::string& name) const;
+  void store(Cache& cache, const Cache& rewound, const reference::Values& qkv, std::int32_t n) const;
+  reference::Values attention(std::int32_t layer, std::int32_t step, const reference::Values& x);
+  reference::Values attend(const Cache& cache, const reference::Values& qkv, std::int32_t n, double scale) const;
+  reference::Values mlp(std::int32_t layer, const reference::Values& x) const;
+  reference::Values head(reference::Values x) const;
   void put_back_rewound();
 
   const MistakenModel& model_;

@@ -224,10 +224,10 @@ using LayerChange = std::function<void(Draft&, const Text& prefix)>;
 
 // The matrix [inputs, outputs] whose memory was read as [outputs, inputs].
 void read_transposed(Draft& draft, const Text& name) {
-  Values& matrix = draft.tensors[name + ".weight"];
+  reference::Values& matrix = draft.tensors[name + ".weight"];
   const std::size_t outputs = draft.tensors[name + ".bias"].size();
   const std::size_t inputs = matrix.size() / outputs;
-  Values read(matrix.size());
+  reference::Values read(matrix.size());
   for (std::size_t in = 0; in < inputs; ++in) {
     for (std::size_t out = 0; out < outputs; ++out) read[in * outputs + out] = matrix[out * inputs + in];
   }
@@ -237,9 +237,9 @@ void read_transposed(Draft& draft, const Text& name) {
 // Columns of c_attn, and its bias, are taken from elsewhere: column c from column `from(c)`.
 void read_columns(Draft& draft, const Text& prefix, const std::function<std::size_t(std::size_t)>& from) {
   for (const char* name : {"attn.c_attn.weight", "attn.c_attn.bias"}) {
-    Values& values = draft.tensors[prefix + name];
+    reference::Values& values = draft.tensors[prefix + name];
     const std::size_t columns = 3 * static_cast<std::size_t>(draft.desc.width);
-    Values read(values.size());
+    reference::Values read(values.size());
     for (std::size_t i = 0; i < values.size(); ++i) read[i] = values[i - i % columns + from(i % columns)];
     values = std::move(read);
   }
@@ -291,7 +291,7 @@ void add_weights(std::vector<Mistake>& all) {
                   [=](Draft& draft, const Text& prefix) { read_transposed(draft, prefix + name); });
     add_to_layers(all, Text("no_bias.") + name, Text(name) + ".bias is not added",
                   [=](Draft& draft, const Text& prefix) {
-                    Values& bias = draft.tensors[prefix + name + ".bias"];
+                    reference::Values& bias = draft.tensors[prefix + name + ".bias"];
                     std::fill(bias.begin(), bias.end(), 0.0);
                   });
   }
@@ -306,7 +306,7 @@ void add_weights(std::vector<Mistake>& all) {
     for (const auto& [part, neutral] : {std::pair{".weight", 1.0}, std::pair{".bias", 0.0}}) {
       add_to_layers(all, Text("norm.no_") + norm + part, Text(norm) + part + " is ignored",
                     [norm, part = part, neutral = neutral](Draft& draft, const Text& prefix) {
-                      Values& values = draft.tensors[prefix + norm + part];
+                      reference::Values& values = draft.tensors[prefix + norm + part];
                       std::fill(values.begin(), values.end(), neutral);
                     });
     }
@@ -364,7 +364,7 @@ void quantize_weights(Draft& draft) {
         return is_linear ? values[i * outputs + channel] : values[channel * inputs + i];
       };
       for (std::size_t begin = 0; begin < inputs; begin += kGroup) {
-        Values group;
+        reference::Values group;
         for (std::size_t i = begin; i < std::min(begin + kGroup, inputs); ++i) group.push_back(at(i));
         to_integers<most>(group);
         for (std::size_t i = 0; i < group.size(); ++i) at(begin + i) = group[i];

@@ -34,7 +34,7 @@ NearMissSearch::NearMissSearch(const std::function<bool(const Case&)>& is_wanted
   for (const Case& one : cases()) {
     if (!is_wanted(one)) continue;
     auto weights = one.model();
-    Values right = answers_with(nullptr, one, *weights).logits;
+    reference::Values right = answers_with(nullptr, one, *weights).logits;
     expected_.push_back({&one, std::move(weights), std::move(right), {}});
   }
 }
@@ -49,7 +49,7 @@ void NearMissSearch::expect_nearest_is_right(Check& check, Expected& expected) c
   if (model.status() == IB_UNSUPPORTED) {
     return check.not_tried(fmt::format("{}: unsupported: {}", one.name, model.error().message));
   }
-  const Values found = answers_of(check.subject(), one, *expected.weights).logits;
+  const reference::Values found = answers_of(check.subject(), one, *expected.weights).logits;
   const double least = std::min(kLeastApart, check.subject().tolerance.numerics / 2);
   const double tolerance = tolerance_of(check.subject(), one);
   std::string nearest;
@@ -58,7 +58,7 @@ void NearMissSearch::expect_nearest_is_right(Check& check, Expected& expected) c
   const bool may_be_mistaken = !(2 * smallest < least);
   if (!may_be_mistaken) return void(check.expect(true, one.name));
   for (const Mistake& mistake : mistakes_) {
-    Values& mistaken = expected.mistaken[&mistake];
+    reference::Values& mistaken = expected.mistaken[&mistake];
     if (mistaken.empty()) mistaken = answers_with(&mistake, one, *expected.weights).logits;
     const Nearness near = nearness(expected.right, mistaken, found);
     if (near.apart < least || !near.is_explained(tolerance) || near.to_mistake >= smallest) continue;

@@ -31,8 +31,8 @@ class NearMissSearch {
   struct Expected {
     const Case* one;
     std::unique_ptr<TestModel> weights;
-    Values right;
-    std::map<const Mistake*, Values> mistaken;  ///< those that were asked for
+    reference::Values right;
+    std::map<const Mistake*, reference::Values> mistaken;  ///< those that were asked for
   };
 
   NearMissSearch(const std::function<bool(const Case&)>& is_wanted, std::vector<Mistake> mistakes);

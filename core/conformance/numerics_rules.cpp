@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "conformance/reference.hpp"
 #include "conformance/rules.hpp"
+#include "reference/decoder.hpp"
 
 namespace inferbench::conformance {
 
@@ -17,7 +17,7 @@ void expect_gpt2(Check& check, TestModel& weights, const std::string& what, bool
   if (may_be_unsupported && model.status() == IB_UNSUPPORTED) {
     return check.not_tried(fmt::format("{}: unsupported: {}", what, model.error().message));
   }
-  check.expect_logits(Reference(weights.desc()).logits(ids), Session(model).all_logits(0, ids), what,
+  check.expect_logits(reference::Decoder(weights.desc()).logits(ids), Session(model).all_logits(0, ids), what,
                       {weights.config().vocab});
 }
 
@@ -39,7 +39,7 @@ void decode_is_gpt2(Check& check) {
     const auto row = session.last_logits(0, part(ids, i, i + 1));
     logits.insert(logits.end(), row.begin(), row.end());
   }
-  check.expect_logits(Reference(weights.desc()).logits(ids), logits, "40 tokens at once, 24 one by one",
+  check.expect_logits(reference::Decoder(weights.desc()).logits(ids), logits, "40 tokens at once, 24 one by one",
                       {session.vocab()});
 }
 

@@ -7,26 +7,19 @@
 #include <utility>
 
 #include "support/error.hpp"
+#include "support/precision.hpp"
 
 namespace inferbench::conformance {
 
 namespace {
 
 struct Known {
-  std::string_view bits;
+  int bits;
   Tolerance tolerance;
 };
 
 // Where activations are rounded to 8 bits, a last bit that falls otherwise moves logits by hundredths.
-constexpr std::array<Known, 4> kKnown{
-    {{"32", {1e-4, 1e-4}}, {"16", {2e-2, 2e-2}}, {"8", {0.15, 0.05}}, {"4", {0.15, 0.35}}}};
-
-const Known* find_known(std::string_view precision) {
-  for (const Known& known : kKnown) {
-    if (precision.find(known.bits) != std::string_view::npos) return &known;
-  }
-  return nullptr;
-}
+constexpr std::array<Known, 4> kKnown{{{32, {1e-4, 1e-4}}, {16, {2e-2, 2e-2}}, {8, {0.15, 0.05}}, {4, {0.15, 0.35}}}};
 
 void clear(ib_error& error) {
   std::memset(error.message, '?', sizeof(error.message));
@@ -40,12 +33,12 @@ void clear(ib_error& error) {
 }  // namespace
 
 Tolerance default_tolerance(std::string_view precision) {
-  const Known* const known = find_known(precision);
+  const Known* const known = row_by_bits(kKnown, precision);
   return known != nullptr ? known->tolerance : kKnown.back().tolerance;
 }
 
 bool says_its_bits(std::string_view precision) {
-  return find_known(precision) != nullptr;
+  return row_by_bits(kKnown, precision) != nullptr;
 }
 
 std::vector<OptionDescription> Subject::option_schema() const {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "measure/page_cache.hpp"
 #include "model/model_config.hpp"
 
 namespace inferbench {
@@ -93,9 +94,6 @@ struct Limits {
 
   friend bool operator==(const Limits&, const Limits&) = default;
 };
-
-/// What the page cache holds of a model's files when a contender loads it.
-enum class PageCache : std::int32_t { kAsIs, kWarm, kCold };
 
 struct LoadSettings {
   PageCache cache = PageCache::kAsIs;

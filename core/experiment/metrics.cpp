@@ -2,27 +2,179 @@
 #include "experiment/metrics.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace inferbench {
 
+namespace {
+
+using Value = std::optional<double>;
+
+Value bytes_value(const std::optional<std::uint64_t>& bytes) {
+  return bytes ? Value(static_cast<double>(*bytes)) : std::nullopt;
+}
+
+// A model without weights does not exist: 0 means that the backend does not say. So do 0 bytes on a device, for a
+// backend that runs on the CPU.
+Value unless_zero(const std::optional<std::uint64_t>& bytes) {
+  return bytes == 0 ? std::nullopt : bytes_value(bytes);
+}
+
+// Prompt and generated tokens of all sequences, over the time that they took together.
+Value total_tokens_per_s(const TrialFacts& trial) {
+  const double seconds = trial.outcome.metrics->e2e_ms / 1e3;
+  if (!(seconds > 0)) return std::nullopt;
+  const double tokens = static_cast<double>(trial.point.prompt_tokens) + trial.point.generate_tokens;
+  return tokens * trial.point.batch / seconds;
+}
+
+constexpr bool kYes = true;
+constexpr auto kContender = MetricScope::kContender;
+constexpr auto kSpeed = MetricKind::kSpeed;
+constexpr auto kMemory = MetricKind::kMemory;
+
+constexpr std::array kMetricTable{
+    Metric{.name = "load_ms",
+           .unit = "ms",
+           .title = "Time to load the model",
+           .column = "load ms",
+           .get = [](const TrialFacts& trial) { return Value(trial.load.load_ms); }},
+    Metric{.name = "ttft_ms",
+           .unit = "ms",
+           .title = "Time to first token",
+           .column = "ttft ms",
+           .kind = kSpeed,
+           .compared = kYes,
+           .regression = kYes,
+           .analyzed = kYes,
+           .get = [](const TrialFacts& trial) { return Value(trial.outcome.metrics->ttft_ms); }},
+    Metric{.name = "prefill_tokens_per_s",
+           .unit = "tok/s",
+           .title = "Prefill throughput",
+           .column = "prefill tok/s",
+           .more_is_better = kYes,
+           .kind = kSpeed,
+           .compared = kYes,
+           .headline = kYes,
+           .analyzed = kYes,
+           .get = [](const TrialFacts& trial) { return Value(trial.outcome.metrics->prefill_tokens_per_s); }},
+    Metric{.name = "decode_ms_per_token",
+           .unit = "ms",
+           .title = "Decode time per token",
+           .column = "decode ms/tok",
+           .kind = kSpeed,
+           .compared = kYes,
+           .analyzed = kYes,
+           .get = [](const TrialFacts& trial) { return trial.outcome.metrics->decode_ms_per_token; }},
+    Metric{.name = "decode_tokens_per_s",
+           .unit = "tok/s",
+           .title = "Decode throughput",
+           .column = "decode tok/s",
+           .more_is_better = kYes,
+           .kind = kSpeed,
+           .compared = kYes,
+           .headline = kYes,
+           .regression = kYes,
+           .analyzed = kYes,
+           .get = [](const TrialFacts& trial) { return trial.outcome.metrics->decode_tokens_per_s; }},
+    Metric{.name = "e2e_ms",
+           .unit = "ms",
+           .title = "End-to-end time",
+           .column = "e2e ms",
+           .kind = kSpeed,
+           .compared = kYes,
+           .get = [](const TrialFacts& trial) { return Value(trial.outcome.metrics->e2e_ms); }},
+    Metric{.name = "total_tokens_per_s",
+           .unit = "tok/s",
+           .title = "Total throughput",
+           .column = "total tok/s",
+           .more_is_better = kYes,
+           .kind = kSpeed,
+           .compared = kYes,
+           .get = total_tokens_per_s},
+    // One value for each gap between two tokens: metric_samples has them.
+    Metric{.name = "inter_token_ms", .unit = "ms", .title = "Inter-token latency", .column = "gap ms", .kind = kSpeed},
+    Metric{.name = "weights_bytes",
+           .unit = "bytes",
+           .title = "Weights",
+           .column = "weights MiB",
+           .kind = kMemory,
+           .get = [](const TrialFacts& trial) { return unless_zero(trial.load.weights_bytes); }},
+    Metric{.name = "kv_bytes",
+           .unit = "bytes",
+           .title = "KV cache",
+           .column = "KV MiB",
+           .kind = kMemory,
+           .get = [](const TrialFacts& trial) { return bytes_value(trial.outcome.kv_bytes); }},
+    Metric{.name = "peak_rss_bytes",
+           .unit = "bytes",
+           .title = "Peak memory",
+           .column = "peak RSS MiB",
+           .kind = kMemory,
+           .regression = kYes,
+           .analyzed = kYes,
+           .get = [](const TrialFacts& trial) { return bytes_value(trial.outcome.memory.peak_rss_bytes); }},
+    Metric{.name = "device_bytes",
+           .unit = "bytes",
+           .title = "Device memory",
+           .column = "device MiB",
+           .kind = kMemory,
+           .get = [](const TrialFacts& trial) { return unless_zero(trial.outcome.device_bytes); }},
+    Metric{
+        .name = "cpu_s",
+        .unit = "s",
+        .title = "CPU time",
+        .column = "cpu s",
+        .get = [](const TrialFacts& trial) { return trial.outcome.used ? Value(trial.outcome.used->cpu_s) : Value(); }},
+    Metric{.name = "kl", .unit = "nats per token", .title = "KL divergence", .column = "KL", .scope = kContender},
+    Metric{.name = "top1_agreement",
+           .title = "Top-1 agreement",
+           .column = "top-1",
+           .more_is_better = kYes,
+           .scope = kContender},
+    Metric{.name = "top5_agreement",
+           .title = "Top-5 agreement",
+           .column = "top-5",
+           .more_is_better = kYes,
+           .scope = kContender},
+    Metric{.name = "perplexity", .title = "Perplexity", .column = "perplexity", .scope = kContender},
+};
+
+std::vector<std::string> names_in(MetricScope scope) {
+  std::vector<std::string> names;
+  for (const Metric& metric : kMetricTable) {
+    if (metric.scope == scope) names.emplace_back(metric.name);
+  }
+  return names;
+}
+
+}  // namespace
+
+std::span<const Metric> all_metrics() {
+  return kMetricTable;
+}
+
+const Metric* find_metric(std::string_view name) {
+  const auto* const found =
+      std::find_if(kMetricTable.begin(), kMetricTable.end(), [&](const Metric& metric) { return metric.name == name; });
+  return found == kMetricTable.end() ? nullptr : found;
+}
+
+std::vector<std::string> metrics_with(bool Metric::*flag) {
+  std::vector<std::string> names;
+  for (const Metric& metric : kMetricTable) {
+    if (metric.*flag) names.emplace_back(metric.name);
+  }
+  return names;
+}
+
 const std::vector<std::string>& metric_names() {
-  static const std::vector<std::string> kNames{"load_ms",
-                                               "ttft_ms",
-                                               "prefill_tokens_per_s",
-                                               "decode_ms_per_token",
-                                               "decode_tokens_per_s",
-                                               "e2e_ms",
-                                               "total_tokens_per_s",
-                                               "inter_token_ms",
-                                               "peak_rss_bytes",
-                                               "weights_bytes",
-                                               "kv_bytes",
-                                               "cpu_s"};
+  static const std::vector<std::string> kNames = names_in(MetricScope::kTrial);
   return kNames;
 }
 
 const std::vector<std::string>& quality_metric_names() {
-  static const std::vector<std::string> kNames{"kl", "top1_agreement", "top5_agreement", "perplexity"};
+  static const std::vector<std::string> kNames = names_in(MetricScope::kContender);
   return kNames;
 }
 
@@ -33,12 +185,13 @@ std::vector<std::string> judged_metric_names() {
 }
 
 bool is_quality_metric(std::string_view metric) {
-  const auto& names = quality_metric_names();
-  return std::find(names.begin(), names.end(), metric) != names.end();
+  const Metric* const found = find_metric(metric);
+  return found != nullptr && found->scope == MetricScope::kContender;
 }
 
 bool more_is_better(std::string_view metric) {
-  return metric.ends_with("_per_s") || metric.ends_with("_agreement");
+  const Metric* const found = find_metric(metric);
+  return found != nullptr && found->more_is_better;
 }
 
 }  // namespace inferbench

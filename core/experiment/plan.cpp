@@ -4,44 +4,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 #include <numeric>
 #include <utility>
 
+#include "support/random.hpp"
+
 namespace inferbench {
 namespace {
-
-/// splitmix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014). Our own, with our
-/// own shuffle, because the standard library leaves std::shuffle's result to the implementation.
-class SplitMix64 {
- public:
-  explicit SplitMix64(std::uint64_t seed) : state_(seed) {}
-
-  std::uint64_t next() {
-    state_ += 0x9E3779B97F4A7C15U;
-    std::uint64_t z = state_;
-    z = (z ^ (z >> 30U)) * 0xBF58476D1CE4E5B9U;
-    z = (z ^ (z >> 27U)) * 0x94D049BB133111EBU;
-    return z ^ (z >> 31U);
-  }
-
-  /// Uniform in [0, n), n at least 1: draws beyond the last whole multiple of n are thrown away.
-  std::uint64_t below(std::uint64_t n) {
-    const std::uint64_t whole = std::numeric_limits<std::uint64_t>::max() / n * n;
-    std::uint64_t draw = next();
-    while (draw >= whole) draw = next();
-    return draw % n;
-  }
-
- private:
-  std::uint64_t state_;
-};
 
 std::uint64_t mixed(std::uint64_t seed, std::uint64_t value) {
   return SplitMix64(SplitMix64(seed).next() ^ value).next();
 }
 
-// Fisher and Yates.
+// Fisher and Yates; our own, because the standard library leaves std::shuffle's result to the implementation.
 std::vector<std::int32_t> shuffled(std::int32_t n, std::uint64_t seed) {
   std::vector<std::int32_t> order(static_cast<std::size_t>(n));
   std::iota(order.begin(), order.end(), 0);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include "experiment/axes.hpp"
 #include "experiment/experiment.hpp"
 
 namespace inferbench {
@@ -16,10 +17,13 @@ bool same_workload(const Point& a, const Point& b) {
 }
 
 std::string workload_text(const Point& point) {
-  std::string text = fmt::format("prompt {}, generate {}, batch {}, threads {}", point.prompt_tokens,
-                                 point.generate_tokens, point.batch, point.threads);
-  if (point.past_tokens > 0) text += fmt::format(", past {}", point.past_tokens);
-  if (point.shared_prefix_tokens > 0) text += fmt::format(", shared prefix {}", point.shared_prefix_tokens);
+  std::string text;
+  for (const std::string_view name : kAxesAsTold) {
+    const AxisRule& axis = axis_rule(name);
+    const std::int32_t value = point.*axis.field;
+    if (axis.optional() && value == 0) continue;
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", axis.label, value);
+  }
   return text;
 }
 

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "experiment/sweep.hpp"
+#include "experiment/axes.hpp"
 
 namespace inferbench {
 

@@ -76,9 +76,6 @@ void read_max_kl(const YamlNode& node, const ContenderList& list, Quality& quali
 using LimitsModeName = std::pair<std::string_view, MachineLimitsMode>;
 constexpr std::array<LimitsModeName, 3> kLimitsModes{
     {{"auto", MachineLimitsMode::kAuto}, {"always", MachineLimitsMode::kAlways}, {"never", MachineLimitsMode::kNever}}};
-using CacheName = std::pair<std::string_view, PageCache>;
-constexpr std::array<CacheName, 3> kCaches{
-    {{"as_is", PageCache::kAsIs}, {"warm", PageCache::kWarm}, {"cold", PageCache::kCold}}};
 
 template <typename Value, std::size_t N>
 std::string_view name_of(Value value, const std::array<std::pair<std::string_view, Value>, N>& choices) {
@@ -107,17 +104,6 @@ Until read_until(const YamlNode& node, std::int32_t blocks) {
 
 std::string_view to_string(MachineLimitsMode mode) {
   return name_of(mode, kLimitsModes);
-}
-
-std::string_view to_string(PageCache cache) {
-  return name_of(cache, kCaches);
-}
-
-std::optional<PageCache> page_cache_from(std::string_view text) {
-  for (const auto& [name, cache] : kCaches) {
-    if (name == text) return cache;
-  }
-  return std::nullopt;
 }
 
 Prompts read_prompts(const YamlNode* node, const std::vector<Point>& points, const std::vector<ModelFacts>& models,
@@ -173,7 +159,7 @@ MeasureSettings read_measure(const YamlNode* node, const ExperimentLookups& look
 LoadSettings read_load(const YamlNode* node) {
   LoadSettings load;
   if (node == nullptr) return load;
-  Section(*node, experiment_keys(), "load").choice("cache", load.cache, kCaches);
+  Section(*node, experiment_keys(), "load").choice("cache", load.cache, kPageCaches);
   return load;
 }
 

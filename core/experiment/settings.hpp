@@ -32,7 +32,5 @@ std::optional<Quality> read_quality(const YamlNode* node, const ContenderList& l
 
 // How the YAML spells these.
 std::string_view to_string(MachineLimitsMode mode);
-std::string_view to_string(PageCache cache);
-std::optional<PageCache> page_cache_from(std::string_view text);
 
 }  // namespace inferbench

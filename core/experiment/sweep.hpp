@@ -4,56 +4,14 @@
 #include <array>
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "experiment/bounds.hpp"
+#include "experiment/axes.hpp"
 #include "experiment/experiment.hpp"
 #include "experiment/lookups.hpp"
 #include "experiment/yaml_tree.hpp"
 
 namespace inferbench {
-
-/// A number on an axis of the sweep.
-struct AxisRule {
-  std::string_view name;
-  std::int32_t Point::*field;
-  std::int32_t min;
-  std::int32_t max;       ///< 0: the usable CPUs
-  std::int32_t fallback;  ///< where the file does not name the axis; 0 where max is 0: the usable CPUs
-  std::string_view unit;
-  std::string_view meaning;  ///< a sentence for the reference page
-  std::string_view example;  ///< YAML
-
-  bool counts_cpus() const { return max == 0; }
-};
-
-inline constexpr std::size_t kAxes = 6;
-/// Slowest first. Threads lead, because a worker's threads are set when it loads the model.
-inline constexpr std::array<AxisRule, kAxes> kAxisRules{{
-    {"threads", &Point::threads, 1, 0, 0, "",
-     "Threads of the backend. `all` means every CPU that the process may use, or fewer under a control group's CPU "
-     "quota; `doubling` means 1, 2, 4, ... up to all.",
-     "[1, 2]"},
-    {"prompt_tokens", &Point::prompt_tokens, 1, kMaxTokens, 128, "tokens", "Length of each prompt.", "[32, 512]"},
-    {"generate_tokens", &Point::generate_tokens, 1, kMaxTokens, 32, "tokens",
-     "Tokens to generate for each prompt; n tokens make n - 1 decode steps.", "[64]"},
-    {"batch", &Point::batch, 1, kMaxBatch, 1, "sequences", "Sequences that run at once.", "[1, 8]"},
-    {"past_tokens", &Point::past_tokens, 0, kMaxTokens, 0, "tokens",
-     "Tokens of each sequence that are in the key-value cache before the clock starts: speed at a depth.", "[0, 256]"},
-    {"shared_prefix_tokens", &Point::shared_prefix_tokens, 0, kMaxTokens, 0, "tokens",
-     "Leading tokens of past and prompt that all sequences of all trials of a point share, like a system prompt. 0: "
-     "all prompts differ from the first token on.",
-     "[0, 32]"},
-}};
-/// The order in which a point is told, and in which the file's keys are listed.
-inline constexpr std::array<std::string_view, kAxes> kAxesAsTold{
-    "prompt_tokens", "generate_tokens", "batch", "threads", "past_tokens", "shared_prefix_tokens"};
-constexpr const AxisRule& axis_rule(std::string_view name) {
-  std::size_t i = 0;
-  while (kAxisRules.at(i).name != name) ++i;
-  return kAxisRules.at(i);
-}
 
 struct AxisValue {
   std::int32_t value = 0;

@@ -7,9 +7,9 @@
 #include <limits>
 #include <set>
 
+#include "experiment/axes.hpp"
 #include "experiment/contenders.hpp"
 #include "experiment/point_filter.hpp"
-#include "experiment/sweep.hpp"
 #include "experiment/yaml_value.hpp"
 #include "support/suggest.hpp"
 

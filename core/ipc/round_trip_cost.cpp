@@ -5,8 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "run/child_process.hpp"
 #include "support/error.hpp"
-#include "worker/child_process.hpp"
 #include "worker/frame.hpp"
 #include "worker/messages.hpp"
 

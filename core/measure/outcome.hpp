@@ -6,19 +6,15 @@
 #include <string>
 #include <vector>
 
+#include "measure/ending.hpp"
 #include "measure/interference.hpp"
 #include "measure/resources.hpp"
 #include "measure/trial.hpp"
-#include "measure/trial_status.hpp"
 
 namespace inferbench {
 
 /// How loading a contender's model went. Plain data: it crosses process borders and stands in every row.
-struct LoadOutcome {
-  TrialStatus status = TrialStatus::kSkipped;
-  std::string error;        ///< one line, unless ok
-  std::string stderr_tail;  ///< the last lines that the worker printed, unless ok
-
+struct LoadOutcome : Ending {
   double load_ms = 0;                      ///< map the files, quantize, pack: weights in, model out
   double init_ms = 0;                      ///< start of the backend (threads, devices)
   std::optional<double> generate_ms;       ///< making synthetic weights; not part of load_ms
@@ -48,11 +44,7 @@ struct ProfileEvent {
 };
 
 /// How one trial went.
-struct TrialOutcome {
-  TrialStatus status = TrialStatus::kSkipped;
-  std::string error;        ///< one line, unless ok
-  std::string stderr_tail;  ///< the last lines that the worker printed, unless ok
-
+struct TrialOutcome : Ending {
   std::string note;                     ///< what else a reader must know of how it was run, as one line; empty: nothing
   std::optional<TrialMetrics> metrics;  ///< when ok
   std::string digest;                   ///< of the emitted ids, when ok

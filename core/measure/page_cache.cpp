@@ -12,6 +12,20 @@
 
 namespace inferbench {
 
+std::string_view to_string(PageCache cache) {
+  for (const auto& [name, state] : kPageCaches) {
+    if (state == cache) return name;
+  }
+  return kPageCaches.front().first;
+}
+
+std::optional<PageCache> page_cache_from(std::string_view text) {
+  for (const auto& [name, cache] : kPageCaches) {
+    if (name == text) return cache;
+  }
+  return std::nullopt;
+}
+
 namespace {
 
 struct PageCount {

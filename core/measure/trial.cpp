@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "measure/clock.hpp"
+#include "support/random.hpp"
 
 namespace inferbench {
 
@@ -156,14 +157,13 @@ std::string describe(const WrongId& wrong, std::int32_t vocab) {
 }
 
 std::string digest_of(std::span<const std::int32_t> ids) {
-  std::uint64_t hash = 0xcbf29ce484222325U;
+  Fnv1a64 hash;
   for (const std::int32_t id : ids) {
     for (int shift = 0; shift < 32; shift += 8) {
-      hash ^= (static_cast<std::uint32_t>(id) >> shift) & 0xffU;
-      hash *= 0x100000001b3U;
+      hash.add(static_cast<std::uint8_t>(static_cast<std::uint32_t>(id) >> shift));
     }
   }
-  return fmt::format("{:016x}", hash);
+  return fmt::format("{:016x}", hash.value());
 }
 
 }  // namespace inferbench

@@ -119,8 +119,9 @@ fs::path find_in_hub_cache(const std::string& name) {
   }
   // The longer spelling is the one that the hub redirects to.
   const std::string& full = names.back().size() > name.size() ? names.back() : name;
-  throw Error(fmt::format("model {}: {}", in_quotes(name), problem),
-              fmt::format("fetch it: hf download {} config.json model.safetensors vocab.json merges.txt", full));
+  throw ModelNotFound(
+      fmt::format("model {}: {}", in_quotes(name), problem),
+      fmt::format("fetch it: hf download {} config.json model.safetensors vocab.json merges.txt", full));
 }
 
 }  // namespace inferbench

@@ -6,7 +6,15 @@
 #include <string>
 #include <string_view>
 
+#include "support/error.hpp"
+
 namespace inferbench {
+
+/// A model reference names nothing that is here. A model that is here but cannot be read is a plain Error.
+class ModelNotFound : public Error {
+ public:
+  using Error::Error;
+};
 
 /// Does `reference` look like a hub name: NAME or ORGANISATION/NAME of letters, digits, '-', '_' and '.'?
 bool is_hub_name(std::string_view reference);
@@ -16,7 +24,8 @@ bool is_hub_name(std::string_view reference);
 std::optional<std::filesystem::path> hub_cache_folder();
 
 /// The snapshot folder of hub model `name` (see is_hub_name) at revision main. GPT-2's own names are found with and
-/// without their organisation. Throws Error with the command that fetches the model, where it is not in the cache.
+/// without their organisation. Throws ModelNotFound, with the command that fetches the
+/// model, if it is not in the cache.
 std::filesystem::path find_in_hub_cache(const std::string& name);
 
 }  // namespace inferbench

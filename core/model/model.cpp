@@ -74,8 +74,9 @@ Model Model::open(std::string_view reference, const fs::path& base) {
     impl->name = reference;
     impl->folder = find_in_hub_cache(impl->reference);
   } else {
-    throw Error(fmt::format("model {}: no such folder", in_quotes(reference)),
-                "give a folder with config.json and model.safetensors, a hub name such as gpt2, or synthetic:gpt2");
+    throw ModelNotFound(
+        fmt::format("model {}: no such folder", in_quotes(reference)),
+        "give a folder with config.json and model.safetensors, a hub name such as gpt2, or synthetic:gpt2");
   }
   impl->config = read_config(*impl->folder / "config.json");
   impl->files = Checkpoint::open(*impl->folder, impl->config).paths();

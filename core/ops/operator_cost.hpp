@@ -29,7 +29,7 @@ struct OperatorLimit {
   bool by_memory() const { return memory_s > arithmetic_s; }
 };
 
-/// `integer_products`: those of integer weights, held against the 8-bit peak (see counts_as_integer). `bytes`: weights,
+/// `integer_products`: those of integer weights, held against the 8-bit peak (see multiplies_integers). `bytes`: weights,
 /// keys and values that one run reads; `all_bytes`: of all copies, which runs go through in turn.
 OperatorLimit operator_limit(const OperatorSpec& spec, bool integer_products, std::uint64_t bytes,
                              std::uint64_t all_bytes, const ThreadLimits& limits);

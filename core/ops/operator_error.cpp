@@ -6,12 +6,14 @@
 #include <cmath>
 #include <limits>
 
+#include "support/precision.hpp"
+
 namespace inferbench {
 
 namespace {
 
 struct Tolerance {
-  std::string_view bits;
+  int bits;
   OperatorError error;
 };
 
@@ -21,13 +23,12 @@ struct Tolerance {
 // makes 1.4% at 8 bits, and 2.8% where the hardware bears only 7. The worst of a million normal values is 5 times that:
 // 14% in a whole MLP; half as much again is left. 4-bit weights: 6.7%, two products after each other 9.5%, the worst
 // 47%. In fp32 a sum of n products errs by at most n 2^-24 of their magnitudes, which are sqrt(n) times the result: n =
-// 4096 in order gives 1.6e-5 if all roundings went one way. 16-bit formats round to 2^-9 (bf16). The longest number
-// first: "16" holds no "6" that anyone means.
+// 4096 in order gives 1.6e-5 if all roundings went one way. 16-bit formats round to 2^-9 (bf16).
 //
 // The root mean square is what tells a mistake from rounding: 2.8% and 9.5% above, and half as much again. A lost bias
 // of a linear layer makes 5% and more.
 constexpr std::array<Tolerance, 4> kTolerances{
-    {{"32", {2e-5, 4e-6}}, {"16", {0.03, 0.006}}, {"8", {0.2, 0.042}}, {"4", {0.7, 0.15}}}};
+    {{32, {2e-5, 4e-6}}, {16, {0.03, 0.006}}, {8, {0.2, 0.042}}, {4, {0.7, 0.15}}}};
 
 }  // namespace
 
@@ -50,10 +51,8 @@ OperatorError operator_error(std::span<const float> result, std::span<const doub
 }
 
 std::optional<OperatorError> operator_tolerance(std::string_view precision) {
-  for (const Tolerance& tolerance : kTolerances) {
-    if (precision.find(tolerance.bits) != std::string_view::npos) return tolerance.error;
-  }
-  return std::nullopt;
+  const Tolerance* const row = row_by_bits(kTolerances, precision);
+  return row == nullptr ? std::nullopt : std::optional(row->error);
 }
 
 }  // namespace inferbench

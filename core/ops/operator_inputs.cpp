@@ -14,7 +14,7 @@ namespace inferbench {
 
 namespace {
 
-using conformance::Values;
+using reference::Values;
 
 constexpr float kUnitVariance = 1.7320508F;  // the amplitude of a uniform distribution
 
@@ -102,24 +102,24 @@ Values OperatorInputs::reference() const {
   Values x = widened(input_);
   switch (spec_.op) {
     case IB_OP_LAYER_NORM:
-      return conformance::layer_norm(x, weight("weight"), weight("bias"), spec_.layer_norm_epsilon);
+      return reference::layer_norm(x, weight("weight"), weight("bias"), spec_.layer_norm_epsilon);
     case IB_OP_LINEAR:
-      return conformance::linear(x, weight("weight"), weight("bias"));
+      return reference::linear(x, weight("weight"), weight("bias"));
     case IB_OP_ATTENTION:
-      return conformance::attend(conformance::with_past(x, widened(past_kv_), width), width, heads, scale,
-                                 static_cast<std::size_t>(spec_.past));
+      return reference::attend(reference::with_past(x, widened(past_kv_), width), width, heads, scale,
+                               static_cast<std::size_t>(spec_.past));
     case IB_OP_GELU:
-      return conformance::activate(std::move(x), spec_.activation);
+      return reference::activate(std::move(x), spec_.activation);
     case IB_OP_SOFTMAX:
-      return conformance::softmax_rows(x, width);
+      return reference::softmax_rows(x, width);
     case IB_OP_MLP: {
-      const Values hidden = conformance::linear(x, weight("c_fc.weight"), weight("c_fc.bias"));
-      return conformance::linear(conformance::activate(hidden, spec_.activation), weight("c_proj.weight"),
-                                 weight("c_proj.bias"));
+      const Values hidden = reference::linear(x, weight("c_fc.weight"), weight("c_fc.bias"));
+      return reference::linear(reference::activate(hidden, spec_.activation), weight("c_proj.weight"),
+                               weight("c_proj.bias"));
     }
     default:
-      return conformance::layer(std::move(x), weight, {heads, spec_.activation, spec_.layer_norm_epsilon, scale},
-                                widened(past_kv_));
+      return reference::layer(std::move(x), weight, {heads, spec_.activation, spec_.layer_norm_epsilon, scale},
+                              widened(past_kv_));
   }
 }
 

@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "conformance/reference_operators.hpp"
 #include "model/canonical_tensors.hpp"
 #include "ops/operator_spec.hpp"
+#include "reference/operators.hpp"
 
 namespace inferbench {
 
@@ -28,7 +28,7 @@ class OperatorInputs {
   const std::vector<float>& past_kv() const { return past_kv_; }      ///< as ib_op_desc::past_kv
 
   /// The operator's result in float64, by the loops that conformance judges logits with.
-  conformance::Values reference() const;
+  reference::Values reference() const;
 
  private:
   OperatorSpec spec_;

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "measure/standstill_json.hpp"
+#include "measure/outcome_fields.hpp"
 #include "support/error.hpp"
 #include "support/json_integer.hpp"
 
@@ -33,20 +33,6 @@ std::vector<float> floats_of(const Json& json) {
   std::vector<float> values(bytes.size() / sizeof(float));
   if (!bytes.empty()) std::memcpy(values.data(), bytes.data(), bytes.size());
   return values;
-}
-
-std::optional<double> optional_number(const Json& json) {
-  return json.is_null() ? std::nullopt : std::optional<double>(json.get<double>());
-}
-
-Json optional_json(const std::optional<double>& value) {
-  return value ? Json(*value) : Json(nullptr);
-}
-
-TrialStatus status_of(const Json& object) {
-  const auto status = trial_status_from(object.at("status").get<std::string>());
-  require_sane(status.has_value(), "status");
-  return *status;
 }
 
 Json spec_json(const OperatorSpec& spec) {
@@ -109,17 +95,18 @@ OperatorRequest operator_request_from(const Json& object) {
 }
 
 Json to_json(const OperatorPrepared& outcome) {
-  return {{"status", to_string(outcome.status)},    {"error", outcome.error},
-          {"stderr_tail", outcome.stderr_tail},     {"output", bytes_of(outcome.output)},
-          {"weights_bytes", outcome.weights_bytes}, {"kv_bytes", outcome.kv_bytes},
-          {"n_copies", outcome.n_copies},           {"kernels", outcome.kernels}};
+  Json object = ending_json(outcome);
+  object.update({{"output", bytes_of(outcome.output)},
+                 {"weights_bytes", outcome.weights_bytes},
+                 {"kv_bytes", outcome.kv_bytes},
+                 {"n_copies", outcome.n_copies},
+                 {"kernels", outcome.kernels}});
+  return object;
 }
 
 OperatorPrepared operator_prepared_from(const Json& object) {
   OperatorPrepared outcome;
-  outcome.status = status_of(object);
-  outcome.error = object.at("error").get<std::string>();
-  outcome.stderr_tail = object.at("stderr_tail").get<std::string>();
+  read_ending(object, outcome);
   outcome.output = floats_of(object.at("output"));
   outcome.weights_bytes = integer_of<std::uint64_t>(object.at("weights_bytes"));
   outcome.kv_bytes = integer_of<std::uint64_t>(object.at("kv_bytes"));
@@ -140,43 +127,33 @@ OperatorSampleRequest operator_sample_request_from(const Json& object) {
   return request;
 }
 
+namespace {
+
+// Infinity has no JSON, but MessagePack carries it.
+template <typename Archive, typename Sample>
+void walk_sample(Archive& archive, Sample& sample) {
+  walk_ending(archive, sample);
+  archive.integer("runs", sample.runs);
+  archive.number("run_s", sample.run_s);
+  archive.number("change", sample.change);
+  walk_resources(archive, sample.used);
+  walk_interference(archive, sample.interference);
+}
+
+}  // namespace
+
 Json to_json(const OperatorSample& outcome) {
-  Json object{{"status", to_string(outcome.status)},
-              {"error", outcome.error},
-              {"stderr_tail", outcome.stderr_tail},
-              {"runs", outcome.runs},
-              {"run_s", outcome.run_s},
-              {"change", outcome.change},
-              {"cpu_s", outcome.used.cpu_s},
-              {"involuntary_switches", outcome.used.involuntary_switches},
-              {"major_faults", outcome.used.major_faults},
-              {"spin_ms", outcome.interference.spin_ms},
-              {"run_delay_ms", optional_json(outcome.interference.run_delay_ms)},
-              {"steal_ms", optional_json(outcome.interference.steal_ms)},
-              {"throttled_ms", optional_json(outcome.interference.throttled_ms)},
-              {"mhz", optional_json(outcome.interference.mhz)}};
-  put_standstill(object, outcome.interference.standstill);
+  Json object = Json::object();
+  FieldWriter writer(object);
+  walk_sample(writer, outcome);
   return object;
 }
 
 OperatorSample operator_sample_from(const Json& object) {
   OperatorSample outcome;
-  outcome.status = status_of(object);
-  outcome.error = object.at("error").get<std::string>();
-  outcome.stderr_tail = object.at("stderr_tail").get<std::string>();
-  outcome.runs = integer_of<std::int64_t>(object.at("runs"));
-  outcome.run_s = object.at("run_s").get<double>();
-  // Infinity has no JSON, but MessagePack carries it.
-  outcome.change = object.at("change").get<double>();
-  outcome.used.cpu_s = object.at("cpu_s").get<double>();
-  outcome.used.involuntary_switches = integer_of<std::int64_t>(object.at("involuntary_switches"));
-  outcome.used.major_faults = integer_of<std::int64_t>(object.at("major_faults"));
-  outcome.interference.spin_ms = object.at("spin_ms").get<double>();
-  outcome.interference.run_delay_ms = optional_number(object.at("run_delay_ms"));
-  outcome.interference.steal_ms = optional_number(object.at("steal_ms"));
-  outcome.interference.throttled_ms = optional_number(object.at("throttled_ms"));
-  outcome.interference.mhz = optional_number(object.at("mhz"));
-  outcome.interference.standstill = standstill_from(object);
+  const DomFields fields(object);
+  FieldReader reader(fields);
+  walk_sample(reader, outcome);
   return outcome;
 }
 

@@ -9,9 +9,9 @@
 #include <string_view>
 #include <vector>
 
+#include "measure/ending.hpp"
 #include "measure/interference.hpp"
 #include "measure/resources.hpp"
-#include "measure/trial_status.hpp"
 #include "ops/operator_spec.hpp"
 
 namespace inferbench {
@@ -41,11 +41,7 @@ struct OperatorRequest {
 };
 
 /// How that went.
-struct OperatorPrepared {
-  TrialStatus status = TrialStatus::kSkipped;
-  std::string error;        ///< one line, unless ok
-  std::string stderr_tail;  ///< the last lines that the worker printed, unless ok
-
+struct OperatorPrepared : Ending {
   std::vector<float> output;  ///< of the first run
   std::uint64_t weights_bytes = 0;
   std::uint64_t kv_bytes = 0;
@@ -64,11 +60,7 @@ struct OperatorSampleRequest {
 };
 
 /// One sample: a number of runs between two readings of the clock.
-struct OperatorSample {
-  TrialStatus status = TrialStatus::kSkipped;
-  std::string error;
-  std::string stderr_tail;
-
+struct OperatorSample : Ending {
   std::int64_t runs = 0;
   double run_s = 0;   ///< of one
   double change = 0;  ///< largest difference between this result and the first, in root mean squares of that

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "predict/predictor_text.hpp"
-#include "results/optional_json.hpp"
+#include "support/optional_json.hpp"
 #include "support/one_line.hpp"
 
 namespace inferbench {

@@ -6,7 +6,7 @@
 #include "predict/physical_terms.hpp"
 #include "predict/predictor.hpp"
 #include "predict/run_drift.hpp"
-#include "results/optional_json.hpp"
+#include "support/optional_json.hpp"
 #include "support/error.hpp"
 #include "support/json_problem.hpp"
 

@@ -7,9 +7,11 @@
 #include <set>
 
 #include "analyze/configurations.hpp"
+#include "model/hub_cache.hpp"
 #include "model/model.hpp"
 #include "predict/physical_terms.hpp"
 #include "support/error.hpp"
+#include "support/precision.hpp"
 
 namespace inferbench {
 namespace {
@@ -54,11 +56,12 @@ std::vector<MeasuredConfiguration> merge_repeated(std::vector<MeasuredConfigurat
   return merged;
 }
 
-// Folders of an earlier version say no shape; a synthetic reference, or a model that is still there, tells it again.
+// Run folders of an earlier version do not record the shape; a synthetic reference, or a model that is still there, gives
+// it again.
 std::optional<ModelConfig> find_shape(const std::string& reference) {
   try {
     return Model::open(reference).config();
-  } catch (const Error&) {
+  } catch (const ModelNotFound&) {
     return std::nullopt;
   }
 }
@@ -114,7 +117,7 @@ std::string workload_text(const Workload& workload) {
 }
 
 Setting setting_of(const std::string& contender, const ContenderFacts& facts, const MachineLimits* limits) {
-  return {contender, facts.precision.starts_with("int"), facts.bytes_per_weight, limits};
+  return {contender, multiplies_integers(facts.precision), facts.bytes_per_weight, limits};
 }
 
 TrainingSet collect_samples(std::span<const RunData> runs, std::span<const MachineLimits* const> limits) {

@@ -3,38 +3,32 @@
 
 #include <array>
 
+#include "support/precision.hpp"
+
 namespace inferbench {
 
 namespace {
 
 struct Bounds {
-  std::string_view bits;
+  int bits;
   double text_kl;
   double seeded_kl;
   double logit_error;
 };
 
-// The longest number first: "16" holds no "6" that anyone means.
 constexpr std::array<Bounds, 4> kBounds{
-    {{"32", 1e-6, 1e-6, 1e-3}, {"16", 1e-4, 1e-3, 0.05}, {"8", 2e-4, 1e-2, 0.5}, {"4", 2e-2, 1.0, 3.0}}};
-
-const Bounds* find(std::string_view precision) {
-  for (const Bounds& bounds : kBounds) {
-    if (precision.find(bounds.bits) != std::string_view::npos) return &bounds;
-  }
-  return nullptr;
-}
+    {{32, 1e-6, 1e-6, 1e-3}, {16, 1e-4, 1e-3, 0.05}, {8, 2e-4, 1e-2, 0.5}, {4, 2e-2, 1.0, 3.0}}};
 
 }  // namespace
 
 std::optional<double> default_max_kl(std::string_view precision, QualityTokens tokens) {
-  const Bounds* bounds = find(precision);
+  const Bounds* bounds = row_by_bits(kBounds, precision);
   if (bounds == nullptr) return std::nullopt;
   return tokens == QualityTokens::kText ? bounds->text_kl : bounds->seeded_kl;
 }
 
 std::optional<double> default_logit_error(std::string_view precision) {
-  const Bounds* bounds = find(precision);
+  const Bounds* bounds = row_by_bits(kBounds, precision);
   if (bounds == nullptr) return std::nullopt;
   return bounds->logit_error;
 }

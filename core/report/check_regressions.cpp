@@ -171,7 +171,7 @@ class RegressionCheck {
 }  // namespace
 
 const std::vector<std::string>& default_regression_metrics() {
-  static const std::vector<std::string> kMetrics{"ttft_ms", "decode_tokens_per_s", "peak_rss_bytes"};
+  static const std::vector<std::string> kMetrics = metrics_with(&Metric::regression);
   return kMetrics;
 }
 

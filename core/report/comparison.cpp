@@ -17,10 +17,6 @@ namespace {
 
 using Trials = TrialIndex::Trials;
 
-// Those whose ratio says how fast something is.
-constexpr std::array<std::string_view, 6> kSpeedMetrics{
-    "ttft_ms", "prefill_tokens_per_s", "decode_ms_per_token", "decode_tokens_per_s", "e2e_ms", "total_tokens_per_s"};
-
 // Where the distribution of the gaps between tokens is drawn.
 constexpr std::array<double, 13> kProbabilities{0.01, 0.05, 0.10, 0.20, 0.30, 0.40, 0.50,
                                                 0.60, 0.70, 0.80, 0.90, 0.95, 0.99};
@@ -92,7 +88,7 @@ PointResult compare_at(const RunInfo& info, const TrialIndex& index, std::size_t
     ContenderResult summary = summarize_contender(info.contenders[i].name, trials);
     if (i != baseline && baseline < info.contenders.size()) {
       const Trials& reference = index.at(point, baseline);
-      for (const std::string_view metric : kSpeedMetrics) {
+      for (const std::string& metric : metrics_with(&Metric::compared)) {
         if (const auto ratio = paired_speed(metric, trials, reference)) {
           summary.ratios.emplace(metric, to_speed_ratio(*ratio));
         }
@@ -105,6 +101,13 @@ PointResult compare_at(const RunInfo& info, const TrialIndex& index, std::size_t
 }
 
 }  // namespace
+
+bool has_metric(std::span<const PointResult> points, const std::string& metric) {
+  return std::any_of(points.begin(), points.end(), [&](const PointResult& point) {
+    return std::any_of(point.contenders.begin(), point.contenders.end(),
+                       [&](const ContenderResult& result) { return result.metrics.contains(metric); });
+  });
+}
 
 std::size_t baseline_index(const RunInfo& info) {
   const auto found = std::find_if(info.contenders.begin(), info.contenders.end(),

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -68,6 +69,9 @@ struct Comparison {
 /// both were ok.
 Comparison compare_contenders(const RunData& run);
 Comparison compare_contenders(const RunData& run, const TrialIndex& index);
+
+/// Whether a contender at one of the points has the metric.
+bool has_metric(std::span<const PointResult> points, const std::string& metric);
 
 /// The place of the baseline among the contenders; their number where it is not among them.
 std::size_t baseline_index(const RunInfo& info);

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <string_view>
 
+#include "experiment/metrics.hpp"
 #include "experiment/point_text.hpp"
 #include "report/console_style.hpp"
 #include "report/failure_groups.hpp"
@@ -93,26 +94,50 @@ const ContenderResult* largest_in_group(const Comparison& comparison, const Poin
   return largest;
 }
 
-std::string load_row(const ContenderResult& result) {
+using Columns = std::vector<const Metric*>;
+
+// Those that someone has: no backend here may use a device.
+Columns memory_columns(const Comparison& comparison) {
+  Columns columns;
+  for (const Metric& metric : all_metrics()) {
+    if (metric.kind == MetricKind::kMemory && has_metric(comparison.points, std::string(metric.name))) {
+      columns.push_back(&metric);
+    }
+  }
+  return columns;
+}
+
+std::size_t column_width(const Metric& metric) {
+  return std::max<std::size_t>(9, metric.column.size() + 2);
+}
+
+std::string load_row(const ContenderResult& result, const Columns& columns) {
   const LoadOutcome& load = *result.load;
   const std::string where = load.kernels.empty() ? load.device : fmt::format("{}, {}", load.device, load.kernels);
-  return fmt::format("  {}{:>9}{:>13}{:>9}{:>14}   {}\n", name_cell(result.contender, kNameWidth),
-                     number_text(load.load_ms), mib_text(result, "weights_bytes"), mib_text(result, "kv_bytes"),
-                     mib_text(result, "peak_rss_bytes"), one_line(where, 30));
+  std::string row = fmt::format("  {}{:>9}", name_cell(result.contender, kNameWidth), number_text(load.load_ms));
+  for (const Metric* metric : columns) {
+    row += fmt::format("{:>{}}", mib_text(result, std::string(metric->name)), column_width(*metric));
+  }
+  return row + fmt::format("   {}\n", one_line(where, 30));
+}
+
+std::string load_header(const Columns& columns) {
+  std::string header = fmt::format("  {:<{}}{:>9}", "", kNameWidth, "load ms");
+  for (const Metric* metric : columns) header += fmt::format("{:>{}}", metric->column, column_width(*metric));
+  return header + "   device, kernels";
 }
 
 void put_loads(std::string& text, const Comparison& comparison, const ConsoleStyle& style) {
+  const Columns columns = memory_columns(comparison);
   for (auto group = comparison.points.begin(); group != comparison.points.end(); ++group) {
     const auto earlier = [&](const PointResult& point) { return same_load(point, *group); };
     if (std::any_of(comparison.points.begin(), group, earlier)) continue;
     const std::string title = fmt::format("{}: load and memory, threads {}",
                                           shorten_path(one_line(group->model_name), 60), group->point.threads);
-    const std::string header = fmt::format("  {:<{}}{:>9}{:>13}{:>9}{:>14}   {}", "", kNameWidth, "load ms",
-                                           "weights MiB", "KV MiB", "peak RSS MiB", "device, kernels");
-    text += fmt::format("\n{}\n{}\n", style.bold(title), style.dim(header));
+    text += fmt::format("\n{}\n{}\n", style.bold(title), style.dim(load_header(columns)));
     for (std::size_t i = 0; i < group->contenders.size(); ++i) {
       const ContenderResult* largest = largest_in_group(comparison, *group, i);
-      if (largest != nullptr) text += load_row(*largest);
+      if (largest != nullptr) text += load_row(*largest, columns);
     }
   }
 }

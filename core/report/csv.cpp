@@ -73,6 +73,15 @@ std::optional<double> generated_per_second(const TrialRecord& trial) {
   return tokens / (trial.outcome.metrics->e2e_ms / 1e3);
 }
 
+// The metrics with one value per trial. latency_ms, a column of its own, is e2e_ms.
+std::vector<const Metric*> metric_columns() {
+  std::vector<const Metric*> columns;
+  for (const Metric& metric : all_metrics()) {
+    if (metric.get != nullptr && metric.name != "e2e_ms") columns.push_back(&metric);
+  }
+  return columns;
+}
+
 // Bytes are whole numbers: 12001280, never 1.2e+07.
 void add_metric(Table& table, const TrialRecord& trial, std::string_view metric) {
   const auto value = metric_value(trial, metric);
@@ -97,10 +106,7 @@ void add_trial(Table& table, const TrialRecord& trial) {
   table.add(std::int64_t{trial.point.threads});
   table.add(std::string_view(trial.warm_up() ? "warm_up" : "measured"));
   table.add(to_string(trial.outcome.status));
-  for (const std::string_view metric : {"ttft_ms", "prefill_tokens_per_s", "decode_ms_per_token", "decode_tokens_per_s",
-                                        "load_ms", "peak_rss_bytes", "weights_bytes", "kv_bytes", "cpu_s"}) {
-    add_metric(table, trial, metric);
-  }
+  for (const Metric* metric : metric_columns()) add_metric(table, trial, metric->name);
   table.add(trial.outcome.digest);
   table.add(trial.started);
   table.add(trial.id);
@@ -110,15 +116,18 @@ void add_trial(Table& table, const TrialRecord& trial) {
   table.add(trial.prefill_peak_share);
   table.add(std::int64_t{trial.point.past_tokens});
   table.add(std::int64_t{trial.point.shared_prefix_tokens});
-  add_metric(table, trial, "total_tokens_per_s");
   table.end_row();
 }
 
-constexpr std::string_view kTrialsHeader =
-    "backend,model,precision,context_length,generate_length,trial,latency_ms,tokens_per_second,contender,batch,threads,"
-    "phase,status,ttft_ms,prefill_tokens_per_s,decode_ms_per_token,decode_tokens_per_s,load_ms,peak_rss_bytes,"
-    "weights_bytes,kv_bytes,cpu_s,output_digest,started,id,error,disturbed_by,decode_bandwidth_share,prefill_peak_"
-    "share,past_tokens,shared_prefix_tokens,total_tokens_per_s";
+std::string trials_header() {
+  std::string header =
+      "backend,model,precision,context_length,generate_length,trial,latency_ms,tokens_per_second,contender,batch,"
+      "threads,phase,status";
+  for (const Metric* metric : metric_columns()) header += fmt::format(",{}", metric->name);
+  return header +
+         ",output_digest,started,id,error,disturbed_by,decode_bandwidth_share,prefill_peak_share,past_tokens,"
+         "shared_prefix_tokens";
+}
 
 constexpr std::string_view kSummaryHeader =
     "contender,precision,model,context_length,generate_length,batch,threads,metric,n,mean,median,min,max,sd,p50,p90,"
@@ -156,7 +165,7 @@ std::string precision_of(const RunInfo& info, const std::string& contender) {
 }  // namespace
 
 std::string trials_csv(const RunData& run, bool warm_ups) {
-  Table table(kTrialsHeader);
+  Table table(trials_header());
   for (const TrialRecord& trial : run.trials) {
     if (warm_ups || !trial.warm_up()) add_trial(table, trial);
   }

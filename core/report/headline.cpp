@@ -2,18 +2,16 @@
 #include "report/headline.hpp"
 
 #include <algorithm>
-#include <array>
 #include <string_view>
 #include <utility>
 
+#include "experiment/metrics.hpp"
 #include "results/paired_ratio.hpp"
 #include "stats/log_ratio.hpp"
 
 namespace inferbench {
 
 namespace {
-
-constexpr std::array<std::string_view, 2> kHeadlineMetrics{"decode_tokens_per_s", "prefill_tokens_per_s"};
 
 struct Overall {
   std::optional<LogRatio> ratio;
@@ -93,10 +91,16 @@ void rank(const RunInfo& info, const TrialIndex& index, std::vector<Entrant> ent
 
 }  // namespace
 
+std::vector<std::string> headline_metrics() {
+  std::vector<std::string> metrics = metrics_with(&Metric::headline);
+  std::reverse(metrics.begin(), metrics.end());  // decode first: most requests spend most of their time there
+  return metrics;
+}
+
 std::vector<Headline> headlines_of(const RunInfo& info, const TrialIndex& index) {
   std::vector<Headline> headlines;
   if (baseline_index(info) >= info.contenders.size()) return headlines;
-  for (const std::string_view metric : kHeadlineMetrics) {
+  for (const std::string& metric : headline_metrics()) {
     Headline headline;
     headline.metric = metric;
     std::vector<Entrant> entrants = put_speeds(info, index, headline);

@@ -33,4 +33,7 @@ struct Headline {
 /// than half of the points is listed, but not called the fastest.
 std::vector<Headline> headlines_of(const RunInfo& info, const TrialIndex& index);
 
+/// The speeds that sum up a run, in the order in which a report names them.
+std::vector<std::string> headline_metrics();
+
 }  // namespace inferbench

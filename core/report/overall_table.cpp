@@ -7,8 +7,10 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <utility>
 
+#include "experiment/axes.hpp"
 #include "report/headline_text.hpp"
 #include "report/number_text.hpp"
 #include "support/fit_text.hpp"
@@ -20,20 +22,8 @@ namespace {
 
 constexpr std::size_t kCellWidth = 9;
 constexpr std::size_t kCellsInALine = (kConsoleWidth - 2 - kNameWidth) / kCellWidth - 1;  // one is the overall speed
-constexpr std::array<const char*, 2> kOverviewMetrics{"decode_tokens_per_s", "prefill_tokens_per_s"};
 
 using Points = std::span<const PointResult>;
-
-struct OverviewAxis {
-  const char* name;
-  std::int32_t Point::*value;
-};
-constexpr std::array<OverviewAxis, 6> kOverviewAxes{{{"prompt", &Point::prompt_tokens},
-                                                     {"generate", &Point::generate_tokens},
-                                                     {"batch", &Point::batch},
-                                                     {"threads", &Point::threads},
-                                                     {"past", &Point::past_tokens},
-                                                     {"shared prefix", &Point::shared_prefix_tokens}}};
 
 // `shown` characters are seen of `text`, which may have colours.
 std::string right_aligned(const std::string& text, std::size_t shown) {
@@ -83,9 +73,9 @@ std::string overall_cell(const std::string& contender, const std::string& metric
   return right_aligned("-  ");
 }
 
-bool varies(Points points, const OverviewAxis& axis) {
+bool varies(Points points, const AxisRule& axis) {
   return std::any_of(points.begin(), points.end(), [&](const PointResult& point) {
-    return point.point.*axis.value != points.front().point.*axis.value;
+    return point.point.*axis.field != points.front().point.*axis.field;
   });
 }
 
@@ -97,10 +87,11 @@ std::string trimmed_line(std::string line) {
 // `all`: every point of the run, which say what varies.
 void put_columns(std::string& text, Points all, Points shown, const ConsoleStyle& style) {
   std::vector<std::string> lines;
-  for (const OverviewAxis& axis : kOverviewAxes) {
+  for (const std::string_view name : kAxesAsTold) {
+    const AxisRule& axis = axis_rule(name);
     if (!varies(all, axis)) continue;
-    std::string& line = lines.emplace_back(fmt::format("  {:<{}}", axis.name, kNameWidth + kCellWidth));
-    for (const PointResult& point : shown) line += right_aligned(fmt::format("{}  ", point.point.*axis.value));
+    std::string& line = lines.emplace_back(fmt::format("  {:<{}}", axis.label, kNameWidth + kCellWidth));
+    for (const PointResult& point : shown) line += right_aligned(fmt::format("{}  ", point.point.*axis.field));
   }
   if (lines.empty()) lines.emplace_back(2 + kNameWidth + kCellWidth, ' ');
   if (shown.data() == all.data()) lines.front().replace(2 + kNameWidth, kCellWidth, right_aligned("overall  "));
@@ -116,13 +107,6 @@ Points next_columns(Points points) {
     return point.point.model != points.front().point.model;
   });
   return points.first(std::min<std::size_t>(static_cast<std::size_t>(other - points.begin()), kCellsInALine));
-}
-
-bool has_metric(Points points, const std::string& metric) {
-  return std::any_of(points.begin(), points.end(), [&](const PointResult& point) {
-    return std::any_of(point.contenders.begin(), point.contenders.end(),
-                       [&](const ContenderResult& result) { return result.metrics.contains(metric); });
-  });
 }
 
 void put_metric(std::string& text, const Comparison& comparison, const std::string& metric,
@@ -156,7 +140,7 @@ void put_metric(std::string& text, const Comparison& comparison, const std::stri
 std::string overall_table(const Comparison& comparison, const std::vector<Headline>& headlines,
                           const ConsoleStyle& style) {
   std::string text;
-  for (const char* metric : kOverviewMetrics) {
+  for (const std::string& metric : headline_metrics()) {
     if (has_metric(comparison.points, metric)) put_metric(text, comparison, metric, headlines, style);
   }
   if (!text.empty()) {

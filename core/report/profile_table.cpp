@@ -10,6 +10,7 @@
 #include "measure/clock.hpp"
 #include "report/number_text.hpp"
 #include "support/one_line.hpp"
+#include "support/precision.hpp"
 
 namespace inferbench {
 
@@ -72,7 +73,7 @@ std::string row(const OperationProfile& operation, double wall_ms) {
 }  // namespace
 
 MachineFloor machine_floor(const ThreadLimits& limits, std::string_view precision, std::uint64_t weights_bytes) {
-  const MeasuredRate& peak = precision.starts_with("int") ? limits.int8_ops_per_s : limits.fp32_flops_per_s;
+  const MeasuredRate& peak = multiplies_integers(precision) ? limits.int8_ops_per_s : limits.fp32_flops_per_s;
   MachineFloor floor;
   if (const double bandwidth = read_bandwidth_near(limits, weights_bytes); bandwidth > 0)
     floor.read_bytes_per_s = bandwidth;

@@ -7,9 +7,9 @@
 #include <charconv>
 #include <string_view>
 
+#include "experiment/axes.hpp"
 #include "experiment/metrics.hpp"
 #include "experiment/point_filter.hpp"
-#include "experiment/sweep.hpp"
 #include "results/model_identity.hpp"
 #include "support/error.hpp"
 #include "support/one_line.hpp"
@@ -39,9 +39,9 @@ double parse_percent(const std::string& text, std::string_view digits, bool rate
 }
 
 std::string axis_of(std::string_view key) {
-  if (key == "prompt") return "prompt_tokens";
-  if (key == "generate") return "generate_tokens";
-  return std::string(key);
+  const auto* const rule =
+      std::find_if(kAxisRules.begin(), kAxisRules.end(), [&](const AxisRule& axis) { return axis.label == key; });
+  return std::string(rule == kAxisRules.end() ? key : rule->name);
 }
 
 std::string known_model(const std::string& text, const std::string& word, const RunInfo& run) {

@@ -2,11 +2,13 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "experiment/metrics.hpp"
+#include "experiment/point_fields.hpp"
 #include "report/headline_text.hpp"
 #include "report/report.hpp"
 #include "results/model_identity.hpp"
-#include "results/optional_json.hpp"
 #include "results/outcome_json.hpp"
+#include "support/optional_json.hpp"
 
 namespace inferbench {
 
@@ -70,15 +72,11 @@ Json contender_json(const ContenderResult& result) {
 }
 
 Json point_json(const PointResult& result) {
-  Json object{{"model", result.point.model},
-              {"model_name", result.model_name},
-              {"prompt_tokens", result.point.prompt_tokens},
-              {"generate_tokens", result.point.generate_tokens},
-              {"batch", result.point.batch},
-              {"threads", result.point.threads},
-              {"past_tokens", result.point.past_tokens},
-              {"shared_prefix_tokens", result.point.shared_prefix_tokens},
-              {"contenders", Json::array()}};
+  Json object = Json::object();
+  FieldWriter writer(object);
+  walk_point(writer, result.point);
+  object["model_name"] = result.model_name;
+  object["contenders"] = Json::array();
   for (const auto& contender : result.contenders) object["contenders"].push_back(contender_json(contender));
   return object;
 }
@@ -140,6 +138,27 @@ Json judged_json(const CheckResult& check) {
           {"found", check.found}};
 }
 
+std::string_view kind_text(MetricKind kind) {
+  if (kind == MetricKind::kSpeed) return "speed";
+  return kind == MetricKind::kMemory ? "memory" : "other";
+}
+
+// What is known about each metric that this run has.
+Json metrics_json(const Comparison& comparison) {
+  Json list = Json::array();
+  for (const Metric& metric : all_metrics()) {
+    if (!has_metric(comparison.points, std::string(metric.name))) continue;
+    list.push_back({{"name", metric.name},
+                    {"unit", metric.unit},
+                    {"title", metric.title},
+                    {"column", metric.column},
+                    {"kind", kind_text(metric.kind)},
+                    {"more_is_better", metric.more_is_better},
+                    {"headline", metric.headline}});
+  }
+  return list;
+}
+
 void put_remarks(Json& object, const Report& report) {
   object["quality"] = Json::array();
   for (const auto& record : report.quality) object["quality"].push_back(quality_json(record, report.info));
@@ -171,6 +190,7 @@ std::string report_json(const Report& report, JsonStyle style) {
   object["failure_sentences"] = failure_sentences(report.failures, comparison);
   object["checks"] = Json::array();
   for (const CheckResult& check : report.checks) object["checks"].push_back(judged_json(check));
+  object["metrics"] = metrics_json(comparison);
   object["points"] = Json::array();
   for (const auto& point : comparison.points) object["points"].push_back(point_json(point));
   put_remarks(object, report);

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "experiment/metrics.hpp"
 #include "experiment/point_text.hpp"
 #include "results/model_identity.hpp"
 #include "results/paired_ratio.hpp"
@@ -17,8 +18,6 @@
 namespace inferbench {
 
 namespace {
-
-constexpr std::array<std::string_view, 2> kMetrics{"prefill_tokens_per_s", "decode_tokens_per_s"};
 
 using Ratios = std::map<std::pair<std::string, std::string>, std::vector<LogRatio>>;  // by contender and metric
 
@@ -67,19 +66,20 @@ RunComparison compare_runs(const RunData& a, const RunData& b, const std::string
   comparison.unmatched_b = b.info.points.size() - points.size();
   const TrialIndex index_a(a);
   const TrialIndex index_b(b);
+  const std::vector<std::string> metrics = metrics_with(&Metric::headline);
   Ratios ratios;
   for (const Match& p : points) {
     const Point& point = a.info.points[p.a];
     PointChange change{point_title(model_name(a.info, point.model), point), {}};
     for (const Match& c : contenders) {
       ContenderChange here{a.info.contenders[c.a].name, {}};
-      for (const std::string_view metric : kMetrics) {
+      for (const std::string& metric : metrics) {
         const auto before = trial_values(index_a.at(p.a, c.a), metric);
         const auto after = trial_values(index_b.at(p.b, c.b), metric);
         Change values{summarize(before), summarize(after), std::nullopt};
         if (const auto ratio = independent_log_ratio(after, before)) {
           values.speed = to_speed_ratio(*ratio);
-          ratios[{here.contender, std::string(metric)}].push_back(*ratio);
+          ratios[{here.contender, metric}].push_back(*ratio);
         }
         here.metrics.emplace(metric, values);
       }
@@ -87,14 +87,14 @@ RunComparison compare_runs(const RunData& a, const RunData& b, const std::string
     }
     comparison.points.push_back(std::move(change));
   }
-  for (const std::string_view metric : kMetrics) {
+  for (const std::string& metric : metrics) {
     std::vector<LogRatio> all;
     for (const Match& c : contenders) {
-      const std::vector<LogRatio>& own = ratios[{a.info.contenders[c.a].name, std::string(metric)}];
-      put_overall(comparison, a.info.contenders[c.a].name, std::string(metric), own);
+      const std::vector<LogRatio>& own = ratios[{a.info.contenders[c.a].name, metric}];
+      put_overall(comparison, a.info.contenders[c.a].name, metric, own);
       all.insert(all.end(), own.begin(), own.end());
     }
-    put_overall(comparison, "", std::string(metric), all);
+    put_overall(comparison, "", metric, all);
   }
   if (comparison.overall.empty()) {
     throw Error(why_no_common_data(a, b), "look at what failed: inferbench report RUN");

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "results/limit_share.hpp"
 
+#include "support/precision.hpp"
+
 namespace inferbench {
 
 double prefill_flops(const ModelConfig& config, std::int32_t prompt_tokens, std::int32_t batch,
@@ -17,10 +19,6 @@ double prefill_flops(const ModelConfig& config, std::int32_t prompt_tokens, std:
   return batch * (layers + head);
 }
 
-bool counts_as_integer(std::string_view precision) {
-  return precision.starts_with("int") || precision.starts_with("q");
-}
-
 void set_limit_shares(TrialRecord& record, const ModelConfig& config, const MachineLimits& limits) {
   record.decode_bandwidth_share.reset();
   record.prefill_peak_share.reset();
@@ -32,7 +30,7 @@ void set_limit_shares(TrialRecord& record, const ModelConfig& config, const Mach
   if (metrics.decode_ms_per_token && *metrics.decode_ms_per_token > 0 && bytes > 0 && bandwidth > 0) {
     record.decode_bandwidth_share = static_cast<double>(bytes) / (*metrics.decode_ms_per_token * 1e-3) / bandwidth;
   }
-  const double peak = counts_as_integer(record.precision) ? here->int8_ops_per_s.best : here->fp32_flops_per_s.best;
+  const double peak = multiplies_integers(record.precision) ? here->int8_ops_per_s.best : here->fp32_flops_per_s.best;
   if (metrics.ttft_ms > 0 && peak > 0) {
     const double flops =
         prefill_flops(config, record.point.prompt_tokens, record.point.batch, record.point.past_tokens);

@@ -17,10 +17,6 @@ namespace inferbench {
 double prefill_flops(const ModelConfig& config, std::int32_t prompt_tokens, std::int32_t batch,
                      std::int32_t past_tokens = 0);
 
-/// Which of the machine's peaks a precision is held against: int8's for integer weights (their names begin with "int"
-/// or "q"), else fp32's.
-bool counts_as_integer(std::string_view precision);
-
 /// Fills the record's shares from its load, its metrics and the limits for its threads:
 /// decode_bandwidth_share = decode_weights_bytes / decode time of a token / read bandwidth of a buffer of that size
 /// (the key-value cache is not counted), and prefill_peak_share = prefill_flops / ttft / peak. Absent where a part is

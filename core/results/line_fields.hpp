@@ -5,7 +5,6 @@
 
 #include <concepts>
 #include <cstdint>
-#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -14,7 +13,7 @@
 
 namespace inferbench {
 
-/// The Fields of outcome_fields.hpp over an object of simdjson's, which parses hundreds of thousands of rows in a
+/// The fields of FieldReader over an object of simdjson's, which parses hundreds of thousands of rows in a
 /// second. Borrows from the parser. Throws std::runtime_error, simdjson's exceptions among them.
 class LineFields {
  public:
@@ -27,15 +26,8 @@ class LineFields {
     return found != nullptr && !found->is_null();
   }
   std::string text(std::string_view key) const { return text_from(key, at(key)); }
-  std::string text_or(std::string_view key, const std::string& fallback) const {
-    return has(key) ? text(key) : fallback;
-  }
   double number(std::string_view key) const { return as<double>(key, at(key)); }
-  std::optional<double> number_or_none(std::string_view key) const {
-    return has(key) ? std::optional(number(key)) : std::nullopt;
-  }
   bool truth(std::string_view key) const { return as<bool>(key, at(key)); }
-  bool truth_or(std::string_view key, bool fallback) const { return has(key) ? truth(key) : fallback; }
   std::vector<double> numbers(std::string_view key) const {
     const auto array = as<simdjson::dom::array>(key, at(key));
     std::vector<double> values;
@@ -46,14 +38,6 @@ class LineFields {
   template <std::integral Integer>
   Integer integer(std::string_view key) const {
     return integer_from<Integer>(key, at(key));
-  }
-  template <std::integral Integer>
-  std::optional<Integer> integer_or_none(std::string_view key) const {
-    return has(key) ? std::optional(integer<Integer>(key)) : std::nullopt;
-  }
-  template <std::integral Integer>
-  Integer integer_or(std::string_view key, Integer fallback) const {
-    return has(key) ? integer<Integer>(key) : fallback;
   }
   LineFields object(std::string_view key) const { return LineFields(as<simdjson::dom::object>(key, at(key))); }
 

@@ -2,9 +2,9 @@
 #include "results/median_gaps.hpp"
 
 #include <algorithm>
-#include <array>
 #include <optional>
 
+#include "experiment/metrics.hpp"
 #include "results/paired_ratio.hpp"
 #include "stats/summary.hpp"
 
@@ -12,7 +12,6 @@ namespace inferbench {
 
 namespace {
 
-constexpr std::array<std::string_view, 2> kShownMetrics{"prefill_tokens_per_s", "decode_tokens_per_s"};
 constexpr double kAlike = 1.02;  // a gap that no one would notice
 constexpr double kAlikeWithoutInterval = 1.25;
 
@@ -36,10 +35,11 @@ std::vector<MedianGap> median_gaps(const RunData& run, const TrialIndex& index) 
                    [&](const Contender& contender) { return contender.name == run.info.baseline; }) -
       contenders.begin());
   if (baseline == contenders.size()) return gaps;
+  const std::vector<std::string> metrics = metrics_with(&Metric::headline);
   for (std::size_t point = 0; point < run.info.points.size(); ++point) {
     for (std::size_t contender = 0; contender < contenders.size(); ++contender) {
       if (contender == baseline) continue;
-      for (const std::string_view metric : kShownMetrics) {
+      for (const std::string& metric : metrics) {
         const auto speed = paired_ratio(metric, index.at(point, contender), index.at(point, baseline));
         const auto ours = median(trial_values(index.at(point, contender), metric));
         const auto theirs = median(trial_values(index.at(point, baseline), metric));

@@ -15,7 +15,7 @@ namespace inferbench {
 struct MedianGap {
   std::size_t point = 0;  ///< its place in RunInfo::points
   std::string contender;
-  std::string_view metric;  ///< prefill_tokens_per_s or decode_tokens_per_s
+  std::string metric;  ///< one of those that sum up a run
   double of_medians = 1;    ///< the contender's median over the baseline's
   SpeedRatio speed;         ///< within blocks
 };

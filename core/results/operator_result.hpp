@@ -22,14 +22,12 @@ struct OperatorTime {
   std::string disturbed_by;  ///< empty: nothing spoke against it
 };
 
-/// One contender at one point. Every planned one gets exactly one.
-struct OperatorRow {
+/// One contender at one point. Every planned one gets exactly one. `ok`: the result was right, and every block has a
+/// time.
+struct OperatorRow : Ending {
   std::string contender;
   std::string backend;
   std::string precision;
-  TrialStatus status = TrialStatus::kSkipped;  ///< ok: the result was right, and there is a time of every block
-  std::string error;
-  std::string stderr_tail;
   std::string kernels;
   std::uint64_t weights_bytes = 0;
   std::uint64_t kv_bytes = 0;
@@ -40,7 +38,6 @@ struct OperatorRow {
   std::vector<OperatorTime> times;     ///< of each block the attempt that counts, blocks ascending
   std::vector<OperatorTime> replaced;  ///< the other attempts
 
-  bool ok() const { return status == TrialStatus::kOk; }
   /// Something went wrong; that a backend does not have an operator has not.
   bool failed() const { return !ok() && status != TrialStatus::kUnsupported; }
 };

@@ -3,7 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "results/optional_json.hpp"
+#include "measure/outcome_fields.hpp"
 #include "support/error.hpp"
 #include "support/json_problem.hpp"
 
@@ -13,36 +13,27 @@ namespace {
 
 using OrderedJson = nlohmann::ordered_json;
 
-template <typename T>
-std::optional<T> optional_of(const OrderedJson& object, const char* key) {
-  const auto found = object.find(key);
-  if (found == object.end() || found->is_null()) return std::nullopt;
-  return found->get<T>();
-}
-
-TrialStatus status_of(const OrderedJson& object) {
-  const auto text = object.at("status").get<std::string>();
-  const auto status = trial_status_from(text);
-  if (!status) throw Error("unknown status '" + text + "'");
-  return *status;
+template <typename Archive, typename Record>
+void walk_quality_record(Archive& archive, Record& record) {
+  archive.text("contender", record.contender);
+  archive.text("precision", record.precision);
+  archive.text("model", record.model);
+  archive.text("reference", record.reference);
+  archive.text_or_null("text", record.text);
+  archive.integer("threads", record.threads);
+  archive.text("started", record.started);
+  archive.number("duration_s", record.duration_s);
+  walk_ending(archive, record);
+  archive.number("max_kl", record.max_kl);
+  archive.truth("repeats", record.repeats);
 }
 
 }  // namespace
 
 std::string to_json_line(const QualityRecord& record) {
-  OrderedJson line{{"contender", record.contender},
-                   {"precision", record.precision},
-                   {"model", record.model},
-                   {"reference", record.reference},
-                   {"text", record.text.empty() ? OrderedJson(nullptr) : OrderedJson(record.text)},
-                   {"threads", record.threads},
-                   {"started", record.started},
-                   {"duration_s", record.duration_s},
-                   {"status", to_string(record.status)},
-                   {"error", record.error},
-                   {"stderr_tail", record.stderr_tail},
-                   {"max_kl", or_null(record.max_kl)},
-                   {"repeats", or_null(record.repeats)}};
+  OrderedJson line = OrderedJson::object();
+  FieldWriter writer(line);
+  walk_quality_record(writer, record);
   if (record.agreement) line.update(to_json(*record.agreement));
   return line.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
 }
@@ -51,19 +42,10 @@ QualityRecord parse_quality_record(std::string_view line) {
   try {
     const OrderedJson object = OrderedJson::parse(line);
     QualityRecord record;
-    record.contender = object.at("contender").get<std::string>();
-    record.precision = object.at("precision").get<std::string>();
-    record.model = object.at("model").get<std::string>();
-    record.reference = object.at("reference").get<std::string>();
-    record.text = optional_of<std::string>(object, "text").value_or("");
-    record.threads = object.at("threads").get<std::int32_t>();
-    record.started = object.at("started").get<std::string>();
-    record.duration_s = object.at("duration_s").get<double>();
-    record.status = status_of(object);
-    record.error = object.at("error").get<std::string>();
-    record.stderr_tail = object.at("stderr_tail").get<std::string>();
-    record.max_kl = optional_of<double>(object, "max_kl");
-    record.repeats = optional_of<bool>(object, "repeats");
+    const nlohmann::json plain(object);
+    const DomFields fields(plain);
+    FieldReader reader(fields);
+    walk_quality_record(reader, record);
     if (object.contains("kl")) record.agreement = agreement_from(object);
     return record;
   } catch (const nlohmann::json::exception& error) {

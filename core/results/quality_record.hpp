@@ -6,13 +6,14 @@
 #include <string>
 #include <string_view>
 
-#include "measure/trial_status.hpp"
+#include "measure/ending.hpp"
 #include "quality/agreement.hpp"
 
 namespace inferbench {
 
-/// One row of quality.jsonl: how far a contender strays from the reference on one model.
-struct QualityRecord {
+/// One row of quality.jsonl: how far a contender strays from the reference on one model. Its status is wrong_output if
+/// the bound is broken, logits are not finite or ids do not repeat.
+struct QualityRecord : Ending {
   std::string contender;
   std::string precision;
   std::string model;      ///< reference, as in Point::model
@@ -21,15 +22,9 @@ struct QualityRecord {
   std::int32_t threads = 1;
   std::string started;  ///< UTC, ISO 8601
   double duration_s = 0;
-  /// ok; wrong_output where the bound is broken, logits are not finite or ids do not repeat; else why there is none.
-  TrialStatus status = TrialStatus::kSkipped;
-  std::string error;                   ///< one line, unless ok
-  std::string stderr_tail;             ///< the last lines that the worker printed, unless ok
   std::optional<double> max_kl;        ///< the bound; absent: none for this precision
   std::optional<bool> repeats;         ///< the same prompt gave the same greedy ids again
   std::optional<Agreement> agreement;  ///< where all windows were judged
-
-  bool ok() const { return status == TrialStatus::kOk; }
 };
 
 /// One line of JSON without the newline.

@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "experiment/point_fields.hpp"
 #include "results/experiment_difference.hpp"
 #include "results/model_identity.hpp"
+#include "support/dom_fields.hpp"
 #include "support/error.hpp"
 #include "support/json_integer.hpp"
 #include "support/json_problem.hpp"
@@ -28,13 +30,10 @@ Json json_of(const Contender& contender) {
 }
 
 Json json_of(const Point& point) {
-  return Json{{"model", point.model},
-              {"prompt_tokens", point.prompt_tokens},
-              {"generate_tokens", point.generate_tokens},
-              {"batch", point.batch},
-              {"threads", point.threads},
-              {"past_tokens", point.past_tokens},
-              {"shared_prefix_tokens", point.shared_prefix_tokens}};
+  Json object = Json::object();
+  FieldWriter writer(object);
+  walk_point(writer, point);
+  return object;
 }
 
 Json json_of(const PluginIdentity& plugin) {
@@ -89,18 +88,13 @@ Contender contender_from(const Json& object) {
           object.at("precision").get<std::string>(), object.at("options").get<std::map<std::string, std::string>>()};
 }
 
-// Runs of earlier versions have neither a past nor a shared prefix.
 Point point_from(const Json& object) {
-  const auto or_zero = [&](const char* key) {
-    return object.contains(key) ? integer_of<std::int32_t>(object.at(key)) : 0;
-  };
-  return {object.at("model").get<std::string>(),
-          integer_of<std::int32_t>(object.at("prompt_tokens")),
-          integer_of<std::int32_t>(object.at("generate_tokens")),
-          integer_of<std::int32_t>(object.at("batch")),
-          integer_of<std::int32_t>(object.at("threads")),
-          or_zero("past_tokens"),
-          or_zero("shared_prefix_tokens")};
+  Point point;
+  const nlohmann::json plain(object);
+  const DomFields fields(plain);
+  FieldReader reader(fields);
+  walk_point(reader, point);
+  return point;
 }
 
 PluginIdentity plugin_from(const Json& object) {

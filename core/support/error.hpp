@@ -14,6 +14,7 @@ enum class ExitCode : int {
   kBadInput = 2,      ///< wrong use, or an input that cannot be read
   kTrialsFailed = 3,  ///< the run is complete, but some trials failed
   kUnclear = 4,       ///< a check that can be neither passed nor failed by what was measured
+  kInternal = 70,     ///< a mistake of the program (EX_SOFTWARE of sysexits.h)
 };
 
 /// An error that a user reads: one line of what is wrong and, where something can be done, one line of how to mend it.

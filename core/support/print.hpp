@@ -31,6 +31,12 @@ void flush_results();
 /// stderr or a full disk must not stop the work.
 void write_message(std::string_view text) noexcept;
 
+/// write_message of one line.
+inline void print_line(std::string_view line) noexcept {
+  write_message(line);
+  write_message("\n");
+}
+
 void vprint_result(fmt::string_view format, fmt::format_args arguments);
 void vprint_message(fmt::string_view format, fmt::format_args arguments) noexcept;
 

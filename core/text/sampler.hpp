@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "text/random.hpp"
+#include "support/random.hpp"
 
 namespace inferbench {
 

@@ -8,7 +8,6 @@
 #include <string>
 #include <utility>
 
-#include "experiment/settings.hpp"
 #include "measure/affinity.hpp"
 #include "measure/clock.hpp"
 #include "measure/interference.hpp"

@@ -6,7 +6,6 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "experiment/settings.hpp"
 #include "support/error.hpp"
 #include "support/json_integer.hpp"
 #include "support/one_line.hpp"

@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "measure/outcome_fields.hpp"
 #include "support/error.hpp"
 #include "worker/frame.hpp"
 
@@ -13,23 +14,6 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::size_t kMaxIds = std::size_t{1} << 26U;
-
-template <typename Outcome>
-Json common_json(const Outcome& outcome) {
-  return {{"status", to_string(outcome.status)}, {"error", outcome.error}, {"stderr_tail", outcome.stderr_tail}};
-}
-
-template <typename Outcome>
-Outcome common_from(const Json& object) {
-  Outcome outcome;
-  const auto text = object.at("status").get<std::string>();
-  const auto status = trial_status_from(text);
-  if (!status) throw Error("unknown status '" + text + "'");
-  outcome.status = *status;
-  outcome.error = object.at("error").get<std::string>();
-  outcome.stderr_tail = object.at("stderr_tail").get<std::string>();
-  return outcome;
-}
 
 std::vector<std::int32_t> ids_from(const Json& object, std::size_t least) {
   auto ids = object.at("ids").get<std::vector<std::int32_t>>();
@@ -48,7 +32,7 @@ WindowRequest window_request_from(const Json& object) {
 }
 
 Json to_json(const WindowOutcome& outcome) {
-  Json object = common_json(outcome);
+  Json object = ending_json(outcome);
   const WindowAgreement& window = outcome.window;
   object["window"] = {window.tokens, window.not_finite, window.nll,        window.reference_nll,
                       window.kl,     window.same_top,   window.shared_top, window.greatest_error};
@@ -60,7 +44,8 @@ Json to_json(const WindowOutcome& outcome) {
 }
 
 WindowOutcome window_outcome_from(const Json& object) {
-  auto outcome = common_from<WindowOutcome>(object);
+  WindowOutcome outcome;
+  read_ending(object, outcome);
   const Json& values = object.at("window");
   WindowAgreement& window = outcome.window;
   window.tokens = values.at(0).get<std::uint64_t>();
@@ -85,14 +70,15 @@ MarginRequest margin_request_from(const Json& object) {
 }
 
 Json to_json(const MarginOutcome& outcome) {
-  Json object = common_json(outcome);
+  Json object = ending_json(outcome);
   object["margin"] = outcome.margin;
   object["deviation"] = outcome.deviation;
   return object;
 }
 
 MarginOutcome margin_outcome_from(const Json& object) {
-  auto outcome = common_from<MarginOutcome>(object);
+  MarginOutcome outcome;
+  read_ending(object, outcome);
   outcome.margin = object.at("margin").get<double>();
   outcome.deviation = object.at("deviation").get<double>();
   return outcome;

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "measure/trial_status.hpp"
+#include "measure/ending.hpp"
 #include "quality/window_agreement.hpp"
 
 namespace inferbench {
@@ -23,11 +23,8 @@ struct WindowRequest {
   friend bool operator==(const WindowRequest&, const WindowRequest&) = default;
 };
 
-struct WindowOutcome {
-  TrialStatus status = TrialStatus::kSkipped;
-  std::string error;        ///< one line, unless ok
-  std::string stderr_tail;  ///< the last lines that the worker printed, unless ok
-  WindowAgreement window;   ///< when ok
+struct WindowOutcome : Ending {
+  WindowAgreement window;  ///< when ok
 };
 
 /// By how much the contender's logits after `ids` prefer token `own` to token `other`.
@@ -40,10 +37,7 @@ struct MarginRequest {
   friend bool operator==(const MarginRequest&, const MarginRequest&) = default;
 };
 
-struct MarginOutcome {
-  TrialStatus status = TrialStatus::kSkipped;
-  std::string error;
-  std::string stderr_tail;
+struct MarginOutcome : Ending {
   double margin = 0;     ///< logit of `own` minus that of `other`
   double deviation = 0;  ///< standard deviation of all logits there
 };

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "experiment/experiment.hpp"
+#include "measure/page_cache.hpp"
 
 namespace inferbench {
 

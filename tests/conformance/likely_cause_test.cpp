@@ -10,9 +10,9 @@
 #include "conformance/cases.hpp"
 #include "conformance/mistaken_backend.hpp"
 #include "conformance/near_miss_search.hpp"
-#include "conformance/reference.hpp"
 #include "conformance/rules.hpp"
 #include "plugin/plugin.hpp"
+#include "reference/decoder.hpp"
 #include "support/error.hpp"
 #include "support/test_paths.hpp"
 
@@ -65,8 +65,9 @@ TEST(MistakenModel, IsTheReferenceWithoutAMistake) {
     const Trace found = answers_with(nullptr, one, *weights);
     // The first call, of which the reference knows all.
     const auto ids = test_tokens(one.n_tokens(), 5, one.config.vocab);
-    const auto expected = Reference(weights->desc()).logits(std::span(ids).first(one.steps.front().n));
-    const Values first(found.logits.begin(), found.logits.begin() + static_cast<std::ptrdiff_t>(expected.size()));
+    const auto expected = reference::Decoder(weights->desc()).logits(std::span(ids).first(one.steps.front().n));
+    const reference::Values first(found.logits.begin(),
+                                  found.logits.begin() + static_cast<std::ptrdiff_t>(expected.size()));
     EXPECT_LT(distance(expected, first) / spread(expected), 1e-12) << one.name;
   }
 }
@@ -82,11 +83,11 @@ TEST(MistakenModel, ChunksAndRewindsChangeNothing) {
   for (std::size_t t = 0; t < found.positions.size(); ++t) {
     held.resize(static_cast<std::size_t>(found.positions[t]));
     held.push_back(ids[t]);
-    const auto expected = Reference(weights->desc()).logits(held);
+    const auto expected = reference::Decoder(weights->desc()).logits(held);
     const auto vocab = static_cast<std::ptrdiff_t>(whole.config.vocab);
-    const Values last(expected.end() - vocab, expected.end());
+    const reference::Values last(expected.end() - vocab, expected.end());
     const auto row = found.logits.begin() + static_cast<std::ptrdiff_t>(t) * vocab;
-    EXPECT_LT(distance(last, Values(row, row + vocab)) / spread(last), 1e-12) << "token " << t;
+    EXPECT_LT(distance(last, reference::Values(row, row + vocab)) / spread(last), 1e-12) << "token " << t;
   }
 }
 

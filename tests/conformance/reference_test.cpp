@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The yardstick of the conformance rules: GPT-2 itself, on models in which nothing may be lost unseen.
-#include "conformance/reference.hpp"
-
 #include <gmock/gmock.h>
 
 #include <algorithm>
@@ -11,6 +9,7 @@
 #include "conformance/test_model.hpp"
 #include "golden/fixture.hpp"
 #include "model/model.hpp"
+#include "reference/decoder.hpp"
 
 namespace inferbench::conformance {
 namespace {
@@ -35,7 +34,7 @@ class ReferenceOf : public testing::TestWithParam<const char*> {};
 // Float64 logits of Hugging Face's implementation, stored as float32.
 TEST_P(ReferenceOf, IsGpt2) {
   const Weights weights = Model::open(golden::model_reference(GetParam())).weights();
-  const Reference reference(weights.desc());
+  const reference::Decoder reference(weights.desc());
   for (const golden::Case& one : golden::read_cases(GetParam())) {
     const auto found = reference.logits(one.input_ids);
     ASSERT_EQ(found.size(), one.logits.size());
@@ -54,22 +53,22 @@ INSTANTIATE_TEST_SUITE_P(Fixtures, ReferenceOf, testing::Values("tiny", "tiny-f1
 TEST(TestModel, EveryTensorShowsInTheLogits) {
   const auto ids = test_tokens(48);
   TestModel whole;
-  const auto expected = Reference(whole.desc()).logits(ids);
+  const auto expected = reference::Decoder(whole.desc()).logits(ids);
   for (const ib_tensor& tensor : whole.tensors()) {
     TestModel altered;
     altered.clear(tensor.name);
-    EXPECT_GT(relative_error(expected, Reference(altered.desc()).logits(ids)), 0.05) << tensor.name;
+    EXPECT_GT(relative_error(expected, reference::Decoder(altered.desc()).logits(ids)), 0.05) << tensor.name;
   }
 }
 
 TEST(TestModel, TheFlagsShowInTheLogits) {
   const auto ids = test_tokens(48);
   TestModel plain;
-  const auto expected = Reference(plain.desc()).logits(ids);
+  const auto expected = reference::Decoder(plain.desc()).logits(ids);
   const auto changed = [&](auto change) {
     TestModel model;
     change(model.desc());
-    return relative_error(expected, Reference(model.desc()).logits(ids));
+    return relative_error(expected, reference::Decoder(model.desc()).logits(ids));
   };
   EXPECT_GT(changed([](ib_model_desc& desc) { desc.activation = IB_ACTIVATION_GELU_ERF; }), 1.5e-4);
   EXPECT_GT(changed([](ib_model_desc& desc) { desc.activation = IB_ACTIVATION_RELU; }), 0.05);
@@ -83,9 +82,9 @@ TEST(TestModel, NarrowTensorsHoldNearlyTheSameValues) {
   TestModel wide;
   TestModel half(TestModel::small(), IB_DTYPE_F16);
   TestModel brain(TestModel::small(), IB_DTYPE_BF16);
-  const auto expected = Reference(wide.desc()).logits(ids);
-  const double of_half = relative_error(expected, Reference(half.desc()).logits(ids));
-  const double of_brain = relative_error(expected, Reference(brain.desc()).logits(ids));
+  const auto expected = reference::Decoder(wide.desc()).logits(ids);
+  const double of_half = relative_error(expected, reference::Decoder(half.desc()).logits(ids));
+  const double of_brain = relative_error(expected, reference::Decoder(brain.desc()).logits(ids));
   EXPECT_GT(of_half, 1e-5);
   EXPECT_LT(of_half, 1e-2);
   EXPECT_GT(of_brain, of_half);

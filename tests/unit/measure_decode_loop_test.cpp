@@ -14,11 +14,11 @@
 #include <memory>
 #include <vector>
 
+#include "ipc/call_overhead.hpp"
 #include "measure/trial.hpp"
 #include "model/model.hpp"
 #include "plugin/backend.hpp"
 #include "support/test_paths.hpp"
-#include "worker/call_overhead.hpp"
 
 #ifdef INFERBENCH_SANITIZED
 #define INFERBENCH_SANITIZED 1

@@ -5,16 +5,16 @@
 #include <cmath>
 #include <numeric>
 
-#include "conformance/reference_operators.hpp"
 #include "ops/loaded_operator.hpp"
 #include "ops/operator_cost.hpp"
 #include "ops/operator_error.hpp"
 #include "ops/operator_inputs.hpp"
+#include "reference/operators.hpp"
 
 namespace inferbench {
 namespace {
 
-using conformance::Values;
+using reference::Values;
 using testing::DoubleNear;
 using testing::ElementsAre;
 using testing::Pointwise;
@@ -37,36 +37,36 @@ MATCHER_P(NearTo, tolerance, "") {
 
 TEST(ReferenceOperators, LayerNormOfTwoValues) {
   // mean 2, variance 1: (x - mean) / sqrt(1 + 3) = -+ 1/2
-  EXPECT_THAT(conformance::layer_norm({1, 3}, {2, 4}, {10, 20}, 3), ElementsAre(9, 22));
+  EXPECT_THAT(reference::layer_norm({1, 3}, {2, 4}, {10, 20}, 3), ElementsAre(9, 22));
 }
 
 TEST(ReferenceOperators, LinearIsRowTimesMatrixPlusBias) {
-  EXPECT_THAT(conformance::linear({1, 2, 3, 4}, {1, 0, -1, 2, 5, 7}, {100, 200, 300}),
+  EXPECT_THAT(reference::linear({1, 2, 3, 4}, {1, 0, -1, 2, 5, 7}, {100, 200, 300}),
               ElementsAre(105, 210, 313, 111, 220, 325));
 }
 
 TEST(ReferenceOperators, SoftmaxOfLogarithms) {
-  EXPECT_THAT(conformance::softmax_rows({std::log(1.0), std::log(3.0), 1000, 1000}, 2),
+  EXPECT_THAT(reference::softmax_rows({std::log(1.0), std::log(3.0), 1000, 1000}, 2),
               Pointwise(NearTo(1e-15), Values{0.25, 0.75, 0.5, 0.5}));
 }
 
 TEST(ReferenceOperators, ActivationsAtKnownPoints) {
-  EXPECT_THAT(conformance::activate({-1, 0, 2}, IB_ACTIVATION_RELU), ElementsAre(0, 0, 2));
+  EXPECT_THAT(reference::activate({-1, 0, 2}, IB_ACTIVATION_RELU), ElementsAre(0, 0, 2));
   // x Phi(x) with Phi(1) = 0.8413447460685429 of the normal distribution
-  EXPECT_THAT(conformance::activate({1}, IB_ACTIVATION_GELU_ERF), ElementsAre(DoubleNear(0.8413447460685429, 1e-15)));
-  EXPECT_THAT(conformance::activate({1}, IB_ACTIVATION_GELU_TANH), ElementsAre(DoubleNear(0.8411919906082768, 1e-15)));
+  EXPECT_THAT(reference::activate({1}, IB_ACTIVATION_GELU_ERF), ElementsAre(DoubleNear(0.8413447460685429, 1e-15)));
+  EXPECT_THAT(reference::activate({1}, IB_ACTIVATION_GELU_TANH), ElementsAre(DoubleNear(0.8411919906082768, 1e-15)));
 }
 
 // With equal keys every position has the same weight: the mean of the values seen.
 TEST(ReferenceOperators, AttentionToEqualKeysIsTheMean) {
   const Values qkv{5, 1, 10, 7, 1, 20, 9, 1, 60};  // width 1: q, k, v of three positions
-  EXPECT_THAT(conformance::attend(qkv, 1, 1, 1), Pointwise(NearTo(1e-12), Values{10, 15, 30}));
-  EXPECT_THAT(conformance::attend(qkv, 1, 1, 1, 2), Pointwise(NearTo(1e-12), Values{30}));
+  EXPECT_THAT(reference::attend(qkv, 1, 1, 1), Pointwise(NearTo(1e-12), Values{10, 15, 30}));
+  EXPECT_THAT(reference::attend(qkv, 1, 1, 1, 2), Pointwise(NearTo(1e-12), Values{30}));
 }
 
 TEST(ReferenceOperators, PastKeysAndValuesAreSeen) {
   const Values x{5, 1, 60};
-  EXPECT_THAT(conformance::attend(conformance::with_past(x, {1, 10, 1, 20}, 1), 1, 1, 1, 2),
+  EXPECT_THAT(reference::attend(reference::with_past(x, {1, 10, 1, 20}, 1), 1, 1, 1, 2),
               Pointwise(NearTo(1e-12), Values{30}));
 }
 

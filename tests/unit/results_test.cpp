@@ -78,7 +78,7 @@ TEST(TrialRecord, RefusesWhatIsNone) {
   EXPECT_THAT(error_of([] { parse_trial_record("[1"); }), HasSubstr("not a trial record"));
   std::string line = to_json_line(sample_trial("a", 0, 1));
   line.replace(line.find("\"ok\""), 4, "\"fine\"");
-  EXPECT_THAT(error_of([&] { parse_trial_record(line); }), HasSubstr("unknown trial status 'fine'"));
+  EXPECT_THAT(error_of([&] { parse_trial_record(line); }), HasSubstr("unknown status 'fine'"));
 }
 
 TEST(RunInfo, SurvivesItsFile) {

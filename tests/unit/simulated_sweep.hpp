@@ -17,9 +17,9 @@
 #include "measure/trial.hpp"
 #include "results/paired_ratio.hpp"
 #include "results/run_folder.hpp"
+#include "run/trial_sweep.hpp"
 #include "support/error.hpp"
 #include "unit/results_fixture.hpp"
-#include "worker/sweep.hpp"
 
 namespace inferbench::test {
 

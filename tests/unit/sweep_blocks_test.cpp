@@ -8,9 +8,9 @@
 #include <set>
 #include <utility>
 
+#include "run/enough_blocks.hpp"
 #include "support/error.hpp"
 #include "unit/simulated_sweep.hpp"
-#include "worker/enough_blocks.hpp"
 
 namespace inferbench {
 namespace {

@@ -13,14 +13,14 @@
 #include <vector>
 
 #include "results/outcome_json.hpp"
+#include "run/child_process.hpp"
+#include "run/process_runner.hpp"
 #include "support/error.hpp"
 #include "support/shortage.hpp"
 #include "support/test_paths.hpp"
 #include "unit/results_fixture.hpp"
-#include "worker/child_process.hpp"
 #include "worker/frame.hpp"
 #include "worker/messages.hpp"
-#include "worker/process_runner.hpp"
 
 namespace inferbench {
 namespace {

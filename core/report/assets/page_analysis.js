@@ -9,12 +9,6 @@ function axisName(axis) {
   return AXIS_NAMES[axis] || axis;
 }
 
-function metricTitle(name) {
-  const unit = name.endsWith("_tokens_per_s") ? "tokens/s" : name.endsWith("_ms_per_token") ? "ms per token" : name.endsWith("_bytes") ? "bytes" : "ms";
-  const titles = { ttft_ms: "Time to first token", prefill_tokens_per_s: "Prefill throughput", decode_ms_per_token: "Decode time", decode_tokens_per_s: "Decode throughput", peak_rss_bytes: "Peak memory" };
-  return titles[name] || `${name}, ${unit}`;
-}
-
 function percentText(share) {
   return `${(share * 100).toFixed(1)}%`;
 }
@@ -29,14 +23,14 @@ function shownMetrics(analysis) {
   return analysis.metrics.filter((one) => one.metric !== "decode_ms_per_token");
 }
 
-function varianceCard(metric) {
+function varianceCard(metric, report) {
   const variance = metric.variance;
   if (!variance) return null;
   const parts = [...variance.axes].sort((a, b) => b.share - a.share).map((axis) => [`${axisName(axis.axis)} (${axis.levels} values)`, axis.share]);
   parts.push(["interactions of axes", variance.interactions], ["noise between repeats", variance.repeats]);
   const bars = element("div", { class: "bars" });
   for (const [name, share] of parts) bars.append(bar(name, percentText(share), "", share));
-  return element("article", { class: "card" }, element("h3", {}, metricTitle(metric.metric)),
+  return element("article", { class: "card" }, element("h3", {}, metricInfo(report, metric.metric).title),
     element("p", { class: "muted" }, `${variance.trials} trials of ${variance.configurations} configurations`), bars);
 }
 
@@ -90,7 +84,7 @@ function correlationTable(metrics) {
 function analysisSection(report) {
   if (!report.analysis) return null;
   const metrics = shownMetrics(report.analysis);
-  const cards = metrics.map(varianceCard).filter(Boolean);
+  const cards = metrics.map((one) => varianceCard(one, report)).filter(Boolean);
   const parts = [
     cards.length > 0 ? element("p", { class: "muted" }, "Which axis explains how much of the variance of a metric's logarithm (Shapley value of R\u00b2).") : null,
     cards.length > 0 ? element("div", { class: "cards" }, ...cards) : null,

@@ -106,6 +106,11 @@ function metric(row, name, field = "median") {
   return summary === undefined ? null : summary[field];
 }
 
+// A metric's row of the table that the program reports by: name, unit, title, column, kind ("speed", "memory", "other").
+function metricInfo(report, name) {
+  return report.metrics.find((one) => one.name === name) || { name, unit: "", title: name, column: name, kind: "other" };
+}
+
 function distinct(values) {
   return [...new Set(values)];
 }

@@ -53,6 +53,8 @@ function tokenTimes(report, choice) {
   });
 }
 
+const MEMORY_NOTES = { peak_rss_bytes: "of the process, highest of the trials" };
+
 function figuresOf(report, choice) {
   const note = "median; whiskers from the lowest to the highest trial";
   return [
@@ -60,8 +62,8 @@ function figuresOf(report, choice) {
     alongAxis(report, choice, { title: "Prefill throughput", note, metric: "prefill_tokens_per_s", yTitle: "tokens/s", log: true }),
     alongAxis(report, choice, { title: "Time to first token", note, metric: "ttft_ms", yTitle: "ms" }),
     tokenTimes(report, choice),
-    alongAxis(report, choice, { title: "Peak process memory", note: "highest of the trials", metric: "peak_rss_bytes", yTitle: "MiB", divisor: MIB, field: "max" }),
-    alongAxis(report, choice, { title: "KV cache", note: "as the backend reports it", metric: "kv_bytes", yTitle: "MiB", divisor: MIB, field: "max" }),
+    ...report.metrics.filter((one) => one.kind === "memory" && one.name !== "weights_bytes").map((one) =>
+      alongAxis(report, choice, { title: one.title, note: MEMORY_NOTES[one.name] || "as the backend reports it", metric: one.name, yTitle: "MiB", divisor: MIB, field: "max" })),
     qualityFigure(report, choice),
     rooflineFigure(report, choice),
   ].filter(Boolean);

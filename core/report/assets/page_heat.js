@@ -11,12 +11,13 @@ const HEAT_CHOICES = [
   { value: "decode_value", label: "decode tokens/s", metric: "decode_tokens_per_s", field: "median" },
   { value: "prefill_value", label: "prefill tokens/s", metric: "prefill_tokens_per_s", field: "median" },
   { value: "ttft_value", label: "time to first token, ms", metric: "ttft_ms", field: "median" },
-  { value: "peak_value", label: "peak memory, MiB", metric: "peak_rss_bytes", field: "max", divisor: MIB },
 ];
 
 function heatChoices(report) {
   const has = (choice) => report.points.some((point) => point.contenders.some((result) => result.metrics[choice.metric] !== undefined));
-  return HEAT_CHOICES.filter((choice) => has(choice) && (!choice.speed || report.run.contenders.length > 1));
+  const memory = report.metrics.filter((one) => one.kind === "memory")
+    .map((one) => ({ value: one.name, label: `${one.title.toLowerCase().replace("kv", "KV")}, MiB`, metric: one.name, field: "max", divisor: MIB }));
+  return [...HEAT_CHOICES, ...memory].filter((choice) => has(choice) && (!choice.speed || report.run.contenders.length > 1));
 }
 
 function heatCell(report, choice, result) {

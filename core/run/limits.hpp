@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "experiment/experiment.hpp"
+#include "measure/cpu_load.hpp"
+#include "measure/machine_limits.hpp"
+
+namespace inferbench {
+
+/// Called with a line for the user before a measurement that takes seconds.
+using Say = std::function<void(std::string_view line)>;
+
+/// A quick measurement at these thread counts, about a second for each; counts above the number of CPUs are left out.
+/// nullopt if none remains.
+std::optional<MachineLimits> measure_limits(const std::vector<std::int32_t>& thread_counts, const Say& say);
+
+/// The same at the thread counts of the experiment's points.
+std::optional<MachineLimits> measure_limits(const Experiment& experiment, const Say& say);
+
+/// The limits that a run's trials are compared with. nullopt if measure.machine_limits is `never`, or is `auto` and the
+/// entire plan is short.
+std::optional<MachineLimits> limits_for_run(const Experiment& experiment, const Say& say);
+
+/// What about this machine will make times noisy or wrong, a line each. Other programs are watched from `before` on,
+/// for a fifth of a second at least.
+std::vector<std::string> machine_warnings(const Experiment& experiment, const std::optional<CpuTimes>& before);
+
+/// Of the CPUs that this process may use, for machine_warnings.
+std::optional<CpuTimes> cpu_times_now();
+
+}  // namespace inferbench

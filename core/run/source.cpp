@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "run/source.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <string_view>
+#include <utility>
+
+#include "experiment/load.hpp"
+#include "experiment/resolved_paths.hpp"
+#include "results/moved_run.hpp"
+#include "results/run_place.hpp"
+#include "support/error.hpp"
+#include "support/one_line.hpp"
+
+namespace inferbench {
+
+namespace {
+
+void check_use(const RunChoice& choice) {
+  if (choice.experiment.empty() && choice.resume.empty() && choice.reproduce.empty()) {
+    throw Error("run needs an experiment file",
+                "inferbench run EXPERIMENT.yaml, or inferbench run --resume FOLDER, or --reproduce run.json");
+  }
+  if (!choice.reproduce.empty() && (!choice.resume.empty() || !choice.experiment.empty())) {
+    throw Error("--reproduce runs the experiment of its run.json, and none besides",
+                "leave the experiment file and --resume out");
+  }
+  if (!choice.reproduce.empty() && !choice.overrides.empty()) {
+    throw Error("--set would change the experiment that --reproduce is to run again", "leave one of the two out");
+  }
+  if (!choice.resume.empty() && !choice.overrides.empty()) {
+    throw Error("--set cannot change a run that has begun", "leave --set out, or start a new run");
+  }
+  if (!choice.resume.empty() && choice.out_given) {
+    throw Error("--out cannot change a run that has begun: its folder stays where it is", "leave --out out");
+  }
+  if (!choice.resume.empty() && !choice.shard.empty()) {
+    throw Error("--shard cannot change a run that has begun", "leave --shard out: the folder knows its part");
+  }
+}
+
+Shard parse_shard(const std::string& text) {
+  Shard shard;
+  if (text.empty()) return shard;
+  const std::string_view all(text);
+  const std::size_t slash = std::min(all.find('/'), all.size());
+  const auto read = [](std::string_view digits, std::int32_t& value) {
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    return error == std::errc() && end == digits.data() + digits.size();
+  };
+  const bool numbers =
+      read(all.substr(0, slash), shard.index) && read(all.substr(std::min(slash + 1, all.size())), shard.count);
+  if (!numbers || shard.index < 1 || shard.index > shard.count) {
+    throw Error(fmt::format("--shard: found '{}', expected K/N with K from 1 to N", one_line(text, 40)),
+                "for the second of three machines: --shard 2/3");
+  }
+  return shard;
+}
+
+// A run that is kept is its own experiment, whatever became of the YAML file.
+Experiment kept_experiment(const RunInfo& info, const PluginPath& plugins) {
+  return load_experiment_text(info.resolved_yaml, info.experiment_file, {}, real_lookups(plugins));
+}
+
+RunSource resumed_source(const RunChoice& choice, const PluginPath& plugins) {
+  const std::filesystem::path run_folder = find_run(choice.resume);
+  RunFolder folder = RunFolder::resume(run_folder);
+  const std::filesystem::path named =
+      choice.experiment.empty() ? std::filesystem::path() : std::filesystem::absolute(choice.experiment).parent_path();
+  RunInfo info = moved_run(folder.info(), folder.path(), named);
+  Experiment experiment = kept_experiment(info, plugins);
+  if (!choice.experiment.empty()) {
+    const auto lines =
+        value_differences(info.resolved_yaml, load_experiment(choice.experiment, {}, plugins).resolved_yaml);
+    if (!lines.empty()) {
+      throw Error(fmt::format("{} is not the experiment of {}: {}", choice.experiment, run_folder.string(),
+                              fmt::join(lines, "; ")),
+                  "leave the experiment file out: the folder holds it");
+    }
+  }
+  const Shard shard = folder.info().shard;
+  std::optional<RunInfo> moved;
+  if (info.resolved_yaml != folder.info().resolved_yaml) moved = std::move(info);
+  return {std::move(experiment), shard, std::move(folder), std::nullopt, std::move(moved)};
+}
+
+}  // namespace
+
+RunSource open_source(const RunChoice& choice, const PluginPath& plugins) {
+  check_use(choice);
+  if (!choice.resume.empty()) return resumed_source(choice, plugins);
+  if (choice.reproduce.empty()) {
+    const Shard shard = parse_shard(choice.shard);
+    Experiment experiment = load_experiment(choice.experiment, choice.overrides, plugins);
+    if (plan_points(experiment, shard).empty()) {
+      throw Error(fmt::format("--shard {}: the experiment has only {} points", choice.shard, experiment.points.size()),
+                  "share it out to fewer machines");
+    }
+    return {std::move(experiment), shard, std::nullopt, std::nullopt, std::nullopt};
+  }
+  const std::filesystem::path named = find_run(choice.reproduce);
+  const bool is_folder = std::filesystem::is_directory(named);
+  RunInfo info = read_run_info(is_folder ? named / "run.json" : named);
+  info = moved_run(std::move(info), is_folder ? named : named.parent_path());
+  Experiment experiment = kept_experiment(info, plugins);
+  const Shard shard = choice.shard.empty() ? info.shard : parse_shard(choice.shard);
+  return {std::move(experiment), shard, std::nullopt, std::move(info), std::nullopt};
+}
+
+}  // namespace inferbench
