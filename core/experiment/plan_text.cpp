@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "measure/cpu_choice.hpp"
+#include "support/precision.hpp"
 
 namespace inferbench {
 namespace {
@@ -23,12 +24,10 @@ constexpr double kSecondsPerWorker = 0.05;
 
 constexpr std::size_t kListed = 40;
 
-// By the usual names; what is unknown is taken as fp32, the slowest.
+// A precision whose name has no bits is taken for fp32, the slowest. Integers have a 16-bit scale for 32 weights.
 double bytes_per_weight(std::string_view precision) {
-  if (precision.find("16") != std::string_view::npos) return 2;
-  if (precision.find('8') != std::string_view::npos) return 1.0625;
-  if (precision.find('4') != std::string_view::npos) return 0.625;
-  return 4;
+  const PrecisionMeaning meaning = precision_meaning(precision).value_or(PrecisionMeaning{32, false});
+  return meaning.bits / 8.0 + (meaning.integer ? 2.0 / 32 : 0);
 }
 
 const ModelFacts& facts_of(const Experiment& experiment, const std::string& model) {

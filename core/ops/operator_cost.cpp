@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "inferbench/decoder.hpp"
+
 namespace inferbench {
 
 namespace {
@@ -15,11 +17,19 @@ double activation_flops(const OperatorSpec& spec) {
   return spec.activation == IB_ACTIVATION_RELU ? 1 : kGeluFlops;
 }
 
-// Query i of `rows` sees past + i + 1 keys: a score and a weighted value of each, width multiply-adds both.
+decoder::Shape shape_of(const OperatorSpec& spec) {
+  decoder::Shape shape;
+  shape.n_layers = 1;
+  shape.hidden_size = spec.width;
+  shape.intermediate_size = spec.inner;
+  shape.query_size = spec.width;
+  shape.kv_size = spec.width;
+  return shape;
+}
+
 double attention_flops(const OperatorSpec& spec) {
-  const double rows = spec.rows;
-  const double pairs = rows * spec.past + rows * (rows + 1) / 2;
-  return 4 * pairs * spec.width + kSoftmaxFlops * pairs * spec.heads;
+  const double pairs = decoder::attended_pairs(spec.past, spec.rows);
+  return decoder::attention_operations(shape_of(spec), pairs) + kSoftmaxFlops * pairs * spec.heads;
 }
 
 }  // namespace
@@ -32,7 +42,7 @@ OperatorFlops operator_flops(const OperatorSpec& spec) {
     case IB_OP_LAYER_NORM:
       return {0, kLayerNormFlops * rows * width};
     case IB_OP_LINEAR:
-      return {2 * rows * width * spec.outputs, 0};
+      return {decoder::kOpsPerWeight * rows * width * spec.outputs, 0};
     case IB_OP_ATTENTION:
       return {0, attention_flops(spec)};
     case IB_OP_GELU:
@@ -40,9 +50,9 @@ OperatorFlops operator_flops(const OperatorSpec& spec) {
     case IB_OP_SOFTMAX:
       return {0, kSoftmaxFlops * rows * width};
     case IB_OP_MLP:
-      return {4 * rows * width * inner, activation_flops(spec) * rows * inner};
+      return {decoder::kOpsPerWeight * 2 * rows * width * inner, activation_flops(spec) * rows * inner};
     default:
-      return {2 * rows * (4 * width * width + 2 * width * inner),
+      return {decoder::kOpsPerWeight * rows * decoder::linear_weights_per_layer(shape_of(spec)),
               attention_flops(spec) + 2 * kLayerNormFlops * rows * width + activation_flops(spec) * rows * inner};
   }
 }

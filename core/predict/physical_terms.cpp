@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "model/decoder_shape.hpp"
 #include "predict/machine_rates.hpp"
 #include "support/error.hpp"
 
@@ -12,26 +13,22 @@ namespace {
 constexpr double kMsPerS = 1000;
 constexpr double kBytesPerCached = 4;  // keys and values in fp32; another type is another coefficient
 constexpr double kBytesPerWeight = 4;  // of a backend that does not say
-constexpr double kOpsPerWeight = 2;    // a multiply and an add
 
 /// A workload in numbers that the terms share.
 struct Work {
   double layers, width, inner, vocab;
   double batch, prompt, past;
-  double context;  // positions that a decode step attends to, mean over the steps
-  double block_weights;
+  double context;         // positions that a decode step attends to, mean over the steps
+  double linear_weights;  // of all layers
+  double kv_values;       // of one token, in all layers
   double bytes_per_s, ops_per_s, fp32_per_s;
   double weights_bytes;
 };
 
-double block_weights(const ModelConfig& shape) {
-  const double width = shape.width;
-  return shape.n_layers * (4 * width * width + 2 * width * shape.inner);
-}
-
 Work work_of(const Setting& setting, const Workload& load) {
   const double per_weight = setting.bytes_per_weight > 0 ? setting.bytes_per_weight : kBytesPerWeight;
   const double bytes = decode_weights(load.shape) * per_weight;
+  const decoder::Shape shape = decoder_shape(load.shape);
   const MachineRates rates = machine_rates(setting.limits, load.threads, bytes);
   return {static_cast<double>(load.shape.n_layers),
           static_cast<double>(load.shape.width),
@@ -41,7 +38,8 @@ Work work_of(const Setting& setting, const Workload& load) {
           static_cast<double>(load.prompt_tokens),
           static_cast<double>(load.past_tokens),
           load.past_tokens + load.prompt_tokens + 0.5 * load.generate_tokens,
-          block_weights(load.shape),
+          decoder::linear_weights(shape),
+          decoder::kv_values_per_token(shape),
           rates.bytes_per_s,
           setting.integer_products ? rates.int8_ops_per_s : rates.fp32_flops_per_s,
           rates.fp32_flops_per_s,
@@ -55,13 +53,13 @@ constexpr double kFewSequences = 4;
 // and multiplying overlap: from which batch on multiplying takes longer hangs on the contender alone, and a term that
 // begins there bends the sum as the greater of the two would.
 std::vector<double> decode_terms(const Work& w) {
-  const double head_and_blocks = w.block_weights + w.vocab * w.width;
+  const double head_and_layers = w.linear_weights + w.vocab * w.width;
   return {1,
           w.layers,
           kMsPerS * w.weights_bytes / w.bytes_per_s,
-          kMsPerS * kOpsPerWeight * w.batch * head_and_blocks / w.ops_per_s,
-          kMsPerS * kOpsPerWeight * std::max(0.0, w.batch - kFewSequences) * head_and_blocks / w.ops_per_s,
-          kMsPerS * w.batch * w.context * 2 * w.layers * w.width * kBytesPerCached / w.bytes_per_s,
+          kMsPerS * decoder::kOpsPerWeight * w.batch * head_and_layers / w.ops_per_s,
+          kMsPerS * decoder::kOpsPerWeight * std::max(0.0, w.batch - kFewSequences) * head_and_layers / w.ops_per_s,
+          kMsPerS * w.batch * w.context * w.kv_values * kBytesPerCached / w.bytes_per_s,
           w.batch * w.layers,
           kMsPerS * w.batch * w.layers * w.width * kBytesPerCached / w.bytes_per_s};
 }
@@ -73,8 +71,8 @@ std::vector<double> ttft_terms(const Work& w) {
   return {1,
           w.layers,
           kMsPerS * w.weights_bytes / w.bytes_per_s,
-          kMsPerS * kOpsPerWeight * tokens * w.block_weights / w.ops_per_s,
-          kMsPerS * kOpsPerWeight * w.batch * w.vocab * w.width / w.ops_per_s,
+          kMsPerS * decoder::kOpsPerWeight * tokens * w.linear_weights / w.ops_per_s,
+          kMsPerS * decoder::kOpsPerWeight * w.batch * w.vocab * w.width / w.ops_per_s,
           kMsPerS * 2 * tokens * (w.prompt + 2 * w.past) * w.layers * w.width / w.fp32_per_s,
           kMsPerS * tokens * w.layers * (w.width + w.inner) * kBytesPerCached / w.bytes_per_s};
 }
@@ -82,26 +80,27 @@ std::vector<double> ttft_terms(const Work& w) {
 std::vector<double> memory_terms(const Work& w, const Workload& load) {
   const double positions = w.batch * (w.past + load.prompt_tokens + load.generate_tokens - 1);
   return {1,
-          w.block_weights,
+          w.linear_weights,
           (w.vocab + load.shape.context) * w.width,
-          positions * 2 * w.layers * w.width,
+          positions * w.kv_values,
           w.batch * w.prompt * (w.width + w.inner),
           w.batch * w.vocab};
 }
 
 std::vector<double> load_terms(const Work& w, const Workload& load) {
-  return {1, w.block_weights, (w.vocab + load.shape.context) * w.width};
+  return {1, w.linear_weights, (w.vocab + load.shape.context) * w.width};
 }
 
 }  // namespace
 
 double decode_weights(const ModelConfig& shape) {
-  return block_weights(shape) + static_cast<double>(shape.vocab) * shape.width;
+  return decoder::linear_weights(decoder_shape(shape)) + decoder::head_weights(decoder_shape(shape));
 }
 
 double model_weights(const ModelConfig& shape) {
   const double heads = shape.tied_head ? 1 : 2;
-  return block_weights(shape) + (heads * shape.vocab + shape.context) * static_cast<double>(shape.width);
+  return decoder::linear_weights(decoder_shape(shape)) +
+         (heads * shape.vocab + shape.context) * static_cast<double>(shape.width);
 }
 
 const std::vector<std::string>& physical_term_names(std::string_view target) {

@@ -1,22 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "results/limit_share.hpp"
 
+#include "model/decoder_shape.hpp"
 #include "support/precision.hpp"
 
 namespace inferbench {
 
 double prefill_flops(const ModelConfig& config, std::int32_t prompt_tokens, std::int32_t batch,
                      std::int32_t past_tokens) {
-  const double width = config.width;
-  const double tokens = prompt_tokens;
-  // Weights of a layer: query, key, value and projection [d, d] each; up and down [d, inner] each.
-  const double layer_weights = 4 * width * width + 2 * width * config.inner;
-  // Scores and weighted values: d multiply-adds each for every pair of a query with an earlier key or its own.
-  const double pairs = tokens * past_tokens + tokens * (tokens + 1) / 2;
-  const double attention = 2 * 2 * width * pairs;
-  const double layers = config.n_layers * (2 * layer_weights * tokens + attention);
-  const double head = 2 * width * config.vocab;
-  return batch * (layers + head);
+  return batch * decoder::prefill_operations(decoder_shape(config), prompt_tokens, past_tokens);
 }
 
 void set_limit_shares(TrialRecord& record, const ModelConfig& config, const MachineLimits& limits) {
