@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "isa.hpp"
+#include "support/required_isa.hpp"
 
 namespace inferbench::cpu_ref {
 namespace {
@@ -34,7 +35,7 @@ class KernelsOf : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
     kernels_ = find_kernels(GetParam());
-    if (kernels_ == nullptr) GTEST_SKIP() << "this machine lacks " << GetParam();
+    SKIP_WITHOUT_ISA(kernels_ != nullptr, GetParam());
     EXPECT_STREQ(kernels_->name, GetParam());
   }
   const Kernels* kernels_ = nullptr;
@@ -238,7 +239,8 @@ INSTANTIATE_TEST_SUITE_P(Isa, KernelsOf, testing::Values("generic", "avx2", "avx
 TEST(Kernels, Avx2AndAvx512GiveTheSameBits) {
   const Kernels* narrow = find_kernels("avx2");
   const Kernels* wide = find_kernels("avx512");
-  if (narrow == nullptr || wide == nullptr) GTEST_SKIP() << "this machine lacks one of them";
+  SKIP_WITHOUT_ISA(narrow != nullptr, "avx2");
+  SKIP_WITHOUT_ISA(wide != nullptr, "avx512");
   const auto x = random_values(6 * 300, 1, 14);
   const auto panel = random_values(300 * kPanel, 1, 15);
   std::vector<float> y[2] = {std::vector<float>(6 * kPanel), std::vector<float>(6 * kPanel)};

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "product_problem.hpp"
+#include "support/required_isa.hpp"
 
 namespace inferbench::cpu_quant {
 namespace {
@@ -40,7 +41,7 @@ class QuantBf16 : public testing::Test {
  protected:
   void SetUp() override {
     kernels_ = select_kernels(Isa::Amx);
-    if (kernels_ == nullptr) GTEST_SKIP() << "this machine lacks the instruction set";
+    SKIP_WITHOUT_ISA(kernels_ != nullptr, "amx");
     ASSERT_EQ(kernels_->gemm_rows.format, RowFormat::Bf16);
     ASSERT_EQ(kernels_->gemv_rows.format, RowFormat::Quantized);
   }

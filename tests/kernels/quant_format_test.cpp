@@ -13,6 +13,7 @@
 
 #include "formats/pack.hpp"
 #include "formats/quantize.hpp"
+#include "support/required_isa.hpp"
 
 namespace inferbench::cpu_quant {
 namespace {
@@ -185,7 +186,7 @@ TEST(QuantFormat, ExtremeWeightsMakeNoGarbage) {
 }
 
 TEST(QuantFormat, Int4IsTheSameInWideAndNarrowRegisters) {
-  if (__builtin_cpu_supports("avx2") == 0) GTEST_SKIP() << "no AVX2 here";
+  SKIP_WITHOUT_ISA(__builtin_cpu_supports("avx2") != 0, "avx2");
   std::mt19937 random(7);
   std::normal_distribution<float> normal;
   const auto below = [&](std::uint_fast32_t n) { return random() % n; };

@@ -15,6 +15,8 @@
 #include <string>
 #include <vector>
 
+#include "support/required_isa.hpp"
+
 namespace inferbench::cpu_quant {
 
 // Zeroed memory, 64-byte aligned, whose end is where a sanitizer expects it.
@@ -170,25 +172,8 @@ inline int32_t weight_i4(const uint8_t* packed, int32_t k, int32_t channel, int3
   return multiplier_i4(packed, k, channel, i) * (code_i4(packed, k, channel, i) - 8);
 }
 
-// Each instruction set that this machine runs; others are skipped, with a word.
-class OnEveryIsa : public testing::TestWithParam<Isa> {
- protected:
-  void SetUp() override {
-    kernels_ = select_kernels(GetParam());
-    generic_ = select_kernels(Isa::Generic);
-    if (kernels_ == nullptr) GTEST_SKIP() << "this machine lacks the instruction set";
-    ASSERT_EQ(kernels_->isa, GetParam());
-  }
-  [[nodiscard]] const KernelTable& kernels() const { return *kernels_; }
-  [[nodiscard]] const KernelTable& generic() const { return *generic_; }
-
- private:
-  const KernelTable* kernels_ = nullptr;
-  const KernelTable* generic_ = nullptr;
-};
-
-inline std::string isa_name(const testing::TestParamInfo<Isa>& info) {
-  switch (info.param) {
+inline std::string isa_text(Isa isa) {
+  switch (isa) {
     case Isa::Generic:
       return "generic";
     case Isa::Avx2:
@@ -203,6 +188,27 @@ inline std::string isa_name(const testing::TestParamInfo<Isa>& info) {
       break;
   }
   return "auto";
+}
+
+// Each instruction set that this machine runs; others are skipped, with a word.
+class OnEveryIsa : public testing::TestWithParam<Isa> {
+ protected:
+  void SetUp() override {
+    kernels_ = select_kernels(GetParam());
+    generic_ = select_kernels(Isa::Generic);
+    SKIP_WITHOUT_ISA(kernels_ != nullptr, isa_text(GetParam()));
+    ASSERT_EQ(kernels_->isa, GetParam());
+  }
+  [[nodiscard]] const KernelTable& kernels() const { return *kernels_; }
+  [[nodiscard]] const KernelTable& generic() const { return *generic_; }
+
+ private:
+  const KernelTable* kernels_ = nullptr;
+  const KernelTable* generic_ = nullptr;
+};
+
+inline std::string isa_name(const testing::TestParamInfo<Isa>& info) {
+  return isa_text(info.param);
 }
 
 }  // namespace inferbench::cpu_quant
