@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Attention: in the caches against the fp32 peak, one token's from memory against reading.
+// Attention: in cache, compared with the fp32 peak; for one token, from memory, compared with read bandwidth.
 #include <atomic>
 #include <utility>
 
@@ -9,13 +9,13 @@
 namespace inferbench::bench {
 namespace {
 
-using namespace inferbench::cpu_quant;  // NOLINT: what this program is about
+using namespace inferbench::cpu_quant;  // NOLINT: the subject of this program
 
 constexpr std::int32_t kHeads = 12;
 constexpr std::int32_t kDim = 64;
 constexpr std::int64_t kColumns = std::int64_t{kHeads} * kDim;
 
-// A thread's group of the heads, as the plugin cuts them.
+// The group of heads that one thread computes, split as in the plugin.
 struct Group {
   std::int32_t first;
   std::int32_t n;
@@ -26,7 +26,7 @@ Group group_of(int t, int n_threads) {
   return {first, kHeads * (t + 1) / n_threads - first};
 }
 
-// Rows of [q, k, v]; the caller says where they lie and how many there are.
+// The arguments for rows of [q, k, v]. The caller sets the cache, the scratch, the position and the number of rows.
 AttentionArgs group_args(const float* qkv, float* out, Group group, std::int32_t kv_type, std::int32_t capacity) {
   AttentionArgs a = {};
   a.q = qkv + group.first * kDim;
@@ -43,7 +43,7 @@ AttentionArgs group_args(const float* qkv, float* out, Group group, std::int32_t
   return a;
 }
 
-// The last range(0) of range(1) positions.
+// Attention of the last range(0) of range(1) positions.
 void BM_attention(benchmark::State& state, const KernelTable* kernels, std::int32_t kv_type) {
   const auto n_rows = static_cast<std::int32_t>(state.range(0));
   const auto n_keys = static_cast<std::int32_t>(state.range(1));
@@ -67,7 +67,7 @@ void BM_attention(benchmark::State& state, const KernelTable* kernels, std::int3
   }
   const double visible = n_rows * (n_keys - n_rows + (n_rows + 1) / 2.0);
   const double operations = visible * kDim * 4.0 * kHeads;
-  // Many rows on AMX have no one limit: products of bf16, exponentials of f32.
+  // With AMX, many rows have no single limit: the products use bf16 and the exponentials f32.
   const bool has_limit = kernels->isa != Isa::Amx || n_rows <= kAttentionFewRows;
   const Unit unit = has_unit(Unit::FusedAdd512) ? Unit::FusedAdd512 : Unit::FusedAdd256;
   std::vector<double> shares;
@@ -87,9 +87,10 @@ void BM_attention(benchmark::State& state, const KernelTable* kernels, std::int3
   if (!shares.empty()) state.counters["share_of_fp32_peak"] = median(shares);
 }
 
-// One token's attention over n keys, for sequence after sequence of a cache that no other cache holds: room for n + 32
-// positions, as while a model generates. Of the runs of keys and values that it reads, plain reading is the limit; how
-// much that is of reading everything in one stream, the other counter says.
+// One token's attention over n keys, in one sequence after another of a KV cache that exceeds the CPU caches. Each
+// sequence has room for n + 32 positions, as during generation. The limit is plain reading of the same runs of keys
+// and
+// values. The second counter compares that limit with reading everything in one stream.
 void BM_attention_from_memory(benchmark::State& state, const KernelTable* kernels, std::int32_t kv_type) {
   const auto n_keys = static_cast<std::int32_t>(state.range(0));
   constexpr std::size_t kBytes = std::size_t{192} << 20;

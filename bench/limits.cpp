@@ -16,13 +16,13 @@ namespace {
 
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
 constexpr int kProbeLoops = 100000;
-constexpr int kTileLoops = kProbeLoops / 20;  // a tile's multiplication takes that much longer
+constexpr int kTileLoops = kProbeLoops / 20;  // one tile multiplication takes about 20 times as long
 
 double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-// Threads that spin for each other must not share a core.
+// Two threads that spin while waiting for each other must not share a core.
 void stay_on_core(int core) {
   cpu_set_t set;
   CPU_ZERO(&set);
@@ -60,7 +60,7 @@ __attribute__((target("avx512f"))) std::uint64_t read_avx512(const std::uint8_t*
   return words[0] ^ words[7];
 }
 
-// Twelve independent accumulators; assembly, so that the compiler neither merges nor drops them.
+// Twelve independent accumulators. Inline assembly keeps the compiler from merging or removing them.
 #define IB_TWELVE(instruction, p)                                                                                 \
   instruction " %%" p "14, %%" p "15, %%" p "0\n\t" instruction " %%" p "14, %%" p "15, %%" p "1\n\t" instruction \
               " %%" p "14, %%" p "15, %%" p "2\n\t" instruction " %%" p "14, %%" p "15, %%" p "3\n\t" instruction \
@@ -90,7 +90,7 @@ IB_PROBE(dot_512, "avx512f,avx512vnni", "vpdpbusd", "zmm")
 IB_PROBE(fma_512, "avx512f", "vfmadd231ps", "zmm")
 IB_PROBE(fma_256, "avx2,fma", "vfmadd231ps", "ymm")
 
-// What ldtilecfg reads: eight tiles of 16 rows of 64 bytes.
+// The layout that ldtilecfg reads: eight tiles of 16 rows of 64 bytes.
 struct alignas(64) TileConfig {
   std::uint8_t palette = 1;
   std::uint8_t start_row = 0;
@@ -115,7 +115,7 @@ void tiles_bf16() {
   __asm__ volatile("tilerelease" ::);
 }
 
-// Operations of a probe: of an instruction, times 12 in a loop.
+// Operations in one call of a probe: operations per instruction, times 12 instructions, times the loop count.
 double operations_of(Unit unit) {
   switch (unit) {
     case Unit::DotProduct512:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What this machine can do at most, measured by the threads that the kernels run on.
+// The limits of this machine, measured by the same threads that run the kernels.
 #pragma once
 
 #include <atomic>
@@ -13,7 +13,7 @@
 
 namespace inferbench::bench {
 
-/// n threads that wait spinning, the calling one included, so that starting work costs well under a microsecond.
+/// n threads that spin while waiting, including the calling one, so that starting work costs well under 1 us.
 class Team {
  public:
   explicit Team(int n_threads);
@@ -23,7 +23,7 @@ class Team {
 
   [[nodiscard]] int size() const { return n_threads_; }
 
-  /// Runs work(thread) on all threads, 0 being the caller's; returns the seconds until all have finished.
+  /// Runs work(thread) on every thread, 0 being the caller's. Returns the seconds until all have finished.
   double run(const std::function<void(int)>& work);
 
  private:
@@ -37,7 +37,7 @@ class Team {
   std::vector<std::thread> threads_;
 };
 
-/// Zeroed memory in huge pages where granted.
+/// Zeroed memory, in huge pages if the system grants them.
 class Memory {
  public:
   explicit Memory(std::size_t n_bytes);
@@ -52,24 +52,24 @@ class Memory {
   std::unique_ptr<std::uint8_t, Free> data_;
 };
 
-/// Reads n bytes, a multiple of 256, once with the widest plain loads; returns something that depends on all of them.
+/// Reads n bytes (a multiple of 256) once with the widest plain loads. Returns a value that depends on all of them.
 std::uint64_t read_bytes(const std::uint8_t* data, std::size_t n);
 
-/// Seconds that the team takes to read n bytes once, each thread its contiguous part, with the widest plain loads.
+/// Seconds that the team takes to read n bytes once with the widest plain loads; each thread reads a contiguous part.
 double read_seconds(Team& team, const std::uint8_t* data, std::size_t n);
 
 enum class Unit {
   DotProduct512,  // vpdpbusd on 512-bit registers: 128 operations
   FusedAdd512,    // vfmadd231ps on 512-bit registers: 32 operations
   FusedAdd256,    // vfmadd231ps on 256-bit registers: 16 operations
-  TilesBf16       // tdpbf16ps of whole tiles: 16384 operations
+  TilesBf16       // tdpbf16ps on full tiles: 16384 operations
 };
 
-/// Does this processor have the unit? Of the tiles: and has this process, which asks for them by select_kernels, got
-/// them?
+/// True if this processor has the unit. For tiles: also asks the kernel for them, through select_kernels.
 bool has_unit(Unit unit);
 
-/// Operations a second of the team with nothing but that instruction, on independent registers; takes about 5 ms.
+/// Operations per second of the team when it executes only that instruction, on independent registers. Takes about 5
+/// ms.
 double peak_operations(Team& team, Unit unit);
 
 }  // namespace inferbench::bench

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// model_bench [--plugin LIB.so...] [--precision P...] [--threads N...] [--point NAME...]: whole forward passes of
-// several contenders in turn, round after round, and between them what the machine can do at that moment. Of a point
-// it prints the median speed, the share of the limit (ratio of the medians), and the ratio to the first contender
-// (median over the rounds, so that drift hits both).
+// model_bench [--plugin LIB.so...] [--precision P...] [--threads N...] [--point NAME...]: full forward passes of
+// several
+// contenders in turn, round after round. Between them it measures the machine's limits at that moment. For each point
+// it
+// prints the median speed, the share of the limit (ratio of the medians), and the ratio to the first contender (median
+// over the rounds, so that drift affects both equally).
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
@@ -106,7 +108,7 @@ void measure_point(const Settings& settings, const Point& point, std::int32_t th
       }
       std::vector<double> speeds;
       for (int j = 0; j < times; ++j) speeds.push_back(series[i].run.tokens_per_second());
-      if (round >= 0) series[i].tokens_per_s.push_back(median(speeds));  // the first one warms up
+      if (round >= 0) series[i].tokens_per_s.push_back(median(speeds));  // the first round warms up
     }
   }
   print_point(point, threads, contenders, series);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The limits that a point is held against, measured for a moment between its runs.
+// The limits that a point is compared with, each measured briefly between the point's runs.
 #pragma once
 
 #include <array>
@@ -14,13 +14,13 @@
 
 namespace inferbench::bench {
 
-/// Bytes a second that the threads read over a buffer, again and again; sample by sample, for each way to walk it.
+/// Bytes per second that the threads read from a buffer, over and over; one sample at a time, for each access pattern.
 class ReadLimit {
  public:
   ReadLimit(MachineTeam& team, std::uint64_t bytes);
-  /// About 30 ms for each way.
+  /// Takes about 30 ms per access pattern.
   void sample();
-  /// The fastest way's median.
+  /// The median of the fastest access pattern.
   double per_second() const;
 
  private:
@@ -31,12 +31,13 @@ class ReadLimit {
   std::array<std::vector<double>, 3> samples_;
 };
 
-/// Operations a second of nothing but 8-bit products, by the instruction set that a backend says it uses, or by the
-/// machine's widest where it names none of ours.
+/// Operations per second of 8-bit products alone, with the instruction set that a backend reports, or with the widest
+/// of
+/// this machine if the backend names none that we know.
 class IntegerLimit {
  public:
   IntegerLimit(MachineTeam& team, std::string_view isa);
-  /// Some 5 ms.
+  /// Takes about 5 ms.
   void sample();
   double per_second() const;
 

@@ -10,7 +10,7 @@
 namespace inferbench::bench {
 namespace {
 
-// A prompt of its own for each run: what a backend remembers of earlier ones is of no use to it.
+// Every run has a different prompt, so that a backend gains nothing by remembering earlier ones.
 std::vector<std::int32_t> prompts_of(const Point& point, std::int32_t vocab, std::uint64_t run) {
   constexpr std::uint64_t kFirstStream = 7;
   return synthetic_prompt(kFirstStream + run,

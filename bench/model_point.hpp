@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One contender at one point, measured by the loop that the program's own trials use.
+// One contender at one point, measured with the same loop as the program's own trials.
 #pragma once
 
 #include <cstdint>
@@ -14,35 +14,37 @@
 
 namespace inferbench::bench {
 
-/// What is run: a prefill of `prompt` tokens for each of `batch` sequences and, for decode, `generate` tokens after it.
+/// The work of one run: a prefill of `prompt` tokens for each of `batch` sequences and, for decode, `generate` tokens
+/// after it.
 struct Point {
   std::string_view name;
   std::int32_t batch;
   std::int32_t prompt;
-  std::int32_t generate;  ///< 1: only the prefill counts, else only the tokens after the first
+  std::int32_t generate;  ///< 1: only the prefill is timed; otherwise only the tokens after the first
 
   bool is_decode() const { return generate > 1; }
 };
 
-/// The points that --point may name.
+/// The points that --point accepts.
 const std::vector<Point>& all_points();
-/// Throws Error.
+/// Throws Error if there is no such point.
 const Point& point_named(std::string_view name);
 
-/// A packed model at a point: its session and prompts.
+/// A packed model at one point, with its session and prompts.
 class PointRun {
  public:
   PointRun(const BackendModel& model, const Point& point);
 
-  /// Tokens a second: of decode, or of the prefill. Every call has a prompt of its own, the same for the same number of
-  /// calls. Throws Error where the backend fails or emits nonsense.
+  /// Tokens per second, of decode or of the prefill. Every call uses a different prompt; the n-th call always uses the
+  /// same
+  /// one. Throws Error if the backend fails or emits invalid ids.
   double tokens_per_second();
-  /// FNV-1a of the ids that the last run emitted.
+  /// FNV-1a hash of the ids that the last run emitted.
   std::string digest() const { return digest_of(loop_.ids()); }
 
-  /// What a decode step reads of the weights.
+  /// Bytes of weights that a decode step reads.
   std::uint64_t weight_bytes() const { return model_.info().decode_weights_bytes; }
-  /// Multiply-adds of the linear layers, counted twice, for one token that wants no logits.
+  /// Operations of the linear layers (two per multiply-add) for one token without logits.
   double layer_operations() const;
 
  private:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Matrix products: of few rows against the memory and against the caches, of many against the int8 peak.
+// Matrix products: few rows compared with memory and cache bandwidth, many rows compared with the int8 peak.
 #include <algorithm>
 #include <cstring>
 #include <utility>
@@ -10,7 +10,7 @@
 namespace inferbench::bench {
 namespace {
 
-using namespace inferbench::cpu_quant;  // NOLINT: what this program is about
+using namespace inferbench::cpu_quant;  // NOLINT: the subject of this program
 
 struct Shape {
   std::int32_t n;
@@ -22,7 +22,7 @@ struct Shape {
 constexpr Shape kLayer[] = {{2304, 768, false}, {768, 768, false}, {3072, 768, false}, {768, 3072, true}};
 constexpr Shape kHead = {50257, 768, false};
 
-// Any bytes are valid weights; scales must be small numbers.
+// Any bytes are valid weights, but scales must be small numbers.
 void fill_weights(std::uint8_t* data, const Shape& s, bool int4) {
   const std::int64_t bytes = int4 ? i4_bytes(s.n, s.k) : i8_bytes(s.n, s.k);
   std::uint64_t state = 88172645463325252U;
@@ -41,7 +41,7 @@ void fill_weights(std::uint8_t* data, const Shape& s, bool int4) {
   }
 }
 
-// m rows of k.
+// m rows of k values.
 Memory rows_of(const RowKernels& to_rows, std::int32_t m, std::int32_t k, bool unsigned_rows) {
   Memory rows(static_cast<std::size_t>(m * row_bytes(to_rows.format, k)));
   std::vector<float> x = wave(std::int64_t{m} * k);
@@ -53,7 +53,7 @@ Memory rows_of(const RowKernels& to_rows, std::int32_t m, std::int32_t k, bool u
   return rows;
 }
 
-// One matrix of a model, its activations and result.
+// One matrix of a model, with its activations and its result.
 struct Matrix {
   Shape shape;
   const std::uint8_t* weights;
@@ -74,7 +74,7 @@ MatmulArgs args_of(const Matrix& matrix, std::int32_t m, bool int4) {
   return args;
 }
 
-// The tiles that thread t of the team takes, at multiples of the panel.
+// The tiles of thread t of the team, cut at multiples of the panel.
 std::pair<std::int32_t, std::int32_t> share_of(std::int32_t tiles, int t, int threads) {
   const auto cut = [&](int i) {
     return std::min(tiles, static_cast<std::int32_t>(round_up(std::int64_t{tiles} * i / threads, kPanelTiles)));
@@ -82,7 +82,7 @@ std::pair<std::int32_t, std::int32_t> share_of(std::int32_t tiles, int t, int th
   return {cut(t), cut(t + 1)};
 }
 
-// Matrices of a whole model (int4: 24 layers, so that they exceed the caches, too), one after the other in memory.
+// The matrices of a complete model, contiguous in memory (int4: 24 layers, so that they too exceed the caches).
 void BM_gemv(benchmark::State& state, const KernelTable* kernels, bool int4) {
   const auto m = static_cast<std::int32_t>(state.range(0));
   Team team(static_cast<int>(state.range(1)));
@@ -120,7 +120,7 @@ void BM_gemv(benchmark::State& state, const KernelTable* kernels, bool int4) {
   state.counters["share_of_read_bandwidth"] = median(shares);
 }
 
-// Products alone: a few hundred KB of weights for each thread, which stay in its L2 cache, and m rows.
+// Products alone: m rows, and a few hundred KB of weights per thread, which stay in its L2 cache.
 void BM_gemv_in_l2(benchmark::State& state, const KernelTable* kernels, bool int4) {
   const auto m = static_cast<std::int32_t>(state.range(0));
   const Shape shape = {256, 768, false};
@@ -151,7 +151,7 @@ void BM_gemv_in_l2(benchmark::State& state, const KernelTable* kernels, bool int
   if (!shares.empty()) state.counters["share_of_int8_peak"] = median(shares);
 }
 
-// Prefill: m rows, one of kLayer. The limit is the int8 peak of AVX-512 VNNI, or where products are of bf16 that of
+// Prefill: m rows times one of kLayer. The limit is the int8 peak of AVX-512 VNNI or, for bf16 products, the peak of
 // AMX.
 void BM_gemm(benchmark::State& state, const KernelTable* kernels, bool int4) {
   const auto m = static_cast<std::int32_t>(state.range(0));

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// cpu_quant's kernels against this machine's limits: every benchmark of every instruction set that this machine runs.
+// cpu_quant's kernels compared with this machine's limits: every benchmark, for every instruction set that this
+// machine
+// supports.
 #include <benchmark/benchmark.h>
 #include <kernels/kernels.h>
 

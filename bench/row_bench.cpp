@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Work on rows: quantization or rounding, with what comes before it, and writing keys and values.
+// Row operations: quantization or rounding together with the operation before it, and writing keys and values.
 #include <string>
 
 #include "kernel_bench.hpp"
@@ -8,16 +8,16 @@
 namespace inferbench::bench {
 namespace {
 
-using namespace inferbench::cpu_quant;  // NOLINT: what this program is about
+using namespace inferbench::cpu_quant;  // NOLINT: the subject of this program
 
 enum class RowKernel { Rows, LayerNorm, GeluTanhUnsigned, GeluErfUnsigned, KvAppend };
 
-// One thread, range(0) rows; ns per value says what a prefill pays for it.
+// One thread, range(0) rows. The result is the cost in a prefill, in ns per value.
 void BM_rows(benchmark::State& state, const KernelTable* kernels, const RowKernels* to_rows, RowKernel kind) {
   const auto m = static_cast<std::int32_t>(state.range(0));
   const std::int32_t k = kind == RowKernel::GeluTanhUnsigned || kind == RowKernel::GeluErfUnsigned ? 3072 : 768;
   std::vector<float> x = wave(std::int64_t{m} * k);
-  for (float& v : x) v += 8.0F;  // GELU in place leaves such values as they are, call after call
+  for (float& v : x) v += 8.0F;  // in-place GELU leaves such values unchanged, call after call
   const std::vector<float> weight = wave(k);
   const Memory rows(static_cast<std::size_t>(m * row_bytes(to_rows->format, k)));
   const Memory cache(static_cast<std::size_t>(kv_group_bytes(kKvF16, m, 64, 12)));

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// write_checkpoint MODEL FOLDER: a model, such as synthetic:gpt2, as a folder that Hugging Face would save (F32), so
-// that loading can be measured from files.
+// write_checkpoint MODEL FOLDER: saves a model, such as synthetic:gpt2, as a Hugging Face folder (F32), so that
+// loading
+// from files can be measured.
 #include <cstdio>
 #include <filesystem>
 #include <fstream>

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Turns text files into string constants: cmake -DOUTPUT=a.cpp -DHEADER=report/a.hpp -DNAMESPACE=a::b
-#   -DENTRIES="kName=file+file,kOther=file" -P EmbedFiles.cmake. Files joined by '+' stand one after the other.
+#   -DENTRIES="kName=file+file,kOther=file" -P EmbedFiles.cmake. Files joined by '+' are concatenated.
 set(text "// SPDX-License-Identifier: Apache-2.0\n// Made by cmake/EmbedFiles.cmake.\n#include \"${HEADER}\"\n\n")
 string(APPEND text "namespace ${NAMESPACE} {\n")
 string(REPLACE "," ";" entries "${ENTRIES}")
@@ -10,7 +10,7 @@ foreach(entry IN LISTS entries)
   string(REPLACE "+" ";" files "${CMAKE_MATCH_2}")
   string(APPEND text "\nconst std::string_view ${name} =")
   foreach(file IN LISTS files)
-    # Brackets and semicolons of a file mean something to CMake's lists, but not to a quoted string.
+    # Brackets and semicolons in the file are special in CMake lists, but not in a quoted string.
     file(READ "${file}" content)
     string(APPEND text "\n    R\"embedded(${content})embedded\"")
   endforeach()

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-# How a backend is built, by this project's own and, installed with the CMake package, by everybody else's.
+# How to build a backend. This project uses it, and so do other projects through the installed CMake package.
 
 set(INFERBENCH_EXPORT_MAP ${CMAKE_CURRENT_LIST_DIR}/backend.map)
 
-# A backend: inferbench_add_backend(mine mine.cc ...) makes the target `mine`, a shared object libmine.so that exports
-# inferbench_backend_v1 and nothing else. Sources may be C or C++, or both.
+# inferbench_add_backend(mine mine.cc ...) creates the target `mine`: a shared object libmine.so that exports
+# inferbench_backend_v1 and nothing else. Sources may be C, C++ or both.
 function(inferbench_add_backend name)
   if(NOT name MATCHES "^[a-z0-9_]+$")
     message(FATAL_ERROR "inferbench_add_backend: '${name}' is no name of a backend; it must match [a-z0-9_]+")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# What `cmake --install` puts where, beyond the targets that say so themselves. All paths are relative to the prefix,
-# and what is installed finds its parts relative to itself: a prefix may be moved.
+# Install rules, except for targets that have their own. All paths are relative to the prefix, and installed files find
+# each other by relative paths, so a prefix may be moved.
 include(CMakePackageConfigHelpers)
 
 # The CMake package.
@@ -15,12 +15,13 @@ file(RELATIVE_PATH INFERBENCH_PREFIX_FROM_PKGCONFIG /prefix/${pkgconfig_dir} /pr
 configure_file(cmake/inferbench.pc.in ${PROJECT_BINARY_DIR}/inferbench.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/inferbench.pc DESTINATION ${pkgconfig_dir})
 
-# What the README leads to.
+# The files that the README links to.
 install(FILES LICENSE README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs)
 install(DIRECTORY configs/ DESTINATION ${CMAKE_INSTALL_DATADIR}/inferbench/configs FILES_MATCHING PATTERN "*.yaml"
         PATTERN models EXCLUDE)
-# configs/models/shakespeare is a link into tests/data; installed it is a folder, so that the configs work in both places.
+# configs/models/shakespeare is a link into tests/data. It is installed as a folder, so that the configs work in both
+# places.
 install(
   FILES tests/data/shakespeare/config.json tests/data/shakespeare/model.safetensors tests/data/shakespeare/vocab.json
         tests/data/shakespeare/merges.txt tests/data/shakespeare/validation.txt

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-# The libraries of other people. What is missing is collected, so that one message names all of it: what each is for, the
-# Debian package, and whether the program can be built without it. (The backends' own libraries, oneDNN and libtorch, are
-# looked for in their folders, and left out where they are not there.)
+# Third-party libraries. Missing ones are collected, so that one message names all of them: the purpose, the Debian
+# package, and whether the program can be built without it. (The backends' own libraries, oneDNN and libtorch, are
+# searched in the backends' folders; without them, those backends are not built.)
 
-# inferbench_needs(FOUND NAME PURPOSE DEBIAN-PACKAGE): notes it where the variable FOUND is false.
+# inferbench_needs(FOUND NAME PURPOSE DEBIAN-PACKAGE): records the library as missing if the variable FOUND is false.
 set(inferbench_missing "")
 macro(inferbench_needs found name purpose package)
   if(NOT ${found})
@@ -33,7 +33,7 @@ inferbench_needs(PKG_CONFIG_FOUND pkg-config "finding the next three" pkg-config
 if(PKG_CONFIG_FOUND)
   pkg_check_modules(PCRE2 QUIET IMPORTED_TARGET libpcre2-8)
   pkg_check_modules(LIBEDIT QUIET IMPORTED_TARGET libedit)
-  # Debian's CMake package of XGBoost asks for a program that it does not ship.
+  # Debian's CMake package of XGBoost requires a program that it does not ship.
   pkg_check_modules(XGBOOST QUIET IMPORTED_TARGET xgboost)
 endif()
 inferbench_needs(PCRE2_FOUND PCRE2 "the tokenizer's pattern" libpcre2-dev)

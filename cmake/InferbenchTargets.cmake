@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# How this project's targets are built: language level, warnings, sanitizers, and where the results go.
+# How this project's targets are built: language level, warnings, sanitizers, output folders.
 include(InferbenchAddBackend)
 
 set(CMAKE_CXX_STANDARD 20)
@@ -19,8 +19,9 @@ set(INFERBENCH_CMAKE_INSTALL_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/inferbench)
 set(INFERBENCH_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor)
 set(INFERBENCH_C_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wconversion)
 
-# Wrong warnings of GCC 12, which 13 and 14 do not give: of "literal" + std::string at -O2 and above (GCC bug 105651), and,
-# in whoever uses its vector intrinsics, of their deliberately undefined operands (GCC bug 105593).
+# False warnings of GCC 12 that 13 and 14 do not give: for "literal" + std::string at -O2 and above (GCC bug 105651),
+# and
+# for the deliberately undefined operands in its own vector intrinsics (GCC bug 105593).
 set(INFERBENCH_INTRINSICS_WARNINGS)
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   list(APPEND INFERBENCH_WARNINGS -Wno-restrict)
@@ -33,7 +34,7 @@ function(inferbench_warnings target)
                       "$<$<COMPILE_LANGUAGE:C>:${INFERBENCH_C_WARNINGS}>" "$<$<BOOL:${INFERBENCH_WERROR}>:-Werror>")
 endfunction()
 
-# Some tests ask: a sanitizer has memory and threads of its own.
+# Some tests check this macro, because a sanitizer adds its own memory and threads.
 if(INFERBENCH_SANITIZE)
   add_compile_definitions(INFERBENCH_SANITIZED)
 endif()
@@ -51,19 +52,20 @@ function(inferbench_configure target)
   endif()
 endfunction()
 
-# For code that waits for people, files or assertions: -O3 on what the templates of JSON, the command line and
-# GoogleTest become would be half of the build's time.
+# Compile code that is not performance-critical at -O1. With -O3, the templates of JSON, the command line and
+# GoogleTest
+# would take half of the build time.
 function(inferbench_compile_quickly target)
   target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
 endfunction()
 
-# Sources that read the same large headers become one object, a few at a time (CMake's unity build). A name in an
-# unnamed namespace must be the only one of its library. Kernels are not grouped: each is tuned as a file of its own.
+# Sources that include the same large headers are compiled in groups (CMake's unity build). A name in an unnamed
+# namespace must be unique within its library. Kernels are not grouped, because each is tuned as a separate file.
 function(inferbench_group_sources target)
   set_target_properties(${target} PROPERTIES UNITY_BUILD ${INFERBENCH_GROUPED} UNITY_BUILD_BATCH_SIZE 6)
 endfunction()
 
-# A static library of the host: inferbench_library(model safetensors.cpp ...) makes inferbench_model.
+# A static library of the host: inferbench_library(model safetensors.cpp ...) creates inferbench_model.
 function(inferbench_library name)
   add_library(inferbench_${name} STATIC ${ARGN})
   target_include_directories(inferbench_${name} PUBLIC ${PROJECT_SOURCE_DIR}/core ${PROJECT_SOURCE_DIR}/core/include)
@@ -71,7 +73,7 @@ function(inferbench_library name)
   inferbench_group_sources(inferbench_${name})
 endfunction()
 
-# A backend that comes with the program: in lib/inferbench/, installed, in component INFERBENCH_PLUGIN_COMPONENT.
+# A bundled backend: built into lib/inferbench/, and installed in the component INFERBENCH_PLUGIN_COMPONENT.
 function(inferbench_plugin name)
   inferbench_add_backend(${name} ${ARGN})
   target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
@@ -84,8 +86,11 @@ function(inferbench_plugin name)
   set_property(GLOBAL APPEND PROPERTY INFERBENCH_PLUGINS ${name})
 endfunction()
 
-# A GoogleTest program under ctest: inferbench_test(name SOURCES a.cpp LIBS inferbench_model LABEL unit). Each of its tests
-# is one of ctest's, in a process of its own; WHOLE: the program is one, because its tests share what is dear to make.
+# A GoogleTest program under ctest: inferbench_test(name SOURCES a.cpp LIBS inferbench_model LABEL unit). Each of its
+# tests
+# becomes one ctest test, in a separate process. With WHOLE, the entire program is one ctest test, because its tests
+# share
+# an expensive fixture.
 function(inferbench_test name)
   cmake_parse_arguments(ARG "WHOLE" "LABEL;TIMEOUT" "SOURCES;LIBS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
@@ -95,10 +100,11 @@ function(inferbench_test name)
   inferbench_group_sources(${name})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
   if(INFERBENCH_SANITIZE MATCHES address)
-    # What is tested is instrumented; instrumenting what GoogleTest's templates become takes four times as long as the
-    # rest of the build. (ThreadSanitizer must see all code, or it reports races that are none.)
+    # Only the code under test is instrumented. Instrumenting GoogleTest's templates takes four times as long as the
+    # rest of
+    # the build. (ThreadSanitizer must see all code, or it reports false races.)
     inferbench_warnings(${name})
-    if(NOT ARG_LABEL STREQUAL kernels) # whose plain loops would take minutes
+    if(NOT ARG_LABEL STREQUAL kernels) # their plain loops would take minutes at -O0
       target_compile_options(${name} PRIVATE -O0)
     endif()
     target_link_options(${name} PRIVATE -fsanitize=${INFERBENCH_SANITIZE})

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-# The Debian package: `cpack --config build/release/CPackConfig.cmake`. What it depends on is read from the binaries.
+# The Debian package: `cpack --config build/release/CPackConfig.cmake`. Its dependencies are read from the binaries.
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME inferbench)
 set(CPACK_PACKAGE_VENDOR "The inferbench authors")
-# Who builds the package answers for it: -DINFERBENCH_MAINTAINER="Name <address>".
+# Whoever builds the package is its maintainer: -DINFERBENCH_MAINTAINER="Name <address>".
 set(INFERBENCH_MAINTAINER "The inferbench authors <inferbench@packages.invalid>" CACHE STRING "Maintainer of the Debian package")
 set(CPACK_PACKAGE_CONTACT "${INFERBENCH_MAINTAINER}")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "${PROJECT_DESCRIPTION}")
@@ -25,7 +25,8 @@ set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "cmake, g++, pkg-config, cargo")
-# Without the torch backend: its libtorch brings hundreds of packages. `cmake --install` installs it.
+# The torch backend is not in the package, because libtorch pulls in hundreds of packages. `cmake --install` installs
+# it.
 set(CPACK_INSTALL_CMAKE_PROJECTS "${PROJECT_BINARY_DIR};${PROJECT_NAME};Unspecified;/")
 install(FILES packaging/copyright DESTINATION ${CMAKE_INSTALL_DOCDIR})
 include(CPack)

@@ -1,13 +1,18 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# ./dev test --in RELEASE [--quick] [--fresh] [CTEST ARGUMENTS]: the README's two commands in an empty Debian RELEASE,
-# then its Debian package in another empty one. Needs root and debootstrap. Exit code 77 where the system cannot be made.
+# ./dev test --in RELEASE [--quick] [--fresh] [CTEST ARGUMENTS]: runs the README's two commands in an empty Debian
+# RELEASE,
+# then its Debian package in another empty one. Needs root and debootstrap. Exits with 77 if the system cannot be
+# created.
 #
-# The systems are kept in ~/.cache/inferbench/systems, so that the next time only what changed is built; --fresh makes
-# them anew. A compiler cache of this machine, if there is one, is used in there as well.
+# The systems are kept in ~/.cache/inferbench/systems, so that the next run builds only what changed; --fresh recreates
+# them. They also use this machine's compiler cache, if there is one.
 #
-# --quick: CI's part for the other release. The program and its backends, the quickstart with one block, then the unit,
-# conformance and golden tests; no package, and without libtorch and Chromium, the largest Debian packages.
+# --quick: the tests that CI runs on the other release. It builds the program and its backends, runs the quickstart
+# with
+# one block, then the unit, conformance and golden tests. It builds no package and leaves out libtorch and Chromium,
+# the
+# largest Debian packages.
 set -euo pipefail
 tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 systems=${INFERBENCH_SYSTEMS:-${XDG_CACHE_HOME:-$HOME/.cache}/inferbench/systems}
@@ -41,27 +46,27 @@ done
 command -v debootstrap >/dev/null || cannot "there is no debootstrap (package debootstrap)"
 unshare --mount --pid --fork true 2>/dev/null || cannot "unshare fails: mount and process namespaces are needed (CAP_SYS_ADMIN)"
 
-# empty_system FOLDER: Debian's smallest.
+# empty_system FOLDER: creates a minimal Debian system.
 empty_system() {
   local base=$systems/$release-base
   if [ ! -e "$base/etc/made" ]; then
     say "making an empty $release"
     rm -rf "$base"
     mkdir -p "$systems"
-    # debootstrap would try for minutes.
+    # Check the mirror first: debootstrap itself would retry for minutes.
     timeout 60 wget -q --tries=2 --timeout=15 -O /dev/null "$mirror/dists/$release/Release" || cannot "$mirror is out of reach"
     debootstrap --variant=minbase "$release" "$base" "$mirror" >"$systems/$release.log" 2>&1 || {
       tail -n 3 "$systems/$release.log" >&2
       cannot "debootstrap $release failed ($systems/$release.log)"
     }
-    echo force-unsafe-io >"$base/etc/dpkg/dpkg.cfg.d/unsafe-io" # nobody minds if a crash leaves half a system
+    echo force-unsafe-io >"$base/etc/dpkg/dpkg.cfg.d/unsafe-io" # a half-written system after a crash does no harm
     touch "$base/etc/made"
   fi
   rm -rf "$1"
   cp -a "$base" "$1"
 }
 
-# inside FOLDER COMMAND...: in that system, with mounts and processes that end with the command.
+# inside FOLDER COMMAND...: runs the command in that system. Its mounts and processes end with the command.
 inside() {
   local root=$1
   shift
@@ -76,7 +81,7 @@ inside() {
     if [ -n "$cache" ] && [ -d "$cache" ]; then
       mkdir -p "$INSIDE_ROOT/ccache"
       mount --bind "$cache" "$INSIDE_ROOT/ccache"
-      # The size above all: a smaller one would empty the cache.
+      # max_size matters most: a smaller value would evict this machine's cache.
       for key in max_size base_dir hash_dir sloppiness; do
         printf "%s = %s\n" "$key" "$(ccache --get-config "$key")"
       done >"$INSIDE_ROOT/etc/ccache.conf"
