@@ -89,8 +89,7 @@ void BM_attention(benchmark::State& state, const KernelTable* kernels, std::int3
 
 // One token's attention over n keys, in one sequence after another of a KV cache that exceeds the CPU caches. Each
 // sequence has room for n + 32 positions, as during generation. The limit is plain reading of the same runs of keys
-// and
-// values. The second counter compares that limit with reading everything in one stream.
+// and values. The second counter compares that limit with reading everything in one stream.
 void BM_attention_from_memory(benchmark::State& state, const KernelTable* kernels, std::int32_t kv_type) {
   const auto n_keys = static_cast<std::int32_t>(state.range(0));
   constexpr std::size_t kBytes = std::size_t{192} << 20;

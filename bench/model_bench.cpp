@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // model_bench [--plugin LIB.so...] [--precision P...] [--threads N...] [--point NAME...]: full forward passes of
-// several
-// contenders in turn, round after round. Between them it measures the machine's limits at that moment. For each point
-// it
-// prints the median speed, the share of the limit (ratio of the medians), and the ratio to the first contender (median
-// over the rounds, so that drift affects both equally).
+// several contenders in turn, round after round. Between them it measures the machine's limits at that moment. For
+// each point it prints the median speed, the share of the limit (ratio of the medians), and the ratio to the first
+// contender (median over the rounds, so that drift affects both equally).
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>

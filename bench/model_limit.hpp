@@ -32,8 +32,7 @@ class ReadLimit {
 };
 
 /// Operations per second of 8-bit products alone, with the instruction set that a backend reports, or with the widest
-/// of
-/// this machine if the backend names none that we know.
+/// of this machine if the backend names none that we know.
 class IntegerLimit {
  public:
   IntegerLimit(MachineTeam& team, std::string_view isa);

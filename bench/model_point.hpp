@@ -36,8 +36,7 @@ class PointRun {
   PointRun(const BackendModel& model, const Point& point);
 
   /// Tokens per second, of decode or of the prefill. Every call uses a different prompt; the n-th call always uses the
-  /// same
-  /// one. Throws Error if the backend fails or emits invalid ids.
+  /// same one. Throws Error if the backend fails or emits invalid ids.
   double tokens_per_second();
   /// FNV-1a hash of the ids that the last run emitted.
   std::string digest() const { return digest_of(loop_.ids()); }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // cpu_quant's kernels compared with this machine's limits: every benchmark, for every instruction set that this
-// machine
-// supports.
+// machine supports.
 #include <benchmark/benchmark.h>
 #include <kernels/kernels.h>
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // write_checkpoint MODEL FOLDER: saves a model, such as synthetic:gpt2, as a Hugging Face folder (F32), so that
-// loading
-// from files can be measured.
+// loading from files can be measured.
 #include <cstdio>
 #include <filesystem>
 #include <fstream>

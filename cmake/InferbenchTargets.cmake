@@ -20,8 +20,7 @@ set(INFERBENCH_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-co
 set(INFERBENCH_C_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wconversion)
 
 # False warnings of GCC 12 that 13 and 14 do not give: for "literal" + std::string at -O2 and above (GCC bug 105651),
-# and
-# for the deliberately undefined operands in its own vector intrinsics (GCC bug 105593).
+# and for the deliberately undefined operands in its own vector intrinsics (GCC bug 105593).
 set(INFERBENCH_INTRINSICS_WARNINGS)
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   list(APPEND INFERBENCH_WARNINGS -Wno-restrict)
@@ -53,8 +52,7 @@ function(inferbench_configure target)
 endfunction()
 
 # Compile code that is not performance-critical at -O1. With -O3, the templates of JSON, the command line and
-# GoogleTest
-# would take half of the build time.
+# GoogleTest would take half of the build time.
 function(inferbench_compile_quickly target)
   target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
 endfunction()
@@ -87,10 +85,8 @@ function(inferbench_plugin name)
 endfunction()
 
 # A GoogleTest program under ctest: inferbench_test(name SOURCES a.cpp LIBS inferbench_model LABEL unit). Each of its
-# tests
-# becomes one ctest test, in a separate process. With WHOLE, the entire program is one ctest test, because its tests
-# share
-# an expensive fixture.
+# tests becomes one ctest test, in a separate process. With WHOLE, the entire program is one ctest test, because its
+# tests share an expensive fixture.
 function(inferbench_test name)
   cmake_parse_arguments(ARG "WHOLE" "LABEL;TIMEOUT" "SOURCES;LIBS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
@@ -101,8 +97,7 @@ function(inferbench_test name)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
   if(INFERBENCH_SANITIZE MATCHES address)
     # Only the code under test is instrumented. Instrumenting GoogleTest's templates takes four times as long as the
-    # rest of
-    # the build. (ThreadSanitizer must see all code, or it reports false races.)
+    # rest of the build. (ThreadSanitizer must see all code, or it reports false races.)
     inferbench_warnings(${name})
     if(NOT ARG_LABEL STREQUAL kernels) # their plain loops would take minutes at -O0
       target_compile_options(${name} PRIVATE -O0)

@@ -1,18 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # ./dev test --in RELEASE [--quick] [--fresh] [CTEST ARGUMENTS]: runs the README's two commands in an empty Debian
-# RELEASE,
-# then its Debian package in another empty one. Needs root and debootstrap. Exits with 77 if the system cannot be
-# created.
+# RELEASE, then its Debian package in another empty one. Needs root and debootstrap. Exits with 77 if the system cannot
+# be created.
 #
 # The systems are kept in ~/.cache/inferbench/systems, so that the next run builds only what changed; --fresh recreates
 # them. They also use this machine's compiler cache, if there is one.
 #
 # --quick: the tests that CI runs on the other release. It builds the program and its backends, runs the quickstart
-# with
-# one block, then the unit, conformance and golden tests. It builds no package and leaves out libtorch and Chromium,
-# the
-# largest Debian packages.
+# with one block, then the unit, conformance and golden tests. It builds no package and leaves out libtorch and
+# Chromium, the largest Debian packages.
 set -euo pipefail
 tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 systems=${INFERBENCH_SYSTEMS:-${XDG_CACHE_HOME:-$HOME/.cache}/inferbench/systems}

@@ -14,7 +14,8 @@ constexpr std::int32_t kMaxTokens = 64;
 constexpr std::int32_t kMaxForward = 40;
 constexpr std::int32_t kHeld = 30;
 
-// A session whose slots 0 and 1 hold 30 tokens, a good call of two sequences, and what the next token after it gives.
+// A session whose slots 0 and 1 hold 30 tokens, a valid call of two sequences, and the expected logits of the next
+// token.
 class Refusals {
  public:
   explicit Refusals(Check& check) : check_(check), model_(check.subject(), weights_.desc()) {
@@ -28,7 +29,8 @@ class Refusals {
     expected_ = pristine.last_logits(0, std::vector{5});
   }
 
-  /// The call that `change` spoils is refused with `status`, and the session answers as if it had not been made.
+  /// Expects that the call is refused with `status` once `change` has made it invalid, and that the session then
+  /// answers as if the call had not been made.
   void expect(const std::string& what, const std::function<void(ib_forward_params&)>& change,
               ib_status status = IB_INVALID_ARGUMENT) {
     tokens[0] = tokens[1] = 7;
@@ -64,7 +66,7 @@ class Refusals {
   ib_sequence sequences[2] = {};
 
  private:
-  // Back to what was held; a call that should have been refused may have added to it.
+  // Restores the held tokens. A call that should have been refused may have appended some.
   void rewind() {
     for (const std::int32_t slot : {0, 1}) {
       ib_error error;
@@ -78,7 +80,7 @@ class Refusals {
   TestModel weights_;
   Candidate model_;
   Session session_{model_, 3, kMaxTokens, kMaxForward};
-  // Larger than any capacity that is told: a backend that takes the call all the same harms nothing.
+  // Larger than any capacity passed in a call, so that a backend that wrongly accepts a call corrupts nothing.
   std::vector<float> logits_ = std::vector<float>(kMaxForward * static_cast<std::size_t>(model_.vocab()));
   std::vector<std::int32_t> ids_ = std::vector<std::int32_t>(kMaxForward);
   std::vector<float> expected_;
@@ -205,7 +207,7 @@ void bad_thread_counts(Check& check) {
   }
 }
 
-/// A model that must not be made, and the status that says so.
+/// A model description that must be refused, and the status to refuse it with.
 struct BadModel {
   const char* what;
   ib_status status;
@@ -233,7 +235,7 @@ void bad_models(Check& check) {
   }
 }
 
-// One line that a user can read: terminated, not empty, and written at all (the caller fills it with '?').
+// Expects one readable line: NUL-terminated, not empty, and actually written (the caller fills it with '?').
 void expect_line(Check& check, const ib_error& error, const std::string& what) {
   const std::size_t length = strnlen(error.message, sizeof(error.message));
   if (!check.expect(length < sizeof(error.message) && error.message[0] != '?', what + ": no message was written"))

@@ -7,10 +7,10 @@ namespace inferbench::conformance {
 
 namespace {
 
-// A host that counts how often it is asked whether to stop, and says yes once.
+// A host that counts how often it is asked whether to cancel, and says yes once.
 struct Poll {
   int n_asked = 0;
-  int cancel_at = -1;  ///< the question that is answered with yes; -1: none
+  int cancel_at = -1;  ///< index of the question that is answered with yes; -1: none
   std::vector<double> progress;
   ib_host host{};
 
@@ -57,7 +57,7 @@ void cancel_and_revive(Check& check) {
     poll.reset(at);
     ib_error error;
     const ib_status status = session.forward(batch.params(), error);
-    if (status == IB_OK && poll.n_asked <= at) {  // it asks no more often than that
+    if (status == IB_OK && poll.n_asked <= at) {  // forward asks fewer questions than this
       if (at == 0) check.not_tried("forward never asks whether to stop");
       return;
     }
@@ -83,7 +83,7 @@ void cancel_and_rewind(Check& check) {
   Batch batch;
   batch.add(0, test_tokens(70, 9));
   ib_error error;
-  if (session.forward(batch.params(), error) != IB_CANCELLED) {  // callbacks.cancel_and_revive says so
+  if (session.forward(batch.params(), error) != IB_CANCELLED) {  // callbacks.cancel_and_revive reports this
     return check.not_tried("forward was not cancelled");
   }
   poll.reset();

@@ -20,8 +20,8 @@ float uniform(std::uint64_t stream, std::size_t i) {
 
 // ---- exact weights ----
 
-// Value i of a matrix whose output channels have one sign and one magnitude each. Linear weights are [in, out],
-// embeddings [rows, width] with a row for each channel.
+// Value i of a matrix in which each output channel has one sign and all values have one magnitude or are 0. Linear
+// weights are [in, out]; embeddings are [rows, width] with one row per channel.
 float exact_value(const ib_tensor& tensor, std::uint64_t stream, std::size_t i, float magnitude, double density) {
   const auto columns = static_cast<std::size_t>(tensor.shape[1]);
   const bool is_linear = std::string_view(tensor.name).starts_with("h.");
@@ -39,7 +39,7 @@ void make_exact(TestModel& model) {
       model.assign(name, [&](std::size_t, float old) { return std::round(old * kSteps) / kSteps; });
       continue;
     }
-    // About 32 inputs of a channel count, so that sums are as large as with fewer inputs.
+    // About 32 nonzero inputs per channel, so that sums stay as large as with few inputs.
     const bool is_linear = name.starts_with("h.");
     const double density = is_linear ? std::min(0.5, 32.0 / static_cast<double>(tensor.shape[0])) : 0.5;
     const float magnitude = name == "wte.weight" || name == "lm_head.weight" ? 0.5F : 0.25F;
@@ -83,14 +83,14 @@ void small_scores(TestModel& model) {
     }
   }
 }
-// So small that the epsilon of 1e-5 weighs as much as the variance.
+// So small that the epsilon of 1e-5 matters as much as the variance.
 void small_embeddings(TestModel& model) {
   for (const char* name : {"wte.weight", "wpe.weight"}) {
     model.assign(name, [](std::size_t, float old) { return old / 256; });
   }
 }
-// All values in the MLP are activation(-2.75), where the two GELUs differ by 6% and the others by more, and the bias of
-// the projection takes most of what they have in common away. Rounding of inputs and weights has no part in it.
+// Every MLP activation is activation(-2.75), where the two GELUs differ by 6% and the others by more. The bias of the
+// projection cancels most of what they have in common. Rounding of inputs and weights plays no part.
 void constant_activation(TestModel& model) {
   only_mlp_0(model);
   model.clear("h.0.mlp.c_fc.weight");
@@ -100,8 +100,8 @@ void constant_activation(TestModel& model) {
   model.assign("h.0.mlp.c_proj.weight", [=](std::size_t i, float) { return 2 * sign(i); });
   model.assign("h.0.mlp.c_proj.bias", [=](std::size_t i, float) { return 4 * sign(i); });
 }
-// Normalized values are 1 and -1, of which the norm's weight and bias leave 1 and -1 again: 64 - 63. A width - 1 in the
-// variance's divisor leaves half of that.
+// Normalized values are 1 and -1. The norm's weight and bias map them to 1 and -1 again (64 - 63). If the variance is
+// divided by width - 1, only half of that remains.
 void exact_variance(TestModel& model) {
   no_blocks(model);
   const auto width = static_cast<std::size_t>(model.config().width);
@@ -122,7 +122,7 @@ ModelConfig with(void (*change)(ModelConfig&)) {
 
 const std::vector<Step> kOneCall{{14}};
 const std::vector<Step> kFewCalls{{12}, {1}, {3}};
-// Back to where a sequence is short, so that what is wrong there weighs much in what follows.
+// Rewinds to where the sequence is short, so that an error there has a large effect on later tokens.
 const std::vector<Step> kRewinds{{14}, {1}, {1}, {5}, {2, 3}, {1}, {8}};
 
 std::vector<Case> activation_cases() {
@@ -147,7 +147,7 @@ std::vector<Case> make_cases() {
   const ModelConfig small = TestModel::small();
   const ModelConfig untied = with([](ModelConfig& config) { config.tied_head = false; });
   const ModelConfig wide_epsilon = with([](ModelConfig& config) { config.layer_norm_epsilon = 0.5; });
-  // With 2 heads, no other scale of layer 1 is the one that ignores the flag.
+  // With 2 heads, no other attention scale in layer 1 equals the one without this flag.
   const ModelConfig inverse = with([](ModelConfig& config) {
     config.scale_attn_by_inverse_layer = true;
     config.n_heads = 2;
@@ -189,7 +189,7 @@ std::vector<Case> make_cases() {
   return all;
 }
 
-// Feeds `sequence` as the case says: it has truncate(n) and feed(ids) -> logits.
+// Feeds `sequence` with the case's steps. It must have truncate(n) and feed(ids) -> logits.
 template <typename Sequence>
 Trace trace(const Case& one, Sequence& sequence) {
   const auto ids = test_tokens(one.n_tokens(), 5, one.config.vocab);

@@ -25,7 +25,7 @@ bool all_finite(std::span<const float> values) {
   return std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
 }
 
-// Which rows of two blocks of logits differ, by `differ`; none where the rows' width is not known.
+// Marks the rows of two blocks of logits for which `differ` is true; empty if the width of the rows is unknown.
 template <typename T, typename Differ>
 std::vector<bool> bad_rows(std::span<const T> expected, std::span<const float> found, Rows rows, const Differ& differ) {
   std::vector<bool> is_bad;
@@ -70,7 +70,7 @@ void Check::expect_near(std::span<const float> expected, std::span<const float> 
     double greatest = 0;
     for (std::size_t i = 0; i < one.size(); ++i) {
       const double difference = std::abs(double{other[i]} - double{one[i]});
-      greatest = difference <= greatest ? greatest : difference;  // a NaN stays
+      greatest = difference <= greatest ? greatest : difference;  // keeps a NaN
     }
     return greatest / unit;
   };
@@ -95,7 +95,7 @@ void Check::expect_same(std::span<const float> expected, std::span<const float> 
   if (!differ(expected, found)) return void(expect(true, what));
   const auto at = std::mismatch(expected.begin(), expected.end(), found.begin()).first - expected.begin();
   const auto index =
-      std::min(static_cast<std::size_t>(at), found.size() - 1);  // NaN, or zeros of both signs: no mismatch
+      std::min(static_cast<std::size_t>(at), found.size() - 1);  // NaN, or zeros of opposite sign: no mismatch
   const std::string where = note_positions(bad_rows(expected, found, rows, differ), rows);
   expect(false, fmt::format("{}: value {} is {:.9g}, expected {:.9g} (bit-exact required){}", what, index, found[index],
                             expected[index], where));
@@ -114,7 +114,7 @@ void Check::expect_logits(std::span<const double> expected, std::span<const floa
   const double relative = differ(expected, found);
   const bool finite = all_finite(found);
   if (finite && relative <= most) return void(expect(true, what));
-  // A single position may be somewhat further off than all of them together.
+  // A single position may be somewhat further off than all positions together.
   constexpr double kOfOneRow = 1.5;
   const std::string where = note_positions(
       bad_rows(expected, found, rows, [&](auto one, auto other) { return !(differ(one, other) <= kOfOneRow * most); }),

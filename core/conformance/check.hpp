@@ -11,45 +11,46 @@
 
 namespace inferbench::conformance {
 
-/// Logits of which tokens are compared: rows [n, vocab] of consecutive positions. vocab 0: not said, and findings name
-/// no position.
+/// The tokens whose logits are compared: rows [n, vocab] of consecutive positions. vocab 0: unknown; findings then
+/// name no position.
 struct Rows {
   std::int32_t vocab = 0;
   std::int32_t first = 0;  ///< position of the first row
 };
 
-/// What one rule finds. A rule goes on after a finding; what it throws is a finding, too.
+/// Collects the findings of one rule. A rule continues after a finding; an exception from it is a finding, too.
 class Check {
  public:
   explicit Check(const Subject& subject) : subject_(subject) {}
 
   const Subject& subject() const { return subject_; }
   const std::vector<std::string>& findings() const { return findings_; }
-  /// The lowest position whose logits were found to be wrong.
+  /// The lowest position with wrong logits.
   std::optional<std::int32_t> first_bad_position() const { return first_bad_position_; }
 
-  /// Says that a part of the rule could not be tried, one line: what, and why.
+  /// Records that a part of the rule could not be tried, and why, in one line.
   void not_tried(const std::string& why) { not_tried_.push_back(why); }
   const std::vector<std::string>& parts_not_tried() const { return not_tried_; }
-  /// Whether anything was tried at all; a rule that tried nothing is neither kept nor broken.
+  /// False if nothing was tried; such a rule is neither kept nor broken.
   bool tried_anything() const { return n_tried_ > 0; }
 
-  /// Records `what` unless `good`; -> good.
+  /// Records `what` as a finding unless `good`. Returns `good`.
   bool expect(bool good, const std::string& what);
   bool expect_equal(long long found, long long expected, const std::string& what);
 
-  /// Equal up to rounding, the subject's tolerance.
+  /// Expects equality up to rounding, within the subject's tolerance.
   void expect_near(std::span<const float> expected, std::span<const float> found, const std::string& what,
                    Rows rows = {});
-  /// The same bits.
+  /// Expects the same bits.
   void expect_same(std::span<const float> expected, std::span<const float> found, const std::string& what,
                    Rows rows = {});
-  /// Near enough to the float64 reference for the subject's precision.
+  /// Expects logits close enough to the float64 reference for the subject's precision.
   void expect_logits(std::span<const double> expected, std::span<const float> found, const std::string& what,
                      Rows rows = {});
 
  private:
-  /// Keeps the first of the bad rows; -> ", right up to position 31", or what else can be said of where they are.
+  /// Records the first bad position. Returns ", right up to position 31" or another description of where the bad rows
+  /// are.
   std::string note_positions(const std::vector<bool>& is_bad, Rows rows);
 
   const Subject& subject_;

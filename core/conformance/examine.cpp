@@ -16,13 +16,13 @@ namespace {
 
 using Json = nlohmann::json;
 
-// For what hangs. A rule of two seconds may well take a minute while other programs use every core.
+// Only for hangs. A rule of two seconds may take a minute while other programs use every core.
 constexpr std::chrono::seconds kTimeLimit(300);
 constexpr std::size_t kMostReasons = 5;
-constexpr const char* kFindings = "findings";        // as a cure: what came out of the child is JSON of findings_of
-constexpr const char* kUnsupported = "unsupported";  // as a cure: what came out of the child is that status
+constexpr const char* kFindings = "findings";        // as an Error's cure: its message is the JSON of findings_of
+constexpr const char* kUnsupported = "unsupported";  // as an Error's cure: the status was IB_UNSUPPORTED
 
-// Everything that a rule found; Error carries it out of the child.
+// Everything that a rule found, as JSON; an Error carries it out of the child.
 std::string findings_of(const Rule& rule, const Subject& subject) {
   Check check(subject);
   Json reasons = Json::array();
@@ -90,7 +90,7 @@ Finding examine(const Rule& rule, const Subject& subject) {
   }
   try {
     probe_in_child([&] { throw Error(findings_of(rule, subject), kFindings); }, "the backend", kTimeLimit, "the rule");
-  } catch (const ShortageError&) {  // no fault of the backend
+  } catch (const ShortageError&) {  // not the backend's fault
     throw;
   } catch (const Error& error) {
     if (error.cure() == kFindings) {
@@ -115,7 +115,7 @@ std::string unsupported_here(const Subject& subject) {
   } catch (const ShortageError&) {
     throw;
   } catch (const Error& error) {
-    // Whatever else goes wrong is for the rules to find.
+    // The rules report all other failures.
     if (error.cure() == kUnsupported) return error.what();
   }
   return {};

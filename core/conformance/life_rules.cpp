@@ -14,7 +14,7 @@ namespace inferbench::conformance {
 
 namespace {
 
-// The allocator's own noise over a hundred lives.
+// The growth that an allocator itself may show over a hundred lives, in bytes.
 constexpr std::uint64_t kNoise = std::uint64_t{1} << 20U;
 constexpr std::uint64_t kLargeNoise = std::uint64_t{4} << 20U;
 
@@ -108,7 +108,7 @@ void concurrent_sessions(Check& check) {
   for (auto& thread : threads) check.expect(thread.get(), "logits differ while another session is at work");
 }
 
-// A host of a later minor passes longer structs; what stands beyond the known fields is ignored.
+// A host of a later minor version passes longer structs. The backend ignores everything after the fields it knows.
 void longer_structs(Check& check) {
   struct Longer {
     ib_forward_params known;
@@ -124,7 +124,7 @@ void longer_structs(Check& check) {
   check.expect_equal(Session(model).forward(call.known, error), IB_OK, "a longer ib_forward_params gives status");
 }
 
-// The most threads that this process had at once while `work` ran, without the one that counts.
+// The highest number of threads in this process while `work` ran, not counting the thread that counts.
 template <typename Work>
 int most_threads_during(Work work) {
   std::atomic<bool> done{false};
@@ -139,7 +139,7 @@ int most_threads_during(Work work) {
   try {
     while (n_counts < 200) work();
   } catch (...) {
-    done = true;  // the counter is waited for on the way out
+    done = true;  // the future's destructor waits for the counter
     throw;
   }
   done = true;
@@ -205,8 +205,8 @@ void silent_stdout(Check& check) {
   check.expect(text.empty(), fmt::format("{} bytes were written to stdout", text.size()));
 }
 
-// What a hundred lives leave behind, the least of three hundreds: a leak grows with each of them, while an allocator's
-// arenas, of which threads that come and go open more, fill once.
+// The least memory growth, in bytes, of three times a hundred lives. A leak grows every time, while an allocator's
+// arenas, of which short-lived threads open more, fill up only once.
 template <typename Live>
 std::uint64_t growth_of_a_hundred(const Live& live) {
   for (int i = 0; i < 10; ++i) live();
@@ -246,7 +246,7 @@ void memory_report(Check& check) {
   const ModelConfig& config = weights.config();
   const ib_model_info& info = model.info();
   const std::uint64_t parameters = count_parameters(config);
-  check.expect(info.weights_bytes > parameters / 4,  // two bits a weight is the least that anyone tries
+  check.expect(info.weights_bytes > parameters / 4,  // nobody uses fewer than two bits per weight
                fmt::format("weights_bytes is {} for {} weights", info.weights_bytes, parameters));
   check.expect(info.decode_weights_bytes <= info.weights_bytes && info.decode_weights_bytes > info.weights_bytes / 8,
                fmt::format("decode_weights_bytes is {} of {}", info.decode_weights_bytes, info.weights_bytes));
@@ -262,7 +262,7 @@ void memory_report(Check& check) {
       check.expect(held.peak_bytes >= info.weights_bytes + held.kv_bytes + held.scratch_bytes,
                    fmt::format("peak_bytes is {}, less than weights, KV and scratch together", held.peak_bytes));
     }
-    // Keys and values of a position: width each, in every layer, at least half a byte a number.
+    // Per position and layer: keys and values of `width` numbers each, at least half a byte per number.
     const auto least = static_cast<std::uint64_t>(n_slots) * static_cast<std::uint64_t>(config.context) *
                        static_cast<std::uint64_t>(config.n_layers) * static_cast<std::uint64_t>(config.width);
     check.expect(held.kv_bytes >= least, fmt::format("kv_bytes of {} slots is {}", n_slots, held.kv_bytes));

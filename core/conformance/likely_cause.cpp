@@ -22,19 +22,19 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::chrono::seconds kCauseTimeLimit(300);
-constexpr const char* kFound = "found";  // as a cure: what comes out of the child is a cause
+constexpr const char* kFound = "found";  // as an Error's cure: its message is a cause, as JSON
 
-/// A case, and what the backend makes of it.
+/// A case, and the backend's answer to it.
 struct Tried {
   const Case* one;
   std::unique_ptr<TestModel> weights;
   Trace right;
   Trace found;
-  double off = 0;  ///< root mean square of the error, in standard deviations of the right logits
+  double off = 0;  ///< root mean square of the error, in standard deviations of the correct logits
   bool is_wrong = false;
 };
 
-// Cases that the backend does not support are left out.
+// Tries all cases, except those that the backend does not support.
 std::vector<Tried> try_all(const Subject& subject, const std::vector<const Case*>& all) {
   std::vector<Tried> tried;
   for (const Case* one : all) {
@@ -50,7 +50,7 @@ std::vector<Tried> try_all(const Subject& subject, const std::vector<const Case*
   return tried;
 }
 
-// Of the first token whose logits are wrong.
+// Position of the first token whose logits are wrong.
 std::optional<std::int32_t> first_bad_position(const Subject& subject, const Tried& tried) {
   const std::size_t n = tried.right.positions.size();
   const std::size_t width = tried.right.logits.size() / n;
@@ -66,16 +66,16 @@ std::optional<std::int32_t> first_bad_position(const Subject& subject, const Tri
   return {};
 }
 
-/// How well a mistake explains what the backend answers.
+/// How well a mistake explains the backend's logits.
 struct Explanation {
   const Mistake* mistake = nullptr;
-  double score = 0;  ///< sum of the logarithms of how much nearer the backend is to it than to what is right
+  double score = 0;  ///< sum of log(squared distance to the mistake / squared distance to the correct logits)
   bool explains_any = false;
 };
 
-// Without a mistake where it leaves something unexplained.
+// Returns an explanation without a mistake if it leaves something unexplained.
 Explanation explain(const Subject& subject, const Mistake& mistake, const std::vector<const Tried*>& all) {
-  constexpr double kFloor = 1e-5;  // of the standard deviation: below it is the rounding of fp32
+  constexpr double kFloor = 1e-5;  // in standard deviations; smaller errors are fp32 rounding
   Explanation result{&mistake};
   for (const Tried* one : all) {
     const Tried& tried = *one;
@@ -85,7 +85,7 @@ Explanation explain(const Subject& subject, const Mistake& mistake, const std::v
     const double left = near.to_mistake;
     result.score += std::log((left * left + kFloor * kFloor) / (tried.off * tried.off + kFloor * kFloor));
     const bool explained = near.is_explained(tolerance);
-    // Where the mistake moves logits by more than rounding does, the backend's must have moved along.
+    // If the mistake moves logits by more than rounding does, the backend's logits must move in the same direction.
     const bool contradicted = near.apart > 2 * tolerance && !near.is_mistake();
     if ((tried.is_wrong && !explained) || contradicted) return {};
     result.explains_any = result.explains_any || explained;
@@ -93,13 +93,13 @@ Explanation explain(const Subject& subject, const Mistake& mistake, const std::v
   return result;
 }
 
-// Rounding that the subject's own precision allows.
+// True for rounding that the subject's own precision allows.
 bool is_allowed(const Subject& subject, const Mistake& mistake) {
   return !mistake.judge_as.empty() && default_tolerance(mistake.judge_as).numerics <= subject.tolerance.numerics;
 }
 
-// Where a mistake may begin: where it is seen, or somewhat earlier where rounding hides it at first. Chunks have round
-// sizes.
+// Where a mistake may begin: at the first wrong position, or somewhat earlier if rounding hides it at first. Chunk
+// sizes are round numbers.
 std::vector<std::int32_t> possible_starts(std::optional<std::int32_t> first_bad) {
   std::vector<std::int32_t> starts;
   const std::int32_t seen = first_bad.value_or(0);
@@ -110,11 +110,11 @@ std::vector<std::int32_t> possible_starts(std::optional<std::int32_t> first_bad)
   return starts;
 }
 
-// The mistake that explains every wrong answer best, or null. Rounding counts as one here.
+// The mistake that best explains every wrong answer, if there is one. Low-precision rounding counts as a mistake here.
 std::optional<Mistake> best_mistake(const Subject& subject, const std::vector<Tried>& tried,
                                     std::optional<std::int32_t> first_bad) {
   constexpr double kLeastScore = -1;
-  // Wrong answers first: most mistakes do not explain the first of them.
+  // Wrong answers first: most mistakes fail to explain the first of them.
   std::vector<const Tried*> all;
   for (const Tried& one : tried) all.push_back(&one);
   std::stable_partition(all.begin(), all.end(), [](const Tried* one) { return one->is_wrong; });
@@ -129,8 +129,8 @@ std::optional<Mistake> best_mistake(const Subject& subject, const std::vector<Tr
   return *best.mistake;
 }
 
-// Errors of every case as large as a lower precision makes them, in no known direction. Rounding shows in sequences
-// that come in one call, too.
+// The precision whose rounding would cause errors of this size in every case, in no known direction; empty if there is
+// none. Rounding also shows in sequences that are fed in one call.
 std::string rounding_like(const Subject& subject, const std::vector<Tried>& all) {
   double most = 0;
   bool shows_in_one_call = false;
@@ -188,7 +188,8 @@ bool is_broken(const Finding& finding) {
   return finding.verdict == Verdict::kBroken;
 }
 
-// Rules whose outcome depends on logits, which a mistake in the formulas may break. Others have causes of their own.
+// True for rules that depend on logits, so that a mistake in the formulas may break them. Other rules break for other
+// reasons.
 bool depends_on_logits(const Finding& finding) {
   const std::string_view name = finding.rule.name;
   return name.starts_with("numerics.") || name.starts_with("outputs.") || name.starts_with("sequences.") ||
@@ -207,7 +208,7 @@ LikelyCause cause_in_child(const Subject& subject) {
   try {
     probe_in_child(work, "the backend", kCauseTimeLimit, "looking for the cause");
   } catch (const Error& error) {
-    if (error.cure() != kFound) return {};  // it fails before it answers; the rules say how
+    if (error.cure() != kFound) return {};  // the backend fails before it answers; the rules report how
     const Json json = Json::parse(error.what());
     LikelyCause cause{json["text"], json["mistake"], json["as"], {}};
     if (!json["position"].is_null()) cause.first_bad_position = json["position"].get<std::int32_t>();
@@ -216,7 +217,7 @@ LikelyCause cause_in_child(const Subject& subject) {
   return {};
 }
 
-// What the mistake alone breaks follows from the first rule that it breaks.
+// Of the rules that the mistake alone breaks, all but the first follow from the first.
 void mark_by_mistake(const Subject& subject, const std::string& mistake, std::span<Finding> findings) {
   const Subject mistaken = with_mistakes(subject, mistake);
   const Subject faultless = with_mistakes(subject, "");
@@ -229,8 +230,8 @@ void mark_by_mistake(const Subject& subject, const std::string& mistake, std::sp
   }
 }
 
-// Without a known mistake: all rules that compare with float64 follow from the first that says the formulas are not
-// met at all, unless they say where logits are right.
+// Without a known mistake: if the formulas are not met at all, every other rule that compares with float64 follows
+// from the rule that says so.
 void mark_by_first(std::span<Finding> findings) {
   constexpr std::string_view kFormulas = "numerics.logits_are_gpt2";
   const auto root = std::find_if(findings.begin(), findings.end(), [&](const Finding& finding) {
@@ -243,7 +244,7 @@ void mark_by_first(std::span<Finding> findings) {
   }
 }
 
-// A backend that crashes, or makes no model, breaks many rules in one way.
+// A backend that crashes, or creates no model, breaks many rules for the same reason.
 void mark_by_reason(std::span<Finding> findings) {
   for (std::size_t i = 0; i < findings.size(); ++i) {
     if (!is_broken(findings[i]) || findings[i].reasons.empty() || !findings[i].ended_early) continue;

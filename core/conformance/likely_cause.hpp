@@ -10,20 +10,20 @@
 
 namespace inferbench::conformance {
 
-/// Why rules are broken, as far as it can be told.
+/// Why rules are broken, as far as this can be determined.
 struct LikelyCause {
-  std::string text;                                ///< one line for people; empty where nothing is known
+  std::string text;                                ///< one line for people; empty if unknown
   std::string mistake;                             ///< the id of the known mistake that explains the logits, or empty
   std::string judge_as;                            ///< the precision whose rounding the errors look like, or empty
-  std::optional<std::int32_t> first_bad_position;  ///< of a long sequence in one call, or else of a rule
+  std::optional<std::int32_t> first_bad_position;  ///< in a long sequence fed in one call, or otherwise in a rule
 };
 
-/// Looks for the cause of the broken rules among `findings` (nothing is done where none is broken), and marks those
-/// that only follow from an earlier one: the cause explains both, or both ended in the same way. The backend runs in a
-/// child process.
+/// Looks for the cause of the broken rules in `findings`; does nothing if none is broken. Marks the rules that follow
+/// from an earlier one because the cause explains both, or because both ended early for the same reason. The backend
+/// runs in a child process.
 LikelyCause find_cause(const Subject& subject, std::span<Finding> findings);
 
-/// The backend's part of it, in this process: from its logits on cases(), without the rules.
+/// Analyzes only the backend's logits on cases(), without the rules, in this process.
 LikelyCause cause_of_logits(const Subject& subject);
 
 }  // namespace inferbench::conformance

@@ -9,7 +9,7 @@ namespace inferbench::conformance {
 
 namespace {
 
-// One after the other; an option's text is "" or ids separated by '+'.
+// Applies the mistakes one after the other. `ids` is "" or ids separated by '+'.
 std::function<void(Draft&)> mistakes_named(std::string_view ids) {
   std::vector<std::function<void(Draft&)>> all;
   while (!ids.empty()) {

@@ -6,8 +6,8 @@
 
 namespace inferbench::conformance {
 
-/// A backend in this process that keeps the contract but for known mistakes, whose ids are separated by '+' (none where
-/// it is empty); it is judged as `subject` is. What rules say of it shows which of them a mistake breaks.
+/// A backend in this process that keeps the contract except for known mistakes, given as ids separated by '+' (empty:
+/// no mistake). It is judged like `subject`. The rules that it breaks are those that these mistakes break.
 Subject with_mistakes(const Subject& subject, const std::string& ids);
 
 }  // namespace inferbench::conformance

@@ -69,7 +69,7 @@ reference::Values MistakenSequence::embed(std::span<const std::int32_t> tokens) 
     const auto position = static_cast<std::size_t>(std::clamp(wanted, 0, model_.draft().desc.context - 1));
     const auto token = static_cast<std::size_t>(tokens[t]);
     for (std::size_t i = 0; i < width_; ++i) {
-      // Below 0 stands for a position that is not added at all.
+      // A negative position means that no position embedding is added.
       const double of_position = wanted < 0 ? 0 : positions[position * width_ + i];
       x[t * width_ + i] = formula.embedding_scale * embedding[token * width_ + i] + of_position;
     }

@@ -14,35 +14,35 @@
 
 namespace inferbench::conformance {
 
-/// Where a token is, as far as a backend knows when it computes the token's position.
+/// The position of a token, as far as a backend knows it when it computes the token's position index.
 struct Place {
-  std::int32_t past = 0;     ///< tokens that the sequence held before the call
-  std::int32_t index = 0;    ///< of the token within the call
-  std::int32_t n_calls = 0;  ///< calls of this sequence before this one, since it was empty
-  std::int32_t highest = 0;  ///< most tokens that the sequence ever held
+  std::int32_t past = 0;     ///< tokens in the sequence before the call
+  std::int32_t index = 0;    ///< index of the token within the call
+  std::int32_t n_calls = 0;  ///< earlier calls of this sequence since it was empty
+  std::int32_t highest = 0;  ///< the most tokens that the sequence ever held
 };
 
 /// Which keys a query sees.
 enum class Mask {
   kCausal,
-  kNone,     ///< all of the call, later ones too
+  kNone,     ///< all tokens of the call, including later ones
   kZeroed,   ///< scores of later tokens of the call are 0 instead of minus infinity
-  kNotSelf,  ///< only those before it
-  kOneCall,  ///< only those of the same call
+  kNotSelf,  ///< only earlier tokens
+  kOneCall,  ///< only tokens of the same call
 };
 
 /// What happens to cache entries that a truncate dropped and that are then written again.
 enum class Stale {
   kNone,
-  kFirst,    ///< the first of them comes back after the call that wrote it
-  kAll,      ///< all of them come back
-  kNoWrite,  ///< they are not written: the call itself sees the old ones
+  kFirst,    ///< the old version of the first one comes back after the call that overwrote it
+  kAll,      ///< the old versions of all come back
+  kNoWrite,  ///< they are not overwritten: even the call itself sees the old ones
 };
 
-/// How a backend may depart from the formulas of ib_model_desc. The defaults do not.
+/// How a backend may depart from the formulas of ib_model_desc. The defaults follow the formulas.
 struct Formula {
-  double (*activation)(double x) = nullptr;  ///< null: the description's
-  double lost_degrees = 0;                   ///< taken from the width in the variance's divisor
+  double (*activation)(double x) = nullptr;  ///< null: the activation of the description
+  double lost_degrees = 0;                   ///< subtracted from the width in the variance's divisor
   bool norm_subtracts_mean = true;
   bool epsilon_under_root = true;
   bool final_norm = true;
@@ -50,28 +50,28 @@ struct Formula {
   Mask mask = Mask::kCausal;
   bool attention_residual = true;
   bool mlp_residual = true;
-  bool parallel_blocks = false;  ///< the MLP does not see the attention's sum
+  bool parallel_blocks = false;  ///< the MLP's input does not include the attention's output
   std::int32_t (*weights_of)(std::int32_t layer, std::int32_t n) = nullptr;  ///< layer whose weights are used; -1: none
   std::function<std::int32_t(const Place&)> position;                        ///< empty: past + index
-  std::int32_t cache_shift = 0;  ///< keys and values of every call but the first are stored so far off
+  std::int32_t cache_shift = 0;  ///< keys and values of every call but the first are stored this many positions off
   Stale stale = Stale::kNone;
   bool truncate_is_ignored = false;
-  bool head_is_embedding = false;  ///< even where the head is not tied
+  bool head_is_embedding = false;  ///< even if the head is not tied
   double embedding_scale = 1;
-  /// What lower precision makes of rows that enter a product, and of keys and values. Null: nothing.
+  /// How lower precision changes rows that enter a product, and keys and values. Null: not at all.
   void (*narrow_row)(std::span<double> row) = nullptr;
   void (*narrow_cache)(std::span<double> row) = nullptr;
 };
 
-/// A model as a backend understood it: a mistake changes any of the three.
+/// A model as a backend understood it. A mistake changes any of the three members.
 struct Draft {
   ib_model_desc desc{};
   std::map<std::string, reference::Values> tensors;
   Formula formula;
 };
 
-/// GPT-2 in float64 with a planted mistake. Without one it computes what reference::Decoder does, but call by call, as
-/// a backend does.
+/// GPT-2 in float64 with a planted mistake. Without one it computes the same as reference::Decoder, but call by call,
+/// like a backend.
 class MistakenModel {
  public:
   /// Copies the tensors. `mistake` may be empty.
@@ -79,9 +79,9 @@ class MistakenModel {
 
   const Draft& draft() const { return draft_; }
   const reference::Values& weight(const std::string& name) const { return draft_.tensors.at(name); }
-  /// Whether a block ("h.0.attn", "h.0.mlp") adds nothing, because its projection is 0.
+  /// True if a block ("h.0.attn", "h.0.mlp") adds nothing because its projection is 0.
   bool is_off(const std::string& block) const { return off_.contains(block); }
-  /// The rows that a token's logits are products with, as columns: [width, vocab].
+  /// The output head, transposed to columns: [width, vocab]. A token's logits are its products with these columns.
   const reference::Values& head() const { return head_; }
 
  private:
@@ -90,18 +90,18 @@ class MistakenModel {
   std::set<std::string> off_;
 };
 
-/// One sequence of a mistaken model, which must outlive it.
+/// One sequence of a mistaken model. The model must outlive it.
 class MistakenSequence {
  public:
   explicit MistakenSequence(const MistakenModel& model);
 
-  /// Appends tokens; -> logits [tokens.size(), vocab].
+  /// Appends tokens. Returns logits [tokens.size(), vocab].
   reference::Values feed(std::span<const std::int32_t> tokens);
   void truncate(std::int32_t n_past);
   std::int32_t n_past() const { return n_past_; }
 
  private:
-  /// Key and value of one position, width each; empty where none was written.
+  /// Key and value of one position, `width` values each; empty if none was written.
   struct Entry {
     reference::Values key;
     reference::Values value;
@@ -124,7 +124,7 @@ class MistakenSequence {
   std::int32_t n_calls_ = 0;
   std::int32_t highest_ = 0;
   std::vector<Cache> caches_;   // [steps]
-  std::vector<Cache> rewound_;  // [steps] entries that a truncate dropped
+  std::vector<Cache> rewound_;  // [steps], entries that a truncate dropped
 };
 
 }  // namespace inferbench::conformance

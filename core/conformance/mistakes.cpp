@@ -17,7 +17,7 @@ namespace {
 
 using Text = std::string;
 
-// ---- of formulas ----
+// ---- mistakes in formulas ----
 
 double quick_gelu(double x) {
   return x / (1 + std::exp(-1.702 * x));
@@ -29,12 +29,12 @@ double identity(double x) {
   return x;
 }
 
-/// An activation: one of the header's, or a formula that a backend may take for one.
+/// An activation: one of the header's, or another formula that a backend may use instead.
 struct Activation {
   const char* id;
   const char* name;
-  std::int32_t code = -1;                 ///< IB_ACTIVATION_*; -1: not one of them
-  double (*formula)(double x) = nullptr;  ///< of those
+  std::int32_t code = -1;                 ///< IB_ACTIVATION_*; -1: not in the header
+  double (*formula)(double x) = nullptr;  ///< used if code is -1
 };
 
 constexpr Activation kActivations[] = {{"gelu_tanh", "the GELU with tanh (gelu_new)", IB_ACTIVATION_GELU_TANH},
@@ -49,7 +49,7 @@ void take_for(Draft& draft, const Activation& activation) {
   draft.formula.activation = activation.formula;
 }
 
-// One of the header's is taken for another; or all are one.
+// One of the header's activations is mistaken for another one, or all of them are computed as one.
 void add_activations(std::vector<Mistake>& all) {
   for (const Activation& wrong : kActivations) {
     for (const Activation& right : kActivations) {
@@ -89,7 +89,7 @@ void add_norms(std::vector<Mistake>& all) {
 
 using Scale = double (*)(const ib_model_desc&, std::int32_t);
 
-// With the model's flags; `usual` stands for 1/sqrt(width/n_heads).
+// Applies the model's scaling flags. `usual` replaces 1/sqrt(width/n_heads).
 double scale_with(const ib_model_desc& desc, std::int32_t layer, double usual) {
   const double by_layer = desc.scale_attn_by_inverse_layer != 0 ? 1.0 / (layer + 1) : 1.0;
   return (desc.scale_attn_weights != 0 ? usual : 1.0) * by_layer;
@@ -154,7 +154,7 @@ void add_structure(std::vector<Mistake>& all) {
       [](Draft& draft) { draft.formula.embedding_scale = std::sqrt(static_cast<double>(draft.desc.width)); });
 }
 
-// ---- of sequences ----
+// ---- mistakes in sequences ----
 
 void add_positions(std::vector<Mistake>& all) {
   const auto add = [&](const char* id, const char* text, std::int32_t (*position)(const Place&)) {
@@ -217,12 +217,12 @@ void add_cache(std::vector<Mistake>& all) {
       [](Draft& draft) { draft.formula.truncate_is_ignored = true; });
 }
 
-// ---- of one weight ----
+// ---- mistakes in one weight ----
 
-// What a layer's weights become; `prefix` is "h.0.".
+// Changes a layer's weights; `prefix` is, for example, "h.0.".
 using LayerChange = std::function<void(Draft&, const Text& prefix)>;
 
-// The matrix [inputs, outputs] whose memory was read as [outputs, inputs].
+// Reads the memory of a matrix [inputs, outputs] as [outputs, inputs].
 void read_transposed(Draft& draft, const Text& name) {
   reference::Values& matrix = draft.tensors[name + ".weight"];
   const std::size_t outputs = draft.tensors[name + ".bias"].size();
@@ -234,7 +234,7 @@ void read_transposed(Draft& draft, const Text& name) {
   matrix = std::move(read);
 }
 
-// Columns of c_attn, and its bias, are taken from elsewhere: column c from column `from(c)`.
+// Reads column c of c_attn and of its bias from column `from(c)`.
 void read_columns(Draft& draft, const Text& prefix, const std::function<std::size_t(std::size_t)>& from) {
   for (const char* name : {"attn.c_attn.weight", "attn.c_attn.bias"}) {
     reference::Values& values = draft.tensors[prefix + name];
@@ -245,7 +245,7 @@ void read_columns(Draft& draft, const Text& prefix, const std::function<std::siz
   }
 }
 
-// Thirds a and b of c_attn change places.
+// Swaps thirds a and b of c_attn.
 LayerChange swapped_thirds(std::size_t a, std::size_t b) {
   return [a, b](Draft& draft, const Text& prefix) {
     const auto width = static_cast<std::size_t>(draft.desc.width);
@@ -318,9 +318,9 @@ void add_weights(std::vector<Mistake>& all) {
   });
 }
 
-// ---- of precision ----
+// ---- lower precision ----
 
-// To `bits` significant bits, to nearest, ties to even.
+// Rounds to `bits` significant bits, to nearest, ties to even.
 template <int bits>
 void round_all(std::span<double> values) {
   for (double& value : values) {
@@ -338,7 +338,7 @@ void round_weights(Draft& draft) {
   for (auto& [name, values] : draft.tensors) round_all<bits>(values);
 }
 
-// To integers up to `most` times a scale of their own.
+// Rounds to integers of magnitude up to `most`, with one scale for these values.
 template <int most>
 void to_integers(std::span<double> values) {
   double greatest = 0;
@@ -347,7 +347,7 @@ void to_integers(std::span<double> values) {
   for (double& value : values) value = scale == 0 ? 0 : std::nearbyint(value / scale) * scale;
 }
 
-// Linear weights and the head: a scale for each output channel and 32 inputs.
+// Rounds linear weights and the head, with one scale per output channel and 32 inputs.
 template <int most>
 void quantize_weights(Draft& draft) {
   constexpr std::size_t kGroup = 32;

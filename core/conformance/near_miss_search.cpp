@@ -10,7 +10,8 @@ namespace inferbench::conformance {
 
 namespace {
 
-// Of the standard deviation. A mistake that shows less cannot be told from rounding that is the same in all values.
+// In standard deviations of the logits. A mistake with a smaller effect cannot be told from rounding that is the same
+// in all values.
 constexpr double kLeastApart = 0.03;
 
 bool is_of_activation(const Case& one) {
@@ -54,7 +55,8 @@ void NearMissSearch::expect_nearest_is_right(Check& check, Expected& expected) c
   const double tolerance = tolerance_of(check.subject(), one);
   std::string nearest;
   double smallest = distance(expected.right, found) / spread(expected.right);
-  // What is nearer to a mistake than to the right one is at least half as far off as the two are apart.
+  // Logits that are nearer to a mistake than to the correct ones are off by at least half the distance between the
+  // two.
   const bool may_be_mistaken = !(2 * smallest < least);
   if (!may_be_mistaken) return void(check.expect(true, one.name));
   for (const Mistake& mistake : mistakes_) {

@@ -13,26 +13,26 @@
 
 namespace inferbench::conformance {
 
-/// Judges logits by what they are nearest to: the header's formulas or a near miss. A mistake that is smaller than a
-/// precision's rounding is found all the same, because rounding points in no particular direction. What float64 answers
-/// is computed once, for as many backends as are tried.
+/// Judges logits by what they are nearest to: the header's formulas or a near miss. It finds mistakes that are smaller
+/// than a precision's rounding, because rounding points in no particular direction. The float64 logits are computed
+/// once, for any number of backends.
 class NearMissSearch {
  public:
-  /// In the cases of activations, where only other activations count: many a mistake of the MLP looks like one there.
+  /// Covers the activation cases. Only other activations count there, because many mistakes in the MLP look like one.
   static NearMissSearch of_activations();
-  /// In all other cases, of every near miss.
+  /// Covers all other cases and all near misses.
   static NearMissSearch of_formulas();
 
-  /// Tries the subject in each case; what is nearest to a mistake is a finding that names it.
+  /// Tries the subject in each case. A case whose logits are nearest to a mistake is a finding that names the mistake.
   void run(Check& check);
 
  private:
-  /// A case, and what float64 answers.
+  /// A case, and its float64 logits.
   struct Expected {
     const Case* one;
     std::unique_ptr<TestModel> weights;
     reference::Values right;
-    std::map<const Mistake*, reference::Values> mistaken;  ///< those that were asked for
+    std::map<const Mistake*, reference::Values> mistaken;  ///< computed on demand
   };
 
   NearMissSearch(const std::function<bool(const Case&)>& is_wanted, std::vector<Mistake> mistakes);

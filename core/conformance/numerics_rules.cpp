@@ -10,7 +10,7 @@ namespace inferbench::conformance {
 
 namespace {
 
-// All logits of a sequence as long as the context.
+// Checks all logits of a sequence as long as the context.
 void expect_gpt2(Check& check, TestModel& weights, const std::string& what, bool may_be_unsupported = false) {
   const auto ids = test_tokens(static_cast<std::size_t>(weights.config().context), 1, weights.config().vocab);
   const Candidate model(check.subject(), weights.desc());
@@ -28,7 +28,7 @@ void logits_are_gpt2(Check& check) {
   }
 }
 
-// The prompt in one call, then token by token, as text is generated.
+// The prompt in one call, then one token at a time, as in text generation.
 void decode_is_gpt2(Check& check) {
   TestModel weights;
   const Candidate model(check.subject(), weights.desc());
@@ -69,7 +69,7 @@ void activations(Check& check) {
 }
 
 void attention_scales(Check& check) {
-  for (const int flags : {0, 2, 3}) {  // 1 is the usual one
+  for (const int flags : {0, 2, 3}) {  // 1 is the usual value
     ModelConfig config = TestModel::small();
     config.scale_attn_weights = (flags & 1) != 0;
     config.scale_attn_by_inverse_layer = (flags & 2) != 0;

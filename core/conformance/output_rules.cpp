@@ -43,7 +43,7 @@ void greedy_takes_lowest(Check& check) {
   TestModel plain(config);
   const std::int32_t winner = Session(Candidate(check.subject(), plain.desc())).greedy(0, ids);
   for (const std::int32_t low : {0, 3, 40}) {
-    // The winner's row of the head also stands at a low and at the highest id.
+    // The winner's row of the head is copied to a low id and to the highest id.
     TestModel altered(config);
     altered.copy_row("lm_head.weight", winner, low);
     altered.copy_row("lm_head.weight", winner, config.vocab - 1);

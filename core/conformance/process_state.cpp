@@ -21,15 +21,15 @@ int n_entries(const char* folder) {
   return static_cast<int>(std::distance(std::filesystem::directory_iterator(folder), {}));
 }
 
-// A thread that was joined is listed until the kernel gets round to removing it, on a busy machine milliseconds later;
-// its flags say from the start that it is on its way out. `folder`: /proc/self/task/TID.
+// False for a thread that is exiting. A joined thread stays listed until the kernel removes it, on a busy machine
+// milliseconds later, but its flags show at once that it is exiting. `folder`: /proc/self/task/TID.
 bool is_running(const std::filesystem::path& folder) {
   std::ifstream file(folder / "stat");
   std::string stat;
   std::getline(file, stat);
-  // proc(5): pid (name) state ppid pgrp session tty tpgid flags ...; the name may hold anything.
+  // proc(5): pid (name) state ppid pgrp session tty tpgid flags ... The name may contain any character.
   const std::size_t end_of_name = stat.rfind(')');
-  if (end_of_name == std::string::npos) return false;  // gone by now
+  if (end_of_name == std::string::npos) return false;  // already gone
   std::istringstream fields(stat.substr(end_of_name + 1));
   std::string skipped;
   for (int i = 0; i < 6; ++i) fields >> skipped;

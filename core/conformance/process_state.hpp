@@ -8,7 +8,7 @@
 
 namespace inferbench::conformance {
 
-/// Threads of this process now, without those that are ending: whoever was joined is not counted.
+/// Threads of this process now, except those that are exiting, so that joined threads are not counted.
 int n_threads_now();
 /// Open file descriptors of this process now.
 int n_descriptors_now();
@@ -17,7 +17,7 @@ std::uint64_t anonymous_bytes_now();
 /// CPUs that the calling thread may use.
 cpu_set_t affinity_now();
 
-/// Takes what this process writes to stdout (descriptor 1) from construction on.
+/// Captures what this process writes to stdout (descriptor 1) from construction on.
 class StdoutCapture {
  public:
   StdoutCapture();
@@ -25,7 +25,7 @@ class StdoutCapture {
   StdoutCapture(const StdoutCapture&) = delete;
   StdoutCapture& operator=(const StdoutCapture&) = delete;
 
-  /// Gives stdout back; what was written meanwhile.
+  /// Restores stdout. Returns what was written in the meantime.
   std::string stop();
 
  private:

@@ -17,7 +17,8 @@ namespace inferbench::conformance {
 
 namespace {
 
-// A cache makes a prompt tens of times faster; nothing else makes it three times as fast in most rounds and at best.
+// A cache makes a prompt tens of times faster. Nothing else makes it three times as fast both in most rounds and at
+// best.
 constexpr double kTooFast = 3;
 constexpr int kRounds = 7;
 constexpr int kEnoughAgree = 6;
@@ -30,7 +31,7 @@ std::string declares_a_cache(const Subject& subject) {
   return declared ? "the table declares a prompt cache" : "";
 }
 
-/// What is compared with a prompt that is new.
+/// The kinds of prompt that are compared with a new one.
 enum class Prompt : std::size_t { kNew, kSameSession, kOtherSession, kSameBeginning };
 constexpr std::size_t kKinds = 4;
 constexpr std::array<std::string_view, kKinds> kKindNames{"a new prompt", "the same prompt again",
@@ -47,7 +48,7 @@ struct ReuseTimes {
   std::array<std::vector<double>, kKinds> ms;  ///< by kind and round
 };
 
-/// Prompts for a batch as wide as it takes for a clock to judge it.
+/// Prompts for a batch that is wide enough to be timed.
 class Requests {
  public:
   Requests(std::int32_t vocab, std::size_t length) : vocab_(vocab), length_(length) {}
@@ -55,7 +56,7 @@ class Requests {
   void widen() { n_sequences_ *= 2; }
   std::int32_t n_sequences() const { return n_sequences_; }
 
-  /// Never the same twice. `beginning`: how many tokens are those of request `of`.
+  /// Never the same prompts twice. The first `beginning` tokens are those of request `of`.
   Batch make(std::uint64_t number, std::size_t beginning = 0, std::uint64_t of = 0) const {
     Batch batch;
     for (std::int32_t slot = 0; slot < n_sequences_; ++slot) {
@@ -77,7 +78,7 @@ class Requests {
   std::int32_t n_sequences_ = 1;
 };
 
-// The prompts, then a few tokens of each sequence; the session is empty before and after.
+// Times the prompts, then a few more tokens of each sequence. The session is empty before and after.
 RequestTimes time_request(const Session& session, const Requests& requests, const Batch& prompts) {
   const std::uint64_t begin = now_ns();
   std::vector<std::int32_t> ids = prompts.greedy(session);
@@ -94,8 +95,8 @@ RequestTimes time_request(const Session& session, const Requests& requests, cons
   return {elapsed_ms(begin, prefilled), elapsed_ms(prefilled, end)};
 }
 
-// Other programs only ever make something slower: the least of several times is the backend's own, and where the load
-// comes and goes, few of the rounds are hit on one side alone.
+// Other programs can only make a request slower, so the least of several times is the backend's own. If the load comes
+// and goes, few rounds are disturbed on one side only.
 void judge_reuse(Check& check, const ReuseTimes& series, Prompt kind) {
   const auto index = static_cast<std::size_t>(kind);
   const std::vector<double>& fresh = series.ms[0];
@@ -117,7 +118,7 @@ void prompts_are_computed(Check& check) {
   auto session = std::make_unique<Session>(model);
   std::uint64_t number = 0;
   const auto fresh = [&] { return time_request(*session, requests, requests.make(++number)); };
-  static_cast<void>(fresh());  // wakes threads, makes what a backend makes for a shape
+  static_cast<void>(fresh());  // wakes threads and creates what a backend prepares for a shape
   while (fresh().prefill_ms < kLongEnoughMs && requests.n_sequences() < kMostSequences) {
     requests.widen();
     session = std::make_unique<Session>(model, requests.n_sequences());

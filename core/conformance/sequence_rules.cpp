@@ -9,7 +9,7 @@ namespace inferbench::conformance {
 
 namespace {
 
-// All logits of `ids`, fed `chunk` tokens at a time to slot 0.
+// All logits of `ids`, fed to slot 0 `chunk` tokens at a time.
 std::vector<float> in_chunks(const Session& session, const std::vector<std::int32_t>& ids, std::size_t chunk) {
   std::vector<float> joined;
   for (std::size_t begin = 0; begin < ids.size(); begin += chunk) {
@@ -74,7 +74,7 @@ void ragged_batches(Check& check) {
   Batch before;
   Batch batch;
   std::vector<float> expected;
-  for (const std::size_t s : {3U, 1U, 0U, 4U, 2U}) {  // slots in no order
+  for (const std::size_t s : {3U, 1U, 0U, 4U, 2U}) {  // slots in arbitrary order
     const auto ids = test_tokens(past[s] + fresh[s], s);
     if (past[s] > 0) before.add(static_cast<std::int32_t>(s), part(ids, 0, past[s]));
     batch.add(static_cast<std::int32_t>(s), part(ids, past[s], ids.size()));
@@ -93,7 +93,8 @@ void outputs_in_call_order(Check& check) {
   for (std::int32_t slot = 39; slot >= 0; --slot) batch.add(slot, test_tokens(1 + static_cast<std::size_t>(slot), 5));
   const auto last = batch.logits(Session(model, 40), IB_OUTPUT_LAST_LOGITS);
   const auto ids = batch.greedy(Session(model, 40));
-  const auto all = Session(model).all_logits(0, test_tokens(40, 5));  // the longest; the others are its beginnings
+  // the longest sequence; the others are prefixes of it
+  const auto all = Session(model).all_logits(0, test_tokens(40, 5));
   for (std::size_t i = 0; i < 40; ++i) {
     const auto row = row_of(last, i, model.vocab());
     check.expect_near(row_of(all, 39 - i, model.vocab()), row, fmt::format("sequence {} of 40", i));
@@ -121,8 +122,7 @@ void slots_are_independent(Check& check) {
   check.expect_near(whole, joined, "a slot while its neighbours came and went", {model.vocab()});
 }
 
-// In several calls after the rewind: a stale entry shows only to those that come after the call which should have
-// replaced it.
+// Feeds several calls after the rewind: a stale entry only affects calls after the one that should have replaced it.
 void truncate_forgets(Check& check) {
   TestModel weights;
   const Candidate model(check.subject(), weights.desc());
@@ -133,7 +133,7 @@ void truncate_forgets(Check& check) {
     for (const Session* one : {&fresh, &session}) {
       if (keep > 0) one->all_logits(0, part(ids, 0, keep));
     }
-    session.all_logits(0, test_tokens(27, 99));  // other tokens in the same positions
+    session.all_logits(0, test_tokens(27, 99));  // different tokens at the same positions
     session.truncate(0, static_cast<std::int32_t>(keep));
     for (const auto& [begin, end] :
          {std::pair<std::size_t, std::size_t>{keep, keep + 9}, {keep + 9, keep + 10}, {keep + 10, 90}}) {

@@ -18,7 +18,7 @@ struct Known {
   Tolerance tolerance;
 };
 
-// Where activations are rounded to 8 bits, a last bit that falls otherwise moves logits by hundredths.
+// If activations are rounded to 8 bits, one last bit rounded differently moves logits by hundredths.
 constexpr std::array<Known, 4> kKnown{{{32, {1e-4, 1e-4}}, {16, {2e-2, 2e-2}}, {8, {0.15, 0.05}}, {4, {0.15, 0.35}}}};
 
 void clear(ib_error& error) {

@@ -12,34 +12,34 @@
 
 namespace inferbench::conformance {
 
-/// What counts as equal, in standard deviations of the logits.
+/// The allowed differences, in standard deviations of the logits.
 struct Tolerance {
   double rounding = 0;  ///< "up to rounding": the greatest difference between two ways to feed the same tokens
   double numerics = 0;  ///< root mean square of the difference to the float64 reference
 };
 
-/// By the bits that the precision's name says; as for the widest where it says none.
+/// From the number of bits in the precision's name; if it names none, the tolerance of the widest precision.
 Tolerance default_tolerance(std::string_view precision);
-/// Whether the precision's name says how many bits it has.
+/// True if the precision's name says how many bits it has.
 bool says_its_bits(std::string_view precision);
 
-/// The backend that is examined, and how it is set up.
+/// The backend under test, and its settings.
 struct Subject {
   Plugin plugin;
   std::string precision;                       ///< never empty
-  std::map<std::string, std::string> options;  ///< the others have their defaults
+  std::map<std::string, std::string> options;  ///< all other options keep their defaults
   Tolerance tolerance;
-  std::string judged_as;                 ///< the precision that `tolerance` is of; never empty
-  const ib_backend* stand_in = nullptr;  ///< examined in the plugin's place where not null
+  std::string judged_as;                 ///< the precision that `tolerance` belongs to; never empty
+  const ib_backend* stand_in = nullptr;  ///< if not null, examined instead of the plugin
 
   const ib_backend& table() const { return stand_in != nullptr ? *stand_in : plugin.table(); }
   std::vector<OptionDescription> option_schema() const;
 };
 
-/// model_create through the raw table, on a context of its own. What fails is kept, not thrown.
+/// Calls model_create through the raw table, on its own context. A failure is stored, not thrown.
 class Candidate {
  public:
-  /// `precision` null: the subject's. `host` null: one without callbacks.
+  /// `precision` null: the subject's. `host` null: a host without callbacks.
   Candidate(const Subject& subject, const ib_model_desc& desc, std::int32_t n_threads = 2,
             const ib_host* host = nullptr, const char* precision = nullptr);
   ~Candidate();
@@ -58,17 +58,17 @@ class Candidate {
   const ib_backend& table_;
   std::int32_t vocab_;
   std::int32_t context_size_;
-  ib_host silent_{};  // lives as long as the context
+  ib_host silent_{};  // must live as long as the context
   ib_context* context_ = nullptr;
   ib_model* model_ = nullptr;
   ib_status status_ = IB_INTERNAL;
   ib_error error_{};
 };
 
-/// A session through the raw table. Throws Error where it cannot be made.
+/// A session through the raw table. Throws Error if it cannot be created.
 class Session {
  public:
-  /// `max_tokens` 0: the model's context.
+  /// `max_tokens` 0: the model's context length.
   explicit Session(const Candidate& model, std::int32_t n_slots = 1, std::int32_t max_tokens = 0,
                    std::int32_t max_forward_tokens = 0);
   ~Session();
@@ -78,11 +78,11 @@ class Session {
   ib_session* get() const { return session_; }
   const ib_session_info& info() const { return *table_.session_info(session_); }
 
-  /// Status and message; the message is '?' throughout where none was written.
+  /// Returns the status; `error` receives the message, which stays '?' throughout if the backend wrote none.
   ib_status forward(const ib_forward_params& params, ib_error& error) const;
   ib_status truncate(std::int32_t slot, std::int32_t n_past, ib_error& error) const;
 
-  // The same for calls that must succeed; they throw Error.
+  // For calls that must succeed. They throw Error on failure.
   void truncate(std::int32_t slot, std::int32_t n_past = 0) const;
   std::vector<float> all_logits(std::int32_t slot, std::span<const std::int32_t> ids) const;
   std::vector<float> last_logits(std::int32_t slot, std::span<const std::int32_t> ids) const;
@@ -95,7 +95,7 @@ class Session {
   ib_session* session_ = nullptr;
 };
 
-/// Sequences for one call of forward, which own their tokens.
+/// The sequences of one forward call; owns their tokens.
 class Batch {
  public:
   void add(std::int32_t slot, std::vector<std::int32_t> ids);
@@ -104,7 +104,7 @@ class Batch {
   std::vector<std::int32_t> greedy(const Session& session) const;
   void advance(const Session& session) const;  ///< IB_OUTPUT_NONE
 
-  /// Parameters with no output; borrow from *this.
+  /// Parameters with no output; they borrow from *this.
   ib_forward_params params() const;
 
  private:

@@ -16,7 +16,7 @@ void expect_line(Check& check, const char* text, const std::string& what) {
   check.expect(std::strchr(text, '\n') == nullptr, what + " is more than one line");
 }
 
-// Names, versions and schema keys are checked when the library is loaded (see table_check.hpp).
+// Names, versions and schema keys are already checked when the library is loaded (see table_check.hpp).
 void describes_itself(Check& check) {
   const ib_backend& table = check.subject().table();
   expect_line(check, table.version, "version");
@@ -33,7 +33,7 @@ void describes_itself(Check& check) {
   }
 }
 
-// The values that a choice or a bool can have; of the others the default is all that is known to be sensible.
+// The possible values of a choice or a bool. For other types, only the default is known to be sensible.
 std::vector<std::string> advertised_values(const OptionDescription& option) {
   if (option.type == IB_OPTION_BOOL) return {"true", "false"};
   if (option.type != IB_OPTION_CHOICE) return {option.default_value};

@@ -17,8 +17,8 @@ struct Spread {
   float mean;
 };
 
-// Wide enough that attention is far from even and no bias drowns, narrow enough that logits spread as a trained
-// model's do.
+// Wide enough that attention is far from even and every bias has a visible effect; narrow enough that logits spread
+// like a trained model's.
 Spread spread_of(TensorRole role) {
   switch (role) {
     case TensorRole::kTokenEmbedding:
@@ -37,7 +37,7 @@ Spread spread_of(TensorRole role) {
   throw Error("a tensor of an unknown role");
 }
 
-// Towards zero, so that no rounding is in question; below the smallest normal number, zero.
+// Rounds towards zero, so that the rounding mode does not matter; values below the smallest normal number become zero.
 std::uint16_t to_half(float value) {
   constexpr std::uint32_t kBiasDifference = 127 - 15;
   const auto bits = std::bit_cast<std::uint32_t>(value);
