@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# abi_gate.sh CC SOURCE_FOLDER WORK [update]
-# The structs of backend.h and op_bench.h are those of backend_v1.abi: abidiff (Debian: abigail-tools) compares them as the compiler
-# lays them out. A change on purpose, such as a field appended with a new minor: see docs/abi.md, then run this with
-# `update`.
+# abi_gate.sh CC SOURCE_FOLDER WORK [update] Checks that the structs of backend.h and op_bench.h match backend_v1.abi:
+# abidiff (Debian: abigail-tools) compares them as the compiler lays them out. For an intended change, such as a field
+# appended with a new minor version, see docs/abi.md and then run this with `update`.
 set -euo pipefail
 cc=$1 tests=$2/tests/abi headers=$2/core/include work=$3
 if ! command -v abidiff >/dev/null; then
@@ -11,7 +10,7 @@ if ! command -v abidiff >/dev/null; then
 fi
 mkdir -p "$work"
 
-# describe HEADERS NAME: NAME.abi, the structs as this compiler sees them.
+# describe HEADERS NAME: writes NAME.abi, the structs as this compiler lays them out.
 describe() {
   "$cc" -std=c99 -g -O0 -shared -fPIC -I"$1" -ffile-prefix-map="$1"= -ffile-prefix-map="$tests"= -o "$work/$2.so" \
     "$tests/abi_surface.c"
@@ -28,7 +27,8 @@ if ! abidiff --no-show-locs "$tests/backend_v1.abi" "$work/now.abi"; then
   exit 1
 fi
 
-# It must be able to fail: a field that grew, one of another type, one that was added, a function with one more argument.
+# The check itself must fail for a field that grew, a field of another type, an added field, and an added function
+# argument.
 changes=('s/int32_t n_layers;/int64_t n_layers;/' 's/^  double number; /  int64_t number; /'
   's/^  uint64_t flops; /  uint64_t flops, more; /' 's/int32_t n_past, ib_error/int32_t n_past, int32_t more, ib_error/'
   's/^  uint64_t kv_bytes; .*of one copy/  uint32_t kv_bytes; \/* of one copy/')

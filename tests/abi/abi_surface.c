@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Every struct of backend.h and op_bench.h in the signature of one function, so that debugging information describes
- * them all. The table reaches most; profile events and the extension's table stand beside it, and so does what the
- * extension of operators adds. */
+ * A function with every struct of backend.h and op_bench.h in its signature, so that the debug information describes
+ * all of them. The table reaches most structs, but not the profile events, the profile extension's table, and the
+ * structs of the operator extension. */
 #include "inferbench/op_bench.h"
 
 IB_EXPORT int32_t inferbench_abi_surface(const ib_backend* table, const ib_tensor* tensor, const ib_model_desc* desc,

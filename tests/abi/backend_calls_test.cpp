@@ -34,7 +34,7 @@ class BackendCalls : public ::testing::Test {
     return BackendSession(model(std::move(callbacks)), 2, 8);
   }
 
-  // The BackendError that `function` throws; none fails the test.
+  // Returns the BackendError that `function` throws; fails the test if it throws none.
   template <typename Function>
   static BackendError error_of(Function function) {
     try {
@@ -60,7 +60,7 @@ TEST_F(BackendCalls, DestroysInOrderWhateverLivesLongest) {
   callbacks.log = [&](std::int32_t, std::string_view message) { log.emplace_back(message); };
   {
     std::optional<BackendSession> last;
-    last.emplace(session(callbacks));  // its model and context handles are gone by now
+    last.emplace(session(callbacks));  // its model and context handles are already gone
     EXPECT_TRUE(log.empty());
     const BackendSession copy = *last;
     last.reset();
@@ -81,7 +81,7 @@ TEST_F(BackendCalls, ReportsWhatTheBackendSays) {
   opened.truncate(0, 0);
   const std::array<std::int32_t, 1> token{1};
   opened.greedy(0, token);
-  EXPECT_EQ(opened.info().kv_bytes, 2U);  // info is of now, not of the beginning
+  EXPECT_EQ(opened.info().kv_bytes, 2U);  // info() is current, not from the time of creation
 }
 
 TEST_F(BackendCalls, ErrorsNameBackendCallAndStatus) {
@@ -124,7 +124,7 @@ TEST_F(BackendCalls, MessagesOfAnyFormBecomeOneLine) {
   expect_error([] { context(); }, IB_INTERNAL, "backend misbehaving: init: internal error: one two [31mthree?");
   set_fault("init_unterminated");
   const BackendError error = error_of([] { context(); });
-  EXPECT_EQ(error.status(), IB_UNSUPPORTED);  // what the header makes of a status that it does not know
+  EXPECT_EQ(error.status(), IB_UNSUPPORTED);  // the header maps unknown statuses to this one
   EXPECT_THAT(error.what(), ::testing::StartsWith("backend misbehaving: init: unknown status 42: xxxx"));
 }
 
@@ -257,7 +257,7 @@ TEST_F(BackendCalls, ExceptionInACallbackComesOutOfTheCall) {
     EXPECT_STREQ(error.what(), "the terminal is gone");
   }
   armed = false;
-  BackendModel(opened, tiny_weights(), "int8", OptionValues({}, {}));  // and it does not stick
+  BackendModel(opened, tiny_weights(), "int8", OptionValues({}, {}));  // the error is not sticky
 }
 
 }  // namespace

@@ -35,7 +35,7 @@ BackendChild::Serve serving(const std::function<std::string(std::string_view)>& 
   return serve;
 }
 
-// One call of a child that does `work`: "what | hint".
+// Calls a child that does `work` once. Returns the error as "what | hint".
 std::string call_failure(const std::function<void()>& work) {
   try {
     answer_of_child(
@@ -113,7 +113,7 @@ TEST(BackendChild, ExceptionsComeBackAsTheyAre) {
   } catch (const Error& error) {
     EXPECT_STREQ(error.what(), "something else");
   }
-  EXPECT_EQ(child.call("", "forward"), "fine");  // none of them ended it
+  EXPECT_EQ(child.call("", "forward"), "fine");  // none of these exceptions ended the child
 }
 
 TEST(BackendChild, EndsAreExplained) {
@@ -168,7 +168,7 @@ TEST(BackendChild, HasNoDescriptorOfTheHost) {
   const test::TestFolder folder;
   const auto path = folder.write("rows.jsonl", "a row\n");
   const int low = open(path.c_str(), O_WRONLY | O_APPEND);
-  const int fd = fcntl(low, F_DUPFD, 50);  // not where the child has its socket
+  const int fd = fcntl(low, F_DUPFD, 50);  // the child's socket uses other descriptors
   close(low);
   ASSERT_GE(fd, 50);
   EXPECT_EQ(answer_of_child([=] { return std::to_string(write(fd, "noise", 5)); }, "backend x", "writing"), "-1");
@@ -176,7 +176,7 @@ TEST(BackendChild, HasNoDescriptorOfTheHost) {
   EXPECT_EQ(test::read_bytes(path), "a row\n");
 }
 
-// Leaves a file behind when it goes.
+// Writes a file when it is destroyed.
 struct Witness {
   explicit Witness(std::filesystem::path file) : path(std::move(file)) {}
   ~Witness() { std::ofstream(path) << "gone"; }
@@ -202,7 +202,7 @@ TEST(BackendChild, FinishRunsDestructorsAndKillingDoesNot) {
   }
 }
 
-// What finish() says of a child that does `end` when it lets go of its state.
+// Returns the result of finish() for a child that calls `end` when it releases its state.
 std::string finish_of(void (*end)(), std::chrono::milliseconds patience = 20s) {
   struct Ender {
     void (*end)();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// backend.hpp: what it makes of exceptions, and every argument check that backends share.
+//
+// backend.hpp: how it converts exceptions, and every argument check that backends share.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -48,7 +49,7 @@ TEST(SetError, CutsBetweenCharactersAndKeepsOneLine) {
   EXPECT_STREQ(error.message, "two lines ");
   set_error(&error, std::string(511, 'a'));
   EXPECT_EQ(std::strlen(error.message), 511U);
-  set_error(&error, std::string(510, 'a') + "\u00e4");  // two bytes do not fit into the last one
+  set_error(&error, std::string(510, 'a') + "\u00e4");  // the two-byte character does not fit into the last byte
   EXPECT_EQ(std::string(error.message), std::string(510, 'a'));
   set_error(&error, std::string(509, 'a') + "\u00e4");
   EXPECT_EQ(std::string(error.message), std::string(509, 'a') + "\u00e4");
@@ -195,7 +196,7 @@ TEST_F(CheckForward, Outputs) {
   params_.logits_capacity = 19;
   expect_invalid("the buffer for logits is too small");
   params_.logits_capacity = 20;
-  params_.output = IB_OUTPUT_ALL_LOGITS;  // four rows of ten
+  params_.output = IB_OUTPUT_ALL_LOGITS;  // four rows of ten logits
   expect_invalid("the buffer for logits is too small");
   params_.output = IB_OUTPUT_LAST_LOGITS;
   params_.logits = nullptr;

@@ -41,7 +41,7 @@ fs::path test_plugin(const std::string& name) {
   return fs::path(INFERBENCH_TEST_PLUGINS) / ("lib" + name + ".so");
 }
 
-// The entry of `list` whose `key` is `value`; null where there is none.
+// The entry of `list` whose `key` is `value`; null if there is none.
 json entry(const json& list, const char* key, const std::string& value) {
   for (const json& one : list) {
     if (one.at(key) == value) return one;

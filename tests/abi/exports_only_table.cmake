@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # cmake -DNM=nm -DLIBRARY=libmine.so -P exports_only_table.cmake
-# Fails unless the shared object defines exactly one dynamic symbol, the backend's table. Others could be bound to by
-# another backend of the same process (GNU unique symbols even under RTLD_LOCAL).
+# Fails unless the shared object defines exactly one dynamic symbol, the backend's table. Another backend in the same
+# process could bind to any other symbol (GNU unique symbols even under RTLD_LOCAL).
 execute_process(COMMAND ${NM} --dynamic --defined-only --format=posix ${LIBRARY} OUTPUT_VARIABLE symbols
                 RESULT_VARIABLE result)
 if(NOT result EQUAL 0)

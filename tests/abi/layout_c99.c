@@ -2,7 +2,7 @@
  * backend.h and op_bench.h as strict C99, and its layout; all of the work is the compiler's. */
 #include "inferbench/op_bench.h"
 
-/* C99 has no static assertion: an array of negative size does not compile. */
+/* C99 has no static assertion, so this uses an array of negative size, which does not compile. */
 #define JOIN2(a, b) a##b
 #define JOIN(a, b) JOIN2(a, b)
 #define HOLDS(condition) typedef char JOIN(holds_, __LINE__)[(condition) ? 1 : -1]
@@ -13,7 +13,7 @@
 #define VALUE(macro, value) HOLDS((macro) == (value));
 #include "layout.inc"
 
-/* A struct of an older minor: what it lacks is seen to be missing. */
+/* In a struct of an older minor version, IB_HAS reports the newer fields as missing. */
 int layout_c99_has_fields(void);
 int layout_c99_has_fields(void) {
   ib_session_info info = {0};

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// backend.h and op_bench.h as C++20, and its layout; all of the work is the compiler's.
+//
+// backend.h and op_bench.h as C++20, and their layout. All checks happen at compile time.
 #include <type_traits>
 
 #include "inferbench/op_bench.h"

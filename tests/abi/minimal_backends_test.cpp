@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The smallest whole backends, in C and in Rust, and the null backend, through the host's own classes.
+//
+// The smallest complete backends, in C and in Rust, and the null backend, called through the host's own classes.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -19,7 +20,7 @@ namespace {
 
 using ::testing::ElementsAre;
 
-// What minimal_c.c says of itself.
+// The logits that the comment in minimal_c.c defines.
 std::vector<float> expected_logits(std::int32_t token, std::int32_t position, std::int64_t step, bool far) {
   const std::int32_t vocab = tiny_weights().config().vocab;
   const auto favourite = static_cast<std::int32_t>((token + step * (position + 1)) % vocab);
@@ -94,7 +95,7 @@ TEST_P(MinimalBackend, TruncateRewinds) {
   const BackendSession session(model(), 1, 4);
   const std::array<std::int32_t, 3> tokens{1, 2, 3};
   const std::vector<float> first = session.all_logits(0, tokens);
-  EXPECT_THROW(session.all_logits(0, tokens), BackendError);  // 6 tokens, 4 places
+  EXPECT_THROW(session.all_logits(0, tokens), BackendError);  // 6 tokens, but 4 positions
   session.truncate(0, 0);
   EXPECT_EQ(session.all_logits(0, tokens), first);
   session.truncate(0, 2);

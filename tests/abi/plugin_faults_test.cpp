@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One fault a test: the whole message (path, fault, cure), and that the host goes on.
+//
+// One fault per test: checks the complete message (path, fault, hint), and that the host continues.
 #include <dlfcn.h>
 #include <elf.h>
 #include <gmock/gmock.h>
@@ -40,7 +41,7 @@ struct Failure {
   std::string cure;
 };
 
-// What loading it says; then a good library must still load.
+// Returns the failure to load this file. A good library must still load afterwards.
 Failure load_failure(const fs::path& path) {
   Failure failure;
   try {
@@ -82,7 +83,7 @@ TEST(PluginFaults, NoReadPermission) {
   const TestFolder folder;
   const fs::path path = folder.copy(kGood);
   fs::permissions(path, fs::perms::none);
-  // root reads everything; another user for file access, in this thread, does not.
+  // root can read every file, so this thread switches to another user for file access.
   const bool is_root = geteuid() == 0;
   if (is_root) {
     constexpr uid_t kNobody = 65534;
@@ -151,7 +152,7 @@ TEST(PluginFaults, CutOff) {
   const std::string bytes = test::read_bytes(kGood);
   Elf64_Ehdr header{};
   std::memcpy(&header, bytes.data(), sizeof(header));
-  std::size_t loaded = 0;  // end of what the loader maps; symbols and debug information come after it
+  std::size_t loaded = 0;  // end of the bytes that the loader maps; symbols and debug information follow
   for (std::size_t i = 0; i < header.e_phnum; ++i) {
     Elf64_Phdr segment{};
     std::memcpy(&segment, bytes.data() + header.e_phoff + i * sizeof(segment), sizeof(segment));
@@ -272,7 +273,7 @@ TEST(PluginFaults, OptionChoices) {
   expect_failure(faulty("option_choices"), "option 'isa' has no choices", kTable);
 }
 
-// ---- not faults ----
+// ---- valid plugins ----
 
 TEST(PluginFaults, NewerMinorLoads) {
   const Plugin plugin = Plugin::load(faulty("newer_minor"));
@@ -299,7 +300,7 @@ TEST(PluginFaults, DescribingLoadsNothingHere) {
   EXPECT_EQ(dlopen(path.c_str(), RTLD_NOW | RTLD_NOLOAD), nullptr);
 }
 
-// ---- all together ----
+// ---- all faults together ----
 
 TEST(PluginFaults, ListingGoesOn) {
   const TestFolder folder;

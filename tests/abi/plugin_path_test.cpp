@@ -51,7 +51,7 @@ class PluginPathTest : public ::testing::Test {
     return Error("");
   }
 
-  // The folders given, then those that belong to the program itself.
+  // The given folders, followed by the program's own.
   std::vector<fs::path> with_defaults(std::vector<fs::path> folders) const {
     folders.insert(folders.end(), defaults_.begin(), defaults_.end());
     return folders;
@@ -92,7 +92,8 @@ TEST_F(PluginPathTest, PathsAreTakenFromTheBase) {
   EXPECT_EQ(search.find("./libother.so", first_.path()).path, path);
   EXPECT_EQ(search.find((fs::path("..") / first_.path().filename() / "libother.so").string(), second_.path()).path,
             path);
-  EXPECT_EQ(search.find(path.string(), second_.path()).path, path);  // absolute: the base does not matter
+  // for an absolute path, the base folder does not matter
+  EXPECT_EQ(search.find(path.string(), second_.path()).path, path);
   fs::current_path(first_.path());
   EXPECT_EQ(search.find("./libother.so").path, path);
   EXPECT_STREQ(error_of([&] { search.find("./libother.so", second_.path()); }).what(),
@@ -175,7 +176,7 @@ TEST_F(PluginPathTest, LibrariesLoadSideBySide) {
   });
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
   EXPECT_EQ(seen, kCopies);
-  EXPECT_LT(seconds.count(), 0.5 * kCopies);  // one after the other takes longer, however fast the machine is
+  EXPECT_LT(seconds.count(), 0.5 * kCopies);  // loading them one after the other takes longer on any machine
 }
 
 TEST_F(PluginPathTest, ListingMarksWhatIsShadowed) {

@@ -44,7 +44,7 @@ TEST(Probe, WorkHappensOnlyInTheChild) {
 
 TEST(Probe, ErrorsComeBackWhole) {
   EXPECT_EQ(failure([] { throw Error("what was wrong", "how to mend it"); }), "what was wrong | how to mend it");
-  const std::string longer(100'000, 'x');  // more than a pipe holds
+  const std::string longer(100'000, 'x');  // more than a pipe buffer holds
   EXPECT_EQ(failure([&] { throw Error(longer, "short"); }), longer + " | short");
 }
 
@@ -92,7 +92,7 @@ TEST(Probe, BufferedOutputIsWrittenOnce) {
   std::FILE* file = std::tmpfile();
   ASSERT_NE(file, nullptr);
   std::fputs("once", file);
-  fault([] { std::exit(1); });  // which writes out all buffers that the child has
+  fault([] { std::exit(1); });  // exit() flushes all buffers that the child inherited
   std::fflush(file);
   EXPECT_EQ(std::ftell(file), 4);
   std::fseek(file, 0, SEEK_END);

@@ -9,7 +9,7 @@
 
 namespace inferbench::test {
 
-/// A fresh folder that others may enter, removed at the end.
+/// A new folder that other users may enter; removed by the destructor.
 class TestFolder {
  public:
   TestFolder() {
@@ -32,7 +32,7 @@ class TestFolder {
     std::ofstream(path_ / name, std::ios::binary) << bytes;
     return path_ / name;
   }
-  /// Copies a file, under its own name or another; returns the copy's path.
+  /// Copies a file, optionally under another name; returns the copy's path.
   std::filesystem::path copy(const std::filesystem::path& from, const std::string& name = {}) const {
     auto to = path_ / (name.empty() ? from.filename().string() : name);
     std::filesystem::copy_file(from, to);

@@ -8,7 +8,7 @@
 
 namespace inferbench {
 
-/// Of the smallest model in tests/data, opened once.
+/// Weights of the smallest model in tests/data, opened once.
 inline const Weights& tiny_weights() {
   static const Weights kWeights = Model::open(std::string(test_paths::kData) + "/tiny").weights();
   return kWeights;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// conformance_in_process --plugin LIB.so [--precision P] [--option k=v]
-// Every rule of the contract in this process, one after another. The command gives each rule a process of its own,
-// which a fault then ends alone, but in which no sanitizer gets to say what leaks; this is for sanitizers.
+//
+// conformance_in_process --plugin LIB.so [--precision P] [--option k=v] Runs every rule of the contract in this
+// process, one after another, for sanitizers. The command gives each rule its own process, so that a fault ends only
+// that rule; but a sanitizer cannot report leaks there.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -16,7 +17,7 @@
 namespace inferbench::conformance {
 namespace {
 
-// Findings are printed; -> whether the rule is kept.
+// Prints the findings. Returns true if the rule is kept.
 bool is_kept(const Rule& rule, const Subject& subject) {
   if (rule.exempt != nullptr && !rule.exempt(subject).empty()) return true;
   Check check(subject);

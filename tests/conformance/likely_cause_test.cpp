@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Mistakes are told apart by what logits are nearest to, in every precision; and the cause of broken rules is named.
+//
+// Mistakes are told apart by what the logits are nearest to, in every precision, and the cause of broken rules is
+// named.
 #include "conformance/likely_cause.hpp"
 
 #include <gmock/gmock.h>
@@ -22,7 +24,7 @@ namespace {
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-// A subject with the tolerance of `precision`; which plugin it has does not matter where mistakes stand in for it.
+// A subject with the tolerance of `precision`. The plugin does not matter, because a mistaken backend replaces it.
 Subject subject_in(const std::string& precision) {
   return {Plugin::load(std::filesystem::path(test_paths::kPlugins) / "libcpu_ref.so"),
           precision,
@@ -31,7 +33,7 @@ Subject subject_in(const std::string& precision) {
           precision};
 }
 
-// Of the rounding that such a precision brings, as an id; "" for fp32.
+// The id of the rounding that this precision causes; "" for fp32.
 std::string rounding_of(const std::string& precision) {
   return precision == "fp32" ? "" : "rounding." + precision + ".products";
 }
@@ -40,7 +42,7 @@ std::string joined(const std::string& mistake, const std::string& rounding) {
   return mistake.empty() || rounding.empty() ? mistake + rounding : mistake + "+" + rounding;
 }
 
-// What one rule says of the definition with such mistakes.
+// Findings of one rule about the model with these mistakes.
 std::vector<std::string> findings_of(const std::string& rule_name, const Subject& subject, const std::string& ids) {
   const std::vector<Rule> rules = all_rules();
   const auto rule = std::find_if(rules.begin(), rules.end(), [&](const Rule& one) { return one.name == rule_name; });
@@ -51,7 +53,7 @@ std::vector<std::string> findings_of(const std::string& rule_name, const Subject
   return check.findings();
 }
 
-// The same of a rule's search, which keeps what float64 answers.
+// The same for one of the rule's searches, which caches the float64 logits.
 std::vector<std::string> findings_of(NearMissSearch& search, const Subject& subject, const std::string& ids) {
   const Subject mistaken = with_mistakes(subject, ids);
   Check check(mistaken);
@@ -63,7 +65,7 @@ TEST(MistakenModel, IsTheReferenceWithoutAMistake) {
   for (const Case& one : cases()) {
     const auto weights = one.model();
     const Trace found = answers_with(nullptr, one, *weights);
-    // The first call, of which the reference knows all.
+    // Only the first call: the reference computes it in one pass.
     const auto ids = test_tokens(one.n_tokens(), 5, one.config.vocab);
     const auto expected = reference::Decoder(weights->desc()).logits(std::span(ids).first(one.steps.front().n));
     const reference::Values first(found.logits.begin(),
@@ -78,7 +80,7 @@ TEST(MistakenModel, ChunksAndRewindsChangeNothing) {
   const auto weights = whole.model();
   const Trace found = answers_with(nullptr, whole, *weights);
   const auto ids = test_tokens(whole.n_tokens(), 5, whole.config.vocab);
-  // Each token's context, from where the script says it is.
+  // Each token's context, following the positions of the script.
   std::vector<std::int32_t> held;
   for (std::size_t t = 0; t < found.positions.size(); ++t) {
     held.resize(static_cast<std::size_t>(found.positions[t]));
@@ -91,7 +93,7 @@ TEST(MistakenModel, ChunksAndRewindsChangeNothing) {
   }
 }
 
-// A mistake that shows in no case can be neither found nor named.
+// A mistake that no case reveals can be neither found nor named.
 TEST(Mistakes, EachShowsInSomeCase) {
   std::vector<Mistake> hidden = known_mistakes();
   std::erase_if(hidden, [](const Mistake& mistake) { return !mistake.judge_as.empty(); });
@@ -113,7 +115,7 @@ TEST(Mistakes, AreFoundByTheirIds) {
 
 class NearMisses : public testing::TestWithParam<const char*> {};
 
-// Rounding alone, even to 4 bits, is nearest to what is right.
+// Rounding alone, even to 4 bits, is nearest to the correct logits.
 TEST_P(NearMisses, RoundingIsNoMistake) {
   const Subject subject = subject_in(GetParam());
   for (const char* rule : {"numerics.nearest_activation", "numerics.nearest_formulas"}) {
@@ -121,7 +123,7 @@ TEST_P(NearMisses, RoundingIsNoMistake) {
   }
 }
 
-// The smallest mistakes are found under that rounding.
+// Even the smallest mistakes are found under the precision's rounding.
 TEST_P(NearMisses, AreNamedInEveryPrecision) {
   const Subject subject = subject_in(GetParam());
   const std::string rounding = rounding_of(GetParam());
@@ -146,7 +148,7 @@ TEST_P(NearMisses, AreNamedInEveryPrecision) {
 INSTANTIATE_TEST_SUITE_P(Precisions, NearMisses, testing::Values("fp32", "bf16", "fp16", "int8", "int4"),
                          [](const auto& one) { return std::string(one.param); });
 
-// The cause is the mistake itself, not one that is like it, under the rounding of any precision.
+// The named cause is the mistake itself, not a similar one, under the rounding of any precision.
 TEST(LikelyCause, NamesThePlantedMistake) {
   for (const auto& [precision, id] :
        {std::pair{"fp32", "transposed.attn.c_proj"}, std::pair{"int4", "transposed.mlp.c_fc"},
@@ -161,7 +163,7 @@ TEST(LikelyCause, NamesThePlantedMistake) {
   }
 }
 
-// Two mistakes at once are neither of them; the part that goes wrong first is named.
+// Several mistakes at once match no single known mistake, so the first wrong part is named.
 TEST(LikelyCause, NamesThePartWhereNoKnownMistakeExplainsIt) {
   const Subject subject = subject_in("fp32");
   const LikelyCause cause = cause_of_logits(with_mistakes(subject, "swapped.q_k+attention.scale.none+heads.strided"));

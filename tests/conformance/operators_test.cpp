@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Single operators of the bundled backends: every one against float64, at shapes whose tails no kernel's block divides;
-// and the rules of op_bench.h.
+//
+// Single operators of the bundled backends: each is compared with float64, at shapes that leave tails in every
+// kernel's blocks; and the rules of op_bench.h.
 #include <gmock/gmock.h>
 
 #include <algorithm>
@@ -30,7 +31,8 @@ OperatorSpec spec_of(std::int32_t op, std::int32_t rows, std::int32_t width) {
   return spec;
 }
 
-// One row is a gemv, few are one tile, many are blocks with tails; widths are multiples of nothing and of everything.
+// One row is a gemv, a few are one tile, many are blocks with tails. Some widths are multiples of the vector length,
+// some are not.
 std::vector<OperatorSpec> examples() {
   std::vector<OperatorSpec> list;
   for (const std::int32_t rows : {1, 2, 9, 77}) {
@@ -143,7 +145,7 @@ TEST_P(OperatorsOf, SayWhatIsNoOperatorOfTheirs) {
   }
 }
 
-// Copies hold the same, and no run changes what the next one reads.
+// All copies hold the same values, and no run changes the inputs of the next.
 TEST_P(OperatorsOf, GiveTheSameAtEveryRunAndCopy) {
   for (const std::int32_t op : {IB_OP_LINEAR, IB_OP_ATTENTION, IB_OP_MLP, IB_OP_BLOCK}) {
     OperatorSpec spec = spec_of(op, 3, 96);

@@ -9,7 +9,7 @@
 namespace inferbench::conformance {
 namespace {
 
-// The kernel lists a thread for a while after whoever joined it has gone on.
+// The kernel still lists a thread for a while after join() has returned.
 TEST(ProcessState, JoinedThreadsAreNotCounted) {
   const int before = n_threads_now();
   for (int i = 0; i < 2000; ++i) {

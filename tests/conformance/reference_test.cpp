@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The yardstick of the conformance rules: GPT-2 itself, on models in which nothing may be lost unseen.
+//
+// The reference of the conformance rules: it must match GPT-2, and in the test models every tensor must affect the
+// logits.
 #include <gmock/gmock.h>
 
 #include <algorithm>
@@ -31,7 +33,7 @@ double relative_error(const std::vector<double>& expected, const std::vector<dou
 
 class ReferenceOf : public testing::TestWithParam<const char*> {};
 
-// Float64 logits of Hugging Face's implementation, stored as float32.
+// Compares with the float64 logits of Hugging Face's implementation, stored as float32.
 TEST_P(ReferenceOf, IsGpt2) {
   const Weights weights = Model::open(golden::model_reference(GetParam())).weights();
   const reference::Decoder reference(weights.desc());
@@ -49,7 +51,7 @@ INSTANTIATE_TEST_SUITE_P(Fixtures, ReferenceOf, testing::Values("tiny", "tiny-f1
                            return name;
                          });
 
-// A backend that loses a tensor, or takes it for another, is off by far more than fp32 may be.
+// A backend that drops a tensor, or confuses it with another, is off by far more than fp32 allows.
 TEST(TestModel, EveryTensorShowsInTheLogits) {
   const auto ids = test_tokens(48);
   TestModel whole;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Each wrong backend breaks the rules that it breaks, and no other; the report says so.
+//
+// Each wrong backend breaks the expected rules and no others, and the report says so.
 #include <gmock/gmock.h>
 #include <unistd.h>
 
@@ -27,7 +28,7 @@ void PrintTo(const Wrong& wrong, std::ostream* out) {
   *out << wrong.fault;
 }
 
-// What no model computes right any more.
+// The rules that break if every model gives wrong logits.
 const std::set<std::string> kAllNumerics{
     "numerics.logits_are_gpt2", "numerics.decode_is_gpt2",   "numerics.narrow_checkpoints", "numerics.untied_head",
     "numerics.activations",     "numerics.attention_scales", "numerics.layer_norm_epsilon", "numerics.odd_shapes"};
@@ -48,12 +49,12 @@ TEST_P(WrongBackend, BreaksExactlyTheseRules) {
   EXPECT_EQ(broken, GetParam().broken);
 }
 
-/// A planted mistake, and what the report says of it.
+/// A planted mistake, and the expected report.
 struct Planted {
   const char* fault;
-  const char* cause;            ///< in the first line
+  const char* cause;            ///< contained in the first line
   const char* root;             ///< the broken rule from which the others follow
-  int first_bad_position = -1;  ///< -1: not asked
+  int first_bad_position = -1;  ///< -1: not checked
 };
 
 void PrintTo(const Planted& planted, std::ostream* out) {
@@ -110,7 +111,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "numerics.logits_are_gpt2"}),
     [](const auto& one) { return std::string(one.param.fault); });
 
-// An option that lowers the accuracy is not a mistake: the report says how to declare it.
+// An option that lowers the precision is not a mistake: the report says how to declare it.
 TEST(ConformanceCommand, LowerPrecisionByAnOptionIsDeclared) {
   const std::vector<std::string> arguments{
       "conformance", INFERBENCH_WRONG_PLUGIN, "--option", "fault=bf16_weights", "--rule", "numerics",
@@ -126,7 +127,7 @@ TEST(ConformanceCommand, LowerPrecisionByAnOptionIsDeclared) {
   EXPECT_THAT(declared.out, StartsWith("wrong fp32, judged as bf16: "));
 }
 
-// What asks nothing of a backend is neither kept nor broken.
+// A rule that does not apply to a backend is neither kept nor broken.
 TEST(ConformanceCommand, RulesThatDoNotApplyAreNotKept) {
   const auto result =
       run_program({"conformance", INFERBENCH_WRONG_PLUGIN, "--option", "fault=deaf", "--rule",
@@ -137,7 +138,7 @@ TEST(ConformanceCommand, RulesThatDoNotApplyAreNotKept) {
                     HasSubstr("n/a     callbacks.cancel_and_rewind"), HasSubstr("0 kept, 0 broken, 4 n/a")));
 }
 
-// What a sanitizer's own memory hides is tried without one; one CPU cannot be narrowed down.
+// Skipped under sanitizers, whose own memory hides leaks. On one CPU, the affinity cannot be narrowed.
 TEST(ConformanceCommand, WhatIsLeftBehindIsFound) {
   const auto broken_by = [](const std::string& fault, const std::string& rule) {
     return run_program({"conformance", INFERBENCH_WRONG_PLUGIN, "--option", "fault=" + fault, "--rule", rule})

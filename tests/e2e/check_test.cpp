@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `inferbench check` and `inferbench compare`: exit codes and files, on the run that is checked in and on made ones.
+//
+// `inferbench check` and `inferbench compare`: exit codes and files, on the checked-in run and on synthetic ones.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
@@ -28,11 +29,11 @@ using test::small_run;
 using testing::AllOf;
 using testing::HasSubstr;
 
-// A run of five blocks in which quant takes `ms` a token, with these targets.
+// A run of five blocks in which quant takes `ms` per token, with these targets.
 std::string made_run(const fs::path& root, double ms, const std::string& targets) {
   RunInfo info = test::sample_info();
   info.points.resize(1);
-  static int runs = 0;  // two runs with one run.json are one
+  static int runs = 0;  // runs with the same run.json count as one, so each gets another start time
   info.started = fmt::format("2026-03-01T12:{:02}:00Z", runs++);
   info.resolved_yaml = "name: sample\n" + targets;
   RunFolder folder = RunFolder::create(root, info);
@@ -77,12 +78,12 @@ TEST(CheckCommand, ComparesWithAnEarlierRun) {
   EXPECT_EQ(failed.exit_code, 1);
   const auto json = nlohmann::json::parse(failed.out);
   EXPECT_EQ(json.at("verdict"), "fail");
-  EXPECT_EQ(json.at("fail"), 2);  // first token and decode of quant
+  EXPECT_EQ(json.at("fail"), 2);  // ttft and decode of quant
   EXPECT_EQ(run_program({"check", slower, "--against", before, "--threshold", "40"}).exit_code, 0);
   EXPECT_EQ(run_program({"check", slower, "--against", before, "--metric", "peak_rss_bytes"}).exit_code, 0);
 }
 
-// The same contender, better in nothing but that all of its earlier trials failed.
+// Fails if all of the contender's trials failed on one side, even though the remaining data would look better.
 TEST(CheckCommand, NeverPassesWithoutData) {
   const test::TemporaryFolder root;
   const std::string now = made_run(root.path() / "a", 5, "");
@@ -110,7 +111,8 @@ TEST(CheckCommand, NeverPassesWithoutData) {
 TEST(CheckCommand, TakesThresholdsByMetricAndPoint) {
   const test::TemporaryFolder root;
   const std::string before = made_run(root.path() / "a", 5, "");
-  const std::string slower = made_run(root.path() / "b", 6, "");  // 20% more time, 17% fewer tokens
+  // 20% more time per token is 17% fewer tokens per second
+  const std::string slower = made_run(root.path() / "b", 6, "");
   const auto exit_code = [&](std::vector<std::string> more) {
     more.insert(more.begin(), {"check", slower, "--against", before, "--metric", "decode_tokens_per_s"});
     return run_program(more).exit_code;

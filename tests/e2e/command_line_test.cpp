@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Command lines that cannot be obeyed: exit code 2, one line of what is wrong, one of how to put it right.
+//
+// Invalid command lines: exit code 2, one line that says what is wrong, one that says how to fix it.
 #include <gmock/gmock.h>
 
 #include <algorithm>

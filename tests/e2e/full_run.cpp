@@ -45,7 +45,7 @@ RunInfo full_info() {
   return info;
 }
 
-// Milliseconds a token: slower with size and prompt, a little less than twice as fast on two threads.
+// Milliseconds per token: more for larger models and longer prompts, a little more than half on two threads.
 double law(const RunInfo& info, std::size_t point, std::size_t contender, std::int32_t block) {
   const Point& at = info.points[point];
   const double size = at.model == "synthetic:gpt2" ? 1 : 2.8;
@@ -85,7 +85,7 @@ std::vector<TrialRecord> full_trials(const RunInfo& info) {
   for (double* value : {&far.outcome.metrics->ttft_ms, &*far.outcome.metrics->decode_ms_per_token}) *value *= 3;
   trials[3 * info.contenders.size() + 1] = far;
   trials[2].disturbed_by = "waited 31 ms for a CPU";
-  // Block 1 was run again as a whole: its first attempt stands before the one that counts.
+  // All of block 1 was repeated: its first attempt comes before the one that counts.
   const auto block = trials.begin() + static_cast<std::ptrdiff_t>(info.contenders.size());
   std::vector<TrialRecord> again(block, block + static_cast<std::ptrdiff_t>(info.contenders.size()));
   for (TrialRecord& trial : again) trial.attempt = 1;

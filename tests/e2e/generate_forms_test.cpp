@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `generate` with several backends, and as a chat: through pipes, and on a terminal.
+//
+// `generate` with several backends, and as a chat, through pipes and on a terminal.
 #include <gmock/gmock.h>
 #include <poll.h>
 #include <pty.h>
@@ -49,7 +50,7 @@ TEST(SideBySide, ShowsWhereTheTextsPart) {
   EXPECT_EQ(backends[0]["backend"], "cpu_ref:fp32");
   EXPECT_EQ(backends[2]["same"], true);
   EXPECT_EQ(backends[2]["same_tokens"], 60);
-  ASSERT_EQ(backends[1]["same"], false);  // four bits, sixty tokens
+  ASSERT_EQ(backends[1]["same"], false);  // int4 over sixty tokens must differ
   const auto same = backends[1]["same_tokens"].get<std::size_t>();
   for (std::size_t i = 0; i <= same; ++i) EXPECT_EQ(backends[0]["ids"][i] == backends[1]["ids"][i], i < same) << i;
   const auto alone = generate_with({"cpu_quant:int4"}, what);
@@ -64,7 +65,7 @@ TEST(SideBySide, ShowsWhereTheTextsPart) {
 TEST(SideBySide, EachBackendTakesItsOwnOptions) {
   const std::vector<std::string> what{"--prompt", "x", "--max-tokens", "2", "--option"};
   auto kv = what;
-  kv.emplace_back("kv=int8");  // of cpu_quant alone
+  kv.emplace_back("kv=int8");  // an option that only cpu_quant has
   EXPECT_EQ(generate_with({"cpu_ref", "cpu_quant"}, kv).exit_code, 0);
   auto nobody = what;
   nobody.emplace_back("nonsense=1");
@@ -84,7 +85,7 @@ TEST(Chat, ContinuesEachLineOfAPipe) {
   EXPECT_THAT(chat.err, AllOf(HasSubstr("20 tokens"), HasSubstr("tokens/s"), HasSubstr("of 256 positions")));
 }
 
-// The second turn sees the first: it is the continuation of all that was said.
+// The second turn sees the first: its answer continues the entire conversation.
 TEST(Chat, KeepsWhatWasSaid) {
   const auto sampled = [](const std::string& input) {
     return generate_with({"cpu_ref"}, {"--chat", "--max-tokens", "12"}, input).out;
@@ -110,7 +111,7 @@ TEST(Chat, WrongUseIsNamed) {
   }
 }
 
-/// A line editor takes the terminal's keys one by one. -> false where none does within half a minute
+/// Waits until a line editor reads the terminal's keys one by one. Returns false after half a minute.
 bool wait_for_line_editor(int terminal) {
   for (int i = 0; i < 3000; ++i) {
     termios settings{};
@@ -138,7 +139,7 @@ TEST(Chat, OnATerminalItPromptsAndCtrlDEndsIt) {
     std::array<char, 1024> buffer{};
     pollfd waiting{terminal, POLLIN, 0};
     while (seen.find(text) == std::string::npos) {
-      if (poll(&waiting, 1, 30'000) <= 0) return true;  // it says nothing more, and does not end
+      if (poll(&waiting, 1, 30'000) <= 0) return true;  // no more output, and the program does not end
       const ssize_t n = read(terminal, buffer.data(), buffer.size());
       if (n <= 0) return false;
       seen.append(buffer.data(), static_cast<std::size_t>(n));
@@ -151,10 +152,11 @@ TEST(Chat, OnATerminalItPromptsAndCtrlDEndsIt) {
   read_until("tokens/s");
   seen.erase(0, seen.find("tokens/s"));
   read_until("> ");
-  // Ctrl-D means the end of a line to a terminal, and the end to the line editor: the prompt comes before the editor.
+  // Ctrl-D ends a line for a terminal in line mode, but ends the program in the line editor. The prompt appears before
+  // the editor starts.
   ASSERT_TRUE(wait_for_line_editor(terminal));
   ASSERT_EQ(write(terminal, "\x04", 1), 1);
-  const bool ended = !read_until("never said");  // to the end
+  const bool ended = !read_until("never said");  // reads to the end
   int status = 0;
   if (!ended) kill(child, SIGKILL);
   ASSERT_EQ(waitpid(child, &status, 0), child);

@@ -62,7 +62,7 @@ TEST(Generate, TheSeedDecidesWhatIsSampled) {
   const std::string first = sample("1");
   EXPECT_EQ(sample("1"), first);
   EXPECT_NE(sample("2"), first);
-  // The likeliest of one is what greedy picks.
+  // Sampling from the single most likely token equals greedy.
   const auto reference = expected();
   const auto only = generate({"--prompt", reference["prompt"], "--max-tokens", "80", "--top-k", "1", "--seed", "9"});
   EXPECT_EQ(only.out, reference["greedy_text"].get<std::string>());

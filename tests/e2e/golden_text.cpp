@@ -18,7 +18,7 @@ bool close(double a, double b) {
   return a == b || std::abs(a - b) <= 1e-9 * std::max(std::abs(a), std::abs(b));
 }
 
-// Takes a number off the front, if there is one.
+// Removes a number from the front, if there is one.
 bool take_number(std::string_view& text, double& value) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{}) return false;
@@ -37,7 +37,7 @@ bool same_line(std::string_view a, std::string_view b) {
     std::string_view rest_b = b;
     double x = 0;
     double y = 0;
-    // Inside a word, such as a hash, digits are text.
+    // Digits inside a word, such as a hash, are text.
     if (!is_word(before) && take_number(rest_a, x) && take_number(rest_b, y) && close(x, y)) {
       before = '0';
       a = rest_a;

@@ -41,7 +41,7 @@ TEST(Ipc, MeasuresCallsFramesAndRoundTrips) {
     expect_ordered(trip["cost"]);
     EXPECT_EQ(trip["bytes"], bytes.at(trip["message"]).at("MessagePack"));
   }
-  // 65536 ids take longer to the worker and back than 32.
+  // A round trip to the worker takes longer with 65536 ids than with 32.
   EXPECT_GT(json["round_trips"][2]["cost"]["p50_ns"].get<double>(),
             json["round_trips"][0]["cost"]["p50_ns"].get<double>());
 }

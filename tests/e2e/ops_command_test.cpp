@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `inferbench ops` as a user runs it: the table, JSON, mistakes, and operators that go wrong.
+//
+// `inferbench ops` as a user runs it: the table, JSON, invalid input, and operators that misbehave.
 #include <gmock/gmock.h>
 
 #include <filesystem>
@@ -18,7 +19,7 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-std::size_t columns(const std::string& line) {  // code points
+std::size_t columns(const std::string& line) {  // counts code points
   std::size_t n = 0;
   for (const char c : line) n += (static_cast<unsigned char>(c) & 0xC0U) != 0x80U ? 1 : 0;
   return n;
@@ -65,7 +66,7 @@ TEST(Ops, JsonHasEverySampleAndTheLimit) {
   ASSERT_EQ(point["contenders"].size(), 2U);
   for (const auto& row : point["contenders"]) {
     EXPECT_EQ(row["status"], "ok");
-    std::size_t n_counted = 0;  // what was disturbed and measured again is there, too
+    std::size_t n_counted = 0;  // rows of disturbed measurements that were repeated are there, too
     for (const auto& sample : row["samples"]) n_counted += sample["counted"].get<bool>() ? 1U : 0U;
     EXPECT_EQ(n_counted, 3U);
     EXPECT_LE(row["samples"].size(), 3U * 2) << "repeat_disturbed is 1";

@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 
 constexpr int kFrameHeight = 900;
 
-// What a page must have before its own scripts run.
+// Must be in the page before its own scripts run.
 constexpr const char* kListeners =
     "<script>window.probeErrors=[];window.probeAlerts=0;window.alert=()=>{++window.probeAlerts};"
     "addEventListener('error',e=>probeErrors.push(String(e.message)));"
@@ -51,7 +51,7 @@ void insert_before(std::string& page, std::size_t at, const std::string& text) {
   page.insert(at, text);
 }
 
-// A window is at least 500 wide, so each page is in a frame.
+// A browser window is at least 500 pixels wide, so each page is in a frame.
 std::string frames_html(std::size_t pages, const std::vector<int>& widths) {
   std::string html = "<!DOCTYPE html><body style='margin:0'>";
   for (std::size_t page = 0; page < pages; ++page) {

@@ -12,15 +12,15 @@ namespace inferbench::test {
 
 enum class Scheme { kLight, kDark };
 
-/// Chromium in PATH; empty where there is none.
+/// Chromium in PATH; empty if there is none.
 std::string find_chromium();
 
-/// Chromium without a window, on FOLDER/file, with more arguments.
+/// Runs headless Chromium on FOLDER/file, with additional arguments.
 ProgramResult browse(const std::string& chromium, const std::filesystem::path& folder, const std::string& file,
                      const std::vector<std::string>& more);
 
-/// Opens each page at each width, runs tests/e2e/`script` in it after its own scripts, and returns what that left:
-/// [page][width]. The script calls window.probeDone(object). A page that left nothing fails the test and is null.
+/// Opens each page at each width, runs tests/e2e/`script` after the page's own scripts, and returns the results as
+/// [page][width]. The script calls window.probeDone(object). A page without a result fails the test and is null.
 nlohmann::json probe_pages(const std::string& chromium, const std::vector<std::string>& pages,
                            const std::vector<int>& widths, Scheme scheme, const std::string& script);
 

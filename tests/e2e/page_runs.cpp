@@ -21,7 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int32_t kPageBlocks = 7;
-// Not a raw string: the formatter would take it apart.
+// Not a raw string, because clang-format would reformat its content.
 constexpr const char* kEnvironment =
     "{\"cpu\":{\"model\":\"AMD EPYC 7763 64-Core Processor\",\"online\":4,\"usable\":"
     "[0,1]},\"memory\":{\"total_bytes\":25276502016},"
@@ -52,7 +52,7 @@ double ms_at(const Point& point, std::size_t contender, std::int32_t block, doub
 
 using Edit = std::function<void(TrialRecord& trial, std::size_t point, std::size_t contender)>;
 
-// `speeds`: of each contender.
+// `speeds`: one per contender.
 void write_page_run(const fs::path& folder, const RunInfo& info, const std::vector<double>& speeds, const Edit& edit) {
   std::ofstream(folder / "run.json") << to_json_text(info);
   std::ofstream lines(folder / "trials.jsonl");

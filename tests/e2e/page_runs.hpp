@@ -7,14 +7,15 @@
 
 namespace inferbench::test {
 
-/// A run folder that a page is made of, under a name for messages.
+/// A run folder to make a page from, and its name for messages.
 struct PageRun {
   std::string name;
   void (*write)(const std::filesystem::path& folder);
 };
 
-/// Synthetic runs that strain a page's layout: an ordinary one, one with every kind of failure and missed targets, one
-/// with all that a report can show, one contender at one point, and eight contenders with long names at 20 points.
+/// Synthetic runs that stress a page's layout: an ordinary one, one with every kind of failure and missed targets, one
+/// with everything that a report can show, one contender at one point, and eight contenders with long names at 20
+/// points.
 std::vector<PageRun> page_runs();
 
 }  // namespace inferbench::test

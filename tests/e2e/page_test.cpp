@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The HTML page in a real browser: it opens without an error, says what went wrong first, sorts, filters, draws, is
-// whole at every width in light and dark, and prints.
+//
+// The HTML page in a real browser: it opens without errors, shows failures first, sorts, filters, draws, is complete
+// at every width in light and dark mode, and prints.
 #include <gmock/gmock.h>
 
 #include <algorithm>
@@ -42,19 +43,19 @@ std::string make_page(const std::string& run = small_run()) {
   return result.out;
 }
 
-/// Of a run that has all that a page can show.
+/// The page of a run with everything that a page can show.
 std::string make_full_page() {
   const test::TemporaryFolder run;
   test::write_full_run(run.path());
   return make_page(run.path().string());
 }
 
-/// What tests/e2e/page_probe.js saw of the page.
+/// The results of tests/e2e/page_probe.js on the page.
 nlohmann::json probe_page(const std::string& chromium, const std::string& page) {
   return test::probe_pages(chromium, {page}, {1300}, Scheme::kLight, "page_probe.js")[0][0];
 }
 
-// "28.35" -> 28.35; the empty cell of what has no value is -1.
+// "28.35" -> 28.35; an empty cell becomes -1.
 std::vector<double> numbers(const nlohmann::json& texts) {
   std::vector<double> values;
   for (const std::string text : texts) values.push_back(text.empty() ? -1 : std::stod(text));
@@ -79,7 +80,7 @@ TEST(PageText, HasOneScriptOfDataAndNoAddressToLoadFrom) {
   EXPECT_THAT(data, Not(HasSubstr("<")));
   const auto report = nlohmann::json::parse(data);
   EXPECT_EQ(report.at("run").at("contenders").at(3).at("name"), kHostileName);
-  // The page's numbers are those of the JSON, which has its own expectation.
+  // The page's numbers must equal those of the JSON report, which has its own test.
   const ProgramResult json = run_program({"report", small_run(), "--format", "json"});
   EXPECT_EQ(report, nlohmann::json::parse(json.out));
   const std::string rest = page.substr(0, begin) + page.substr(end);
@@ -126,12 +127,12 @@ TEST_F(Page, SortsAndFiltersAndDraws) {
 
 TEST_F(Page, BeginsWithWhatMatters) {
   const test::TemporaryFolder folder;
-  test::page_runs().at(1).write(folder.path());  // faulty
+  test::page_runs().at(1).write(folder.path());  // the run with failures
   const nlohmann::json seen = probe_page(chromium_, make_page(folder.path().string()));
   ASSERT_FALSE(seen.is_null());
   EXPECT_EQ(seen.at("sections").at(0), "Wrong output and failures");
   const auto& failures = seen.at("tables").at("failures").at(0);
-  ASSERT_THAT(failures, SizeIs(4));  // one row for a contender and reason, not one for each point
+  ASSERT_THAT(failures, SizeIs(4));  // one row per contender and reason, not per point
   EXPECT_EQ(failures.at(0).at(0), "wrong_output");
   EXPECT_EQ(failures.at(0).at(1), "drifting");
   EXPECT_THAT(failures.at(0).at(2).get<std::string>(), testing::EndsWith("wiki.validation.tokens)"));
@@ -148,7 +149,7 @@ TEST_F(Page, BeginsWithWhatMatters) {
   EXPECT_EQ(facts.at("model"), "synthetic:gpt2 (124M parameters)");
   EXPECT_EQ(facts.at("blocks"), "7");
   EXPECT_THAT(facts.at("trials").get<std::string>(), HasSubstr("failed"));
-  // The forest plot: in the order of rank, a dot within its whisker, to the right of 1x where faster.
+  // The forest plot: ordered by rank, each dot inside its interval, to the right of 1x if faster.
   const auto& decode = seen.at("forests").at(0);
   ASSERT_THAT(decode, SizeIs(6));
   EXPECT_EQ(decode.at(0).at("name"), "sometimes");
@@ -160,14 +161,14 @@ TEST_F(Page, BeginsWithWhatMatters) {
   EXPECT_EQ(decode.at(4).at("text"), "wrong_output");
   EXPECT_TRUE(decode.at(4).at("dot").is_null());
   EXPECT_EQ(decode.at(5).at("text"), "crashed");
-  // Targets, missed ones named.
+  // Targets; missed ones are named.
   const auto& targets = seen.at("tables").at("targets").at(0);
   ASSERT_THAT(targets, SizeIs(3));
   EXPECT_THAT(targets.at(0), testing::Contains("4 fail"));
   EXPECT_THAT(seen.at("closed"), testing::Contains(testing::MatchesRegex("All [0-9]+ results")));
 }
 
-// Two blocks give neither an interval nor a verdict, and nothing to draw one with.
+// With two blocks there is no interval and no verdict, and nothing to draw.
 TEST_F(Page, OfTooFewBlocksHasNoIntervals) {
   const test::TemporaryFolder folder;
   test::page_runs().at(0).write(folder.path());
@@ -231,7 +232,7 @@ TEST_F(Page, ShowsQualityAnalysisAndMarks) {
   const auto& tables = seen.at("tables");
   ASSERT_THAT(tables.at("quality"), SizeIs(1));
   const auto& quality = tables.at("quality").at(0);
-  ASSERT_THAT(quality, SizeIs(6));  // three contenders, two models
+  ASSERT_THAT(quality, SizeIs(6));  // three contenders times two models
   EXPECT_THAT(quality.at(1), ElementsAre("quant", "synthetic:gpt2", "ok", "1.4e-4\n1.3e-4 to 1.5e-4", "0.02",
                                          "100.0%\n100.0% to 100.0%", "100.0%\n100.0% to 100.0%", "0.001",
                                          "30.500\n28.100 to 32.900", "30.500", "20460", "yes"));
@@ -244,7 +245,7 @@ TEST_F(Page, ShowsQualityAnalysisAndMarks) {
   const auto& threads = analysis.at(3).at(0);
   EXPECT_EQ(threads.at(2), "1 to 2");
   EXPECT_NEAR(std::stod(threads.at(4).get<std::string>()), 93, 2) << "2^0.9 / 2";
-  // Disturbed trials: the one that counts, the one that was run again; then outliers.
+  // Disturbed trials: the one that counts, then the one that was repeated; then outliers.
   const auto& remarks = tables.at("remarks");
   ASSERT_THAT(remarks, SizeIs(2));
   ASSERT_THAT(remarks.at(0), SizeIs(2));
@@ -263,7 +264,7 @@ TEST_F(Page, ShowsQualityAnalysisAndMarks) {
   }
 }
 
-// One at a time of everything that can be wrong with how a page looks.
+// Each line checks one kind of layout defect.
 void expect_good_look(const nlohmann::json& look) {
   EXPECT_GT(look.at("texts"), 20);
   EXPECT_THAT(look.at("wider"), IsEmpty()) << "wider than its box";
@@ -277,7 +278,7 @@ void expect_good_look(const nlohmann::json& look) {
 
 class PageLayout : public Page, public testing::WithParamInterface<Scheme> {};
 
-// On a phone, a laptop and a large screen: nothing is cut, covered or faint, as the page opens and with all of it open.
+// On a phone, a laptop and a large screen, nothing is cut off, covered or faint, both initially and fully expanded.
 TEST_P(PageLayout, IsWholeAtEveryWidth) {
   const std::vector<int> widths{400, 1300, 1800};
   const std::vector<test::PageRun> runs = test::page_runs();

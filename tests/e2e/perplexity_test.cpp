@@ -72,7 +72,7 @@ TEST(Perplexity, AStrideJudgesEveryTokenOnceWithMoreBeforeIt) {
 
 TEST(Perplexity, LossPerWordAndByteFollowsFromTheText) {
   const auto text = std::filesystem::path(test_paths::kBinaryDir) / "perplexity_words.txt";
-  std::ofstream(text) << "\n one two\t three\n\nfour";  // the first token, a line break, is not judged
+  std::ofstream(text) << "\n one two\t three\n\nfour";  // the first token, a line break, is not scored
   const auto json = json_of(perplexity("cpu_ref", {"--json"}, text.string()));
   EXPECT_EQ(json["words"], 4);
   EXPECT_EQ(json["bytes"], 21);
@@ -124,7 +124,7 @@ TEST(Perplexity, MistakesAreNamedAndExitWithTwo) {
   const auto short_text = std::filesystem::path(test_paths::kBinaryDir) / "perplexity_short.txt";
   std::ofstream(short_text) << "a";
   expect_error(perplexity("cpu_ref", {}, short_text.string()), "too short");
-  // Before the backend is looked at.
+  // This error comes before the backend is looked up.
   expect_error(perplexity("cpu_rex", {}, short_text.string()), "too short");
   std::filesystem::remove(short_text);
   expect_error(perplexity("cpu_ref", {}, kData + "/nowhere.txt"), "cannot be read");

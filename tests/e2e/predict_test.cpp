@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// analyze and predict as a user runs them, on run folders with made-up trials.
+//
+// analyze and predict as a user runs them, on run folders with synthetic trials.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
@@ -17,7 +18,7 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-/// A run folder for all tests, and the predictor that `predict fit` makes of it.
+/// A run folder for all tests, and the predictor that `predict fit` creates from it.
 class Predict : public testing::Test {
  protected:
   static void SetUpTestSuite() {

@@ -1,6 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
-// A report on many trials. By default a twentieth of what is promised, so that any machine under any load passes; with
-// INFERBENCH_REPORT_TRIALS=200000 on a quiet machine the promise itself: every format within 5 s and 1 GiB.
+// GiB.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -27,7 +25,7 @@ std::int32_t wanted_trials() {
   return text == nullptr ? kPromised / 20 : std::atoi(text);
 }
 
-// Two contenders, 50 blocks, as many points as it takes.
+// Two contenders, 50 blocks, and as many points as needed.
 void make_run(const std::filesystem::path& folder, std::int32_t trials) {
   RunInfo info = test::sample_info();
   info.points.clear();
@@ -50,13 +48,13 @@ void make_run(const std::filesystem::path& folder, std::int32_t trials) {
   }
 }
 
-// What a form that shows all trials, or all points, cannot be smaller than.
+// A lower bound for the size of a format that shows all trials or all points.
 std::uintmax_t least_bytes(const std::string& format, std::int32_t trials) {
   const auto all = static_cast<std::uintmax_t>(trials);
   return format == "csv" ? all * 200 : all / (2 * kBlocks) * 100;
 }
 
-// The largest child so far that has ended.
+// The highest peak of any child that has ended so far.
 double peak_of_children_mib() {
   rusage children{};
   getrusage(RUSAGE_CHILDREN, &children);
@@ -79,11 +77,11 @@ TEST(ReportOnManyTrials, IsFastAndSmall) {
     RecordProperty(std::string(format) + "_s", std::to_string(took.count()));
     RecordProperty(std::string(format) + "_mib", std::to_string(mib));
 #ifdef INFERBENCH_SANITIZED
-    constexpr bool kMemoryIsItsOwn = false;  // freed memory is kept for a while
+    constexpr bool kMemoryIsItsOwn = false;  // sanitizers keep freed memory for a while
 #else
     constexpr bool kMemoryIsItsOwn = true;
 #endif
-    // Where another child was larger, this one is hidden below it.
+    // Only a new maximum reveals the peak of this child.
     if (kMemoryIsItsOwn && mib > before) {
       EXPECT_LT(mib, 1024.0 * trials / kPromised + 32) << format;
     }

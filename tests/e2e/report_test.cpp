@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// `inferbench report` on a run of the Shakespeare model that is checked in (its last three blocks are copies of the
-// first three with a percent of noise): two backends that work, one that emits nonsense under a hostile name, one that
+//
+// `inferbench report` on a checked-in run of the Shakespeare model (its last three blocks are copies of the first
+// three with one percent of noise): two backends that work, one with a hostile name that emits nonsense, one that
 // crashes.
 #include <gmock/gmock.h>
 
@@ -34,8 +35,8 @@ using testing::SizeIs;
 
 using test::kHostileName;
 
-// What llama-bench's test::get_fields() lists (llama.cpp, tools/llama-bench/llama-bench.cpp), and the two arrays that
-// its JSON printers add.
+// The fields of llama-bench's test::get_fields() (llama.cpp, tools/llama-bench/llama-bench.cpp), and the two arrays
+// that its JSON printers add.
 constexpr const char* kLlamaBenchFields[] = {"build_commit",   "build_number",
                                              "cpu_info",       "gpu_info",
                                              "backends",       "model_filename",
@@ -66,7 +67,7 @@ std::string report_as(const std::string& format) {
   return result.out;
 }
 
-// RFC 4180, strictly: anything else fails the test.
+// Strict RFC 4180: anything else fails the test.
 std::vector<std::vector<std::string>> parse_csv(const std::string& text) {
   std::vector<std::vector<std::string>> rows;
   std::vector<std::string> row;
@@ -116,7 +117,7 @@ TEST(Report, JsonIsAsExpectedAndKeepsItsSchema) {
   EXPECT_THAT(test::validate_json(document, schema), HasSubstr("verdict"));
 }
 
-// With quality, marks, analysis and the machine's limits, which the fixed run does not have.
+// With quality, marks, analysis and the machine's limits, which the checked-in run does not have.
 TEST(Report, JsonOfARunThatHasEverythingKeepsTheSchema) {
   const test::TemporaryFolder folder;
   test::write_full_run(folder.path());
@@ -129,7 +130,7 @@ TEST(Report, JsonOfARunThatHasEverythingKeepsTheSchema) {
   EXPECT_THAT(document.at("disturbed"), SizeIs(2));
   EXPECT_THAT(document.at("outliers"), SizeIs(2));
   EXPECT_EQ(document.at("outliers").at(0).at("block"), 3);
-  // What `inferbench analyze` says of the same folder.
+  // The JSON that `inferbench analyze` prints for the same folder.
   const ProgramResult analysis = run_program({"analyze", folder.path().string(), "--json"});
   EXPECT_EQ(document.at("analysis"), nlohmann::json::parse(analysis.out));
   document.at("quality").at(0).at("kl_interval") = "wide";
@@ -183,7 +184,7 @@ TEST(Report, LlamaBenchLinesAreAsExpected) {
     double sum = 0;
     for (const double sample : samples) sum += sample;
     EXPECT_NEAR(row.at("avg_ts").get<double>(), sum / static_cast<double>(samples.size()), 1e-6);
-    // What llama-bench itself says: tokens over time.
+    // As in llama-bench: tokens divided by time.
     const double tokens =
         (row.at("n_prompt").get<double>() + row.at("n_gen").get<double>()) * row.at("batch").get<double>();
     const double ns = row.at("samples_ns").at(0).get<double>();

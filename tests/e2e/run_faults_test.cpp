@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What backends do wrong becomes a row with its reason; the sweep goes on, and nobody is left behind.
+//
+// A failure of a backend becomes a row with its reason. The sweep continues, and no process is left behind.
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,7 +21,7 @@ using testing::HasSubstr;
 
 constexpr const char* kMark = "INFERBENCH_FAULT_TEST";
 
-/// Processes that inherited this test's environment, itself excepted.
+/// Processes that inherited this test's environment, except the test itself.
 class Descendants {
  public:
   Descendants() : value_(fmt::format("{}-{}", getpid(), next_++)) { setenv(kMark, value_.c_str(), 1); }
@@ -38,7 +39,7 @@ class Descendants {
     return n;
   }
 
-  /// Waits until there are `n` for half a second; false where that takes longer than a minute.
+  /// Waits until there have been `n` for half a second; false if that takes longer than a minute.
   bool stay_at(std::size_t n) const {
     int since = 0;
     for (int i = 0; i < 6000 && since < 50; ++i) {
@@ -48,7 +49,7 @@ class Descendants {
     return since >= 50;
   }
 
-  /// Waits for the last to go, `patience_s` at most.
+  /// Waits up to `patience_s` for the last one to end. Returns how many are left.
   std::size_t count_after(double patience_s) const {
     for (int i = 0; i < static_cast<int>(patience_s * 100) && count() > 0; ++i) {
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
@@ -73,7 +74,7 @@ class RunFaultsTest : public RunTest {
  protected:
   Descendants descendants_;
 
-  // AddressSanitizer would turn the signal into an exit.
+  // By default AddressSanitizer would turn the signal into an exit.
   RunFaultsTest() { setenv("ASAN_OPTIONS", "handle_segv=0", 0); }
 
   std::vector<TrialRecord> trials_of(const RunData& run, const std::string& contender) const {
@@ -140,7 +141,7 @@ TEST_F(RunFaultsTest, EachFaultIsARowAndTheOthersGoOn) {
   }
 }
 
-// After its trials, what a backend does wrong is in no row: the run's notes say it, and a hang costs its patience once.
+// A failure after the trials is in no row. The run's notes report it, and only the first hang is waited for in full.
 TEST_F(RunFaultsTest, ABackendThatEndsBadlyIsNamed) {
   const std::map<std::string, std::string> faults{
       {"fault: segv, at: shutdown", "in shutdown: the worker was killed by signal 11"},
@@ -153,7 +154,7 @@ TEST_F(RunFaultsTest, ABackendThatEndsBadlyIsNamed) {
   for (const auto& [options, expected] : faults) backends += faulty(fmt::format("bad{}", n++), options);
   const std::string yaml = write_experiment(backends, "measure: {blocks: 3, warmup: 0}\nbaseline: good");
   const ProgramResult result = run_program_in(folder(), {"run", yaml, "--set", "sweep.prompt_tokens=[4]"});
-  EXPECT_EQ(result.exit_code, 0) << result.err;  // every trial was good
+  EXPECT_EQ(result.exit_code, 0) << result.err;  // every trial succeeded
   EXPECT_EQ(descendants_.count_after(2), 0U);
 
   const RunData run = read_run(only_run_folder());
@@ -172,7 +173,7 @@ TEST_F(RunFaultsTest, ABackendThatEndsBadlyIsNamed) {
     for (const TeardownRecord& record : found) workers += record.workers;
     EXPECT_EQ(workers, 3U) << options;
   }
-  // The second and third hang are waited for shortly.
+  // The second and third hang get a short wait.
   const auto hung = std::find_if(run.teardown.begin(), run.teardown.end(), [](const TeardownRecord& record) {
     return record.fault == "in shutdown: longer than 0.2 s";
   });
@@ -182,7 +183,7 @@ TEST_F(RunFaultsTest, ABackendThatEndsBadlyIsNamed) {
                            [](const TeardownRecord& record) { return record.contender == "good"; }));
 }
 
-// A stopped process is no slow backend, and a backend that sleeps by design is no stopped process.
+// A stopped process is not a slow backend, and a backend that sleeps on purpose is not a stopped process.
 TEST_F(RunFaultsTest, AStopInATrialIsADisturbance) {
   const std::string backends =
       faulty("good", "fault: none") + faulty("stopped", "fault: stop, from: 4") + faulty("sleeper", "fault: sleep");
@@ -204,7 +205,7 @@ TEST_F(RunFaultsTest, AStopInATrialIsADisturbance) {
   EXPECT_THAT(result.out, HasSubstr("a signal stopped the process"));
 }
 
-// Outside of run: an error that says where, instead of text made of nothing.
+// Commands other than run end with an error that says where, instead of printing text made from invalid logits.
 TEST_F(RunFaultsTest, LogitsThatAreNotFiniteEndEachCommand) {
   const std::string backend = std::string(INFERBENCH_FAULTY_DIR) + "/libfaulty.so";
   const std::string model = std::string(test_paths::kData) + "/shakespeare";
@@ -238,7 +239,7 @@ TEST_F(RunFaultsTest, LogitsThatAreNotFiniteEndEachCommand) {
   }
 }
 
-// What a kept process holds of an earlier point is no need of the next one.
+// Memory that a kept process holds from an earlier point does not count for the next point.
 TEST_F(RunFaultsTest, APeakOfAnEarlierPointIsNoneOfTheNext) {
   if (!PeakWatch().reset()) GTEST_SKIP() << "this kernel does not reset the peak";
   const std::string backends = faulty("good", "fault: none") + faulty("hoarder", "fault: hoard");
@@ -330,9 +331,9 @@ TEST_F(RunFaultsTest, AWorkerDiesWithItsHost) {
   const std::string yaml = write_experiment(faulty("hang", "fault: hang"), "limits: {timeout_s: 100}");
   for (const int number : {SIGKILL, SIGINT}) {
     Program program({test_paths::kProgram, "run", yaml}, folder());
-    ASSERT_TRUE(descendants_.stay_at(2));  // host and worker; the probes of the plugin before it pass
+    ASSERT_TRUE(descendants_.stay_at(2));  // host and worker; the probes of the plugin come first and go away
     program.signal(number);
-    if (number == SIGINT) {  // the first waits for the trial, which never ends
+    if (number == SIGINT) {  // the first SIGINT waits for the trial, which never ends
       std::this_thread::sleep_for(std::chrono::milliseconds(300));
       EXPECT_EQ(descendants_.count(), 2U);
       program.signal(SIGINT);
@@ -343,7 +344,7 @@ TEST_F(RunFaultsTest, AWorkerDiesWithItsHost) {
 }
 
 TEST_F(RunFaultsTest, AFreshWorkerGoesOnAfterACrash) {
-  // A session is made anew for each point: only the point that generates five tokens has a fifth forward.
+  // Each point gets a new session: only the point that generates five tokens has a fifth forward.
   const std::string backends = faulty("good", "fault: none") + faulty("late", "fault: segv, from: 4");
   const std::string yaml = write_experiment(backends, "measure: {blocks: 2, warmup: 0}\nbaseline: good");
   const ProgramResult result = run_program_in(folder(), {"run", yaml, "--set", "sweep.generate_tokens=[4,5]", "--set",

@@ -19,7 +19,7 @@
 
 namespace inferbench::test {
 
-/// A working folder with an experiment in it, and what to look at afterwards.
+/// A working folder with an experiment, and helpers to inspect the results.
 class RunTest : public testing::Test {
  protected:
   const std::filesystem::path& folder() const { return folder_.path(); }
@@ -37,20 +37,20 @@ class RunTest : public testing::Test {
   std::filesystem::path only_run_folder() const {
     std::vector<std::filesystem::path> found;
     for (const auto& entry : std::filesystem::directory_iterator(folder() / "results" / "test")) {
-      if (!entry.is_symlink()) found.push_back(entry.path());  // latest
+      if (!entry.is_symlink()) found.push_back(entry.path());  // skips the link "latest"
     }
     EXPECT_EQ(found.size(), 1U);
     return found.empty() ? std::filesystem::path() : found.front();
   }
 
-  /// Until `done` says so, or a minute is over.
+  /// Waits until `done` returns true, at most a minute.
   template <typename Done>
   static void wait_until(const Done& done) {
     const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
     while (!done() && std::chrono::steady_clock::now() < end) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
 
-  /// Each id once; -> the number of rows.
+  /// Expects each id once. Returns the number of rows.
   static std::size_t expect_each_id_once(const RunData& run) {
     std::map<std::string, int> seen;
     for (const auto& trial : run.trials) ++seen[trial.id];
@@ -65,7 +65,7 @@ class RunTest : public testing::Test {
 
 inline const std::string kTwoReferences = "  - {plugin: cpu_ref, name: one}\n  - {plugin: cpu_ref, name: two}";
 
-/// A contender of the faulty backend, a line.
+/// A contender of the faulty backend, as a line of YAML.
 inline std::string faulty(const std::string& name, const std::string& options) {
   return fmt::format("  - {{plugin: {}/libfaulty.so, name: {}, options: {{{}}}}}\n", INFERBENCH_FAULTY_DIR, name,
                      options);

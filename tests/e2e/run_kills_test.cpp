@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// kill -9 of the host at random instants: while it starts, while a worker loads, while a trial runs, while a row is on
-// its way to the disk.
+//
+// kill -9 of the host at random moments: while it starts, while a worker loads, while a trial runs, while a row is
+// being written to disk.
 #include <csignal>
 #include <nlohmann/json.hpp>
 #include <random>
@@ -19,7 +20,8 @@ constexpr int kKills = 200;
 
 class RunKillsTest : public RunTest {
  protected:
-  // Every line but a last one without its end is a row, and no attempt at a trial is there twice. -> whole rows
+  // Expects that every line, except an unfinished last one, is a row, and that no attempt at a trial appears twice.
+  // Returns the number of complete rows.
   static std::size_t expect_valid_rows(const std::filesystem::path& trials) {
     std::set<std::string> seen;
     std::istringstream lines(read_file(trials));
@@ -33,7 +35,7 @@ class RunKillsTest : public RunTest {
     return seen.size();
   }
 
-  // The file is another than it was, or `patience` is over.
+  // Waits until the file's size changes, for at most `patience`.
   static void wait_for_growth(const std::filesystem::path& file, std::uintmax_t size,
                               std::chrono::milliseconds patience) {
     const auto end = std::chrono::steady_clock::now() + patience;
@@ -55,7 +57,7 @@ TEST_F(RunKillsTest, TwoHundredKillsLoseNothingAndDoNothingTwice) {
   const auto pause = [&](int most_us) {
     std::this_thread::sleep_for(std::chrono::microseconds(std::uniform_int_distribution<int>(0, most_us)(random)));
   };
-  // The folder is there once run.json is; until then a kill leaves nothing to resume.
+  // Set once run.json exists; until then a kill leaves nothing to resume.
   std::filesystem::path run_folder;
   std::size_t rows = 0;
   int kills_that_met_rows = 0;
@@ -69,10 +71,10 @@ TEST_F(RunKillsTest, TwoHundredKillsLoseNothingAndDoNothingTwice) {
     const auto trials = run_folder / "trials.jsonl";
     const std::uintmax_t size = run_folder.empty() ? 0 : std::filesystem::file_size(trials);
     Program program(arguments, folder());
-    // One in four while it starts; the others some rows later.
+    // One kill in four comes during startup, the others a few rows later.
     if (!run_folder.empty() && kill_number % 4 != 0) wait_for_growth(trials, size, std::chrono::seconds(10));
-    // The first few kills come before there is a folder: what a run begins with, such as measuring the machine's
-    // limits, takes a busy machine seconds. Then one comes while, or soon after, the folder is made.
+    // The first few kills come before there is a folder, because startup, such as measuring the machine's limits,
+    // takes seconds on a busy machine. Then one comes during or soon after the creation of the folder.
     const auto results = folder() / "results" / "test";
     if (run_folder.empty() && kill_number >= 10) wait_until([&] { return std::filesystem::exists(results); });
     pause(run_folder.empty() || kill_number % 4 == 0 ? 40'000 : 8'000);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Quality as part of a run: rows for every contender, trials of wrong ones marked, greedy ids compared.
+//
+// Quality as part of a run: rows for every contender, marked trials of wrong contenders, comparison of greedy ids.
 #include <gmock/gmock.h>
 
 #include <algorithm>
@@ -61,7 +62,7 @@ TEST_F(RunQuality, EachWrongBackendIsCaughtAndTheRightOnesPass) {
     EXPECT_THAT(quality.error, Not(IsEmpty())) << fault;
     for (const TrialRecord& trial : trials_of(fault)) {
       EXPECT_EQ(to_string(trial.outcome.status), "wrong_output") << fault;
-      // Each trial asks for its last logits: NaN is found there first.
+      // Each trial asks for its last logits, so NaN is found there first.
       EXPECT_EQ(trial.outcome.error, fault == "not_a_number"
                                          ? "after the last token of sequence 0, the logit of token 256 is NaN"
                                          : "quality: " + quality.error);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `run` does beyond one plan in one go: shards and merge, --reproduce, blocks until intervals are narrow, limits
-// of the machine, the page cache, and disks that are full.
+//
+// Features of `run` beyond one plan in one go: shards and merge, --reproduce, blocks until intervals are narrow,
+// machine limits, the page cache, and full disks.
 #include <algorithm>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
@@ -29,7 +30,7 @@ class RunSessionTest : public RunTest {
     return text;
   }
 
-  /// An experiment with a copy of the tiny model and a text beside it.
+  /// An experiment next to a copy of the tiny model and a text.
   static void make_project(const std::filesystem::path& home, int blocks) {
     std::filesystem::create_directories(home);
     std::filesystem::copy(std::string(test_paths::kData) + "/tiny", home / "model",
@@ -66,7 +67,7 @@ TEST_F(RunSessionTest, ShardsMergeToTheWholeRun) {
   const RunData whole = read_run(only_run_folder());
   EXPECT_EQ(expect_each_id_once(whole), 12U);
   EXPECT_EQ(whole.info.merged.size(), 2U);
-  // All is there: nothing is left to resume.
+  // The run is complete, so there is nothing to resume.
   EXPECT_EQ(run_program_in(folder(), {"run", "--resume", only_run_folder().string()}).exit_code, 0);
 
   const ProgramResult twice = run_program_in(folder(), {"merge", merge[1], merge[1]});
@@ -91,14 +92,14 @@ TEST_F(RunSessionTest, ShardsOfDifferentFoldersMerge) {
   EXPECT_EQ(expect_each_id_once(whole), 12U);
   for (const TrialRecord& trial : whole.trials) EXPECT_EQ(trial.point.model, whole.info.models[0].reference);
   EXPECT_EQ(whole.quality.size(), 2U);
-  // What the table is made of finds all of them.
+  // The report's table finds all rows.
   const std::string report = run_program_in(folder(), {"report", "results/test", "--format", "md"}).out;
   const std::string results = report.substr(0, report.find("## Quality"));  // random tokens have no perplexity
   EXPECT_THAT(results, HasSubstr("| 2 of 2 |"));
   EXPECT_THAT(results, Not(HasSubstr("| - | - |")));
 }
 
-// One model under two names would be measured, and paired with other runs, twice.
+// A model under two names would be measured, and matched with other runs, twice.
 TEST_F(RunSessionTest, TwoNamesOfOneModelAreAMistake) {
   make_project(folder(), 1);
   std::filesystem::create_directory_symlink("model", folder() / "link");
@@ -113,7 +114,7 @@ TEST_F(RunSessionTest, TwoNamesOfOneModelAreAMistake) {
   EXPECT_THAT(refusal("[./model, ./copy]"), HasSubstr("are copies of one model (SHA-256 "));
 }
 
-// A renamed folder is the same model to another run; other weights under the same name are not.
+// For another run, a renamed folder is the same model, but different weights under the same name are not.
 TEST_F(RunSessionTest, ComparesModelsByWhatTheyHold) {
   make_project(folder() / "one", 1);
   make_project(folder() / "two", 1);
@@ -144,7 +145,7 @@ TEST_F(RunSessionTest, AMovedFolderIsResumedAndReproduced) {
   EXPECT_EQ(expect_each_id_once(whole), 12U);
   for (const TrialRecord& trial : whole.trials) EXPECT_EQ(trial.point.model, (folder() / "new/model").string());
   EXPECT_EQ(run_program_in(folder(), {"run", "--reproduce", moved, "--out", "again"}).exit_code, 0);
-  // What is not there is named by where it would be now.
+  // The error names a missing model by its new location.
   std::filesystem::remove_all(folder() / "new/model");
   std::filesystem::rename(folder() / "new", folder() / "newer");
   const std::string newer = folder() / "newer" / std::filesystem::relative(run, folder() / "old");
@@ -166,7 +167,7 @@ TEST_F(RunSessionTest, TheLatestRunGoesByTheExperimentsName) {
   EXPECT_EQ(run_program_in(folder(), {"compare", pattern[0], pattern[1], pattern[2]}).exit_code, 0);
   EXPECT_EQ(run_program_in(folder(), {"run", "--reproduce", "results/test", "--out", "again"}).exit_code, 0);
   EXPECT_EQ(run_program_in(folder(), {"run", "--resume", "results/test"}).exit_code, 0);
-  // The pattern finds each run once.
+  // The pattern contains each run only once.
   const auto trials = [&](std::vector<std::string> runs) {
     runs.insert(runs.begin(), {"analyze", "--json"});
     return nlohmann::json::parse(run_program_in(folder(), runs).out).at("trials");
@@ -227,7 +228,7 @@ TEST_F(RunSessionTest, ReproduceRunsTheSameExperimentAgain) {
     EXPECT_EQ(after.trials[i].id, before.trials[i].id);
     EXPECT_EQ(after.trials[i].outcome.digest, before.trials[i].outcome.digest);
   }
-  // As if it came from another machine.
+  // As if the run came from another machine.
   auto info = nlohmann::json::parse(std::ifstream(first + "/run.json"));
   info["environment"]["cpu"]["model"] = "Another CPU";
   std::ofstream(folder() / "other.json") << info;
@@ -243,7 +244,7 @@ TEST_F(RunSessionTest, UntilAddsBlocks) {
   const ProgramResult result = run_program_in(folder(), {"run", yaml});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const RunData run = read_run(only_run_folder());
-  EXPECT_EQ(run.trials.size(), 2U * 2U * (1U + 4U));  // no two runs of a tiny model agree that well
+  EXPECT_EQ(run.trials.size(), 2U * 2U * (1U + 4U));  // no two runs of a tiny model agree that closely
   EXPECT_THAT(result.err, HasSubstr("[20/20]"));
 }
 
@@ -262,7 +263,7 @@ TEST_F(RunSessionTest, RowsSayWhichShareOfTheMachinesLimitsTheyReached) {
 }
 
 TEST_F(RunSessionTest, LoadsWithTheCacheAskedFor) {
-  // A copy on a disk: what nobody else has mapped.
+  // A copy on disk that no other process has mapped.
   std::filesystem::copy(std::string(test_paths::kData) + "/shakespeare", folder() / "model");
   const std::string yaml = write_experiment(kTwoReferences, "measure: {blocks: 1, warmup: 0}");
   const std::string model = fmt::format("models=['{}/model']", folder().string());
@@ -275,7 +276,7 @@ TEST_F(RunSessionTest, LoadsWithTheCacheAskedFor) {
       ASSERT_TRUE(trial.load.page_cache_share);
       if (cache == std::string("warm")) {
         EXPECT_GT(*trial.load.page_cache_share, 0.99);
-      } else {  // a file system in memory cannot be cold: then the run says so
+      } else {  // a file system in memory cannot be cold, and then the run reports it
         EXPECT_EQ(*trial.load.page_cache_share > 0.01, result.out.find("with a cold page cache") != std::string::npos);
       }
       EXPECT_TRUE(trial.load.first_forward_ms);
@@ -283,7 +284,7 @@ TEST_F(RunSessionTest, LoadsWithTheCacheAskedFor) {
   }
 }
 
-// A limit on the size of files stands for a full disk.
+// A limit on file sizes simulates a full disk.
 TEST_F(RunSessionTest, AFullDiskStopsTheRunAndALaterResumeEndsIt) {
   const std::string yaml = write_experiment(kTwoReferences, "measure: {blocks: 30}");
   const std::string command = fmt::format("trap '' XFSZ; ulimit -f 64; exec '{}' run '{}'", test_paths::kProgram, yaml);

@@ -23,7 +23,7 @@ using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::Not;
 
-// A table of time against floor on stderr, a trace beside run.json, nothing more on stdout.
+// A table of time compared with the floor on stderr, a trace next to run.json, and nothing more on stdout.
 TEST_F(RunTest, ProfilesShowTheFloor) {
   const std::string yaml = write_experiment("  - {plugin: cpu_ref, name: one}\n  - {plugin: cpu_quant, name: two}",
                                             "measure: {blocks: 1, warmup: 0}\nbaseline: one");
@@ -61,11 +61,11 @@ TEST_F(RunTest, GoesFromYamlToATable) {
     EXPECT_EQ(trial.backend, "cpu_ref");
     EXPECT_GT(trial.outcome.kv_bytes, 0U);
     EXPECT_GT(trial.outcome.memory.peak_rss_bytes, 0U);
-    // Each block has new processes, which run one warm-up first; a disturbed block is repeated in the same.
+    // Each block has new processes, which run one warm-up first. A disturbed block is repeated in the same processes.
     EXPECT_EQ(trial.outcome.trials_since_load, trial.warm_up() ? 0 : 1 + trial.attempt) << trial.id;
     digests[{trial.point.prompt_tokens, trial.block}].insert(trial.outcome.digest);
   }
-  // Both contenders had the same prompt in a block, and other prompts in other blocks.
+  // Both contenders have the same prompt within a block, and different prompts in different blocks.
   std::set<std::string> all;
   for (const auto& [key, of_block] : digests) {
     EXPECT_EQ(of_block.size(), 1U);
@@ -100,7 +100,7 @@ TEST_F(RunTest, NeedsAnExperiment) {
   EXPECT_THAT(result.err, HasSubstr("hint: inferbench run EXPERIMENT.yaml"));
 }
 
-// What is in the cache before the clock starts counts as if it had been part of the prompt, and is not timed.
+// Tokens that are in the cache before the clock starts act like part of the prompt, but are not timed.
 TEST_F(RunTest, ADepthGivesTheIdsOfTheLongPromptAndTimesTheShortOne) {
   const std::string yaml = write_experiment("  - {plugin: cpu_ref, name: one}\n  - {plugin: cpu_quant, name: two}",
                                             "measure: {blocks: 2, warmup: 0, repeat_disturbed: 0}\nbaseline: one");
@@ -122,7 +122,7 @@ TEST_F(RunTest, ADepthGivesTheIdsOfTheLongPromptAndTimesTheShortOne) {
     ASSERT_TRUE(whole.contains(id));
     EXPECT_EQ(trial.point.past_tokens, 28);
     EXPECT_TRUE(trial.ok()) << trial.outcome.error;
-    // The quantized one may round other rows otherwise.
+    // The quantized contender may round differently if rows are grouped differently.
     if (trial.contender == "one") {
       EXPECT_EQ(trial.outcome.digest, whole.at(id).outcome.digest) << id;
     }
@@ -191,12 +191,12 @@ TEST_F(RunTest, ResumesAfterKillsAtRandomInstants) {
     }
     Program program(arguments, folder());
     const auto results = folder() / "results" / "test";
-    // How long a run takes to begin depends on the machine: only the first kills may come before run.json.
+    // The startup time depends on the machine, so only the first kills may come before run.json.
     if (resumed_from.empty() && kill_number >= 2) wait_until([&] { return std::filesystem::exists(results); });
     std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds(random)));
     program.signal(SIGKILL);
     program.wait();
-    // Killed before run.json was there: nothing to resume.
+    // If it was killed before run.json was written, there is nothing to resume.
     if (resumed_from.empty() && std::filesystem::exists(results)) {
       const auto found = only_run_folder();
       if (std::filesystem::exists(found / "run.json")) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Another backend (INFERBENCH_SLOWED_BACKEND names its library) with every forward made one percent longer: the
-// smallest difference that a comparison is asked to find, in the real world.
+//
+// Another backend (INFERBENCH_SLOWED_BACKEND names its library) in which every forward takes one percent longer: the
+// smallest difference that a comparison must find, on a real machine.
 #include <dlfcn.h>
 #include <time.h>
 
@@ -19,7 +20,7 @@ std::uint64_t now_ns() {
   return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(now.tv_nsec);
 }
 
-// A C ABI has no other place to keep it.
+// Global, because the C ABI has no other place for it.
 ib_status (*inner_forward)(ib_session*, const ib_forward_params*, ib_error*) = nullptr;
 
 ib_status slowed_forward(ib_session* session, const ib_forward_params* params, ib_error* error) {
@@ -32,7 +33,7 @@ ib_status slowed_forward(ib_session* session, const ib_forward_params* params, i
   return status;
 }
 
-// The table of the other library, which stays loaded, with this forward in it; all zeros where there is none.
+// The table of the other library, which stays loaded, with this forward; all zeros if there is no such library.
 ib_backend make_table() {
   ib_backend table{};
   const char* path = std::getenv("INFERBENCH_SLOWED_BACKEND");

@@ -12,7 +12,7 @@ inline std::string small_run() {
   return std::string(test_paths::kData) + "/run-small";
 }
 
-/// What is expected of it.
+/// The expected output for it.
 inline std::string golden(const std::string& name) {
   return small_run() + "/expected/" + name;
 }

@@ -24,7 +24,7 @@ using testing::HasSubstr;
 using testing::Not;
 using Arguments = std::vector<std::string>;
 
-// Runs `inferbench ARGUMENTS...` as "$@" of a script for bash.
+// Runs a bash script in which "$@" is `inferbench ARGUMENTS...`.
 ProgramResult in_bash(const std::string& script, const Arguments& arguments, const std::string& input = "") {
   Arguments all{"/bin/bash", "-c", script, "bash", test_paths::kProgram};
   all.insert(all.end(), arguments.begin(), arguments.end());
@@ -45,7 +45,7 @@ std::string data(const std::string& name) {
 struct Command {
   Arguments arguments;
   std::string input;
-  int exit_code = 0;  ///< with good streams
+  int exit_code = 0;  ///< with working streams
 };
 
 class Streams : public testing::Test {
@@ -78,10 +78,10 @@ class Streams : public testing::Test {
 
   static std::string path(const std::string& name) { return (root_->path() / name).string(); }
 
-  // A folder that no other command of a test has written to.
+  // A folder that no other command of the test has written to.
   static std::string fresh() { return path("fresh-" + std::to_string(n_fresh_++)); }
 
-  // Every command, with the least work that makes it print.
+  // Every command, with the least work that makes it print something.
   static std::vector<Command> commands() {
     const std::string run = test::small_run();
     const std::string tiny = data("tiny");
@@ -181,7 +181,7 @@ TEST_F(Streams, AReaderThatEndsEarlyEndsACommandQuietly) {
   const std::string script = "{ sleep 0.5; \"$@\"; echo \"code $?\" >&2; } | :";
   EXPECT_EQ(in_bash(script, {"backends"}).err, "code 141\n");
   EXPECT_EQ(in_bash(script, {"--help"}).err, "code 141\n");
-  // Some programs start others with SIGPIPE ignored; nobody would learn of it by the signal.
+  // Some programs start others with SIGPIPE ignored, so the signal alone cannot report the error.
   EXPECT_EQ(in_bash("trap '' PIPE; " + script, {"--version"}).err,
             "inferbench: error: cannot write to standard output: Broken pipe\n"
             "inferbench: hint: the program that reads it has ended\ncode 2\n");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A backend that offers one operator, the activation, which goes wrong as its option says: what the host must survive,
-// and must find.
+//
+// A backend with one operator, the activation, which fails as its option says, in ways that the host must survive and
+// find.
 #include <cstdlib>
 #include <stdexcept>
 #include <string>
@@ -31,7 +32,7 @@ struct Session {
   void truncate(std::int32_t, std::int32_t) {}
 };
 
-// ReLU: the simplest that can be right.
+// ReLU, the simplest correct operator.
 class Operator {
  public:
   Operator(Context&, const ib_op_desc& desc)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Mistakes in real experiment files, before the real backends and models: the program ends with exit code 2 and two
-// lines on stderr, and has done nothing.
+//
+// Mistakes in real experiment files, with the real backends and models: the program ends with exit code 2 and two
+// lines on stderr, and has done nothing else.
 #include <gmock/gmock.h>
 
 #include <filesystem>
@@ -24,7 +25,7 @@ const std::string kFolder = std::string(test_paths::kData) + "/experiments/";
 struct Case {
   const char* name;
   const char* file;
-  std::string message;  // after the folder of the experiments
+  std::string message;  // after the path of the experiments' folder
   std::vector<std::string> overrides = {};
 };
 
@@ -125,7 +126,7 @@ std::string case_name(const testing::TestParamInfo<Case>& info) {
 
 INSTANTIATE_TEST_SUITE_P(Files, YamlMistakes, testing::ValuesIn(kCases), case_name);
 
-// What is known depends on what is installed: only the parts that do not are compared.
+// The list of known backends depends on what is installed, so only the other parts are compared.
 TEST(YamlMistakesElsewhere, UnknownPluginNamesTheNearest) {
   const ProgramResult result = run_experiment(kFolder + "unknown_plugin.yaml", {}, testing::TempDir());
   EXPECT_EQ(result.exit_code, 2);
@@ -168,7 +169,7 @@ TEST(YamlMistakesElsewhere, WithoutMistakesThePlanIsPrintedAndNothingElseHappens
 
 TEST(YamlMistakesElsewhere, EveryConfigPlansWithTheRealBackends) {
   for (const auto& entry : fs::directory_iterator(test_paths::kConfigs)) {
-    if (entry.path().extension() != ".yaml" || entry.path().stem() == "operators") continue;  // that one is for `ops`
+    if (entry.path().extension() != ".yaml" || entry.path().stem() == "operators") continue;  // that file is for `ops`
     const ProgramResult result = run_program({"run", entry.path().string(), "--plan"});
     EXPECT_EQ(result.exit_code, 0) << result.err;
     EXPECT_THAT(result.out, HasSubstr("estimated time: "));

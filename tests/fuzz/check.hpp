@@ -9,14 +9,14 @@
 
 namespace inferbench::fuzz {
 
-/// Ends the process when a property does not hold: libFuzzer and the replay both see it.
+/// Aborts the process if a property does not hold; both libFuzzer and the replay detect this.
 inline void require(bool holds, const char* property) {
   if (holds) return;
   std::fprintf(stderr, "property violated: %s\n", property);
   std::abort();
 }
 
-/// Whatever the input, an error is one short line without control characters, and says how to mend it.
+/// For any input, an error must be one short line without control characters, with a hint.
 inline void check_error(const Error& error) {
   const std::string text = error.what() + error.cure();
   require(text.size() < 2000, "messages are short");

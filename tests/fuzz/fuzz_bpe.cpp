@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// libFuzzer target over the tokenizer. The first byte chooses: 'v' the rest, up to its first NUL, as vocab.json, and
-// what follows as merges.txt; 'm' the rest as merges.txt of a small good vocabulary; else the rest as text.
+//
+// libFuzzer target for the tokenizer. The first byte selects the form of the rest. 'v': vocab.json up to the first
+// NUL, then merges.txt. 'm': merges.txt for a small valid vocabulary. Anything else: text.
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -18,7 +19,7 @@ namespace {
 using inferbench::Vocabulary;
 using inferbench::fuzz::require;
 
-/// All bytes, and what the merges below make.
+/// All bytes, and the tokens that the merges below produce.
 std::string good_vocab() {
   const inferbench::ByteAlphabet alphabet;
   std::string text = "{";

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// libFuzzer target: any bytes as config.json. Whatever is accepted must be a shape that backends may trust.
+//
+// libFuzzer target: any bytes as config.json. An accepted file must describe a shape that backends can trust.
 #include <cmath>
 #include <cstddef>
 #include <cstdint>

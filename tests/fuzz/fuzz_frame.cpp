@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// libFuzzer target: any bytes as what comes over the socket between host and worker. Whatever they are, the readers
-// take them or throw ProtocolError; how the stream is cut into reads changes nothing; a message survives its frame.
+//
+// libFuzzer target: any bytes on the socket between host and worker. The readers must accept them or throw
+// ProtocolError, the result must not depend on how the stream is split into reads, and a message must survive encoding
+// as a frame.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -20,7 +22,7 @@ using inferbench::ProtocolError;
 using inferbench::fuzz::require;
 using Payloads = std::vector<std::vector<std::uint8_t>>;
 
-/// The payloads of a stream that comes in pieces of at most `piece` bytes; nullopt where it is refused.
+/// The payloads of a stream that arrives in pieces of at most `piece` bytes; nullopt if it is refused.
 std::optional<Payloads> payloads_of(std::span<const std::uint8_t> stream, std::size_t piece) {
   FrameBuffer buffer;
   Payloads payloads;

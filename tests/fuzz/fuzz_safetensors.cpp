@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// libFuzzer target: any bytes as a safetensors file. Whatever is accepted must be safe to read.
+//
+// libFuzzer target: any bytes as a safetensors file. An accepted file must be safe to read.
 #include <cstddef>
 #include <cstdint>
 #include <span>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Feeds every file of the given folders to a fuzz target: the corpus as a test, under any compiler and sanitizer.
+//
+// Feeds every file of the given folders to a fuzz target: runs the corpus as a test, with any compiler and sanitizer.
 #include <cstdint>
 #include <cstdio>
 #include <exception>
@@ -20,7 +21,7 @@ int main(int argc, char** argv) {
         std::ifstream file(entry.path(), std::ios::binary);
         const std::string text(std::istreambuf_iterator<char>(file), {});
         std::printf("%s (%zu bytes)\n", entry.path().c_str(), text.size());
-        std::fflush(stdout);  // so that the last line names the file that aborts
+        std::fflush(stdout);  // so that the last line names the file if the target aborts
         LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
         ++n_files;
       }

@@ -8,19 +8,19 @@
 
 namespace inferbench::golden {
 
-/// One prompt with what a float64 model makes of it.
+/// One prompt, with the results of a float64 model.
 struct Case {
   std::string name;
   std::vector<std::int32_t> input_ids;
-  std::vector<float> logits;         ///< [positions, vocab]: every position's, or the last one's only
+  std::vector<float> logits;         ///< [positions, vocab]; either every position or only the last one
   std::vector<std::int32_t> greedy;  ///< ids that follow the prompt
   std::vector<float> greedy_margin;  ///< gap between the best two logits at each of these steps
 };
 
-/// Cases of a folder of tests/data, or of synthetic:SHAPE (its folder is synthetic-SHAPE-seed0). Throws Error.
+/// Cases of a folder of tests/data, or of synthetic:SHAPE (whose folder is synthetic-SHAPE-seed0). Throws Error.
 std::vector<Case> read_cases(const std::string& fixture);
 
-/// The reference under which Model::open finds the fixture's model.
+/// The reference with which Model::open finds the fixture's model.
 std::string model_reference(const std::string& fixture);
 
 }  // namespace inferbench::golden

@@ -6,10 +6,10 @@
 
 namespace inferbench::golden {
 
-/// How far logits are from the expected ones; both [positions, vocab].
+/// Distance of logits from the expected ones; both are [positions, vocab].
 struct Distance {
-  double greatest_error = 0;  ///< greatest |difference|; infinite where anything is not finite
-  double deviation = 0;       ///< that, in standard deviations of the expected logits (of all positions)
+  double greatest_error = 0;  ///< greatest |difference|; infinite if any value is not finite
+  double deviation = 0;       ///< the greatest error in standard deviations of the expected logits (of all positions)
   double kl = 0;              ///< KL(softmax(expected) || softmax(got)), nats, mean over positions
 };
 

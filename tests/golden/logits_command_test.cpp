@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `inferbench logits` as a user runs it: the golden logits in a file, and one clear error for each bad input.
+//
+// `inferbench logits` as a user runs it: the golden logits in a file, and one clear error for each invalid input.
 #include <gmock/gmock.h>
 
 #include <algorithm>
@@ -44,7 +45,7 @@ class LogitsCommand : public testing::Test {
 
   std::filesystem::path out() const { return folder_ / "out.safetensors"; }
 
-  // Refused with exit code 2 and these words, before anything is written.
+  // Expects exit code 2 and these words, and that nothing was written.
   void expect_refused(const std::string& tokens, const std::string& words, std::vector<std::string> more = {}) {
     const ProgramResult result = run(tokens, std::move(more));
     EXPECT_EQ(result.exit_code, 2) << tokens;

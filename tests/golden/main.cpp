@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// golden_check --plugin LIB.so [--precision P] [--option k=v] --measure deviation|kl --bound X [--bound-without-vnni Y]
+//
+// golden_check --plugin LIB.so [--precision P] [--option k=v] --measure deviation|kl --bound X [--bound-without-vnni
+// Y]
 // --fixtures NAME...
-// Runs a backend through golden fixtures: logits within the bound, greedy ids equal wherever the choice is clear.
+// Runs a backend on golden fixtures: logits must be within the bound, and greedy ids must be equal wherever the choice
+// is clear.
 #include <cpuid.h>
 #include <gtest/gtest.h>
 
@@ -26,14 +29,14 @@ struct Settings {
   int threads = 2;
 };
 
-// The logits that the case has expectations for, in one call.
+// The logits for which the case has expectations, from one call.
 std::vector<float> logits_of(const BackendSession& session, const Case& one, std::size_t vocab) {
   session.truncate(0, 0);
   return one.logits.size() == vocab ? session.last_logits(0, one.input_ids) : session.all_logits(0, one.input_ids);
 }
 
-// The expected ids are fed whatever the backend chose, so that every step is judged. Where the best two logits are
-// nearer than the backend's own error on them, either is right.
+// Feeds the expected ids no matter what the backend chose, so that every step is checked. If the gap between the best
+// two logits is smaller than the backend's own error on them, either id is accepted.
 void check_greedy(const BackendSession& session, const Case& one, double error) {
   session.truncate(0, 0);
   std::int32_t id = session.greedy(0, one.input_ids);
@@ -69,7 +72,7 @@ class GoldenTest : public testing::Test {
   std::string fixture_;
 };
 
-// AVX-512's or AVX's instructions of 8-bit products that add up in 32 bits.
+// True if the CPU has 8-bit products with 32-bit accumulation, of AVX-512 or AVX.
 bool has_vnni() {
   unsigned eax = 0;
   unsigned ebx = 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the narrow weights and activations of cpu_quant cost on real text: KL divergence to fp32 and perplexity on every
-// whole window of the Shakespeare validation text, against cpu_ref in the same run.
+//
+// The loss from cpu_quant's narrow weights and activations on real text: KL divergence from fp32, and perplexity, on
+// every full window of the Shakespeare validation text, compared with cpu_ref in the same run.
 #include <gtest/gtest.h>
 
 #include <cstdio>
@@ -24,7 +25,8 @@ namespace {
 
 const std::filesystem::path kFolder = std::filesystem::path(test_paths::kData) / "shakespeare";
 
-// expected.json: validation.perplexity of all windows, the last and shorter one included; it moves the mean by less.
+// expected.json: validation.perplexity, over all windows. The last, shorter one is included; it moves the mean by less
+// than the tolerance below.
 constexpr double kPublishedPerplexity = 32.061;
 
 std::vector<std::int32_t> validation_tokens() {
@@ -40,7 +42,7 @@ BackendModel load(const std::string& library, const std::string& precision,
                       OptionValues(plugin.options(), options));
 }
 
-// Every `every`-th whole window: that at a predicts tokens a + 1 ... a + context with an empty cache.
+// Compares every `every`-th full window: the window at a predicts tokens a + 1 ... a + context with an empty cache.
 Agreement compare(const BackendModel& reference, const BackendModel& tested, std::size_t every) {
   const std::vector<std::int32_t> tokens = validation_tokens();
   const auto context = static_cast<std::size_t>(tested.config().context);
@@ -57,7 +59,7 @@ Agreement compare(const BackendModel& reference, const BackendModel& tested, std
 struct Bound {
   const char* precision;
   double kl;
-  double perplexity;  // relative
+  double perplexity;  // relative increase
 };
 
 class QuantQuality : public testing::TestWithParam<Bound> {};
@@ -75,7 +77,7 @@ TEST_P(QuantQuality, StaysWithinTheBoundsOnAllValidationText) {
   EXPECT_NEAR(ratio, 1.0, bound.perplexity);
 }
 
-// Where windows go through AMX, in bf16: the 8-bit activations with which such a machine decodes, too.
+// If windows go through AMX in bf16, also tests the 8-bit activations with which such a machine decodes.
 TEST_P(QuantQuality, StaysWithinTheBoundsWithQuantizedActivations) {
   const Bound bound = GetParam();
   if (std::string(load("libcpu_quant.so", bound.precision, {}).info().kernels) != "amx") {
@@ -94,8 +96,8 @@ INSTANTIATE_TEST_SUITE_P(Precisions, QuantQuality,
                          testing::Values(Bound{"int8", 1.5e-4, 0.001}, Bound{"int4", 9e-3, 0.005}),
                          [](const auto& one) { return std::string(one.param.precision); });
 
-// What the cache's format alone costs, as a part of what the weights cost: int8 keys and values may add as much again
-// as int8 weights do, no more; beside int4 weights they must not show.
+// The loss from the cache format alone, relative to the loss from the weights: int8 keys and values may add at most as
+// much as int8 weights do; compared with int4 weights they must be negligible.
 TEST(QuantQuality, CacheFormatsCostLittle) {
   const BackendModel reference = load("libcpu_ref.so", "", {});
   for (const auto& [precision, most] : {std::pair{"int8", 2.0}, std::pair{"int4", 1.02}}) {

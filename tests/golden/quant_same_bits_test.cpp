@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How cpu_quant cuts work, among threads and among rows, does not show in what it computes.
+//
+// The results of cpu_quant do not depend on how it splits work among threads and rows.
 #include <gtest/gtest.h>
 
 #include <cstdint>
@@ -34,7 +35,8 @@ BackendModel load(const std::string& precision, std::int32_t n_threads) {
                       OptionValues(plugin.options(), {}));
 }
 
-// Logits of a prompt, then of one token more. 195: cut into sixteens or a multiple, three are left, which are few.
+// Logits of a prompt, then of one more token. 195 rows: split into multiples of 16, three rows are left over, which
+// take the path for few rows.
 std::vector<float> logits_of(const BackendModel& model) {
   const BackendSession session(model, 1, 256);
   const std::vector<std::int32_t> tokens = tokens_of_text(196);
@@ -44,7 +46,7 @@ std::vector<float> logits_of(const BackendModel& model) {
   return logits;
 }
 
-// Slot i holds i + 3 tokens and takes one more, all n slots in one call; or each in a call of its own.
+// Slot i holds i + 3 tokens and gets one more: all n slots in one call, or each in its own call.
 std::vector<float> next_logits(const BackendModel& model, std::int32_t n, bool together) {
   const BackendSession session(model, n, 64);
   const std::vector<std::int32_t> tokens = tokens_of_text(100);
@@ -81,7 +83,7 @@ TEST_P(QuantSameBits, OnAnyNumberOfThreads) {
   }
 }
 
-// Up to 16: more are products of bf16 on AMX.
+// Up to 16 rows: more rows are bf16 products on AMX.
 TEST_P(QuantSameBits, OfASequenceAloneAndAmongOthers) {
   const BackendModel model = load(GetParam(), 2);
   for (std::int32_t n = 1; n <= 16; ++n) {

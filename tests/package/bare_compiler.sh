@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# No build system at all: one line with cc, one with c++.
+# Without a build system: one cc command, one c++ command.
 source "$SOURCES/common.sh"
 cp "$SOURCES/../abi/plugins/minimal_c.c" "$SOURCES/../abi/plugins/null_backend.cpp" .
 "$CC" -shared -fPIC -I"$PREFIX/include" -o libminimal_c.so minimal_c.c

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# find_package(inferbench) and inferbench_add_backend() from outside the tree, in C alone and in C++ alone.
+# find_package(inferbench) and inferbench_add_backend() from outside the tree, with only C and with only C++.
 source "$SOURCES/common.sh"
 for language in C CXX; do
   cmake -S "$SOURCES/project" -B "$language" -DCMAKE_PREFIX_PATH="$PREFIX" -DLANGUAGE=$language \
@@ -23,7 +23,7 @@ expect_backend null CXX
 expect_run ./C/libminimal_c.so
 expect_run ./CXX/libnull.so
 
-# A wrong name is told at configure time, not when the host refuses the file.
+# A wrong name is an error at configure time, not only when the host loads the file.
 cmake -S "$SOURCES/project" -B wrong -DCMAKE_PREFIX_PATH="$PREFIX" -DLANGUAGE=C -DNAME=Wrong-Name \
   -DBACKENDS="$SOURCES/../abi/plugins" >wrong.txt 2>&1 && fail "a wrong name is accepted"
 expect_text "'Wrong-Name' is no name of a backend" wrong.txt

@@ -12,7 +12,7 @@ fail() {
   exit 1
 }
 
-# expect_text PATTERN FILE: a line of the file matches the extended regular expression.
+# expect_text PATTERN FILE: a line of the file must match the extended regular expression.
 expect_text() {
   grep -Eq -- "$1" "$2" || {
     cat "$2" >&2
@@ -20,14 +20,14 @@ expect_text() {
   }
 }
 
-# expect_backend NAME FOLDER: the installed program finds it there, and nothing in that folder is unusable.
+# expect_backend NAME FOLDER: the installed program must find it there, and the folder must contain no unusable plugin.
 expect_backend() {
   inferbench backends --json --plugin-dir "$2" >backends.json
   expect_text "\"name\": \"$1\"" backends.json
   expect_text '"problems": \[\]' backends.json
 }
 
-# expect_run LIBRARY: an experiment of cpu_ref and that backend runs, and no trial fails.
+# expect_run LIBRARY: an experiment with cpu_ref and that backend must run without failed trials.
 expect_run() {
   cat >compare.yaml <<YAML
 name: package

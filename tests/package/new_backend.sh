@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# new_backend.sh c|c++|rust: what `inferbench new-backend` writes builds without a warning, exports the table only,
-# agrees with the float64 reference, keeps the contract, and runs beside cpu_ref.
+# new_backend.sh c|c++|rust: the project from `inferbench new-backend` builds without warnings, exports only the table,
+# agrees with the float64 reference, keeps the contract, and runs next to cpu_ref.
 source "$SOURCES/common.sh"
 language=$1
 case $language in
@@ -30,7 +30,7 @@ if [ "$language" != rust ]; then cmake --build build >>../build.txt; fi
   fail "it exports more than the table"
 "$BUILD/tests/golden_check" --plugin $library --measure deviation --bound 1e-4 --fixtures tiny tiny-f16 tiny-bf16 \
   tiny-original-names tiny-untied shakespeare
-# The contract, by the project's own test.
+# Checks the contract with the project's own test.
 case $language in
   rust) cargo test --quiet >../test.txt 2>&1 || { cat ../test.txt >&2; fail "cargo test"; } ;;
   *) ctest --test-dir build --output-on-failure >../test.txt || { cat ../test.txt >&2; fail "ctest"; } ;;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# `pkg-config --cflags inferbench`, and the paths that the file offers.
+# `pkg-config --cflags inferbench`, and the paths in the .pc file.
 source "$SOURCES/common.sh"
 export PKG_CONFIG_PATH="$PREFIX/$LIBDIR/pkgconfig"
 pkg-config --validate inferbench

@@ -1,29 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-# run_doc.sh PAGE.md: does every command of a page work? In the page's order, in one shell, in an empty folder, with the
-# installed program on PATH:
+# run_doc.sh PAGE.md: checks that every command of a page works. Runs them in order, in one shell, in an empty folder,
+# with the installed program on PATH:
 #   ```sh blocks are run; each line must succeed
 #   a block after <!-- file: NAME --> becomes that file
 #   a block after <!-- exit: N --> must end with that exit code
 #   a block after <!-- skip: REASON --> is not run
-#   in other blocks, a line `inferbench COMMAND ...` must name a command and options that --help knows
+#   in other blocks, a line `inferbench COMMAND ...` must name a command and options that --help lists
 source "$SOURCES/common.sh"
 export CMAKE_PREFIX_PATH="$PREFIX" PKG_CONFIG_PATH="$PREFIX/$LIBDIR/pkgconfig"
 
 page=$1
-# A process of its own: `set -e` would not hold in a condition of this one.
+# In a separate process, because `set -e` has no effect inside a condition.
 {
   cat <<'PROLOGUE'
 set -euE -o pipefail
 trap 'echo "FAILED: the block that begins in line $doc_line"' ERR
 
-# known_synopsis LINE: its command and each of its options are in --help.
+# known_synopsis LINE: --help must list its command and each of its options.
 known_synopsis() {
   local words option
   read -ra words <<<"$1"
   local help=(inferbench "${words[1]}")
   if [[ ${words[2]:-} =~ ^[a-z]+$ ]]; then help+=("${words[2]}"); fi # such as `predict fit`
   "${help[@]}" --help >help.txt || refuse "no such command: $1"
-  # An unknown command's --help is the program's.
+  # For an unknown command, --help prints the program's own help.
   grep -q "^Usage: ${help[*]} " help.txt || refuse "no such command: $1"
   for option in $(grep -o -E -- '--[a-z][a-z-]*' <<<"$1" || true); do
     grep -q -E -- "(^|[ ,])$option([ ,]|\$)" help.txt || refuse "--help does not know $option: $1"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Completions and manual pages are there, are well formed, and know every command and option that --help knows.
+# Completions and manual pages exist, are well formed, and contain every command and option that --help lists.
 source "$SOURCES/common.sh"
 share=$PREFIX/share
 bash_file=$share/bash-completion/completions/inferbench
@@ -27,7 +27,7 @@ for page in "$share"/man/man1/inferbench*.1.gz; do
   fi
 done
 
-# complete WORD...: what bash offers for the last word.
+# complete_words WORD...: prints what bash offers for the last word.
 complete_words() {
   bash -c 'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _inferbench; printf "%s\n" "${COMPREPLY[@]}"' \
     bash "$bash_file" "$@" 2>/dev/null

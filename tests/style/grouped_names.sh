@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# grouped_names.sh SOURCE BUILD: sources that BUILD compiles as one object (CMake's unity build) see each other's unnamed
-# namespaces and headers. A function in an unnamed namespace there may not have the name of another one, nor of a function
-# of SOURCE's headers that the object reads: with the same arguments the compiler refuses; with others, one file's calls
-# could silently become the other's.
+# grouped_names.sh SOURCE BUILD: sources that BUILD compiles as one object (CMake's unity build) see each other's
+# unnamed namespaces and headers. A function in an unnamed namespace must therefore not share its name with another one
+# of the object, nor with a function of SOURCE's headers that the object includes. With equal arguments the compiler
+# refuses the second one; with different arguments, calls in one file could silently resolve to the other file's
+# function.
 set -euo pipefail
 source=$1 build=$2
 groups=$(find "$build" -path '*/Unity/unity_*_cxx.cxx')
@@ -13,8 +14,8 @@ if [ -z "$groups" ] || [ ! -f "$build/build.ninja" ]; then
 fi
 depends=$(ninja -C "$build" -t deps)
 
-# "NAME FILE" of each function that begins a line, in the layout that clang-format gives; with only=1, of those in unnamed
-# namespaces alone.
+# Prints "NAME FILE" for each function that begins a line, in clang-format's layout; with only=1, just for those in
+# unnamed namespaces.
 # shellcheck disable=SC2016
 functions='
   FNR == 1 { inside = 0 }
@@ -30,7 +31,7 @@ failed=0
 for group in $groups; do
   mapfile -t sources < <(sed -n 's/^#include "\(.*\)"$/\1/p' "$group")
   object=${group#"$build"/}.o
-  grep -qF "$object" "$build/build.ninja" || continue  # left by a target that is no more
+  grep -qF "$object" "$build/build.ninja" || continue  # left over from a removed target
   mapfile -t headers < <(awk -v object="$object:" '
     /^[^ ]/ { ours = $1 == object; next }
     ours && /\.(hpp|h)$/ { print $1 }' <<<"$depends" | (cd "$build" && xargs -r realpath) | grep "^$source/" || true)

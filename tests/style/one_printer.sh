@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# one_printer.sh SOURCE: the host writes to its standard streams and to files through support/print.hpp and
-# support/output_file.hpp alone, which know what to do where that fails.
+# one_printer.sh SOURCE: the host must write to its standard streams and to files only through support/print.hpp and
+# support/output_file.hpp, which handle failed writes.
 set -euo pipefail
 cd "$1"
 found=$(grep -rnE '\bfmt::print\(|\bstd::(cout|cerr|clog|puts|fputs|printf|fprintf|ofstream|fstream)\b|[^n_:a-z](printf|puts|fputs|fprintf)\(' \

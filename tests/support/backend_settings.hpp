@@ -14,13 +14,13 @@ class App;
 
 namespace inferbench {
 
-/// The exit status that ctest takes for "skipped" (SKIP_RETURN_CODE).
+/// The exit status that ctest treats as "skipped" (SKIP_RETURN_CODE).
 inline constexpr int kSkipped = 77;
 
-/// Which backend a test program examines, and how it is set up.
+/// The backend that a test program examines, and its settings.
 struct BackendSettings {
   std::filesystem::path plugin;
-  std::string precision;  ///< empty: the backend's first
+  std::string precision;  ///< empty: the backend's first precision
   std::map<std::string, std::string> options;
 
   /// --plugin, --precision, --option KEY=VALUE.
@@ -28,7 +28,7 @@ struct BackendSettings {
 
   BackendModel create_model(BackendContext context, const Weights& weights) const;
 
-  /// False, after saying why, where this machine cannot do what the options ask for. Throws Error otherwise.
+  /// Returns false, after printing why, if this machine does not support the settings. Throws Error on other failures.
   bool is_supported() const;
 };
 

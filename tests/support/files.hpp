@@ -6,7 +6,7 @@
 
 namespace inferbench {
 
-/// The bytes of a file. Throws std::runtime_error where it can't be opened.
+/// The bytes of a file. Throws std::runtime_error if it can't be opened.
 std::string read_file(const std::filesystem::path& path);
 
 }  // namespace inferbench

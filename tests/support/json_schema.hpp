@@ -6,7 +6,7 @@
 
 namespace inferbench::test {
 
-/// Empty where `document` keeps the JSON Schema (draft 7); else what breaks it.
+/// Empty if `document` conforms to the JSON Schema (draft 7); otherwise the violations.
 std::string validate_json(const nlohmann::json& document, const nlohmann::json& schema);
 
 }  // namespace inferbench::test

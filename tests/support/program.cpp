@@ -24,7 +24,7 @@ fs::path new_folder() {
   return name;
 }
 
-/// In the child: nothing here may allocate.
+/// Runs in the child after fork, so it must not allocate.
 void redirect(const char* path, int flags, int fd) {
   const int file = ::open(path, flags);
   if (file < 0 || dup2(file, fd) < 0) _exit(126);
@@ -45,7 +45,7 @@ Program::Program(const std::vector<std::string>& arguments, const fs::path& fold
   const std::string in = streams_ / "in";
   const std::string out = streams_ / "out";
   const std::string err = streams_ / "err";
-  // Here, not in the child, which may be killed before it gets that far.
+  // Created here, not in the child, which may be killed before it gets that far.
   for (const std::string& stream : {out, err}) std::ofstream(stream, std::ios::binary).flush();
   std::vector<char*> argv;
   argv.reserve(arguments.size() + 1);

@@ -9,9 +9,9 @@
 
 namespace inferbench {
 
-/// What one run of a program gave.
+/// The result of one run of a program.
 struct ProgramResult {
-  int exit_code = -1;  ///< 128 + signal where one ended it
+  int exit_code = -1;  ///< 128 + signal if a signal ended it
   std::string out;
   std::string err;
 };
@@ -22,7 +22,7 @@ class Program {
   /// Starts `arguments` (the first is a path) in `folder` (empty: here) with `input` on standard input.
   explicit Program(const std::vector<std::string>& arguments, const std::filesystem::path& folder = {},
                    const std::string& input = "");
-  /// Kills it where it still runs.
+  /// Kills the program if it is still running.
   ~Program();
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
@@ -36,10 +36,10 @@ class Program {
   pid_t pid_ = -1;
 };
 
-/// Runs `inferbench ARGUMENTS...` with `input` on standard input, and waits.
+/// Runs `inferbench ARGUMENTS...` with `input` on standard input and waits for its end.
 ProgramResult run_program(const std::vector<std::string>& arguments, const std::string& input = "");
 
-/// Runs `inferbench ARGUMENTS...` in `folder`, and waits.
+/// Runs `inferbench ARGUMENTS...` in `folder` and waits for its end.
 ProgramResult run_program_in(const std::filesystem::path& folder, const std::vector<std::string>& arguments);
 
 }  // namespace inferbench

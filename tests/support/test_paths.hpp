@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where this build and this checkout keep what the tests need. Only test_paths.cpp is compiled with the paths, so that
-// every other object is the same in any checkout.
+//
+// The paths of this build and this checkout that tests need. Only test_paths.cpp is compiled with them, so that every
+// other object file is the same in any checkout.
 #pragma once
 
 namespace inferbench::test_paths {

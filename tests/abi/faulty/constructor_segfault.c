@@ -2,7 +2,7 @@
 #include "stub.h"
 
 __attribute__((constructor)) static void at_load(void) {
-  volatile int* volatile nowhere = NULL; /* volatile: a compiler may drop what it sees to be undefined */
+  volatile int* volatile nowhere = NULL; /* volatile: otherwise the compiler may remove undefined behavior */
   *nowhere = 1;
 }
 

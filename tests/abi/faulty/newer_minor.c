@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A table of a later minor, with a field that this host does not know. It must load. */
+/* A table of a later minor version, with a field that this host does not know. It must load. */
 #define inferbench_backend_v1 inferbench_backend_v1_as_declared
 #include "stub.h"
 #undef inferbench_backend_v1

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A good table, but not of the name that its file has. */
+/* A valid table whose name differs from the file name. */
 #include "stub.h"
 
 IB_EXPORT const ib_backend inferbench_backend_v1 = {IB_BACKEND_HEADER,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A table that passes every check and does nothing, for the plugins in this folder to spoil at one place each:
- * STUB_TABLE(name, precisions, options) after IB_BACKEND_HEADER.
+ * A table that passes every check and does nothing. Each plugin in this folder breaks it in one place: STUB_TABLE(name,
+ * precisions, options) after IB_BACKEND_HEADER.
  */
 #ifndef INFERBENCH_TESTS_FAULTY_STUB_H
 #define INFERBENCH_TESTS_FAULTY_STUB_H

@@ -4,7 +4,7 @@
 
 #include "../faulty/stub.h"
 
-/* Half a second, as a large library may take. */
+/* Half a second, which a large library may take to load. */
 __attribute__((constructor)) static void at_load(void) {
   usleep(500 * 1000);
 }

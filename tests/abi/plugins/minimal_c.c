@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A whole backend in plain C99, small enough to read in one go. It runs no model: after token t at position p (from 0)
- * the likeliest next token is f = (t + step * (p + 1)) mod vocab, and the logit of v is -|v - f|, or +|v - f| with
+ * A complete backend in plain C99, small enough to read in one go. It runs no model: after token t at position p (from
+ * 0) the most likely next token is f = (t + step * (p + 1)) mod vocab, and the logit of v is -|v - f|, or +|v - f| with
  * option `order: far`. minimal_rust.rs gives the same numbers.
  */
 #include <stdio.h>
@@ -141,7 +141,7 @@ static const ib_session_info* session_info(const ib_session* session) {
   return &session->info;
 }
 
-/* Everything that the header calls IB_INVALID_ARGUMENT, before anything changes. */
+/* Checks for everything that the header calls IB_INVALID_ARGUMENT, before any state changes. */
 static ib_status check_forward(const ib_session* session, const ib_forward_params* params, ib_error* error) {
   const uint64_t vocab = (uint64_t)session->model->vocab;
   int64_t n_tokens = 0;
@@ -187,7 +187,7 @@ static ib_status check_forward(const ib_session* session, const ib_forward_param
   }
 }
 
-/* The favourite after `token` at `position`. */
+/* The most likely token after `token` at `position`. */
 static int32_t favourite(const ib_model* model, int32_t token, int32_t position) {
   return (int32_t)((token + model->step * ((int64_t)position + 1)) % model->vocab);
 }
@@ -204,7 +204,7 @@ static void write_logits(const ib_model* model, int32_t token, int32_t position,
 static int32_t greedy(const ib_model* model, int32_t token, int32_t position) {
   const int32_t best = favourite(model, token, position);
   if (!model->far) return best;
-  return best >= model->vocab - 1 - best ? 0 : model->vocab - 1; /* the lowest id where equal */
+  return best >= model->vocab - 1 - best ? 0 : model->vocab - 1; /* the lowest id if logits are equal */
 }
 
 static ib_status forward(ib_session* session, const ib_forward_params* params, ib_error* error) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A backend that breaks one rule of the ABI, the one that the environment variable INFERBENCH_TEST_FAULT names; without
-// it, it keeps them all. It logs what is destroyed.
+// A backend that breaks one rule of the ABI, named by the environment variable INFERBENCH_TEST_FAULT. If it is not
+// set, the backend breaks no rule. It logs every object that is destroyed.
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The backend that does nothing: forward checks its arguments, counts tokens and returns ids 0 and logits 0. What a run
-// of it costs is what the host and the ABI cost. Written over backend.hpp, so it also shows how short that makes a
-// backend.
+// A backend that does nothing: forward checks its arguments, counts tokens and returns id 0 and logits 0. A run of it
+// measures the cost of the host and the ABI. It is written with backend.hpp and shows how short a backend can be.
 #include <algorithm>
 #include <vector>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The reference backend with one thing wrong, the one that option `fault` names: what checks of numbers and of the
-// contract must find. Everything else is the reference's.
+// The reference backend with one fault, named by option `fault`, which the checks of numbers and of the contract must
+// find. Everything else is the reference's code.
 #include <sched.h>
 #include <unistd.h>
 
@@ -29,7 +29,7 @@ using inferbench::Failure;
 struct Context {
   explicit Context(const ib_init_params& params) : deaf(*params.host), context(params) { deaf.is_cancelled = nullptr; }
 
-  /// The reference's part, which hears no cancellation where that is the fault.
+  /// Returns the reference's context. With the fault "deaf", its host never reports a cancellation.
   ref::Context& prepared(std::string_view fault) {
     if (fault == "deaf") context.host = inferbench::HostCalls(&deaf);
     return context;
@@ -49,7 +49,7 @@ void bind_to_first_cpu() {
   sched_setaffinity(0, sizeof(set), &set);
 }
 
-/// The caller's description with what is wrong with it; owns the tensors that differ.
+/// The caller's description with the fault applied; owns the tensors that differ.
 class Altered {
  public:
   Altered(const ib_model_params& params, std::string_view fault)
@@ -60,7 +60,7 @@ class Altered {
     if (fault == "swapped_heads") swap_heads("h.0.attn.c_proj.weight");
     if (fault == "same_scale") desc_.scale_attn_by_inverse_layer = 0;
     if (fault == "one_gelu" && desc_.activation == IB_ACTIVATION_GELU_ERF) desc_.activation = IB_ACTIVATION_GELU_TANH;
-    // Takes the first two tensors for wte and wpe, or what is as large as they are.
+    // Assumes that the first two tensors are wte and wpe. To simulate that, a bias is zeroed if they are not.
     if (fault == "fixed_order" && std::string_view(tensors_[0].name) != "wte.weight") own("h.0.mlp.c_fc.bias");
     if (fault == "any_precision") params_.precision = "fp32";
     if (fault == "transposed") transpose_projections();
@@ -73,7 +73,7 @@ class Altered {
   const ib_model_params& params() const { return params_; }
 
  private:
-  // A copy of the tensor, all zero.
+  // Replaces the tensor by an all-zero copy.
   std::vector<char>& own(std::string_view name) {
     const auto tensor =
         std::find_if(tensors_.begin(), tensors_.end(), [&](const ib_tensor& t) { return name == t.name; });
@@ -84,7 +84,7 @@ class Altered {
     return bytes;
   }
 
-  // Rows [0, head) and [head, 2 head) of the projection change places: the heads' results do.
+  // Swaps rows [0, head) and [head, 2 head) of the projection, which swaps the results of two heads.
   void swap_heads(std::string_view name) {
     std::vector<char>& bytes = own_copy(name);
     const auto heads = static_cast<std::size_t>(desc_.n_heads);
@@ -92,14 +92,14 @@ class Altered {
     if (heads > 1) std::rotate(bytes.begin(), bytes.begin() + half, bytes.begin() + 2 * half);
   }
 
-  // A copy of the tensor with its values as they are.
+  // Replaces the tensor by a copy with the same values.
   std::vector<char>& own_copy(std::string_view name) {
     std::vector<char>& bytes = own(name);
     std::memcpy(bytes.data(), original_, bytes.size());
     return bytes;
   }
 
-  // Square matrices are read as if they were [out, in].
+  // Reads square matrices as if they were [out, in].
   void transpose_projections() {
     const auto width = static_cast<std::size_t>(desc_.width);
     for (std::int32_t i = 0; i < desc_.n_layers; ++i) {
@@ -111,7 +111,7 @@ class Altered {
     }
   }
 
-  // Positions from `first` on take the next one's embedding.
+  // Positions from `first` on use the embedding of the next position.
   void shift_positions(std::ptrdiff_t first) {
     std::vector<char>& bytes = own_copy("wpe.weight");
     const auto row = static_cast<std::ptrdiff_t>(bytes.size()) / desc_.context;
@@ -120,7 +120,7 @@ class Altered {
     }
   }
 
-  // To nearest, ties to even.
+  // Rounds to nearest, ties to even.
   void round_to_bf16() {
     for (const ib_tensor& tensor : tensors_) {
       if (tensor.dtype != IB_DTYPE_F32) continue;
@@ -145,7 +145,7 @@ void quick_gelu(float* x, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) x[i] = x[i] / (1 + std::exp(-1.702F * x[i]));
 }
 
-// Leaves x as it is where there is no weight.
+// Copies x if there is no weight.
 void norm_or_copy(const float* x, const float* weight, const float* bias, std::int64_t width, float epsilon, float* y) {
   if (weight == nullptr) {
     std::copy(x, x + width, y);
@@ -168,7 +168,8 @@ struct Model {
     }
     if (fault == "memory_report") info_.weights_bytes = info_.decode_weights_bytes = 1000;
     if (fault == "leaks") std::memset(std::malloc(kLeak), 1, kLeak);
-    if (fault == "affinity") bind_to_first_cpu();  // NOLINT(clang-analyzer-unix.Malloc): the leak before is the fault
+    // NOLINT(clang-analyzer-unix.Malloc): the leak above is one of the faults
+    if (fault == "affinity") bind_to_first_cpu();
     if (fault == "more_threads") {
       more = std::thread([this] {
         while (!done) usleep(100);
@@ -194,7 +195,7 @@ struct Model {
   ib_model_info info_{};
 };
 
-/// Keys and values of one position, of every layer and head.
+/// Keys and values of one position, for every layer and head.
 class StalePosition {
  public:
   StalePosition(const ref::Session& session, std::int64_t slot, std::int64_t position)
@@ -256,7 +257,7 @@ class Session {
       params.sequences = sequences.data();
     }
     if (fault_ == "prints") static_cast<void>(!write(STDOUT_FILENO, "computing\n", 10));
-    // Positions of a call are one too high where a sequence of it holds 32 tokens already.
+    // If a sequence of the call already holds 32 tokens, all positions of the call are one too high.
     float* const positions = model_.position_embedding;
     if (fault_ == "late_after_32" && has_past(params, 32)) model_.position_embedding += model_.shape.width;
     try {
@@ -283,7 +284,7 @@ class Session {
   }
 
  private:
-  // Tokens that are none become token 0; `rooms` owns what is fed instead.
+  // Replaces invalid tokens by token 0; `rooms` owns the replaced sequences.
   void replace_bad_tokens(ib_sequence& sequence, std::list<std::vector<std::int32_t>>& rooms) const {
     if (sequence.tokens == nullptr || sequence.n_tokens < 1) return;
     const auto is_bad = [&](std::int32_t token) { return token < 0 || token >= session_.limits.vocab; };
@@ -317,7 +318,7 @@ class Session {
     if (fault_ == "not_a_number" && has_logits) params.logits[vocab - 1] = std::numeric_limits<float>::quiet_NaN();
   }
 
-  // The highest id of the largest logit; the reference keeps greedy's logits in its work space.
+  // The highest id with the largest logit. For greedy, the reference keeps the logits in its scratch memory.
   std::int32_t highest(std::size_t vocab) const {
     const float* row = session_.logits.row(0);
     std::size_t best = 0;
@@ -339,7 +340,7 @@ std::string_view fault_of(const ib_model_params& params) {
 
 ib_status model_create(ib_context* context, const ib_model_params* params, ib_model** model, ib_error* error) {
   const ib_status status = Functions::model_create(context, params, model, error);
-  // Nothing may be read of params here but in calls that are whole.
+  // params may be invalid, so read it only after these checks.
   const bool silent =
       status != IB_OK && params != nullptr && params->n_options > 0 && fault_of(*params) == "silent_refusal";
   if (silent) std::memset(error->message, '?', sizeof(error->message));

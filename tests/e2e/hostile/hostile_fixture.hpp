@@ -10,20 +10,20 @@
 
 namespace inferbench::test {
 
-/// The library of a planted plugin: plugins/NAME.cpp.
+/// The library of a hostile plugin: plugins/NAME.cpp.
 inline std::filesystem::path hostile_plugin(std::string_view name) {
   return std::filesystem::path(INFERBENCH_HOSTILE_DIR) / fmt::format("lib{}.so", name);
 }
 
-/// A contender, a line of YAML: `options` as `spin_us: 50, fault: x`.
+/// A contender, as a line of YAML, with `options` such as `spin_us: 50, fault: x`.
 inline std::string hostile(std::string_view plugin, std::string_view name, std::string_view options = "") {
   return fmt::format("  - {{plugin: {}, name: {}, options: {{{}}}}}\n", hostile_plugin(plugin).string(), name, options);
 }
 
-/// A working folder for runs of planted plugins on the tiny model.
+/// A working folder for runs of hostile plugins on the tiny model.
 class HostileTest : public RunTest {
  protected:
-  /// Every row of the only run, replaced ones too.
+  /// Every row of the only run, including replaced ones.
   std::vector<TrialRecord> rows_of(const std::string& contender) const {
     const RunData run = read_run(only_run_folder());
     std::vector<TrialRecord> found;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whatever a library does when it is loaded, called or torn down: no command runs its code in its own process, and each
-// ends with its own exit code and, where a call went wrong, with one error.
+//
+// No command runs a library's code in its own process, whatever the library does when it is loaded, called or torn
+// down. Each command ends with its own exit code and, if a call failed, with one error.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -21,7 +22,7 @@ using testing::Not;
 
 const std::string kText = std::string(test_paths::kData) + "/shakespeare";
 
-/// A variable of the environment, for what is started while it lives.
+/// Sets an environment variable for programs that are started during its lifetime.
 class Variable {
  public:
   Variable(const char* name, const std::string& value) : name_(name) { setenv(name, value.c_str(), 1); }
@@ -33,11 +34,11 @@ class Variable {
   const char* name_;
 };
 
-/// A command that has to do with a backend.
+/// A command that uses a backend.
 struct Case {
   std::string name;
   std::vector<std::string> arguments;
-  bool computes = true;  ///< it calls forward
+  bool computes = true;  ///< true: it calls forward
   std::string input;
 };
 
@@ -90,7 +91,7 @@ class Isolation : public HostileTest {
 
   Program start(const Case& command) const { return Program(argv_of(command), folder(), command.input); }
 
-  /// A command with the option `fault`.
+  /// The command, with the option `fault` added.
   Case faulty_case(Case command, const std::string& fault) const {
     command.arguments.insert(command.arguments.end(), {"--option", "fault=" + fault});
     return command;
@@ -127,7 +128,7 @@ TEST_F(Isolation, NoCommandRunsABackendsCodeInItsOwnProcess) {
       places.insert(place);
       EXPECT_NE(pid, own) << command.name << " runs " << place << " itself";
     }
-    EXPECT_TRUE(places.contains("constructor")) << command.name;  // it was loaded, somewhere
+    EXPECT_TRUE(places.contains("constructor")) << command.name;  // some process loaded it
     EXPECT_EQ(places.contains("forward"), command.computes) << command.name;
     EXPECT_FALSE(places.contains("destructor")) << command.name;
     EXPECT_FALSE(places.contains("exit_handler")) << command.name;
@@ -138,7 +139,7 @@ TEST_F(Isolation, HowALibraryEndsDecidesNothing) {
   for (const char* how : {"exit", "abort", "hang"}) {
     const Variable end("HOSTILE_END", how);
     for (const Case& command : commands()) {
-      if (command.name == "ipc" && how != std::string("abort")) continue;  // it takes seconds
+      if (command.name == "ipc" && how != std::string("abort")) continue;  // skipped because it takes seconds
       const ProgramResult result = run_case(command);
       EXPECT_EQ(result.exit_code, 0) << command.name << ", " << how << ": " << result.err;
       EXPECT_THAT(result.err, Not(HasSubstr("error:"))) << command.name << ", " << how;
@@ -219,7 +220,7 @@ TEST_F(Isolation, TheBackendsProcessEndsWithTheCommand) {
   const auto trace = folder() / "trace";
   const Variable traced("HOSTILE_TRACE", trace.string());
   Case generate = command("generate");
-  *std::find(generate.arguments.begin(), generate.arguments.end(), "4") = "200";  // tokens
+  *std::find(generate.arguments.begin(), generate.arguments.end(), "4") = "200";  // more tokens
   generate.arguments.insert(generate.arguments.end(), {"--option", "spin_us=200000"});
   const std::vector<std::string> argv = argv_of(generate);
   Program program(argv, folder());

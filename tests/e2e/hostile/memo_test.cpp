@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A backend that remembers prompts gains nothing by it: no measured prompt was seen before in its process. And
-// conformance finds what it remembers.
+//
+// A backend that remembers prompts gains nothing, because no measured prompt was seen before in its process.
+// Conformance finds what it remembers.
 #include <gmock/gmock.h>
 
 #include "e2e/hostile/hostile_fixture.hpp"
@@ -16,7 +17,7 @@ constexpr const char* kSpin = "spin_us: 500";
 
 class MemoTest : public HostileTest {
  protected:
-  // Every token of every row was computed: the memo saved nothing.
+  // Every token of every row was computed; the memo saved nothing.
   void expect_computed(const std::string& contender) const {
     const std::vector<TrialRecord> rows = rows_of(contender);
     ASSERT_FALSE(rows.empty());

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A file that is replaced while a run goes on ends the run: nothing is booked on a file that did not make it.
+//
+// If a file is replaced during a run, the run ends: no result is attributed to a file that did not produce it.
 #include <gmock/gmock.h>
 
 #include <cstdlib>
@@ -24,7 +25,7 @@ class ReplacedTest : public HostileTest {
   fs::path plugin() const { return folder() / "libreplacer.so"; }
   fs::path text() const { return folder() / "text.txt"; }
 
-  /// Makes `moment` ("load" or "end") replace `path` by a file that says something else.
+  /// An experiment that replaces `path` by a different file at `moment` ("load" or "end").
   std::string experiment(const std::string& moment, const fs::path& path, const std::string& rest = "") const {
     fs::copy_file(path, fs::path(path).concat(".old"));
     fs::copy_file(path, fs::path(path).concat(".new"));
@@ -67,7 +68,7 @@ TEST_F(ReplacedTest, ALibraryBetweenTwoBlocks) {
   expect_resumable_once_put_back(plugin());
 }
 
-// The toy was loaded and warmed up before; the library that is replaced is the one being loaded.
+// The toy was already loaded and warmed up. The replaced library is the one being loaded.
 TEST_F(ReplacedTest, ALibraryWhileItIsLoaded) {
   expect_noticed(run(experiment("load", plugin())), plugin(), 1);
   expect_resumable_once_put_back(plugin());

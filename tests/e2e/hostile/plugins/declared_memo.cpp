@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Says that it has a prompt cache: the rule that finds hidden ones leaves it alone, and a run says so.
+//
+// Declares its prompt cache. The rule that finds undeclared ones does not apply, and a run reports the cache.
 #include "toy_backend.hpp"
 
 TOY_BACKEND((toy::make_table<toy::Context, toy::Model, toy::Session>("declared_memo", "declares a prompt cache",

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A backend that traces where it runs and goes wrong where its process ends. The environment says how, as the library
-// is also loaded where no option reaches it:
-//   HOSTILE_TRACE  a file; each place that its code comes by is appended: "PLACE PID" (forward: once a process)
+// A backend that traces where its code runs and misbehaves when its process ends. The environment selects how, because
+// the library is also loaded in places that no option reaches:
+//   HOSTILE_TRACE  a file; each place that runs is appended as "PLACE PID" (forward: once per process)
 //   HOSTILE_END    what its static destructor and its exit handler do: exit, abort or hang
 //   HOSTILE_SHUTDOWN  what shutdown does: segv or hang
-// The option `fault` says what forward does: segv, exit, print, close or load_segv (which is model_create's).
+// The option `fault` selects what forward does: segv, exit, print, close; or load_segv, which happens in model_create.
 #pragma once
 
 #include <fcntl.h>
@@ -80,7 +80,7 @@ class Session : public toy::Session {
   using toy::Session::Session;
 
   void forward(const ib_forward_params& params) {
-    static const bool traced = (trace("forward"), true);  // ipc makes a hundred thousand calls
+    static const bool traced = (trace("forward"), true);  // once, because ipc makes a hundred thousand calls
     static_cast<void>(traced);
     const std::string& fault = model().fault;
     if (fault == "segv") {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Remembers what its process has computed, and computes nothing the second time: a cache that it does not declare. What
-// it remembers is told by `fault`: whole sequences (none given), every beginning of one ("beginnings"), or what one
-// session saw ("session").
+//
+// Remembers results in its process and computes nothing the second time: an undeclared cache. `fault` selects what it
+// remembers: entire sequences (no fault), every prefix of a sequence ("beginnings"), or what one session saw
+// ("session").
 #include <cstdint>
 #include <unordered_set>
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Replaces a file while a run goes on, as a package manager or a build would: fault "load:PATH" moves PATH.new over
-// PATH while the model is made, "end:PATH" when it is destroyed; init does where the environment has a path in
-// INFERBENCH_REPLACE. Once there is no PATH.new, it is as good as any.
+//
+// Replaces a file during a run, as a package manager or a build would. Fault "load:PATH" moves PATH.new to PATH when
+// the model is created, "end:PATH" when it is destroyed. init does so if INFERBENCH_REPLACE in the environment names a
+// path. Without a PATH.new it behaves correctly.
 #include <cstdio>
 #include <cstdlib>
 #include <string>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A backend small enough to spoil: the base of every hostile plugin in this folder. Its "model" hashes the tokens that
-// a slot holds; the hash picks the greedy id and the logits, so its output depends on every token, is the same in any
-// process, and is worth nothing. All that a host may expect is kept: a hostile plugin differs by the one thing that it
-// overrides.
+// A small backend that is easy to break: the base of every hostile plugin in this folder. Its "model" hashes the
+// tokens of a slot; the hash selects the greedy id and the logits. So its output depends on every token and is the
+// same in every process, but has no meaning. It meets every expectation of a host; a hostile plugin differs only in
+// what it overrides.
 //
 //   class Session : public toy::Session {
 //    public:
@@ -12,7 +12,7 @@
 //   };
 //   TOY_BACKEND((toy::make_table<toy::Context, toy::Model, Session>("name", "what is wrong with it")))
 //
-// What goes wrong outside of the three classes is put into the table: make_table's result is a plain ib_backend.
+// Faults outside these three classes go into the table: make_table returns a plain ib_backend.
 #pragma once
 
 #include <time.h>
@@ -43,8 +43,8 @@ struct Model {
   inferbench::HostCalls host;
   std::int32_t context_size;
   std::int32_t vocab;
-  std::string fault;     ///< which of its faults a plugin with several is to show
-  std::int64_t spin_us;  ///< computing time for each token fed
+  std::string fault;     ///< selects the fault, in a plugin with several
+  std::int64_t spin_us;  ///< simulated computing time per token
 
  private:
   ib_model_info info_{sizeof(ib_model_info), 1000, 1000, "cpu", "toy"};
@@ -83,7 +83,7 @@ class Session {
   }
 
  protected:
-  /// The result without the time that it takes: what forward does after its checks.
+  /// The work of forward after its checks, without the simulated computing time.
   void advance(const ib_forward_params& params) {
     float* row = params.logits;
     for (std::int32_t i = 0; i < params.n_sequences; ++i) {
@@ -103,7 +103,7 @@ class Session {
 
   const Model& model() const { return model_; }
   const inferbench::SessionLimits& limits() const { return limits_; }
-  /// The tokens that a slot holds.
+  /// The tokens in a slot.
   const std::vector<std::int32_t>& history(std::int32_t slot) const {
     return histories_[static_cast<std::size_t>(slot)];
   }
@@ -120,7 +120,7 @@ class Session {
     return static_cast<std::int32_t>(hash_of(history) % static_cast<std::uint64_t>(model_.vocab));
   }
 
-  // 1 for the greedy id, below it and different elsewhere.
+  // 1 for the greedy id; smaller and pairwise different values elsewhere.
   std::vector<float> logits_of(const std::vector<std::int32_t>& history) const {
     std::vector<float> row(static_cast<std::size_t>(model_.vocab));
     for (std::size_t i = 0; i < row.size(); ++i) row[i] = -static_cast<float>(i % 97) / 97;
