@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-# abi_gate.sh CC SOURCE_FOLDER WORK [update] Checks that the structs of backend.h and op_bench.h match backend_v1.abi:
-# abidiff (Debian: abigail-tools) compares them as the compiler lays them out. For an intended change, such as a field
-# appended with a new minor version, see docs/abi.md and then run this with `update`.
+# abi_gate.sh CC SOURCE_FOLDER WORK [update]
+# Checks that the structs of backend.h and op_bench.h match backend_v1.abi: abidiff (Debian: abigail-tools) compares
+# them as the compiler lays them out. For an intended change, such as a field appended with a new minor version, see
+# docs/abi.md and then run this with `update`.
 set -euo pipefail
 cc=$1 tests=$2/tests/abi headers=$2/core/include work=$3
 if ! command -v abidiff >/dev/null; then

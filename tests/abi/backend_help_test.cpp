@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
 // backend.hpp: how it converts exceptions, and every argument check that backends share.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * backend.h and op_bench.h as strict C99, and its layout; all of the work is the compiler's. */
+ * backend.h and op_bench.h as strict C99, and their layout. All checks happen at compile time. */
 #include "inferbench/op_bench.h"
 
 /* C99 has no static assertion, so this uses an array of negative size, which does not compile. */

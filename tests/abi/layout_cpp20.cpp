@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
 // backend.h and op_bench.h as C++20, and their layout. All checks happen at compile time.
 #include <type_traits>
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
 // The smallest complete backends, in C and in Rust, and the null backend, called through the host's own classes.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
 // One fault per test: checks the complete message (path, fault, hint), and that the host continues.
 #include <dlfcn.h>
 #include <elf.h>

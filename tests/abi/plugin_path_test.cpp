@@ -92,7 +92,7 @@ TEST_F(PluginPathTest, PathsAreTakenFromTheBase) {
   EXPECT_EQ(search.find("./libother.so", first_.path()).path, path);
   EXPECT_EQ(search.find((fs::path("..") / first_.path().filename() / "libother.so").string(), second_.path()).path,
             path);
-  // for an absolute path, the base folder does not matter
+  // For an absolute path, the base folder does not matter
   EXPECT_EQ(search.find(path.string(), second_.path()).path, path);
   fs::current_path(first_.path());
   EXPECT_EQ(search.find("./libother.so").path, path);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//
-// conformance_in_process --plugin LIB.so [--precision P] [--option k=v] Runs every rule of the contract in this
-// process, one after another, for sanitizers. The command gives each rule its own process, so that a fault ends only
-// that rule; but a sanitizer cannot report leaks there.
+// conformance_in_process --plugin LIB.so [--precision P] [--option k=v]
+// Runs every rule of the contract in this process, one after another, for sanitizers. The command gives each rule its
+// own process, so that a fault ends only that rule; but a sanitizer cannot report leaks there.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>

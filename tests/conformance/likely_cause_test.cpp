@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
 // Mistakes are told apart by what the logits are nearest to, in every precision, and the cause of broken rules is
 // named.
 #include "conformance/likely_cause.hpp"

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
 // Single operators of the bundled backends: each is compared with float64, at shapes that leave tails in every
 // kernel's blocks; and the rules of op_bench.h.
 #include <gmock/gmock.h>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
 // The reference of the conformance rules: it must match GPT-2, and in the test models every tensor must affect the
 // logits.
 #include <gmock/gmock.h>

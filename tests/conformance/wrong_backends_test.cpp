@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
 // Each wrong backend breaks the expected rules and no others, and the report says so.
 #include <gmock/gmock.h>
 #include <unistd.h>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
 // `inferbench check` and `inferbench compare`: exit codes and files, on the checked-in run and on synthetic ones.
 #include <fmt/format.h>
 #include <gmock/gmock.h>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
 // Invalid command lines: exit code 2, one line that says what is wrong, one that says how to fix it.
 #include <gmock/gmock.h>
 

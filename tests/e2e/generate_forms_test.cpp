@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
 // `generate` with several backends, and as a chat, through pipes and on a terminal.
 #include <gmock/gmock.h>
 #include <poll.h>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
 // `inferbench ops` as a user runs it: the table, JSON, invalid input, and operators that misbehave.
 #include <gmock/gmock.h>
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
 // The HTML page in a real browser: it opens without errors, shows failures first, sorts, filters, draws, is complete
 // at every width in light and dark mode, and prints.
 #include <gmock/gmock.h>

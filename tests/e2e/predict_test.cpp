@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
 // analyze and predict as a user runs them, on run folders with synthetic trials.
 #include <fmt/format.h>
 #include <gmock/gmock.h>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
 // `inferbench report` on a checked-in run of the Shakespeare model (its last three blocks are copies of the first
 // three with one percent of noise): two backends that work, one with a hostile name that emits nonsense, one that
 // crashes.

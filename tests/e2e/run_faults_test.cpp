@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
 // A failure of a backend becomes a row with its reason. The sweep continues, and no process is left behind.
 #include <unistd.h>
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
 // kill -9 of the host at random moments: while it starts, while a worker loads, while a trial runs, while a row is
 // being written to disk.
 #include <csignal>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
 // Quality as part of a run: rows for every contender, marked trials of wrong contenders, comparison of greedy ids.
 #include <gmock/gmock.h>
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
 // Features of `run` beyond one plan in one go: shards and merge, --reproduce, blocks until intervals are narrow,
 // machine limits, the page cache, and full disks.
 #include <algorithm>

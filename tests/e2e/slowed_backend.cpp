@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
 // Another backend (INFERBENCH_SLOWED_BACKEND names its library) in which every forward takes one percent longer: the
 // smallest difference that a comparison must find, on a real machine.
 #include <dlfcn.h>

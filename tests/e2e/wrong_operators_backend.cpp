@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
 // A backend with one operator, the activation, which fails as its option says, in ways that the host must survive and
 // find.
 #include <cstdlib>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
 // Mistakes in real experiment files, with the real backends and models: the program ends with exit code 2 and two
 // lines on stderr, and has done nothing else.
 #include <gmock/gmock.h>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
 // libFuzzer target for the tokenizer. The first byte selects the form of the rest. 'v': vocab.json up to the first
 // NUL, then merges.txt. 'm': merges.txt for a small valid vocabulary. Anything else: text.
 #include <cstddef>

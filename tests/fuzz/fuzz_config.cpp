@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
 // libFuzzer target: any bytes as config.json. An accepted file must describe a shape that backends can trust.
 #include <cmath>
 #include <cstddef>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
 // libFuzzer target: any bytes as an experiment file. After a line "%%" comes a file that it may extend; after another,
 // one --set per line. An accepted experiment must plan, and its resolved form must be the same experiment.
 #include <cstddef>

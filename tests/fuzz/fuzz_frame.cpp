@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
 // libFuzzer target: any bytes on the socket between host and worker. The readers must accept them or throw
 // ProtocolError, the result must not depend on how the stream is split into reads, and a message must survive encoding
 // as a frame.

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
 // libFuzzer target: any bytes as a safetensors file. An accepted file must be safe to read.
 #include <cstddef>
 #include <cstdint>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
 // libFuzzer target: any bytes as a line of trials.jsonl. An accepted line can be written and read again.
 #include <cstddef>
 #include <cstdint>

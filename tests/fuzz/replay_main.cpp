@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
 // Feeds every file of the given folders to a fuzz target: runs the corpus as a test, with any compiler and sanitizer.
 #include <cstdint>
 #include <cstdio>

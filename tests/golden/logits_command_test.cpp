@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
 // `inferbench logits` as a user runs it: the golden logits in a file, and one clear error for each invalid input.
 #include <gmock/gmock.h>
 

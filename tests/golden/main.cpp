@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//
-// golden_check --plugin LIB.so [--precision P] [--option k=v] --measure deviation|kl --bound X [--bound-without-vnni
-// Y]
+// golden_check --plugin LIB.so [--precision P] [--option k=v] --measure deviation|kl --bound X [--bound-without-vnni Y]
 // --fixtures NAME...
 // Runs a backend on golden fixtures: logits must be within the bound, and greedy ids must be equal wherever the choice
 // is clear.

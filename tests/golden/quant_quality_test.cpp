@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
 // The loss from cpu_quant's narrow weights and activations on real text: KL divergence from fp32, and perplexity, on
 // every full window of the Shakespeare validation text, compared with cpu_ref in the same run.
 #include <gtest/gtest.h>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
 // The results of cpu_quant do not depend on how it splits work among threads and rows.
 #include <gtest/gtest.h>
 

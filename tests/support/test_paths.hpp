@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
 // The paths of this build and this checkout that tests need. Only test_paths.cpp is compiled with them, so that every
 // other object file is the same in any checkout.
 #pragma once

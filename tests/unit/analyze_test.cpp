@@ -48,7 +48,7 @@ TEST(Analysis, FindsExponentsOfPowerLaws) {
   const std::vector<RunData> runs{made_up_run(sweep)};
   const AnalysisResult result = analyze_runs(runs, {"ttft_ms"});
   const std::map<std::string, double> expected{{"context", 1.2}, {"batch", 0.5}, {"threads", -0.8}};
-  ASSERT_EQ(only_metric(result).scaling.size(), 6U);  // three axes that vary, two contenders
+  ASSERT_EQ(only_metric(result).scaling.size(), 6U);  // three varying axes times two contenders
   for (const ScalingExponent& exponent : only_metric(result).scaling) {
     ASSERT_TRUE(expected.contains(exponent.axis)) << exponent.axis;
     EXPECT_NEAR(exponent.exponent, expected.at(exponent.axis), 0.02) << exponent.axis;
@@ -59,8 +59,7 @@ TEST(Analysis, FindsExponentsOfPowerLaws) {
   }
 }
 
-// 95% is what the interval promises: of 400 noisy sweeps 5% may miss the truth, give or take 1.1% (a standard
-// deviation).
+// The interval promises 95% coverage. Of 400 noisy sweeps, 5% may miss the truth, with a standard deviation of 1.1%.
 TEST(Analysis, ExponentsCoverTheTruthAsOftenAsTheySay) {
   MadeUpSweep sweep = power_laws();
   sweep.contenders.resize(1);
@@ -90,8 +89,9 @@ TEST(Analysis, ACurveThatIsNoPowerLawWidensTheInterval) {
   EXPECT_GT(context.interval->high - context.interval->low, 0.2);
 }
 
-// In a balanced sweep with independent effects on the logarithm, an axis's share is its own variance over the total,
-// exactly. Variance of the logs: contender (log 2 / 2)^2, prompt 1.44 x variance of log{32, 128, 512}, ...
+// In a balanced sweep with independent effects on the logarithm, the share of an axis is exactly its own variance
+// divided by the total. Variance of the logs: contender (log 2 / 2)^2, prompt 1.44 x variance of log{32, 128, 512},
+// ...
 TEST(Analysis, SharesAreTheVariancesOfIndependentEffects) {
   const std::vector<RunData> runs{made_up_run(power_laws())};
   const AnalysisResult result = analyze_runs(runs, {"ttft_ms"});
@@ -114,7 +114,7 @@ TEST(Analysis, NoiseIsRepeatsAndProductsAreInteractions) {
   MadeUpSweep sweep = power_laws();
   sweep.noise = 0.3;
   sweep.law = [](const Contender& contender, const ModelConfig&, const Point& point) {
-    // Which contender is faster turns round with the batch.
+    // The batch size decides which contender is faster.
     const bool fast = (contender.name == "fast") == (point.batch == 4);
     return MadeUpTimes{fast ? 100.0 : 200.0, 1, 1e6, 1e6};
   };
@@ -156,7 +156,7 @@ TEST(Analysis, ARunThatRepeatsAnotherIsAnAxis) {
   const AnalysisResult result = analyze_runs(runs, {"decode_ms_per_token"});
   const VarianceShares& shares = *only_metric(result).variance;
   EXPECT_EQ(shares.axes.back().axis, "run");
-  EXPECT_NEAR(shares.axes.back().share, 0.8, 1e-3);  // log 4 against log 2: 4 to 1 in squares
+  EXPECT_NEAR(shares.axes.back().share, 0.8, 1e-3);  // log 4 compared with log 2: 4 to 1 when squared
 }
 
 TEST(Analysis, OfOneConfigurationHasNothingToExplain) {
@@ -195,7 +195,8 @@ TEST(Analysis, GivesEveryNumberAsJson) {
   EXPECT_NEAR(ttft["scaling"][0]["exponent"].get<double>(), 1.2, 1e-3);
   EXPECT_GT(ttft["correlation"]["context"].get<double>(), 0.8);
   EXPECT_EQ(json["metrics"][1]["threads"].size(), 2U);
-  EXPECT_TRUE(json["metrics"][4]["variance"].is_null());  // peak memory is the same everywhere
+  // Peak memory is the same everywhere, so there is no variance
+  EXPECT_TRUE(json["metrics"][4]["variance"].is_null());
 }
 
 TEST(Analysis, TableFitsAHundredColumns) {
@@ -206,7 +207,7 @@ TEST(Analysis, TableFitsAHundredColumns) {
   for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100U) << line;
 }
 
-// Ranks about their means: -2, -1/2, -1/2, 1, 2 and -1, -2, 0, 2, 1.
+// Ranks minus their means: -2, -1/2, -1/2, 1, 2 and -1, -2, 0, 2, 1.
 TEST(RankCorrelation, IsPearsonsOfTheRanksAndNeedsVariation) {
   const std::vector<double> x{1, 2, 2, 4, 5};
   EXPECT_NEAR(rank_correlation(x, std::vector<double>{2, 1, 3, 5, 4}).value(), 7 / std::sqrt(95), 1e-12);
@@ -216,7 +217,8 @@ TEST(RankCorrelation, IsPearsonsOfTheRanksAndNeedsVariation) {
   EXPECT_THROW(rank_correlation(x, std::vector<double>{1}), std::invalid_argument);
 }
 
-// A model that another run keeps elsewhere is one level of the axis; new weights at the old place are two.
+// A model that another run keeps in another place is one level of the axis. New weights in the old place are a second
+// level.
 TEST(Analysis, TakesModelsForWhatTheyHold) {
   const auto levels = [](const std::vector<RunData>& runs) {
     std::set<std::string> models;

@@ -26,7 +26,8 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::SizeIs;
 
-// One point. quant takes `quant_ms` a token, reference 10 ms; noise of about +-1% that pairs do not share.
+// One point. quant takes `quant_ms` per token, reference 10 ms, with noise of about +-1% that is not shared within
+// pairs.
 RunData checked_run(double quant_ms, std::int32_t blocks = 8) {
   RunData run{sample_info(), {}};
   run.info.points.resize(1);
@@ -79,7 +80,8 @@ TEST(CheckTargets, JudgesAgainstTheBaseline) {
   EXPECT_EQ(verdict_of(run, target("decode_tokens_per_s", true, 2.0, true)), CheckVerdict::kUnclear);
   EXPECT_EQ(verdict_of(run, target("decode_tokens_per_s", true, 2.1, true)), CheckVerdict::kFail);
   EXPECT_EQ(verdict_of(run, target("ttft_ms", false, 0.55, true)), CheckVerdict::kPass);
-  EXPECT_EQ(verdict_of(run, target("peak_rss_bytes", false, 1.0, true)), CheckVerdict::kPass);  // equal, and surely so
+  // Equal, with certainty
+  EXPECT_EQ(verdict_of(run, target("peak_rss_bytes", false, 1.0, true)), CheckVerdict::kPass);
 }
 
 TEST(CheckTargets, JudgesAgainstNumbers) {
@@ -90,7 +92,7 @@ TEST(CheckTargets, JudgesAgainstNumbers) {
   EXPECT_EQ(verdict_of(checked_run(5, 1), target("ttft_ms", false, 100, false)), CheckVerdict::kUnclear);
 }
 
-// With 60 values and none beyond, p90 is sure (0.9^60 = 0.2%), p95 is not (0.95^60 = 5%).
+// With 60 values and none above, p90 is significant (0.9^60 = 0.2%), p95 is not (0.95^60 = 5%).
 TEST(CheckTargets, JudgesPercentilesByCounting) {
   Target wanted = target("ttft_ms", false, 21, false);
   wanted.percentile = 90;
@@ -99,11 +101,12 @@ TEST(CheckTargets, JudgesPercentilesByCounting) {
   const auto results = check_targets(checked_run(5, 60), {wanted});
   EXPECT_EQ(results.at(0).verdict, CheckVerdict::kUnclear);
   EXPECT_THAT(results.at(0).found, HasSubstr("0 of 60 values above; a pass needs 104 values"));
-  wanted.value = 20;  // about half of them are above
+  wanted.value = 20;  // about half of the values are above
   EXPECT_EQ(verdict_of(checked_run(5, 60), wanted), CheckVerdict::kFail);
 }
 
-// Gaps: 7 a trial. Two slow trials of eight make a quarter of all gaps slow, which many more gaps would not make surer.
+// Gaps: 7 per trial. With two slow trials out of eight, a quarter of all gaps are slow; more gaps per trial would not
+// make that more certain.
 TEST(CheckTargets, TakesGapsOfATrialTogether) {
   Target wanted = target("inter_token_ms", false, 6, false);
   wanted.percentile = 90;
@@ -126,7 +129,7 @@ TEST(CheckTargets, JudgesPercentilesAgainstTheBaseline) {
 }
 
 TEST(CheckTargets, FailWhereTheContenderFailed) {
-  RunData run = checked_run(5, 2);  // failing needs no five blocks
+  RunData run = checked_run(5, 2);  // a fail does not need five blocks
   run.trials[1] = failed_trial("quant", 0, TrialStatus::kOom, "2 GiB wanted");
   run.trials[3] = failed_trial("quant", 1, TrialStatus::kOom, "2 GiB wanted");
   const auto results = check_targets(run, {target("ttft_ms", false, 100, false)});
@@ -162,7 +165,7 @@ TEST(CheckRegressions, JudgesByTheThreshold) {
     return overall_verdict(check_regressions(now, before, within(threshold, {"decode_tokens_per_s", "ttft_ms"})));
   };
   EXPECT_EQ(verdict(checked_run(5), 0.05), CheckVerdict::kPass);
-  EXPECT_EQ(verdict(checked_run(4), 0.05), CheckVerdict::kPass);  // better is no regression
+  EXPECT_EQ(verdict(checked_run(4), 0.05), CheckVerdict::kPass);  // faster is no regression
   EXPECT_EQ(verdict(checked_run(6), 0.05), CheckVerdict::kFail);
   EXPECT_EQ(verdict(checked_run(5), 0.002), CheckVerdict::kUnclear);
 }
@@ -183,7 +186,7 @@ TEST(CheckRegressions, SeesWhatIsGone) {
   EXPECT_THROW(check_regressions(now, before, {}), Error);
 }
 
-// Nothing that nobody measured may pass: each contender and metric says why.
+// Without earlier data, nothing may pass, and each contender and metric says why.
 TEST(CheckRegressions, IsUnclearWithoutEarlierData) {
   const auto only = [](const RunData& now, const RunData& before) {
     const auto results = check_regressions(now, before, within(0.5, {"ttft_ms"}));
@@ -208,7 +211,7 @@ TEST(CheckRegressions, IsUnclearWithoutEarlierData) {
   const auto results = check_regressions(now, before, within(0.5, {"ttft_ms"}));
   ASSERT_THAT(results, SizeIs(3));
   EXPECT_EQ(results[2].found, "no earlier data: the earlier run does not have the point");
-  // A metric that no trial has: one token has no decode.
+  // A metric that no trial has: a single token has no decode.
   before = good;
   for (auto& trial : before.trials) trial.outcome.metrics->decode_tokens_per_s.reset();
   EXPECT_EQ(check_regressions(good, before, within(0.5, {"decode_tokens_per_s"})).at(1).found,
@@ -221,7 +224,7 @@ TEST(CheckRegressions, OfTooFewBlocksIsUnclear) {
   EXPECT_THAT(results.at(1).found, HasSubstr("x the earlier run, 4 blocks: too few for a verdict, which needs 5"));
 }
 
-// What did not come back could have been the slowest.
+// A failed trial could have been the slowest.
 TEST(Check, NeverPassesAContenderThatFailedInSomeTrials) {
   RunData run = checked_run(5);
   run.trials[1] = failed_trial("quant", 0, TrialStatus::kTimeout, "300 s");
@@ -241,12 +244,12 @@ TEST(CheckTargets, ThatNothingWasRunForAreUnclear) {
   EXPECT_EQ(results[0].requirement, "ttft_ms at most 100.0 ms at batch 77");
   EXPECT_EQ(overall_verdict({}), CheckVerdict::kUnclear);
   EXPECT_THAT(check_console({"x", "", {}}, false, true), HasSubstr("unclear nothing was judged"));
-  // A backend that says that it cannot was not judged; one that crashed was.
+  // A backend that reports a setting as unsupported was not judged; one that crashed was.
   const RunData run = with_status(checked_run(5), "quant", TrialStatus::kUnsupported);
   EXPECT_EQ(verdict_of(run, target("ttft_ms", false, 100, false)), CheckVerdict::kUnclear);
 }
 
-// Values that have no logarithm.
+// Zero has no logarithm.
 TEST(CheckTargets, TakeZeroAsTheNumberThatItIs) {
   RunData run = checked_run(5);
   for (auto& trial : run.trials) trial.outcome.kv_bytes = 0;
@@ -317,7 +320,7 @@ QualityRecord quality_of(const std::string& contender, double kl, double perplex
   return record;
 }
 
-// Quality is exact for its text: the value decides.
+// Quality has no interval for a given text, so the value alone decides.
 TEST(CheckQuality, IsATargetLikeAnyOther) {
   RunData run = checked_run(5);
   run.quality = {quality_of("reference", 0, 30), quality_of("quant", 0.01, 30.3)};
@@ -338,7 +341,7 @@ TEST(CheckQuality, IsATargetLikeAnyOther) {
   run.quality[0].text.clear();
   Target of_reference = target("perplexity", false, 100, false);
   of_reference.contender = "reference";
-  EXPECT_EQ(verdict_of(run, of_reference), CheckVerdict::kUnclear);  // of random tokens
+  EXPECT_EQ(verdict_of(run, of_reference), CheckVerdict::kUnclear);  // the perplexity of random tokens
 }
 
 TEST(CheckQuality, MayNotGetWorse) {
@@ -377,7 +380,7 @@ TEST(CheckMatrix, HasARowForEachRequirementAndAColumnForEachContender) {
   for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100U) << line;
 }
 
-// The same crash at every point is one entry.
+// The same crash at every point becomes one entry.
 TEST(CheckText, SaysTheSameOnce) {
   CheckReport report{"x", "", {}};
   for (int i = 0; i < 3; ++i) {
@@ -412,7 +415,7 @@ TEST(CompareRuns, MatchesPointsAndJudgesThem) {
   const RunData a = checked_run(5);
   RunData b = checked_run(4);
   b.info.environment = R"({"cpu":{"model":"Y"},"time":"later"})";
-  // Another machine keeps the model elsewhere, under another name: it is the same weights.
+  // Another machine keeps the model in another place under another name, but with the same weights.
   b.info.models[0].reference = b.info.points[0].model = "/elsewhere/gpt2";
   b.info.models[0].name = "gpt2";
   for (auto& trial : b.trials) trial.point.model = "/elsewhere/gpt2";
@@ -429,7 +432,7 @@ TEST(CompareRuns, MatchesPointsAndJudgesThem) {
   EXPECT_THAT(run_comparison_console(comparison, false), HasSubstr("cpu/model"));
 }
 
-// Other weights under one name are not compared, and the error says why.
+// Different weights under one name are not compared, and the error says why.
 TEST(CompareRuns, NeverPairsOtherWeights) {
   const RunData a = checked_run(5);
   RunData b = checked_run(4);
@@ -445,7 +448,7 @@ TEST(CompareRuns, NeverPairsOtherWeights) {
   b = checked_run(4);
   b.info.models[0].shape->layer_norm_epsilon = 1e-6;
   EXPECT_THROW(compare_runs(a, b, "old", "new"), Error);
-  b.info.models[0].whole_config = false;  // of an earlier version, which did not keep it
+  b.info.models[0].whole_config = false;  // written by an earlier version, which did not store the configuration
   EXPECT_NO_THROW(compare_runs(a, b, "old", "new"));
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The experiments that come with the program: each loads on any machine and plans. Models are the real ones, backends
-// those of the stub, which has the bundled ones' names and precisions.
+// The bundled experiments: each loads and plans on any machine. Models are real; backends are stubs with the names and
+// precisions of the bundled ones.
 #include <gmock/gmock.h>
 
 #include <array>
@@ -18,7 +18,7 @@ namespace {
 std::vector<std::filesystem::path> configs() {
   std::vector<std::filesystem::path> paths;
   for (const auto& entry : std::filesystem::directory_iterator(test_paths::kConfigs)) {
-    // Of operators: it has another reader, see operator_experiment_test.cpp.
+    // The operator experiment has its own reader, see operator_experiment_test.cpp.
     if (entry.path().filename() == "operators.yaml") continue;
     if (entry.path().extension() == ".yaml") paths.push_back(entry.path());
   }
@@ -52,7 +52,7 @@ TEST(ExperimentConfigs, EachLoadsAndPlansOnAnyMachine) {
       EXPECT_EQ(e.name, path.stem()) << path;
       EXPECT_EQ(e.baseline, "reference") << path;
       EXPECT_GE(make_plan(e).size(), 10U) << path;
-      // Enough for verdicts; a fit needs none.
+      // Enough blocks for verdicts; a fit needs none.
       EXPECT_GE(e.measure.blocks, path.stem() == "predict_sweep" ? 2 : 7) << path;
       EXPECT_FALSE(plan_text(e).empty());
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of keys against everything that is made of it: the reader, the reference page and the JSON Schema.
+// Compares the table of keys with everything derived from it: the reader, the reference page and the JSON Schema.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
@@ -56,7 +56,7 @@ StubWorld world_with_files() {
   world.files = {{"/exp/base.yaml", "name: base\n"},
                  {"/exp/prompts.txt", std::string(4096, 'x')},
                  {"/exp/wiki.txt", std::string(4096, 'x')}};
-  // Paths of --set start at the working directory.
+  // Paths in --set are relative to the working directory.
   for (const char* name : {"prompts.txt", "wiki.txt"}) {
     world.files[(fs::current_path() / name).string()] = std::string(4096, 'x');
   }
@@ -76,7 +76,7 @@ ExperimentLookups lookups_of(const StubWorld& world) {
   return lookups;
 }
 
-/// What the reader makes of the file: equal texts, equal experiments.
+/// The result of reading the file, as text: equal texts mean equal experiments.
 std::string meaning_of(const Kind& kind, const std::string& text, const std::vector<std::string>& overrides) {
   StubWorld world = world_with_files();
   world.files["/exp/e.yaml"] = text;
@@ -110,14 +110,14 @@ std::string mistake_in(const Kind& kind, const std::string& text, const std::vec
   return "no error";
 }
 
-/// Empty where the JSON Schema accepts the file.
+/// Empty if the JSON Schema accepts the file.
 std::string schema_error(const Kind& kind, const std::string& text, const std::vector<std::string>& overrides) {
   const StubWorld world = world_with_files();
   const YamlNode root = read_document(text, "/exp/e.yaml", overrides, lookups_of(world));
   return test::validate_json(nlohmann::json::parse(yaml_as_json(root).dump()), kind.schema);
 }
 
-// What else a map must have so that `key` can be tried in it.
+// Keys that a map also needs before `key` can be tried in it.
 std::vector<std::pair<std::string, std::string>> companions(const Key& key) {
   const std::string parent(key.parent());
   if (parent == "backends") return {{"plugin", "cpu_quant"}};
@@ -130,7 +130,7 @@ std::vector<std::pair<std::string, std::string>> companions(const Key& key) {
   return {};
 }
 
-// An operator whose shape has the key.
+// An operator whose shape has this key.
 std::string operator_with(std::string_view shape_key) {
   for (std::size_t op = 0; op < operator_names().size(); ++op) {
     for (const std::string& key : operator_keys(static_cast<std::int32_t>(op))) {
@@ -140,7 +140,7 @@ std::string operator_with(std::string_view shape_key) {
   return "linear";
 }
 
-/// The --set that gives `key` the value, the maps around it complete; without the key where there is no value.
+/// The --set that gives `key` the value and completes the maps around it. Without a value, it leaves the key out.
 std::string setting(const Kind& kind, const Key& key, const std::optional<std::string>& value) {
   static const std::map<std::string, std::string> kNames{
       {"x-<name>", "x-common"}, {"<option>", "isa"}, {"<precision or contender>", "int8"}};
@@ -180,7 +180,7 @@ TEST_P(ExperimentKeys, EveryExampleIsReadAndMeansSomething) {
     if (key.required || key.type == KeyType::kAnything || key.path == "backends.optional") continue;
     std::vector<std::string> without{setting(kind(), key, std::nullopt)};
     if (key.parent() == "sweep.exclude") without = {"x-none="};  // an empty exclusion is an error
-    // A bound may be missing only where the other is there.
+    // A bound may only be missing if the other one is there.
     if (key.name() == "at_least" || key.name() == "at_most") without = {setting(kind(), key, "7777")};
     EXPECT_NE(meaning, meaning_of(kind(), kind().base, without)) << "the reader does not use it";
   }
@@ -193,7 +193,7 @@ TEST_P(ExperimentKeys, DefaultsAreWhatTheReaderTakes) {
     SCOPED_TRACE(key.path);
     ++tried;
     EXPECT_TRUE(key.fallback_words.empty());
-    // Where the file leaves the axes out.
+    // The file without its axes.
     const std::string base = kind().base.substr(0, kind().base.find("sweep:"));
     EXPECT_EQ(meaning_of(kind(), base, {setting(kind(), key, key.fallback)}),
               meaning_of(kind(), base, {setting(kind(), key, std::nullopt)}));
@@ -292,7 +292,7 @@ TEST(ExperimentSchema, WhatIsMissingIsRefusedUnlessTheFileExtendsAnother) {
   EXPECT_NE(schema_error(run_kind(), "backends: []\nmodels: synthetic:gpt2\n", {}), "");
   EXPECT_EQ(schema_error(run_kind(), "backends: cpu_ref\nmodels: synthetic:gpt2\ntargets: []\n", {}), "");
   EXPECT_NE(schema_error(run_kind(), "backends: cpu_ref\nmodels: synthetic:gpt2\ntargets: [{at_most: 1}]\n", {}), "");
-  // read_document takes `extends` out; an editor sees it.
+  // read_document resolves `extends`, but an editor sees it.
   const auto schema = nlohmann::json::parse(json_schema_of(experiment_keys(), "run").dump());
   EXPECT_EQ(test::validate_json({{"extends", "base.yaml"}, {"measure", {{"blocks", 9}}}}, schema), "");
   EXPECT_NE(test::validate_json({{"extends", "base.yaml"}, {"measure", {{"bloks", 9}}}}, schema), "");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an experiment file means: defaults, contenders, points, extends, --set, and the resolved form.
+// The meaning of an experiment file: defaults, contenders, points, extends, --set, and the resolved form.
 #include <gmock/gmock.h>
 
 #include <algorithm>
@@ -23,7 +23,7 @@ std::vector<std::string> names(const Experiment& experiment) {
   return all;
 }
 
-// "prompt/generate/batch/threads" of each point.
+// "prompt/generate/batch/threads" for each point.
 std::vector<std::string> shapes(const Experiment& experiment) {
   std::vector<std::string> all;
   for (const Point& point : experiment.points) {
@@ -61,7 +61,7 @@ models: synthetic:gpt2
   EXPECT_THAT(names(e), ElementsAre("cpu_ref:fp32", "cpu_quant:int8"));
   EXPECT_THAT(e.left_out, ElementsAre("torch: no backend 'torch' in /lib/inferbench",
                                       "cpu_quant:fp8: the backend does not offer this precision here"));
-  // The resolved form is what ran: on a machine that lacks it, running it again is an error.
+  // The resolved form describes the actual run, so rerunning it without one of its backends is an error.
   EXPECT_EQ(e.resolved_yaml.find("optional"), std::string::npos);
   EXPECT_EQ(e.resolved_yaml.find("torch"), std::string::npos);
   EXPECT_NE(plan_text(e).find("left out  torch: no backend 'torch'"), std::string::npos);
@@ -264,7 +264,7 @@ sweep: {prompt_tokens: [8, 16], generate_tokens: 2, threads: 1, past_tokens: [0,
                   "prompt 16, generate 2, batch 1, threads 1, past 100, shared prefix 12"));
   EXPECT_EQ(load_experiment_text(e.resolved_yaml, "/exp/e.yaml", {}, StubWorld{}.lookups()), e);
   EXPECT_NE(plan_text(e).find("  prompt generate  batch  threads     past shared prefix  model\n"), std::string::npos);
-  // A file without them is written as runs of earlier versions have it, so that these can be resumed.
+  // A file without these keys is resolved as in earlier versions, so that their runs can be resumed.
   EXPECT_EQ(StubWorld{}.load(kSmall).resolved_yaml.find("past_tokens"), std::string::npos);
 }
 
@@ -344,13 +344,13 @@ interactive: {metric: ttft_ms, at_most: 1e22}
   const Experiment again = load_experiment_text(e.resolved_yaml, "/exp/e.yaml", {}, world.lookups());
   EXPECT_EQ(again.resolved_yaml, e.resolved_yaml);
   EXPECT_EQ(again, e);
-  // From another folder only the file's own path differs.
+  // From another folder, only the path of the file itself differs.
   Experiment elsewhere = load_experiment_text(e.resolved_yaml, "/elsewhere/run.yaml", {}, world.lookups());
   elsewhere.file = e.file;
   EXPECT_EQ(elsewhere, e);
 }
 
-// One model under two names would be measured, and paired, twice.
+// A model under two names would be measured, and paired, twice.
 TEST(ExperimentLoad, TwoNamesOfOneFolderAreOneModel) {
   try {
     StubWorld{}.load("backends: [cpu_ref]\nmodels: [./shakespeare, ./alias]\n");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One case a mistake: the whole message, position included.
+// One case per mistake, checked against the complete message, including the position.
 #include <gmock/gmock.h>
 
 #include <ostream>

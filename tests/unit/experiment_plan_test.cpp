@@ -49,7 +49,8 @@ TEST(ExperimentPlan, EveryPointHasItsWarmupsThenItsBlocks) {
   }
 }
 
-// Pinned, so that a change of the generator or of the shuffle on any platform is seen: --resume relies on it.
+// Fixed expectations reveal any change of the generator or the shuffle on any platform, because --resume relies on
+// them.
 TEST(ExperimentPlan, TheOrderIsTheSameEverywhere) {
   Experiment e = StubWorld{}.load(kText);
   e.points.resize(1);
@@ -76,7 +77,7 @@ TEST(ExperimentPlan, IdsAreDistinctAndOrdersOfBlocksAreFair) {
     if (plan[i].block >= 0) ++orders[{plan[i].contender, plan[i + 1].contender, plan[i + 2].contender}];
   }
   ASSERT_EQ(orders.size(), 6U);
-  // 1200 shuffles, 200 of each order expected, standard deviation 13: five of them either way.
+  // 1200 shuffles: 200 of each order are expected, with a standard deviation of 13. The bound is five of them.
   for (const auto& [order, count] : orders) EXPECT_NEAR(count, 200, 65);
 }
 
@@ -98,7 +99,7 @@ TEST(ExperimentPlan, PromptsAreSharedInABlockAndDistinctElsewhere) {
   EXPECT_EQ(sequences.size(), expected);
 }
 
-// All that one process may run: the warm-ups or the block before, and a block with all of its attempts.
+// Everything that one process may run: the warm-ups or the previous block, and a block with all of its attempts.
 TEST(ExperimentPlan, NoStreamComesTwiceInAProcess) {
   const Experiment e = StubWorld{}.load(kText, {"measure.repeat_disturbed=3"});
   for (std::int32_t point = 0; point < static_cast<std::int32_t>(e.points.size()); ++point) {
@@ -112,7 +113,7 @@ TEST(ExperimentPlan, NoStreamComesTwiceInAProcess) {
         for (std::uint64_t j = 0; j < batch; ++j) EXPECT_TRUE(sequences.insert(stream + j).second) << trial.id();
       }
       EXPECT_EQ(streams[1], trial.prompt_stream);
-      // What a process begins with is known from another one.
+      // The first prompt of a process comes from the warm-ups or the previous block, which another process ran.
       EXPECT_EQ(streams[0], block == 0 ? plan_warmups(e, point).front().prompt_stream
                                        : plan_block(e, point, block - 1).front().prompt_stream);
     }

@@ -14,11 +14,11 @@
 
 namespace inferbench {
 
-/// A world without backends, models and files: "cpu_ref" (fp32), "cpu_quant" (int8, int4), a few models, and the texts
-/// in `files`. Two usable CPUs.
+/// An environment without backends, models and files: "cpu_ref" (fp32), "cpu_quant" (int8, int4), a few models, the
+/// texts in `files`, and two usable CPUs.
 struct StubWorld {
   std::map<std::string, std::string> files;   // absolute path -> text
-  std::set<std::string> without_tokenizer{};  // references of models
+  std::set<std::string> without_tokenizer{};  // model references
   mutable int backend_calls = 0;
 
   ExperimentLookups lookups() const {
@@ -38,7 +38,7 @@ struct StubWorld {
     lookups.check_readable = [this](const std::filesystem::path& path) {
       if (!files.contains(path.string())) throw Error("cannot read '" + path.string() + "'", "check the path");
     };
-    // A byte is a token.
+    // One token per byte.
     lookups.count_tokens = [this](const ModelFacts& model, const std::filesystem::path& text, std::size_t limit) {
       if (without_tokenizer.contains(model.reference)) {
         throw Error("the model " + model.reference + " has no tokenizer", "give a folder");
@@ -80,7 +80,7 @@ struct StubWorld {
     if (reference.ends_with("/shakespeare")) {
       return facts((folder / reference).lexically_normal().string(), "shakespeare", 256, 3'490'048);
     }
-    if (reference == "./alias") {  // a link to it
+    if (reference == "./alias") {  // a link to the same model
       ModelFacts linked = facts("/exp/alias", "shakespeare", 256, 3'490'048);
       linked.place = "/exp/shakespeare";
       return linked;

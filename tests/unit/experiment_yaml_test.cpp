@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tree below the experiment: positions, aliases, merging, and what is refused before any meaning is looked at.
+// The YAML tree below the experiment: positions, aliases, merging, and what is refused before keys are interpreted.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
@@ -27,7 +27,7 @@ std::string error_of(const std::string& text) {
   return "no error";
 }
 
-// Everything as one text: lists in [], maps in {}, each with its line:column.
+// The tree as one text: lists in [], maps in {}, each with its line:column.
 std::string dump(const YamlNode& node) {
   const std::string at = fmt::format("{}:{}", node.at.line, node.at.column);
   if (node.kind == YamlNode::Kind::kNull) return at + "~";
@@ -62,7 +62,7 @@ TEST(ExperimentYaml, AliasesAreCopiesThatStandWhereTheAliasStands) {
 TEST(ExperimentYaml, MergeKeysAreResolved) {
   EXPECT_EQ(dump(parse("a: &x {b: 1, c: 2}\nd: {c: 3, <<: *x}\n")),
             "1:1{a@1:1 1:4{b@1:8 1:11=1 c@1:14 1:17=2 } d@2:1 2:4{b@1:8 1:11=1 c@2:5 2:8=3 } }");
-  // Of a list the first map wins; a merged map may have merged itself.
+  // In a list of maps, the first map wins. A merged map may itself contain merges.
   EXPECT_EQ(dump(parse("- &x {b: 1}\n- &y {<<: *x, c: 2}\n- {<<: [{c: 3}, *y]}\n")),
             "1:1[1:3{b@1:7 1:10=1 } 2:3{b@1:7 1:10=1 c@2:15 2:18=2 } 3:3{c@3:10 3:13=3 b@1:7 1:10=1 } ]");
   EXPECT_EQ(dump(parse("{<<: [], a: 1}")), "1:1{a@1:10 1:13=1 }");
@@ -125,7 +125,7 @@ TEST(ExperimentYaml, RefusesAliasesInsideTheirAnchor) {
   EXPECT_EQ(error_of("a: &x [1, *x]\n"), "f.yaml:1:11: this alias stands inside its own anchor");
 }
 
-// Each level is a list of ten times the level below.
+// Each level is a list of ten references to the level below.
 std::string alias_bomb(int levels, const std::string& first) {
   std::string text = "a0: &a0 " + first + "\n";
   for (int i = 1; i <= levels; ++i) {
@@ -138,9 +138,9 @@ std::string alias_bomb(int levels, const std::string& first) {
 TEST(ExperimentYaml, AliasBombsEndEarly) {
   EXPECT_EQ(error_of(alias_bomb(9, "[x,x,x,x,x,x,x,x,x,x]")),
             "f.yaml:5:18: the experiment grows beyond 50000 values or 4 MiB here, aliases counted at full length");
-  // Few nodes, each a long text.
+  // Few nodes with long texts.
   EXPECT_THAT(error_of(alias_bomb(3, std::string(10'000, 'x'))), HasSubstr("grows beyond 50000 values or 4 MiB"));
-  // Each level is only one deeper and one alias: depth, not size.
+  // Each level adds only one to the depth and one alias, so this tests depth, not size.
   std::string deep = "a0: &a0 x\n";
   for (int i = 1; i < 100; ++i) deep += fmt::format("a{0}: &a{0} [*a{1}]\n", i, i - 1);
   EXPECT_THAT(error_of(deep), HasSubstr(": nested more than 32 deep"));

@@ -41,8 +41,8 @@ TEST(MachineLimits, AreSane) {
   for (const ThreadLimits& here : limits.by_threads) {
     ASSERT_EQ(here.read.size(), 2U);
     for (const ReadBandwidth& read : here.read) {
-      // Between a floppy disk's and a hundred times a present core's cache: a wrong unit or loads dropped by the
-      // compiler miss it.
+      // Between a floppy disk and a hundred times a current core's cache. A wrong unit, or loads that the compiler
+      // removed, would be outside.
       EXPECT_GT(read.bytes_per_s.best, 50e6);
       EXPECT_LT(read.bytes_per_s.best, 2e12 * here.threads);
       EXPECT_GE(read.bytes_per_s.best, read.bytes_per_s.median);
@@ -54,8 +54,8 @@ TEST(MachineLimits, AreSane) {
   }
 }
 
-// Rates against each other need a machine that nobody disturbs for a moment, so each is the best of several attempts:
-// on a busy machine one thread finds its quiet moment sooner than all threads together.
+// Comparing rates needs a machine that is undisturbed for a moment, so each rate is the best of several attempts. On a
+// busy machine, one thread finds a quiet moment sooner than all threads together.
 TEST(MachineLimits, Int8KeepsUpWithFp32AndManyThreadsWithOne) {
   MachineOptions options;
   options.quick = true;
@@ -84,7 +84,7 @@ TEST(MachineLimits, Int8KeepsUpWithFp32AndManyThreadsWithOne) {
 TEST(MachineLimits, ThreadsAndBuffersAsAsked) {
   MachineOptions options = small_options();
   options.thread_counts = {1, 1};
-  options.buffer_bytes = {2 << 20, 1000, 2 << 20, std::uint64_t{1} << 60U};  // the last fits nowhere
+  options.buffer_bytes = {2 << 20, 1000, 2 << 20, std::uint64_t{1} << 60U};  // the last size exceeds any memory
   std::vector<double> fractions;
   options.progress = [&](double fraction, const std::string&) { fractions.push_back(fraction); };
   const MachineLimits limits = measure_machine(options);
@@ -156,7 +156,7 @@ TEST(MachineTeam, AllWorkAtOnceEachOnItsCpu) {
     const double seconds = team.run([&](std::size_t thread) {
       seen[thread] = sched_getcpu();
       ++inside;
-      while (inside < team.size()) std::this_thread::yield();  // ends only if all are inside
+      while (inside < team.size()) std::this_thread::yield();  // ends only when all threads are inside
     });
     EXPECT_GT(seconds, 0);
     EXPECT_EQ(seen, cpus);
@@ -178,13 +178,13 @@ TEST(HugeBuffer, IsAlignedAndWritable) {
   EXPECT_THROW(HugeBuffer(std::size_t{1} << 60U), std::bad_alloc);
 }
 
-/// Pages of the walk's buffer that a fault was seen on.
+/// The buffer of the walk, and the number of pages with a fault.
 struct FaultLog {
   char* begin = nullptr;
   std::size_t size = 0;
   std::atomic<int> faults{0};
 };
-FaultLog fault_log;  // NOLINT: a signal handler knows nothing else
+FaultLog fault_log;  // NOLINT: a signal handler can only use globals
 
 void open_page(int, siginfo_t* info, void*) {
   auto* address = static_cast<char*>(info->si_addr);
@@ -194,7 +194,8 @@ void open_page(int, siginfo_t* info, void*) {
   ++fault_log.faults;
 }
 
-// Forbidden pages report every touch: no page may be left out. (A guard behind them catches a walk that goes too far.)
+// The pages are protected, so every first touch causes a fault; no page may be left out. A guard page behind them
+// detects a walk that goes too far.
 TEST(MachineKernels, EveryWalkTouchesEveryPageAndNoneBeyond) {
   constexpr std::size_t kPages = 64;
   fault_log.size = kPages * 4096;
@@ -218,7 +219,7 @@ TEST(MachineKernels, EveryWalkTouchesEveryPageAndNoneBeyond) {
   munmap(mapping, fault_log.size + 4096);
 }
 
-// Twice the turns must take about twice the time: a loop that the compiler shortened would not.
+// More turns must take proportionally longer; they would not if the compiler had shortened the loop.
 TEST(MachineKernels, TimeGrowsWithTheTurns) {
   std::vector<machine_kernels::PeakKernel> kernels = fp32_kernels();
   for (const auto& kernel : int8_kernels()) kernels.push_back(kernel);
@@ -231,7 +232,7 @@ TEST(MachineKernels, TimeGrowsWithTheTurns) {
     };
     const double once = best_of(50000);
     EXPECT_GT(best_of(400000), 4 * once) << kernel.isa;
-    // No core does 1024 operations in a tenth of a nanosecond.
+    // No core executes 1024 operations in a tenth of a nanosecond.
     EXPECT_GT(once, 50000 * 1e-10 * static_cast<double>(kernel.operations) / 1024) << kernel.isa;
   }
 }

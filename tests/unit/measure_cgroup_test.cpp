@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Control groups of versions 1 and 2, read from trees of files as the kernel shows them.
+// Control groups of versions 1 and 2, read from trees of files laid out like the kernel's.
 #include <gmock/gmock.h>
 
 #include <filesystem>
@@ -31,7 +31,7 @@ class CgroupTest : public testing::Test {
     std::ofstream(root_ / file) << text;
   }
 
-  // A service in a slice, on a machine with version 2 alone.
+  // A service in a slice, on a machine with only version 2.
   void make_v2() const {
     put("proc/self/cgroup", "0::/system.slice/bench.service\n");
     put("proc/self/mountinfo", "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n");
@@ -52,7 +52,7 @@ class CgroupTest : public testing::Test {
     put(service + "pids.max", "77\n");
   }
 
-  // Version 1, in a container whose own groups are mounted at the top.
+  // Version 1, in a container that has its own groups mounted at the top.
   void make_v1() const {
     put("proc/self/cgroup", "4:memory:/docker/abc/job\n3:cpu,cpuacct:/docker/abc\n0::/\n");
     put("proc/self/mountinfo",
@@ -89,7 +89,7 @@ TEST_F(CgroupTest, Version2GoesUpFromTheOwnGroup) {
   EXPECT_EQ(*limit, (CgroupLimit{1024 * kMiB, root() / "sys/fs/cgroup/system.slice/memory.max"}));
   EXPECT_EQ(memory_high(groups.memory[0])->value, 800 * kMiB);
   EXPECT_EQ(smallest_process_limit(groups)->value, 77U);
-  // 1 GiB less 600 MB that are no files; memory.high leaves more.
+  // 1 GiB minus 600 MB of memory that is not file cache; memory.high leaves more.
   EXPECT_EQ(memory_room_bytes(groups), 1024 * kMiB - 600000000);
   put("sys/fs/cgroup/system.slice/bench.service/memory.current", "838860800\n");
   EXPECT_EQ(memory_room_bytes(groups), 0U);
@@ -143,14 +143,14 @@ TEST_F(CgroupTest, TheCauseOfAKillIsTheGroupWhoseLimitWasReached) {
   const Cgroups groups = find_cgroups(root());
   const OomCounts before = read_oom_counts(groups, root());
   EXPECT_EQ(find_oom_cause(groups, before, before), "");
-  // The slice's limit: its own count, and the kills of it and of the service.
+  // The slice reached its limit: its own oom count rises, and so do the kill counts of the slice and the service.
   put("proc/vmstat", "oom_kill 4\n");
   put("sys/fs/cgroup/system.slice/memory.events", "max 3\noom 1\noom_kill 1\n");
   put("sys/fs/cgroup/system.slice/bench.service/memory.events", "max 0\noom 0\noom_kill 1\n");
   EXPECT_THAT(find_oom_cause(groups, before, read_oom_counts(groups, root())),
               HasSubstr("the control group reached its memory limit of 1024 MiB (" + root().string() +
                         "/sys/fs/cgroup/system.slice/memory.max)"));
-  // No group's limit was reached, though a process of it was killed.
+  // A process of the group was killed, but no group reached its limit.
   put("sys/fs/cgroup/system.slice/memory.events", "max 3\noom 0\noom_kill 1\n");
   EXPECT_EQ(find_oom_cause(groups, before, read_oom_counts(groups, root())), "the machine ran out of memory");
 }

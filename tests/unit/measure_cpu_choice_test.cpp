@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which CPUs the words of measure.cpus name, on machines of several kinds.
+// The CPUs that the words of measure.cpus select on several kinds of machines.
 #include <gmock/gmock.h>
 
 #include <filesystem>
@@ -78,7 +78,7 @@ TEST(CpuChoice, KindsAndNodesAreReadFromSysfs) {
   topology = read_cpu_topology(sysfs);
   EXPECT_THAT(topology.performance, ElementsAre(0, 1, 6));
   EXPECT_THAT(topology.nodes, ElementsAre(Pair(0, ElementsAre(0, 1, 2, 3)), Pair(1, ElementsAre(4, 5, 6, 7))));
-  // The kernel's measure of each CPU goes first, where it tells them apart.
+  // The kernel's capacity of each CPU takes precedence if the CPUs differ.
   for (const int cpu : allowed) {
     const std::string capacity = cpu == allowed.front() && allowed.size() > 1 ? "446" : "1024";
     write(sysfs / "devices/system/cpu" / ("cpu" + std::to_string(cpu)) / "cpu_capacity", capacity);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The timed loop: no allocation, no system call but the clock, and little time of its own.
+// The timed loop: no allocation, no system call except for the clock, and little time of its own.
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <linux/filter.h>
@@ -42,9 +42,9 @@ void count() {
 
 }  // namespace
 
-// In place of glibc's, for this whole program and every library that it loads; operator new comes here too.
+// Replaces glibc's functions in this program and in every library that it loads; operator new ends up here, too.
 extern "C" {
-// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming): glibc's own
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming): glibc's own names
 void* __libc_malloc(std::size_t size);
 void* __libc_calloc(std::size_t n, std::size_t size);
 void* __libc_realloc(void* old, std::size_t size);
@@ -101,7 +101,7 @@ class DecodeLoop : public testing::Test {
 
 TEST_F(DecodeLoop, AllocatesNothing) {
   if (INFERBENCH_SANITIZED != 0) GTEST_SKIP() << "sanitizers bring their own malloc";
-  ASSERT_EQ(run(), IB_OK);  // the first run may do what is done once, even of the test itself
+  ASSERT_EQ(run(), IB_OK);  // the first run may do one-time work, including the test's own
   session_.truncate(0, 0);
   session_.truncate(1, 0);
   counting = true;
@@ -115,7 +115,7 @@ TEST_F(DecodeLoop, AllocatesNothing) {
   EXPECT_EQ(allocations.load(), 1) << "the count works";
 }
 
-// From now on, this process may read the clock (where that is a system call at all) and end.
+// From now on, this process may only read the clock (if that needs a system call at all) and exit.
 bool forbid_system_calls() {
   sock_filter filter[] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
@@ -128,7 +128,7 @@ bool forbid_system_calls() {
   return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
-// How a child ends that runs `work` without system calls: its exit code, or minus its signal.
+// Runs `work` without system calls in a child. Returns its exit code, or minus its signal.
 template <typename Work>
 int end_without_system_calls(Work work) {
   const pid_t child = fork();

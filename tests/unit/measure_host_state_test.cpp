@@ -69,7 +69,7 @@ TEST(HostState, KnowsTheCpus) {
   EXPECT_FALSE(state.siblings_share_core);
 }
 
-// One program on CPU 5 of 64, and this one on the two CPUs that it may use: nobody disturbs it.
+// Another program runs on CPU 5 of 64, and this one on the two CPUs that it may use, so nothing disturbs it.
 TEST(CpuLoad, CountsOthersOnTheAllowedCpusAlone) {
   const std::optional<CpuTimes> before = CpuTimes{0, 100, 10};
   const std::optional<CpuTimes> after = CpuTimes{2'000'000'000, 103, 13};

@@ -31,7 +31,7 @@ Interference quiet() {
 
 TEST(FindDisturbance, LetsAQuietMachinePass) {
   EXPECT_EQ(find_disturbance(quiet(), {1, 20, 0}, kSecondOnTwoThreads), "");
-  EXPECT_EQ(find_disturbance({}, {}, {}), "");  // a machine that tells nothing
+  EXPECT_EQ(find_disturbance({}, {}, {}), "");  // a machine that reports nothing
 }
 
 TEST(FindDisturbance, NamesWhatDisturbed) {
@@ -66,7 +66,7 @@ void busy_for(double seconds) {
   }
 }
 
-// A second busy thread on the only CPU: half of the time goes to it.
+// A second busy thread on the only CPU takes half of the time.
 TEST(InterferenceWatch, SeesAThreadThatTakesTurns) {
   StandstillWatch standstill;
   const ScopedAffinity one(1);
@@ -99,7 +99,7 @@ TEST(FindDisturbance, NamesAStandstill) {
   EXPECT_THAT(find_disturbance(seen, {}, kSecondOnTwoThreads), HasSubstr("a debugger or tracer was attached"));
 }
 
-// What a child process that watches itself sees while `disturb` gets its process id and goes on; in milliseconds.
+// Stalled milliseconds that a child process measures on itself while `disturb` runs with its process id.
 template <typename Work, typename Disturb>
 double stalled_ms_of(Work work, Disturb disturb) {
   std::array<int, 2> ends{};
@@ -132,11 +132,12 @@ void stop_for_half_a_second(pid_t process) {
 }
 
 TEST(StandstillWatch, SeesAStoppedProcessWhateverItDoes) {
-  EXPECT_GT(stalled_ms_of([] { busy_for(0.3); }, stop_for_half_a_second), 250);  // the stop begins within a beat
+  // The stop begins within one heartbeat
+  EXPECT_GT(stalled_ms_of([] { busy_for(0.3); }, stop_for_half_a_second), 250);
   EXPECT_GT(stalled_ms_of([] { sleep_ms(300); }, stop_for_half_a_second), 250);
 }
 
-// A backend that waits for a device, and one whose threads take every CPU.
+// One backend waits for a device; the other's threads occupy every CPU.
 TEST(StandstillWatch, TakesNeitherSleepNorLoadForAStandstill) {
   const auto leave_alone = [](pid_t) {};
   EXPECT_LT(stalled_ms_of([] { sleep_ms(700); }, leave_alone), 250);

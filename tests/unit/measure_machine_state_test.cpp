@@ -22,7 +22,7 @@ using testing::ElementsAre;
 
 constexpr std::uint64_t kBlock = 64U << 20U;
 
-// Holds and frees memory that the heap does not keep.
+// Allocates and frees memory that the heap does not keep.
 MemoryUse touch_block(std::uint64_t bytes = kBlock) {
   void* block = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   EXPECT_NE(block, MAP_FAILED);
@@ -45,7 +45,7 @@ TEST(MemoryUse, SeesWhatIsTouchedAndForgetsThePeak) {
 
 constexpr std::uint64_t kBatches = 1U << 20U;
 
-// Where the kernel's peak cannot be reset, an earlier one must not be taken for this one.
+// If the kernel's peak cannot be reset, an earlier peak must not be taken for the current one.
 TEST(PeakWatch, IsSilentWhereAnEarlierPeakHidesItsOwn) {
   const std::string nobody_reads = testing::TempDir() + "/clear_refs_test";
   std::ofstream(nobody_reads) << "0";
@@ -59,7 +59,7 @@ TEST(PeakWatch, IsSilentWhereAnEarlierPeakHidesItsOwn) {
     bytes += kBlock;
     const MemoryUse higher = touch_block(bytes);
     ASSERT_TRUE(watch.seen().peak_rss_bytes) << "it rose: that is of now";
-    // The kernel counts pages in batches a CPU, so the two numbers may differ by some.
+    // The kernel counts pages in batches per CPU, so the two numbers may differ slightly.
     EXPECT_GE(*watch.seen().peak_rss_bytes + kBatches, *higher.rss_bytes);
   }
   std::filesystem::remove(nobody_reads);

@@ -42,14 +42,14 @@ TEST(TrialMetrics, OneTokenHasNoDecode) {
   EXPECT_TRUE(metrics.inter_token_ms.empty());
 }
 
-// A backend behind the raw call: emits the sum of what each sequence was ever fed, and notes every call.
+// A backend behind the raw call. It emits the sum of everything that each sequence was fed, and records every call.
 struct FakeSession {
-  std::vector<std::vector<std::int32_t>> fed;  // per call: n_sequences, then slot, n_tokens, last token of each
+  std::vector<std::vector<std::int32_t>> fed;  // per call: n_sequences, then slot, n_tokens and last token of each
   std::vector<std::int64_t> sums = std::vector<std::int64_t>(8, 0);
   int fail_at = -1;
   std::uint64_t spin_ns = 0;
-  int wrong_at = -1;                       // the call whose last sequence gets...
-  std::optional<std::int32_t> wrong = {};  // this id, or none
+  int wrong_at = -1;                       // the call in which the last sequence gets the id below
+  std::optional<std::int32_t> wrong = {};  // invalid id, or none
 
   static ib_status forward(ib_session* session, const ib_forward_params* params, ib_error* error) {
     auto& self = *reinterpret_cast<FakeSession*>(session);
@@ -91,7 +91,7 @@ TEST(TrialLoop, PrefillsOnceAndFeedsEachIdBack) {
   TrialLoop loop(2, 3, 4, prompts, 100);
   ib_error error{};
   ASSERT_EQ(loop.run(session.call(), error), IB_OK);
-  // Sums modulo 100: 6, 12, 24, 48 of slot 0; 60, 120, 140, 180 of slot 1.
+  // Sums modulo 100: 6, 12, 24, 48 for slot 0; 60, 120, 140, 180 for slot 1.
   EXPECT_THAT(loop.ids(), ElementsAre(6, 60, 12, 20, 24, 40, 48, 80));
   ASSERT_EQ(session.fed.size(), 4U);
   EXPECT_THAT(session.fed[0], ElementsAre(2, IB_OUTPUT_GREEDY, 0, 3, 3, 1, 3, 30));
@@ -102,7 +102,8 @@ TEST(TrialLoop, PrefillsOnceAndFeedsEachIdBack) {
 TEST(TrialLoop, FillsThePastInPiecesBeforeTheClockStarts) {
   FakeSession session;
   session.spin_ns = 1 * kMs;
-  const std::vector<std::int32_t> prompts{1, 2, 3, 4, 5, 10, 20, 30, 40, 50};  // three of the past, two of the prompt
+  // Per slot: three past tokens, two prompt tokens
+  const std::vector<std::int32_t> prompts{1, 2, 3, 4, 5, 10, 20, 30, 40, 50};
   TrialLoop loop(2, 2, 2, prompts, 100, 3);
   ib_error error{};
   ASSERT_EQ(loop.fill(session.call(), 2, error), IB_OK);
@@ -113,7 +114,7 @@ TEST(TrialLoop, FillsThePastInPiecesBeforeTheClockStarts) {
   ASSERT_EQ(loop.run(session.call(), error), IB_OK);
   EXPECT_GE(loop.times().submit, filled);
   EXPECT_THAT(session.fed[2], ElementsAre(2, IB_OUTPUT_GREEDY, 0, 2, 5, 1, 2, 50));
-  // Sums modulo 100 over past and prompt: 15, 30 of slot 0; 150, 200 of slot 1.
+  // Sums modulo 100 over past and prompt: 15, 30 for slot 0; 150, 200 for slot 1.
   EXPECT_THAT(loop.ids(), ElementsAre(15, 50, 30, 0));
 }
 
@@ -167,12 +168,12 @@ TEST(TrialLoop, NeverFeedsAWrongIdBack) {
     session.wrong_at = 2;
     session.wrong = id;
     EXPECT_EQ(complaint_of(session), fmt::format(fmt::runtime(outside), id));
-    EXPECT_EQ(session.fed.size(), 3U);  // the fourth call would have been fed with it
+    EXPECT_EQ(session.fed.size(), 3U);  // the fourth call would have been fed the invalid id
   }
   FakeSession silent;
   silent.wrong_at = 2;
   EXPECT_EQ(complaint_of(silent), "token 2 of sequence 1: the backend wrote no id");
-  FakeSession late;  // the last ids are never fed, and wrong all the same
+  FakeSession late;  // the last ids are never fed, but they are checked too
   late.wrong_at = 3;
   late.wrong = 100;
   EXPECT_EQ(complaint_of(late), "token 3 of sequence 1: id 100 is outside the vocabulary of 100");
@@ -211,7 +212,7 @@ TEST(TrialOutput, DigestTellsIdsApart) {
   const std::vector<std::int32_t> b{1, 3, 2};
   EXPECT_EQ(digest_of(a), digest_of(std::vector<std::int32_t>{1, 2, 3}));
   EXPECT_NE(digest_of(a), digest_of(b));
-  // FNV-1a's offset basis, and its value for the bytes 61 00 00 00.
+  // FNV-1a's offset basis, and its hash of the bytes 61 00 00 00.
   EXPECT_EQ(digest_of({}), "cbf29ce484222325");
   EXPECT_EQ(digest_of(std::vector<std::int32_t>{0x61}), "ac804b820e4fe984");
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Folders: names, shapes, dtypes and shards against config.json.
+// Model folders: names, shapes, dtypes and shards are checked against config.json.
 #include <cstring>
 #include <nlohmann/json.hpp>
 
@@ -46,7 +46,7 @@ std::uint64_t bytes_of(const SafetensorsWriter::Tensor& tensor) {
   return bytes;
 }
 
-// Byte i of tensor j is a function of both, so that a view of other bytes would show.
+// The value of byte i of a tensor depends on the name and on i, so that a view of wrong bytes is detected.
 std::byte value(const std::string& name, std::uint64_t i) {
   return static_cast<std::byte>(name.size() * 31 + i);
 }
@@ -140,7 +140,7 @@ TEST_F(CheckpointTest, IgnoresMaskBuffersAndTheCopyOfATiedHead) {
 
 TEST_F(CheckpointTest, CopiesTensorsThatAreNotAligned) {
   Tensors tensors = tensors_of(kConfig);
-  tensors.insert(tensors.begin(), {"h.0.attn.bias", "BOOL", {3}});  // shifts all that follow to odd addresses
+  tensors.insert(tensors.begin(), {"h.0.attn.bias", "BOOL", {3}});  // shifts all following tensors to odd addresses
   for (std::size_t i = 4; i < 8; ++i) tensors[i].dtype = "F16";
   tensors[9].dtype = "BF16";
   write(tensors);

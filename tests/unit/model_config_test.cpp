@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every key of config.json that changes the logits is honoured or refused.
+// Every key of config.json that changes the logits is either applied or refused.
 #include <nlohmann/json.hpp>
 
 #include "model/config_json.hpp"

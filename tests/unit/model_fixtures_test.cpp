@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every golden folder opens with the shape that it was made with, and its tensors read back as the format says.
+// Every golden folder opens with its original shape, and its tensors are read correctly.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -121,8 +121,8 @@ TEST(SafetensorsFile, ReadsExpectedFilesOfTheFixtures) {
   EXPECT_EQ(file.find("case9.logits"), nullptr);
 }
 
-// The greedy id after the last position is its logits' argmax: values and ids of one file agree only when both are read
-// from the right bytes.
+// The greedy id after the last position is the argmax of its logits. The values and ids of a file agree only if both
+// are read from the right bytes.
 TEST(SafetensorsFile, ValuesAreThoseOfTheFile) {
   const auto file = SafetensorsFile::open(kData / "synthetic-gpt2-seed0" / "expected.safetensors");
   for (const std::string name : {"case0", "case1", "case2"}) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Hub names are found where Hugging Face's tools put them; a missing one says how to fetch it.
+// Hub names are found where Hugging Face's tools store them. The error for a missing one says how to fetch it.
 #include <map>
 #include <optional>
 
@@ -18,7 +18,7 @@ using testing::HasSubstr;
 
 const fs::path kTiny = fs::path(test_paths::kData) / "tiny";
 
-// Sets or clears environment variables, and puts them back.
+// Sets or clears environment variables, and restores them afterwards.
 class HubTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -39,7 +39,7 @@ class HubTest : public testing::Test {
   }
   void set(const char* name, const fs::path& value) { ::setenv(name, value.c_str(), 1); }
 
-  // models--X/refs/main -> snapshots/REVISION/* -> symbolic links into blobs, as huggingface_hub lays it out.
+  // models--X/refs/main -> snapshots/REVISION/* -> symbolic links into blobs, the layout of huggingface_hub.
   void add_model(const fs::path& cache, const std::string& repository, const std::string& revision = "0a1b2c") {
     const fs::path root = cache / repository;
     model_test::write_file(root / "refs" / "main", revision);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A file that was replaced is noticed; one that was only touched or copied is not.
+// A replaced file is noticed; a file that was only touched or copied is not.
 #include <gmock/gmock.h>
 
 #include <fstream>
@@ -43,7 +43,7 @@ TEST_F(InputFilesTest, ARenamedOverFileIsNamed) {
   files.add("the backend of quant", {path});
   const auto time = fs::last_write_time(path);
   fs::rename(write("new.so", "new"), path);
-  fs::last_write_time(path, time);  // the same length and time
+  fs::last_write_time(path, time);  // same length and time
   EXPECT_THAT(files.find_change(), AllOf(HasSubstr("the backend of quant changed"), HasSubstr(path.string())));
   fs::rename(write("back", "old"), path);
   EXPECT_EQ(files.find_change(), "");

@@ -22,7 +22,7 @@ TEST(DistinctNames, KeepWhatIsDistinct) {
   EXPECT_THAT(distinct_names({{"/a/one", "one"}, {"/a/one", "one"}}), ElementsAre("one", "one"));
 }
 
-// A hub name has no more to it.
+// A hub name cannot be extended by a parent folder.
 TEST(DistinctNames, LetTheLongerOneTellItApart) {
   EXPECT_THAT(distinct_names({{"gpt2", "gpt2"}, {"/models/gpt2", "gpt2"}}), ElementsAre("gpt2", "models/gpt2"));
   EXPECT_THAT(distinct_names({{"/m", "m"}, {"/a/m", "m"}}), ElementsAre("m", "a/m"));

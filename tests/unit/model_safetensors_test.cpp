@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Each way in which a safetensors header can lie gives one error that names the file and the tensor.
+// Every kind of invalid safetensors header gives one error that names the file and the tensor.
 #include <sys/stat.h>
 
 #include <string>
@@ -138,7 +138,7 @@ TEST(SafetensorsHeader, RefusesSizesThatDoNotMatchTheShape) {
 }
 
 TEST(SafetensorsHeader, RefusesShapesThatOverflow) {
-  // 2^32 * 2^32 elements; 2^62 elements of 4 bytes: both are 0 modulo 2^64.
+  // 2^32 * 2^32 elements, and 2^62 elements of 4 bytes: both are 0 modulo 2^64.
   EXPECT_THAT(json_error(R"({"a":{"dtype":"I8","shape":[4294967296,4294967296],"data_offsets":[0,0]}})"),
               HasSubstr("overflows 64 bits"));
   EXPECT_THAT(json_error(R"({"a":{"dtype":"F32","shape":[4611686018427387904],"data_offsets":[0,0]}})"),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Synthetic weights and prompts are the published formula's, bit for bit.
+// Synthetic weights and prompts match the published formula, bit for bit.
 #include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -61,14 +61,14 @@ INSTANTIATE_TEST_SUITE_P(Golden, SyntheticShape, testing::Values("synthetic-gpt2
                            return name;
                          });
 
-// Computed from the formula's text by a program of its own (Python integers, NumPy float32).
+// Computed from the text of the formula by a separate program (Python integers, NumPy float32).
 TEST(SyntheticFormula, KnownValues) {
   EXPECT_EQ(fnv1a64(""), 0xCBF29CE484222325U);
   EXPECT_EQ(fnv1a64("wte.weight"), 0x61D3A46D83BC4189U);
   EXPECT_EQ(synthetic_bits(synthetic_stream("wte.weight", 0), 0), 0x31C98B3A776F7B93U);
   EXPECT_EQ(synthetic_bits(synthetic_stream("h.0.ln_1.weight", 7), 12345), 0x2852422FDF74DFBBU);
   EXPECT_EQ(synthetic_bits(synthetic_stream("prompt", UINT64_MAX), UINT64_MAX - 5), 0xE62B2FA16309030DU);
-  // 3 of these six would differ if the multiply and the add were fused.
+  // 3 of these six values would differ if the multiply and the add were fused.
   std::vector<float> values(6);
   fill_synthetic(values, synthetic_stream("h.3.ln_2.weight", 9), 355, 0.1F, 1.0F);
   EXPECT_EQ(values, (std::vector<float>{0x1.05e7060000000p+0F, 0x1.f0f1c20000000p-1F, 0x1.0d2c840000000p+0F,
@@ -137,7 +137,7 @@ TEST(Sha256, KnownDigests) {
   digest.update("bc");
   EXPECT_EQ(digest.hex(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   const model_test::TempFolder folder;
-  model_test::write_file(folder.path() / "x", std::string(3'000'000, 'a'));  // more than one read, and a rest
+  model_test::write_file(folder.path() / "x", std::string(3'000'000, 'a'));  // more than one full read
   EXPECT_EQ(sha256_of_file(folder.path() / "x"), "2a152c894398719c0570f83fac34ac03a0f6e8e474b995c2403aa5434f7b9dd4");
   EXPECT_THAT(error_of([&] { sha256_of_file(folder.path() / "none"); }), HasSubstr("cannot open"));
 }

@@ -20,7 +20,7 @@
 
 namespace inferbench::model_test {
 
-/// A folder of its own for one test, removed with it.
+/// A folder for one test, removed by the destructor.
 class TempFolder {
  public:
   TempFolder() {
@@ -47,7 +47,7 @@ inline void write_file(const std::filesystem::path& path, std::string_view text)
   if (!out) throw std::runtime_error("cannot write " + path.string());
 }
 
-/// 8 bytes of length, the JSON, and n_data bytes of data.
+/// 8 bytes with the length, the JSON, and n_data bytes of data.
 inline std::string safetensors_text(std::string_view json, std::size_t n_data, std::uint64_t declared_length) {
   std::string text;
   for (int i = 0; i < 8; ++i) text += static_cast<char>(declared_length >> (8 * i) & 0xFFU);
@@ -59,7 +59,7 @@ inline std::string safetensors_text(std::string_view json, std::size_t n_data) {
   return safetensors_text(json, n_data, json.size());
 }
 
-/// The message of the Error that `call` throws; fails the test when it throws none, and when the message is not one
+/// The message of the Error that `call` throws. Fails the test if it throws none, or if the message is not a single
 /// line.
 template <typename Call>
 std::string error_of(Call&& call) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the writer writes, the reader reads; what is not finished leaves nothing behind.
+// The reader reads what the writer wrote. An unfinished file leaves nothing behind.
 #include <cmath>
 #include <limits>
 #include <numeric>

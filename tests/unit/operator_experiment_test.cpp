@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Experiments of operators: what a file and the command line make together, and what they can get wrong.
+// Operator experiments: the combination of a file and the command line, and the possible mistakes.
 #include "experiment/operator_experiment.hpp"
 
 #include <gmock/gmock.h>

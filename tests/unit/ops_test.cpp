@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a single operator is given, must give, and costs at least.
+// The inputs, expected outputs and minimum cost of a single operator.
 #include <gmock/gmock.h>
 
 #include <cmath>
@@ -33,7 +33,7 @@ MATCHER_P(NearTo, tolerance, "") {
   return std::abs(std::get<0>(arg) - std::get<1>(arg)) <= tolerance;
 }
 
-// ---- float64 against closed forms ----
+// ---- float64 compared with closed forms ----
 
 TEST(ReferenceOperators, LayerNormOfTwoValues) {
   // mean 2, variance 1: (x - mean) / sqrt(1 + 3) = -+ 1/2
@@ -52,12 +52,12 @@ TEST(ReferenceOperators, SoftmaxOfLogarithms) {
 
 TEST(ReferenceOperators, ActivationsAtKnownPoints) {
   EXPECT_THAT(reference::activate({-1, 0, 2}, IB_ACTIVATION_RELU), ElementsAre(0, 0, 2));
-  // x Phi(x) with Phi(1) = 0.8413447460685429 of the normal distribution
+  // x Phi(x), with Phi(1) = 0.8413447460685429 of the normal distribution.
   EXPECT_THAT(reference::activate({1}, IB_ACTIVATION_GELU_ERF), ElementsAre(DoubleNear(0.8413447460685429, 1e-15)));
   EXPECT_THAT(reference::activate({1}, IB_ACTIVATION_GELU_TANH), ElementsAre(DoubleNear(0.8411919906082768, 1e-15)));
 }
 
-// With equal keys every position has the same weight: the mean of the values seen.
+// With equal keys every position has the same weight, so the result is the mean of the visible values.
 TEST(ReferenceOperators, AttentionToEqualKeysIsTheMean) {
   const Values qkv{5, 1, 10, 7, 1, 20, 9, 1, 60};  // width 1: q, k, v of three positions
   EXPECT_THAT(reference::attend(qkv, 1, 1, 1), Pointwise(NearTo(1e-12), Values{10, 15, 30}));
@@ -105,13 +105,13 @@ TEST(OperatorInputs, AreTheSameEveryTimeAndDifferBySeed) {
   EXPECT_EQ(one.input(), again.input());
   EXPECT_EQ(one.past_kv().size(), 512U * 2 * 768);
   EXPECT_NE(one.input(), other.input());
-  // Unit variance.
+  // The inputs have unit variance.
   double squares = 0;
   for (const float value : one.past_kv()) squares += double{value} * value;
   EXPECT_NEAR(squares / static_cast<double>(one.past_kv().size()), 1, 0.01);
 }
 
-// A block whose weights are all zero but for the layer norms' passes x on.
+// A block whose weights are all zero, except for the layer norms, passes x on.
 TEST(OperatorInputs, ReferenceHasTheShapeOfTheResult) {
   for (const char* name : {"layernorm", "linear", "attention", "gelu", "softmax", "mlp", "block"}) {
     ModelConfig config = gpt2();
@@ -147,7 +147,8 @@ TEST(OperatorErrors, TolerancesGoByBits) {
 TEST(OperatorCosts, CountOperations) {
   EXPECT_EQ(operator_flops(default_spec(IB_OP_LINEAR, gpt2(), 2)).products, 2.0 * 2 * 768 * 3072);
   EXPECT_EQ(operator_flops(default_spec(IB_OP_LAYER_NORM, gpt2(), 2)).other, 8.0 * 2 * 768);
-  // 2 queries after none: 1 + 2 pairs; scores and values, 5 more for each pair's softmax in each of 12 heads.
+  // 2 queries with no past: 1 + 2 pairs, each with a score and a value; plus 5 for each pair's softmax in each of 12
+  // heads.
   EXPECT_EQ(operator_flops(default_spec(IB_OP_ATTENTION, gpt2(), 2)).other, 4.0 * 3 * 768 + 5 * 3 * 12);
   EXPECT_EQ(operator_flops(default_spec(IB_OP_MLP, gpt2(), 1)).products, 4.0 * 768 * 3072);
   EXPECT_EQ(operator_flops(default_spec(IB_OP_BLOCK, gpt2(), 1)).products, 2.0 * 12 * 768 * 768);

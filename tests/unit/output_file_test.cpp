@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files that a user asked for: replaced as a whole where that is possible, and nothing else is harmed.
+// Output files that a user asked for: replaced atomically if possible, and without harm to anything else.
 #include "support/output_file.hpp"
 
 #include <fcntl.h>
@@ -42,7 +42,7 @@ class OutputFileTest : public testing::Test {
 
   static void put(const fs::path& file, const std::string& text) { std::ofstream(file) << text; }
 
-  // What went wrong, and the cure; "" where nothing did.
+  // The error and its hint; "" if there was none.
   static std::string error_of(const fs::path& file, const std::string& text = "new") {
     try {
       write_file(file, text);
@@ -151,7 +151,7 @@ TEST_F(OutputFileTest, DescriptorsAreWrittenWhereTheyStand) {
   ASSERT_EQ(write(fd, "before ", 7), 7);
   write_file("/dev/fd/" + std::to_string(fd), "after");
   EXPECT_EQ(read_file(path("a")), "before after") << "not from the file's beginning, and no other file";
-  ASSERT_EQ(fcntl(fd, F_SETFD, FD_CLOEXEC), 0);  // as this program opens its own
+  ASSERT_EQ(fcntl(fd, F_SETFD, FD_CLOEXEC), 0);  // close-on-exec, like the files that this program opens itself
   EXPECT_THAT(error_of("/dev/fd/" + std::to_string(fd)), HasSubstr("it is not open"));
   close(fd);
   EXPECT_THAT(error_of("/proc/self/fd/" + std::to_string(fd)), HasSubstr("it is not open"));
@@ -183,7 +183,7 @@ TEST_F(OutputFileTest, WhatIsTooLargeIsAnErrorAndTheOldFileStays) {
   EXPECT_EQ(n_files(), 1U);
 }
 
-// As another user, since root may do all of this.
+// Runs as another user, because root may do all of this.
 TEST_F(OutputFileTest, ProtectedFilesAreNotReplacedAndProtectedFoldersAreNoHindrance) {
   put(path("readonly"), "old");
   put(path("writable"), "old, and longer than the new text");

@@ -74,7 +74,7 @@ TEST(OptionValues, GivenValuesReplaceDefaults) {
   EXPECT_EQ(values.values()[2].number, 0.1);
   EXPECT_STREQ(values.values()[3].text, "avx2");
   EXPECT_STREQ(values.values()[4].text, "gr\u00fc\u00dfe");
-  EXPECT_EQ(values.as_text().at("tile"), "64");  // one spelling, however it was given
+  EXPECT_EQ(values.as_text().at("tile"), "64");  // one spelling, no matter how it was given
   EXPECT_EQ(values.as_text().at("pin"), "true");
   EXPECT_EQ(values.as_text().at("scale"), "0.1");
 }
@@ -82,7 +82,7 @@ TEST(OptionValues, GivenValuesReplaceDefaults) {
 TEST(OptionValues, CopiesOutliveTheOriginal) {
   OptionValues copy({}, {});
   {
-    const std::vector<OptionDescription> schema = kSchema;  // gone when the values are looked at
+    const std::vector<OptionDescription> schema = kSchema;  // destroyed before the values are used
     const OptionValues original(schema, {{"note", "a text too long for the small-string buffer of std::string"}});
     copy = original;
   }
@@ -120,7 +120,7 @@ TEST(CheckOption, IntLimits) {
   check_option(kAnyInt, "-9223372036854775808");
   EXPECT_EQ(refusal(kAnyInt, "9223372036854775808").what,
             "option 'seed': '9223372036854775808' is not a whole number (too large for 64 bits)");
-  // 2^53 + 1 is no double: the comparison with the bound must not round it down to the bound.
+  // 2^53 + 1 is not representable as a double. The comparison with the bound must not round it down to the bound.
   const OptionDescription to_2_53{"n", IB_OPTION_INT, "0", 0, 9007199254740992.0, {}, "doc"};
   check_option(to_2_53, "9007199254740992");
   EXPECT_NE(refusal(to_2_53, "9007199254740993").what, "accepted");

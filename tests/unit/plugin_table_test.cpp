@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every check of a backend's table, on tables in memory. tests/abi has the same for whole libraries.
+// Every check of a backend's table, on tables in memory. tests/abi does the same with complete libraries.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -20,7 +20,7 @@ constexpr const char* kChoices[] = {"auto", "generic", nullptr};
 constexpr const char* kTwice[] = {"auto", "auto", nullptr};
 constexpr const char* kNoChoices[] = {nullptr};
 
-// A good table, and the arrays that it points to, for each test to spoil.
+// A valid table and the arrays that it points to. Each test breaks one thing.
 class TableCheckTest : public ::testing::Test {
  protected:
   TableCheckTest() {
@@ -52,7 +52,7 @@ class TableCheckTest : public ::testing::Test {
     table_.extension = [](const char*) -> const void* { return nullptr; };
   }
 
-  // "" where the table is good.
+  // "" if the table is valid.
   std::string fault() const {
     try {
       checked_table(&table_, "P");
@@ -64,7 +64,7 @@ class TableCheckTest : public ::testing::Test {
     }
   }
 
-  // A field that may not be null.
+  // Checks a field that may not be null.
   template <typename Field>
   void expect_required(Field ib_backend::*field, const std::string& name, const std::string& kind) {
     const Field before = std::exchange(table_.*field, nullptr);
@@ -134,7 +134,7 @@ TEST_F(TableCheckTest, EachFieldMustBeThere) {
 
 TEST_F(TableCheckTest, NothingBeyondTheDeclaredSizeIsRead) {
   table_.struct_size = offsetof(ib_backend, extension);
-  EXPECT_EQ(checked_table(&table_, "P").extension, nullptr);  // though the memory there is not zero
+  EXPECT_EQ(checked_table(&table_, "P").extension, nullptr);  // even though the memory there is not zero
   table_.struct_size = std::numeric_limits<std::uint64_t>::max();
   EXPECT_NE(checked_table(&table_, "P").extension, nullptr);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// How well real trials are predicted that were left out. tests/data/predict/ holds what configs/predict_sweep.yaml gave
-// on virtual machines with two cores of an AMD EPYC, a line a trial, and their limits: one with AVX-512, in four passes
-// over forty-five minutes, without the six largest configurations; one with AVX2 alone, in one pass over all. At times
-// their memory was nearly twice as fast as at others: no law predicts that.
+// Accuracy of the prediction of real trials that were left out. tests/data/predict/ contains the results of
+// configs/predict_sweep.yaml, one trial per line, and the limits, from virtual machines with two cores of an AMD EPYC.
+// One has AVX-512: four passes over forty-five minutes, without the six largest configurations. The other has only
+// AVX2: one pass over all. At times their memory was nearly twice as fast as at others, which no law predicts.
 #include <gmock/gmock.h>
 
 #include <fstream>
@@ -49,7 +49,7 @@ std::vector<Row> read_rows(const Recording& recording) {
     }
     rows.push_back(std::move(row));
   }
-  rows.erase(rows.begin());  // the names
+  rows.erase(rows.begin());  // the column names
   return rows;
 }
 
@@ -67,7 +67,7 @@ TrialRecord trial_of(const Row& row) {
   return trial;
 }
 
-/// All trials as one run; with `pass`, those of one of its passes.
+/// All trials as one run; with `pass`, only the trials of that pass.
 RunData recorded_run(const Recording& recording, const std::string& pass = "") {
   RunData run{test::sample_info(), {}};
   run.info.models.clear();
@@ -88,7 +88,7 @@ MachineLimits recorded_limits(const Recording& recording) {
 }
 
 const Predictor& recorded_predictor(const Recording& recording, bool with_limits) {
-  // Never destroyed: their trees may not outlive the library's own statics.
+  // Never destroyed: their trees may not outlive the static objects of the XGBoost library.
   static auto* const kFitted = new std::map<std::pair<std::string, bool>, Predictor>;
   const std::pair key(recording.name, with_limits);
   const auto found = kFitted->find(key);
@@ -103,8 +103,8 @@ const MethodValidation& chosen(const TargetPredictor& target) {
                        [&](const auto& validation) { return validation.method == target.model.method; });
 }
 
-// The promise: of a sweep over model size, prompt, batch and precision, two thirds of the points predict the decode
-// time of the others within 15%, by mean absolute percentage error.
+// The promise: from two thirds of the points of a sweep over model size, prompt, batch and precision, the decode time
+// of the others is predicted within 15% (mean absolute percentage error).
 TEST(PredictAccuracy, TwoThirdsOfASweepPredictTheDecodeTimeOfTheRest) {
   for (const Recording& recording : {kAvx512, kAvx2}) {
     EXPECT_EQ(recorded_predictor(recording, true).configurations, recording.configurations);
@@ -128,8 +128,8 @@ TEST(PredictAccuracy, OtherTargetsAreNearToo) {
   }
 }
 
-// A model size or a prompt length left out wholly: extrapolation. (Four passes: one alone has too much of the machine's
-// moods for a bound on R2.)
+// A complete model size or prompt length is left out, so this is extrapolation. It uses four passes, because the speed
+// changes of the machine affect a single pass too much for a bound on R2.
 TEST(PredictAccuracy, LeftOutSizesAreWorseButInTheRightPlace) {
   const MethodValidation& decode = chosen(recorded_predictor(kAvx512, true).targets.at(test::kDecode));
   for (const char* scheme : {"model", "prompt_tokens", "batch"}) {
@@ -138,8 +138,8 @@ TEST(PredictAccuracy, LeftOutSizesAreWorseButInTheRightPlace) {
   }
 }
 
-// What three passes teach holds for the configurations of a fourth, measured at another time. (The pass of 24
-// configurations is no test of it, but teaches.)
+// Intervals learned from three passes hold for the configurations of a fourth, measured at another time. (The pass of
+// 24 configurations is not used as a test, only for learning.)
 TEST(PredictAccuracy, IntervalsHoldInAnotherRun) {
   const std::vector<std::string> passes{"0", "1", "2", "3"};
   const MachineLimits limits = recorded_limits(kAvx512);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Learning from made-up runs whose law is known.
+// Learning from synthetic runs that follow a known law.
 #include <gmock/gmock.h>
 
 #include <nlohmann/json.hpp>
@@ -18,7 +18,8 @@ using test::physical_run;
 using test::physical_sweep;
 using testing::HasSubstr;
 
-/// Fitted once: every test only reads it. Never destroyed: its trees may not outlive the library's own statics.
+/// Fitted once, because every test only reads it. Never destroyed: its trees may not outlive the static objects of the
+/// XGBoost library.
 const Predictor& sweep_predictor() {
   static const Predictor* const kPredictor = [] {
     const std::vector<RunData> runs{physical_run(physical_sweep())};
@@ -27,7 +28,7 @@ const Predictor& sweep_predictor() {
   return *kPredictor;
 }
 
-/// The sweep run several times, each time at another speed of the machine: all its times are `factors` times the law's.
+/// Several runs of the sweep, each at another speed of the machine: all times of run i are factors[i] times the law's.
 std::vector<RunData> repeated_runs(const std::vector<double>& factors) {
   std::vector<RunData> runs;
   for (const double factor : factors) {
@@ -45,7 +46,7 @@ std::vector<RunData> repeated_runs(const std::vector<double>& factors) {
   return runs;
 }
 
-/// Fitted once to two runs on a machine whose speed does not change.
+/// Fitted once, to two runs on a machine whose speed does not change.
 const Predictor& repeated_predictor() {
   static const Predictor* const kPredictor = new Predictor(fit_predictor(repeated_runs({1, 1}), {60, std::nullopt}));
   return *kPredictor;
@@ -80,7 +81,7 @@ TEST(Predictor, RecoversTheLawFromNoisyTrials) {
 TEST(Predictor, DisturbedConfigurationsDoNotBendTheLaw) {
   RunData run = physical_run(physical_sweep());
   for (std::size_t i = 0; i < run.trials.size(); ++i) {
-    if (i / 6 % 10 == 0) *run.trials[i].outcome.metrics->decode_ms_per_token *= 3;  // all trials of one point in ten
+    if (i / 6 % 10 == 0) *run.trials[i].outcome.metrics->decode_ms_per_token *= 3;  // every trial of one point in ten
   }
   const std::vector<RunData> runs{run};
   const std::vector<const MachineLimits*> no_limits{nullptr};
@@ -111,7 +112,7 @@ TEST(Predictor, PredictsLeftOutModelsPromptsAndBatches) {
     EXPECT_GT(physical.interactive.at(scheme).accuracy, 0.9) << scheme;
     EXPECT_GT(physical.interactive.at(scheme).roc_auc.value(), 0.97) << scheme;
   }
-  // Trees answer with what they have seen: a model size left out is what they cannot do.
+  // Trees can only repeat what they have seen, so they fail for a model size that was left out.
   const MethodValidation& trees = decode.validation.back();
   EXPECT_EQ(trees.method, Method::kTrees);
   EXPECT_GT(trees.by_scheme.at("model").mape, 3 * physical.by_scheme.at("model").mape);
@@ -123,7 +124,7 @@ TEST(Predictor, TreesWinWhereTheTermsHaveNoWordForIt) {
   const auto law = sweep.law;
   sweep.law = [law](const Contender& contender, const ModelConfig& shape, const Point& point) {
     test::MadeUpTimes times = law(contender, shape, point);
-    if (point.prompt_tokens <= 128) times.decode_ms *= 3;  // no sum of growing terms falls with the prompt
+    if (point.prompt_tokens <= 128) times.decode_ms *= 3;  // no sum of increasing terms falls with the prompt
     return times;
   };
   const std::vector<RunData> runs{physical_run(sweep)};
@@ -175,10 +176,10 @@ TEST(Predictor, AThresholdFarAwayIsMetForSureAndNotSurerBeyondTheMeasured) {
   predictor.threshold_ms = 1e5;
   const auto inside = predict_configuration(predictor, ask("quant", "synthetic:gpt2", 64, 1));
   EXPECT_GT(inside.meets_threshold.value(), 0.999);
-  // At the bound of the interval the chance is what the interval says.
+  // At the upper end of the 90% interval, the probability is 95%.
   predictor.threshold_ms = inside.targets.at(test::kDecode).interval->high;
   EXPECT_NEAR(predict_configuration(predictor, inside.asked).meets_threshold.value(), 0.95, 1e-9);
-  // The same distance from the bound, beyond what was measured.
+  // The same relative distance from the threshold, but outside the measured range.
   const auto outside = predict_configuration(predictor, ask("quant", "synthetic:gpt2-xl", 64, 1));
   ASSERT_FALSE(outside.beyond.empty());
   const double away = predictor.threshold_ms / inside.targets.at(test::kDecode).value;
@@ -193,7 +194,7 @@ TEST(Predictor, IntervalsHoldTheDriftFromRunToRun) {
   EXPECT_THAT(drifting.warnings, testing::IsEmpty());
   std::size_t covered = 0;
   std::size_t n = 0;
-  for (const double speed : {0.85, 1.0, 1.2}) {  // of runs to come
+  for (const double speed : {0.85, 1.0, 1.2}) {  // speeds of future runs
     for (const std::int32_t prompt : {48, 96, 200, 300}) {
       const AskedConfiguration asked = ask("quant", "synthetic:gpt2-medium", prompt, 3);
       const Prediction decode = predict_configuration(drifting, asked).targets.at(test::kDecode);
@@ -273,7 +274,7 @@ TEST(ConfigurationQuery, MultipliesOutAndTakesMeasuredValuesForTheRest) {
   EXPECT_EQ(asked_configurations(sweep_predictor(), {}).size(), 72U);
   const auto some =
       asked_configurations(sweep_predictor(), parse_point("contender=quant,prompt_tokens=[64,100],batch=3"));
-  ASSERT_EQ(some.size(), 6U);  // of three models
+  ASSERT_EQ(some.size(), 6U);  // the candidates of three models
   EXPECT_EQ(some[0].workload.threads, 2);
   EXPECT_EQ(some[0].workload.generate_tokens, 8);
   const auto shape =

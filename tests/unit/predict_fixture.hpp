@@ -8,14 +8,14 @@ namespace inferbench::test {
 
 inline constexpr const char* kDecode = "decode_ms_per_token";
 
-/// Of the law below: reading at 10 GB/s, 100 G products a second, 1 ms a call, 0.02 ms a layer.
+/// Constants of the law below: 10 GB/s reads, 100 G products per second, 1 ms per call, 0.02 ms per layer.
 inline constexpr double kCallMs = 1;
 inline constexpr double kLayerMs = 0.02;
 inline constexpr double kSecondsPerGigabyte = 0.1;
 inline constexpr double kSecondsPerGigaop = 0.01;
 
-/// Three models, prompts and batches, two contenders of 4 bytes and 1 byte a weight: a machine that does what the
-/// physical terms say.
+/// Three models, prompts and batches, and two contenders with 4 bytes and 1 byte per weight, on a machine that follows
+/// the physical terms exactly.
 inline MadeUpSweep physical_sweep() {
   MadeUpSweep sweep;
   sweep.contenders = {{"reference", "cpu_ref", "fp32", {}}, {"quant", "cpu_quant", "int8", {}}};
@@ -37,7 +37,7 @@ inline MadeUpSweep physical_sweep() {
   return sweep;
 }
 
-/// As made_up_run, and each trial's load says how many bytes its backend reads for a decode step.
+/// Like made_up_run, but each trial's load also reports how many bytes its backend reads in a decode step.
 inline RunData physical_run(const MadeUpSweep& sweep) {
   RunData run = made_up_run(sweep);
   for (TrialRecord& trial : run.trials) {

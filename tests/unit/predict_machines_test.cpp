@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Learning from runs of several machines, told apart by the limits in their run.json.
+// Learning from runs on several machines, which are identified by the limits in their run.json.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
@@ -21,7 +21,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Key;
 
-/// A machine that reads and computes `speed` times as fast as the one of physical_sweep.
+/// A machine that reads and computes `speed` times as fast as that of physical_sweep.
 MachineLimits limits_of(double speed) {
   MachineLimits limits;
   const double bandwidth = speed * 1e9 / test::kSecondsPerGigabyte;
@@ -52,7 +52,8 @@ RunData run_on(double speed, const std::string& machine) {
   return run;
 }
 
-/// Of two machines, one twice as fast as the other. Never destroyed: its trees may not outlive the library's statics.
+/// Fitted to two machines, one twice as fast as the other. Never destroyed: its trees may not outlive the static
+/// objects of the XGBoost library.
 const Predictor& two_machines_predictor() {
   static const Predictor* const kPredictor = [] {
     const std::vector<RunData> runs{run_on(1, "slow"), run_on(2, "fast")};
@@ -79,7 +80,7 @@ TEST(PredictMachines, EachHasItsOwnLimitsFromItsRun) {
   EXPECT_EQ(two_machines_predictor().machines.at("slow"), limits_of(1));
   EXPECT_EQ(two_machines_predictor().machines.at("fast"), limits_of(2));
   EXPECT_EQ(two_machines_predictor().configurations, 2U * 48U);
-  // One run a machine: nothing else to warn of.
+  // One run per machine is the only reason for a warning.
   EXPECT_THAT(two_machines_predictor().warnings, testing::ElementsAre(testing::HasSubstr("no run repeats another")));
 }
 
@@ -109,7 +110,7 @@ TEST(PredictMachines, SurviveTheFile) {
   EXPECT_EQ(after.machines, two_machines_predictor().machines);
 }
 
-/// One model, prompt and batch: quick, for what does not hang on how well it learns.
+/// One model, prompt and batch: fast, for tests that do not depend on accuracy.
 RunData small_run(double speed, const std::string& machine) {
   RunData run = run_on(speed, machine);
   std::erase_if(run.trials, [](const TrialRecord& trial) {
@@ -130,10 +131,10 @@ TEST(PredictMachines, LimitsOfSomeRunsOnlyAreRefused) {
   std::vector<RunData> runs{small_run(1, "slow"), small_run(2, "fast")};
   runs[1].info.machine.reset();
   EXPECT_THROW(fit_predictor(runs), Error);
-  // On the same machine the run that holds them speaks for the other.
+  // On the same machine, the limits of one run also apply to the other.
   runs[1].info.environment = runs[0].info.environment;
   EXPECT_NO_THROW(fit_predictor(runs));
-  // Without any, the machines are taken for one, and that is said.
+  // If no run has limits, all machines are treated as one, with a warning.
   runs[0].info.machine.reset();
   runs[1].info.environment = R"({"cpu":{"model":"other"}})";
   const Predictor one = fit_predictor(runs);

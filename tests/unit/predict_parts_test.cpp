@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What predictions are made of: least squares, terms, trees, scores, intervals, points.
+// The parts of a prediction: least squares, terms, trees, scores, intervals, points.
 #include <gmock/gmock.h>
 
 #include <cmath>
@@ -48,7 +48,7 @@ TEST(NonnegativeLeastSquares, TakesColumnsThatDependOrAreZero) {
   EXPECT_THROW(nonnegative_least_squares({{1, 2}, {1}}, {1, 1}), std::invalid_argument);
 }
 
-// The conditions of Karush, Kuhn and Tucker hold at every answer: no column that is out would lower the error.
+// Every solution satisfies the Karush-Kuhn-Tucker conditions: no excluded column would lower the error.
 TEST(NonnegativeLeastSquares, IsOptimalOnRandomProblems) {
   std::mt19937_64 random(3);
   std::normal_distribution<double> normal(0, 1);
@@ -103,9 +103,10 @@ TEST(PhysicalTerms, AreTheModelsBytesAndOperations) {
   const Workload load{small_shape(), 100, 8, 4, 2};
   const auto decode = physical_terms("decode_ms_per_token", setting, load);
   ASSERT_EQ(decode.size(), physical_term_names("decode_ms_per_token").size());
-  EXPECT_NEAR(decode[2], 1e3 * (blocks + head) / 10e9, 1e-9);  // from memory: 124 MB are nearer to 512 MiB than to 1
+  // From memory: 124 MB are closer to 512 MiB than to 1 MiB
+  EXPECT_NEAR(decode[2], 1e3 * (blocks + head) / 10e9, 1e-9);
   EXPECT_NEAR(decode[3], 1e3 * 2 * 4 * (blocks + head) / 800e9, 1e-9);
-  EXPECT_EQ(decode[4], 0);  // the batch is four
+  EXPECT_EQ(decode[4], 0);  // the batch size is four
   EXPECT_NEAR(decode[5], 1e3 * 4 * 104 * 2 * 12 * 768 * 4 / 10e9, 1e-9);
   const auto ttft = physical_terms("ttft_ms", setting, load);
   EXPECT_NEAR(ttft[3], 1e3 * 2 * 400 * blocks / 800e9, 1e-9);
@@ -135,7 +136,7 @@ TEST(BoostedTrees, LearnAreTheSameTwiceAndSurviveJson) {
   EXPECT_NEAR(trees.predict({1, 7}), 1, 0.01);
   EXPECT_EQ(BoostedTrees::train(rows, labels).to_json(), trees.to_json());
   EXPECT_EQ(BoostedTrees::from_json(trees.to_json()).predict({6, 2}), trees.predict({6, 2}));
-  ASSERT_EQ(trees.gains().size(), 1U);  // the second feature says nothing
+  ASSERT_EQ(trees.gains().size(), 1U);  // the second feature carries no information
   EXPECT_EQ(trees.gains().front().first, 0U);
   EXPECT_THROW(BoostedTrees::from_json("{}"), Error);
   EXPECT_THROW(BoostedTrees::train({}, {}), std::invalid_argument);
@@ -170,13 +171,13 @@ TEST(Scores, AreThoseOfTheTextbook) {
 }
 
 TEST(Scores, OfAThresholdCountBothKinds) {
-  // Measured 100, 150 | 250, 300 at a bound of 200; predicted 90, 220 | 210, 400.
+  // Measured 100, 150 | 250, 300 with a threshold of 200; predicted 90, 220 | 210, 400.
   const std::vector<HeldOut> held_out{left_out(90, 100), left_out(220, 150), left_out(210, 250), left_out(400, 300)};
   const ThresholdScores scores = score_threshold(held_out, 200);
   EXPECT_EQ(scores.meets, 2U);
   EXPECT_EQ(scores.misses, 2U);
   EXPECT_DOUBLE_EQ(scores.accuracy, 0.75);
-  EXPECT_DOUBLE_EQ(scores.roc_auc.value(), 0.75);  // of four pairs, 220 against 210 is the wrong way round
+  EXPECT_DOUBLE_EQ(scores.roc_auc.value(), 0.75);  // one of four pairs, 220 and 210, is in the wrong order
   EXPECT_FALSE(score_threshold(held_out, 50).roc_auc);
   EXPECT_DOUBLE_EQ(score_threshold(held_out, 50).accuracy, 1);
 }
@@ -189,7 +190,7 @@ TEST(ConformalInterval, TakesTheRankThatItsTheoremAsksFor) {
   EXPECT_EQ(conformal_half_width(residuals, 0.9), std::nullopt);
 }
 
-// The promise itself: over many draws, a new residual lies within at least 90% of the time, and not much more often.
+// The promise itself: over many draws, a new residual is inside at least 90% of the time, and not much more often.
 TEST(ConformalInterval, CoversWhatItPromises) {
   std::mt19937_64 random(11);
   std::exponential_distribution<double> skewed(1);
@@ -213,12 +214,12 @@ TEST(Extrapolation, IsToldAndIsTooFarBeyondTheWidestGap) {
   EXPECT_TRUE(beyond_ranges(ranges, with_batch(4)).empty());
   const auto near = beyond_ranges(ranges, with_batch(32));
   ASSERT_EQ(near.size(), 1U);
-  EXPECT_FALSE(near[0].too_far);  // 4 x beyond 8, as 8 is beyond 2
+  EXPECT_FALSE(near[0].too_far);  // a step of 4x after 8, like the measured step from 2 to 8
   EXPECT_EQ(beyond_text(near[0]), "batch 32 is beyond the measured 1 to 8");
   EXPECT_TRUE(beyond_ranges(ranges, with_batch(33)).at(0).too_far);
   Workload threads = with_batch(1);
   threads.threads = 4;
-  EXPECT_TRUE(beyond_ranges(ranges, threads).at(0).too_far);  // one value was measured
+  EXPECT_TRUE(beyond_ranges(ranges, threads).at(0).too_far);  // only one value was measured
   EXPECT_EQ(beyond_text(beyond_ranges(ranges, threads)[0]), "threads 4 is beyond the measured 2");
 }
 

@@ -22,7 +22,7 @@ ThreadLimits limits() {
   return limits;
 }
 
-// One prefill call of 4 ms on each of two threads, then two decode calls; half a millisecond is nobody's.
+// One prefill call of 4 ms on each of two threads, then two decode calls; half a millisecond is not attributed.
 TrialOutcome profiled() {
   TrialOutcome outcome;
   outcome.metrics.emplace();
@@ -60,7 +60,7 @@ TEST(ProfileTable, PhasesAreSummedOverThreadsAndComparedWithTheirFloor) {
   EXPECT_EQ(prefill.bytes, 80'000'000U);
   EXPECT_DOUBLE_EQ(prefill.floor_ms.value(), 2);  // 80 MB at 40 GB/s; its 320 MFLOP would take 1.6 ms
   ASSERT_EQ(phases[1].operations.size(), 2U);
-  EXPECT_EQ(phases[1].operations[0].operation, "head");  // most time first
+  EXPECT_EQ(phases[1].operations[0].operation, "head");  // ordered by time, longest first
   EXPECT_DOUBLE_EQ(phases[1].operations[0].ms, 2);
   EXPECT_DOUBLE_EQ(phases[1].operations[0].floor_ms.value(), 1);
   EXPECT_DOUBLE_EQ(phases[1].wall_ms, 4);

@@ -69,10 +69,10 @@ TEST(TokenAgreement, TheLowestOfEqualIdsIsTheTop) {
   const std::vector<float> reference{0, 5, 5, 1, 2, 3, 4};
   std::vector<float> logits = reference;
   EXPECT_TRUE(judge_token(logits, 0, reference).same_top);
-  logits[2] = 5.5F;  // now id 2 is the top, where the reference has 1
+  logits[2] = 5.5F;  // now id 2 is the top id; the reference's is 1
   EXPECT_FALSE(judge_token(logits, 0, reference).same_top);
   EXPECT_EQ(judge_token(logits, 0, reference).shared_top, 1);
-  logits[0] = 9;  // and 0 drives id 4, the fifth, out
+  logits[0] = 9;  // and id 0 pushes id 4, the fifth, out of the top five
   EXPECT_DOUBLE_EQ(judge_token(logits, 0, reference).shared_top, 0.8);
 }
 

@@ -35,7 +35,7 @@ using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::Not;
 
-// quant is twice as fast in every block, however slow the block was.
+// quant is twice as fast in every block, no matter how slow the block was.
 RunData sample_run() {
   RunData run{sample_info(), {}};
   TrialRecord warm_up = sample_trial("quant", -1, 1000);
@@ -52,7 +52,7 @@ std::string table_of(const RunData& run, bool colour = false) {
   return console_table(compare_contenders(run), headlines_of(run.info, TrialIndex(run)), colour);
 }
 
-// Three prompts and two batches; quant gives wrong output at the largest prompt, broken crashes everywhere.
+// Three prompts and two batches. quant gives wrong output at the largest prompt; broken crashes everywhere.
 RunData run_of_six_points() {
   RunData run{sample_info(), {}};
   run.info.contenders.push_back({"broken", "broken", "fp32", {}});
@@ -89,7 +89,7 @@ TEST(Comparison, PairsTheBlocks) {
   const ContenderResult& quant = comparison.points[0].contenders[1];
   EXPECT_EQ(quant.ok, 5U);
   EXPECT_NEAR(reference.metrics.at("decode_ms_per_token").median, 30, 1e-6);
-  EXPECT_EQ(quant.metrics.at("inter_token_ms").n, 35U);  // 7 gaps, 5 blocks; the warm-up is left out
+  EXPECT_EQ(quant.metrics.at("inter_token_ms").n, 35U);  // 7 gaps times 5 blocks; the warm-up is excluded
   EXPECT_NEAR(quant.metrics.at("decode_ms_per_token").max, 25.1, 1e-4);
   for (const char* metric : {"decode_ms_per_token", "decode_tokens_per_s", "ttft_ms", "prefill_tokens_per_s"}) {
     EXPECT_NEAR(quant.ratios.at(metric).ratio, 2, 0.01) << metric;
@@ -195,7 +195,7 @@ TEST(ConsoleTable, BeginsWithAnOverviewOfManyPoints) {
   EXPECT_THAT(overview, ContainsRegex("\n  broken +- +(failed +){5}failed\n"));
   EXPECT_THAT(overview,
               HasSubstr("+ faster, - slower, = same, ? unclear, no mark: too few blocks, ! some trials failed"));
-  // Not where three points or fewer can be seen at once.
+  // Not with three points or fewer, which can be seen at a glance.
   EXPECT_THAT(table_of(sample_run()), Not(HasSubstr("at every point")));
 }
 
@@ -203,7 +203,7 @@ TEST(ConsoleTable, ContinuesTheOverviewBelowWhereThereAreMorePointsThanFit) {
   RunData run = run_of_six_points();
   const std::vector<TrialRecord> trials = run.trials;
   const std::vector<Point> points = run.info.points;
-  run.trials[0].outcome.status = TrialStatus::kTimeout;  // of several trials at one point
+  run.trials[0].outcome.status = TrialStatus::kTimeout;  // one of several trials at this point
   for (Point point : points) {
     point.threads = 1;
     run.info.points.push_back(point);
@@ -221,7 +221,7 @@ TEST(ConsoleTable, ContinuesTheOverviewBelowWhereThereAreMorePointsThanFit) {
   for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100U) << line;
 }
 
-// Every word of the tables is in the guide.
+// The guide explains every word of the tables.
 TEST(ConsoleTable, UsesOnlyWordsThatTheGuideExplains) {
   RunData run = run_of_six_points();
   run.quality.push_back({});
@@ -279,7 +279,8 @@ TEST(Report, SaysWhoIsFastestAndBySameOutputWhetherItAgrees) {
             "quant emitted the same tokens as reference in 4 of 5 trials.");
 }
 
-// Two blocks that agree by luck would make an interval of no width: no verdict in any form, and no interval.
+// Two blocks that agree by chance would give an interval of zero width, so there is no interval, and no verdict in any
+// format.
 TEST(Report, OfTooFewBlocksJudgesNothing) {
   RunData run = sample_run();
   run.trials.resize(1 + 2 * 4);
@@ -297,7 +298,7 @@ TEST(Report, OfTooFewBlocksJudgesNothing) {
   EXPECT_TRUE(speed.at("low").is_null());
 }
 
-// Digits that say why a verdict near 1 is what it is.
+// Enough digits to explain a verdict near 1.
 TEST(IntervalText, ShowsThatABoundIsNotOne) {
   EXPECT_EQ(interval_text({2.281, 2.604}), "2.28-2.60");
   EXPECT_EQ(interval_text({1.0012, 1.0123}), "1.001-1.012");
@@ -313,7 +314,7 @@ TEST(Report, NamesTheBaselineWhereItIsFastest) {
   EXPECT_THAT(headline_text(report.headlines[0], "quant"), HasSubstr("the speed of reference"));
 }
 
-// The word and the number speak of the same two contenders.
+// The word and the number refer to the same two contenders.
 TEST(Report, SaysWhenTheFastestIsNotSignificantlyFaster) {
   RunData run = sample_run();
   run.info.baseline = "quant";
@@ -329,7 +330,7 @@ TEST(Report, SaysWhenTheFastestIsNotSignificantlyFaster) {
               testing::StartsWith("quant is probably fastest in decode (not significant): 2."));
 }
 
-// Against the baseline, partial is ahead of quant, but only because it failed where nothing is fast.
+// Relative to the baseline, partial is ahead of quant, but only because it failed where nothing is fast.
 TEST(Report, RanksByThePointsThatBothRan) {
   RunData run{sample_info(), {}};
   run.info.contenders.push_back({"partial", "partial", "fp32", {}});
@@ -346,7 +347,7 @@ TEST(Report, RanksByThePointsThatBothRan) {
   }
   const Report report = make_report(run, "");
   const Headline& decode = report.headlines[0];
-  EXPECT_EQ(decode.speeds[0].contender, "partial");  // 4x at one point, where quant has 5x
+  EXPECT_EQ(decode.speeds[0].contender, "partial");  // 4x at the one point that it ran, where quant has 5x
   EXPECT_EQ(decode.fastest, "quant");
   EXPECT_GT(decode.ahead->ratio, 1);
 }
@@ -372,7 +373,7 @@ TEST(Report, NamesWhoFailedAndWrongOutputFirst) {
   EXPECT_EQ(json.at("failures").at(1).at("points").size(), 6U);
 }
 
-// Quality may fail where no trial was measured.
+// Quality may fail for a contender without measured trials.
 TEST(Report, NamesAContenderWhoseQualityAloneFailed) {
   RunData run = sample_run();
   QualityRecord& record = run.quality.emplace_back();

@@ -64,10 +64,10 @@ TEST(Attempts, AnIncompleteOneDoesNotCount) {
 
 TEST(Attempts, AFailureCountsInWhicheverAttempt) {
   TrialRecord crash = failed_trial("quant", 0, TrialStatus::kCrashed, "signal 11");
-  // In the first: the contender is not run again, and does not make the second incomplete.
+  // A failure in the first attempt: the contender is not run again, and the second attempt still counts as complete.
   auto chosen = choose_attempts({attempt_row("reference", 0, true), crash, attempt_row("reference", 1, false)});
   EXPECT_THAT(names(chosen.trials), ElementsAre("quant0", "reference1"));
-  // In the second, which has fewer disturbed trials only because it failed.
+  // A failure in the second attempt, which has fewer disturbed trials only because of it.
   crash.attempt = 1;
   chosen = choose_attempts(
       {attempt_row("reference", 0, true), attempt_row("quant", 0, true), attempt_row("reference", 1, true), crash});
@@ -97,7 +97,7 @@ TEST(OperatorAttempts, AreChosenForAllRowsAlike) {
                rows);
   for (std::size_t i = 0; i < 2; ++i) {
     ASSERT_EQ(rows[i].times.size(), 1U);
-    EXPECT_EQ(rows[i].times[0].attempt, 1);  // one disturbed, as the third has, and before it
+    EXPECT_EQ(rows[i].times[0].attempt, 1);  // one disturbed row, as in the third attempt, which comes later
     EXPECT_EQ(rows[i].replaced.size(), 2U);
   }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is worked out from rows: attempts, shares of the machine's limits, memory, notes.
+// Values derived from rows: attempts, shares of the machine's limits, memory, notes.
 #include <gmock/gmock.h>
 
 #include <filesystem>
@@ -78,16 +78,16 @@ ModelConfig small_shape() {
   return config;
 }
 
-// By hand: a layer has 4 * 64 + 2 * 8 * 32 = 768 weights, 1536 operations a token; three tokens see 1 + 2 + 3 keys,
-// each 8 multiply-adds for the score and 8 for the value; the head has 800 weights.
+// By hand: a layer has 4 * 64 + 2 * 8 * 32 = 768 weights, which is 1536 operations per token. Three tokens see 1 + 2 +
+// 3 keys, with 8 multiply-adds each for the score and for the value. The head has 800 weights.
 TEST(LimitShare, CountsThePrefillsOperations) {
   EXPECT_DOUBLE_EQ(prefill_flops(small_shape(), 3, 1), 2 * (3 * 1536 + 6 * 2 * 16) + 2 * 800);
   EXPECT_DOUBLE_EQ(prefill_flops(small_shape(), 3, 5), 5 * prefill_flops(small_shape(), 3, 1));
 }
 
 TEST(LimitShare, IsWhatWasReachedOfWhatIsPossible) {
-  TrialRecord trial = sample_trial("reference", 0, 10);  // 10 ms a token, prefill in 40 ms
-  trial.load.decode_weights_bytes = 100 * kMiB;          // nearer to 256 MiB than to 16
+  TrialRecord trial = sample_trial("reference", 0, 10);  // 10 ms per token, prefill in 40 ms
+  trial.load.decode_weights_bytes = 100 * kMiB;          // closer to 256 MiB than to 16 MiB
   set_limit_shares(trial, small_shape(), limits());
   EXPECT_THAT(trial.decode_bandwidth_share, Optional(DoubleNear(100.0 * kMiB / 0.010 / 20e9, 1e-9)));
   const double flops = prefill_flops(small_shape(), 32, 1);
@@ -126,14 +126,15 @@ TEST(MemoryCheck, HoldsTheBackendToWhatItReports) {
   EXPECT_TRUE(check->disagrees());
   EXPECT_TRUE(check_memory(trial_with_memory(70, 100))->disagrees());
   EXPECT_FALSE(check_memory(trial_with_memory(119, 100))->disagrees());
-  EXPECT_FALSE(check_memory(trial_with_memory(9, 2))->disagrees());  // libraries and allocators
-  EXPECT_FALSE(check_memory(trial_with_memory(9, 0)));               // it reports nothing
+  // Small differences come from libraries and allocators
+  EXPECT_FALSE(check_memory(trial_with_memory(9, 2))->disagrees());
+  EXPECT_FALSE(check_memory(trial_with_memory(9, 0)));  // the backend reports nothing
 }
 
 TEST(PeakMemory, IsSplitIntoAnonymousAndFiles) {
   EXPECT_EQ(peak_anonymous_bytes({100, 80, 50, 30}), 70U);
   EXPECT_EQ(peak_anonymous_bytes({std::nullopt, 80, 50, 30}), std::nullopt);
-  EXPECT_EQ(peak_anonymous_bytes({100, 80, 0, 120}), 0U);  // files were mapped after the peak
+  EXPECT_EQ(peak_anonymous_bytes({100, 80, 0, 120}), 0U);  // the files were mapped after the peak
 }
 
 RunData run_of(std::vector<TrialRecord> trials) {
@@ -167,8 +168,8 @@ TEST(RunNotes, NameWhatAReaderShouldKnow) {
           "generate 8, batch 1, threads 2, block 4"));
 }
 
-// The machine is three times slower from the fifth block on: the reference's median is of the fast blocks, the other's
-// of the one that is in between.
+// The machine becomes three times slower at the fifth block. The reference's median comes from the fast blocks, the
+// other contender's from the block in between.
 TEST(RunNotes, SayWhereMediansAndPairsDisagree) {
   const std::vector<double> reference{1, 1, 1, 1, 3, 3, 3};
   const std::vector<double> quant{2, 2, 2.02, 3, 6, 6, 6.05};
@@ -183,12 +184,12 @@ TEST(RunNotes, SayWhereMediansAndPairsDisagree) {
   EXPECT_THAT(notes[0],
               StartsWith("prefill_tokens_per_s of quant at synthetic:gpt2: prompt 32, generate 8, batch 1, threads 2: "
                          "the medians' ratio is 0.333x, the speed within blocks 0.471x (0.38-0.582)."));
-  // Equally unlike blocks, but medians and pairs agree.
+  // The blocks differ as much, but medians and pairs agree.
   for (std::size_t i = 1; i < trials.size(); i += 2) {
     trials[i] = sample_trial("quant", trials[i].block, 2 * reference[i / 2] * (1 + 1e-4 * static_cast<double>(i)));
   }
   EXPECT_THAT(median_gaps(run_of(trials), TrialIndex(run_of(trials))), IsEmpty());
-  // Of two blocks there is no interval: a large difference is still said.
+  // With two blocks there is no interval, but a large difference is still reported.
   const RunData two = run_of({sample_trial("reference", 0, 1), sample_trial("quant", 0, 2), sample_trial("quant", 1, 9),
                               failed_trial("reference", 1, TrialStatus::kCrashed, "signal 11")});
   EXPECT_EQ(median_gaps(two, TrialIndex(two)).size(), 2U);

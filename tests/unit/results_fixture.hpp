@@ -9,7 +9,7 @@
 
 namespace inferbench::test {
 
-/// A folder of its own, removed at the end.
+/// A temporary folder, removed by the destructor.
 class TemporaryFolder {
  public:
   TemporaryFolder() {
@@ -45,7 +45,7 @@ inline RunInfo sample_info() {
   return info;
 }
 
-/// A good trial at the info's first point: `ms` a token, prefill in 4 x `ms`.
+/// A successful trial at the first point of the run: `ms` per token, prefill in 4 x `ms`.
 inline TrialRecord sample_trial(const std::string& contender, std::int32_t block, double ms) {
   TrialRecord record;
   record.contender = contender;

@@ -20,7 +20,7 @@ TEST(ModelIdentity, IsTheWeightsAndTheConfiguration) {
   other.sha256 = "dd";
   EXPECT_FALSE(same_model(model, other));
   other = model;
-  other.shape->n_heads = 6;  // the same weights, cut otherwise
+  other.shape->n_heads = 6;  // the same weights with another number of heads
   EXPECT_FALSE(same_model(model, other));
   other = model;
   other.shape->eos_token = 5;
@@ -37,7 +37,7 @@ TEST(ModelIdentity, SurvivesRunJson) {
   EXPECT_FALSE(same_model(back, sample_info().models[0]));
 }
 
-// What run.json of an earlier version does not say is not held against it.
+// Fields that run.json of an earlier version lacks do not count as differences.
 TEST(ModelIdentity, OfAnEarlierVersionComparesWhatItKept) {
   RunInfo info = sample_info();
   info.models[0].whole_config = false;
@@ -62,7 +62,7 @@ TEST(ModelIdentity, NamesWhatChangedUnderOneName) {
               ElementsAre("model 'synthetic:gpt2': another configuration (config.json) for the same weights"));
 }
 
-// A folder that was written before names were distinct.
+// A folder written before names were made distinct.
 TEST(ModelIdentity, NamesAreDistinctWhenRead) {
   RunInfo info = sample_info();
   info.models = {{"/m/v1/model", "model", "aa", 1, std::nullopt}, {"/m/v2/model", "model", "bb", 1, std::nullopt}};

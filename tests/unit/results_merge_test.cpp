@@ -16,7 +16,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-// The sample's two points, one to each part; as planned, two contenders with a warm-up and three blocks.
+// The sample's two points, one for each part; as planned, two contenders with a warm-up and three blocks.
 NamedRun part(std::int32_t index) {
   NamedRun run{"part" + std::to_string(index), {sample_info(), {}, {}}};
   run.data.info.shard = {index, 2};
@@ -51,7 +51,7 @@ TEST(MergeRuns, JoinsTheTrialsOfAllParts) {
   EXPECT_TRUE(whole.info.shard.whole());
   ASSERT_EQ(whole.info.merged.size(), 2U);
   EXPECT_THAT(whole.info.merged[1].differs, IsEmpty());
-  // And it is a run like any other.
+  // The merged run is a valid run.
   const RunInfo back = parse_run_info(to_json_text(whole.info));
   EXPECT_EQ(to_json_text(back), to_json_text(whole.info));
 }
@@ -78,7 +78,7 @@ TEST(MergeRuns, RefusesWhatDoesNotBelongTogether) {
   EXPECT_EQ(refusal_of(parts), "part2 ran another experiment than part1: x: absent, now 1");
 }
 
-// Two hosts that keep the experiment, its model and its text in different folders.
+// Two hosts with the experiment, its model and its text in different folders.
 NamedRun part_in(const std::string& folder, std::int32_t index) {
   NamedRun run = part(index);
   RunInfo& info = run.data.info;
@@ -108,7 +108,7 @@ TEST(MergeRuns, DoesNotMindWhereTheFilesAre) {
   EXPECT_EQ(whole.trials.size(), 6U);
   for (const TrialRecord& trial : whole.trials) EXPECT_EQ(trial.point.model, "/home/a/exp/model");
   EXPECT_EQ(whole.info.experiment_file, "/home/a/exp/q.yaml");
-  // Both parts measured quality: the row that is not well is not lost.
+  // Both parts measured quality. The row with the failure must be kept.
   ASSERT_EQ(whole.quality.size(), 1U);
   EXPECT_EQ(whole.quality[0].status, TrialStatus::kWrongOutput);
   EXPECT_EQ(whole.quality[0].model, "/home/a/exp/model");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which folder a name means, and where the files of a run are that was moved.
+// Resolving the name of a run folder, and the files of a run that was moved.
 #include <gmock/gmock.h>
 
 #include <filesystem>
@@ -44,7 +44,7 @@ TEST(RunPlace, OfAnExperimentIsItsLatestRun) {
   EXPECT_EQ(find_run(earlier / "run.json"), earlier);
   EXPECT_EQ(find_run("/nowhere/run"), "/nowhere/run");
   EXPECT_THAT(refusal_when([&] { find_run(root.path()); }), HasSubstr("holds runs of sample, but is none itself"));
-  // The link goes to what was made last.
+  // The link points to the latest run.
   EXPECT_TRUE(fs::is_symlink(root.path() / "sample" / "latest"));
   EXPECT_TRUE(fs::equivalent(root.path() / "sample" / "latest", earlier));
   EXPECT_TRUE(fs::read_symlink(root.path() / "sample" / "latest").is_relative());
@@ -60,7 +60,7 @@ TEST(RunPlace, CountsEachRunOnce) {
   EXPECT_THAT(find_runs({one, root.path() / "copy"}), ElementsAre(one));
 }
 
-// results/NAME/* finds `latest`, too.
+// results/NAME/* also matches `latest`.
 TEST(RunPlace, OfACommandForOneRunTakesThePattern) {
   const TemporaryFolder root;
   const fs::path one = make_run(root.path(), "2026-03-01T12:00:00Z");
@@ -84,7 +84,7 @@ TEST(RunPlace, LeavesAloneWhatIsCalledLatest) {
   EXPECT_TRUE(fs::exists(root.path() / "sample" / "latest" / "mine"));
 }
 
-// An experiment with a model beside it, and a run in results/ below.
+// An experiment next to a model, with a run below it in results/.
 struct Project {
   explicit Project(const fs::path& at) : folder(at) {
     fs::create_directories(folder / "model");
@@ -117,7 +117,7 @@ TEST(MovedRun, FindsItsFilesBesideIt) {
   EXPECT_THAT(info.resolved_yaml, HasSubstr("\"" + model + "\""));
   EXPECT_EQ(info.models[0].reference, model);
   EXPECT_EQ(info.points[1].model, model);
-  // What was written before the move is still the model's.
+  // Rows written before the move still belong to the model.
   RunFolder::resume(run).describe(info);
   EXPECT_EQ(read_run(run).trials.at(0).point.model, model);
   EXPECT_EQ(read_run(run).info.points[0], read_run(run).trials.at(0).point);
@@ -134,7 +134,8 @@ TEST(MovedRun, NamesWhatIsMissingByItsNewPlace) {
                 (root.path() / "old/model").string());
 }
 
-// Folders of earlier versions do not say where the experiment is from them: the nearest file of its name above is it.
+// Folders of earlier versions do not record the relative path of the experiment. The nearest file with its name in a
+// parent folder is used.
 TEST(MovedRun, OfAnEarlierVersionLooksForTheExperiment) {
   const TemporaryFolder root;
   const Project project(root.path() / "old");

@@ -56,7 +56,7 @@ TEST(TrialRecord, SurvivesItsLine) {
   EXPECT_EQ(line.find('\n'), std::string::npos);
   const TrialRecord back = parse_trial_record(line);
   EXPECT_EQ(to_json_line(back), line);
-  EXPECT_EQ(back.prompt_stream, record.prompt_stream);  // more than 53 bits
+  EXPECT_EQ(back.prompt_stream, record.prompt_stream);  // needs more than 53 bits
   EXPECT_EQ(back.point, record.point);
   ASSERT_TRUE(back.outcome.metrics);
   EXPECT_EQ(back.outcome.metrics->inter_token_ms, record.outcome.metrics->inter_token_ms);
@@ -97,7 +97,7 @@ TEST(RunInfo, SurvivesItsFile) {
             "run.json is damaged: expected string, found number");
 }
 
-// A folder of an earlier version has no shapes: it is read, and a run on it goes on.
+// A folder of an earlier version has no shapes. It can be read, and its run can be resumed.
 TEST(RunInfo, DoesWithoutTheShapesOfModels) {
   RunInfo earlier = sample_info();
   earlier.models[0].shape.reset();
@@ -223,13 +223,13 @@ TEST(RunFolder, SaysWhereItCannotWrite) {
   EXPECT_THAT(error_of([] { RunFolder::create("/proc/inferbench", sample_info()); }),
               HasSubstr("cannot create /proc/inferbench"));
   const TemporaryFolder root;
-  if (geteuid() == 0) return;  // root writes everywhere
+  if (geteuid() == 0) return;  // root may write everywhere
   std::filesystem::permissions(root.path(), std::filesystem::perms::owner_read | std::filesystem::perms::owner_exec);
   EXPECT_THAT(error_of([&] { RunFolder::create(root.path(), sample_info()); }), HasSubstr("Permission denied"));
   std::filesystem::permissions(root.path(), std::filesystem::perms::owner_all);
 }
 
-// So many lines that several threads share them: the order stays, and a damaged line has its right number.
+// Enough lines for several threads: the order is kept, and a damaged line is reported with its right number.
 TEST(TrialLines, OfALargeFileKeepTheirOrder) {
   constexpr std::int32_t kLines = 12'000;
   std::string text;
@@ -259,7 +259,7 @@ TEST(TrialLines, OfALargeFileKeepTheirOrder) {
   EXPECT_EQ(parse_trial_lines(cut, "trials.jsonl").records.size(), static_cast<std::size_t>(kLines - 1));
 }
 
-// A limit on the file's size stands for a full disk: write() fails half-way through the line.
+// A limit on file sizes simulates a full disk: write() fails in the middle of the line.
 int append_until_full(const std::filesystem::path& path) {
   std::signal(SIGXFSZ, SIG_IGN);
   RunFolder folder = RunFolder::resume(path);
@@ -280,7 +280,7 @@ TEST(RunFolder, LeavesNothingHalfWrittenOnAFullDisk) {
     folder.append(sample_trial("reference", 0, 2));
   }
   const std::string before = read_file(path / "trials.jsonl");
-  const pid_t child = fork();  // the limit cannot be raised again
+  const pid_t child = fork();  // in a child, because the limit cannot be raised again
   if (child == 0) _exit(append_until_full(path));
   int status = 0;
   ASSERT_EQ(waitpid(child, &status, 0), child);

@@ -11,13 +11,13 @@ namespace {
 
 using testing::ElementsAre;
 
-/// Two measurements a block; what it is told to do is written down as "block.attempt.item".
+/// Two measurements per block. Logs each measurement as "block.attempt.item".
 class ScriptedPoint : public BlockedPoint {
  public:
   std::int32_t blocks = 2;
-  std::vector<bool> disturbed_attempts;  ///< of each attempt in turn
+  std::vector<bool> disturbed_attempts;  ///< one value per attempt, in order
   std::size_t fails = 99;                ///< this item fails in its first attempt
-  int stop_after = 99;                   ///< measurements
+  int stop_after = 99;                   ///< number of measurements
   std::int32_t begun_attempts = 0;
   std::vector<std::string> log;
 

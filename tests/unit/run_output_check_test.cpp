@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows wait for the baseline of their block, and get what comparing with it says.
+// Rows wait for the baseline of their block, and then receive the result of the comparison.
 #include <gmock/gmock.h>
 
 #include <cmath>
@@ -68,7 +68,7 @@ class OutputCheckTest : public testing::Test {
     return record;
   }
 
-  const Experiment experiment_ = two_contenders();  // whole before prompts_, which number its points
+  const Experiment experiment_ = two_contenders();  // must be complete before prompts_, which numbers its points
   PromptSource prompts_{experiment_};
   std::vector<QualityRecord> quality_;
   std::vector<TrialRecord> written_;
@@ -84,15 +84,16 @@ TEST_F(OutputCheckTest, ARowWaitsForTheBaselineAndSaysWhereItDiffers) {
   const TrialRecord& other = ready[0].record;
   EXPECT_EQ(other.same_output, false);
   ASSERT_TRUE(other.divergence);
-  EXPECT_EQ(other.divergence->token, 1);  // row-major [3, 2]: the fourth id
+  EXPECT_EQ(other.divergence->token, 1);  // row-major [3, 2]: the fourth id differs
   EXPECT_EQ(other.divergence->sequence, 1);
   EXPECT_EQ(other.divergence->margin, 0.5);
-  EXPECT_TRUE(other.divergence->wide);  // fp32 is not off by half a standard deviation
+  EXPECT_TRUE(other.divergence->wide);  // fp32 is never off by half a standard deviation
   ASSERT_EQ(asked_.size(), 1U);
   EXPECT_EQ(asked_[0].own, 9);
   EXPECT_EQ(asked_[0].other, 4);
   const auto prompts = prompts_.prompts_for(0, 5);
-  EXPECT_THAT(asked_[0].ids, ElementsAre(prompts[2], prompts[3], 2));  // sequence 1 and what it emitted before
+  // The prompt of sequence 1, and the id it emitted before
+  EXPECT_THAT(asked_[0].ids, ElementsAre(prompts[2], prompts[3], 2));
   EXPECT_TRUE(other.outcome.ids.empty());
   EXPECT_EQ(ready[1].record.contender, "base");
   EXPECT_FALSE(ready[1].record.same_output);
@@ -126,7 +127,7 @@ TEST_F(OutputCheckTest, TheMeasuredErrorDecidesWhatIsWide) {
   quality.status = TrialStatus::kOk;
   WindowAgreement window;
   window.tokens = 1;
-  window.greatest_error = 0.3;  // a difference of two logits may be off by 0.6
+  window.greatest_error = 0.3;  // so a difference of two logits may be off by 0.6
   quality.agreement = summarize_agreement(std::vector{window}, true);
   quality_ = {quality};
   OutputCheck check = make();
@@ -193,7 +194,7 @@ TEST_F(OutputCheckTest, EachAttemptIsComparedWithTheBaselineOfItsOwn) {
   OutputCheck check = make();
   TrialRecord again = row(1, 0, {6, 5, 4, 3, 2, 1}, 7);
   again.attempt = 1;
-  EXPECT_THAT(check.add({0, 1, 0, 0, 5}, again), IsEmpty());  // not the first attempt's
+  EXPECT_THAT(check.add({0, 1, 0, 0, 5}, again), IsEmpty());  // not compared with the first attempt's baseline
   TrialRecord baseline = row(0, 0, {6, 5, 4, 3, 2, 1}, 7);
   baseline.attempt = 1;
   EXPECT_EQ(check.add({0, 0, 0, 0, 5}, baseline)[0].record.same_output, true);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a process is fed: never the same twice, and the same everywhere.
+// The prompts of a process: never the same twice, and the same on every machine.
 #include <gmock/gmock.h>
 
 #include <algorithm>
@@ -36,7 +36,7 @@ Experiment experiment_of(const std::string& model, std::int32_t vocab, std::int3
 
 using Prompt = std::vector<std::int32_t>;
 
-// Every sequence that the process of `block` may run: what it begins with, and its attempts.
+// Every sequence that the process of `block` may run: its first one, and all attempts.
 std::vector<Prompt> prompts_of_process(const Experiment& experiment, std::int32_t block) {
   const PromptSource source(experiment);
   const PlannedTrial trial = plan_block(experiment, 0, block).front();
@@ -116,7 +116,7 @@ TEST(PromptSource, ASharedPrefixIsTheSameInEveryTrialAndSequenceAndNothingElseIs
       }
     }
   }
-  EXPECT_EQ(behind.size(), 3U * 2U * 2U);  // the token behind it is another in each
+  EXPECT_EQ(behind.size(), 3U * 2U * 2U);  // the token after the prefix differs in each
   Experiment other = experiment;
   other.prompts.seed = 1;
   EXPECT_NE(part(PromptSource(other).prompts_for(0, plan_block(other, 0, 0).front().prompt_stream), 0, 5), prefix);
@@ -128,7 +128,7 @@ TEST(PromptSource, SaysWhereTokensAreTooFew) {
               ElementsAre(HasSubstr("m: prompts repeat: of 1 token there are 11, and a process runs up to 120")));
 }
 
-// Pinned: a resumed run, or another machine, must feed the same.
+// Fixed expectations, because a resumed run, or another machine, must use the same prompts.
 TEST(PromptSource, ThePromptsAreTheSameEverywhere) {
   const Experiment experiment = experiment_of("m", 1000, 3, 2);
   const PromptSource source(experiment);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The projects that new-backend writes: names, files, placeholders. That they build and compute the right thing is
-// tests/package's matter.
+// The projects that new-backend writes: names, files, placeholders. tests/package checks that they build and compute
+// the right results.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -45,7 +45,7 @@ TEST(BackendProject, RefusesNamesThatNoBackendCanHave) {
     EXPECT_THROW(backend_project(name, BackendLanguage::kC), Error) << name;
   }
   EXPECT_THROW(backend_project(std::string(65, 'a'), BackendLanguage::kC), Error);
-  EXPECT_THROW(backend_project("test", BackendLanguage::kCpp), Error);  // CMake's own target
+  EXPECT_THROW(backend_project("test", BackendLanguage::kCpp), Error);  // reserved by CMake as a target name
   EXPECT_THROW(backend_project("match", BackendLanguage::kRust), Error);
   for (const char* bundled : {"cpu_ref", "cpu_quant", "null", "onednn", "torch"}) {
     EXPECT_THROW(backend_project(bundled, BackendLanguage::kC), Error) << bundled;

@@ -23,20 +23,21 @@
 
 namespace inferbench::test {
 
-/// A machine on which trials take made-up times: what a sweep makes of them can be compared with the truth.
+/// A machine with simulated trial times, so that the results of a sweep can be compared with the truth.
 struct SimulatedMachine {
   explicit SimulatedMachine(std::uint64_t seed) : random(seed) {}
 
   std::mt19937_64 random;
   double noise = 0.005;                               ///< standard deviation of the logarithm of a trial's time
-  double process_noise = 0;                           ///< the same of a process's speed, which it keeps for life
-  double loaded_factor = 1.6;                         ///< how much longer everything takes while something else runs
-  int loaded_from = std::numeric_limits<int>::max();  ///< trials before it starts
+  double process_noise = 0;                           ///< likewise of a process's speed, which is constant for its
+                                                      ///< lifetime
+  double loaded_factor = 1.6;                         ///< slowdown while another program runs
+  int loaded_from = std::numeric_limits<int>::max();  ///< number of trials before the other program starts
   int loaded_until = std::numeric_limits<int>::max();
   int trials = 0;                              ///< so far
   int loads = 0;                               ///< so far
-  int repeated_prompts = 0;                    ///< sequences that their process had run before
-  int room = std::numeric_limits<int>::max();  ///< contenders that fit into memory at once
+  int repeated_prompts = 0;                    ///< sequences that the process had already run
+  int room = std::numeric_limits<int>::max();  ///< contenders that fit into memory at the same time
   int loaded = 0;                              ///< now
 
   double slowdown() const { return trials >= loaded_from && trials < loaded_until ? loaded_factor : 1; }
@@ -92,7 +93,7 @@ class SimulatedContender : public TrialRunner {
     return outcome;
   }
 
-  // It computes nothing that could be judged.
+  // It computes no logits that could be judged.
   WindowOutcome judge_window(const WindowRequest&) override { return {}; }
   MarginOutcome measure_margin(const MarginRequest&) override { return {}; }
 
@@ -109,14 +110,14 @@ class SimulatedContender : public TrialRunner {
   int fails_after_;
   bool loaded_ = false;
   std::int32_t since_load_ = 0;
-  std::set<std::vector<std::int32_t>> seen_;  ///< prompts, of this process
+  std::set<std::vector<std::int32_t>> seen_;  ///< prompts that this process has seen
 };
 
-/// Two contenders, "reference" and "other", at one point or more.
+/// Two contenders, "reference" and "other", at one or more points.
 class SimulatedSweep : private SweepObserver {
  public:
   explicit SimulatedSweep(std::uint64_t seed, std::int32_t points = 1) : machine(seed) {
-    // Rows are synced to the disk one by one: in memory that costs nothing.
+    // Every row is synced to disk, which costs nothing on a file system in memory.
     if (std::filesystem::exists("/dev/shm")) setenv("TMPDIR", "/dev/shm", 0);
     folder_ = std::make_unique<TemporaryFolder>();
     experiment.name = "simulated";
@@ -129,7 +130,7 @@ class SimulatedSweep : private SweepObserver {
     experiment.measure = {5, 1, 0, seed};
   }
 
-  /// Runs or goes on, until `most_trials` more rows are there. True when the plan is done.
+  /// Runs or resumes until there are `most_trials` more rows. True if the plan is complete.
   bool run(int most_trials = std::numeric_limits<int>::max()) {
     RunFolder run = path_.empty() ? RunFolder::create(folder_->path(), info()) : RunFolder::resume(path_);
     path_ = run.path();
@@ -168,15 +169,15 @@ class SimulatedSweep : private SweepObserver {
     return paired_ratio(metric, trials_of("other"), trials_of("reference")).value();
   }
 
-  /// Of the first point, warm-ups included, where no block is repeated: a process that is new at a block runs one
-  /// warm-up more.
+  /// Trials of the first point before this block, including warm-ups, if no block is repeated. A new process for a
+  /// block runs one additional warm-up.
   static constexpr int trials_before_block(int block) { return block == 0 ? 2 : 4 * block; }
 
   SimulatedMachine machine;
   Experiment experiment;
   double other_factor = 1;
   static constexpr int kNever = std::numeric_limits<int>::max();
-  int other_fails_after = kNever;  ///< trials, warm-ups included
+  int other_fails_after = kNever;  ///< number of trials, including warm-ups
   int replaced_after_loads = kNever;
   Shard shard;
 

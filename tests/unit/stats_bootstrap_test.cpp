@@ -42,7 +42,7 @@ TEST(Bootstrap, RepeatsItself) {
   EXPECT_NE(first->low, bootstrap_interval(values.size(), mean_of(values), 2000, 2)->low);
 }
 
-// Of a mean of many values it nears mean +- 1.96 sd / sqrt(n).
+// For the mean of many values, it approaches mean +- 1.96 sd / sqrt(n).
 TEST(Bootstrap, OfAMeanNearsTheNormalInterval) {
   std::mt19937 random(7);
   std::vector<double> values(400);

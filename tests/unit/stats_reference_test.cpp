@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Against a trusted package: every number here was computed by SciPy 1.10.1 (scipy.stats.t.cdf and .sf, .sem,
+// Comparison with a trusted package: every number here was computed by SciPy 1.10.1 (scipy.stats.t.cdf and .sf, .sem,
 // .ttest_rel, .median_abs_deviation; scipy.special.betainc) and NumPy 1.24.2 (numpy.quantile, .std with ddof=1),
 // printed with 15 significant digits. Quantiles of t are the roots of its .sf by scipy.optimize.brentq, because its
-// .ppf is good to ten digits only: at 0.975 with one degree of freedom the truth is tan(0.475 pi) = 12.7062047361747,
-// .ppf says ...4321. Virtanen et al., "SciPy 1.0", Nature Methods 17, 261-272 (2020).
+// .ppf is accurate only to ten digits: at 0.975 with one degree of freedom the true value is tan(0.475 pi) =
+// 12.7062047361747, and .ppf gives ...4321. Virtanen et al., "SciPy 1.0", Nature Methods 17, 261-272 (2020).
 #include <gmock/gmock.h>
 
 #include <vector>
@@ -82,13 +82,13 @@ TEST(Outliers, BeginAtAModifiedZScoreOfThreeAndAHalf) {
   values[13] = 940 - 60 * 3.6 / 0.6745;
   EXPECT_THAT(find_outliers(values), ElementsAre(13U));
   EXPECT_EQ(summarize(values)->outliers, 1U);
-  EXPECT_EQ(summarize(values)->min, values[13]);  // marked, and still there
+  EXPECT_EQ(summarize(values)->min, values[13]);  // flagged, but still included
 }
 
 TEST(Outliers, AreFoundAmongEqualValues) {
   EXPECT_THAT(find_outliers(std::vector<double>{3, 3, 3, 3, 3, 3, 3, 3, 50}), ElementsAre(8U));
   EXPECT_THAT(find_outliers(std::vector<double>(9, 3.0)), IsEmpty());
-  EXPECT_THAT(find_outliers(std::vector<double>{1, 1, 1, 99}), IsEmpty());  // four values tell nothing
+  EXPECT_THAT(find_outliers(std::vector<double>{1, 1, 1, 99}), IsEmpty());  // four values are too few to judge
 }
 
 }  // namespace

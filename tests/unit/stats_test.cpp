@@ -104,7 +104,7 @@ TEST(SpeedRatio, IsTheGeometricMeanWithAnIntervalOnTheLogs) {
   EXPECT_NEAR(ratio->ratio, 8, 1e-12);
   EXPECT_EQ(ratio->level, 0.99);
   ASSERT_TRUE(ratio->interval);
-  // logs log 2 times 1 to 5: sd sqrt(2.5) log 2, n 5; t(0.995, 4) from any table.
+  // Logs: log 2 times 1 to 5, so sd = sqrt(2.5) log 2 and n = 5; t(0.995, 4) from any table.
   const double half = 4.604094871 * std::sqrt(2.5) * std::log(2) / std::sqrt(5);
   EXPECT_NEAR(ratio->interval->low, 8 * std::exp(-half), 1e-7);
   EXPECT_NEAR(ratio->interval->high, 8 * std::exp(half), 1e-5);
@@ -113,7 +113,7 @@ TEST(SpeedRatio, IsTheGeometricMeanWithAnIntervalOnTheLogs) {
   EXPECT_NEAR(at95->interval->low, 8 * std::exp(-half * 2.776445105 / 4.604094871), 1e-7);
 }
 
-// Two that agree by luck would give an interval of no width.
+// Two blocks that agree by chance would give an interval of zero width.
 TEST(SpeedRatio, OfFewerThanFiveBlocksHasNoIntervalAndNoVerdict) {
   for (std::size_t n = 1; n <= 5; ++n) {
     const auto ratio = paired_speed_ratio(std::vector<double>(n, 8.05), std::vector<double>(n, 1.0));
@@ -144,7 +144,7 @@ TEST(SpeedRatio, RefusesUnequalLengthsAndNonPositiveValues) {
   EXPECT_FALSE(paired_speed_ratio({}, {}));
 }
 
-// Samples of the same size and spread: Welch's interval is then Student's with 2 (n - 1) degrees of freedom.
+// With samples of equal size and spread, Welch's interval is Student's with 2 (n - 1) degrees of freedom.
 TEST(LogRatio, OfIndependentSamplesOfEqualSpread) {
   const std::vector<double> a{std::exp(1.0), std::exp(1.1), std::exp(1.2), std::exp(1.3), std::exp(1.4)};
   const std::vector<double> b{std::exp(0.5), std::exp(0.6), std::exp(0.7), std::exp(0.8), std::exp(0.9)};
@@ -155,12 +155,12 @@ TEST(LogRatio, OfIndependentSamplesOfEqualSpread) {
   EXPECT_NEAR(ratio->degrees_of_freedom, 8, 1e-9);
   const SpeedRatio speed = to_speed_ratio(*ratio);
   EXPECT_NEAR(speed.ratio, std::exp(0.5), 1e-12);
-  const double half = 3.355387 * *ratio->se;  // t(0.995, 8), from any table
+  const double half = 3.355387 * *ratio->se;  // t(0.995, 8) from any table
   EXPECT_NEAR(std::log(speed.interval->high), 0.5 + half, 1e-6);
   EXPECT_NEAR(std::log(speed.interval->low), 0.5 - half, 1e-6);
 }
 
-// Where one side has no spread its degrees of freedom do not count.
+// A side without spread does not affect the degrees of freedom.
 TEST(LogRatio, WelchsDegreesOfFreedomFollowTheNoisierSide) {
   const std::vector<double> noisy{1, 2, 4, 8, 16};
   const std::vector<double> exact{3, 3, 3, 3, 3, 3, 3};
@@ -189,10 +189,10 @@ TEST(Verdict, FollowsTheInterval) {
   EXPECT_EQ(judge({5, 1.0, Interval{0.95, 1.01}}), Verdict::kUnclear);
   EXPECT_EQ(judge({5, 1.0, Interval{0.99, 1.03}}), Verdict::kUnclear);
   EXPECT_EQ(judge({1, 2.0, {}}), Verdict::kTooFewBlocks);
-  EXPECT_EQ(judge({5, 0.99, Interval{0.988, 0.992}}), Verdict::kSlower);  // a sure 1% is no "same"
+  EXPECT_EQ(judge({5, 0.99, Interval{0.988, 0.992}}), Verdict::kSlower);  // a certain 1% difference is not "same"
 }
 
-// 99% is what the interval promises: 1% of true ratios may fall outside, give or take chance (2000 runs: sd 0.22%).
+// The interval promises 99% coverage. 1% of the true ratios may be outside, up to chance (2000 runs: sd 0.22%).
 TEST(SpeedRatio, CoversTheTruthAsOftenAsItSays) {
   std::mt19937 random(7);
   std::normal_distribution<double> noise(0, 0.03);

@@ -24,9 +24,9 @@ TEST(EditDistance, CountsEachKindOfMistake) {
   EXPECT_EQ(edit_distance("tile", "tiles"), 1U);   // insertion
   EXPECT_EQ(edit_distance("tiles", "tile"), 1U);   // deletion
   EXPECT_EQ(edit_distance("tile", "tale"), 1U);    // substitution
-  EXPECT_EQ(edit_distance("batch", "bacth"), 1U);  // neighbours swapped
+  EXPECT_EQ(edit_distance("batch", "bacth"), 1U);  // transposition
   EXPECT_EQ(edit_distance("kitten", "sitting"), 3U);
-  EXPECT_EQ(edit_distance("CPU_Ref", "cpu_ref"), 0U);  // case is no mistake
+  EXPECT_EQ(edit_distance("CPU_Ref", "cpu_ref"), 0U);  // case does not count
   EXPECT_EQ(edit_distance("ca", "abc"), 3U);           // optimal string alignment, not full Damerau (which gives 2)
 }
 
@@ -38,15 +38,15 @@ TEST(Nearest, FindsWhatWasMeant) {
   EXPECT_EQ(nearest("BATCH", names), "batch");
   EXPECT_EQ(nearest("generate-tokens", names), "generate_tokens");
   const std::vector<std::string> sets = {"avx2", "avxvnni", "avx512vnni"};
-  EXPECT_EQ(nearest("AVX512", sets), "avx512vnni");  // begins one of them, though avx2 is nearer by letters
-  EXPECT_EQ(nearest("avx", sets), "avx2");           // begins all
+  EXPECT_EQ(nearest("AVX512", sets), "avx512vnni");  // a prefix of it, although avx2 is closer in letters
+  EXPECT_EQ(nearest("avx", sets), "avx2");           // a prefix of all
 }
 
 TEST(Nearest, SaysNothingWhereNothingIsNear) {
   const Words names{"batch", "threads", "x"};
   EXPECT_EQ(nearest("seed", names), "");
   EXPECT_EQ(nearest("", names), "");
-  EXPECT_EQ(nearest("y", names), "");  // one of one letter differs: shares nothing
+  EXPECT_EQ(nearest("y", names), "");  // differs from one-letter names in every letter
   EXPECT_EQ(nearest("batch", {}), "");
   EXPECT_EQ(nearest(std::string(100'000, 'a'), names), "");
 }
@@ -73,7 +73,7 @@ TEST(OneLine, MakesUnknownTextFitForATerminal) {
   EXPECT_EQ(one_line("a\xff\xc3(b"),
             "a?"
             "?(b");
-  EXPECT_EQ(one_line("a\u009b31mb"), "a 31mb");  // the one-character CSI
+  EXPECT_EQ(one_line("a\u009b31mb"), "a 31mb");  // CSI as a single character (C1)
   EXPECT_EQ(one_line(""), "");
 }
 
@@ -104,7 +104,7 @@ TEST(ShortenMiddle, KeepsBothEnds) {
 
 TEST(ShortenPath, PrefersTheFolderThatTheUserKnows) {
   const std::string here = std::filesystem::current_path().string();
-  EXPECT_EQ(shorten_path(here + "/models/a", 4096), here + "/models/a");  // it fits: unchanged
+  EXPECT_EQ(shorten_path(here + "/models/a", 4096), here + "/models/a");  // short enough, so unchanged
   EXPECT_EQ(shorten_path(here + "/models/a", 9), "models/a");
   EXPECT_EQ(shorten_path(here + "-other/a", 9).find("models"), std::string::npos);
   EXPECT_EQ(shorten_path("/one/two/three/four", 12), "/one.../four");

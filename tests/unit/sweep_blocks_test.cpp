@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How many blocks a point gets, which are run again, and what a stopped sweep goes on with.
+// How many blocks a point gets, which blocks are repeated, and how a stopped sweep resumes.
 #include <gmock/gmock.h>
 
 #include <algorithm>
@@ -50,7 +50,7 @@ TEST(SweepBlocks, StopAtTheirBounds) {
   ASSERT_TRUE(sweep.run());
   EXPECT_EQ(sweep.ratio().n, 9U);
 
-  // Ten trials of half a second, which never agree.
+  // Ten trials of half a second that never agree.
   std::vector<TrialRecord> rows;
   for (int block = 0; block < 5; ++block) {
     rows.push_back(sample_trial("reference", block, 2));
@@ -62,7 +62,7 @@ TEST(SweepBlocks, StopAtTheirBounds) {
   EXPECT_FALSE(enough_blocks(sweep.experiment, trials, 5));
   sweep.experiment.measure.until = Until{0.01, 50, 4.9 / 60};
   EXPECT_TRUE(enough_blocks(sweep.experiment, trials, 5));
-  EXPECT_FALSE(enough_blocks(sweep.experiment, trials, 4));  // measure.blocks are owed in any case
+  EXPECT_FALSE(enough_blocks(sweep.experiment, trials, 4));  // measure.blocks is always the minimum
 }
 
 TEST(SweepBlocks, DoNotWaitForAContenderThatFails) {
@@ -91,10 +91,10 @@ TEST(SweepBlocks, ADisturbedBlockIsRunAgainAndAllRowsAreKept) {
   }
 }
 
-// The load begins in the middle of block 1 and lasts over its second attempt, which is worse.
+// The load begins in the middle of block 1 and lasts through its second attempt, which is worse.
 TEST(SweepBlocks, AWorseAttemptDoesNotReplaceABetterOne) {
   SimulatedSweep sweep(4);
-  sweep.machine.loaded_from = SimulatedSweep::trials_before_block(1) + 3;  // the second contender's measured trial
+  sweep.machine.loaded_from = SimulatedSweep::trials_before_block(1) + 3;  // at the second contender's measured trial
   sweep.machine.loaded_until = sweep.machine.loaded_from + 3;
   ASSERT_TRUE(sweep.run());
   ASSERT_EQ(sweep.data().replaced.size(), 2U);
@@ -113,7 +113,7 @@ TEST(SweepBlocks, EachAttemptHasAPromptOfItsOwn) {
   sweep.experiment.measure.repeat_disturbed = 3;
   sweep.machine.loaded_from = 2;
   ASSERT_TRUE(sweep.run());
-  std::map<std::uint64_t, std::set<std::string>> blocks;  // that have this prompt
+  std::map<std::uint64_t, std::set<std::string>> blocks;  // blocks that use this prompt
   for (const auto* rows : {&sweep.data().trials, &sweep.data().replaced}) {
     for (const TrialRecord& row : *rows) {
       blocks[row.prompt_stream].insert(std::to_string(row.block) + "." + std::to_string(row.attempt));
@@ -138,10 +138,10 @@ TEST(SweepBlocks, NoProcessSeesAPromptBeforeItIsMeasured) {
   EXPECT_EQ(kept.machine.repeated_prompts, 0);
 }
 
-// A file was replaced: the sweep ends, and what it measured before is in the folder.
+// If a file is replaced, the sweep ends, and the rows measured before are kept in the folder.
 TEST(SweepBlocks, AReplacedFileEndsTheSweepAndKeepsItsRows) {
   SimulatedSweep sweep(6);
-  sweep.replaced_after_loads = 5;  // in the third block: its first contender is loaded, its second is not
+  sweep.replaced_after_loads = 5;  // in the third block, after loading its first contender and before its second
   EXPECT_THROW(sweep.run(), Error);
   const RunData kept = read_run(sweep.path());
   EXPECT_EQ(kept.trials.size(), 2U + 2U * 2U);
@@ -153,13 +153,13 @@ TEST(SweepBlocks, AReplacedFileEndsTheSweepAndKeepsItsRows) {
 TEST(SweepBlocks, RepeatsAreBounded) {
   SimulatedSweep sweep(5);
   sweep.experiment.measure.repeat_disturbed = 3;
-  sweep.machine.loaded_from = 2;  // and for ever
+  sweep.machine.loaded_from = 2;  // and never ends
   ASSERT_TRUE(sweep.run());
   EXPECT_EQ(ids_of(sweep.data()).size(), 2U + 5U * 2U * 4U);
   EXPECT_EQ(sweep.data().trials.size(), 12U);
 }
 
-// Stopped after every number of rows in turn, in the middle of repeats too: no planned trial is lost or done twice.
+// Stopped after every possible number of rows, even during repeats: no planned trial is lost or done twice.
 TEST(SweepBlocks, AStoppedSweepGoesOnWhereItWas) {
   const auto prepare = [](SimulatedSweep& sweep) {
     sweep.experiment.measure.repeat_disturbed = 2;
@@ -174,10 +174,11 @@ TEST(SweepBlocks, AStoppedSweepGoesOnWhereItWas) {
   for (int stop = 0; stop < static_cast<int>(expected.size()); ++stop) {
     SimulatedSweep parts(6);
     prepare(parts);
-    // A row may wait for the baseline's of its block: the last two come together, and then nothing is left to stop.
+    // A row may wait for its block's baseline. The last two rows come together, and then there is nothing left to
+    // stop.
     EXPECT_TRUE(!parts.run(stop) || stop + 1 == static_cast<int>(expected.size())) << stop;
     ASSERT_TRUE(parts.run()) << stop;
-    // Loading again costs a warm-up more, so the disturbance hits other rows: attempts may differ, trials may not.
+    // Loading again adds a warm-up, so the disturbance affects other rows: attempts may differ, but trials may not.
     std::set<std::string> trials;
     for (const auto& [id, attempt] : ids_of(parts.data())) trials.insert(id);
     EXPECT_EQ(trials.size(), parts.data().info.planned_trials) << stop;
@@ -202,9 +203,9 @@ TEST(SweepBlocks, ShardsTogetherAreTheWholePlan) {
 TEST(SweepBlocks, EachHasProcessesOfItsOwn) {
   SimulatedSweep sweep(9, 2);
   ASSERT_TRUE(sweep.run());
-  EXPECT_EQ(sweep.machine.loads, 2 * 2 * 5);  // the first block shares with the warm-ups
+  EXPECT_EQ(sweep.machine.loads, 2 * 2 * 5);  // the first block shares its processes with the warm-ups
   for (const TrialRecord* row : sweep.trials_of("other")) {
-    const int warm_ups = row->warm_up() ? 0 : 1;  // a new process's first trial is one more
+    const int warm_ups = row->warm_up() ? 0 : 1;  // plus the warm-up of the new process
     EXPECT_EQ(row->outcome.trials_since_load, warm_ups) << row->id;
   }
 

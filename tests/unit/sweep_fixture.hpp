@@ -16,7 +16,7 @@
 
 namespace inferbench::test {
 
-/// What a made-up machine takes, in milliseconds and bytes.
+/// The times in milliseconds and sizes in bytes of a simulated machine.
 struct MadeUpTimes {
   double ttft_ms = 1;
   double decode_ms = 1;
@@ -24,7 +24,7 @@ struct MadeUpTimes {
   double load_peak_bytes = 1e6;
 };
 
-/// A sweep whose trials follow a law that the test knows, times exp(noise x a standard normal).
+/// A sweep whose trials follow a law known to the test, times exp(noise x a standard normal).
 struct MadeUpSweep {
   std::vector<Contender> contenders{{"reference", "cpu_ref", "fp32", {}}};
   std::vector<std::string> models{"synthetic:gpt2"};

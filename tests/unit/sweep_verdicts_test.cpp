@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Do blocks, pairing and verdicts tell the truth? Whole sweeps on simulated times, where the truth is known.
+// Tests that blocks, pairing and verdicts give the truth, with entire sweeps on simulated times, where it is known.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -33,7 +33,7 @@ TEST(SweepVerdicts, APlantedPercentIsSlowerAndInTheInterval) {
     blocks += ratio.n;
   }
   EXPECT_GE(slower, 38);
-  EXPECT_GE(covered, 38);  // 39 expected; stopping at narrow intervals costs a percent or two of the 99
+  EXPECT_GE(covered, 38);  // 39 expected; stopping at narrow intervals lowers the coverage of 99% by one or two points
   EXPECT_LE(blocks, kRuns * 40U) << "a run of reasonable length";
 }
 
@@ -57,8 +57,8 @@ TEST(SweepVerdicts, TwoOfTheSameAreNotToldApart) {
   EXPECT_LE(prefill, 5);
 }
 
-// Two processes of one backend differ for good, by where their pages lie. Blocks in new processes see that as noise;
-// blocks in the same two see it as a difference.
+// Two processes of one backend have permanently different speeds, because of their page placement. Blocks in new
+// processes see that as noise; blocks in the same two processes see it as a difference.
 int told_apart_of_100(bool fresh_processes) {
   int told_apart = 0;
   for (int i = 0; i < 100; ++i) {
@@ -87,7 +87,7 @@ struct Effect {
 constexpr std::array<Effect, 4> kEffects{
     {{1.0, Verdict::kSame}, {1.01, Verdict::kSlower}, {0.8, Verdict::kFaster}, {1.3, Verdict::kSlower}}};
 
-// Something else runs from trial `from` to trial `until`.
+// Another program runs from trial `from` to trial `until`.
 struct LoadedSweep : SimulatedSweep {
   LoadedSweep(double factor, int seed, int from, int until) : SimulatedSweep(static_cast<std::uint64_t>(seed) + 2000) {
     machine.noise = 0.003;
@@ -107,8 +107,8 @@ std::size_t torn_blocks(const SimulatedSweep& sweep) {
       std::count_if(disturbed.begin(), disturbed.end(), [](const auto& block) { return block.second == 1; }));
 }
 
-// Something else runs for a while: within a block, over whole blocks and into one (whose repeat is quiet), or to the
-// end.
+// Another program runs for a while: within a block, over several blocks and into one more (whose repeat is quiet), or
+// to the end.
 TEST(SweepVerdicts, ALoadSwitchedOnHalfWayChangesNone) {
   constexpr int kBegin = SimulatedSweep::trials_before_block(8);
   struct Load {
@@ -128,8 +128,8 @@ TEST(SweepVerdicts, ALoadSwitchedOnHalfWayChangesNone) {
   }
 }
 
-// It starts after the first of a block's two trials and outlasts the block's repeat: the attempt with one disturbed
-// trial counts, not the one with two. The verdict may be unclear then, but is no other.
+// The load starts after the first of a block's two trials and outlasts the block's repeat. The attempt with one
+// disturbed trial counts, not the one with two. The verdict may then be unclear, but not a different one.
 TEST(SweepVerdicts, ABlockThatStaysTornMakesNoFalseVerdict) {
   constexpr int kFrom = SimulatedSweep::trials_before_block(8) + 2;
   for (const int until : {kFrom + 2 + 2, SimulatedSweep::kNever}) {
@@ -146,7 +146,8 @@ TEST(SweepVerdicts, ABlockThatStaysTornMakesNoFalseVerdict) {
   }
 }
 
-// What the tests above would not notice without repeats: half a pair from each of two machines.
+// Shows that the tests above would detect missing repeats: the pair's two halves come from a quiet and a loaded
+// machine.
 TEST(SweepVerdicts, ATornBlockThatIsNotRepeatedBlursTheInterval) {
   SimulatedSweep sweep(7);
   sweep.machine.noise = 0.003;
@@ -158,7 +159,7 @@ TEST(SweepVerdicts, ATornBlockThatIsNotRepeatedBlursTheInterval) {
   EXPECT_GT(sweep.ratio().interval->high / sweep.ratio().interval->low, 1.05);
   const auto disturbed = std::count_if(sweep.data().trials.begin(), sweep.data().trials.end(),
                                        [](const TrialRecord& trial) { return trial.disturbed(); });
-  EXPECT_EQ(disturbed, 2 * 7 + 1);  // flagged all the same
+  EXPECT_EQ(disturbed, 2 * 7 + 1);  // it is flagged nevertheless
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A contender in this very process, with the backend that does nothing.
+// A contender loaded in the test process itself, with the null backend.
 #include <gmock/gmock.h>
 
 #include <string>
@@ -41,7 +41,7 @@ TEST(LoadedContender, ATrialSaysWhatItKnows) {
   ASSERT_EQ(outcome.status, TrialStatus::kOk) << outcome.error;
   EXPECT_TRUE(outcome.logits_checked);
   EXPECT_TRUE(outcome.memory.peak_rss_bytes || !PeakWatch().reset()) << outcome.peak_unknown;
-  EXPECT_EQ(outcome.kv_bytes, std::nullopt);  // it reports none
+  EXPECT_EQ(outcome.kv_bytes, std::nullopt);  // the null backend reports none
   EXPECT_EQ(outcome.device_bytes, 0U);
   EXPECT_TRUE(outcome.used);
   TrialRequest unchecked = small_trial(4, 3);
@@ -49,7 +49,7 @@ TEST(LoadedContender, ATrialSaysWhatItKnows) {
   EXPECT_FALSE(contender.run(unchecked).logits_checked);
 }
 
-// The session is full when the trial ends, and the logits are asked for all the same.
+// The session is full at the end of the trial, but the logits are still checked.
 TEST(LoadedContender, ChecksLogitsOfAFullContext) {
   LoadedContender contender;
   ASSERT_EQ(contender.load(null_load()).status, TrialStatus::kOk);
@@ -60,7 +60,7 @@ TEST(LoadedContender, ChecksLogitsOfAFullContext) {
   }
 }
 
-// Where the kernel's peak cannot be reset, the load's is not taken for the trial's.
+// If the kernel's peak cannot be reset, the peak of the load must not be taken for the trial's.
 TEST(LoadedContender, APeakThatCannotBeResetIsUnknown) {
   LoadedContender contender("/nowhere/clear_refs");
   ASSERT_EQ(contender.load(null_load()).status, TrialStatus::kOk);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Frames and messages: what is true survives, what is not is refused, at both ends.
+// Frames and messages: both ends accept valid ones and refuse invalid ones.
 #include <gmock/gmock.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -168,7 +168,7 @@ TEST(Messages, RefuseImpossibleNumbers) {
   EXPECT_THROW(load_request_of(changed(load, "threads", "two")), ProtocolError);
   EXPECT_THROW(load_request_of(changed(load, "timeout_s", std::nan(""))), ProtocolError);
   const Json run = run_message(1, sample_request());
-  EXPECT_THROW(trial_request_of(changed(run, "batch", 3)), ProtocolError);  // 6 prompt ids
+  EXPECT_THROW(trial_request_of(changed(run, "batch", 3)), ProtocolError);  // 6 prompt ids do not fit this batch
   EXPECT_THROW(trial_request_of(changed(run, "batch", (std::int64_t{1} << 32) + 2)), ProtocolError);
   EXPECT_THROW(trial_request_of(changed(run, "generate_tokens", std::int64_t{1} << 26)), ProtocolError);
   EXPECT_THROW(operation_of(Json{{"op", "format"}}), ProtocolError);
@@ -199,7 +199,7 @@ TEST(FrameBuffer, RefusesAnImpossibleLength) {
 }
 
 TEST(Frame, RefusesDepthBeforeItRecurses) {
-  const Bytes arrays(10'000'000, 0x91);  // arrays of one element, each in the other
+  const Bytes arrays(10'000'000, 0x91);  // nested arrays of one element
   EXPECT_THROW(decode_payload(arrays), ProtocolError);
   Bytes objects;
   for (int i = 0; i < 1'000'000; ++i) objects.insert(objects.end(), {0x81, 0xa0});  // {"": {"": ...
@@ -237,7 +237,7 @@ Bytes mutated(Bytes bytes, std::mt19937& random) {
   return bytes;
 }
 
-// Whatever comes, it is read or refused; any other exception fails the test, a crash ends it.
+// Any input is read or refused. Any other exception fails the test; a crash ends it.
 template <typename Read>
 bool read_or_refused(Read read) {
   try {
@@ -245,7 +245,7 @@ bool read_or_refused(Read read) {
     return true;
   } catch (const ProtocolError&) {
   } catch (const Error&) {
-  } catch (const Json::exception&) {  // of the outcome readers, which ProcessRunner takes as such
+  } catch (const Json::exception&) {  // from the outcome readers; ProcessRunner handles it
   }
   return false;
 }
@@ -266,8 +266,8 @@ TEST(ProtocolFuzz, MutatedMessagesAreReadOrRefused) {
     read += read_or_refused([&] { trial_outcome_from(outcome_of(message, 3)); });
     read_or_refused([&] { check_hello(message); });
   }
-  EXPECT_GT(read, 0);        // some mutations leave a message,
-  EXPECT_LT(read, kRounds);  // most do not
+  EXPECT_GT(read, 0);        // some mutated messages are still valid,
+  EXPECT_LT(read, kRounds);  // most are not
 }
 
 TEST(ProtocolFuzz, RandomBytesAreRefused) {
@@ -284,8 +284,8 @@ TEST(ProtocolFuzz, RandomBytesAreRefused) {
   }
 }
 
-// The worker's end: a real worker gets a damaged request; it ends with its own exit code or, where the frame is not
-// complete, when the socket closes. No signal ends it.
+// The worker's side: a real worker receives a damaged request. It ends with its own exit code or, if the frame is
+// incomplete, when the socket closes. It never dies from a signal.
 TEST(ProtocolFuzz, AWorkerStandsDamagedRequests) {
   std::mt19937 random(3);
   for (int round = 0; round < 40; ++round) {
@@ -299,7 +299,7 @@ TEST(ProtocolFuzz, AWorkerStandsDamagedRequests) {
   }
 }
 
-// The host's end: a worker that says something else.
+// The host's side: a worker sends damaged answers.
 TEST(ProtocolFuzz, AHostStandsDamagedAnswers) {
   std::mt19937 random(4);
   const test::TemporaryFolder folder;
@@ -353,7 +353,7 @@ TEST(ProcessRunner, SaysWhatTheWorkerWasTakingDown) {
               HasSubstr("in model_destroy: longer than 1.5 s"));
 }
 
-// A stop signal to the worker alone: the host is its parent, and hears of it.
+// A stop signal that only the worker receives: the host is its parent and is notified.
 TEST(ProcessRunner, SaysThatASignalStoppedTheWorker) {
   const LoadOutcome outcome = ProcessRunner({"/bin/sh", "-c", "kill -STOP $$; sleep 60"}).load([] {
     LoadRequest request = sample_load();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A table that passes every check and does nothing. Each plugin in this folder breaks it in one place: STUB_TABLE(name,
- * precisions, options) after IB_BACKEND_HEADER.
+ * A table that passes every check and does nothing. Each plugin in this folder breaks it in one place.
+ * In the initializer of the table, STUB_TABLE(name, precisions, options) follows IB_BACKEND_HEADER.
  */
 #ifndef INFERBENCH_TESTS_FAULTY_STUB_H
 #define INFERBENCH_TESTS_FAULTY_STUB_H

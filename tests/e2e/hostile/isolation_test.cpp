@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
 // No command runs a library's code in its own process, whatever the library does when it is loaded, called or torn
 // down. Each command ends with its own exit code and, if a call failed, with one error.
 #include <gmock/gmock.h>

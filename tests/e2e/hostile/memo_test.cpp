@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
 // A backend that remembers prompts gains nothing, because no measured prompt was seen before in its process.
 // Conformance finds what it remembers.
 #include <gmock/gmock.h>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
 // If a file is replaced during a run, the run ends: no result is attributed to a file that did not produce it.
 #include <gmock/gmock.h>
 

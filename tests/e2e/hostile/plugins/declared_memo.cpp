@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
 // Declares its prompt cache. The rule that finds undeclared ones does not apply, and a run reports the cache.
 #include "toy_backend.hpp"
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
 // Remembers results in its process and computes nothing the second time: an undeclared cache. `fault` selects what it
 // remembers: entire sequences (no fault), every prefix of a sequence ("beginnings"), or what one session saw
 // ("session").

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
 // Replaces a file during a run, as a package manager or a build would. Fault "load:PATH" moves PATH.new to PATH when
 // the model is created, "end:PATH" when it is destroyed. init does so if INFERBENCH_REPLACE in the environment names a
 // path. Without a PATH.new it behaves correctly.

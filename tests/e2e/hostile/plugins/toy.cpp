@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
 // A correct backend: the baseline for the hostile ones.
 #include "toy_backend.hpp"
 
