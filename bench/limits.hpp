@@ -65,7 +65,7 @@ enum class Unit {
   TilesBf16       // tdpbf16ps on full tiles: 16384 operations
 };
 
-/// True if this processor has the unit. For tiles: also asks the kernel for them, through select_kernels.
+/// True if this processor has the unit. For tiles: select_kernels also requests them from the system.
 bool has_unit(Unit unit);
 
 /// Operations per second of the team when it executes only that instruction, on independent registers. Takes about 5

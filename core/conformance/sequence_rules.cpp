@@ -93,7 +93,7 @@ void outputs_in_call_order(Check& check) {
   for (std::int32_t slot = 39; slot >= 0; --slot) batch.add(slot, test_tokens(1 + static_cast<std::size_t>(slot), 5));
   const auto last = batch.logits(Session(model, 40), IB_OUTPUT_LAST_LOGITS);
   const auto ids = batch.greedy(Session(model, 40));
-  // The longest sequence; the others are prefixes of it
+  // The longest sequence; the others are prefixes of it.
   const auto all = Session(model).all_logits(0, test_tokens(40, 5));
   for (std::size_t i = 0; i < 40; ++i) {
     const auto row = row_of(last, i, model.vocab());

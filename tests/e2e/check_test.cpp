@@ -82,7 +82,7 @@ TEST(CheckCommand, ComparesWithAnEarlierRun) {
   EXPECT_EQ(run_program({"check", slower, "--against", before, "--metric", "peak_rss_bytes"}).exit_code, 0);
 }
 
-// Fails if all of the contender's trials failed on one side, even though the remaining data would look better.
+// If all earlier trials of a contender failed, a check against them must not pass.
 TEST(CheckCommand, NeverPassesWithoutData) {
   const test::TemporaryFolder root;
   const std::string now = made_run(root.path() / "a", 5, "");

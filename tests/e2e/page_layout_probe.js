@@ -1,4 +1,4 @@
-// Runs inside the page under test: measures that nothing is cut or covered, as it is and with all of it opened.
+// Runs inside the page under test: checks that nothing is cut off or covered, both initially and fully expanded.
 (async () => {
   const settle = () => new Promise((done) => setTimeout(done, 60));
 
@@ -10,7 +10,7 @@
   const scrolls = (one) => ["auto", "scroll"].includes(getComputedStyle(one).overflowX);
   const name = (one) => `${one.tagName.toLowerCase()}.${one.className}: ${one.textContent.trim().slice(0, 50)}`;
 
-  // The part of a box that is not outside of a box that scrolls.
+  // The part of a box that is visible inside its clipping ancestors.
   const inside = (box, one) => {
     let { left, right, top, bottom } = box;
     for (let at = one; at; at = at.parentElement) {
@@ -52,7 +52,7 @@
     return found;
   };
 
-  // A word of letters and digits on two lines, unless it is longer than its line.
+  // Words of letters and digits that are split across two lines, unless they are longer than a line.
   const broken = (nodes) => {
     const found = [];
     for (const node of nodes) {
@@ -79,11 +79,11 @@
     return box.width > 1 && seen.right > seen.left && (seen.right > innerWidth + 1 || seen.left < -1);
   }).map(name);
 
-  // A box that scrolls says so.
+  // Boxes that scroll without saying so.
   const silent = () => [...document.querySelectorAll(".scroll")].filter((box) =>
     visible(box) && box.scrollWidth > box.clientWidth + 1 && (box.previousElementSibling.hidden || !box.hasAttribute("tabindex"))).map(name);
 
-  // Labels that the chart library draws on its canvas, by its own places of them.
+  // Overlaps of labels on the canvas, from the positions that the chart library gives them.
   const axisOverlaps = () => {
     const pen = document.createElement("canvas").getContext("2d");
     pen.font = CHART_FONT;
@@ -123,7 +123,7 @@
     }
     return [255, 255, 255, 255];
   };
-  // WCAG's contrast of text with what it is on.
+  // WCAG contrast of text with its background.
   const faint = (nodes) => distinct(nodes.map((node) => {
     const one = node.parentElement;
     const [a, b] = [luminance(colourOf(getComputedStyle(one).color)), luminance(groundOf(one))];
@@ -149,7 +149,7 @@
   seen.open = look();
   seen.openWidth = document.documentElement.scrollWidth;
 
-  // For those who do not see it.
+  // Accessibility for users of screen readers.
   const levels = [...document.querySelectorAll("h1, h2, h3, h4")].map((heading) => Number(heading.tagName[1]));
   seen.headingJumps = levels.filter((level, i) => level > (i === 0 ? 0 : levels[i - 1]) + 1).length;
   seen.headsWithoutScope = [...document.querySelectorAll("th:not([scope])")].map(name);

@@ -1,4 +1,4 @@
-// Runs inside the page under test, after its own scripts: uses it as a reader would, and leaves what it saw.
+// Runs inside the page under test, after its own scripts: uses it like a reader, and records what it saw.
 (async () => {
   const settle = () => new Promise((done) => setTimeout(done, 60));
   const seen = { errors: window.probeErrors, alerts: window.probeAlerts };
@@ -38,7 +38,7 @@
   seen.contenders = cells("contender");
   seen.scripts = document.scripts.length;
 
-  // Of the rows of every table in a section.
+  // The rows of every table, by section.
   seen.tables = {};
   for (const part of document.querySelectorAll("section")) {
     seen.tables[part.id] = [...part.querySelectorAll("table")].map((table) => [...table.tBodies[0].rows].map((row) => [...row.cells].map((cell) => cell.textContent)));

@@ -113,7 +113,7 @@ TEST(ExperimentPlan, NoStreamComesTwiceInAProcess) {
         for (std::uint64_t j = 0; j < batch; ++j) EXPECT_TRUE(sequences.insert(stream + j).second) << trial.id();
       }
       EXPECT_EQ(streams[1], trial.prompt_stream);
-      // The first prompt of a process comes from the warm-ups or the previous block, which another process ran.
+      // A process warms up with a prompt of the planned warm-ups or of the previous block.
       EXPECT_EQ(streams[0], block == 0 ? plan_warmups(e, point).front().prompt_stream
                                        : plan_block(e, point, block - 1).front().prompt_stream);
     }

@@ -146,8 +146,8 @@ TEST(SweepVerdicts, ABlockThatStaysTornMakesNoFalseVerdict) {
   }
 }
 
-// Shows that the tests above would detect missing repeats: the pair's two halves come from a quiet and a loaded
-// machine.
+// Without repeats, a torn block remains: its two halves come from a quiet and a loaded machine, which widens the
+// interval.
 TEST(SweepVerdicts, ATornBlockThatIsNotRepeatedBlursTheInterval) {
   SimulatedSweep sweep(7);
   sweep.machine.noise = 0.003;

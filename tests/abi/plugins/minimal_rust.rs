@@ -2,7 +2,7 @@
 //
 // The backend of minimal_c.c in Rust, without a crate: rustc --edition 2021 --crate-type cdylib minimal_rust.rs.
 // The declarations below are inferbench/backend.h, ABI 1.0, as far as this backend reads it. Rust code never panics
-// across the border: every function that could runs inside `guard`.
+// across the ABI: every function that could runs inside `guard`.
 #![allow(non_upper_case_globals)]
 
 use std::ffi::{c_void, CStr};
@@ -180,14 +180,14 @@ pub struct Table {
     extension: Option<unsafe extern "C" fn(*const c_char) -> *const c_void>,
 }
 
-// The pointers in it are to 'static data that nobody writes.
+// The pointers refer to 'static data that is never written.
 unsafe impl Sync for Table {}
 unsafe impl Sync for PrecisionInfo {}
 unsafe impl Sync for OptionInfo {}
 
 // ---- the backend ----
 
-/// A literal as C wants it.
+/// A literal as a NUL-terminated C string.
 macro_rules! c_text {
     ($text:literal) => {
         concat!($text, "\0").as_ptr() as *const c_char
@@ -382,7 +382,7 @@ impl Model {
     }
 }
 
-/// Everything that the header calls INVALID_ARGUMENT, before anything changes.
+/// Checks for everything that the header calls INVALID_ARGUMENT, before any state changes.
 unsafe fn check_forward<'a>(session: &Session, params: &'a ForwardParams) -> Result<&'a [Sequence], (i32, &'static str)> {
     let vocab = (*session.model).vocab;
     require(params.struct_size >= size_of::<ForwardParams>() as u64, "ib_forward_params is too short")?;

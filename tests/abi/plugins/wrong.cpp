@@ -168,8 +168,7 @@ struct Model {
     }
     if (fault == "memory_report") info_.weights_bytes = info_.decode_weights_bytes = 1000;
     if (fault == "leaks") std::memset(std::malloc(kLeak), 1, kLeak);
-    // NOLINT(clang-analyzer-unix.Malloc): the leak above is one of the faults
-    if (fault == "affinity") bind_to_first_cpu();
+    if (fault == "affinity") bind_to_first_cpu();  // NOLINT(clang-analyzer-unix.Malloc): the leak before is the fault
     if (fault == "more_threads") {
       more = std::thread([this] {
         while (!done) usleep(100);
