@@ -78,7 +78,7 @@ inside() {
     if [ -n "$cache" ] && [ -d "$cache" ]; then
       mkdir -p "$INSIDE_ROOT/ccache"
       mount --bind "$cache" "$INSIDE_ROOT/ccache"
-      # max_size matters most: a smaller value would evict this machine's cache.
+      # max_size matters most: a smaller value would empty the cache.
       for key in max_size base_dir hash_dir sloppiness; do
         printf "%s = %s\n" "$key" "$(ccache --get-config "$key")"
       done >"$INSIDE_ROOT/etc/ccache.conf"
