@@ -26,7 +26,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A process that is killed may take a while to give its memory back.
+// A killed process may take a while to free its memory.
 constexpr std::chrono::seconds kPatience(5);
 
 struct OwnChildren {
@@ -46,7 +46,8 @@ bool is_own(pid_t pid) {
   return own.pids.contains(pid);
 }
 
-// "123 (name) S 45 ...": the name may hold anything, so what follows its last parenthesis counts. 0 where it has ended.
+// "123 (name) S 45 ...": the name may contain anything, so parsing starts after the last ")". 0 if the process has
+// ended.
 pid_t parent_of(const fs::path& process) {
   std::ifstream file(process / "stat");
   std::string line;

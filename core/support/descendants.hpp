@@ -5,12 +5,12 @@
 
 namespace inferbench {
 
-/// Makes this process the parent of every process below it whose own parent ends (a "subreaper"), so that nothing a
-/// backend starts can hide by leaving its parent or its session. Not inherited by children.
+/// Makes this process the parent ("subreaper") of every descendant whose own parent ends, so that nothing a backend
+/// starts can escape by leaving its parent or its session. Not inherited by children.
 void adopt_orphans();
 
-/// A child that this process started itself and ends itself: kill_orphans leaves it alone. Kept for the process as a
-/// whole, as the kernel keeps its list of children.
+/// A child that this process starts and reaps itself: kill_orphans leaves it alone. The set of such children is per
+/// process, like the kernel's list of children.
 class OwnChild {
  public:
   OwnChild() = default;
@@ -25,13 +25,13 @@ class OwnChild {
   pid_t pid_ = -1;
 };
 
-/// Kills and reaps all children of this process that no OwnChild stands for, until there are none: they were left
-/// behind by a child that has ended. Those in process group `killed_group` (0: none) are not counted: whoever killed
+/// Kills and reaps every child of this process that has no OwnChild, until none is left. Such children were left behind
+/// by a child that has ended. Those in process group `killed_group` (0: none) are not counted, since whoever killed
 /// that group did not let them end by themselves. Returns how many others were still running. Does nothing in a process
 /// that did not call adopt_orphans.
 int kill_orphans(pid_t killed_group = 0);
 
-/// All that kill_orphans counted in this process so far.
+/// How many orphans kill_orphans has counted in this process so far.
 int orphans_killed();
 
 }  // namespace inferbench

@@ -10,7 +10,8 @@
 
 namespace inferbench {
 
-/// The fields of FieldReader over an object of nlohmann's library, borrowed. Throws nlohmann's exceptions.
+/// The view that FieldReader needs, over an object of nlohmann's library, which it borrows. Throws nlohmann's
+/// exceptions.
 class DomFields {
  public:
   explicit DomFields(const nlohmann::json& object) : object_(object) {}

@@ -12,15 +12,15 @@
 
 namespace inferbench {
 
-// A type that is stored as JSON names its fields once, in a function template
+// A type that is stored as JSON lists its fields once, in a function template
 //
 //   template <typename Archive, typename Value>
 //   void walk_value(Archive& archive, Value& value) { archive.text("error", value.error); ... }
 //
-// and both directions walk that list: FieldWriter fills an object, FieldReader fills the value. A reader's value starts
-// with its defaults.
+// FieldWriter and FieldReader both walk that list: the first fills a JSON object, the second fills the value, which
+// starts with its defaults.
 
-/// Reads through a view of one object, of any JSON library:
+/// Reads through a view of one JSON object, from any library. The view provides:
 ///   std::string text(key); double number(key); bool truth(key); std::vector<double> numbers(key);
 ///   Integer integer<Integer>(key); bool has(key), true if the key is there and not null
 /// Each of them throws its library's exception if a key is missing or has the wrong type.
@@ -30,7 +30,7 @@ class FieldReader {
   explicit FieldReader(const Fields& fields) : fields_(fields) {}
 
   void text(const char* key, std::string& value) { value = fields_.text(key); }
-  /// Of a key that earlier versions did not write.
+  /// For a key that earlier versions did not write.
   void later_text(const char* key, std::string& value) { text_or_null(key, value); }
   /// Null and missing leave the default.
   void text_or_null(const char* key, std::string& value) {
@@ -55,13 +55,13 @@ class FieldReader {
   void integer(const char* key, std::optional<Integer>& value) {
     if (fields_.has(key)) value = fields_.template integer<Integer>(key);
   }
-  /// Of a key that earlier versions did not write.
+  /// For a key that earlier versions did not write.
   template <std::integral Integer>
   void later_integer(const char* key, Integer& value) {
     if (fields_.has(key)) value = fields_.template integer<Integer>(key);
   }
 
-  /// Sizes of memory: earlier versions wrote 0 for one that they did not know.
+  /// A memory size. Earlier versions wrote 0 for an unknown size.
   void bytes(const char* key, std::optional<std::uint64_t>& value) {
     integer(key, value);
     if (value == 0) value.reset();
@@ -77,7 +77,7 @@ class FieldReader {
     if (fields_.has(key)) value = fields_.truth(key);
   }
 
-  /// A code that has a name: `from` gives it for a text, or nullopt.
+  /// An enumeration value with a name: `from` converts text to the value, or returns nullopt.
   template <typename Code, typename ToText, typename FromText>
   void named(const char* key, Code& code, ToText /*to_text*/, FromText from_text) {
     const std::string text = fields_.text(key);
@@ -86,14 +86,14 @@ class FieldReader {
     code = *found;
   }
 
-  /// Fields that stand in the same object and are there together: `key`, one of them, tells whether they are.
+  /// Optional fields of the same object that are all present or all absent: `key` is one of them and tells which.
   template <typename Value, typename Walk>
   void group(const char* key, std::optional<Value>& value, Walk walk) {
     if (!fields_.has(key)) return;
     walk(*this, value.emplace());
   }
 
-  /// What is written for other readers, and follows from the rest.
+  /// Written for other programs; it follows from the other fields.
   template <typename Value>
   void derived(const char* /*key*/, const Value& /*value*/) {}
 
@@ -101,7 +101,7 @@ class FieldReader {
   const Fields& fields_;
 };
 
-/// Writes into an object of nlohmann's library, ordered or not. Absent values are null.
+/// Writes into an object of nlohmann's library, ordered or not. Absent values are written as null.
 template <typename Json>
 class FieldWriter {
  public:

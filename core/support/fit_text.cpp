@@ -14,7 +14,7 @@ namespace inferbench {
 
 namespace {
 
-// The bytes of the first `count` characters.
+// The size in bytes of the first `count` characters.
 std::size_t bytes_of(std::string_view text, std::size_t count) {
   std::size_t bytes = 0;
   for (; count > 0 && bytes < text.size(); --count) {
@@ -23,7 +23,7 @@ std::size_t bytes_of(std::string_view text, std::size_t count) {
   return bytes;
 }
 
-// What follows "FOLDER/" in `path`; empty where `path` is not below `folder`.
+// The part of `path` after "FOLDER/"; empty if `path` is not below `folder`.
 std::string_view below(std::string_view path, std::string_view folder) {
   while (folder.ends_with('/')) folder.remove_suffix(1);
   if (folder.empty() || !path.starts_with(folder)) return {};

@@ -10,8 +10,8 @@
 
 namespace inferbench {
 
-/// `json` as an integer. Unlike get<Integer>(), which converts whatever is a number (1e300 to an integer is undefined,
-/// 2^40 to 32 bits wraps around), throws nlohmann's type_error for what is no integer of that type.
+/// `json` as an integer. get<Integer>() converts any number (1e300 to an integer is undefined, 2^40 to 32 bits wraps
+/// around); this throws nlohmann's type_error unless the value is an integer that fits the type.
 template <std::integral Integer, typename Json>
 Integer integer_of(const Json& json) {
   if (json.is_number_unsigned()) {

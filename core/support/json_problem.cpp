@@ -9,7 +9,7 @@ namespace inferbench {
 
 namespace {
 
-// The text between two others; empty where it is not so.
+// The text between `before` and `after`; empty if either is missing.
 std::string_view between(std::string_view text, std::string_view before, std::string_view after) {
   const std::size_t begin = text.find(before);
   if (begin == std::string_view::npos) return {};

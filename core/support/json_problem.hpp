@@ -6,7 +6,7 @@
 
 namespace inferbench {
 
-/// What an exception of the JSON library says, as a user reads it: "not valid JSON at line 3, column 7", "'name' is
+/// The message of a JSON library exception, reworded for users: "not valid JSON at line 3, column 7", "'name' is
 /// missing", "expected string, found number". One line.
 std::string json_problem(const nlohmann::json::exception& error);
 

@@ -26,13 +26,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kMostLinks = 40;  // as the kernel follows
+constexpr int kMostLinks = 40;  // the kernel's own limit
 
 [[noreturn]] void refuse_output(const std::string& shown, const std::string& why, const std::string& cure) {
   throw Error(fmt::format("cannot write {}: {}", shown, why), cure);
 }
 
-// The descriptor of this process that a path in its /proc/self/fd stands for.
+// The descriptor of this process that a path in its /proc/self/fd names.
 std::optional<int> descriptor_named(const fs::path& path) {
   const std::string name = path.filename().string();
   int descriptor = -1;
@@ -44,14 +44,14 @@ std::optional<int> descriptor_named(const fs::path& path) {
   return descriptor;
 }
 
-/// Where a path leads: a file, or a descriptor of this process.
+/// The file or descriptor of this process that a path resolves to.
 struct Target {
   fs::path path;
   std::optional<int> descriptor;
 };
 
-// Follows links by hand: those in /proc/self/fd lead to what has no name, and a file that does not exist yet can be
-// linked to.
+// Follows symbolic links by hand: links in /proc/self/fd may lead to files without a name, and a link may point to a
+// file that does not exist yet.
 Target follow_links(fs::path path) {
   for (int links = 0; links < kMostLinks; ++links) {
     if (const auto descriptor = descriptor_named(path)) return {path, descriptor};
@@ -59,25 +59,25 @@ Target follow_links(fs::path path) {
     if (!fs::is_symlink(fs::symlink_status(path, error))) break;
     const fs::path next = fs::read_symlink(path, error);
     if (error) break;
-    path = path.parent_path() / next;  // an absolute one replaces it all
+    path = path.parent_path() / next;  // an absolute `next` replaces the path
   }
   return {std::move(path), std::nullopt};
 }
 
-// Next to the target, since only there a rename is one step; unlike any name that a user would choose.
+// In the same folder as the target, since only there is a rename atomic. No user would choose this name.
 fs::path part_of(const fs::path& target) {
-  constexpr std::size_t kMostOfName = 200;  // a name may have 255 bytes
+  constexpr std::size_t kMostOfName = 200;  // a file name may have 255 bytes
   std::random_device device;
   return target.parent_path() /
          fmt::format(".{}.{:08x}.part", target.filename().string().substr(0, kMostOfName), device());
 }
 
-// Permissions beyond the mode bits, which a new file would not have.
+// An access list is permissions beyond the mode bits, which a new file would not inherit.
 bool has_access_list(const fs::path& path) {
   return getxattr(path.c_str(), "system.posix_acl_access", nullptr, 0) > 0;
 }
 
-// A container may have a single file mounted; no other can take its place.
+// A container may mount a single file; no other file can be renamed over it.
 bool is_mount_point(const fs::path& path) {
   struct statx found {};
   if (::statx(AT_FDCWD, path.c_str(), 0, 0, &found) != 0) return false;
@@ -129,7 +129,7 @@ void OutputFile::fail(int error_number) const {
 
 void OutputFile::use_descriptor(int descriptor) {
   const int flags = fcntl(descriptor, F_GETFD);
-  // One that this program opened for itself may be a file of a run.
+  // A descriptor that this program opened for itself may belong to a file of a run.
   if (flags < 0 || (flags & FD_CLOEXEC) != 0) refuse_output(shown_, "it is not open", "name a file");
   to_stdout_ = descriptor == STDOUT_FILENO;
   if (to_stdout_) flush_results();
@@ -151,7 +151,7 @@ void OutputFile::open(const fs::path& target) {
   }
   if (S_ISDIR(found.st_mode)) refuse_output(shown_, "it is a folder", "name a file in it");
   if (!S_ISREG(found.st_mode)) return open_in_place(target, 0);
-  // A rename would also replace a file that its owner has protected.
+  // A rename would also replace a write-protected file.
   if (faccessat(AT_FDCWD, target.c_str(), W_OK, AT_EACCESS) != 0) fail(errno);
   const bool replaceable = !is_mount_point(target) && !has_access_list(target);
   if (!replaceable || !open_beside(target)) return open_in_place(target, O_TRUNC);
@@ -165,7 +165,7 @@ void OutputFile::open(const fs::path& target) {
   open_in_place(target, O_TRUNC);
 }
 
-// False, with errno, where the folder takes no new file.
+// Returns false, with errno set, if no file can be created in the folder.
 bool OutputFile::open_beside(const fs::path& target) {
   constexpr int kAttempts = 10;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
@@ -203,7 +203,7 @@ void OutputFile::write(std::string_view bytes) {
 }
 
 void OutputFile::finish() {
-  // Devices and pipes know no fsync; a disk that is full may say so only here.
+  // Devices and pipes don't support fsync. A full disk may be reported only here.
   if (fsync(fd_) != 0 && errno != EINVAL && errno != ENOTSUP && errno != EROFS) fail(errno);
   if (!part_.empty()) {
     if (::rename(part_.c_str(), target_.c_str()) != 0) fail(errno);

@@ -8,29 +8,30 @@
 
 namespace inferbench {
 
-/// A file that a user asked for. Every command writes its files through this class.
+/// An output file that the user asked for. Every command writes its files through this class.
 ///
-/// A regular file is replaced as a whole by finish(): until then, and after an error, the old one stays as it was. It
-/// keeps its permissions and owner; a symbolic link stays, and what it points to is replaced. Where that cannot be done
-/// (a folder that takes no new files, an owner that cannot be set, a mount point), it is written in place. So is
-/// everything that is no regular file: devices, FIFOs, and the descriptors that /dev/stdout and /dev/fd/N name.
+/// finish() replaces a regular file atomically: until then, and after an error, the old file is unchanged. The new file
+/// keeps the old one's permissions and owner. A symbolic link stays, and its target is replaced. If the file cannot be
+/// replaced (no file can be created in the folder, the owner cannot be set, it is a mount point), it is written in
+/// place. Anything that is not a regular file is written in place too: devices, FIFOs, and the descriptors that
+/// /dev/stdout and /dev/fd/N name.
 class OutputFile {
  public:
-  /// Throws Error that names the path and what is wrong with it. Opening a FIFO waits for its reader.
+  /// Throws Error with the path and the reason. Opening a FIFO waits for a reader.
   explicit OutputFile(const std::filesystem::path& path);
-  /// The process's standard output, after what is buffered for it.
+  /// The process's standard output, after flushing its buffer.
   static OutputFile standard_output();
 
   OutputFile(OutputFile&& other) noexcept;
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
   OutputFile& operator=(OutputFile&&) = delete;
-  /// Without finish(): leaves nothing behind where the file was to be replaced.
+  /// Without finish(), the temporary file is removed if there was one.
   ~OutputFile();
 
-  /// Throws Error, such as on a full disk; StdoutError where it is standard output.
+  /// Throws Error, for example on a full disk; StdoutError if it is standard output.
   void write(std::string_view bytes);
-  /// Brings it to the disk and gives the file its name. Throws Error.
+  /// Flushes to the disk and renames the file to its final name. Throws Error.
   void finish();
 
  private:
@@ -43,16 +44,16 @@ class OutputFile {
   [[noreturn]] void fail(int error_number) const;
 
   std::string shown_;             ///< as the user named it
-  std::filesystem::path target_;  ///< what part_ replaces; empty: written in place
-  std::filesystem::path part_;    ///< written now; empty: in place
+  std::filesystem::path target_;  ///< the file that part_ replaces; empty: written in place
+  std::filesystem::path part_;    ///< the temporary file being written; empty: in place
   bool to_stdout_ = false;
   int fd_ = -1;
 };
 
-/// Writes all of it through an OutputFile. Throws Error.
+/// Writes `text` through an OutputFile. Throws Error.
 void write_file(const std::filesystem::path& path, std::string_view text);
 
-/// Whether writing to `path` is writing to this process's standard output: /dev/stdout, /dev/fd/1 and links to them.
+/// Whether `path` is this process's standard output: /dev/stdout, /dev/fd/1 or a link to them.
 bool names_standard_output(const std::filesystem::path& path);
 
 }  // namespace inferbench

@@ -28,7 +28,7 @@ void flush_results() {
 }
 
 void write_message(std::string_view text) noexcept {
-  // stderr is unbuffered: this is one write. Nobody could be told that it failed.
+  // stderr is unbuffered, so this is one write. A failure cannot be reported anywhere.
   if (std::fwrite(text.data(), 1, text.size(), stderr) != text.size()) std::clearerr(stderr);
 }
 

@@ -14,24 +14,24 @@ class StdoutError : public Error {
  public:
   explicit StdoutError(int error_number);
 
-  /// Whether it went to a pipe whose reader has ended, as in `inferbench backends | head -1`.
+  /// Whether the result went to a pipe whose reader has ended, as in `inferbench backends | head -1`.
   bool reader_gone() const noexcept { return reader_gone_; }
 
  private:
   bool reader_gone_;
 };
 
-/// Writes a part of a command's result to standard output. Throws StdoutError where that fails; since the stream is
-/// buffered, a failure may show only in flush_results, which main calls at the end of every command.
+/// Writes a part of a command's result to standard output. Throws StdoutError on failure. The stream is buffered, so a
+/// failure may appear only in flush_results, which main calls at the end of every command.
 void write_result(std::string_view text);
-/// Hands everything written so far to the kernel. Throws StdoutError where any of it was lost.
+/// Hands everything written so far to the kernel. Throws StdoutError if any of it was lost.
 void flush_results();
 
-/// Writes a message for people (progress, warnings, errors) to stderr. One that cannot be written is dropped: a closed
-/// stderr or a full disk must not stop the work.
+/// Writes a message for people (progress, warnings, errors) to stderr. A write that fails is ignored: a closed stderr
+/// or a full disk must not stop the work.
 void write_message(std::string_view text) noexcept;
 
-/// write_message of one line.
+/// write_message for one line.
 inline void print_line(std::string_view line) noexcept {
   write_message(line);
   write_message("\n");

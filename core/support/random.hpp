@@ -12,7 +12,7 @@ namespace inferbench {
 /// The step of SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014).
 inline constexpr std::uint64_t kSplitMixGamma = 0x9E3779B97F4A7C15U;
 
-/// SplitMix64's output for a state.
+/// SplitMix64's output for `state`.
 constexpr std::uint64_t splitmix64(std::uint64_t state) {
   std::uint64_t z = state;
   z = (z ^ (z >> 30U)) * 0xBF58476D1CE4E5B9U;
@@ -32,7 +32,7 @@ class SplitMix64 {
   /// Uniform in [0, 1), a multiple of 2^-53.
   constexpr double next_uniform() { return static_cast<double>(next() >> 11U) * 0x1p-53; }
 
-  /// Uniform in [0, n), n at least 1: draws beyond the last whole multiple of n are thrown away.
+  /// Uniform in [0, n); n is at least 1. Draws at or above the largest multiple of n are rejected.
   constexpr std::uint64_t below(std::uint64_t n) {
     const std::uint64_t whole = std::numeric_limits<std::uint64_t>::max() / n * n;
     std::uint64_t draw = next();
@@ -44,7 +44,7 @@ class SplitMix64 {
   std::uint64_t state_;
 };
 
-/// FNV-1a with 64 bits (Fowler, Noll, Vo), byte after byte.
+/// FNV-1a with 64 bits (Fowler, Noll, Vo), byte by byte.
 class Fnv1a64 {
  public:
   constexpr void add(std::uint8_t byte) { hash_ = (hash_ ^ byte) * 0x100000001B3U; }

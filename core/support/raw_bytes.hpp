@@ -9,7 +9,7 @@
 
 namespace inferbench {
 
-/// Values as they are in memory, for messages between this process and its forks.
+/// Values in their in-memory form, for messages between this process and its forks.
 template <typename Value>
 std::string raw_bytes(const Value* values, std::size_t n) {
   static_assert(std::is_trivially_copyable_v<Value>);
@@ -21,7 +21,7 @@ std::string raw_bytes(const Values& values) {
   return raw_bytes(values.data(), values.size());
 }
 
-/// The other way; what is left of an incomplete value is dropped.
+/// The inverse of raw_bytes. A trailing incomplete value is dropped.
 template <typename Value>
 std::vector<Value> raw_values(std::string_view bytes) {
   static_assert(std::is_trivially_copyable_v<Value>);

@@ -20,7 +20,7 @@ rlimit read_file_limit() {
   return limit;
 }
 
-// A limit belongs to the process, and so does what it was at the start.
+// The limit is per process, so its initial value is too.
 const rlimit& file_limit_at_start() {
   static const rlimit limit = read_file_limit();
   return limit;

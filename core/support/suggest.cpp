@@ -7,15 +7,15 @@
 namespace inferbench {
 namespace {
 
-constexpr std::size_t kLongestWord = 256;  // beyond it nothing is a typing mistake, and the work would be quadratic
+constexpr std::size_t kLongestWord = 256;  // longer words are not typos, and the work would be quadratic
 constexpr std::size_t kListed = 20;
 
 char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
-/// The only candidate that the word begins, null where there is none or several: a name cut short is as common as one
-/// mistyped. Fewer letters begin too much.
+/// The only candidate that starts with the word; null if there is none or several. A name cut short is as common as a
+/// mistyped one. A word shorter than kShortest matches too many.
 const std::string* completed(std::string_view word, const std::vector<std::string>& candidates) {
   constexpr std::size_t kShortest = 3;
   const std::string* found = nullptr;
@@ -34,7 +34,7 @@ const std::string* completed(std::string_view word, const std::vector<std::strin
 }  // namespace
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
-  // Rows of the dynamic program: two before, one before, present.
+  // Rows of the dynamic program: the last but one, the last and the current.
   std::array<std::vector<std::size_t>, 3> rows;
   for (auto& row : rows) row.resize(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j) rows[1][j] = j;
@@ -61,7 +61,7 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
     if (candidate.empty() || candidate.size() > kLongestWord) continue;
     const std::size_t allowed = std::max<std::size_t>(1, std::max(word.size(), candidate.size()) / 3);
     const std::size_t distance = edit_distance(word, candidate);
-    // A distance of the whole length shares nothing with the word: not a typing mistake.
+    // If the distance is the full length, the words have nothing in common: not a typo.
     if (distance > allowed || distance >= std::max(word.size(), candidate.size())) continue;
     if (best.empty() || distance < best_distance) {
       best = candidate;

@@ -6,8 +6,8 @@
 
 namespace inferbench {
 
-/// Bytes of the well-formed UTF-8 sequence at the start of `text` (RFC 3629, section 4); 0 where there is none or
-/// `text` is empty.
+/// Length in bytes of the well-formed UTF-8 sequence at the start of `text` (RFC 3629, section 4); 0 if there is none
+/// or `text` is empty.
 std::size_t utf8_length(std::string_view text);
 
 }  // namespace inferbench

@@ -5,7 +5,7 @@
 
 namespace inferbench {
 
-/// How to fix a write that failed with this errno, as Error's cure.
+/// The hint for a write that failed with this errno.
 std::string write_cure(int error_number);
 
 }  // namespace inferbench
