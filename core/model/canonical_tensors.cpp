@@ -63,7 +63,7 @@ std::string_view canonical_name(std::string_view name) {
     if (has) name.remove_prefix(prefix.size());
     return has;
   };
-  // Saved from inside of torch.compile or of a data-parallel wrapper, in either order.
+  // Prefixes of checkpoints saved from inside torch.compile or a data-parallel wrapper, in either order.
   while (strip("_orig_mod.") || strip("module.")) {
   }
   strip("transformer.");

@@ -28,17 +28,18 @@ struct TensorSpec {
   std::uint64_t n_elements() const;
 };
 
-/// All tensors of a model of this config, in the order that a forward pass reads them.
+/// All tensors of a model with this config, in the order in which a forward pass reads them.
 std::vector<TensorSpec> canonical_tensors(const ModelConfig& config);
 
-/// Elements of all of them: a tied head counts once.
+/// Number of elements of all tensors; a tied head counts once.
 std::uint64_t count_parameters(const ModelConfig& config);
 
-/// A checkpoint's tensor name without the prefixes of who saved it: "_orig_mod." (torch.compile), "module."
+/// A checkpoint's tensor name without the prefixes that the saving code added: "_orig_mod." (torch.compile), "module."
 /// (data-parallel wrappers), then "transformer." (GPT2LMHeadModel).
 std::string_view canonical_name(std::string_view name);
 
-/// The causal mask that original checkpoints carry as h.{i}.attn.bias and h.{i}.attn.masked_bias (canonical names).
+/// Whether `name` (canonical) is a causal mask, which original checkpoints store as h.{i}.attn.bias and
+/// h.{i}.attn.masked_bias.
 bool is_mask_buffer(std::string_view name);
 
 }  // namespace inferbench

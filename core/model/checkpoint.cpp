@@ -22,7 +22,7 @@ namespace fs = std::filesystem;
 
 using NameMap = std::unordered_map<std::string_view, BoundTensor>;
 
-// The index and the shards must tell the same story.
+// The index and the shards must agree.
 void check_index(const ShardIndex& index, const fs::path& index_path, std::span<const SafetensorsFile> files) {
   std::size_t n_found = 0;
   for (const SafetensorsFile& file : files) {
@@ -102,7 +102,7 @@ std::int32_t dtype_code(const SafetensorsFile& file, const SafetensorsTensor& te
               "convert the file to F32, F16 or BF16");
 }
 
-// `names`: what the config did not ask for. Mask buffers may stay, and the copy of a tied head.
+// `names`: the tensors that the config does not ask for. Only mask buffers and the copy of a tied head are allowed.
 void check_nothing_besides(std::span<const SafetensorsFile> files, const NameMap& names, const ModelConfig& config) {
   for (const SafetensorsFile& file : files) {
     for (const SafetensorsTensor& tensor : file.tensors()) {

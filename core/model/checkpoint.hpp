@@ -11,21 +11,22 @@
 
 namespace inferbench {
 
-/// Where a canonical tensor lies in a checkpoint.
+/// The location of a canonical tensor in a checkpoint.
 struct BoundTensor {
   std::size_t file = 0;
   const SafetensorsTensor* tensor = nullptr;
 };
 
-/// A folder's model.safetensors, or the shards of its index: opened, names and shapes checked, no weight read.
+/// A folder's model.safetensors, or the shards of its index: opened, names and shapes checked, no weights read.
 class Checkpoint {
  public:
-  /// Throws Error that names the file and the tensor: missing, extra, twice, wrong shape, wrong dtype.
+  /// Throws Error that names the file and the tensor, if a tensor is missing, extra or duplicated, or has the wrong
+  /// shape or dtype.
   static Checkpoint open(const std::filesystem::path& folder, const ModelConfig& config);
 
   std::vector<std::filesystem::path> paths() const;
   std::span<const SafetensorsFile> files() const { return files_; }
-  /// One per canonical_tensors(config), in its order.
+  /// One per canonical_tensors(config), in the same order.
   std::span<const BoundTensor> tensors() const { return tensors_; }
 
   /// Views of the mapped files; tensors that are not aligned to their element are copied.

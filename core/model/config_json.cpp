@@ -20,7 +20,7 @@ using Json = nlohmann::json;
 
 constexpr std::size_t kMaxConfigBytes = std::size_t{4} << 20;
 
-// Far above any GPT-2, and low enough that no product of a tensor's shape overflows 64 bits.
+// Far larger than any GPT-2, and small enough that the product of a tensor's dimensions fits in 64 bits.
 constexpr std::int64_t kMaxLayers = 4096;
 constexpr std::int64_t kMaxHeads = 1 << 16;
 constexpr std::int64_t kMaxWidth = 1 << 20;
@@ -28,7 +28,7 @@ constexpr std::int64_t kMaxInner = 1 << 22;
 constexpr std::int64_t kMaxContext = 1 << 24;
 constexpr std::int64_t kMaxVocab = 1 << 24;
 
-// A value as the message shows it: short, and never a whole subtree.
+// A value for a message: short, and never an entire subtree.
 std::string shown(const Json& value) {
   if (value.is_object()) return "an object";
   if (value.is_array()) return "an array";
@@ -68,7 +68,7 @@ class ConfigReader {
   }
 
  private:
-  // Null where the key is absent or null, which Hugging Face treats alike.
+  // Null if the key is absent or null; Hugging Face treats both alike.
   const Json* find(const char* key) const {
     const auto found = json_.find(key);
     return found == json_.end() || found->is_null() ? nullptr : &*found;
@@ -81,7 +81,7 @@ class ConfigReader {
   std::int32_t integer(const char* key, const Json& value, std::int64_t min, std::int64_t max) const {
     const std::string cure = fmt::format("an integer from {} to {} is accepted", min, max);
     if (!value.is_number_integer()) fail(key, fmt::format("{} is not an integer", shown(value)), cure);
-    // Unsigned values above 2^63 would turn negative in an int64.
+    // Unsigned values of 2^63 or more would turn negative in an int64.
     const bool huge = value.is_number_unsigned() && value.get<std::uint64_t>() > static_cast<std::uint64_t>(max);
     if (huge || value.get<std::int64_t>() < min || value.get<std::int64_t>() > max) {
       fail(key, fmt::format("{} is out of range", shown(value)), cure);
@@ -89,7 +89,7 @@ class ConfigReader {
     return static_cast<std::int32_t>(value.get<std::int64_t>());
   }
 
-  // A size that must be given, under GPT-2's name or under the name that Hugging Face maps to it.
+  // A required size, under GPT-2's name or the name that Hugging Face maps to it.
   std::int32_t dimension(const char* key, const char* alias, std::int64_t max) const {
     const Json* value = find(key);
     const Json* other = alias == nullptr ? nullptr : find(alias);
@@ -146,9 +146,9 @@ class ConfigReader {
       const char* name;
       std::int32_t code;
     };
-    // As in transformers' ACT2FN. The names of one code are one function in real numbers: gelu_accurate and the tanh
-    // forms of PyTorch are gelu_new, written differently; gelu_fast rounds sqrt(2/pi) to ten digits, more than fp32
-    // has. quick_gelu and gelu_10 are other functions.
+    // The names of transformers' ACT2FN. All names with the same code are the same function over the reals:
+    // gelu_accurate and PyTorch's tanh forms are gelu_new, written differently; gelu_fast rounds sqrt(2/pi) to ten
+    // digits, which is more than fp32 has. quick_gelu and gelu_10 are different functions.
     static constexpr std::array<Activation, 8> kActivations = {{{"gelu_new", IB_ACTIVATION_GELU_TANH},
                                                                 {"gelu_pytorch_tanh", IB_ACTIVATION_GELU_TANH},
                                                                 {"gelu_python_tanh", IB_ACTIVATION_GELU_TANH},
@@ -179,7 +179,7 @@ class ConfigReader {
     return epsilon;
   }
 
-  // A token that the vocabulary does not have can never end a text: none.
+  // A token outside the vocabulary can never end a text, so it counts as none.
   std::int32_t eos_token(std::int32_t vocab) const {
     const Json* value = find("eos_token_id");
     if (value == nullptr) return -1;

@@ -9,12 +9,12 @@
 
 namespace inferbench {
 
-/// Reads a Hugging Face GPT-2 config.json. `file` names it in messages. Whatever would change the logits is honoured or
-/// refused: throws Error that names the file, the key and what would be accepted. The flags' defaults are
-/// transformers.GPT2Config's; the shape must be given.
+/// Reads a Hugging Face GPT-2 config.json. `file` names it in messages. Every setting that would change the logits is
+/// either honored or refused: throws Error that names the file, the key and the accepted values. Flags have the
+/// defaults of transformers.GPT2Config; the shape has no defaults.
 ModelConfig parse_config(std::string_view json, const std::string& file = "config.json");
 
-/// The same from a file.
+/// The same, from a file.
 ModelConfig read_config(const std::filesystem::path& path);
 
 }  // namespace inferbench

@@ -26,7 +26,7 @@ std::string end_of(const std::vector<std::string>& parts, std::size_t count) {
   return text;
 }
 
-// The shortest end of `parts` that none of the others has; all of it where there is none.
+// The shortest suffix of `parts` that none of the others ends with; all of `parts` if there is none.
 std::string distinguishing_end(const std::vector<std::string>& parts,
                                const std::vector<std::vector<std::string>>& others) {
   for (std::size_t count = 1; count < parts.size(); ++count) {

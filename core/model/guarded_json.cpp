@@ -17,7 +17,7 @@ namespace {
 constexpr std::size_t kMaxDepth = 64;
 constexpr const char* kCure = "the file is damaged or not what its name says; fetch it again";
 
-// Follows the parser: depth, and the keys of each open object.
+// Follows the parser and tracks the depth and the keys of each open object.
 class Guard {
  public:
   explicit Guard(const std::string& file) : file_(file) {}
@@ -69,7 +69,7 @@ nlohmann::json parse_guarded_json(std::string_view text, const std::string& file
   if (text.size() > max_bytes) {
     throw Error(fmt::format("{}: {} bytes of JSON; at most {} are accepted", file, text.size(), max_bytes), kCure);
   }
-  // The parser would take a NUL for the end of the text and ignore what follows.
+  // The parser would take a NUL as the end of the text and ignore the rest.
   if (const auto nul = text.find('\0'); nul != std::string_view::npos) {
     throw Error(fmt::format("{}: not JSON: NUL at byte {}", file, nul), kCure);
   }

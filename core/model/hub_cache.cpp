@@ -36,7 +36,8 @@ std::optional<fs::path> environment_folder(const char* variable) {
   return fs::path(value);
 }
 
-// The full names of a hub model, best first: OpenAI's four moved into an organisation, and caches may hold either.
+// The full names of a hub model, best first: OpenAI's four models moved into an organization, and a cache may use
+// either name.
 std::vector<std::string> spellings(const std::string& name) {
   static constexpr std::string_view kOrganisation = "openai-community/";
   static constexpr std::array<std::string_view, 4> kOwn = {"gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl"};
@@ -59,7 +60,7 @@ std::string trimmed(std::string text) {
   return text;
 }
 
-// What was found under one spelling: the snapshot, or what is wrong with it.
+// The result of looking up one spelling: the snapshot, or the problem with it.
 struct Lookup {
   std::optional<fs::path> snapshot;
   std::string problem;
@@ -117,7 +118,7 @@ fs::path find_in_hub_cache(const std::string& name) {
     problem = fmt::format("neither a folder nor in the Hugging Face cache ({})",
                           cache ? cache->string() : std::string("no HOME, no HF_HUB_CACHE"));
   }
-  // The longer spelling is the one that the hub redirects to.
+  // The hub redirects to the longer spelling.
   const std::string& full = names.back().size() > name.size() ? names.back() : name;
   throw ModelNotFound(
       fmt::format("model {}: {}", in_quotes(name), problem),

@@ -7,7 +7,7 @@
 
 namespace inferbench {
 
-/// A name or value from a file as a message shows it: in quotes, one line, cut after `limit` bytes.
+/// Formats a name or value from a file for a message: in quotes, one line, cut after `limit` bytes.
 std::string in_quotes(std::string_view text, std::size_t limit = 100);
 
 }  // namespace inferbench

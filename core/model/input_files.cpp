@@ -40,7 +40,7 @@ std::string InputFiles::add(std::string role, const std::vector<fs::path>& files
   const auto known =
       std::find_if(groups_.begin(), groups_.end(), [&](const Group& other) { return other.files == group.files; });
   if (known != groups_.end()) return known->sha256;
-  std::vector<Stamp> stamps;  // before the bytes: what changes while they are read is found later
+  std::vector<Stamp> stamps;  // taken before hashing, so that a change during hashing is noticed later
   for (const fs::path& file : group.files) stamps.push_back(stamp_of(file));
   group.sha256 = digest_of_files(group.files);
   groups_.push_back(std::move(group));
@@ -68,7 +68,7 @@ std::string InputFiles::change_of(std::size_t index) {
   } catch (const Error& error) {
     return fmt::format("{} changed during the run: {}", group.role, error.what());
   }
-  stamps_[index] = std::move(now);  // copied or touched: the same bytes
+  stamps_[index] = std::move(now);  // copied or touched, but with the same bytes
   return {};
 }
 

@@ -8,22 +8,24 @@
 
 namespace inferbench {
 
-/// The files that a run reads again and again: libraries, weights, texts. Notices where one is replaced while the run
-/// goes on, so that no result is booked on a file that did not make it.
+/// The files that a run reads repeatedly: libraries, weights, texts. Detects a file that is replaced during the run, so
+/// that no result is attributed to the wrong file.
 class InputFiles {
  public:
-  /// What belongs together and has one digest.
+  /// Files that belong together and share one digest.
   struct Group {
     std::string role;                          ///< such as "the backend of quant"
     std::vector<std::filesystem::path> files;  ///< absolute
-    std::string sha256;                        ///< of their bytes, one file after the other
+    std::string sha256;                        ///< of the bytes of all files, concatenated
   };
 
-  /// Hashes the files. Groups of the same files are hashed once. Throws Error where one cannot be read. -> the digest.
+  /// Hashes the files and returns the digest. Groups with the same files are hashed once. Throws Error if a file cannot
+  /// be read.
   std::string add(std::string role, const std::vector<std::filesystem::path>& files);
 
-  /// One line that names a file which is not what it was when it was added, and its role; empty where there is none.
-  /// Costs a stat a file; where device, inode, size or time of change differ, the content decides, and is hashed.
+  /// One line with the role and the path of a file that changed since it was added; empty if none did. Costs one stat
+  /// per file. If a file's device, inode, size or modification time differs, its group is hashed again and only the
+  /// content counts.
   std::string find_change();
 
   const std::vector<Group>& groups() const { return groups_; }
@@ -42,7 +44,7 @@ class InputFiles {
   std::string change_of(std::size_t group);
 
   std::vector<Group> groups_;
-  std::vector<std::vector<Stamp>> stamps_;  ///< of each group's files
+  std::vector<std::vector<Stamp>> stamps_;  ///< one list per group, one stamp per file
 };
 
 }  // namespace inferbench

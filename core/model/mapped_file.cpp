@@ -22,7 +22,7 @@ std::string reason(int code) {
   return std::generic_category().message(code);
 }
 
-// What git leaves in place of a large file that it did not fetch: a text of some 130 bytes.
+// Git LFS leaves a text of about 130 bytes that starts like this in place of a large file that was not fetched.
 constexpr std::string_view kLfsPointer = "version https://git-lfs.github.com/spec/";
 constexpr std::uint64_t kMaxLfsPointer = 1024;
 
@@ -35,7 +35,7 @@ bool is_lfs_pointer(int fd, std::uint64_t size) {
 }  // namespace
 
 InputFile::InputFile(const std::filesystem::path& path) : path_(path) {
-  // O_NONBLOCK: a FIFO must be refused below, not waited for.
+  // With O_NONBLOCK a FIFO is refused below instead of waited for.
   fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd_ < 0) {
     const int code = errno;

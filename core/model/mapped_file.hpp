@@ -9,8 +9,8 @@
 
 namespace inferbench {
 
-/// A regular file opened for reading. Throws Error (naming the path) when it is missing, unreadable, not regular or
-/// only the pointer that Git LFS leaves in place of a file.
+/// A regular file opened for reading. Throws Error (naming the path) if it is missing, unreadable, not regular or only
+/// a Git LFS pointer.
 class InputFile {
  public:
   explicit InputFile(const std::filesystem::path& path);
@@ -24,7 +24,7 @@ class InputFile {
   std::uint64_t size() const { return size_; }
   int descriptor() const { return fd_; }
 
-  /// Fills `out` from byte `offset`. Throws Error when the file ends before.
+  /// Fills `out` starting at byte `offset` of the file. Throws Error if the file ends too early.
   void read(std::span<std::byte> out, std::uint64_t offset) const;
 
  private:
@@ -33,10 +33,10 @@ class InputFile {
   int fd_ = -1;
 };
 
-/// The whole of a file, as text. Throws Error when it holds more than `max_bytes`.
+/// The entire file as text. Throws Error if it is longer than `max_bytes`.
 std::string read_small_file(const std::filesystem::path& path, std::uint64_t max_bytes);
 
-/// A file's bytes mapped read-only; nothing is read until it is touched. Move-only.
+/// A file's bytes, mapped read-only; nothing is read until it is touched. Move-only.
 class Mapping {
  public:
   Mapping() = default;

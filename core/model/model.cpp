@@ -30,7 +30,7 @@ struct Model::Impl {
 
 namespace {
 
-// The folder that `reference` names, if it names one that exists.
+// The existing folder that `reference` names, if any.
 std::optional<fs::path> find_folder(const fs::path& reference, const fs::path& base) {
   for (const fs::path& candidate : {base / reference, reference}) {
     std::error_code ignored;
@@ -42,7 +42,7 @@ std::optional<fs::path> find_folder(const fs::path& reference, const fs::path& b
   return std::nullopt;
 }
 
-// "tiny" for "models/tiny/", "./tiny" and ".": the last part that says something.
+// "tiny" for "models/tiny/", "./tiny" and ".": the last meaningful part of the path.
 std::string folder_name(const fs::path& folder) {
   std::error_code error;
   fs::path whole = fs::weakly_canonical(folder, error);
@@ -104,7 +104,7 @@ const std::vector<fs::path>& Model::files() const {
 
 Weights Model::weights() const {
   if (impl_->synthetic) return {impl_->config, synthetic_storage(*impl_->synthetic)};
-  // Opened again: the files may have changed since.
+  // Opened again, since the files may have changed.
   return {impl_->config, Checkpoint::storage(Checkpoint::open(*impl_->folder, impl_->config), impl_->config)};
 }
 

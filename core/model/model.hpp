@@ -15,11 +15,11 @@
 
 namespace inferbench {
 
-/// Weight tensors under canonical names (see ib_model_desc), and whatever keeps them readable: mapped files, or
-/// generated memory. Move-only; views die with it.
+/// Weight tensors under canonical names (see ib_model_desc), with the mapped files or generated memory behind them.
+/// Move-only; views are valid as long as it lives.
 class Weights {
  public:
-  class Storage;  // defined by each source
+  class Storage;  // defined by each source of weights
   Weights(ModelConfig config, std::shared_ptr<const Storage> storage);
   Weights(Weights&&) noexcept = default;
   Weights& operator=(Weights&&) noexcept = default;
@@ -27,9 +27,9 @@ class Weights {
   Weights& operator=(const Weights&) = delete;
   ~Weights() = default;
 
-  /// All tensors that the config asks for, none besides; shapes and byte counts checked.
+  /// Exactly the tensors that the config asks for; shapes and byte counts are checked.
   std::span<const ib_tensor> tensors() const;
-  /// The description that model_create takes; it borrows from *this.
+  /// The description for model_create; it borrows from *this.
   ib_model_desc desc() const;
   const ModelConfig& config() const { return config_; }
 
@@ -38,31 +38,30 @@ class Weights {
   std::shared_ptr<const Storage> storage_;
 };
 
-/// An opened model: the reference resolved, config and tensor headers checked, no weight read yet.
+/// An opened model: reference resolved, config and tensor headers checked, no weights read yet.
 class Model {
  public:
-  /// `reference`: a folder, a hub name, or synthetic:SHAPE?seed=N (DESIGN section 3). Relative folders are taken from
-  /// `base` (the folder of the experiment file), else from the working directory.
-  /// Throws Error that names the file and the tensor.
+  /// `reference`: a folder, a hub name, or synthetic:SHAPE?seed=N. Relative folders are looked up in `base` (the folder
+  /// of the experiment file) first, then in the working directory. Throws Error that names the file and the tensor.
   static Model open(std::string_view reference, const std::filesystem::path& base = {});
 
   /// As the user wrote it.
   const std::string& reference() const;
-  /// Short, for tables: "gpt2", "synthetic:gpt2", the folder's last name.
+  /// Short name for tables: "gpt2", "synthetic:gpt2", or the last component of the folder.
   const std::string& name() const;
   const ModelConfig& config() const;
-  /// Folder with config.json and, perhaps, a tokenizer; empty for synthetic models.
+  /// The folder with config.json and possibly a tokenizer; empty for synthetic models.
   const std::optional<std::filesystem::path>& folder() const;
   std::uint64_t n_parameters() const;
 
   /// Maps the files, or generates the weights (in parallel). Throws Error.
   Weights weights() const;
 
-  /// Files that hold the weights, in the order that they are read; empty for synthetic models.
+  /// The files that hold the weights, in reading order; empty for synthetic models.
   const std::vector<std::filesystem::path>& files() const;
 
-  /// SHA-256, hex, over the weight files' bytes (in order), or, for synthetic models, over the reference's canonical
-  /// text. Reads every byte: seconds for large models.
+  /// SHA-256, in hex, of the weight files' bytes (in order) or, for synthetic models, of the reference's canonical
+  /// text. Reads every byte, which takes seconds for large models.
   std::string sha256() const;
 
  private:

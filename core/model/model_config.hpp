@@ -8,7 +8,7 @@
 
 namespace inferbench {
 
-/// The shape of a GPT-2: everything in config.json that changes the result.
+/// The shape of a GPT-2 model, and everything else in config.json that changes the result.
 struct ModelConfig {
   std::int32_t n_layers = 0;
   std::int32_t n_heads = 0;

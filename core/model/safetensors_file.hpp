@@ -13,7 +13,7 @@
 
 namespace inferbench {
 
-/// A safetensors file, mapped: header checked, no data read. Move-only; spans die with it.
+/// A mapped safetensors file: header checked, no data read. Move-only; spans are valid as long as it lives.
 class SafetensorsFile {
  public:
   /// Throws Error that names the file and the tensor.
@@ -21,14 +21,14 @@ class SafetensorsFile {
 
   const std::filesystem::path& path() const { return path_; }
   const SafetensorsHeader& header() const { return header_; }
-  /// All tensors, by offset.
+  /// All tensors, sorted by offset.
   std::span<const SafetensorsTensor> tensors() const { return header_.tensors; }
-  /// Null where there is none of that name.
+  /// Null if there is no tensor with that name.
   const SafetensorsTensor* find(std::string_view name) const;
-  /// The tensor's bytes in the mapping: little-endian, row-major, of any alignment. `tensor` is one of tensors().
+  /// The tensor's bytes in the mapping: little-endian, row-major, any alignment. `tensor` is one of tensors().
   std::span<const std::byte> bytes(const SafetensorsTensor& tensor) const;
 
-  /// A copy of all values of tensor `name`. Throws Error where it is missing or of another dtype.
+  /// Copies all values of tensor `name`. Throws Error if it is missing or has another dtype.
   std::vector<float> read_f32(std::string_view name) const;
   std::vector<std::int32_t> read_i32(std::string_view name) const;
 

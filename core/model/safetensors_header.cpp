@@ -18,7 +18,8 @@ namespace {
 
 constexpr const char* kCure = "the file is damaged or not a safetensors file; fetch it again";
 
-// Reads the header event by event, so that memory follows what is kept and a JSON bomb stops at its first wrong token:
+// Reads the header event by event: memory use is limited to the data kept, and a JSON bomb fails at its first wrong
+// token.
 //   {"__metadata__": {text: text, ...}, NAME: {"dtype": text, "shape": [n, ...], "data_offsets": [begin, end]}, ...}
 class HeaderReader final : public nlohmann::json_sax<nlohmann::json> {
  public:
@@ -234,7 +235,7 @@ SafetensorsHeader parse_safetensors_header(std::span<const std::byte> head, std:
   }
   const std::string_view json(reinterpret_cast<const char*>(head.data()) + 8, static_cast<std::size_t>(length));
   if (!json.starts_with('{')) throw Error(fmt::format("{}: header does not begin with '{{'", file), kCure);
-  // The parser would take a NUL for the end of the text and ignore what follows.
+  // The parser would take a NUL as the end of the text and ignore the rest.
   if (json.find('\0') != std::string_view::npos) throw Error(fmt::format("{}: NUL in the header", file), kCure);
 
   SafetensorsHeader header;

@@ -8,12 +8,12 @@
 
 namespace inferbench {
 
-/// Sorts the tensors by offset and checks each against its dtype, its shape and the file: known dtype, elements and
-/// bytes without overflow, offsets inside the data section, no hole, no overlap. Throws Error that names file and
-/// tensor.
+/// Sorts the tensors by offset and checks each against its dtype, its shape and the file: known dtype, element and byte
+/// counts without overflow, offsets inside the data section, no holes, no overlaps. Throws Error that names the file
+/// and the tensor.
 void check_safetensors_layout(SafetensorsHeader& header, std::uint64_t file_size, const std::string& file);
 
-/// Product of `shape` times `element_bytes`; false where it does not fit 64 bits.
+/// Product of `shape` and `element_bytes`; returns false if it does not fit in 64 bits.
 bool safetensors_tensor_bytes(const SafetensorsTensor& tensor, std::uint64_t element_bytes, std::uint64_t& bytes);
 
 /// "[50257, 768]"

@@ -16,7 +16,7 @@
 namespace inferbench {
 namespace {
 
-// The header's JSON, padded so that the data begin at a multiple of 8 bytes.
+// The header's JSON, padded so that the data start at a multiple of 8 bytes.
 std::string header_text(std::span<const SafetensorsWriter::Tensor> tensors,
                         const std::map<std::string, std::string>& metadata, std::vector<std::uint64_t>& ends) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
@@ -76,7 +76,7 @@ void SafetensorsWriter::finish() {
   file_.finish();
 }
 
-// Every tensor that the next n_bytes touch must have `dtype`.
+// All tensors covered by the next n_bytes must have `dtype`.
 void SafetensorsWriter::check_dtype(std::string_view dtype, std::uint64_t n_bytes) const {
   std::uint64_t begin = 0;
   for (const Extent& extent : extents_) {

@@ -14,31 +14,32 @@
 
 namespace inferbench {
 
-/// Writes a safetensors file whose tensors are announced first and then streamed, so that an output larger than memory
-/// can be written. What OutputFile says of replaced files and of devices holds here.
+/// Writes a safetensors file: the tensors are declared first and then streamed, so that the output can be larger than
+/// memory. Replaced files and devices are handled as by OutputFile.
 class SafetensorsWriter {
  public:
   struct Tensor {
-    std::string name;                  ///< UTF-8; each once
-    std::string dtype;                 ///< one that safetensors_element_bytes() knows
+    std::string name;                  ///< UTF-8; unique
+    std::string dtype;                 ///< known to safetensors_element_bytes()
     std::vector<std::uint64_t> shape;  ///< empty: a scalar
   };
 
-  /// Writes the header. The data follow by write(), tensor after tensor in this order. Throws Error.
+  /// Writes the header. The data follow through write(), one tensor after another in this order. Throws Error.
   SafetensorsWriter(OutputFile file, std::span<const Tensor> tensors,
                     const std::map<std::string, std::string>& metadata = {});
   SafetensorsWriter(const std::filesystem::path& path, std::span<const Tensor> tensors,
                     const std::map<std::string, std::string>& metadata = {})
       : SafetensorsWriter(OutputFile(path), tensors, metadata) {}
 
-  /// The next values of an F32 or I32 tensor; pieces may have any size, and may cross tensors of one dtype.
-  /// Throws Error when the disk is full; std::logic_error when more is written than was announced, or another dtype.
+  /// Writes the next values of an F32 or I32 tensor. A call may pass any number of values, and may span tensors of the
+  /// same dtype. Throws Error if the disk is full; std::logic_error if the call exceeds the declared size or has the
+  /// wrong dtype.
   void write(std::span<const float> values);
   void write(std::span<const std::int32_t> values);
-  /// The next bytes, whatever the dtype.
+  /// Writes the next bytes, for any dtype.
   void write_bytes(std::span<const std::byte> bytes);
 
-  /// Flushes to disk and gives the file its name. Throws Error; std::logic_error when data are missing.
+  /// Flushes to disk and renames the file to its final name. Throws Error; std::logic_error if data are missing.
   void finish();
 
  private:

@@ -10,7 +10,7 @@
 
 namespace inferbench {
 
-/// SHA-256 (FIPS 180-4) of bytes that come piece by piece.
+/// Incremental SHA-256 (FIPS 180-4).
 class Sha256 {
  public:
   Sha256();
@@ -20,9 +20,9 @@ class Sha256 {
 
   void update(std::span<const std::byte> bytes);
   void update(std::string_view text) { update(std::as_bytes(std::span(text))); }
-  /// All bytes of a file. Throws Error that names it.
+  /// Adds all bytes of a file. Throws Error that names it.
   void update_file(const std::filesystem::path& path);
-  /// 64 lower-case hex digits. Ends the digest: nothing else may follow.
+  /// Finishes and returns 64 lower-case hex digits. No update may follow.
   std::string hex();
 
  private:

@@ -60,7 +60,7 @@ const Shape& find_shape(std::string_view name) {
               suggestion(reference, "synthetic models", names));
 }
 
-// Anonymous memory in huge pages where granted: touched first by the thread that fills it.
+// Anonymous memory, in huge pages if available. Pages are first touched by the thread that fills them.
 class Memory {
  public:
   explicit Memory(std::size_t n_bytes) : n_bytes_(n_bytes) {
@@ -82,7 +82,7 @@ class Memory {
   float* data_ = nullptr;
 };
 
-// A run of one tensor that one thread fills at a time.
+// A part of one tensor, filled by one thread.
 struct Piece {
   std::span<float> out;
   std::uint64_t stream = 0;
@@ -102,7 +102,7 @@ void fill_in_parallel(std::span<const Piece> pieces) {
   try {
     for (unsigned i = 1; i < std::thread::hardware_concurrency(); ++i) threads.emplace_back(work);
   } catch (const std::system_error&) {
-    // Fewer threads than cores will do.
+    // Works with fewer threads than cores.
   }
   work();
 }
@@ -128,7 +128,7 @@ class SyntheticStorage final : public Weights::Storage {
   }
 
  private:
-  // Each tensor starts a cache line.
+  // Each tensor starts on a cache line.
   static std::uint64_t padded(std::uint64_t n_elements) { return (n_elements + 15) / 16 * 16; }
 
   static std::size_t total_bytes(std::span<const TensorSpec> specs) {

@@ -12,32 +12,32 @@
 
 namespace inferbench {
 
-/// What `synthetic:SHAPE?seed=N` names.
+/// A parsed reference `synthetic:SHAPE?seed=N`.
 struct SyntheticReference {
   std::string shape;
   std::uint64_t seed = 0;
   ModelConfig config;
 
-  /// The one spelling of this model, seed always given: what its SHA-256 is taken of.
+  /// The only spelling of this model that is hashed for its SHA-256; always includes the seed.
   std::string canonical_text() const;
-  /// For tables: the seed only where it is not 0.
+  /// For tables; includes the seed only if it is not 0.
   std::string short_name() const;
 };
 
-/// A weight of synthetic models is uniform in mean +- amplitude.
+/// Weights of synthetic models are uniform in mean +- amplitude.
 struct SyntheticDistribution {
   float amplitude;
   float mean;
 };
 SyntheticDistribution synthetic_distribution(TensorRole role);
 
-/// Does `reference` begin with "synthetic:"?
+/// Whether `reference` begins with "synthetic:".
 bool is_synthetic(std::string_view reference);
 
-/// Throws Error with the known shapes, and the nearest of them.
+/// Throws Error with the list of known shapes and the nearest one.
 SyntheticReference parse_synthetic(std::string_view reference);
 
-/// Generates all weights, with as many threads as the process may run on. Throws Error when memory is short.
+/// Generates all weights, with as many threads as the process may use. Throws Error if there is not enough memory.
 std::shared_ptr<const Weights::Storage> synthetic_storage(const SyntheticReference& reference);
 
 }  // namespace inferbench

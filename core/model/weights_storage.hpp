@@ -9,7 +9,7 @@
 
 namespace inferbench {
 
-/// Keeps the bytes behind a model's tensors readable. Each source of weights derives from it.
+/// Owns the bytes behind a model's tensors. Each source of weights derives from it.
 class Weights::Storage {
  public:
   virtual ~Storage() = default;
@@ -22,7 +22,7 @@ class Weights::Storage {
   explicit Storage(std::vector<TensorSpec> specs) : specs_(std::move(specs)) { tensors_.reserve(specs_.size()); }
 
   std::span<const TensorSpec> specs() const { return specs_; }
-  /// Adds the view of the next of specs(); `data` is aligned to its element and lives as long as *this.
+  /// Adds the view of the next tensor of specs(). `data` is aligned to its element type and lives as long as *this.
   void add_tensor(std::int32_t dtype, const void* data, std::uint64_t n_bytes);
 
  private:
