@@ -33,7 +33,7 @@ std::vector<int> allowed_cpus() {
   cpu_set_t set;
   CPU_ZERO(&set);
   std::vector<int> cpus;
-  if (sched_getaffinity(0, sizeof(set), &set) != 0) return cpus;  // more than 1024 CPUs: left alone
+  if (sched_getaffinity(0, sizeof(set), &set) != 0) return cpus;  // more than 1024 CPUs: binding is not supported
   for (std::size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
     if (CPU_ISSET(cpu, &set)) cpus.push_back(static_cast<int>(cpu));
   }

@@ -5,7 +5,7 @@
 
 namespace inferbench {
 
-/// Bytes of the last cache that the first CPU reads through, as the kernel describes it; 32 MiB where it does not.
+/// Size in bytes of the last-level cache of the first CPU, from the kernel; 32 MiB if the kernel does not say.
 std::uint64_t last_cache_bytes();
 
 }  // namespace inferbench

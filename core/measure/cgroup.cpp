@@ -16,15 +16,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Version 1 says "no limit" by the largest multiple of the page size.
+// Version 1 writes "no limit" as the largest multiple of the page size.
 constexpr std::uint64_t kNoLimit = std::uint64_t{1} << 60U;
 
-/// A mounted hierarchy, from /proc/self/mountinfo.
+/// A mounted cgroup hierarchy, from /proc/self/mountinfo.
 struct CgroupMount {
-  std::string root;  ///< the group that is seen at `at`
+  std::string root;  ///< the group that is mounted at `at`
   fs::path at;       ///< without the leading '/'
   bool v2 = false;
-  std::string controllers;  ///< of version 1: ",cpu,cpuacct,"
+  std::string controllers;  ///< version 1 only: ",cpu,cpuacct,"
 };
 
 std::vector<CgroupMount> read_mounts(const fs::path& root) {
@@ -47,12 +47,12 @@ std::vector<CgroupMount> read_mounts(const fs::path& root) {
   return mounts;
 }
 
-// From a group's folder to the one where its hierarchy is mounted.
+// The groups from `top / below` up to `top`, the mount point of their hierarchy.
 std::vector<Cgroup> groups_up_to(const fs::path& top, const fs::path& below, bool v2) {
   std::vector<Cgroup> groups;
   std::error_code ignored;
   fs::path folder = below.empty() ? top : top / below;
-  if (!fs::is_directory(folder, ignored)) folder = top;  // the group is outside what this container sees
+  if (!fs::is_directory(folder, ignored)) folder = top;  // the group is not visible in this container
   while (true) {
     groups.push_back({folder, v2});
     if (folder == top || !folder.has_relative_path() || folder == folder.parent_path()) return groups;
@@ -60,7 +60,7 @@ std::vector<Cgroup> groups_up_to(const fs::path& top, const fs::path& below, boo
   }
 }
 
-// The group's path seen from where the hierarchy is mounted.
+// The group's path relative to the mount point.
 fs::path below_mount(const std::string& path, const std::string& mounted) {
   if (mounted == "/" || mounted.empty()) return fs::path(path).relative_path();
   if (path == mounted) return {};
@@ -84,7 +84,7 @@ std::vector<Cgroup> groups_of(const fs::path& root, const std::vector<CgroupMoun
     for (const CgroupMount& mount : mounts) {
       if (mount.v2 != v2 || (!v2 && mount.controllers.find(wanted) == std::string::npos)) continue;
       std::vector<Cgroup> found = groups_up_to((root / mount.at).lexically_normal(), below_mount(path, mount.root), v2);
-      if (!v2) return found;  // a controller belongs to one hierarchy; version 1's has it where it is listed
+      if (!v2) return found;  // a controller belongs to one hierarchy: with version 1, to the one that lists it
       unified = std::move(found);
       break;
     }
@@ -92,7 +92,7 @@ std::vector<Cgroup> groups_of(const fs::path& root, const std::vector<CgroupMoun
   return unified;
 }
 
-// The first number of a file; nullopt for "max" and where there is none.
+// The first number in a file; nullopt for "max" and if there is none.
 std::optional<std::uint64_t> read_number(const fs::path& file) {
   std::ifstream stream(file);
   std::uint64_t value = 0;
@@ -126,7 +126,8 @@ std::optional<CgroupLimit> smallest(const std::vector<Cgroup>& groups, Limit lim
   return found;
 }
 
-// What the group holds and could not give back: files' pages are dropped before anything is killed.
+// Bytes that the group uses and the kernel cannot reclaim. File pages don't count, since the kernel drops them before
+// it kills anything.
 std::uint64_t held_bytes(const Cgroup& group) {
   const fs::path stat = group.folder / "memory.stat";
   const auto used = read_number(group.folder / (group.v2 ? "memory.current" : "memory.usage_in_bytes"));
@@ -142,7 +143,7 @@ OomCounts::OfGroup oom_counts_of(const Cgroup& group) {
     return {read_number(group.folder / "memory.failcnt").value_or(0),
             read_key(group.folder / "memory.oom_control", "oom_kill").value_or(0)};
   }
-  // The local file does not count what happened in groups below.
+  // The local file leaves out events in the groups below.
   const fs::path local = group.folder / "memory.events.local";
   std::error_code ignored;
   const fs::path events = group.folder / "memory.events";
@@ -236,7 +237,7 @@ std::string find_oom_cause(const Cgroups& groups, const OomCounts& before, const
     killed = killed || after.groups[i].killed > before.groups[i].killed;
   }
   if (!killed) return {};
-  // The lowest group whose limit was reached: those above count it, too, on kernels without local counts.
+  // The lowest group whose limit was reached. The groups above it count the event too, on kernels without local counts.
   for (std::size_t i = 0; i < groups.memory.size() && i < before.groups.size() && i < after.groups.size(); ++i) {
     const auto limit = memory_limit(groups.memory[i]);
     if (!limit || after.groups[i].reached <= before.groups[i].reached) continue;

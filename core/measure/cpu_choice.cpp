@@ -47,7 +47,7 @@ std::string first_line_of(const fs::path& path) {
   return line;
 }
 
-// Of a list that the kernel wrote; nothing where the file is missing.
+// The CPUs in a list that the kernel wrote; empty if the file is missing.
 std::vector<int> listed_cpus(const fs::path& path) {
   const std::string line = first_line_of(path);
   return line.empty() ? std::vector<int>{} : parse_cpu_list(line);

@@ -15,7 +15,7 @@ namespace inferbench {
 
 namespace {
 
-// The kernel counts in ticks of 10 ms: over less, one tick is much.
+// The kernel counts in ticks of 10 ms: in a shorter interval, one tick is a large share.
 constexpr double kLeastSeconds = 0.1;
 
 double process_seconds(int who) {
@@ -36,7 +36,7 @@ std::optional<CpuTimes> read_cpu_times(const std::vector<int>& cpus, const std::
   for (std::string line; std::getline(file, line) && line.starts_with("cpu");) {
     std::istringstream fields(line.substr(3));
     int cpu = -1;
-    if (line.size() < 4 || line[3] == ' ' || !(fields >> cpu)) continue;  // the sum of all
+    if (line.size() < 4 || line[3] == ' ' || !(fields >> cpu)) continue;  // the line with the sum over all CPUs
     if (std::find(cpus.begin(), cpus.end(), cpu) == cpus.end()) continue;
     double user = 0;
     double nice = 0;

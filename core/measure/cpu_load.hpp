@@ -8,20 +8,21 @@
 
 namespace inferbench {
 
-/// CPU time spent up to a moment, in seconds.
+/// CPU time used up to a moment, in seconds.
 struct CpuTimes {
   std::uint64_t at_ns = 0;  ///< now_ns()
-  double all_s = 0;         ///< by everything, on the CPUs that this process may use
-  double own_s = 0;         ///< by this process and its children that have ended
+  double all_s = 0;         ///< by all programs, on the CPUs that this process may use
+  double own_s = 0;         ///< by this process and its terminated children
 
   friend bool operator==(const CpuTimes&, const CpuTimes&) = default;
 };
 
-/// nullopt where the kernel does not tell. `cpus` are those that this process may use.
+/// nullopt if the kernel does not say. `cpus` are the CPUs that this process may use.
 std::optional<CpuTimes> read_cpu_times(const std::vector<int>& cpus, const std::filesystem::path& stat = "/proc/stat");
 
-/// How many of these CPUs other programs kept busy between two readings: 1.5 is one and a half. Both are of the same
-/// CPUs, so this holds under taskset and in a container, too. nullopt where a reading is missing or they are too near.
+/// How many of these CPUs other programs kept busy between two readings; 1.5 means one and a half. Both readings are
+/// for the same CPUs, so this also works under taskset and in a container. nullopt if a reading is missing or the
+/// readings are too close together.
 std::optional<double> cpus_busy_with_others(const std::optional<CpuTimes>& before,
                                             const std::optional<CpuTimes>& after);
 

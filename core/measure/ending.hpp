@@ -7,11 +7,11 @@
 
 namespace inferbench {
 
-/// How something that a worker was asked to do ended: the common part of all outcomes.
+/// How a request to a worker ended: the common part of all outcomes.
 struct Ending {
   TrialStatus status = TrialStatus::kSkipped;
-  std::string error;        ///< one line, unless ok
-  std::string stderr_tail;  ///< the last lines that the worker printed, unless ok
+  std::string error;        ///< one line; empty if ok
+  std::string stderr_tail;  ///< the last lines that the worker printed; empty if ok
 
   bool ok() const { return status == TrialStatus::kOk; }
 };

@@ -16,9 +16,9 @@ namespace inferbench {
 
 namespace {
 
-// Below this the machine's own housekeeping.
+// Below this, the load is the machine's own housekeeping.
 constexpr double kBusyCpus = 0.5;
-// A few pages that were swapped out long ago disturb nobody.
+// A few pages that were swapped out long ago disturb nothing.
 constexpr std::uint64_t kMuchSwap = 64U << 20U;
 
 std::string first_word(const char* path) {
@@ -28,7 +28,7 @@ std::string first_word(const char* path) {
   return word;
 }
 
-// Intel's driver says whether it is off, the others whether it is on.
+// Intel's driver says whether turbo is off, other drivers say whether it is on.
 std::optional<bool> read_turbo() {
   const std::string no_turbo = first_word("/sys/devices/system/cpu/intel_pstate/no_turbo");
   if (!no_turbo.empty()) return no_turbo == "0";

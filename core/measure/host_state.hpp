@@ -10,22 +10,22 @@
 
 namespace inferbench {
 
-/// What about the machine decides whether a run can be measured well, at its start.
+/// The state of the machine at the start of a run, as far as it affects the quality of measurements.
 struct HostState {
-  std::int32_t allowed_cpus = 1;      ///< that the process may use
-  std::optional<double> quota;        ///< CPUs' worth of time that a control group gives; absent: no quota
-  std::int32_t threads = 1;           ///< the most that a point asks for
-  bool siblings_share_core = false;   ///< two of the CPUs that these threads get are one physical core
-  std::optional<double> others_busy;  ///< CPUs of these that other programs keep busy; absent where unknown
+  std::int32_t allowed_cpus = 1;      ///< CPUs that the process may use
+  std::optional<double> quota;        ///< CPU quota of a control group, in CPUs; absent: no quota
+  std::int32_t threads = 1;           ///< the largest thread count of any point
+  bool siblings_share_core = false;   ///< the CPUs chosen for these threads include two hyperthreads of one core
+  std::optional<double> others_busy;  ///< how many allowed CPUs other programs keep busy; absent: unknown
   std::uint64_t swap_used_bytes = 0;
-  std::string governor;       ///< of the first CPU; empty where unknown
-  std::optional<bool> turbo;  ///< whether the frequency may rise above its base; absent where unknown
+  std::string governor;       ///< of CPU 0; empty: unknown
+  std::optional<bool> turbo;  ///< whether the frequency may rise above its base; absent: unknown
 };
 
-/// `before`: an earlier reading, from which on other programs are watched.
+/// `before`: an earlier reading; the load of other programs is measured from there.
 HostState read_host_state(std::int32_t threads, const std::optional<CpuTimes>& before);
 
-/// What will make times noisy or wrong, a line each.
+/// Everything that will make times noisy or wrong, one line each.
 std::vector<std::string> warnings_of(const HostState& state);
 
 }  // namespace inferbench

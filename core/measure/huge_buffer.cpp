@@ -18,7 +18,7 @@ HugeBuffer::HugeBuffer(std::size_t bytes) : mapped_(bytes + kHugePage), size_(by
   if (mapping_ == MAP_FAILED) throw std::bad_alloc();
   const auto start = reinterpret_cast<std::uintptr_t>(mapping_);
   data_ = static_cast<char*>(mapping_) + (kHugePage - start % kHugePage) % kHugePage;
-  madvise(data_, size_, MADV_HUGEPAGE);  // a wish
+  madvise(data_, size_, MADV_HUGEPAGE);  // a request: the kernel may ignore it
 }
 
 HugeBuffer::~HugeBuffer() {

@@ -5,7 +5,7 @@
 
 namespace inferbench {
 
-/// Zero pages, aligned to 2 MiB, for which huge pages are asked; not touched yet.
+/// Zero pages, aligned to 2 MiB, with a request for huge pages; not touched yet.
 class HugeBuffer {
  public:
   /// Throws std::bad_alloc.

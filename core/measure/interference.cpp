@@ -17,7 +17,8 @@ namespace inferbench {
 
 namespace {
 
-// A chain of dependent multiplications: its time is a number of cycles over the frequency, whatever the caches hold.
+// A chain of dependent multiplications: it takes a fixed number of cycles, so its time depends on the frequency and not
+// on the caches.
 double timed_spin_ms() {
   constexpr int kSteps = 300'000;
   const std::uint64_t begin = now_ns();
@@ -26,13 +27,13 @@ double timed_spin_ms() {
     value = value * 0x9E3779B97F4A7C15U + 1;
     value ^= value >> 29U;
   }
-  // The result must seem to be used.
+  // Optimization barrier: keeps the compiler from removing the loop.
   __asm__ volatile("" : : "r"(value));
   return elapsed_ms(begin, now_ns());
 }
 
-// The second number of each thread's schedstat: nanoseconds that it was ready to run and did not. Without thread
-// `left_out`.
+// The second number of each thread's schedstat, in ms: how long the thread was ready to run but did not run. Leaves out
+// thread `left_out`.
 std::optional<double> read_run_delay_ms(std::int32_t left_out) {
   const std::string left_out_name = std::to_string(left_out);
   double total = 0;
@@ -51,7 +52,7 @@ std::optional<double> read_run_delay_ms(std::int32_t left_out) {
   return total * 1e-6;
 }
 
-// The eighth number of a CPU's line in /proc/stat, in clock ticks: proc(5).
+// Steal time, in ms: the eighth number of a CPU's line in /proc/stat, in clock ticks (proc(5)).
 std::optional<double> read_steal_ms(const std::vector<int>& cpus) {
   constexpr int kStealField = 8;
   const double ms_per_tick = 1000.0 / static_cast<double>(sysconf(_SC_CLK_TCK));
@@ -85,16 +86,17 @@ std::optional<double> grown(const std::optional<double>& before, const std::opti
   return std::max(0.0, *after - *before);
 }
 
-// A spin longer than the run's fastest by this factor: the frequency fell, a hyperthread's sibling works, or somebody
-// had the CPU. Below it lies what turbo and timer interrupts do on a quiet machine.
+// A spin that takes this many times the run's fastest means that the frequency fell, a sibling hyperthread was busy, or
+// another program had the CPU. Turbo and timer interrupts on a quiet machine stay below it.
 constexpr double kSlowSpin = 1.25;
-// Waiting for a CPU and steal, as a share of the trial's wall time (and CPUs): above what moves a median by a percent.
+// CPU waits and steal, as a share of the trial's wall time (and CPUs). More than this moves a median by a percent.
 constexpr double kWaitShare = 0.02;
-// Ticks of /proc/stat are 10 ms: one alone may have been due to what came before.
+// /proc/stat counts in ticks of 10 ms: a single tick may belong to the time before the trial.
 constexpr double kLeastStealMs = 20;
-// Short trials: a single preemption by a kernel thread is no load.
+// For short trials: a single preemption by a kernel thread is not load.
 constexpr double kLeastDelayMs = 2;
-// Others that take turns with the trial's threads do so at least this often; a quiet machine's housekeeping does not.
+// Programs that share CPUs with the trial's threads cause at least this many switches; a quiet machine's housekeeping
+// does not.
 constexpr double kSwitchesPerThreadSecond = 50;
 constexpr double kLeastSwitches = 10;
 

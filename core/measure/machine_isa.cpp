@@ -8,7 +8,7 @@
 namespace inferbench {
 namespace {
 
-// The compiler's own check: cpuid, and by xgetbv that the operating system saves the registers.
+// Uses the compiler's check: cpuid, and xgetbv for whether the operating system saves the registers.
 bool has_avx2() {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
@@ -17,7 +17,7 @@ bool has_avx512() {
 }
 
 bool has_avx_vnni() {
-  constexpr unsigned kAvxVnni = 1U << 4U;  // of leaf 7.1's eax
+  constexpr unsigned kAvxVnni = 1U << 4U;  // in eax of leaf 7.1
   unsigned eax = 0;
   unsigned ebx = 0;
   unsigned ecx = 0;
@@ -25,10 +25,10 @@ bool has_avx_vnni() {
   return has_avx2() && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax & kAvxVnni) != 0;
 }
 
-/// Linux gives tile registers to processes that ask for them.
+/// Linux gives tile registers only to processes that request them.
 bool has_amx_int8() {
-  constexpr unsigned kTileAndInt8 = 3U << 24U;  // of leaf 7's edx
-  constexpr long kRequestPermission = 0x1023;   // ARCH_REQ_XCOMP_PERM, which older headers lack
+  constexpr unsigned kTileAndInt8 = 3U << 24U;  // in edx of leaf 7
+  constexpr long kRequestPermission = 0x1023;   // ARCH_REQ_XCOMP_PERM, missing in older headers
   constexpr long kTileData = 18;
   unsigned eax = 0;
   unsigned ebx = 0;

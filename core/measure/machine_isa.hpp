@@ -8,7 +8,7 @@
 
 namespace inferbench {
 
-/// Loops for the instruction sets that both the processor and the operating system offer, narrowest first; never empty.
+/// Loops for every instruction set that the processor and the operating system support, narrowest first; never empty.
 std::vector<machine_kernels::PeakKernel> fp32_kernels();
 std::vector<machine_kernels::PeakKernel> int8_kernels();
 

@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The loops that find the machine's limits. They are inline assembly from the first instruction of a turn to the last:
-// a compiler would drop loads whose values nobody needs, hoist those that repeat, and join accumulators.
-// One file an instruction set, compiled for it; nothing in them may reach code that runs elsewhere.
+// The loops that measure the machine's limits. Each loop body is entirely inline assembly: a compiler would drop loads
+// with unused results, hoist repeated ones, and merge accumulators. There is one file per instruction set, compiled for
+// it; nothing in these files may be called on other machines.
 
 #include <cstddef>
 #include <cstdint>
 
 namespace inferbench::machine_kernels {
 
-/// How memory is walked; which is fastest depends on the machine's prefetchers.
+/// The access pattern for reading memory; which one is fastest depends on the machine's prefetchers.
 enum class Walk : std::int32_t { kPlain, kPrefetched, kFourStreams };
 
 /// Reads every byte of `bytes` (a multiple of 4096) from `data` (64-byte aligned) once.
 using ReadFunction = void (*)(const char* data, std::size_t bytes, Walk walk);
 
-/// Runs `turns` (at least 1) times a fixed number of operations, in chains long enough to hide every latency.
+/// Runs a fixed number of operations `turns` times (at least 1), in enough independent chains to hide all latencies.
 using PeakFunction = void (*)(std::uint64_t turns);
 
 struct PeakKernel {
   const char* isa;
   PeakFunction run;
-  std::uint64_t operations;  ///< of one turn
+  std::uint64_t operations;  ///< per turn
 };
 
 namespace generic {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// AMX with 8-bit products. The process must have been given the tile registers.
+// AMX with 8-bit products. The process must have permission to use the tile registers.
 #include "measure/machine_kernels.hpp"
 
 namespace inferbench::machine_kernels::amx {
 namespace {
 
 constexpr std::uint64_t kTileRows = 16;
-constexpr std::uint64_t kTileBytes = 64;  // of a row
+constexpr std::uint64_t kTileBytes = 64;  // per row
 
-/// What ldtilecfg reads: eight tiles of 16 rows of 64 bytes.
+/// The operand of ldtilecfg: eight tiles of 16 rows of 64 bytes.
 struct alignas(64) TileConfig {
   std::uint8_t palette = 1;
   std::uint8_t start_row = 0;
@@ -21,7 +21,7 @@ struct alignas(64) TileConfig {
 #define CLEAR(tile) "tilezero %%" tile "\n\t"
 #define DOT(acc, a, b) "tdpbssd %%" b ", %%" a ", %%" acc "\n\t"
 
-// Four sums of two tiles times two: a tile multiplication depends on the one four before it.
+// Four accumulators, from two tiles times two tiles: a tile multiplication depends on the one four before it.
 void run_int8(std::uint64_t turns) {
   const TileConfig config;
   __asm__ volatile("ldtilecfg %1\n\t" CLEAR("tmm0") CLEAR("tmm1") CLEAR("tmm2") CLEAR("tmm3") CLEAR("tmm4")

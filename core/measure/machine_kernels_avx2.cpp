@@ -21,7 +21,7 @@ constexpr float kSmall = 1e-3F;
 
 #define FMA(acc) "vfmadd231ps %%ymm14, %%ymm15, %%" acc "\n\t"
 
-// Two units of latency 4 or 5 need 10 chains; 12 fit.
+// Two units with a latency of 4 or 5 need 10 chains; 12 fit into the registers.
 void run_fp32(std::uint64_t turns) {
   __asm__ volatile(
       "vbroadcastss %1, %%ymm14\n\tvbroadcastss %2, %%ymm15\n\t"
@@ -40,7 +40,7 @@ void run_fp32(std::uint64_t turns) {
 constexpr std::int8_t kThree = 3;
 constexpr std::int16_t kOne16 = 1;
 
-// Unsigned times signed bytes to 16 bits, pairs to 32 bits, sum: what AVX2 has in place of vpdpbusd.
+// Unsigned times signed bytes to 16 bits, pairs to 32 bits, sum: AVX2's replacement for vpdpbusd.
 #define DOT(acc, temp)                                                               \
   "vpmaddubsw %%ymm14, %%ymm15, %%" temp "\n\tvpmaddwd %%ymm13, %%" temp ", %%" temp \
   "\n\t"                                                                             \

@@ -42,7 +42,7 @@ void run_fp32(std::uint64_t turns) {
 
 constexpr std::int16_t kThree[8] = {3, 3, 3, 3, 3, 3, 3, 3};
 
-// SSE2 multiplies no 8-bit integers: this is the 16-bit multiply-add that generic code widens to.
+// SSE2 has no 8-bit multiply: this is the 16-bit multiply-add that generic code widens to.
 #define DOT(acc, temp) "movdqa %%xmm14, %%" temp "\n\tpmaddwd %%xmm15, %%" temp "\n\tpaddd %%" temp ", %%" acc "\n\t"
 
 void run_int8(std::uint64_t turns) {

@@ -24,15 +24,15 @@ using machine_kernels::Walk;
 
 struct Effort {
   int repetitions;
-  double seconds;  ///< of one repetition, at least
+  double seconds;  ///< minimum for one repetition
 };
 
 Effort effort_of(const MachineOptions& options) {
   return options.quick ? Effort{4, 0.005} : Effort{9, 0.012};
 }
 
-/// `amount_per_turn` of work, done `turns` times a repetition, so often that one lasts long enough to be timed.
-/// `run_turns(n)` returns the seconds of n turns.
+/// Measures the rate of work that does `amount_per_turn` per turn. A repetition runs enough turns to last long enough
+/// to be timed. `run_turns(n)` returns the seconds that n turns took.
 MeasuredRate measure_rate(const Effort& effort, double amount_per_turn, const std::string& how,
                           const std::function<double(std::uint64_t)>& run_turns) {
   std::uint64_t turns = 1;
@@ -69,7 +69,7 @@ MeasuredRate measure_peak(MachineTeam& team, const std::vector<PeakKernel>& kern
   return best;
 }
 
-/// The widest loads only: narrower ones never read memory faster.
+/// Uses only the widest loads: narrower ones never read memory faster.
 ReadBandwidth measure_read(MachineTeam& team, std::uint64_t bytes, const Effort& effort) {
   constexpr std::uint64_t kPage = 4096;
   const std::uint64_t slice = (bytes / team.size() + kPage - 1) / kPage * kPage;
@@ -126,7 +126,7 @@ std::vector<std::uint64_t> buffer_sizes_of(const MachineOptions& options) {
   return sizes;
 }
 
-/// Which CPUs a trial with so many threads would be bound to.
+/// The CPUs that a trial with this many threads would be bound to.
 std::vector<int> cpus_for(std::int32_t threads) {
   const ScopedAffinity chosen(threads);
   return chosen.cpus();
@@ -169,7 +169,7 @@ MachineLimits measure_machine(const MachineOptions& options) {
       try {
         here.read.push_back(measure_read(team, bytes, effort));
       } catch (const std::bad_alloc&) {
-        // Like a size beyond half of the memory: missing.
+        // Left out, like a size beyond half of the available memory.
       }
     }
   }

@@ -10,17 +10,17 @@
 
 namespace inferbench {
 
-/// A rate that was measured several times.
+/// A rate, measured several times.
 struct MeasuredRate {
-  double best = 0;    ///< per second: the limit
-  double median = 0;  ///< far below best: the machine was disturbed
-  std::string how;    ///< the fastest of those tried, such as "avx512vnni"
+  double best = 0;    ///< per second; taken as the limit
+  double median = 0;  ///< per second; far below best: the machine was disturbed
+  std::string how;    ///< the fastest variant, such as "avx512vnni"
 
   friend bool operator==(const MeasuredRate&, const MeasuredRate&) = default;
 };
 
-/// Reading a buffer from its first byte to its last, again and again, its parts shared out to the threads. What is
-/// larger than the last cache comes from memory.
+/// Reads a buffer from its first byte to its last, repeatedly, with each thread reading its own part. A buffer larger
+/// than the last-level cache is read from memory.
 struct ReadBandwidth {
   std::uint64_t buffer_bytes = 0;
   MeasuredRate bytes_per_s;
@@ -30,17 +30,17 @@ struct ReadBandwidth {
 
 struct ThreadLimits {
   std::int32_t threads = 0;
-  std::vector<ReadBandwidth> read;  ///< ascending by size; sizes that did not fit into memory are missing
-  MeasuredRate fp32_flops_per_s;    ///< a fused multiply-add is two operations
-  MeasuredRate int8_ops_per_s;      ///< products of 8-bit integers summed in 32 bits; a multiply-add is two
+  std::vector<ReadBandwidth> read;  ///< ascending by size; sizes that did not fit into memory are left out
+  MeasuredRate fp32_flops_per_s;    ///< a fused multiply-add counts as two operations
+  MeasuredRate int8_ops_per_s;      ///< 8-bit products summed in 32 bits; a multiply-add counts as two operations
 
   friend bool operator==(const ThreadLimits&, const ThreadLimits&) = default;
 };
 
-/// What this machine can do at most, as far as plain loops that do nothing else can find out.
+/// The limits of this machine, as measured by loops that do nothing else.
 struct MachineLimits {
-  double clock_read_ns = 0;              ///< what one reading of the clock that times trials costs
-  double call_overhead_ns = 0;           ///< of a forward call of a backend that does nothing; 0: not measured
+  double clock_read_ns = 0;              ///< cost of reading the clock that times trials
+  double call_overhead_ns = 0;           ///< cost of a forward call to a backend that does nothing; 0: not measured
   std::vector<ThreadLimits> by_threads;  ///< ascending
 
   /// The limits for `threads`, or null.
@@ -49,28 +49,29 @@ struct MachineLimits {
   friend bool operator==(const MachineLimits&, const MachineLimits&) = default;
 };
 
-/// Read bandwidth, best, over the buffer whose size is nearest to `bytes` (by ratio); 0 where none was measured.
+/// The best read bandwidth for the buffer whose size is nearest to `bytes` (by ratio); 0 if none was measured.
 double read_bandwidth_near(const ThreadLimits& limits, std::uint64_t bytes);
 
-/// 1, 2, 4, ... and `most`, which is at least 1.
+/// 1, 2, 4, ... and finally `most`, which is at least 1.
 std::vector<std::int32_t> thread_ladder(std::int32_t most);
 
 struct MachineOptions {
-  /// Each at least 1 and at most the CPUs that the process may use; empty: the ladder up to all of them.
+  /// Each at least 1 and at most the number of CPUs that the process may use; empty: the ladder up to that number.
   std::vector<std::int32_t> thread_counts;
-  /// Rounded up to whole pages for each thread; beyond half of the available memory they are skipped.
+  /// Rounded up to full pages per thread. Sizes beyond half of the available memory are skipped.
   std::vector<std::uint64_t> buffer_bytes = {16ULL << 20U, 60ULL << 20U, 120ULL << 20U, 512ULL << 20U};
-  bool quick = false;  ///< fewer and shorter repetitions: less than half of the time, less certain
-  /// Called before each part, with a line for the user; `fraction` of the parts are done. May be empty.
+  bool quick = false;  ///< fewer and shorter repetitions: takes less than half of the time, with less certain results
+  /// Called before each part with a line for the user; `fraction` is the share of parts already done. May be empty.
   std::function<void(double fraction, const std::string& what)> progress;
 };
 
-/// Measures, seconds long: about three for each thread count with the default buffers. Threads are pinned, one to a
-/// CPU, cores before their hyperthreads; each touches first what it reads. Throws Error on impossible options.
+/// Measures the limits; takes about three seconds per thread count with the default buffers. Threads are pinned to one
+/// CPU each, physical cores before their hyperthreads, and each thread touches first the memory that it reads. Throws
+/// Error for impossible options.
 MachineLimits measure_machine(const MachineOptions& options = {});
 
 nlohmann::ordered_json to_json(const MachineLimits& limits);
-/// Throws Error where `json` is not what to_json writes.
+/// Throws Error if `json` was not written by to_json.
 MachineLimits machine_limits_from_json(const nlohmann::ordered_json& json);
 
 }  // namespace inferbench

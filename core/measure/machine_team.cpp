@@ -10,7 +10,7 @@
 namespace inferbench {
 namespace {
 
-// Where it is refused, the thread runs where it is.
+// If the kernel refuses, the thread runs unbound.
 void bind_to_cpu(int cpu) {
   if (cpu < 0) return;
   cpu_set_t set;
@@ -72,7 +72,7 @@ void MachineTeam::serve(std::size_t index, int cpu) {
   }
 }
 
-// Waking takes microseconds and differs from thread to thread; the last few are spent spinning.
+// Waking up takes microseconds and differs between threads, so threads spin until all have arrived.
 void MachineTeam::meet(std::uint64_t round) {
   arrived_.fetch_add(1);
   const std::uint64_t all = round * members_.size();

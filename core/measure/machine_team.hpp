@@ -12,10 +12,10 @@
 
 namespace inferbench {
 
-/// Threads that start together, each bound to one CPU. Not thread-safe itself.
+/// Threads that start together, each bound to one CPU. The class itself is not thread-safe.
 class MachineTeam {
  public:
-  /// One thread for each of `cpus`; a single unbound one where there are none.
+  /// One thread for each of `cpus`; a single unbound thread if the list is empty.
   explicit MachineTeam(const std::vector<int>& cpus);
   ~MachineTeam();
   MachineTeam(const MachineTeam&) = delete;
@@ -23,8 +23,8 @@ class MachineTeam {
 
   std::size_t size() const { return members_.size(); }
 
-  /// Runs work(thread) on every thread at once; seconds from the first one's start to the last one's end.
-  /// `work` does not throw.
+  /// Runs work(thread) on every thread at once; returns the seconds from the start of the first to the end of the last.
+  /// `work` must not throw.
   double run(const std::function<void(std::size_t)>& work);
 
  private:
@@ -40,11 +40,11 @@ class MachineTeam {
   std::vector<Member> members_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  const std::function<void(std::size_t)>* work_ = nullptr;  ///< guarded by mutex_, as are the next three
+  const std::function<void(std::size_t)>* work_ = nullptr;  ///< guarded by mutex_, like the next three
   std::uint64_t round_ = 0;
   std::size_t finished_ = 0;
   bool stop_ = false;
-  std::atomic<std::uint64_t> arrived_{0};  ///< over all rounds
+  std::atomic<std::uint64_t> arrived_{0};  ///< summed over all rounds
 };
 
 }  // namespace inferbench

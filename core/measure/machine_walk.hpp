@@ -3,7 +3,7 @@
 
 #include "measure/machine_kernels.hpp"
 
-// Internal linkage on purpose: each file has its own copy, compiled for its instruction set.
+// Internal linkage on purpose: each file gets its own copy, compiled for its instruction set.
 namespace inferbench::machine_kernels {
 namespace {
 
@@ -12,8 +12,8 @@ namespace {
 
 template <void (*Load)(const char*)>
 void walk_memory(const char* data, std::size_t bytes, Walk walk) {
-  constexpr std::size_t kBlock = 256;  // bytes that one Load reads: four cache lines
-  // Prefetching beyond the end is harmless: it never faults.
+  constexpr std::size_t kBlock = 256;  // bytes read by one Load: four cache lines
+  // Prefetching beyond the end is harmless: a prefetch never faults.
   if (walk == Walk::kPlain) {
     for (std::size_t i = 0; i < bytes; i += kBlock) Load(data + i);
   } else if (walk == Walk::kPrefetched) {

@@ -13,20 +13,21 @@
 
 namespace inferbench {
 
-/// How loading a contender's model went. Plain data: it crosses process borders and stands in every row.
+/// How loading a contender's model went. Plain data: it is sent between processes and written to every row.
 struct LoadOutcome : Ending {
-  double load_ms = 0;                      ///< map the files, quantize, pack: weights in, model out
+  double load_ms = 0;                      ///< map the files, quantize, pack: from weights to a usable model
   double init_ms = 0;                      ///< start of the backend (threads, devices)
-  std::optional<double> generate_ms;       ///< making synthetic weights; not part of load_ms
-  std::string cache = "as_is";             ///< what was asked of the page cache before the load: as_is, warm or cold
-  std::optional<double> page_cache_share;  ///< of the weight files just before the load, 0 cold to 1 warm
+  std::optional<double> generate_ms;       ///< generating synthetic weights; not part of load_ms
+  std::string cache = "as_is";             ///< the page cache setting for the load: as_is, warm or cold
+  std::optional<double> page_cache_share;  ///< of the weight files, just before the load: 0 cold to 1 warm
   std::uint64_t weights_bytes = 0;         ///< 0: the backend does not say
-  std::uint64_t decode_weights_bytes = 0;  ///< that one decode step of one sequence reads; 0: the backend does not say
-  std::optional<std::uint64_t> rss_before_bytes;  ///< of the process before: what the program itself needs
-  std::optional<std::uint64_t> peak_rss_bytes;    ///< of the process while it loaded
-  std::optional<std::uint64_t> peak_file_bytes;   ///< the part of it that is mapped files, the weights' too
-  Standstill standstill;                          ///< while it loaded: load_ms counts that time
-  /// The first prefill after the load, at the first point that ran: cold caches, lazy work. Absent until it ran.
+  std::uint64_t decode_weights_bytes = 0;  ///< read by one decode step of one sequence; 0: the backend does not say
+  std::optional<std::uint64_t> rss_before_bytes;  ///< of the process before the load: what the program itself needs
+  std::optional<std::uint64_t> peak_rss_bytes;    ///< of the process during the load
+  std::optional<std::uint64_t> peak_file_bytes;   ///< the part of it that is mapped files, weights included
+  Standstill standstill;                          ///< during the load; load_ms includes that time
+  /// The first prefill after the load, at the first point that ran: includes cold caches and lazy initialization.
+  /// Absent until it has run.
   std::optional<double> first_forward_ms;
   std::string device;
   std::string kernels;
@@ -45,24 +46,24 @@ struct ProfileEvent {
 
 /// How one trial went.
 struct TrialOutcome : Ending {
-  std::string note;                     ///< what else a reader must know of how it was run, as one line; empty: nothing
+  std::string note;                     ///< anything else to know about how the trial ran, as one line; usually empty
   std::optional<TrialMetrics> metrics;  ///< when ok
   std::string digest;                   ///< of the emitted ids, when ok
   std::vector<std::int32_t> ids;        ///< emitted, row-major [generate_tokens, batch]; not part of a row
-  // What the backend says of its session, where the trial got so far.
+  // The backend's report on its session, if the trial got that far.
   std::optional<std::uint64_t> kv_bytes;
   std::optional<std::uint64_t> scratch_bytes;
   std::optional<std::uint64_t> device_bytes;
-  std::optional<std::uint64_t> backend_peak_bytes;  ///< what it held at most
-  MemoryUse memory;                                 ///< of the process; the peak is of this trial
+  std::optional<std::uint64_t> backend_peak_bytes;  ///< the most memory that the backend held
+  MemoryUse memory;                                 ///< of the process; the peak is this trial's
   std::string peak_unknown;                         ///< why the peak is absent, as one line
   std::optional<ResourceUse> used;                  ///< by this trial
-  bool logits_checked = false;         ///< its last logits were asked for after the clock stopped, and are finite
+  bool logits_checked = false;         ///< the last logits were requested after the clock stopped, and are finite
   Interference interference;           ///< during this trial
   std::int32_t trials_since_load = 0;  ///< 0: the first after the model was loaded
 
-  std::uint64_t submit_ns = 0;        ///< the profile's zero; 0 unless profiled
-  std::vector<ProfileEvent> profile;  ///< empty unless asked for
+  std::uint64_t submit_ns = 0;        ///< start of the profile's time axis; 0 unless profiled
+  std::vector<ProfileEvent> profile;  ///< empty unless requested
   std::uint64_t profile_dropped = 0;
 };
 

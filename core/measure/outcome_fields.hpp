@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The fields of outcomes as JSON, each once: see support/field_list.hpp.
+// The JSON fields of outcomes, each listed once: see support/field_list.hpp.
 #pragma once
 
 #include <cstdint>
@@ -86,7 +86,7 @@ void walk_memory(Archive& archive, Value& memory) {
                   peak_anonymous ? std::optional(*memory.peak_rss_bytes - *peak_anonymous) : std::nullopt);
 }
 
-/// Without ids and profile, which few outcomes have.
+/// Leaves out ids and profile, which few outcomes have.
 template <typename Archive, typename Value>
 void walk_trial_outcome(Archive& archive, Value& outcome) {
   walk_ending(archive, outcome);
@@ -105,7 +105,7 @@ void walk_trial_outcome(Archive& archive, Value& outcome) {
   archive.integer("trials_since_load", outcome.trials_since_load);
 }
 
-/// An object with the fields of an outcome's ending.
+/// A JSON object with the fields of an outcome's Ending.
 inline nlohmann::json ending_json(const Ending& ending) {
   nlohmann::json object = nlohmann::json::object();
   FieldWriter writer(object);
@@ -113,7 +113,7 @@ inline nlohmann::json ending_json(const Ending& ending) {
   return object;
 }
 
-/// The reverse. Throws nlohmann's exceptions, Error for an unknown status.
+/// The inverse of ending_json. Throws nlohmann's exceptions; Error for an unknown status.
 inline void read_ending(const nlohmann::json& object, Ending& ending) {
   const DomFields fields(object);
   FieldReader reader(fields);

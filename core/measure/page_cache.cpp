@@ -59,7 +59,7 @@ void drop_from_page_cache(std::span<const std::filesystem::path> files) {
   for (const auto& file : files) {
     const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
     if (fd < 0) continue;
-    fdatasync(fd);  // posix_fadvise(2): pages that are not written yet would stay
+    fdatasync(fd);  // posix_fadvise(2) does not drop dirty pages
     posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
     close(fd);
   }

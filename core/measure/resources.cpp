@@ -26,7 +26,7 @@ std::uint64_t kib_field(std::string_view line, std::size_t name_length) {
   return kib * 1024;
 }
 
-// A line of /proc/meminfo; 0 where there is none.
+// The value of a line in /proc/meminfo, in bytes; 0 if it is missing.
 std::uint64_t meminfo(std::string_view name) {
   std::ifstream info("/proc/meminfo");
   for (std::string line; std::getline(info, line);) {
@@ -70,10 +70,10 @@ std::uint64_t used_swap_bytes() {
 }
 
 PeakWatch::PeakWatch(const std::string& clear_refs) {
-  // The kernel counts pages of each thread in batches: after a reset the peak may be that much above the present.
+  // The kernel counts each thread's pages in batches: after a reset, the peak may exceed the current size by this much.
   constexpr std::uint64_t kCountedLate = 1U << 20U;
   const int clear = ::open(clear_refs.c_str(), O_WRONLY | O_CLOEXEC);
-  const bool written = clear >= 0 && ::write(clear, "5", 1) == 1;  // proc(5): reset the peak resident set size
+  const bool written = clear >= 0 && ::write(clear, "5", 1) == 1;  // proc(5): resets the peak resident set size
   if (clear >= 0) ::close(clear);
   const MemoryUse now = read_memory_use();
   before_ = now.peak_rss_bytes;

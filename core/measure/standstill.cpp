@@ -25,19 +25,19 @@ namespace inferbench {
 namespace {
 
 constexpr std::uint64_t kBeatNs = 100'000'000;
-// A wake-up on a quiet machine is late by less than a millisecond; a timer tick is at most 10.
+// On a quiet machine a wake-up is late by less than 1 ms; a timer tick is at most 10 ms.
 constexpr std::uint64_t kLateNs = 25'000'000;
-// Small for memory limits, large enough for the thread-local data of big libraries.
+// Small enough for memory limits, large enough for the thread-local data of big libraries.
 constexpr std::size_t kStackBytes = 256U << 10U;
 
-// A stall is one long gap: it spoils the slowest tokens long before it moves a mean by a percent.
+// A stall is one long gap: it affects the slowest tokens long before it moves a mean by a percent.
 constexpr double kStallShare = 0.005;
 constexpr double kLeastStallMs = 25;
-// The two clocks are read one after the other.
+// The two clocks are not read at the same instant.
 constexpr double kLeastSuspendMs = 1;
 
-// Nanoseconds that the calling thread waited for a CPU since its start; 0 where the kernel does not say. No allocation:
-// in a new thread it would make an arena of the heap.
+// Nanoseconds that the calling thread has waited for a CPU since its start; 0 if the kernel does not say. Must not
+// allocate: in a new thread that would create a heap arena.
 std::uint64_t own_run_delay_ns() {
   const int file = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
   if (file < 0) return 0;
@@ -46,11 +46,11 @@ std::uint64_t own_run_delay_ns() {
   close(file);
   if (n <= 0) return 0;
   char* end = nullptr;
-  std::strtoull(text.data(), &end, 10);  // time on a CPU
+  std::strtoull(text.data(), &end, 10);  // skips the time on a CPU
   return std::strtoull(end, nullptr, 10);
 }
 
-// How long the machine has slept since it was started.
+// Total time for which the machine has been suspended since boot.
 std::optional<std::int64_t> asleep_ns() {
   timespec boot{};
   timespec awake{};
@@ -87,8 +87,8 @@ struct StandstillWatch::Thread {
   std::mutex mutex;
   std::condition_variable changed;
   bool ended = false;           ///< guarded by mutex
-  std::uint64_t late_ns = 0;    ///< written by the thread, read after it was joined
-  std::uint64_t waited_ns = 0;  ///< the same
+  std::uint64_t late_ns = 0;    ///< written by the thread, read after joining it
+  std::uint64_t waited_ns = 0;  ///< like late_ns
   std::atomic<std::int32_t> id{0};
   pthread_t handle{};
 
@@ -99,7 +99,7 @@ struct StandstillWatch::Thread {
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);  // signals are for the threads that were there before
+    pthread_sigmask(SIG_SETMASK, &all, &before);  // signals must go to the threads that existed before
     const bool started = pthread_create(&handle, &attributes, &Thread::enter, this) == 0;
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     pthread_attr_destroy(&attributes);
@@ -125,7 +125,7 @@ struct StandstillWatch::Thread {
   }
 
   void watch() {
-    using Clock = std::chrono::steady_clock;  // CLOCK_MONOTONIC, as now_ns()
+    using Clock = std::chrono::steady_clock;  // CLOCK_MONOTONIC, like now_ns()
     std::unique_lock lock(mutex);
     id = static_cast<std::int32_t>(syscall(SYS_gettid));
     changed.notify_all();

@@ -9,26 +9,26 @@
 
 namespace inferbench {
 
-/// What kept a whole process from running while the clock went on, as opposed to a process that waits by its own will
-/// (for a device, a lock, a timer).
+/// Events that kept the entire process from running while the clock went on. A process that waits on purpose (for a
+/// device, a lock, a timer) does not count.
 struct Standstill {
-  /// That no thread of the process could run although none waited for a CPU: a stop signal, a frozen cgroup, a
-  /// debugger, a paused virtual machine. From StandstillWatch; absent: not watched.
+  /// Time during which no thread of the process could run although none waited for a CPU: a stop signal, a frozen
+  /// cgroup, a debugger, a paused virtual machine. From StandstillWatch; absent: not watched.
   std::optional<double> stalled_ms;
-  std::optional<double> suspended_ms;  ///< that the machine slept (CLOCK_BOOTTIME against CLOCK_MONOTONIC)
+  std::optional<double> suspended_ms;  ///< the machine was suspended (CLOCK_BOOTTIME against CLOCK_MONOTONIC)
   bool traced = false;                 ///< a debugger or tracer was attached at the end
-  bool stopped = false;                ///< the host saw a stop signal take effect: SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU
+  bool stopped = false;                ///< the host saw the process stopped by SIGSTOP, SIGTSTP, SIGTTIN or SIGTTOU
 };
 
-/// One line for each that makes times of `wall_s` seconds unusable. The thresholds are in standstill.cpp.
+/// One line for each event that makes times of `wall_s` seconds unusable. The thresholds are in standstill.cpp.
 std::vector<std::string> find_standstills(const Standstill& seen, double wall_s);
 
-/// Watches this process from its construction to `seen`.
+/// Watches this process from construction until `seen`.
 ///
-/// A thread of its own wakes ten times a second. Where it wakes late, and was not waiting for a CPU (schedstat),
-/// nothing in this process ran: it does not matter what the other threads meant to do, so a backend that sleeps by
-/// design is never taken for a stopped one. Stalls of more than 125 ms are always seen, shorter ones by chance. The
-/// thread allocates nothing, and inherits the CPUs that the maker of the watch may use.
+/// A separate thread wakes ten times per second. If it wakes late although it was not waiting for a CPU (schedstat),
+/// nothing in this process ran. The other threads don't matter, so a backend that sleeps on purpose is never mistaken
+/// for a stopped one. Stalls of more than 125 ms are always seen, shorter ones by chance. The thread allocates nothing,
+/// and inherits the CPUs of the thread that constructs the watch.
 class StandstillWatch {
  public:
   StandstillWatch();
@@ -36,15 +36,15 @@ class StandstillWatch {
   StandstillWatch(const StandstillWatch&) = delete;
   StandstillWatch& operator=(const StandstillWatch&) = delete;
 
-  /// Ends the watch. `stopped` is the host's to fill in.
+  /// Ends the watch. The host fills in `stopped`.
   Standstill seen();
 
-  /// The watching thread's id, whose own waits are not the process's; 0: none.
+  /// The id of the watching thread, whose own CPU waits must not count; 0: none.
   std::int32_t thread_id() const;
 
  private:
   struct Thread;
-  std::unique_ptr<Thread> thread_;  ///< null where it could not be started
+  std::unique_ptr<Thread> thread_;  ///< null if it could not be started
   std::optional<std::int64_t> asleep_ns_;
 };
 

@@ -16,7 +16,8 @@ namespace {
 
 constexpr double kMsPerS = 1000;
 
-// An id that no backend emits, not even a broken one by habit (-1, 0): a backend that writes nothing is found out.
+// An id that no backend writes, not even a broken one that tends to write -1 or 0: it reveals a backend that writes
+// nothing.
 constexpr std::int32_t kNoId = std::numeric_limits<std::int32_t>::min();
 
 }  // namespace
@@ -113,14 +114,14 @@ ib_status TrialLoop::run(const SessionCall& call, ib_error& error) {
   return status;
 }
 
-// Makes what a step emitted the next call's input; false, and wrong_id_ set, where that must not be fed.
+// Makes the ids of a step the input of the next call. Returns false and sets wrong_id_ if an id must not be fed.
 bool TrialLoop::take_ids(std::size_t step) {
   const auto rows = static_cast<std::size_t>(batch_);
   const std::int32_t* emitted = ids_.data() + step * rows;
   bool good = true;
   for (std::size_t row = 0; row < rows; ++row) {
     sequences_[row] = {static_cast<std::int32_t>(row), 1, emitted + row};
-    // As unsigned numbers, negative ids are too large.
+    // As unsigned numbers, negative ids are too large as well.
     good &= static_cast<std::uint32_t>(emitted[row]) < static_cast<std::uint32_t>(vocab_);
   }
   if (!good) find_wrong_id(step);

@@ -47,7 +47,7 @@ TrialStatus trial_status_of(ib_status status) {
     case IB_DEVICE_LOST:
     case IB_INTERNAL:
       return TrialStatus::kCrashed;
-    default:  // the header: unknown codes are IB_UNSUPPORTED
+    default:  // as backend.h says, unknown codes count as IB_UNSUPPORTED
       return TrialStatus::kUnsupported;
   }
 }

@@ -11,12 +11,12 @@ namespace inferbench {
 /// How a trial ended. Every planned trial gets exactly one.
 enum class TrialStatus {
   kOk,
-  kOom,          ///< the backend, the kernel or the memory limit said so
+  kOom,          ///< reported by the backend, the kernel or the memory limit
   kTimeout,      ///< longer than limits.timeout_s
   kCrashed,      ///< a signal, an exit, a broken protocol, a lost device or an internal error of the backend
   kUnsupported,  ///< well-formed, but this backend or machine cannot do it
   kInvalid,      ///< the backend refused the call as wrong
-  kWrongOutput,  ///< ids or logits that cannot be right, or that differ from what they were
+  kWrongOutput,  ///< ids or logits that cannot be right, or that differ from earlier ones
   kSkipped,      ///< not tried; the error says why
 };
 
@@ -24,8 +24,8 @@ enum class TrialStatus {
 std::string_view to_string(TrialStatus status);
 std::optional<TrialStatus> trial_status_from(std::string_view text);
 
-/// What a status of the C ABI makes of a trial. IB_CANCELLED is kTimeout: the host asks for it for no other reason, and
-/// where it did not ask, BackendContext has made IB_INTERNAL of it.
+/// The trial status for a status of the C ABI. IB_CANCELLED is kTimeout, since the host cancels for no other reason; if
+/// the host did not cancel, BackendContext has already changed the status to IB_INTERNAL.
 TrialStatus trial_status_of(ib_status status);
 
 }  // namespace inferbench

@@ -16,7 +16,7 @@ class ModelNotFound : public Error {
   using Error::Error;
 };
 
-/// Whether `reference` looks like a hub name: NAME or ORGANISATION/NAME, made of letters, digits, '-', '_' and '.'.
+/// Whether `reference` looks like a hub name: NAME or ORGANIZATION/NAME, made of letters, digits, '-', '_' and '.'.
 bool is_hub_name(std::string_view reference);
 
 /// The local Hugging Face cache folder, by the same rules as Hugging Face's tools: HF_HUB_CACHE, else HF_HOME/hub, else
