@@ -97,14 +97,14 @@ OperatorSample LoadedOperator::sample(const OperatorSampleRequest& request) {
   const InterferenceWatch watch(affinity.cpus(), standstill);
   into_outcome(outcome, [&] { time(request, outcome); });
   outcome.interference = watch.seen();
-  if (outcome.status != TrialStatus::kOk) operator_.reset();  // in an unknown state
+  if (outcome.status != TrialStatus::kOk) operator_.reset();  // its state is unknown
   return outcome;
 }
 
 void LoadedOperator::time(const OperatorSampleRequest& request, OperatorSample& outcome) {
   const double warm_up_s = std::min(request.seconds, kMostWarmUpS);
   if (run_s_ <= 0) run_s_ = run_many(1);
-  // The first runs are slow ones: a count that they suggest would be short.
+  // The first runs are slow: a run count based on them would be too low.
   run_s_ = std::min(run_s_, run_many(runs_in(warm_up_s, std::min(run_s_, kFirstGuessS))));
   outcome.runs = runs_in(request.seconds, run_s_);
   const ResourceUse before = read_resource_use();
@@ -113,7 +113,7 @@ void LoadedOperator::time(const OperatorSampleRequest& request, OperatorSample& 
   outcome.change = change_of(operator_->output(first_result_.size()));
 }
 
-// Seconds of one of them.
+// Returns the seconds per run.
 double LoadedOperator::run_many(std::int64_t runs) {
   ib_error error{};
   ib_status status = IB_OK;

@@ -12,21 +12,22 @@
 
 namespace inferbench {
 
-/// One operator of one backend in this very process: the backend's crash is this process's crash. Nothing comes out of
-/// these functions as an exception: it is a status and a line of text. One thread at a time.
+/// One operator of one backend, in this process: if the backend crashes, this process crashes. These functions don't
+/// throw: errors become a status and a line of text. Use from one thread at a time.
 class LoadedOperator {
  public:
-  /// Replaces what was prepared. Runs once, for the result.
+  /// Replaces the prepared operator. Runs it once to get the result.
   OperatorPrepared prepare(const OperatorRequest& request);
 
-  /// Needs a prepared operator. Runs it about as long as the sample untimed, at most some milliseconds, so that threads
-  /// are awake and clocks high; then between two readings of the clock. What is too short for the clock is repeated.
+  /// Needs a prepared operator. First runs it untimed for about as long as the sample, at most a few milliseconds, so
+  /// that threads are awake and clocks are high. Then repeats it between two readings of the clock, for about the
+  /// requested time.
   OperatorSample sample(const OperatorSampleRequest& request);
 
-  /// Frees what was prepared.
+  /// Frees the prepared operator.
   void unload() { operator_.reset(); }
 
-  /// See HostCallbacks::teardown; of what is prepared from now on.
+  /// See HostCallbacks::teardown; applies to operators prepared from now on.
   void observe_teardown(std::function<void(std::string_view, std::string_view)> observer) {
     teardown_ = std::move(observer);
   }
@@ -41,13 +42,13 @@ class LoadedOperator {
   std::int32_t threads_ = 1;
   std::int32_t n_copies_ = 1;
   std::int32_t next_copy_ = 0;
-  double run_s_ = 0;  ///< of one run, as far as known
+  double run_s_ = 0;  ///< of one run, estimated so far
   std::vector<float> first_result_;
   std::function<void(std::string_view, std::string_view)> teardown_;
 };
 
-/// How many copies of `bytes` are more than the last cache can hold, whatever it keeps: four times as much, but at most
-/// an eighth of the memory that is free. 1 for hot, and where there is nothing to copy.
+/// The number of copies of `bytes` that reliably exceed the last-level cache: four times its size, but at most an
+/// eighth of the available memory. 1 for kHot, and if there is nothing to copy.
 std::int32_t copies_for(OperatorCache cache, std::uint64_t bytes, std::uint64_t cache_bytes,
                         std::uint64_t available_bytes);
 

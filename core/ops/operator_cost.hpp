@@ -8,29 +8,29 @@
 
 namespace inferbench {
 
-/// Arithmetic operations of one run; a multiply-add is two.
+/// Arithmetic operations per run; a multiply-add counts as two.
 struct OperatorFlops {
-  double products = 0;  ///< with weights: done in the precision's own numbers
-  double other = 0;     ///< attention, layer norm, softmax, activation: done in floating point
+  double products = 0;  ///< products with weights: computed in the precision's own format
+  double other = 0;     ///< attention, layer norm, softmax, activation: computed in floating point
 
   double all() const { return products + other; }
 };
 
-/// Products: 2 rows inputs outputs each. Attention: 4 width for each pair of a query with a key that it sees. Layer
-/// norm 8, softmax 5, GELU 9, ReLU 1 for each value; an exponential, a hyperbolic tangent or an error function counts
-/// as one.
+/// Products: 2 rows inputs outputs each. Attention: 4 width for each pair of a query and a key that it sees. Per value:
+/// layer norm 8, softmax 5, GELU 9, ReLU 1. An exponential, a hyperbolic tangent or an error function counts as one.
 OperatorFlops operator_flops(const OperatorSpec& spec);
 
-/// The least time that a run can take on this machine.
+/// The least time that one run can take on this machine.
 struct OperatorLimit {
-  double seconds = 0;       ///< the larger of the next two; 0 where no limit is known
-  double memory_s = 0;      ///< weights, keys and values over the read bandwidth of a buffer of all their copies
-  double arithmetic_s = 0;  ///< products over the peak of the precision, all else over that of fp32
+  double seconds = 0;       ///< the larger of the next two; 0 if no limit is known
+  double memory_s = 0;      ///< weights, keys and values, over the read bandwidth for a buffer with all copies
+  double arithmetic_s = 0;  ///< products over the peak of the precision, everything else over the fp32 peak
   bool by_memory() const { return memory_s > arithmetic_s; }
 };
 
-/// `integer_products`: those of integer weights, held against the 8-bit peak (see multiplies_integers). `bytes`: weights,
-/// keys and values that one run reads; `all_bytes`: of all copies, which runs go through in turn.
+/// `integer_products`: the weights are integers and products are compared with the 8-bit peak (see
+/// multiplies_integers). `bytes`: weights, keys and values that one run reads; `all_bytes`: of all copies, which runs
+/// use in turn.
 OperatorLimit operator_limit(const OperatorSpec& spec, bool integer_products, std::uint64_t bytes,
                              std::uint64_t all_bytes, const ThreadLimits& limits);
 

@@ -17,16 +17,17 @@ struct Tolerance {
   OperatorError error;
 };
 
-// Of uniform values, rounding to b bits (2^b - 1 steps over +-amplitude) leaves a relative error of 1 / (2^b - 1) root
-// mean square: 0.4% at 8 bits, 6.7% at 4. It grows with the ratio of a row's largest value to its root mean square:
-// what an activation function leaves has some 6 where uniform values have 1.7, so that a scale for a whole row of it
-// makes 1.4% at 8 bits, and 2.8% where the hardware bears only 7. The worst of a million normal values is 5 times that:
-// 14% in a whole MLP; half as much again is left. 4-bit weights: 6.7%, two products after each other 9.5%, the worst
-// 47%. In fp32 a sum of n products errs by at most n 2^-24 of their magnitudes, which are sqrt(n) times the result: n =
-// 4096 in order gives 1.6e-5 if all roundings went one way. 16-bit formats round to 2^-9 (bf16).
+// For uniform values, rounding to b bits (2^b - 1 steps over +-amplitude) causes a relative error of 1 / (2^b - 1) root
+// mean square: 0.4% at 8 bits, 6.7% at 4. The error grows with the ratio of a row's largest value to its root mean
+// square. That ratio is 1.7 for uniform values and about 6 after an activation function, so one scale for an entire row
+// of activations causes 1.4% at 8 bits, and 2.8% on hardware that can use only 7 bits. The worst of a million normal
+// values is 5 times that, so 14% for an MLP; the tolerance adds another half. 4-bit weights: 6.7%, two products in
+// sequence 9.5%, worst value 47%. In fp32, a sum of n products has an error of at most n 2^-24 of their magnitudes,
+// which are sqrt(n) times the result: n = 4096 in order gives 1.6e-5 if all roundings went the same way. 16-bit formats
+// round to 2^-9 (bf16).
 //
-// The root mean square is what tells a mistake from rounding: 2.8% and 9.5% above, and half as much again. A lost bias
-// of a linear layer makes 5% and more.
+// The root mean square distinguishes a bug from rounding: its tolerances are the 2.8% and 9.5% above plus another half.
+// A missing bias of a linear layer causes 5% and more.
 constexpr std::array<Tolerance, 4> kTolerances{
     {{32, {2e-5, 4e-6}}, {16, {0.03, 0.006}}, {8, {0.2, 0.042}}, {4, {0.7, 0.15}}}};
 

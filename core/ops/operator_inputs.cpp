@@ -16,7 +16,7 @@ namespace {
 
 using reference::Values;
 
-constexpr float kUnitVariance = 1.7320508F;  // the amplitude of a uniform distribution
+constexpr float kUnitVariance = 1.7320508F;  // amplitude of a uniform distribution with variance 1
 
 std::size_t size_of(std::int64_t rows, std::int64_t columns) {
   return static_cast<std::size_t>(rows * columns);

@@ -10,12 +10,12 @@
 
 namespace inferbench {
 
-/// The weights that an operator has, named and shaped as op_bench.h says.
+/// The weights of an operator, with the names and shapes of op_bench.h.
 std::vector<TensorSpec> operator_tensors(const OperatorSpec& spec);
 
-/// What an operator computes on: made up by the formula of synthetic models, so that host and worker make the same.
-/// Weights have the distributions of those models; x, keys and values are uniform with mean 0 and variance 1, as what
-/// comes out of a layer norm.
+/// The inputs of an operator: synthetic, from the formula of synthetic models, so that host and worker generate the
+/// same values. Weights have the distributions of those models. x, keys and values are uniform with mean 0 and variance
+/// 1, like the output of a layer norm.
 class OperatorInputs {
  public:
   OperatorInputs(const OperatorSpec& spec, std::uint64_t seed);
@@ -27,7 +27,7 @@ class OperatorInputs {
   const std::vector<float>& input() const { return input_; }          ///< as ib_op_desc::input
   const std::vector<float>& past_kv() const { return past_kv_; }      ///< as ib_op_desc::past_kv
 
-  /// The operator's result in float64, by the loops that conformance judges logits with.
+  /// The operator's result in float64, from the code that conformance compares logits with.
   reference::Values reference() const;
 
  private:

@@ -20,7 +20,7 @@ void require_sane(bool good, const std::string& what) {
   if (!good) throw Error("a message with an impossible " + what);
 }
 
-// Floats as they lie in memory: a million of them are one value of MessagePack.
+// Floats in their in-memory form: a million of them are one MessagePack value.
 Json bytes_of(const std::vector<float>& values) {
   std::vector<std::uint8_t> bytes(values.size() * sizeof(float));
   if (!bytes.empty()) std::memcpy(bytes.data(), values.data(), bytes.size());
@@ -129,7 +129,7 @@ OperatorSampleRequest operator_sample_request_from(const Json& object) {
 
 namespace {
 
-// Infinity has no JSON, but MessagePack carries it.
+// JSON cannot represent infinity, but MessagePack can.
 template <typename Archive, typename Sample>
 void walk_sample(Archive& archive, Sample& sample) {
   walk_ending(archive, sample);

@@ -18,13 +18,13 @@ namespace inferbench {
 
 /// Where a run finds its weights, keys and values.
 enum class OperatorCache : std::int32_t {
-  kCold,  ///< in memory, as decoding does: runs go through more copies of them than the last cache holds
-  kHot    ///< where the run before left them
+  kCold,  ///< in memory, as in decoding: runs rotate through more copies than the last-level cache holds
+  kHot    ///< where the previous run left them
 };
 std::string_view to_string(OperatorCache cache);
 std::optional<OperatorCache> operator_cache_from(std::string_view text);
 
-/// Prepares one operator of one backend. Plain data, as are the others here: it crosses process borders.
+/// Prepares one operator of one backend. Plain data, like the other types here: it is sent between processes.
 struct OperatorRequest {
   std::string contender;  ///< for messages
   std::string plugin;     ///< absolute path of the library
@@ -40,7 +40,7 @@ struct OperatorRequest {
   friend bool operator==(const OperatorRequest&, const OperatorRequest&) = default;
 };
 
-/// How that went.
+/// The result of preparing.
 struct OperatorPrepared : Ending {
   std::vector<float> output;  ///< of the first run
   std::uint64_t weights_bytes = 0;
@@ -53,7 +53,7 @@ struct OperatorPrepared : Ending {
 
 /// Times the prepared operator.
 struct OperatorSampleRequest {
-  double seconds = 0.01;  ///< runs are repeated for about so long
+  double seconds = 0.01;  ///< approximate total time of the repeated runs
   double timeout_s = 0;   ///< 0: none
 
   friend bool operator==(const OperatorSampleRequest&, const OperatorSampleRequest&) = default;
@@ -62,8 +62,8 @@ struct OperatorSampleRequest {
 /// One sample: a number of runs between two readings of the clock.
 struct OperatorSample : Ending {
   std::int64_t runs = 0;
-  double run_s = 0;   ///< of one
-  double change = 0;  ///< largest difference between this result and the first, in root mean squares of that
+  double run_s = 0;   ///< per run
+  double change = 0;  ///< largest difference from the first result, in units of the first result's root mean square
   ResourceUse used;
   Interference interference;
 };
@@ -73,7 +73,7 @@ nlohmann::json to_json(const OperatorPrepared& outcome);
 nlohmann::json to_json(const OperatorSampleRequest& request);
 nlohmann::json to_json(const OperatorSample& outcome);
 
-// Of what to_json wrote. They throw Error or nlohmann's exceptions for anything else.
+// Read the output of to_json. They throw Error or nlohmann's exceptions for anything else.
 OperatorRequest operator_request_from(const nlohmann::json& object);
 OperatorPrepared operator_prepared_from(const nlohmann::json& object);
 OperatorSampleRequest operator_sample_request_from(const nlohmann::json& object);

@@ -89,7 +89,7 @@ std::string shape_text(const OperatorSpec& spec) {
   std::string text;
   for (const std::string& key : operator_keys(spec.op)) {
     const std::int64_t value = get_key(spec, key);
-    // What nearly every GPT-2 has is not worth the room.
+    // Left out: nearly every GPT-2 uses it.
     if (key == "activation" && value == IB_ACTIVATION_GELU_TANH) continue;
     const std::string shown =
         key == "activation" ? activation_names().at(static_cast<std::size_t>(value)) : std::to_string(value);

@@ -12,7 +12,7 @@
 
 namespace inferbench {
 
-/// Calls `work`; whatever goes wrong inside it becomes the outcome's status and a line. `work` may set both itself.
+/// Calls `work`. Exceptions become the outcome's status and a one-line error. `work` may also set both itself.
 template <typename Outcome, typename Work>
 void into_outcome(Outcome& outcome, Work work) {
   outcome.status = TrialStatus::kOk;
@@ -28,7 +28,7 @@ void into_outcome(Outcome& outcome, Work work) {
     failed(TrialStatus::kWrongOutput, error.what());
   } catch (const std::bad_alloc&) {
     failed(TrialStatus::kOom, "out of memory");
-  } catch (const Error& error) {  // of this program: a bad option, an unreadable model
+  } catch (const Error& error) {  // an error of this program: a bad option, an unreadable model
     failed(TrialStatus::kInvalid, error.what());
   } catch (const std::exception& error) {
     failed(TrialStatus::kCrashed, std::string("an exception came out of the backend: ") + error.what());

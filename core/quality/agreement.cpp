@@ -22,7 +22,7 @@ using Windows = std::span<const WindowAgreement>;
 using Items = std::span<const std::size_t>;
 using Statistic = std::function<double(Windows, Items)>;
 
-// The sum of a field over the sum of tokens: windows of different lengths weigh by them.
+// The sum of a field over all windows, per token, so that long windows weigh more.
 Statistic mean_of(double WindowAgreement::*field) {
   return [field](Windows windows, Items items) {
     double sum = 0;
@@ -58,7 +58,7 @@ Estimate exponential(const Estimate& log) {
 }
 
 void put(nlohmann::ordered_json& json, const std::string& name, const Estimate& estimate) {
-  json[name] = estimate.value;  // written as null where it is not finite
+  json[name] = estimate.value;  // written as null if not finite
   json[name + "_interval"] = nullptr;
   if (estimate.interval) json[name + "_interval"] = {estimate.interval->low, estimate.interval->high};
 }

@@ -7,11 +7,11 @@
 
 namespace inferbench {
 
-/// Tokens that follow each other, fed to a backend with an empty cache: ids[0 .. n] predict ids[1 .. n].
+/// Consecutive tokens, fed to a backend with an empty cache: ids[0 .. n] predict ids[1 .. n].
 struct Window {
   std::vector<std::int32_t> ids;  ///< at least two
-  /// The predictions of ids[1 .. first_judged] are not judged: another window did that, with more before them. Less
-  /// than the number of predictions.
+  /// The predictions of ids[1 .. first_judged] are not judged: another window judged them with more context. Less than
+  /// the number of predictions.
   std::size_t first_judged = 0;
 };
 

@@ -33,12 +33,12 @@ double kl_of(std::span<const float> x, double x_sum, std::span<const float> y, d
     const double x_i = x[i];
     mean_difference += std::exp(x_i - x_sum) * (x_i - y[i]);
   }
-  return std::max(0.0, mean_difference - (x_sum - y_sum));  // below zero only by rounding
+  return std::max(0.0, mean_difference - (x_sum - y_sum));  // negative only by rounding
 }
 
 using TopIds = std::array<std::size_t, kTopTokens>;
 
-// The likeliest ids, best first, the lowest of equals first; where there are fewer, the last repeats.
+// The most likely ids, best first, ties by lowest id. If there are fewer than kTopTokens, the last one is repeated.
 TopIds top_ids(std::span<const float> logits) {
   TopIds ids{};
   std::size_t n = 0;

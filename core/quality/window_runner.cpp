@@ -11,10 +11,10 @@ namespace inferbench {
 
 namespace {
 
-/// Logits that one backend gives at once: 32 MiB.
+/// Logits per backend and call: 32 MiB.
 constexpr std::size_t kLogitsAtOnce = std::size_t{8} << 20U;
 
-/// A window goes in at least so many calls: what the later ones find in the cache is judged, too.
+/// A window takes at least this many calls, so that predictions from the cache are judged too.
 constexpr std::size_t kCallsPerWindow = 4;
 
 std::size_t chunk_tokens(std::size_t vocab, std::int32_t batch, std::int32_t max_tokens) {

@@ -12,19 +12,18 @@
 
 namespace inferbench {
 
-/// Feeds windows of tokens to a backend, and to a reference beside it, and judges every prediction. The window
-/// ids[0 .. n] predicts ids[1 .. n] from ids[0 .. n - 1] with an empty cache (DESIGN section 9). Logits are judged and
-/// dropped, some megabytes at a time, so that memory does not depend on the number or length of windows. One thread at
-/// a time.
+/// Feeds windows of tokens to a backend, and optionally to a reference, and judges every prediction. The window ids[0
+/// .. n] predicts ids[1 .. n] from ids[0 .. n - 1] with an empty cache. Logits are judged and dropped a few megabytes
+/// at a time, so that memory does not depend on the number or length of windows. Use from one thread at a time.
 class WindowRunner {
  public:
-  /// `reference` of the same vocabulary, or none. `max_tokens`: longest window's n, at most the context. `batch`:
-  /// windows in one call. `threads` judge. Throws BackendError.
+  /// `reference`: a model with the same vocabulary, or none. `max_tokens`: n of the longest window, at most the
+  /// context. `batch`: windows per call. `threads`: number of threads that judge. Throws BackendError.
   WindowRunner(const BackendModel& tested, const std::optional<BackendModel>& reference, std::int32_t max_tokens,
                std::int32_t batch, std::int32_t threads);
 
-  /// At most `batch` windows, each of 2 to max_tokens + 1 ids. What each judges, in their order. Throws BackendError,
-  /// or Error where the reference is not finite.
+  /// At most `batch` windows, each of 2 to max_tokens + 1 ids. Returns one result per window, in order. Throws
+  /// BackendError, or Error if the reference's logits are not finite.
   std::vector<WindowAgreement> run(std::span<const Window> windows);
 
  private:
@@ -34,7 +33,7 @@ class WindowRunner {
     std::vector<float> logits;
   };
 
-  /// The tokens that one window has in the present step.
+  /// The tokens of one window in the current step.
   struct Piece {
     std::size_t window = 0;
     std::size_t begin = 0;
@@ -49,7 +48,7 @@ class WindowRunner {
   std::int32_t max_tokens_;
   std::int32_t batch_;
   std::size_t threads_;
-  std::size_t chunk_;  ///< tokens of a window that go into one call
+  std::size_t chunk_;  ///< tokens per window and call
   Side tested_;
   std::optional<Side> reference_;
   std::vector<WindowAgreement> results_;

@@ -17,7 +17,7 @@ namespace inferbench {
 namespace {
 
 constexpr std::int32_t kSeededTokens = 256;
-constexpr std::uint64_t kFirstStream = fnv1a64("quality");  // far from the streams that trials take
+constexpr std::uint64_t kFirstStream = fnv1a64("quality");  // far from the streams that trials use
 
 }  // namespace
 

@@ -11,14 +11,14 @@
 
 namespace inferbench::reference {
 
-/// The factor of a layer's attention scores.
+/// The factor that a layer's attention scores are multiplied by.
 double attention_scale(const ib_model_desc& desc, std::int32_t layer);
 
-/// GPT-2 as backend.h defines it (see ib_model_desc), in float64, one plain loop after the other: what a backend's
-/// logits are compared with. Independent of every backend.
+/// GPT-2 as backend.h defines it (see ib_model_desc), in float64 and plain loops. A backend's logits are compared with
+/// its results. Independent of every backend.
 class Decoder {
  public:
-  /// Copies the tensors, of any dtype of the header. They must be whole.
+  /// Copies the tensors, which may have any dtype of the header. They must be complete.
   explicit Decoder(const ib_model_desc& desc);
 
   /// Logits [tokens.size(), vocab] of a sequence that starts with `tokens`.

@@ -11,8 +11,8 @@
 
 namespace inferbench::reference {
 
-// GPT-2's operators as backend.h and op_bench.h define them, in float64, one plain loop after the other. Matrices are
-// row-major and dense. Sizes are the caller's to get right.
+// GPT-2's operators as backend.h and op_bench.h define them, in float64 and plain loops. Matrices are row-major and
+// dense. The caller must pass consistent sizes.
 
 using Values = std::vector<double>;
 
@@ -28,14 +28,14 @@ Values linear(const Values& x, const Values& weight, const Values& bias);
 /// softmax of each row; x [rows, columns].
 Values softmax_rows(const Values& x, std::size_t columns);
 
-/// Per head: softmax(scale * q k^T, causal) v of the rows from `first` on. qkv [positions, 3 width]: queries, keys,
-/// values; -> [positions - first, width]
+/// Per head: softmax(scale * q k^T, causal) v, for the rows from `first` on. qkv [positions, 3 width]: queries, keys,
+/// values. Returns [positions - first, width].
 Values attend(const Values& qkv, std::size_t width, std::size_t n_heads, double scale, std::size_t first = 0);
 
-/// IB_ACTIVATION_* of each value.
+/// Applies IB_ACTIVATION_* `activation` to each value.
 Values activate(Values x, std::int32_t activation);
 
-/// What a layer needs to know besides its weights.
+/// The parameters of a layer besides its weights.
 struct LayerShape {
   std::size_t n_heads = 1;
   std::int32_t activation = IB_ACTIVATION_GELU_TANH;
@@ -43,14 +43,14 @@ struct LayerShape {
   double attention_scale = 1;
 };
 
-/// A weight by its name in ib_model_desc, without "h.{i}.".
+/// Returns a weight by its name in ib_model_desc, without "h.{i}.".
 using WeightLookup = std::function<const Values&(const std::string& name)>;
 
-/// A layer of ib_model_desc, residual sums included, of consecutive positions x [rows, width]; before them come the
-/// positions of past_kv [past, 2 width], each row's keys, then its values.
+/// A layer of ib_model_desc, residual sums included, applied to consecutive positions x [rows, width]. The positions of
+/// past_kv [past, 2 width] come before them; each row has the keys, then the values.
 Values layer(Values x, const WeightLookup& weight, const LayerShape& shape, const Values& past_kv = {});
 
-/// qkv rows with past_kv's before them, whose queries are zeros.
+/// The rows of past_kv, with zeros as queries, followed by the rows of qkv.
 Values with_past(const Values& qkv, const Values& past_kv, std::size_t width);
 
 }  // namespace inferbench::reference
