@@ -68,7 +68,7 @@ struct BackendContext::Impl {
     host.user = this;
     if (callbacks.log) host.log = on_log;
     if (callbacks.progress) host.progress = on_progress;
-    // Always there: an exception in another callback ends the call by cancelling it.
+    // Always set: if another callback throws, the call is ended by cancelling it.
     host.is_cancelled = on_is_cancelled;
   }
   ~Impl() {
@@ -77,7 +77,7 @@ struct BackendContext::Impl {
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
-  /// checked_call; an exception of a callback during it comes out here rather than in the backend.
+  /// checked_call. An exception that a callback throws during the call is rethrown here instead of in the backend.
   template <typename Call>
   void call(std::string_view name, Call function) {
     failed_callback = nullptr;
@@ -109,7 +109,7 @@ struct BackendContext::Impl {
   }
   static void on_progress(void* user, double fraction) {
     auto& self = *static_cast<Impl*>(user);
-    // A NaN fails the first comparison and becomes 0.
+    // NaN fails the first comparison and becomes 0.
     const double within = fraction > 0 ? std::min(fraction, 1.0) : 0.0;
     self.guarded([&] { self.callbacks.progress(within); });
   }
@@ -122,7 +122,7 @@ struct BackendContext::Impl {
     return cancel ? 1 : 0;
   }
 
-  // False if it threw. Outside call() nobody would take the exception: it is dropped.
+  // Returns false if `function` threw. Outside call() nothing could receive the exception, so it is dropped.
   template <typename Call>
   bool guarded(Call function) noexcept {
     try {
@@ -233,7 +233,7 @@ struct BackendSession::Impl {
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
-  /// A forward of one sequence.
+  /// Forwards one sequence.
   void forward(std::int32_t slot, std::span<const std::int32_t> tokens, std::int32_t output, std::span<float> logits,
                std::span<std::int32_t> ids) {
     const ib_sequence sequence{slot, static_cast<std::int32_t>(tokens.size()), tokens.data()};
@@ -251,7 +251,7 @@ struct BackendSession::Impl {
     held[slot] += tokens.size();
   }
 
-  /// After a forward of `slot` whose logits are `logits`, row-major [n, vocab], of the last n positions.
+  /// Checks the logits of a forward of `slot`: row-major [n, vocab], for the last n positions.
   void require_finite(std::int32_t slot, std::span<const float> logits, std::size_t vocab) {
     const auto wrong = find_wrong_logit(logits, vocab);
     if (!wrong) return;
@@ -263,7 +263,7 @@ struct BackendSession::Impl {
   BackendModel model;
   ib_session* session = nullptr;
   ib_session_info info{};
-  std::map<std::int32_t, std::size_t> held;  ///< by slot: positions, as far as the conveniences fed and truncated them
+  std::map<std::int32_t, std::size_t> held;  ///< slot -> positions that the convenience functions left in it
 };
 
 BackendSession::BackendSession(BackendModel model, std::int32_t n_slots, std::int32_t max_tokens,

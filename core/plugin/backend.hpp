@@ -29,30 +29,30 @@ class BackendError : public Error {
 inline constexpr const char* kWrongOutputHint =
     "the backend computes wrongly; try another precision, or compare it with cpu_ref";
 
-/// A backend returned IB_OK, and what it wrote cannot be right: a logit that is not finite, or an id that no token has.
+/// A backend returned IB_OK but its output cannot be right: a logit is not finite, or an id is not in the vocabulary.
 class WrongOutput : public Error {
  public:
   explicit WrongOutput(const std::string& what);
 };
 
-/// "out of memory", ... for messages and rows.
+/// "out of memory", ...; for messages and rows.
 std::string_view status_name(ib_status status);
 
-/// What a backend may tell the host while it works. Each may be empty.
+/// Callbacks for what a backend may tell the host while it works. Each may be empty.
 struct HostCallbacks {
   std::function<void(std::int32_t level, std::string_view message)> log;
   std::function<void(double fraction)> progress;
   std::function<bool()> is_cancelled;
-  /// Not the backend's to call: told the name of a function that takes something down (session_destroy, model_destroy,
-  /// shutdown) before it is called, and "" once it has returned; `problem` says what it threw, "" for nothing. What
-  /// such a function does wrong has no status, and may be the last thing that the process does.
+  /// Called by the host, not by the backend: gets the name of a teardown function (session_destroy, model_destroy,
+  /// shutdown) before it is called, and "" after it has returned; `problem` is the exception that it threw, or "". Such
+  /// a function returns no status, and it may be the last thing that the process does.
   std::function<void(std::string_view call, std::string_view problem)> teardown;
 };
 
 /// RAII view of ib_context. Not thread-safe; destroyed after its models.
 ///
-/// An exception in a callback does not reach the backend: the call is cancelled, and the exception comes out of the
-/// function below that made it. (Of the raw BackendSession::forward comes IB_CANCELLED.)
+/// An exception in a callback does not reach the backend: the call is cancelled, and the exception is rethrown by the
+/// function below that made the call. (The raw BackendSession::forward returns IB_CANCELLED.)
 class BackendContext {
  public:
   /// Throws BackendError.
@@ -60,12 +60,12 @@ class BackendContext {
   const Plugin& plugin() const;
   ib_context* get() const;
 
-  /// Calls one function of the backend, `name` in messages. Throws BackendError for a status other than IB_OK, and what
-  /// a callback threw.
+  /// Calls one function of the backend; `name` is used in messages. Throws BackendError for a status other than IB_OK,
+  /// and rethrows exceptions of callbacks.
   void call(std::string_view name, const std::function<ib_status(ib_error&)>& function) const;
 
-  /// The error of a raw call that returned `status`, other than IB_OK. IB_CANCELLED becomes IB_INTERNAL where the host
-  /// did not ask for it since the last call that was not raw.
+  /// The error for a raw call that returned `status`, which is not IB_OK. IB_CANCELLED becomes IB_INTERNAL if the host
+  /// has not asked for cancellation since the last call that was not raw.
   BackendError failure(std::string_view call, ib_status status, const ib_error& error) const;
 
   const HostCallbacks& callbacks() const;
@@ -80,10 +80,10 @@ class BackendContext {
 /// RAII view of ib_model; keeps its context alive.
 class BackendModel {
  public:
-  /// The weights may be dropped afterwards. `precision` empty: the backend's first. Throws BackendError.
+  /// The weights may be freed afterwards. If `precision` is empty, the backend's first is used. Throws BackendError.
   BackendModel(BackendContext context, const Weights& weights, const std::string& precision,
                const OptionValues& options);
-  /// Completed with zeros where the backend was built against an older minor; no string is null.
+  /// Padded with zeros if the backend was built against an older minor version; no string is null.
   const ib_model_info& info() const;
   const ModelConfig& config() const;
   const Plugin& plugin() const;
@@ -102,7 +102,7 @@ class BackendSession {
   BackendSession(BackendModel model, std::int32_t n_slots, std::int32_t max_tokens,
                  std::int32_t max_forward_tokens = 0);
 
-  /// As of now; the next call of info() overwrites it.
+  /// The current state; the next call of info() overwrites it.
   const ib_session_info& info() const;
   ib_session* get() const;
 
@@ -110,19 +110,19 @@ class BackendSession {
   ib_status forward(const ib_forward_params& params, ib_error& error) const noexcept {
     try {
       return forward_(session_, &params, &error);
-    } catch (...) {  // a backend that breaks the rules; costs nothing where it does not
+    } catch (...) {  // the backend breaks the rules; this costs nothing if it does not throw
       return forward_threw(error);
     }
   }
 
-  /// The error of a raw call of this session: see BackendContext::failure.
+  /// The error for a raw call of this session: see BackendContext::failure.
   BackendError failure(std::string_view call, ib_status status, const ib_error& error) const;
 
-  // Conveniences for everything that is not timed; they throw BackendError, and WrongOutput where a logit is not finite
-  // or was not written, or the id is none of the vocabulary.
-  /// Appends `tokens` to `slot`; row-major logits [tokens.size(), vocab].
+  // Convenience functions for everything that is not timed. They throw BackendError; WrongOutput if a logit is not
+  // finite or was not written, or the id is not in the vocabulary.
+  /// Appends `tokens` to `slot` and returns row-major logits [tokens.size(), vocab].
   std::vector<float> all_logits(std::int32_t slot, std::span<const std::int32_t> tokens) const;
-  /// Logits after the last token [vocab].
+  /// The same, but returns only the logits after the last token, [vocab].
   std::vector<float> last_logits(std::int32_t slot, std::span<const std::int32_t> tokens) const;
   std::int32_t greedy(std::int32_t slot, std::span<const std::int32_t> tokens) const;
   void truncate(std::int32_t slot, std::int32_t n_past) const;

@@ -31,17 +31,17 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// A message: its kind, the length of its text in 8 bytes as this machine has them, the text.
+// A message: its kind, the length of its text in 8 bytes of native byte order, the text.
 constexpr char kRequest = 'r';
 constexpr char kAnswer = 'a';
 constexpr char kHostError = 'e';     // exit code, what, a zero byte, hint
 constexpr char kBackendError = 'b';  // status, what
 constexpr char kOutOfMemory = 'm';
 constexpr char kFinished = 'f';
-constexpr char kNoise = 'x';  // is never sent
+constexpr char kNoise = 'x';  // never sent
 constexpr std::size_t kMessageHead = 1 + sizeof(std::uint64_t);
 constexpr std::string_view kKinds = "raebmf";
-constexpr std::uint64_t kLargestMessage = std::uint64_t{1} << 34U;  // logits of 256 tokens are some 200 MB
+constexpr std::uint64_t kLargestMessage = std::uint64_t{1} << 34U;  // logits of 256 tokens are about 200 MB
 constexpr std::size_t kPrintedBytes = 4096;
 constexpr std::string_view kDefectHint = "a defect of the backend: tell its author";
 
@@ -57,7 +57,7 @@ bool send_message(int socket, char kind, std::string_view text) {
   return send_all(socket, head.data(), head.size()) && send_all(socket, text.data(), text.size());
 }
 
-// The message at the beginning of `bytes`, which it leaves there until it is whole; kNoise where it cannot be one.
+// Takes a complete message from the start of `bytes`; nullopt if it is not complete yet, kNoise if it is invalid.
 std::optional<ChildMessage> take_message(std::string& bytes) {
   if (!bytes.empty() && kKinds.find(bytes[0]) == std::string_view::npos) return ChildMessage{kNoise, {}};
   if (bytes.size() < kMessageHead) return std::nullopt;
@@ -81,7 +81,7 @@ std::string with_code(Code code, std::string text) {
 
 // ---- the child ----
 
-// Answers with what `work` returns or throws; false where nobody listens any more.
+// Sends the result or the exception of `work`; returns false if the parent is gone.
 bool answer_with(int socket, const std::function<std::string()>& work) {
   try {
     return send_message(socket, kAnswer, work());
@@ -109,7 +109,7 @@ void serve_requests(int socket, const std::function<BackendChild::Serve()>& make
       const auto work = [&] {
         if (!serve) serve = make_serve();
         std::string answer = serve(request->text);
-        std::fflush(stdout);  // what the backend printed comes before its answer
+        std::fflush(stdout);  // so that the backend's output comes before the answer
         return answer;
       };
       if (!answer_with(socket, work)) _exit(kSocketLost);
@@ -122,7 +122,7 @@ void serve_requests(int socket, const std::function<BackendChild::Serve()>& make
 
 // ---- the parent ----
 
-// Throws what the child sent; returns where the message is none that it sends.
+// Throws the error that the child sent; returns if the message is not one that the child sends.
 void throw_received(const ChildMessage& message) {
   if (message.kind == kOutOfMemory) throw std::bad_alloc();
   std::int32_t code = 0;
@@ -153,7 +153,7 @@ BackendChild::BackendChild(std::function<Serve()> make_serve, std::string subjec
 
 BackendChild::~BackendChild() = default;
 
-// False at its end.
+// Returns false at the end of the output.
 bool BackendChild::pass_on_output() {
   std::array<char, 16384> buffer{};
   for (;;) {
@@ -164,7 +164,7 @@ bool BackendChild::pass_on_output() {
     const std::string_view bytes(buffer.data(), static_cast<std::size_t>(n));
     printed_.append(bytes);
     if (printed_.size() > kPrintedBytes) printed_.erase(0, printed_.size() - kPrintedBytes);
-    if (std::fwrite(bytes.data(), 1, bytes.size(), stderr) != bytes.size()) std::clearerr(stderr);  // nobody reads it
+    if (std::fwrite(bytes.data(), 1, bytes.size(), stderr) != bytes.size()) std::clearerr(stderr);  // unreportable
   }
 }
 
@@ -203,7 +203,7 @@ std::string BackendChild::receive(std::string_view doing) {
     received_.append(buffer.data(), static_cast<std::size_t>(n));
     auto message = take_message(received_);
     if (!message) continue;
-    pass_on_output();  // it came before the answer
+    pass_on_output();  // the output came before the answer
     if (message->kind == kAnswer) return std::move(message->text);
     throw_received(*message);
     child_.reset();
@@ -236,7 +236,7 @@ std::string BackendChild::finish(std::chrono::milliseconds patience) {
       const ssize_t n = recv(child_->socket(), buffer.data(), buffer.size(), MSG_DONTWAIT);
       if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
       if (n <= 0) explain_end("shutdown");
-      child_.reset();  // it has nothing more to say
+      child_.reset();  // nothing more will come
       return {};
     }
   } catch (const Error& error) {

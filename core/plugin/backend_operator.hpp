@@ -14,28 +14,28 @@ namespace inferbench {
 /// RAII view of ib_op; keeps its context alive.
 class BackendOperator {
  public:
-  /// Throws BackendError: IB_UNSUPPORTED also where the backend has no extension inferbench.op_bench.v1.
+  /// Throws BackendError; IB_UNSUPPORTED also if the backend does not have the extension inferbench.op_bench.v1.
   BackendOperator(BackendContext context, const ib_op_desc& desc);
 
-  /// Completed with zeros where the backend was built against an older header; `kernels` is not null.
+  /// Padded with zeros if the backend was built against an older header; `kernels` is not null.
   const ib_op_info& info() const;
 
   /// The raw call, for the measured path: no allocation, no exception.
   ib_status run(std::int32_t copy, ib_error& error) const noexcept {
     try {
       return run_(op_, copy, &error);
-    } catch (...) {  // a backend that breaks the rules; costs nothing where it does not
+    } catch (...) {  // the backend breaks the rules; this costs nothing if it does not throw
       return run_threw(error);
     }
   }
 
-  /// The error of a raw run: see BackendContext::failure.
+  /// The error for a raw run: see BackendContext::failure.
   BackendError failure(std::string_view call, ib_status status, const ib_error& error) const;
 
-  /// run() for all that is not timed. Throws BackendError.
+  /// run() for everything that is not timed. Throws BackendError.
   void run_once(std::int32_t copy) const;
 
-  /// The latest run's result, `n` values. Throws BackendError.
+  /// The result of the latest run, `n` values. Throws BackendError.
   std::vector<float> output(std::size_t n) const;
 
  private:

@@ -9,26 +9,26 @@
 
 #include "plugin/backend.hpp"
 
-// How this folder calls a backend's functions: statuses and stray exceptions become BackendError.
+// Calls of a backend's functions in this folder: statuses and stray exceptions become BackendError.
 namespace inferbench {
 
 /// Throws BackendError: "backend NAME: CALL: STATUS: TEXT".
 [[noreturn]] void throw_status(const Plugin& plugin, std::string_view call, ib_status status, const std::string& text);
 
-/// The message of a plugin that may have left it empty, unterminated or of several lines.
+/// The message from a plugin, which may be empty, unterminated or several lines long.
 std::string message_of(const ib_error& error);
 
-/// What to say of a raw call that returned `status`: "CALL: MESSAGE"; the status in words where there is no message,
-/// and its number where the ABI has none such.
+/// The error text for a raw call that returned `status`: "CALL: MESSAGE". Without a message, the status in words, or
+/// its number if the ABI does not define it.
 std::string failure_text(std::string_view call, ib_status status, const ib_error& error);
 
-/// The same for IB_CANCELLED that the host never asked for: a fault of its own.
+/// The same for IB_CANCELLED without a request by the host, which is a fault of the backend.
 std::string unasked_cancel_text(std::string_view call, const ib_error& error);
 
-/// Of the exception that is being handled.
+/// The text of the exception that is being handled.
 std::string current_exception_text();
 
-/// Calls one function of the backend and turns its status, or an exception that it let through, into a BackendError.
+/// Calls one function of the backend; turns its status, or an exception that it throws, into a BackendError.
 template <typename Call>
 void checked_call(const Plugin& plugin, std::string_view name, Call call) {
   ib_error error{};
@@ -41,14 +41,14 @@ void checked_call(const Plugin& plugin, std::string_view name, Call call) {
   if (status != IB_OK) throw_status(plugin, name, status, message_of(error));
 }
 
-/// Calls a function of the plugin that takes something down. Nothing can be done where it throws: the rest must still
-/// be torn down, but HostCallbacks::teardown is told.
+/// Calls a teardown function of the plugin. If it throws, the rest must still be torn down, so the exception is only
+/// reported to HostCallbacks::teardown.
 template <typename Call>
 void destroy(const HostCallbacks& callbacks, std::string_view name, Call call) noexcept {
   const auto tell = [&](std::string_view at, const std::string& problem) noexcept {
     try {
       if (callbacks.teardown) callbacks.teardown(at, problem);
-    } catch (...) {  // nobody listens any more
+    } catch (...) {  // nothing can handle it here
     }
   };
   tell(name, {});
@@ -60,7 +60,8 @@ void destroy(const HostCallbacks& callbacks, std::string_view name, Call call) n
   }
 }
 
-/// The plugin's struct as this host knows it: what an older plugin lacks is zero, what a newer one adds is cut.
+/// The plugin's struct in this host's version: fields missing from an older plugin are zero, extra fields of a newer
+/// one are cut.
 template <typename Info>
 Info completed(const Plugin& plugin, std::string_view call, const Info* info) {
   if (info == nullptr) throw_status(plugin, call, IB_INTERNAL, "it returned null");

@@ -12,7 +12,7 @@
 
 namespace inferbench {
 
-/// ib_precision_info, owned.
+/// An owned copy of ib_precision_info.
 struct PrecisionDescription {
   std::string name;
   std::string doc;
@@ -20,20 +20,20 @@ struct PrecisionDescription {
   friend bool operator==(const PrecisionDescription&, const PrecisionDescription&) = default;
 };
 
-/// ib_option_info, owned.
+/// An owned copy of ib_option_info.
 struct OptionDescription {
   std::string key;
   std::int32_t type = IB_OPTION_TEXT;  ///< IB_OPTION_*
   std::string default_value;
-  double min = 0;                    ///< of INT and FLOAT
-  double max = 0;                    ///< of INT and FLOAT; below min: unbounded
-  std::vector<std::string> choices;  ///< of CHOICE; else empty
+  double min = 0;                    ///< INT and FLOAT only
+  double max = 0;                    ///< INT and FLOAT only; less than min: unbounded
+  std::vector<std::string> choices;  ///< CHOICE only; otherwise empty
   std::string doc;
 
   friend bool operator==(const OptionDescription&, const OptionDescription&) = default;
 };
 
-/// What a backend library says about itself. Owned, so that the host can use it without loading the library.
+/// The self-description of a backend library, copied so that the host can use it without loading the library.
 struct PluginDescription {
   std::filesystem::path path;  ///< absolute
   std::string name;
@@ -46,7 +46,7 @@ struct PluginDescription {
   std::uint64_t flags = 0;                       ///< IB_FLAG_*
   std::vector<PrecisionDescription> precisions;  ///< at least one; the first is the default
   std::vector<OptionDescription> options;
-  std::vector<std::string> extensions;  ///< those of known_extensions() that it offers
+  std::vector<std::string> extensions;  ///< those of known_extensions() that the backend offers
 
   bool has_precision(std::string_view precision) const;
 
@@ -58,18 +58,18 @@ const std::vector<std::string>& known_extensions();
 
 OptionDescription describe_option(const ib_option_info& option);
 
-/// Of a table that checked_table() returned. Asks it for its extensions, which runs code of the backend.
+/// Describes a table that checked_table() returned. Asks the backend for its extensions, which runs backend code.
 PluginDescription describe_table(const ib_backend& table, const std::filesystem::path& path);
 
-/// How long a library may take to load before it counts as hanging.
+/// Time limit for loading a library, after which it counts as hanging.
 inline constexpr std::chrono::milliseconds kLoadLimit{30'000};
 
-/// Describes the backend at `path`. The library is loaded, checked and asked in a child process, which is then killed:
-/// none of its code (static constructors and destructors, exit handlers) runs in this process. Throws Error (path,
-/// fault, hint), also where the library throws, crashes, exits or hangs.
+/// Describes the backend at `path`. The library is loaded, checked and queried in a child process, which is then
+/// killed: none of its code (static constructors and destructors, exit handlers) runs in this process. Throws Error
+/// (path, fault, hint), also if the library throws, crashes, exits or hangs.
 PluginDescription describe_plugin(const std::filesystem::path& path, std::chrono::milliseconds time_limit = kLoadLimit);
 
-/// A description as bytes, and back. The second throws Error for anything else.
+/// Serializes a description and reads it back. description_from_bytes throws Error for invalid bytes.
 std::string description_bytes(const PluginDescription& description);
 PluginDescription description_from_bytes(std::string_view bytes);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Descriptions travel from the child that loaded the library as MessagePack: strings of a backend need not be UTF-8,
-// and bounds may be infinite.
+// The child that loads the library sends the description as MessagePack: a backend's strings need not be UTF-8, and
+// bounds may be infinite.
 #include <nlohmann/json.hpp>
 
 #include "plugin/description.hpp"

@@ -26,17 +26,17 @@ namespace {
 
 constexpr int kChildSocket = 3;
 
-// Its own descriptors above those that it is about to fill.
+// Moves a descriptor above the numbers that the child is about to assign.
 int moved_above(int fd) {
   const int moved = fcntl(fd, F_DUPFD_CLOEXEC, kChildSocket + 3);
   return moved < 0 ? fd : moved;
 }
 
 [[noreturn]] void become_child(const std::function<void(int)>& body, int socket, int output, int errors, pid_t parent) {
-  setpgid(0, 0);  // a backend that kills its group kills nobody else; a Ctrl-C at the terminal is the parent's
+  setpgid(0, 0);  // a backend that kills its group kills only itself; Ctrl-C at the terminal goes to the parent
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != parent) _exit(127);  // it ended before the line above
-  adopt_orphans();                      // until it ends: then they are the parent's
+  if (getppid() != parent) _exit(127);  // the parent ended before the line above
+  adopt_orphans();                      // while the child lives; after that the parent adopts them
   restore_file_limit();
   const rlimit no_core{0, 0};
   setrlimit(RLIMIT_CORE, &no_core);
@@ -46,7 +46,7 @@ int moved_above(int fd) {
   for (int fd = 0; fd <= kChildSocket; ++fd) dup2(wanted[static_cast<std::size_t>(fd)], fd);
   fcntl(kChildSocket, F_SETFD, FD_CLOEXEC);
   syscall(SYS_close_range, kChildSocket + 1, ~0U, 0);
-  // The parent's handlers (an interrupt guard, a sanitizer's) are not for this child.
+  // Resets the parent's signal handlers (an interrupt guard, a sanitizer's), which must not run in this child.
   for (const int number :
        {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGPIPE, SIGXFSZ}) {
     signal(number, SIG_DFL);
@@ -73,13 +73,13 @@ ForkedChild::ForkedChild(const std::function<void(int)>& body, int output, int e
   }
   socket_ = OwnedFd(ends[0]);
   const OwnedFd theirs(ends[1]);
-  std::fflush(nullptr);  // what is buffered now must not be written twice if the child calls exit()
+  std::fflush(nullptr);  // buffered output must not be written twice if the child calls exit()
   const pid_t parent = getpid();
   pid_ = fork();
   if (pid_ < 0) throw std::system_error(errno, std::generic_category(), "fork");
   if (pid_ == 0) become_child(body, theirs.get(), output, errors, parent);
   own_ = OwnChild(pid_);
-  setpgid(pid_, pid_);  // here too: the group must be there before it is killed
+  setpgid(pid_, pid_);  // in the parent too, so that the group exists before it can be killed
 }
 
 ForkedChild::ForkedChild(ForkedChild&& other) noexcept
@@ -114,8 +114,8 @@ int ForkedChild::wait() {
   siginfo_t info{};
   while (waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOWAIT) != 0 && errno == EINTR) {
   }
-  kill_orphans();          // its processes are this one's by now
-  ::kill(-pid_, SIGKILL);  // before its number is free for others
+  kill_orphans();          // the child's processes have been adopted by this process
+  ::kill(-pid_, SIGKILL);  // before the process id can be reused
   while (waitpid(pid_, &status_, 0) < 0 && errno == EINTR) {
   }
   pid_ = -1;

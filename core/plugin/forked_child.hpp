@@ -14,7 +14,7 @@
 
 namespace inferbench {
 
-/// A file descriptor that it closes.
+/// A file descriptor that is closed by the destructor.
 class OwnedFd {
  public:
   explicit OwnedFd(int fd = -1) : fd_(fd) {}
@@ -34,17 +34,17 @@ class OwnedFd {
   int fd_;
 };
 
-/// This process, forked, for code that may end its process in any way. Nothing is loaded anew: the child has the memory
-/// of its parent, so the parent must have no other threads.
+/// A fork of this process, for code that may end its process in any way. Nothing is reloaded: the child has a copy of
+/// the parent's memory, so the parent must have no other threads.
 ///
-/// The child is shielded from what it need not touch, and the parent from it: a process group of its own, stdin and
-/// (unless given) stdout on /dev/null, none of the parent's other descriptors, default signal handlers, no core file.
-/// It ends with _exit, so no static destructor or exit handler runs, and it is killed with its parent. What it started
-/// ends with it (see kill_orphans).
+/// Child and parent are shielded from each other: the child has its own process group, stdin and (unless given) stdout
+/// on /dev/null, none of the parent's other descriptors, default signal handlers, and no core file. It ends with _exit,
+/// so no static destructor or exit handler runs, and it is killed when its parent ends. Processes that it started end
+/// with it (see kill_orphans).
 class ForkedChild {
  public:
-  /// Runs `body` in the child; its argument is one end of a stream socket, the other is socket(). `output` and `errors`
-  /// become the child's stdout and stderr; -1: /dev/null. Throws std::system_error where it cannot start.
+  /// Runs `body` in the child; its argument is one end of a stream socket, the other end is socket(). `output` and
+  /// `errors` become the child's stdout and stderr; -1: /dev/null. Throws std::system_error if the child cannot start.
   ForkedChild(const std::function<void(int socket)>& body, int output, int errors);
   ~ForkedChild();  ///< kills and reaps
   ForkedChild(ForkedChild&& other) noexcept;
@@ -52,9 +52,10 @@ class ForkedChild {
 
   int socket() const { return socket_.get(); }
 
-  /// Kills the child's group, unless the child has ended already, and reaps: the status of waitpid.
+  /// Kills the child's group, unless the child has already been reaped, and reaps the child. Returns the status of
+  /// waitpid.
   int kill();
-  /// Reaps the child, once it has ended, and kills the rest of its group; nullopt where it has not ended in time.
+  /// Once the child has ended, reaps it and kills the rest of its group; nullopt if it has not ended in time.
   std::optional<int> wait_until(std::chrono::steady_clock::time_point deadline);
 
  private:
@@ -66,13 +67,13 @@ class ForkedChild {
   int status_ = 0;
 };
 
-/// Exit code of a child that could not send: the code in it closed the socket.
+/// Exit code of a child that could not send its answer because the code in it closed the socket.
 inline constexpr int kSocketLost = 121;
 
-/// "signal 11 (Segmentation fault)", "exit code 3": how a process ended, by waitpid's status.
+/// How a process ended, from waitpid's status: "signal 11 (Segmentation fault)", "exit code 3".
 std::string end_text(int status);
 
-/// All of `bytes`; false where the other end is gone.
+/// Sends all of `bytes`; returns false if the other end is gone.
 bool send_all(int socket, const void* bytes, std::size_t size);
 
 }  // namespace inferbench

@@ -43,7 +43,7 @@ class File {
   int fd_;
 };
 
-// A T from the file; zeros where it ends before.
+// Reads a T from the file; zeros if the file is too short.
 template <typename T>
 T read_at(int fd, std::uint64_t offset) {
   T value{};
@@ -51,7 +51,7 @@ T read_at(int fd, std::uint64_t offset) {
   return value;
 }
 
-// `own`, the header of the running program, says what a library must look like.
+// Compares with `own`, the header of the running program.
 void check_header(const fs::path& path, const Elf64_Ehdr& header, const Elf64_Ehdr& own) {
   if (std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) {
     fail(path, "is not an ELF file", "give the shared library that the build made (cc -shared -fPIC)");
@@ -71,7 +71,7 @@ void check_header(const fs::path& path, const Elf64_Ehdr& header, const Elf64_Eh
   }
 }
 
-// The loader maps segments without asking whether the file reaches so far; touching what is missing is a bus error.
+// The loader maps segments without checking the file's size; accessing a missing part would be a bus error.
 void check_whole(const fs::path& path, int fd, const Elf64_Ehdr& header, std::uint64_t size) {
   std::uint64_t needed = header.e_phoff + std::uint64_t{header.e_phnum} * sizeof(Elf64_Phdr);
   const std::uint64_t n_readable = needed <= size ? header.e_phnum : 0;
@@ -87,7 +87,7 @@ std::string_view after(std::string_view text, std::string_view marker) {
   return at == std::string_view::npos ? std::string_view() : text.substr(at + marker.size());
 }
 
-// Turns dlerror's text into fault and cure; what it does not know it passes on.
+// Turns dlerror's text into fault and hint; an unknown text is passed on.
 [[noreturn]] void explain_dlerror(const fs::path& path, std::string_view text) {
   constexpr std::string_view kMissing = ": cannot open shared object file: ";
   if (const std::string_view symbol = after(text, ": undefined symbol: "); !symbol.empty()) {
@@ -100,7 +100,7 @@ std::string_view after(std::string_view text, std::string_view marker) {
     fail(path, fmt::format("needs the library '{}'{}", library, text.substr(library.size())),
          fmt::format("install '{}', or link with -Wl,-rpath to where it lies", library));
   }
-  // "PATH: reason" would name the path twice.
+  // "PATH: reason" would repeat the path.
   const std::string_view reason = after(text, path.string() + ": ");
   fail(path, fmt::format("cannot be loaded: {}", one_line(reason.empty() ? text : reason, 300)), "build it again");
 }
@@ -124,7 +124,7 @@ void check_library_file(const fs::path& path) {
   }
   if (status.st_size == 0) fail(path, "is empty", kCutOffCure);
   const File self("/proc/self/exe");
-  if (self.get() < 0) return;  // no /proc: dlopen will judge
+  if (self.get() < 0) return;  // no /proc: leave the check to dlopen
   const auto header = read_at<Elf64_Ehdr>(file.get(), 0);
   check_header(path, header, read_at<Elf64_Ehdr>(self.get(), 0));
   check_whole(path, file.get(), header, static_cast<std::uint64_t>(status.st_size));

@@ -17,7 +17,7 @@
 namespace inferbench {
 namespace {
 
-// `text` is in the one spelling that as_text() gives; `value` has no key, and no text, which it would borrow.
+// `text` is in the normal form of as_text(). `value` has no key and no text, since it would have to borrow them.
 struct ParsedOption {
   ib_option_value value{};
   std::string text;
@@ -34,7 +34,7 @@ bool bounded(const OptionDescription& option) {
   return option.min <= option.max;
 }
 
-// Parses all of `value` as T; a leading '+' is allowed, as YAML allows it.
+// Parses all of `value` as T. A leading '+' is allowed, as in YAML.
 template <typename T>
 std::errc parse_number(std::string_view value, T& number) {
   if (value.size() > 1 && value[0] == '+' && value[1] != '-') value.remove_prefix(1);
@@ -55,7 +55,7 @@ std::int64_t parse_int(const OptionDescription& option, std::string_view value) 
   const std::errc error = parse_number(value, number);
   if (error == std::errc::result_out_of_range) refuse(option, value, "too large for 64 bits");
   if (error != std::errc()) refuse(option, value);
-  // long double holds every int64 exactly where it has 64 bits of mantissa (x86, aarch64).
+  // long double represents every int64 exactly if it has at least 64 bits of mantissa (x86, aarch64).
   const auto exact = static_cast<long double>(number);
   if (bounded(option) && (exact < option.min || exact > option.max)) refuse(option, value);
   return number;
@@ -114,7 +114,7 @@ std::string number_text(double number) {
 }  // namespace
 
 struct OptionValues::Data {
-  std::map<std::string, std::string> text;  // nodes stay where they are, so values may point into them
+  std::map<std::string, std::string> text;  // map nodes don't move, so values may point into them
   std::vector<ib_option_value> values;
 };
 

@@ -11,12 +11,12 @@
 
 namespace inferbench {
 
-/// A loaded and checked backend library, in the process that runs it: a worker or another child. The host itself has
-/// descriptions only (describe_plugin, PluginPath). Never unloaded; copies share it.
+/// A loaded and checked backend library, in the process that runs it: a worker or another child. The host process
+/// itself has only descriptions (describe_plugin, PluginPath). Never unloaded; copies share it.
 class Plugin {
  public:
-  /// dlopen (RTLD_NOW | RTLD_LOCAL, never unloaded) and every check of the table. A library that crashes, exits or
-  /// hangs while it loads does so in this process. Throws Error: path, fault, hint.
+  /// Loads the library with dlopen (RTLD_NOW | RTLD_LOCAL) and checks the entire table. A library that crashes, exits
+  /// or hangs while loading does so in this process. Throws Error with path, fault and hint.
   static Plugin load(const std::filesystem::path& path);
 
   const PluginDescription& description() const;
@@ -25,10 +25,10 @@ class Plugin {
   std::span<const PrecisionDescription> precisions() const { return description().precisions; }
   std::span<const OptionDescription> options() const { return description().options; }
 
-  /// The table, completed with zeros where the backend was built against an older minor.
+  /// The table, padded with zeros if the backend was built against an older minor version.
   const ib_backend& table() const;
 
-  /// The extension's table, or null.
+  /// The extension's table; null if the backend does not offer it.
   const void* extension(std::string_view name) const;
 
  private:

@@ -24,7 +24,8 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kPrefix = "lib";
 constexpr std::string_view kSuffix = ".so";
-// From the program's folder to the backends: in the build tree, and as installed (see the folder's CMakeLists.txt).
+// Paths from the program's folder to the backends: in the build tree, and when installed (see this folder's
+// CMakeLists.txt).
 constexpr const char* kBuildFolder = "lib/inferbench";
 constexpr const char* kInstallFolder = INFERBENCH_PLUGINS_FROM_PROGRAM;
 
@@ -35,7 +36,7 @@ std::vector<fs::path> folders_of_environment() {
   while (!rest.empty()) {
     const std::string_view entry = rest.substr(0, rest.find(':'));
     rest.remove_prefix(std::min(rest.size(), entry.size() + 1));
-    if (!entry.empty()) folders.emplace_back(entry);  // an empty one would be the current directory
+    if (!entry.empty()) folders.emplace_back(entry);  // an empty entry would mean the current directory
   }
   return folders;
 }
@@ -48,7 +49,7 @@ std::vector<fs::path> folders_of_program() {
   return {folder / kBuildFolder, folder / kInstallFolder};
 }
 
-// "cpu_ref" of "/a/libcpu_ref.so"; empty where the file's name has another form.
+// "cpu_ref" for "/a/libcpu_ref.so"; empty if the file name has another form.
 std::string name_of_file(const fs::path& path) {
   const std::string file = path.filename().string();
   if (file.size() <= kPrefix.size() + kSuffix.size()) return {};
@@ -81,7 +82,7 @@ void check_name(const PluginDescription& plugin) {
               fmt::format("rename the file to lib{}.so, or name it by its path", plugin.name));
 }
 
-// What says that a file is still the one that was looked at.
+// Used to detect that a file changed since it was examined.
 using FileIdentity = std::array<std::int64_t, 5>;
 
 FileIdentity identity_of(const fs::path& path) {
@@ -91,7 +92,7 @@ FileIdentity identity_of(const fs::path& path) {
           status.st_mtim.tv_sec, status.st_mtim.tv_nsec};
 }
 
-/// Calls `found` for each entry in order, but does not hold up the others for one that is slow.
+/// Calls `found` for each entry in order. A slow entry delays the others only for a limited time.
 class InOrder {
  public:
   InOrder(std::vector<FoundPlugin> entries, const std::function<void(const FoundPlugin&)>& found)
@@ -196,7 +197,7 @@ void PluginPath::list(const std::function<void(const FoundPlugin&)>& found,
   std::map<std::string, fs::path, std::less<>> first;
   for (const fs::path& folder : folders_) {
     for (const fs::path& path : libraries_in(folder)) {
-      // By the file's name, as find() looks: what is shadowed stays so even where the first one is broken.
+      // By file name, as in find(): a library stays shadowed even if the first one is broken.
       const auto [earlier, is_first] = first.try_emplace(name_of_file(path), path);
       entries.push_back({path, std::nullopt, {}, {}, is_first ? fs::path() : earlier->second});
       paths.push_back(path);

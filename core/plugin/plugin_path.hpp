@@ -17,35 +17,36 @@ namespace inferbench {
 /// A library in one of the folders of a PluginPath.
 struct FoundPlugin {
   std::filesystem::path path;
-  std::optional<PluginDescription> plugin;  ///< nullopt where it does not load
-  std::string problem;                      ///< then why, in one line that starts with the path
+  std::optional<PluginDescription> plugin;  ///< nullopt if it does not load
+  std::string problem;                      ///< if so, the reason in one line that starts with the path
   std::string cure;
-  std::filesystem::path shadowed_by;  ///< of the same name, found earlier; empty: none
+  std::filesystem::path shadowed_by;  ///< a library with the same name, found earlier; empty: none
 };
 
-/// Where backends are looked for, first to last: --plugin-dir, INFERBENCH_PLUGIN_PATH, then lib/inferbench of the
-/// build or the install that the program runs from. Never the current directory. No library is loaded in this process.
+/// The folders that are searched for backends, in this order: --plugin-dir, INFERBENCH_PLUGIN_PATH, then lib/inferbench
+/// of the build or install that the program runs from. Never the current directory. No library is loaded in this
+/// process.
 class PluginPath {
  public:
-  /// Throws Error if one of `plugin_dirs` is not a folder. Missing folders of the other sources are left out; so are
+  /// Throws Error if one of `plugin_dirs` is not a folder. Missing folders of the other sources are skipped, and so are
   /// empty entries of INFERBENCH_PLUGIN_PATH (separated by ':').
   explicit PluginPath(const std::vector<std::filesystem::path>& plugin_dirs = {});
 
-  /// Absolute, each once.
+  /// Absolute paths without duplicates.
   const std::vector<std::filesystem::path>& folders() const { return folders_; }
 
-  /// `reference`: a name ("cpu_ref": the first lib<name>.so in the folders, whose table must have that name), or a path
-  /// (has a '/'; a relative one is taken from `base`, or from the working directory where that is empty). Each file is
-  /// tried out once, as long as it does not change. Throws Error that lists where it looked and the nearest known name,
-  /// or says why the library found does not load.
+  /// `reference` is a name ("cpu_ref": the first lib<name>.so in the folders; its table must have that name) or a path
+  /// (contains '/'; a relative path starts at `base`, or at the working directory if `base` is empty). Each file is
+  /// described once, as long as it does not change. Throws Error that lists the searched folders and the nearest known
+  /// name, or says why the library that was found does not load.
   PluginDescription find(std::string_view reference, const std::filesystem::path& base = {}) const;
 
-  /// How long one library may take when many are listed: the others are waited for.
+  /// Time limit per library when many are listed.
   static constexpr std::chrono::milliseconds kListLimit{10'000};
 
-  /// Every lib*.so in the folders, folder after folder, sorted within each; the first of a name wins, later ones are
-  /// shadowed. They are tried out side by side. `found` gets each in that order; only what takes more than a second
-  /// comes later than its place.
+  /// Lists every lib*.so in the folders, folder by folder, sorted within each. The first library with a name wins,
+  /// later ones are shadowed. They are examined in parallel. `found` gets each in that order; only one that takes more
+  /// than a second may come later.
   void list(const std::function<void(const FoundPlugin&)>& found,
             std::chrono::milliseconds time_limit = kListLimit) const;
 
@@ -55,7 +56,7 @@ class PluginPath {
   PluginDescription described(const std::filesystem::path& path) const;
 
   std::vector<std::filesystem::path> folders_;
-  std::shared_ptr<Known> known_;  // shared by copies: what find() has seen
+  std::shared_ptr<Known> known_;  // shared by copies: results of find()
 };
 
 }  // namespace inferbench

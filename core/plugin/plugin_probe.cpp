@@ -18,7 +18,8 @@ namespace {
 
 using Clock = Probe::Clock;
 
-// More than CPUs, as a library that hangs keeps its place; few, as a large one takes memory.
+// More than the number of CPUs, since a library that hangs occupies a place; still few, since a large library takes
+// memory.
 constexpr std::size_t kAtOnce = 8;
 constexpr std::chrono::milliseconds kTick(100);
 
@@ -71,7 +72,7 @@ void describe_plugins(const std::vector<std::filesystem::path>& paths, std::chro
     for (; next < paths.size() && running.size() < kAtOnce; ++next) {
       try {
         running.push_back({next, start_plugin_probe(paths[next], time_limit)});
-      } catch (const ShortageError&) {  // no fault of the library
+      } catch (const ShortageError&) {  // not the library's fault
         throw;
       } catch (const Error& error) {
         done(next, {std::nullopt, error.what(), error.cure()});

@@ -33,15 +33,15 @@ constexpr std::string_view kLoading = "loading it";
 constexpr rlim_t kStderrLimit = 1 << 20;
 constexpr std::uint64_t kLargestReport = 64 << 20;
 
-// What the child sends: one of these, the length of the text in 8 bytes as this machine has them, the text.
+// The child sends one of these, the length of the text in 8 bytes of native byte order, and the text.
 constexpr char kGood = 'g';   // the answer
-constexpr char kError = 'e';  // what, a zero byte, hint
-constexpr char kThrew = 't';  // what the exception said
+constexpr char kError = 'e';  // message, a zero byte, hint
+constexpr char kThrew = 't';  // the exception's message
 constexpr std::size_t kHeaderBytes = 1 + sizeof(std::uint64_t);
 
 // ---- the child ----
 
-int report_socket = -1;  // set only in the child, which has no other way to hand it to its terminate handler
+int report_socket = -1;  // set only in the child; its terminate handler has no other way to get it
 
 void send_report(char kind, std::string_view text) {
   std::string message(kHeaderBytes, kind);
@@ -71,7 +71,7 @@ std::string thrown_text() {
 
 void work_in_child(const std::function<std::string()>& work, int socket) {
   report_socket = socket;
-  prctl(PR_SET_DUMPABLE, 0);  // a core_pattern that is a pipe does not ask for RLIMIT_CORE
+  prctl(PR_SET_DUMPABLE, 0);  // a core_pattern that is a pipe ignores RLIMIT_CORE
   const rlimit flood{kStderrLimit, kStderrLimit};
   setrlimit(RLIMIT_FSIZE, &flood);
   signal(SIGXFSZ, SIG_IGN);
@@ -130,7 +130,7 @@ auto start_or_explain(const std::string& subject, Start start) {
   }
 }
 
-// A file, not a pipe: a library that floods stderr while it loads must not wait for a reader.
+// A file instead of a pipe: a library that floods stderr while loading must not block.
 OwnedFd make_stderr_file() {
   OwnedFd file(memfd_create("probe-stderr", MFD_CLOEXEC));
   if (file.get() < 0) throw std::system_error(errno, std::generic_category(), "memfd_create");
@@ -162,7 +162,7 @@ bool Probe::take() {
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) break;
     if (n > 0) report_.append(buffer.data(), static_cast<std::size_t>(n));
-    // A process that the library left behind may hold the socket, so the end is that of the report.
+    // A process that the library left behind may keep the socket open, so a complete report counts as the end.
     ended_ = n <= 0 || is_whole();
   }
   return ended_ || Clock::now() >= deadline_;
@@ -179,7 +179,7 @@ std::string Probe::wait() {
     if (report_[0] == kGood) return report_.substr(kHeaderBytes);
     judge_report(report_[0], report_.substr(kHeaderBytes), text_);
   }
-  // A child that closed its socket may still be at work.
+  // A child that closed its socket may still be running.
   const auto status = ended_ ? child_.wait_until(deadline_) : std::nullopt;
   if (!status) {
     child_.kill();

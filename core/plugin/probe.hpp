@@ -9,33 +9,33 @@
 
 namespace inferbench {
 
-/// What a probe is about, for its messages.
+/// The subject of a probe, for its messages.
 struct ProbeText {
-  std::string subject;               ///< what is probed, such as a path
-  std::string doing = "loading it";  ///< what the work does
+  std::string subject;               ///< the thing that is probed, such as a path
+  std::string doing = "loading it";  ///< the action of the work
 };
 
-/// Work that a forked child does, so that code which ends its process ends only that child.
+/// Work in a forked child, so that code that ends its process ends only that child.
 ///
-/// dlopen runs a library's static constructors. One that throws reaches std::terminate inside the loader (glibc has no
-/// way to unwind through it), one that crashes, exits or hangs takes its process along. The child is killed as soon as
-/// it has answered, so destructors and exit handlers never run. Its stdout is dropped.
+/// dlopen runs a library's static constructors. A constructor that throws reaches std::terminate inside the loader
+/// (glibc cannot unwind through it); one that crashes, exits or hangs takes its process with it. The child is killed as
+/// soon as it has answered, so destructors and exit handlers never run. Its stdout is discarded.
 class Probe {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// Starts it; `work` gives the answer. Throws Error where it cannot.
+  /// Starts the child; `work` returns the answer. Throws Error if the child cannot start.
   Probe(const std::function<std::string()>& work, ProbeText text, std::chrono::milliseconds time_limit);
 
   int socket() const { return child_.socket(); }  ///< readable when there is something for take()
   Clock::time_point deadline() const { return deadline_; }
 
-  /// Takes what has come, without waiting; true at the end: of the answer, of the child, or of its time.
+  /// Reads what has arrived, without waiting; true once the answer is complete, the child has ended or its time is up.
   bool take();
 
-  /// Waits for the end and returns the answer. Throws Error: the very Error that `work` threw; or, where the child
-  /// ended otherwise, "SUBJECT: FAULT" with the signal, the exit code or the exception, and the last line of its
-  /// stderr. Once.
+  /// Waits for the end and returns the answer. Rethrows an Error that `work` threw. If the child ended in another way,
+  /// throws Error "SUBJECT: FAULT" with the signal, the exit code or the exception, and the last line of its stderr.
+  /// Call it once.
   std::string wait();
 
  private:
@@ -50,7 +50,7 @@ class Probe {
   bool ended_ = false;
 };
 
-/// Does `work` in a forked child first; as Probe.
+/// Runs `work` in a forked child; like Probe.
 void probe_in_child(const std::function<void()>& work, const std::string& subject,
                     std::chrono::milliseconds time_limit = std::chrono::seconds(30),
                     const std::string& doing = "loading it");

@@ -19,11 +19,11 @@ namespace {
 
 constexpr std::size_t kLongestName = 64;
 constexpr std::size_t kLongestText = 4096;
-constexpr std::uint64_t kMostEntries = 1024;  // a count beyond it is garbage, and reading so far would be a crash
+constexpr std::uint64_t kMostEntries = 1024;  // a larger count is garbage, and reading that far would crash
 
 constexpr const char* kAuthor = "compare its table with the comments of inferbench/backend.h and build it again";
 
-/// Collects what every message starts with.
+/// Collects the common beginning of all messages.
 class TableCheck {
  public:
   TableCheck(const ib_backend& table, const std::string& path) : table_(table), path_(path) {}
@@ -145,7 +145,7 @@ struct Field {
   Field {                                                        \
 #name, offsetof(ib_backend, name) + sizeof(ib_backend::name) \
   }
-// What a table of ABI 1.0 must reach; `extension` may be null, so it may as well be missing.
+// The fields that a table of ABI 1.0 must include. `extension` may be null, so it may also be missing.
 // NOLINTBEGIN(bugprone-sizeof-expression): fields that are pointers have a pointer's size
 constexpr std::array kFields{
     FIELD(name),           FIELD(version),         FIELD(build),        FIELD(license),       FIELD(doc),

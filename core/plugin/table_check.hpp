@@ -8,11 +8,12 @@
 
 namespace inferbench {
 
-/// Checks everything that the header asks of a backend's table, reading it only as far as it says that it reaches, and
-/// returns a copy completed with zeros. `path` starts the message. Throws Error with the first fault found.
+/// Checks everything that the header requires of a backend's table, reading no further than its declared size, and
+/// returns a copy padded with zeros. `path` starts the message. Throws Error with the first fault found.
 ib_backend checked_table(const ib_backend* raw, const std::string& path);
 
-/// [a-z0-9_]+, at most 64 characters: what names of backends, precisions and options look like.
+/// Whether `name` has the form required for names of backends, precisions and options: [a-z0-9_]+, at most 64
+/// characters.
 bool is_well_formed_name(std::string_view name);
 
 }  // namespace inferbench
