@@ -15,9 +15,9 @@ namespace inferbench {
 namespace {
 
 constexpr std::int32_t kContext = 1024;
-constexpr int kStepsPerSample = 500;  // of the context's 1024
+constexpr int kStepsPerSample = 500;  // the context is 1024
 
-/// A model of one small layer, all zeros; the vocabulary is GPT-2's.
+/// A model with one small layer, all zeros, and GPT-2's vocabulary.
 ModelConfig small_config() {
   ModelConfig config;
   config.n_layers = 1;
@@ -39,10 +39,10 @@ class ZeroStorage final : public Weights::Storage {
   }
 
  private:
-  std::vector<float> zeros_;  // every tensor is this
+  std::vector<float> zeros_;  // used for every tensor
 };
 
-/// `batch` sequences of `n_tokens` each, greedy ids wanted: the call that the measured loop makes.
+/// `batch` sequences of `n_tokens` each with greedy output, like the calls of the measured loop.
 class Call {
  public:
   Call(const BackendModel& model, std::int32_t batch, std::int32_t n_tokens)
@@ -81,7 +81,7 @@ struct Shape {
   const char* what;
   std::int32_t batch;
   std::int32_t n_tokens;
-  int calls;  ///< in a sample
+  int calls;  ///< per sample
 };
 constexpr std::array kShapes{Shape{"decode, batch 1", 1, 1, kStepsPerSample},
                              Shape{"decode, batch 8", 8, 1, kStepsPerSample}, Shape{"prefill, 512 tokens", 1, 512, 2}};

@@ -9,14 +9,14 @@
 
 namespace inferbench {
 
-/// One shape of forward call.
+/// The cost of one kind of forward call.
 struct CallCost {
   std::string what;
   Cost cost;
 };
 
-/// What a forward through the ABI costs, with a backend that does nothing in it but check its arguments (`null`):
-/// decode steps of one and of eight sequences, and a prefill of 512 tokens. In a child process. Throws Error.
+/// Measures a forward call through the ABI with a backend that only checks its arguments (`null`): decode steps of one
+/// and eight sequences, and a prefill of 512 tokens. Runs in a child process. Throws Error.
 std::vector<CallCost> measure_calls(const PluginDescription& null_backend, const CostEffort& effort);
 
 }  // namespace inferbench

@@ -18,7 +18,7 @@ namespace inferbench {
 
 namespace {
 
-// GPT-2's tensors, all of them views of the same zeros, which nobody reads: no memory is touched.
+// GPT-2's tensors, all views of the same zeros. Nobody reads them, so no memory is touched.
 class UntouchedWeights : public Weights::Storage {
  public:
   explicit UntouchedWeights(const ModelConfig& config)

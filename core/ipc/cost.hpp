@@ -7,8 +7,8 @@
 
 namespace inferbench {
 
-/// What one operation costs, from many samples. A sample is the mean of `operations_per_sample` of them, done in a row:
-/// so many where one alone would be near the cost of reading the clock.
+/// The cost of one operation, from many samples. A sample is the mean of `operations_per_sample` operations in a row;
+/// more than one if a single operation would take about as long as reading the clock.
 struct Cost {
   std::size_t n_samples = 0;
   int operations_per_sample = 1;
@@ -17,15 +17,15 @@ struct Cost {
   double p99_ns = 0;
 };
 
-/// How long to measure one thing.
+/// How long to measure one operation.
 struct CostEffort {
-  std::size_t min_samples = 200;  ///< at least 100, which p99 needs
+  std::size_t min_samples = 200;  ///< at least 100, as needed for p99
   std::size_t max_samples = 2000;
-  double seconds = 0.2;  ///< no new sample after that, once there are min_samples
+  double seconds = 0.2;  ///< after this time no new sample starts, once there are min_samples
 };
 
-/// Times `operations` (which does `operations_per_sample` of them) again and again, after 1/10 of min_samples unseen;
-/// `between` runs untimed after each. Their exceptions come out.
+/// Times `operations` (which runs `operations_per_sample` of them) repeatedly, after a warm-up of 1/10 of min_samples.
+/// `between` runs untimed after each sample. Their exceptions are passed on.
 Cost measure_cost(
     const CostEffort& effort, int operations_per_sample, const std::function<void()>& operations,
     const std::function<void()>& between = [] {});

@@ -17,7 +17,7 @@ struct IpcCosts {
   std::vector<RoundTripCost> round_trips;
 };
 
-/// Tables for people, times in the unit that suits each.
+/// Tables for people; each time is in a suitable unit.
 std::string to_text(const IpcCosts& costs);
 
 /// {"calls": [...], "frames": [...], "round_trips": [...]}, times in nanoseconds.

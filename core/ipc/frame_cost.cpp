@@ -15,9 +15,9 @@
 namespace inferbench {
 namespace {
 
-constexpr std::size_t kLengthBytes = 4;  // in front of a frame's payload
+constexpr std::size_t kLengthBytes = 4;  // before a frame's payload
 
-// Ids and times with as many digits as true ones: their size in bytes depends on it.
+// Ids and times with as many digits as real ones, since their encoded size depends on it.
 SampleMessage request(std::int32_t batch, std::int32_t prompt_tokens) {
   std::mt19937 random(1);
   std::uniform_int_distribution<std::int32_t> id(0, 50256);

@@ -13,17 +13,18 @@ namespace inferbench {
 /// A message of the worker protocol, of a typical size.
 struct SampleMessage {
   std::string what;
-  bool is_request = false;  ///< goes from the host to the worker
+  bool is_request = false;  ///< sent from the host to the worker
   nlohmann::json message;
 };
 
-/// Requests with 32, 8192 and 65536 prompt ids; outcomes with 512 token times, and with a profile of 10000 operations.
+/// Requests with 32, 8192 and 65536 prompt ids; outcomes with 512 token times and with a profile of 10000 operations.
 std::vector<SampleMessage> sample_messages();
 
-/// One message in one format: JSON value to bytes and back. Making the value of the program's structs is not in it.
+/// One message in one format: JSON value to bytes and back. Building the value from the program's structs is not
+/// included.
 struct FrameCost {
   std::string what;
-  std::string format;  ///< "MessagePack" (what the program uses) or "JSON"
+  std::string format;  ///< "MessagePack" (used by the program) or "JSON"
   std::size_t n_bytes = 0;
   Cost encode;
   Cost decode;

@@ -13,7 +13,7 @@
 namespace inferbench {
 namespace {
 
-/// One worker, spoken to as ProcessRunner does, but blocking: nothing else is waited for.
+/// One worker, with ProcessRunner's protocol, but blocking: there is nothing else to wait for.
 class Worker {
  public:
   explicit Worker(const std::vector<std::string>& command) : child_(command) {
@@ -24,7 +24,7 @@ class Worker {
     check_hello(receive());
   }
 
-  /// The answer's outcome must be the refusal that an empty worker gives.
+  /// The outcome in the answer must be the refusal of a worker without a model.
   void exchange(const nlohmann::json& request) {
     send_frame(child_.socket(), request);
     const nlohmann::json answer = receive();

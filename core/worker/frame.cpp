@@ -17,7 +17,7 @@ using Json = nlohmann::json;
 
 constexpr std::size_t kLengthBytes = 4;
 
-// Walks a value without building it; stops where it is too deep, which is before the parser has recursed further.
+// Walks a value without building it, and stops if it is too deep, before the parser recurses further.
 class DepthCheck : public nlohmann::json_sax<Json> {
  public:
   bool null() override { return true; }

@@ -24,26 +24,27 @@ namespace inferbench {
 
 namespace {
 
-constexpr std::int32_t kFillTokens = 512;  // of each sequence, that one forward puts into the cache before the clock
+constexpr std::int32_t kFillTokens = 512;  // per sequence and untimed forward of past tokens
 
-// The past goes in by larger pieces than a short prompt: a token at a time would take as long as decoding it.
+// The past is fed in larger pieces than a short prompt: token by token it would take as long as decoding it.
 std::int32_t fill_chunk(const TrialRequest& request) {
   return std::max(request.prompt_tokens, std::min(request.past_tokens, kFillTokens));
 }
 
-// Logits that are asked for at once after a trial: 4 MiB, small beside any memory limit.
+// Number of logits requested per call after a trial: 4 MiB, small compared with any memory limit.
 constexpr std::size_t kLogitsAtOnce = std::size_t{1} << 20U;
 
-// Less than that an allocator keeps of anything; it is no part of a larger session.
+// An allocator always keeps some memory. Up to this size, it does not count as left over from a larger, earlier
+// session.
 constexpr std::uint64_t kLeastKept = 512U << 10U;
-constexpr std::uint64_t kKeptPart = 100;  // of what is resident
+constexpr std::uint64_t kKeptPart = 100;  // divisor: 1% of the resident memory
 
 constexpr const char* kPeakNotReset =
     "the kernel's peak could not be reset (/proc/self/clear_refs), and an earlier one was higher";
 
 }  // namespace
 
-/// When the host's is_cancelled says stop. The backend polls it, so it is one comparison.
+/// When is_cancelled returns true. The backend polls it, so it costs only a clock reading and a comparison.
 struct LoadedContender::Deadline {
   std::uint64_t at_ns = 0;  ///< 0: never
 
@@ -114,8 +115,8 @@ void LoadedContender::load_model(const LoadRequest& request, LoadOutcome& outcom
   const std::uint64_t before_create = now_ns();
   model_.emplace(std::move(context), weights, request.precision, options);
   const std::uint64_t end = now_ns();
-  outcome.peak_file_bytes = read_memory_use().file_bytes;  // while the weights are mapped still
-  // Making up weights is this program's work, not a load.
+  outcome.peak_file_bytes = read_memory_use().file_bytes;  // while the weights are still mapped
+  // Generating synthetic weights is this program's work and not part of the load.
   const bool made_up = model.files().empty();
   if (made_up) outcome.generate_ms = elapsed_ms(before_weights, before_create);
   outcome.load_ms = elapsed_ms(made_up ? before_create : before_weights, end);
@@ -138,21 +139,21 @@ TrialOutcome LoadedContender::run(const TrialRequest& request) {
   const ScopedAffinity affinity(threads_);
   deadline_->set(request.timeout_s);
   outcome.trials_since_load = trials_since_load_++;
-  // The last id is emitted, never fed.
+  // The last id is emitted but never fed.
   const SessionShape shape{request.batch, request.past_tokens + request.prompt_tokens + request.generate_tokens - 1,
                            request.batch * fill_chunk(request)};
   std::optional<TrialLoop> loop;
   into_outcome(outcome, [&] { drop_session_unless(shape); });
   const PeakWatch peak(clear_refs_);
   if (outcome.status == TrialStatus::kOk) into_outcome(outcome, [&] { prepare(request, shape, loop); });
-  // Not before: what delays the filling of a long past says nothing of the measured part.
+  // Starts here, since a disturbance while the past is filled does not affect the measured part.
   const InterferenceWatch watch(affinity.cpus(), standstill);
   if (outcome.status == TrialStatus::kOk) into_outcome(outcome, [&] { run_measured(request, *loop, outcome); });
   outcome.interference = watch.seen();
   set_memory(peak, outcome);
-  // Only now: whatever it takes is no part of what was measured.
+  // Runs last, so that its time and memory are not measured.
   if (outcome.status == TrialStatus::kOk) into_outcome(outcome, [&] { check_output(request, *loop, outcome); });
-  if (outcome.status != TrialStatus::kOk) session_.reset();  // in an unknown state
+  if (outcome.status != TrialStatus::kOk) session_.reset();  // its state is unknown
   return outcome;
 }
 
@@ -180,7 +181,7 @@ WindowOutcome LoadedContender::judge_window(const WindowRequest& request) {
     }
     outcome.window = judge_->judge(request);
   });
-  if (outcome.status != TrialStatus::kOk) judge_.reset();  // in an unknown state
+  if (outcome.status != TrialStatus::kOk) judge_.reset();  // its state is unknown
   return outcome;
 }
 
@@ -199,10 +200,10 @@ MarginOutcome LoadedContender::measure_margin(const MarginRequest& request) {
 void LoadedContender::drop_session_unless(const SessionShape& shape) {
   if (session_ && shape == shape_) return;
   const bool first = shape_ == SessionShape{};
-  session_.reset();  // before the new one: both may not fit
+  session_.reset();  // freed first: both may not fit into memory
   shape_ = shape;
   if (first) return;
-  // As in a new process, where the heap has no holes of the earlier session.
+  // Returns free memory to the system: a new process would have no holes in its heap from an earlier session.
   malloc_trim(0);
   const MemoryUse left = read_memory_use();
   kept_bytes_ = 0;
@@ -261,8 +262,8 @@ void LoadedContender::check_output(const TrialRequest& request, const TrialLoop&
   outcome.logits_checked = true;
 }
 
-// The ids of a model that computes NaN may be anything, so the logits that chose the last ones are asked for. The
-// session may be full: its last position is computed once more.
+// The ids of a model that computes NaN are arbitrary, so this requests the logits that determined the last ids. The
+// session may be full, so its last position is computed again.
 void LoadedContender::check_logits(const TrialLoop& loop) const {
   const std::vector<ib_sequence> fed = loop.last_fed();
   const auto vocab = static_cast<std::size_t>(model_->config().vocab);

@@ -17,8 +17,8 @@
 
 namespace inferbench {
 
-/// A contender in this very process: loads the model through the C ABI and runs trials on it. The backend's crash is
-/// this process's crash; a timeout asks the backend to cancel. One thread at a time.
+/// A contender in this process: loads the model through the C ABI and runs trials on it. If the backend crashes, this
+/// process crashes; at a timeout the backend is asked to cancel. Use from one thread at a time.
 class LoadedContender : public TrialRunner {
  public:
   /// `clear_refs`: see PeakWatch.
@@ -32,7 +32,7 @@ class LoadedContender : public TrialRunner {
   void unload() override;
   bool loaded() const override { return model_.has_value(); }
 
-  /// See HostCallbacks::teardown; of what is loaded from now on.
+  /// See HostCallbacks::teardown; applies to models loaded from now on.
   void observe_teardown(std::function<void(std::string_view, std::string_view)> observer) {
     teardown_ = std::move(observer);
   }
@@ -48,15 +48,15 @@ class LoadedContender : public TrialRunner {
 
   HostCallbacks callbacks() const;
   void load_model(const LoadRequest& request, LoadOutcome& outcome);
-  /// All that comes before the clock: the loop's memory, a session whose slots hold the past.
+  /// Everything before the timed part: the loop's memory, and a session whose slots hold the past.
   void prepare(const TrialRequest& request, const SessionShape& shape, std::optional<TrialLoop>& loop);
-  /// The measured part, on the session that `prepare` left. Fills `loop` for check_output.
+  /// The measured part, on the session from `prepare`. Fills `loop` for check_output.
   void run_measured(const TrialRequest& request, TrialLoop& loop, TrialOutcome& outcome);
   void check_output(const TrialRequest& request, const TrialLoop& loop, TrialOutcome& outcome) const;
   void check_logits(const TrialLoop& loop) const;
-  /// Makes room for a session of another shape than the last trial's.
+  /// Frees the session of the last trial if its shape differs.
   void drop_session_unless(const SessionShape& shape);
-  /// An empty session of the shape: the last trial's where that fits.
+  /// An empty session of this shape; reuses the last trial's session if there is one.
   const BackendSession& session_for(const SessionShape& shape);
   void set_memory(const PeakWatch& peak, TrialOutcome& outcome) const;
 
@@ -66,12 +66,12 @@ class LoadedContender : public TrialRunner {
   std::optional<BackendModel> model_;
   std::unique_ptr<BackendSession> session_;
   SessionShape shape_;
-  std::optional<LoadRequest> request_;  ///< what model_ was loaded for
+  std::optional<LoadRequest> request_;  ///< the request that loaded model_
   std::unique_ptr<WindowJudge> judge_;
   std::int32_t threads_ = 1;
   std::int32_t trials_since_load_ = 0;
-  std::optional<std::uint64_t> loaded_bytes_;  ///< anonymous memory of the process once the model was loaded
-  std::uint64_t kept_bytes_ = 0;               ///< more than that, when the session's predecessor was gone
+  std::optional<std::uint64_t> loaded_bytes_;  ///< anonymous memory of the process right after the model was loaded
+  std::uint64_t kept_bytes_ = 0;               ///< how much more it was after the previous session was freed
 };
 
 }  // namespace inferbench

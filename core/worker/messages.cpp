@@ -21,7 +21,7 @@ constexpr std::int32_t kMaxThreads = 4096;
 constexpr std::int64_t kMaxTokens = std::int64_t{1} << 26;
 constexpr double kMaxTimeoutS = 1e9;
 
-// nlohmann's exceptions as ProtocolError.
+// Turns nlohmann's exceptions into ProtocolError.
 template <typename Read>
 auto reading(Read read) {
   try {
@@ -37,7 +37,7 @@ void require_sane(bool good, const char* what) {
   if (!good) throw ProtocolError(std::string("a message with an impossible ") + what);
 }
 
-// get<int32_t> would wrap around.
+// get<int32_t> would wrap around on overflow.
 std::int32_t int32_of(const Json& object, const char* key, std::int64_t low, std::int64_t high) {
   const auto value = integer_of<std::int64_t>(object.at(key));
   require_sane(value >= low && value <= high, key);

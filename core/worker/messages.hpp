@@ -13,21 +13,20 @@
 
 namespace inferbench {
 
-// What host and worker say to each other, as JSON values:
+// The messages between host and worker, as JSON values:
 //   worker, once:  {"hello": kProtocolVersion}
 //   host:          {"sequence": n, "op": "load" | "run" | "judge" | "margin" | "prepare" | "sample" | "unload",
 //                  "request": {...}}
 //   worker:        {"sequence": n, "outcome": {...}}
-//   worker:        {"teardown": call, "problem": text}, before an outcome, as often as it takes something of the
-//   backend
-//                  down: see HostCallbacks::teardown
-// The worker ends when its socket does.
+//   worker:        {"teardown": call, "problem": text}, before an outcome: one or more while it tears down a part of
+//                  the backend, see HostCallbacks::teardown
+// The worker ends when its socket is closed.
 
 inline constexpr int kProtocolVersion = 4;
 
-// What a worker's exit code says.
-inline constexpr int kExitProtocol = 70;  ///< the host sent something that is no request (EX_SOFTWARE)
-inline constexpr int kExitMemory = 71;    ///< out of memory outside of the backend (EX_OSERR)
+// Exit codes of a worker.
+inline constexpr int kExitProtocol = 70;  ///< the host sent something that is not a request (EX_SOFTWARE)
+inline constexpr int kExitMemory = 71;    ///< out of memory outside the backend (EX_OSERR)
 
 enum class Operation { kLoad, kRun, kJudge, kMargin, kPrepare, kSample, kUnload };
 
@@ -42,15 +41,15 @@ nlohmann::json unload_message(std::uint64_t sequence);
 nlohmann::json outcome_message(std::uint64_t sequence, nlohmann::json outcome);
 nlohmann::json teardown_message(std::string_view call, std::string_view problem);
 
-/// A worker's word on what it takes down.
+/// A worker's report that it is about to tear something down, or has done so.
 struct TeardownStep {
-  std::string call;     ///< that is about to begin; empty: it has returned
-  std::string problem;  ///< empty: none
+  std::string call;     ///< the function that is about to be called; empty: it has returned
+  std::string problem;  ///< empty: no problem
 };
-/// The step, if the message is one.
+/// The step; nullopt if the message is not a TeardownStep.
 std::optional<TeardownStep> teardown_step_of(const nlohmann::json& message);
 
-// The readers throw ProtocolError for a message of another form, and for numbers that no host would send.
+// The readers throw ProtocolError for a malformed message, and for numbers that no host would send.
 void check_hello(const nlohmann::json& message);
 std::uint64_t sequence_of(const nlohmann::json& message);
 Operation operation_of(const nlohmann::json& message);
@@ -60,7 +59,7 @@ WindowRequest window_request_of(const nlohmann::json& message);
 MarginRequest margin_request_of(const nlohmann::json& message);
 OperatorRequest prepare_request_of(const nlohmann::json& message);
 OperatorSampleRequest sample_request_of(const nlohmann::json& message);
-/// The outcome's object, if it answers `sequence`.
+/// The outcome object. Throws unless the message answers `sequence`.
 const nlohmann::json& outcome_of(const nlohmann::json& message, std::uint64_t sequence);
 
 }  // namespace inferbench

@@ -7,8 +7,9 @@
 
 namespace inferbench {
 
-/// loop.run in `session`, which `call` calls, with the backend's recording on (extension inferbench.profile.v1); fills
-/// outcome.profile and profile_dropped. Throws BackendError: IB_UNSUPPORTED where the backend has no such extension.
+/// Runs `loop` in `session`, to which `call` belongs, with the backend's recording on (extension
+/// inferbench.profile.v1); fills outcome.profile and profile_dropped. Throws BackendError; IB_UNSUPPORTED if the
+/// backend does not have the extension.
 void run_profiled(const Plugin& plugin, const BackendSession& session, TrialLoop& loop, const SessionCall& call,
                   TrialOutcome& outcome);
 

@@ -11,13 +11,13 @@
 
 namespace inferbench {
 
-// What is asked of a loaded contender outside of the measured trials. Plain data: it crosses process borders.
+// Requests to a loaded contender outside the measured trials. Plain data: it is sent between processes.
 
-/// Judges one window of tokens against a reference backend that is loaded beside the contender, the first time it is
-/// named, with the same model.
+/// Judges one window of tokens against a reference backend. The reference is loaded next to the contender, with the
+/// same model, when it is first named.
 struct WindowRequest {
   std::string reference;          ///< absolute path of its library
-  std::vector<std::int32_t> ids;  ///< n + 1 of them predict n
+  std::vector<std::int32_t> ids;  ///< n + 1 ids, which give n predictions
   double timeout_s = 0;           ///< 0: none
 
   friend bool operator==(const WindowRequest&, const WindowRequest&) = default;
@@ -27,7 +27,7 @@ struct WindowOutcome : Ending {
   WindowAgreement window;  ///< when ok
 };
 
-/// By how much the contender's logits after `ids` prefer token `own` to token `other`.
+/// How much the contender's logits after `ids` prefer token `own` to token `other`.
 struct MarginRequest {
   std::vector<std::int32_t> ids;
   std::int32_t own = 0;
@@ -39,11 +39,11 @@ struct MarginRequest {
 
 struct MarginOutcome : Ending {
   double margin = 0;     ///< logit of `own` minus that of `other`
-  double deviation = 0;  ///< standard deviation of all logits there
+  double deviation = 0;  ///< standard deviation of all logits at that position
 };
 
-// As JSON values (NaN survives MessagePack). The readers throw nlohmann's exceptions, Error for an unknown status, and
-// ProtocolError for numbers that no host would send.
+// JSON conversions (MessagePack can represent NaN). The readers throw nlohmann's exceptions, Error for an unknown
+// status, and ProtocolError for numbers that no host would send.
 nlohmann::json to_json(const WindowRequest& request);
 nlohmann::json to_json(const WindowOutcome& outcome);
 nlohmann::json to_json(const MarginRequest& request);

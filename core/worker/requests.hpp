@@ -10,12 +10,12 @@
 
 namespace inferbench {
 
-/// Loads one contender's model. Plain data: it crosses process borders.
+/// Loads one contender's model. Plain data: it is sent between processes.
 struct LoadRequest {
   std::string contender;   ///< for messages
   std::string plugin;      ///< absolute path of the library
   std::string model;       ///< reference, as in Point::model
-  std::string model_base;  ///< where relative references start
+  std::string model_base;  ///< folder that relative references start from
   std::string precision;
   std::map<std::string, std::string> options;
   std::int32_t threads = 1;
@@ -31,11 +31,11 @@ struct TrialRequest {
   std::int32_t batch = 1;
   std::int32_t prompt_tokens = 1;
   std::int32_t generate_tokens = 1;
-  std::int32_t past_tokens = 0;       ///< of each sequence, put into the cache before the clock starts
+  std::int32_t past_tokens = 0;       ///< per sequence, put into the cache before the clock starts
   std::vector<std::int32_t> prompts;  ///< row-major [batch, past_tokens + prompt_tokens]
   double timeout_s = 0;               ///< 0: none
-  bool profile = false;               ///< record every operation, where the backend can
-  bool check_logits = true;           ///< ask for the last logits, too, once the clock has stopped
+  bool profile = false;               ///< record every operation, if the backend can
+  bool check_logits = true;           ///< also request the last logits after the clock has stopped
 
   friend bool operator==(const TrialRequest&, const TrialRequest&) = default;
 };

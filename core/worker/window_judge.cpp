@@ -40,7 +40,7 @@ WindowAgreement WindowJudge::judge(const WindowRequest& request) {
   check_ids(request.ids, static_cast<std::size_t>(config.context) + 1, config.vocab);
   const auto tokens = static_cast<std::int32_t>(request.ids.size()) - 1;
   if (!runner_ || tokens > runner_tokens_) {
-    runner_.reset();  // before the new one: both may not fit
+    runner_.reset();  // freed first: both may not fit into memory
     runner_ = std::make_unique<WindowRunner>(tested_, reference_, tokens, 1, threads_);
     runner_tokens_ = tokens;
   }

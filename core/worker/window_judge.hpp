@@ -11,10 +11,10 @@
 
 namespace inferbench {
 
-/// Judges windows of a loaded model against a reference backend that it loads beside it. One thread at a time.
+/// Judges windows of a loaded model against a reference backend, which it loads too. Use from one thread at a time.
 class WindowJudge {
  public:
-  /// `load`: how the model was loaded; the reference gets the same model and threads.
+  /// `load`: the request that loaded `tested`; the reference gets the same model and threads.
   WindowJudge(BackendModel tested, const LoadRequest& load, const std::string& reference, HostCallbacks callbacks);
 
   /// Throws BackendError or Error.
@@ -31,8 +31,8 @@ class WindowJudge {
   std::int32_t runner_tokens_ = 0;
 };
 
-/// Logits of `own` minus `other` after the request's ids, and the standard deviation of all there. Throws BackendError,
-/// or Error where an id is none of the model's.
+/// The logit of `own` minus that of `other` after the request's ids, and the standard deviation of all logits there.
+/// Throws BackendError, or Error if an id is not in the model's vocabulary.
 MarginOutcome measure_margin(const BackendModel& model, const MarginRequest& request);
 
 }  // namespace inferbench

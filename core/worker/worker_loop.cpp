@@ -20,9 +20,9 @@ namespace inferbench {
 
 namespace {
 
-// RLIMIT_DATA counts private writable memory (heap, anonymous maps, stacks), touched or not, but not mapped files, and
-// not address space that is only reserved, which RLIMIT_AS would: allocations beyond it fail, and the backend can say
-// so.
+// RLIMIT_DATA counts private writable memory (heap, anonymous maps, stacks), touched or not. It does not count mapped
+// files, nor address space that is only reserved, which RLIMIT_AS would count. Allocations over the limit fail, so the
+// backend can report it.
 void limit_memory(std::uint64_t bytes) {
   if (bytes == 0) return;
   rlimit limit{};
@@ -31,7 +31,7 @@ void limit_memory(std::uint64_t bytes) {
   setrlimit(RLIMIT_DATA, &limit);
 }
 
-/// What a worker holds: a model, or an operator.
+/// A worker holds either a model or an operator.
 struct Loaded {
   LoadedContender contender;
   LoadedOperator op;

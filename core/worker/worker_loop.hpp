@@ -3,8 +3,8 @@
 
 namespace inferbench {
 
-/// The worker process's main loop: answers load and run requests on the socket `fd` until the host closes it. Returns
-/// the process's exit code: 0, or one of messages.hpp after a line on stderr.
+/// The worker process's main loop: answers requests on the socket `fd` until the host closes it. Returns the process's
+/// exit code: 0, or one of the codes in messages.hpp after a line on stderr.
 int run_worker_loop(int fd);
 
 }  // namespace inferbench
