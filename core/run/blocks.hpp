@@ -6,8 +6,8 @@
 
 namespace inferbench {
 
-/// The measurements of one point, as run_blocks needs to see them: a block measures every contender once, in an order
-/// of its own. Functions that return bool return false if the user asked to stop.
+/// The measurements of one point, as run_blocks sees them: a block measures every contender once, in an order of its
+/// own. Functions that return bool return false if the user asked to stop.
 class BlockedPoint {
  public:
   BlockedPoint() = default;

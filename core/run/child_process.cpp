@@ -36,19 +36,20 @@ void close_fd(int& fd) {
   fd = -1;
 }
 
-// Between fork and exec: only what is safe after fork in a program with threads. `socket` and `output` are above 3.
+// Runs between fork and exec: uses only functions that are safe there in a program with threads. `socket` and `output`
+// are above 3.
 [[noreturn]] void become(char* const* argv, int socket, int output, pid_t parent) {
-  setpgid(0, 0);  // a Ctrl-C at the terminal is the host's alone
+  setpgid(0, 0);  // Ctrl-C at the terminal goes only to the host
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != parent) _exit(127);  // it ended before the line above
-  adopt_orphans();                      // until it ends: then they are the host's
+  if (getppid() != parent) _exit(127);  // the parent ended before the line above
+  adopt_orphans();                      // while the child lives; after that the host adopts them
   restore_file_limit();
   const rlimit no_core{0, 0};
   setrlimit(RLIMIT_CORE, &no_core);
   for (const int number : {SIGINT, SIGTERM, SIGPIPE, SIGQUIT, SIGHUP, SIGXFSZ}) signal(number, SIG_DFL);
   const int null = ::open("/dev/null", O_RDONLY);
   dup2(null, STDIN_FILENO);
-  dup2(output, STDOUT_FILENO);  // a backend that prints disturbs nobody's results
+  dup2(output, STDOUT_FILENO);  // so that a backend's output does not get into the results
   dup2(output, STDERR_FILENO);
   dup2(socket, kWorkerSocket);
   syscall(SYS_close_range, kWorkerSocket + 1, ~0U, 0);
@@ -57,7 +58,7 @@ void close_fd(int& fd) {
   _exit(kExitNotStarted);
 }
 
-// Above the descriptors that become() fills.
+// Moves a descriptor above the numbers that become() assigns.
 int moved_up(int fd) {
   const int moved = fcntl(fd, F_DUPFD_CLOEXEC, 10);
   const int error_number = errno;
@@ -78,9 +79,9 @@ ChildEnd end_from(int status) {
 }  // namespace
 
 void require_files_for_workers(std::size_t n) {
-  constexpr std::size_t kOfEach = 3;     // the socket, the pipe, the process
-  constexpr std::size_t kToStart = 4;    // both ends of two pairs, for a moment
-  constexpr std::size_t kOfTheRun = 12;  // run.json, trials.jsonl, /proc, a folder to be synced, ...
+  constexpr std::size_t kOfEach = 3;     // socket, pipe, process
+  constexpr std::size_t kToStart = 4;    // both ends of two pairs, temporarily
+  constexpr std::size_t kOfTheRun = 12;  // run.json, trials.jsonl, /proc, a folder for fsync, ...
   require_descriptors(n * kOfEach + kToStart + kOfTheRun,
                       n == 1 ? "1 worker needs" : fmt::format("{} workers at once need", n));
 }
@@ -93,7 +94,7 @@ std::string to_string(const ChildEnd& end) {
 
 void TextTail::append(std::string_view bytes) {
   bytes_.append(bytes);
-  // Twice: so that the copying is rare.
+  // Keeps twice as much as needed, so that copying is rare.
   if (bytes_.size() > 4 * kTailBytes) bytes_.erase(0, bytes_.size() - 2 * kTailBytes);
 }
 
@@ -133,11 +134,11 @@ ChildProcess::ChildProcess(const std::vector<std::string>& command) {
     throw shortage(kStarting, error_number);
   }
   own_ = OwnChild(pid_);
-  setpgid(pid_, pid_);  // here too: kill_group must not come before it
+  setpgid(pid_, pid_);  // in the parent too, so that kill_group never runs before it
   set_nonblocking(socket_);
   set_nonblocking(output_);
   pid_fd_ = static_cast<int>(syscall(SYS_pidfd_open, pid_, 0));  // close-on-exec
-  if (pid_fd_ < 0 && errno != ENOSYS && errno != EPERM) {        // where there is no such call, it is polled
+  if (pid_fd_ < 0 && errno != ENOSYS && errno != EPERM) {        // without this call, the process is polled
     const int problem = errno;
     kill();
     close_all();
@@ -145,7 +146,7 @@ ChildProcess::ChildProcess(const std::vector<std::string>& command) {
   }
 }
 
-// The ends for the child are above the descriptors that become() fills.
+// The child's ends are above the numbers that become() assigns.
 void ChildProcess::open_streams(int& child_socket, int& child_output) {
   std::array<int, 2> sockets{-1, -1};
   std::array<int, 2> pipes{-1, -1};
@@ -196,7 +197,7 @@ std::optional<std::uint64_t> ChildProcess::resident_bytes() const {
   std::ifstream statm(fmt::format("/proc/{}/statm", pid_));
   std::uint64_t size = 0;
   std::uint64_t resident = 0;
-  std::uint64_t shared = 0;  // with files; shared memory counts here too, and is left out
+  std::uint64_t shared = 0;  // file pages, and shared memory, which is therefore left out
   if (!(statm >> size >> resident >> shared)) return std::nullopt;
   return (resident - std::min(shared, resident)) * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
 }
@@ -206,8 +207,8 @@ std::optional<ChildEnd> ChildProcess::poll_end() {
   siginfo_t info{};
   if (waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != pid_)
     return end_;
-  left_behind_ += kill_orphans();  // its processes are this one's by now
-  kill_group();                    // before the number is free for others
+  left_behind_ += kill_orphans();  // the child's processes have been adopted by this process
+  kill_group();                    // before the process id can be reused
   reap();
   return end_;
 }
@@ -238,7 +239,7 @@ ChildEnd ChildProcess::kill() {
   return *end_;
 }
 
-// The kernel keeps for the parent that a child was stopped or went on, until it is asked.
+// The kernel keeps a child's stop and continue events until the parent asks for them.
 int ChildProcess::take_stop() {
   int stopped_by = 0;
   siginfo_t info{};
@@ -254,7 +255,7 @@ ChildEnd ChildProcess::stop(double patience_s) {
   close_fd(socket_);
   const std::uint64_t deadline = now_ns() + static_cast<std::uint64_t>(patience_s * 1e9);
   while (!poll_end() && now_ns() < deadline) {
-    drain_output();  // it may be stuck in a print
+    drain_output();  // the child may be blocked while printing
     pollfd wait{pid_fd_, POLLIN, 0};
     ::poll(&wait, 1, 20);
   }

@@ -16,14 +16,14 @@ namespace inferbench {
 
 /// How a process ended.
 struct ChildEnd {
-  int signal = 0;        ///< that killed it, or 0
-  int exit_code = 0;     ///< when no signal did
+  int signal = 0;        ///< the signal that killed it, or 0
+  int exit_code = 0;     ///< if no signal killed it
   bool by_host = false;  ///< the signal was this program's own SIGKILL
 
   bool good() const { return signal == 0 && exit_code == 0; }
 };
 
-/// How a child ends whose program could not be run: the code, and all that it prints.
+/// The exit code and the entire output of a child whose program could not be run.
 inline constexpr int kExitNotStarted = 127;
 inline constexpr std::string_view kNotStarted = "cannot start the worker";
 
@@ -34,15 +34,15 @@ std::string to_string(const ChildEnd& end);
 class TextTail {
  public:
   void append(std::string_view bytes);
-  /// At most 20 lines and 2048 bytes, control characters made harmless, lines separated by '\n'.
+  /// At most 20 lines and 2048 bytes, control characters replaced, lines separated by '\n'.
   std::string text() const;
 
  private:
   std::string bytes_;
 };
 
-/// A child in a process group of its own, with a socket on its descriptor 3 and both of its output streams in a pipe.
-/// The kernel kills it when the thread that made it ends; the destructor kills the whole group and reaps it.
+/// A child in its own process group, with a socket on its descriptor 3 and both output streams in a pipe. The kernel
+/// kills it when the thread that created it ends. The destructor kills the entire group and reaps the child.
 class ChildProcess {
  public:
   /// Runs `command` (a path and its arguments). Throws ShortageError.
@@ -52,32 +52,33 @@ class ChildProcess {
   ChildProcess& operator=(const ChildProcess&) = delete;
 
   int socket() const { return socket_; }      ///< stream, non-blocking
-  int output() const { return output_; }      ///< the pipe's end, non-blocking; -1 once it is closed
+  int output() const { return output_; }      ///< read end of the pipe, non-blocking; -1 once it is closed
   int process_fd() const { return pid_fd_; }  ///< readable when the child has ended; -1 on old kernels
 
-  /// Reads what the child printed so far; false at its end.
+  /// Reads what the child has printed so far; returns false at the end of the output.
   bool drain_output();
   std::string output_tail() const { return tail_.text(); }
 
-  /// Memory that it holds now and shares with no file; nullopt once it has ended.
+  /// Bytes of resident memory that are not file pages or shared memory; nullopt once the child has ended.
   std::optional<std::uint64_t> resident_bytes() const;
 
-  /// The most memory that it held at once, files included; 0 until it has ended.
+  /// Peak resident memory in bytes, file pages included; 0 until the child has ended.
   std::uint64_t peak_resident_bytes() const { return peak_resident_bytes_; }
 
-  /// Whether it has ended; how, where it has.
+  /// How the child ended; nullopt if it is still running.
   std::optional<ChildEnd> poll_end();
 
-  /// The signal that stopped it (SIGSTOP, SIGTSTP, ...) since this was asked last, even if it goes on by now; 0: none.
+  /// The signal that stopped the child (SIGSTOP, SIGTSTP, ...) since the last call, even if it has continued; 0: none.
   int take_stop();
 
-  /// Closes the socket, waits up to `patience_s` for the child to end, then kills. Returns how it ended.
+  /// Closes the socket, waits up to `patience_s` for the child to end, then kills it. Returns how it ended.
   ChildEnd stop(double patience_s);
 
-  /// Kills the whole group with SIGKILL and reaps, and whatever had left the group (see kill_orphans).
+  /// Kills the entire group with SIGKILL and reaps the child, and kills processes that left the group (see
+  /// kill_orphans).
   ChildEnd kill();
 
-  /// How many processes of its own still ran when it had ended, and were killed.
+  /// How many of the child's own processes were still running when it ended, and were killed.
   int left_behind() const { return left_behind_; }
 
  private:
@@ -97,7 +98,7 @@ class ChildProcess {
   TextTail tail_;
 };
 
-/// Throws ShortageError where this process may not open the files that `n` workers at once need.
+/// Throws ShortageError if this process may not open the files that `n` simultaneous workers need.
 void require_files_for_workers(std::size_t n);
 
 }  // namespace inferbench

@@ -35,7 +35,7 @@ const Point& ContenderPool::point_of(const PlannedTrial& trial) const {
   return experiment_.points[static_cast<std::size_t>(trial.point)];
 }
 
-// A group is a model at a thread count: what stays loaded.
+// Contenders stay loaded for a group of points with the same model and thread count.
 void ContenderPool::enter(const Point& point) {
   const bool new_point = std::exchange(point_, point) != point;
   if (in_group_ && point.model == group_model_ && point.threads == group_threads_) {
@@ -71,12 +71,12 @@ void ContenderPool::begin_block() {
   if (used) forget_models();
 }
 
-// Upper bound of what all contenders hold: fp32 weights each, and once more while one is being packed.
+// Upper bound of the memory of all contenders: fp32 weights for each, and one more copy while one is being packed.
 bool ContenderPool::all_fit() const {
   const auto facts = std::find_if(experiment_.model_facts.begin(), experiment_.model_facts.end(),
                                   [&](const ModelFacts& model) { return model.reference == group_model_; });
   if (facts == experiment_.model_facts.end()) return true;
-  double cache = 0;  // the largest of the group's points; keys and values are fp32 at most
+  double cache = 0;  // largest cache of the group's points; keys and values take at most fp32
   for (const Point& point : experiment_.points) {
     if (point.model != group_model_ || point.threads != group_threads_) continue;
     const double positions = 1.0 * point.batch * (point.past_tokens + point.prompt_tokens + point.generate_tokens);
@@ -88,7 +88,7 @@ bool ContenderPool::all_fit() const {
   return available <= 0 || needed < 0.8 * available;
 }
 
-// Whether memory ran out that other contenders may have held. A worker's own limit has nothing to do with them.
+// Whether memory may have run out because other contenders were loaded. A worker's own limit does not depend on them.
 template <typename Outcome>
 bool ContenderPool::may_be_crowded(const Outcome& outcome) const {
   return outcome.status == TrialStatus::kOom &&
@@ -105,7 +105,7 @@ void ContenderPool::load(const PlannedTrial& trial, bool ahead) {
   }
   if (!one_at_a_time_) state.note.clear();
   load_into(state, trial);
-  // What fits alone is not out of memory: the kernel may also have killed it in another's stead.
+  // A contender that fits alone is not out of memory: the kernel may also have killed it instead of another one.
   if (may_be_crowded(state.load) && unload_others(state)) {
     state.note = kTriedAlone;
     load_into(state, trial);
@@ -153,7 +153,7 @@ PooledTrial ContenderPool::run(const PlannedTrial& trial, std::uint64_t stream) 
   PooledTrial done = run_if_loaded(state, trial, stream);
   if (!state.load_failed && may_be_crowded(done.outcome) && unload_others(state)) {
     state.note = kTriedAlone;
-    forget_model(state);  // a process that lives on has seen the prompt
+    forget_model(state);  // a surviving process has already seen the prompt
     load_into(state, trial);
     state.load_failed = state.load.status != TrialStatus::kOk;
     done = run_if_loaded(state, trial, stream);
@@ -164,7 +164,7 @@ PooledTrial ContenderPool::run(const PlannedTrial& trial, std::uint64_t stream) 
   return done;
 }
 
-// The rest of the row says why not.
+// If not loaded, the outcome has the reason.
 PooledTrial ContenderPool::run_if_loaded(State& state, const PlannedTrial& trial, std::uint64_t stream) {
   if (state.load_failed) return {failed(state.load.status, "loading: " + state.load.error)};
   const bool measured = trial.block >= 0;
@@ -174,7 +174,7 @@ PooledTrial ContenderPool::run_if_loaded(State& state, const PlannedTrial& trial
   if (measured && experiment_.measure.warmup > 0 && state.warm_point != trial.point) {
     const std::uint64_t first = warm_up_stream(experiment_, trial);
     TrialRequest warm_up = make_trial_request(experiment_, trial.point, first, prompts_);
-    warm_up.check_logits = false;  // nothing but what is measured runs before it
+    warm_up.check_logits = false;  // nothing but what the measured trials run
     done.outcome = run_on(state, warm_up);
     done.warm_up = WarmUp{first, done.outcome.digest};
   }

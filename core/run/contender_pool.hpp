@@ -17,52 +17,55 @@
 
 namespace inferbench {
 
-/// Gets a contender's index and what went wrong when its backend was taken down.
+/// Receives a contender's index and what went wrong when its backend was torn down.
 using TeardownFaultSink = std::function<void(std::size_t contender, const std::string& fault)>;
 
-/// What came of a trial.
+/// The result of a trial.
 struct PooledTrial {
   TrialOutcome outcome;
-  std::optional<WarmUp> warm_up{};  ///< of the process, where the trial was its first
+  std::optional<WarmUp> warm_up{};  ///< of the process, if the trial was its first
 };
 
-/// The contenders of a sweep, loaded when they are needed: runs one trial at a time, whatever has become of the backend
-/// since the last.
+/// The contenders of a sweep, loaded when they are needed. Runs one trial at a time, even if a backend has crashed or
+/// hung since the last one.
 ///
-/// What a new process runs first is not what it is measured with: see warm_up_stream.
+/// A new process first runs a warm-up with another prompt than the measured one: see warm_up_stream.
 ///
-/// Every block has worker processes of its own (measure.fresh_processes), loaded before its first trial as far as
-/// memory allows, else one at a time, too, from where one ran out of memory while others were loaded: that one gets
-/// another try alone before it is `oom`; without, all contenders of a model and thread count stay loaded while their
-/// points run. Where the model was loaded anew in the middle of a point, one warm-up more runs first. After two
-/// failures in a row at one point, the rest of that contender's trials there are `skipped`.
+/// With measure.fresh_processes, every block has its own worker processes, all loaded before its first trial if memory
+/// allows. Without it, all contenders of a model and thread count stay loaded while their points run. If memory does
+/// not suffice for all, contenders are loaded one at a time. A contender that runs out of memory while others are
+/// loaded is tried again alone before it counts as `oom`; if that succeeds, contenders are loaded one at a time from
+/// then on. If a model is reloaded in the middle of a point, another warm-up runs first. After two failures in a row at
+/// one point, the rest of that contender's trials there are `skipped`.
 class ContenderPool {
  public:
-  /// `on_fault` is told of each backend that did not end well.
+  /// `on_fault` is called for each backend that failed during teardown.
   ContenderPool(const SweepSetup& setup, TeardownFaultSink on_fault);
 
-  /// Unloads what another model, thread count or, with fresh processes, point left. Before every trial.
+  /// Unloads contenders of another model or thread count, or, with fresh processes, of another point. Call before every
+  /// trial.
   void enter(const Point& point);
 
-  /// Ends the processes in which an earlier block was measured, where each is to have its own.
+  /// With fresh processes, ends the processes that measured an earlier block.
   void begin_block();
 
-  /// Loads the trial's contender, if it is not. `ahead`: for a trial to come, so only where all fit into memory.
+  /// Loads the trial's contender unless it is loaded. `ahead`: for a later trial, so only if all contenders fit into
+  /// memory.
   void load(const PlannedTrial& trial, bool ahead);
 
-  /// Of a contender that load() was called for. `stream`: of the trial's prompts.
+  /// Runs the trial, for whose contender load() was called. `stream`: the prompt stream of the trial.
   PooledTrial run(const PlannedTrial& trial, std::uint64_t stream);
 
-  /// Seconds that the contender's load took; 0 when asked again, so that each load is counted once.
+  /// Seconds that loading the contender took; 0 on the next call, so that each load is counted once.
   double claim_load_seconds(std::int32_t contender);
 
-  /// Asks the baseline how close a choice was; a status other than ok where it is not loaded now.
+  /// Asks the baseline how close a choice was; the status is not ok if the baseline is not loaded now.
   MarginOutcome ask_baseline(const MarginRequest& request) const;
 
   /// Ends all processes.
   void forget_models();
 
-  /// How the load went that the contender's last trial ran on.
+  /// The outcome of the load that the contender's last trial used.
   const LoadOutcome& load_of(std::int32_t contender) const { return states_[static_cast<std::size_t>(contender)].load; }
 
  private:
@@ -70,11 +73,11 @@ class ContenderPool {
 
   struct State {
     std::unique_ptr<TrialRunner> runner;
-    LoadOutcome load;          ///< of the present group
-    bool load_failed = false;  ///< in the present group
-    bool measured = false;     ///< a block's trial, in the present process
-    double load_s = 0;         ///< not claimed yet
-    std::string note;          ///< of how it came to be loaded, for its rows; empty: as planned
+    LoadOutcome load;          ///< in the current group
+    bool load_failed = false;  ///< in the current group
+    bool measured = false;     ///< the current process has run a block's trial
+    double load_s = 0;         ///< not yet claimed
+    std::string note;          ///< for its rows, if it was not loaded as planned; else empty
     std::int32_t warm_point = kNoPoint;
     std::int32_t failing_point = kNoPoint;
     int failures_in_a_row = 0;
@@ -88,7 +91,7 @@ class ContenderPool {
   bool all_fit() const;
   template <typename Outcome>
   bool may_be_crowded(const Outcome& outcome) const;
-  /// False where no other contender is loaded.
+  /// Returns false if no other contender is loaded.
   bool unload_others(const State& state);
   void load_into(State& state, const PlannedTrial& trial);
   PooledTrial run_if_loaded(State& state, const PlannedTrial& trial, std::uint64_t stream);
@@ -104,7 +107,7 @@ class ContenderPool {
   bool one_at_a_time_ = false;
   std::string group_model_;
   std::int32_t group_threads_ = 0;
-  std::optional<Point> point_;  ///< of the last trial
+  std::optional<Point> point_;  ///< of the latest trial
 };
 
 }  // namespace inferbench

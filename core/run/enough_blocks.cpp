@@ -27,7 +27,7 @@ bool ran_in(const Trials& trials, std::int32_t block) {
 }
 
 bool narrow(const std::optional<SpeedRatio>& ratio, double share) {
-  if (!ratio) return true;  // a metric that these trials do not have, such as decode of one token
+  if (!ratio) return true;  // these trials don't have this metric, for example decode with one token
   return ratio->interval && ratio->interval->high <= ratio->ratio * (1 + share);
 }
 

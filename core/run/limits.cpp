@@ -17,9 +17,9 @@ namespace inferbench {
 namespace {
 
 constexpr std::uint64_t kMiB = 1U << 20U;
-constexpr double kWorthMeasuringS = 30;  // a plan this long does not notice a second more
+constexpr double kWorthMeasuringS = 30;  // for a plan this long, another second does not matter
 
-// Sizes from what the last cache may hold to what no cache holds: weights are held against the nearest.
+// From sizes that may fit into the last-level cache to sizes that never do: weights are compared with the nearest.
 const std::vector<std::uint64_t> kBuffers{4 * kMiB, 16 * kMiB, 64 * kMiB, 256 * kMiB};
 
 std::vector<std::int32_t> thread_counts(const Experiment& experiment) {

@@ -17,8 +17,8 @@ namespace inferbench {
 /// Called with a line for the user before a measurement that takes seconds.
 using Say = std::function<void(std::string_view line)>;
 
-/// A quick measurement at these thread counts, about a second for each; counts above the number of CPUs are left out.
-/// nullopt if none remains.
+/// A quick measurement at these thread counts, about one second each; counts above the number of usable CPUs are left
+/// out. nullopt if none remains.
 std::optional<MachineLimits> measure_limits(const std::vector<std::int32_t>& thread_counts, const Say& say);
 
 /// The same at the thread counts of the experiment's points.
@@ -28,11 +28,11 @@ std::optional<MachineLimits> measure_limits(const Experiment& experiment, const 
 /// entire plan is short.
 std::optional<MachineLimits> limits_for_run(const Experiment& experiment, const Say& say);
 
-/// What about this machine will make times noisy or wrong, a line each. Other programs are watched from `before` on,
-/// for a fifth of a second at least.
+/// Everything about this machine that will make times noisy or wrong, one line each. Measures the load of other
+/// programs since `before`, for at least a fifth of a second.
 std::vector<std::string> machine_warnings(const Experiment& experiment, const std::optional<CpuTimes>& before);
 
-/// Of the CPUs that this process may use, for machine_warnings.
+/// CPU times of the CPUs that this process may use, for machine_warnings.
 std::optional<CpuTimes> cpu_times_now();
 
 }  // namespace inferbench

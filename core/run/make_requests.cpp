@@ -22,7 +22,7 @@ LoadRequest make_load_request(const Experiment& experiment, const Contender& con
 LoadOutcome load_checked(const SweepSetup& setup, TrialRunner& runner, const LoadRequest& request) {
   if (setup.check_files) setup.check_files();
   LoadOutcome outcome = runner.load(request);
-  if (setup.check_files) setup.check_files();  // replaced between the first look and the load
+  if (setup.check_files) setup.check_files();  // a file may have been replaced between the first check and the load
   return outcome;
 }
 

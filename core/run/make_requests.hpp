@@ -11,14 +11,14 @@
 
 namespace inferbench {
 
-/// Loads `contender`, whose library is `plugin`, for a point.
+/// The request that loads `contender`, whose library is `plugin`, for a point.
 LoadRequest make_load_request(const Experiment& experiment, const Contender& contender, const PluginIdentity& plugin,
                               const Point& point);
 
-/// Loads, and makes sure that what was loaded is what the run began with: throws what setup.check_files throws.
+/// Loads, and checks that the files have not changed since the run began: throws what setup.check_files throws.
 LoadOutcome load_checked(const SweepSetup& setup, TrialRunner& runner, const LoadRequest& request);
 
-/// Runs a trial of the point with the prompts of `stream`.
+/// The request for a trial of the point with the prompts of `stream`.
 TrialRequest make_trial_request(const Experiment& experiment, std::int32_t point, std::uint64_t stream,
                                 const PromptSource& prompts);
 

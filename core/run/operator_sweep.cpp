@@ -16,7 +16,7 @@ namespace inferbench {
 
 namespace {
 
-/// One point: all contenders with their workers.
+/// One point: all contenders, each with its worker.
 class PointSweep : private BlockedPoint {
  public:
   PointSweep(const OperatorSweepSetup& setup, std::int32_t index, double& fastest_spin_ms,
@@ -28,7 +28,7 @@ class PointSweep : private BlockedPoint {
         point_(experiment_.points[static_cast<std::size_t>(index)]),
         fastest_spin_ms_(fastest_spin_ms) {}
 
-  /// False where it was told to stop.
+  /// Returns false if the user asked to stop.
   bool run(OperatorResult& result) {
     result.point = point_;
     const OperatorInputs inputs(point_.spec, experiment_.measure.seed);
@@ -162,11 +162,11 @@ class PointSweep : private BlockedPoint {
   const OperatorPoint& point_;
   double& fastest_spin_ms_;
   std::vector<std::unique_ptr<ProcessRunner>> runners_;
-  std::vector<OperatorRow>* rows_ = nullptr;  ///< one for each contender
-  std::int32_t block_ = 0;                    ///< the current one
-  std::vector<std::int32_t> order_;           ///< of the current block: contenders
+  std::vector<OperatorRow>* rows_ = nullptr;  ///< one per contender
+  std::int32_t block_ = 0;                    ///< the current block
+  std::vector<std::int32_t> order_;           ///< contenders, in the order of the current block
   OperatorAttempts attempts_;                 ///< of the current block, by contender
-  bool disturbed_ = false;                    ///< a sample of the current attempt was
+  bool disturbed_ = false;                    ///< a sample of the current attempt was disturbed
 };
 
 }  // namespace

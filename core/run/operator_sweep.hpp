@@ -11,25 +11,25 @@
 
 namespace inferbench {
 
-/// What a sweep of operators needs. All borrowed.
+/// The inputs of a sweep of operators. All borrowed.
 struct OperatorSweepSetup {
   const OperatorExperiment& experiment;
-  std::vector<std::string> plugins;  ///< path of each contender's library, absolute
-  std::vector<std::string> worker;   ///< the command of a worker process
+  std::vector<std::string> plugins;  ///< absolute path of each contender's library
+  std::vector<std::string> worker;   ///< command line of a worker process
   std::function<bool()> stop_requested;
-  /// Before each point, and for each warning; with a line for the user.
+  /// Called before each point and for each warning, with a line for the user.
   std::function<void(const std::string& line)> progress;
-  /// Throws Error where a file that the run reads is not what it was. Asked before and after each load.
+  /// Throws Error if a file that the run reads has changed. Called before and after each load.
   std::function<void()> check_files{};
 };
 
-/// Every operator at every shape: each contender in a worker process prepares it and runs it once, and the result is
-/// held against float64, computed here; then, in each block, each contender whose result was right takes a sample, in a
-/// shuffled order. A block in which something disturbed a sample is run again; the attempt with the fewest disturbed
-/// samples counts, the first of several with as few, for all contenders. Stops between two samples where it is told to:
-/// the points that were not finished are missing then.
+/// Measures every operator at every shape. Each contender prepares it in a worker process and runs it once, and the
+/// result is compared with the float64 reference computed here. Then, in each block, each contender with a correct
+/// result takes a sample, in a shuffled order. If something disturbed a sample, the block is repeated; for all
+/// contenders, the attempt with the fewest disturbed samples counts, the first one if several have as few. If the user
+/// asks to stop, it stops between two samples, and unfinished points are missing from the results.
 ///
-/// Finished points are appended to `results`. Throws Error where a file was replaced.
+/// Finished points are appended to `results`. Throws Error if a file was replaced.
 void run_operators(const OperatorSweepSetup& setup, std::vector<OperatorResult>& results);
 
 }  // namespace inferbench

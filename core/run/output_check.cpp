@@ -17,12 +17,12 @@ std::string attempt_of(const TrialRecord& record) {
                      record.attempt);
 }
 
-// A digest says the same for the same point and prompt.
+// The key under which digests must be equal: same contender, point and prompt.
 std::string prompt_of(const TrialRecord& record, std::uint64_t stream) {
   return fmt::format("{}\n{}\n{} {}", record.contender, record.point.model, workload_text(record.point), stream);
 }
 
-// The first place where row-major [generate_tokens, batch] ids differ; both of the same size, and different.
+// The first position where row-major [generate_tokens, batch] ids differ. Both must have the same size and differ.
 Divergence find_divergence(const std::vector<std::int32_t>& a, const std::vector<std::int32_t>& b, std::int32_t batch) {
   const auto at = static_cast<std::int32_t>(std::mismatch(a.begin(), a.end(), b.begin()).first - a.begin());
   Divergence divergence;
@@ -70,7 +70,7 @@ std::vector<EndedTrial> OutputCheck::add(const PlannedTrial& trial, TrialRecord 
 std::vector<EndedTrial> OutputCheck::flush() {
   for (EndedTrial& ended : waiting_) {
     judge_quality(ended.record);
-    ended.record.outcome.ids.clear();  // the row keeps the digest
+    ended.record.outcome.ids.clear();  // the row has only the digest
   }
   return std::exchange(waiting_, {});
 }
@@ -130,7 +130,7 @@ void OutputCheck::compare(EndedTrial& ended) const {
   record.divergence = divergence;
 }
 
-// A difference of two logits is off by at most twice what one is.
+// The error of a difference of two logits is at most twice the error of one.
 bool OutputCheck::is_wide(const TrialRecord& record, const MarginOutcome& margin) const {
   const QualityRecord* quality = quality_of(record);
   if (quality != nullptr && quality->agreement && quality->agreement->reference) {

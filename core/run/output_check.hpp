@@ -17,35 +17,35 @@
 
 namespace inferbench {
 
-/// A trial that has ended, with its row.
+/// A finished trial with its row.
 struct EndedTrial {
   PlannedTrial trial;
   TrialRecord record;
 };
 
-/// Looks at what trials emit, before their rows are written.
+/// Checks the output of trials before their rows are written.
 ///
-/// In an attempt at a block every contender gets the same prompt: each trial's greedy ids are compared with the
-/// baseline's, and where they part, the baseline is asked how close the choice was. A row that ends before the
-/// baseline's of its attempt waits for that. The same contender must emit the same ids whenever it gets the same
-/// prompt, in any process; a contender that broke its quality bound has no good trials: both are `wrong_output`.
+/// In one attempt at a block every contender gets the same prompt. Each trial's greedy ids are compared with the
+/// baseline's, and at the first difference the baseline is asked how close its choice was. Rows that are finished
+/// before the baseline's row of the same attempt wait for it. A contender must always produce the same ids for the same
+/// prompt, in every process, and it must be within its quality bound; otherwise its trials are `wrong_output`.
 class OutputCheck {
  public:
-  /// Asks the loaded baseline; a status other than ok where it is not loaded.
+  /// Asks the loaded baseline; the status is not ok if it is not loaded.
   using AskMargin = std::function<MarginOutcome(const MarginRequest&)>;
 
-  /// All borrowed, and outlive this. `quality`: of this run.
+  /// All arguments are borrowed and must outlive this object. `quality`: the quality rows of this run.
   OutputCheck(const Experiment& experiment, const PromptSource& prompts, const std::vector<QualityRecord>& quality,
               AskMargin ask_margin);
 
-  /// A row that an earlier run wrote into the same folder.
+  /// Remembers a row that an earlier run wrote into the same folder.
   void remember(const TrialRecord& written);
 
-  /// Takes the next row, and what its process ran before it where that was new; returns the rows that are ready to be
-  /// written, in order.
+  /// Takes the next row and, if its process was new, the warm-up that it ran first. Returns the rows that are ready to
+  /// be written, in order.
   std::vector<EndedTrial> add(const PlannedTrial& trial, TrialRecord record, const std::optional<WarmUp>& warm_up = {});
 
-  /// What still waits, as it is.
+  /// Returns the rows that still wait, without comparing them.
   std::vector<EndedTrial> flush();
 
  private:
@@ -59,15 +59,15 @@ class OutputCheck {
   const PromptSource& prompts_;
   const std::vector<QualityRecord>& quality_;
   AskMargin ask_margin_;
-  /// contender and prompt stream of a point -> digest
+  /// contender, point and prompt stream -> digest
   std::map<std::string, std::string> digests_;
-  /// Of blocks' attempts in which an earlier run had the baseline: its digest; its ids are gone.
+  /// The baseline's digest in attempts that an earlier run finished; its ids were not kept.
   std::map<std::string, std::string> written_baselines_;
-  std::string attempt_;              ///< of the rows below: point, block, repeat and attempt
-  std::vector<std::int32_t> ids_;    ///< the baseline's in this attempt; empty: none
-  std::string digest_;               ///< the same
-  bool baseline_ended_ = false;      ///< in this attempt, however
-  std::vector<EndedTrial> waiting_;  ///< for the baseline
+  std::string attempt_;              ///< the attempt of the rows below: point, block, repeat and attempt
+  std::vector<std::int32_t> ids_;    ///< of the baseline in this attempt; empty: none
+  std::string digest_;               ///< of the baseline in this attempt
+  bool baseline_ended_ = false;      ///< the baseline's trial of this attempt is over, successful or not
+  std::vector<EndedTrial> waiting_;  ///< rows that wait for the baseline
 };
 
 }  // namespace inferbench

@@ -39,7 +39,7 @@ std::vector<PluginIdentity> identify_plugins(const Experiment& experiment, const
   return identities;
 }
 
-// The files of a model's folder that are there, of those which say how to read its weights, or a text.
+// The existing files of a model's folder that say how to read its weights or how to encode text.
 std::vector<std::filesystem::path> described_by(const Model& model) {
   std::vector<std::filesystem::path> found;
   for (const char* name : {"config.json", "model.safetensors.index.json", "vocab.json", "merges.txt"}) {

@@ -9,9 +9,9 @@
 
 namespace inferbench {
 
-/// All that run.json says of a run that starts now: hashes every plugin and model, looks at the machine. The limits of
-/// the machine are not measured, and the program's version is the caller's to add. Every file that the run reads is
-/// added to `files`. Throws Error.
+/// The contents of run.json for a run that starts now: hashes every plugin and model, and examines the machine. Does
+/// not measure the machine's limits; the caller adds the program's version. Every file that the run reads is added to
+/// `files`. Throws Error.
 RunInfo describe_run(const Experiment& experiment, const PluginPath& plugins, const Shard& shard, InputFiles& files);
 
 }  // namespace inferbench

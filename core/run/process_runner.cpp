@@ -26,7 +26,7 @@ namespace inferbench {
 
 namespace {
 
-// A worker is asked to stop by itself at the timeout (the backend may poll is_cancelled), and killed this much later.
+// At the timeout a worker is asked to stop by itself (the backend may poll is_cancelled); it is killed this much later.
 constexpr double kGraceS = 1;
 constexpr double kStartTimeoutS = 30;
 constexpr double kStopPatienceS = 5;
@@ -38,10 +38,10 @@ std::uint64_t deadline_after(double seconds) {
   return seconds > 0 ? now_ns() + static_cast<std::uint64_t>(seconds * 1e9) : kForever;
 }
 
-// Of a backend that went on with a null pointer, or did not catch an exception.
+// Signals of a backend that used a null pointer or did not catch an exception.
 constexpr std::array kCrashSignals{SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGTRAP};
 
-// A signal that stopped the worker spoils what is timed.
+// If a signal stopped the worker, the timing is useless.
 template <typename Outcome>
 void set_stopped(Outcome& /*outcome*/) {}
 void set_stopped(LoadOutcome& outcome) {
@@ -65,7 +65,7 @@ Outcome failed_outcome(TrialStatus status, const std::string& error, const std::
 
 }  // namespace
 
-/// An answer, or why there is none.
+/// An answer, or the reason why there is none.
 struct ProcessRunner::Exchange {
   nlohmann::json answer;
   TrialStatus status = TrialStatus::kOk;
@@ -103,7 +103,8 @@ void ProcessRunner::unload() {
   loaded_ = false;
 }
 
-// Asks for an answer once the backend is gone. Without one, the worker is gone.
+// Waits for an answer, so that the backend is shut down before the worker ends. Without an answer, the worker is
+// killed.
 void ProcessRunner::take_down() {
   const double patience_s = patience_->seconds_for(plugin_);
   Exchange result;
@@ -173,9 +174,9 @@ Outcome ProcessRunner::start(const Request& request, Message message, Outcome (*
       }
       return outcome;
     }
-  } catch (const ShortageError&) {  // no fault of the contender
+  } catch (const ShortageError&) {  // not the contender's fault
     throw;
-  } catch (const std::exception& error) {  // Error, ProtocolError, nlohmann's
+  } catch (const std::exception& error) {  // Error, ProtocolError, nlohmann's exceptions
     result = failed(TrialStatus::kCrashed, error.what());
   }
   return failed_outcome<Outcome>(result.status, result.error, result.tail);
@@ -195,7 +196,7 @@ Outcome ProcessRunner::ask(double timeout_s, Message message, Outcome (*read)(co
   Exchange result;
   try {
     ++sequence_;
-    child_->take_stop();  // of the time before
+    child_->take_stop();  // discards stops before this request
     result = exchange(message(sequence_), sequence_, timeout_s);
     if (result.status == TrialStatus::kOk) {
       Outcome outcome = read(result.answer);
@@ -240,7 +241,7 @@ ProcessRunner::Exchange ProcessRunner::exchange(const nlohmann::json& message, s
   return result;
 }
 
-// What a crash may have to do with the memory limit: an allocation beyond it fails, and not every backend looks.
+// How a crash may be related to the memory limit: allocations over it fail, and not every backend checks for that.
 std::string ProcessRunner::limit_text() const {
   if (memory_bytes_ == 0) return {};
   constexpr double kNear = 0.8;
@@ -251,7 +252,7 @@ std::string ProcessRunner::limit_text() const {
 }
 
 ProcessRunner::Exchange ProcessRunner::ended() {
-  // SIGKILL that nobody here sent: mostly the kernel, for want of memory.
+  // A SIGKILL that this program did not send usually comes from the kernel, for lack of memory.
   const ChildEnd end = child_->stop(kStopPatienceS);
   if (end.by_host) return failed(TrialStatus::kCrashed, "the worker closed its connection and did not end");
   const std::string cause = find_oom_cause(groups_, oom_before_, read_oom_counts(groups_));
@@ -262,7 +263,7 @@ ProcessRunner::Exchange ProcessRunner::ended() {
     throw ShortageError(fmt::format("cannot start a worker: {} does not run", command_.front()),
                         "check that the program was not replaced, and that there is memory");
   }
-  // A thread of the backend that could not allocate ends in std::terminate.
+  // If an allocation fails in a thread of the backend, the process ends in std::terminate.
   const bool bad_alloc = end.signal == SIGABRT && child_->output_tail().find("std::bad_alloc") != std::string::npos;
   if (bad_alloc || (end.signal == 0 && end.exit_code == kExitMemory)) {
     return failed(TrialStatus::kOom, "out of memory: the worker " + to_string(end) + limit_text());
@@ -292,11 +293,11 @@ ProcessRunner::Exchange ProcessRunner::wait_for(std::vector<std::uint8_t> outgoi
       oom_before_ = read_oom_counts(groups_);
       return result;
     }
-    // Before the deadline is looked at: this process, too, may have been stopped in between.
+    // Before the deadline check: this process may have been stopped too in the meantime.
     const ssize_t received = recv(child_->socket(), bytes.data(), bytes.size(), MSG_DONTWAIT);
     if (received > 0) {
       buffer_->append(std::span(bytes).first(static_cast<std::size_t>(received)));
-      continue;  // what it said before it ended still counts
+      continue;  // messages sent before the worker ended still count
     }
     const bool closed = received == 0 || (received < 0 && errno != EAGAIN && errno != EINTR);
     if (closed || child_->poll_end()) return ended();
@@ -305,7 +306,7 @@ ProcessRunner::Exchange ProcessRunner::wait_for(std::vector<std::uint8_t> outgoi
     if (memory_bytes_ > 0 && child_->resident_bytes().value_or(0) > memory_bytes_) {
       return failed(TrialStatus::kOom, fmt::format("more than the limit of {} bytes resident", memory_bytes_));
     }
-    // Without anything to watch, no wake-up but for news: the worker measures.
+    // Wakes up only for events if there is nothing to poll, so as not to disturb the worker's measurement.
     std::uint64_t wake = deadline_ns;
     if (memory_bytes_ > 0 || child_->process_fd() < 0) wake = std::min(wake, now + kMemoryWatchNs);
     const std::uint64_t ms =

@@ -8,12 +8,12 @@
 
 namespace inferbench {
 
-/// Is given every profiled trial, or why there is none (outcome.status).
+/// Receives every profiled trial, or the reason why there is none (outcome.status).
 using ProfileSink = std::function<void(const PlannedTrial& trial, const TrialOutcome& outcome)>;
 
-/// After the measured trials: every contender runs every point once more with the backend's recording on, which costs
-/// time and is therefore in no statistic. The trial has the prompt of the first block. One contender is loaded at a
-/// time. Returns false when stop_requested said stop.
+/// Runs after the measured trials: every contender runs every point once more with the backend's recording on.
+/// Recording costs time, so these trials are not part of any statistics. They use the prompt of the first block. One
+/// contender is loaded at a time. Returns false if stop_requested returned true.
 bool run_profiles(const SweepSetup& setup, const ProfileSink& sink);
 
 }  // namespace inferbench

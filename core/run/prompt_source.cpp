@@ -42,22 +42,23 @@ std::int32_t vocab_of(const Experiment& experiment, const std::string& model) {
   return found->config.vocab;
 }
 
-// What differs from sequence to sequence: all but the shared prefix, which is shorter.
+// Length of the part that differs between sequences: everything but the shared prefix, which is shorter than the
+// prompt.
 std::int32_t own_length(const Point& point) {
   return point.past_tokens + point.prompt_tokens - point.shared_prefix_tokens;
 }
 
-// Neighbouring places get different numbers below n, spread evenly: multiples of a step that has no divisor in common
-// with n, near n over the golden ratio.
+// Maps neighboring places to different, evenly spread numbers below n: multiples of a step near n over the golden ratio
+// that is coprime to n.
 std::int64_t spread_out(std::int64_t place, std::int64_t n, std::uint64_t seed) {
   auto step = static_cast<std::int64_t>(static_cast<double>(n) * 0.6180339887498949);
   while (std::gcd(step, n) != 1) ++step;
   const std::int64_t within = (place % n + n) % n;
   const auto first = static_cast<std::int64_t>(synthetic_bits(seed, 0) % static_cast<std::uint64_t>(n));
-  return (first + within * step) % n;  // n is below 2^31
+  return (first + within * step) % n;  // cannot overflow: n is less than 2^31
 }
 
-// The first id differs from place to place; the second one where the first comes again because all have had their turn.
+// The first id differs between places. Once all ids have been used, the first id repeats and the second one differs.
 std::vector<std::int32_t> random_prompt(std::uint64_t stream, std::size_t length, std::int64_t vocab,
                                         std::int64_t place, std::uint64_t seed) {
   auto ids = synthetic_prompt(stream, length, static_cast<std::int32_t>(vocab));
@@ -70,7 +71,8 @@ std::vector<std::int32_t> random_prompt(std::uint64_t stream, std::size_t length
   return ids;
 }
 
-// Where the windows of `length` ids begin, the first of each content; `ids` has one at least.
+// The start positions of the windows of `length` ids, the first of each distinct content. `ids` has at least one
+// window.
 std::vector<std::int32_t> different_windows(const std::vector<std::int32_t>& ids, std::size_t length) {
   const auto content = [&](std::int32_t start) {
     return std::span(ids).subspan(static_cast<std::size_t>(start), length);
@@ -131,7 +133,7 @@ std::vector<std::int32_t> PromptSource::prompts_for(std::int32_t point_index, st
   }
   std::vector<std::int32_t> prompts;
   for (std::int32_t row = 0; row < point.batch; ++row) {
-    // What makes prompts differ comes right behind the prefix.
+    // The part that makes prompts differ follows the prefix directly.
     const std::uint64_t own_stream = stream + static_cast<std::uint64_t>(row);
     const auto own = sequence(point, own_stream, places_.place(point_index, own_stream), own_length(point));
     prompts.insert(prompts.end(), prefix.begin(), prefix.end());

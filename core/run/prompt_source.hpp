@@ -14,27 +14,26 @@ namespace inferbench {
 
 /// The token ids that trials feed: random ones, or windows of a text file.
 ///
-/// A backend may remember what its process has computed, so the sequences that one process runs differ from each other,
-/// and from their first token on as far as there are tokens enough: random ids by construction, windows of a text in
-/// where they begin and in what they say. Where a vocabulary or a text has too few for that, notes() says so.
+/// A backend may cache what its process has computed, so all sequences that one process runs are different, from their
+/// first token on as far as possible. Random ids differ by construction; windows of a text have different start
+/// positions and different contents. If a vocabulary or a text is too small for that, notes() says so.
 class PromptSource {
  public:
-  /// Reads and encodes prompts.file for every model. Throws Error where a model has no tokenizer or the text is shorter
+  /// Reads and encodes prompts.file for every model. Throws Error if a model has no tokenizer or the text is shorter
   /// than the longest prompt.
   explicit PromptSource(const Experiment& experiment);
 
-  /// Row-major [batch, past_tokens + prompt_tokens] of the point. Sequence j takes prompt stream `stream` + j, behind
-  /// the point's shared prefix, which comes from shared_prefix_stream. The same for the same experiment, on every
-  /// machine.
+  /// Row-major [batch, past_tokens + prompt_tokens] for the point. Sequence j uses prompt stream `stream` + j after the
+  /// point's shared prefix, which comes from shared_prefix_stream. Equal for the same experiment on every machine.
   std::vector<std::int32_t> prompts_for(std::int32_t point, std::uint64_t stream) const;
 
-  /// A line for each model and prompt length of which a process must run the same prompt more than once.
+  /// One line for each model and prompt length for which a process must run a prompt more than once.
   std::vector<std::string> notes() const;
 
  private:
   struct Text {
     std::vector<std::int32_t> ids;
-    /// By length: where its windows begin, each content once.
+    /// Window length -> start positions, one for each distinct content.
     std::map<std::int32_t, std::vector<std::int32_t>> starts;
   };
 

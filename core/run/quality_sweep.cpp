@@ -25,14 +25,14 @@ namespace {
 constexpr std::size_t kSeededWindows = 4;
 constexpr std::uint64_t kRepeatStream = fnv1a64("repeat");
 
-// How well random tokens are foreseen says nothing.
+// The perplexity of random tokens has no meaning.
 void forget_perplexity(Agreement& agreement) {
   constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
   agreement.nll_per_token = agreement.perplexity = {kNaN, std::nullopt};
   agreement.reference->nll_per_token = agreement.reference->perplexity = kNaN;
 }
 
-/// The windows of one model, one after the other.
+/// The windows of one model, one at a time.
 class Windows {
  public:
   Windows(const Quality& quality, const Model& model) {
@@ -46,7 +46,7 @@ class Windows {
 
   bool is_text() const { return text_.has_value(); }
 
-  /// Empty at the end.
+  /// Returns an empty window at the end.
   std::vector<std::int32_t> next() {
     if (text_) {
       auto window = text_->next(1);
@@ -61,7 +61,7 @@ class Windows {
   std::size_t next_ = 0;
 };
 
-/// Two short sequences whose greedy continuation is asked for. `stream` names the prompt.
+/// Two short sequences that the backend continues greedily. `stream` selects the prompt.
 TrialRequest short_trial(const ModelConfig& config, std::uint64_t stream, double timeout_s) {
   TrialRequest request;
   request.batch = 2;
@@ -69,7 +69,7 @@ TrialRequest short_trial(const ModelConfig& config, std::uint64_t stream, double
   request.generate_tokens = std::clamp(config.context - request.prompt_tokens, 1, 16);
   request.prompts = synthetic_prompt(stream, 2 * static_cast<std::size_t>(request.prompt_tokens), config.vocab);
   request.timeout_s = timeout_s;
-  request.check_logits = false;  // the windows have judged many more
+  request.check_logits = false;  // the windows have already checked many more
   return request;
 }
 
@@ -103,7 +103,7 @@ class QualitySweep {
     return stopped_;
   }
 
-  // The point of that model with the most threads: results must not depend on them.
+  // The model's point with the most threads, since results must not depend on the number of threads.
   Point point_of(const std::string& model) const {
     Point point;
     point.model = model;
@@ -144,7 +144,7 @@ class QualitySweep {
       setup_.observer.ended_badly(contender, fault);
     }
     record.duration_s = elapsed_ms(begin, now_ns()) * 1e-3;
-    if (setup_.check_files) setup_.check_files();  // the reference was loaded, and the text read, since
+    if (setup_.check_files) setup_.check_files();  // the reference and the text were read since
     return record;
   }
 
@@ -162,7 +162,7 @@ class QualitySweep {
     return default_max_kl(contender.precision, is_text ? QualityTokens::kText : QualityTokens::kSeeded);
   }
 
-  // False where it failed or was told to stop.
+  // Returns false if it failed or the user asked to stop.
   bool judge_windows(TrialRunner& runner, const Contender& contender, const Point& point, Windows& windows,
                      QualityRecord& record) {
     std::vector<WindowAgreement> judged;
@@ -187,7 +187,7 @@ class QualitySweep {
     return true;
   }
 
-  // The other prompt leaves its marks in the session's cache; then the first must find none of them.
+  // The other prompt leaves its traces in the session's cache; they must not affect the first one.
   void judge_repetition(TrialRunner& runner, const ModelConfig& config, QualityRecord& record) const {
     const double timeout_s = experiment_.limits.timeout_s;
     std::vector<std::string> digests;

@@ -7,13 +7,13 @@
 
 namespace inferbench {
 
-/// Before the trials, where the experiment has `quality`: every contender is compared once with `reference` on every
-/// model, in a worker of its own, and `folder` gets a row for each that it does not hold yet. What fails is a row.
+/// Runs before the trials if the experiment has `quality`: compares every contender once with `reference` on every
+/// model, each in its own worker, and appends the missing rows to `folder`. A failure becomes a row.
 ///
-/// Each window of the text (or of seeded tokens) is judged as `perplexity` does; then one prompt is generated from
-/// twice, with another in between, and must give the same ids again.
+/// Each window of the text (or of seeded tokens) is judged as by `perplexity`. Then one prompt is continued twice, with
+/// another prompt in between, and must give the same ids.
 ///
-/// Returns false when stop_requested said stop. Throws Error where the text cannot be read, or a row not be written.
+/// Returns false if stop_requested returned true. Throws Error if the text cannot be read or a row cannot be written.
 bool run_quality(const SweepSetup& setup, const PluginDescription& reference, RunFolder& folder);
 
 }  // namespace inferbench

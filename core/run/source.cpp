@@ -61,7 +61,7 @@ Shard parse_shard(const std::string& text) {
   return shard;
 }
 
-// A run that is kept is its own experiment, whatever became of the YAML file.
+// A stored run contains its own experiment, whatever happened to the YAML file since.
 Experiment kept_experiment(const RunInfo& info, const PluginPath& plugins) {
   return load_experiment_text(info.resolved_yaml, info.experiment_file, {}, real_lookups(plugins));
 }

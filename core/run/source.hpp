@@ -13,26 +13,26 @@
 
 namespace inferbench {
 
-/// What the command line says of what to run: exactly one of the three.
+/// The command line's choice of what to run: exactly one of the first three.
 struct RunChoice {
-  std::string experiment;  ///< a YAML file; beside `resume` it must be the folder's own
+  std::string experiment;  ///< a YAML file; with `resume` it must be the folder's own
   std::string resume;      ///< a run folder
-  std::string reproduce;   ///< a run folder, or its run.json
+  std::string reproduce;   ///< a run folder or its run.json
   std::vector<std::string> overrides;
   std::string shard;       ///< "K/N"
   bool out_given = false;  ///< --out was on the command line
 };
 
-/// What to run, checked, and where it came from.
+/// The experiment to run, checked, and its origin.
 struct RunSource {
   Experiment experiment;
   Shard shard;
-  std::optional<RunFolder> resumed;   ///< to go on with
-  std::optional<RunInfo> reproduced;  ///< to compare with
-  std::optional<RunInfo> moved;       ///< the description of `resumed` where its files are elsewhere now
+  std::optional<RunFolder> resumed;   ///< the run to continue
+  std::optional<RunInfo> reproduced;  ///< the run to compare with
+  std::optional<RunInfo> moved;       ///< the description of `resumed` if its files have moved
 };
 
-/// Reads what `choice` names. Throws Error, also for combinations that contradict each other.
+/// Reads what `choice` names. Throws Error, also for contradictory combinations.
 RunSource open_source(const RunChoice& choice, const PluginPath& plugins);
 
 }  // namespace inferbench

@@ -46,11 +46,11 @@ class TrialSweep : private BlockedPoint {
     try {
       complete = run_points();
     } catch (...) {             // a shortage, a replaced file
-      write(outputs_.flush());  // those that waited for the baseline's
+      write(outputs_.flush());  // rows that waited for the baseline
       throw;
     }
     write(outputs_.flush());
-    pool_.forget_models();  // what their ends are like is part of the run
+    pool_.forget_models();  // teardown faults are part of the run
     return complete;
   }
 
@@ -91,7 +91,7 @@ class TrialSweep : private BlockedPoint {
   }
 
   void note(const TrialRecord& record) {
-    Row& row = rows_[record.id];  // that of the attempt which counts may come after later ones
+    Row& row = rows_[record.id];  // rows may come in any order of attempts
     if (record.attempt >= row.attempt) row = {record.attempt, record.ok(), record.disturbed()};
     const double spin = record.outcome.interference.spin_ms;
     if (spin > 0 && (fastest_spin_ms_ <= 0 || spin < fastest_spin_ms_)) fastest_spin_ms_ = spin;
@@ -119,7 +119,7 @@ class TrialSweep : private BlockedPoint {
     return row == rows_.end() || (row->second.attempt < attempt && row->second.ok);
   }
 
-  // A pair's trials run one soon after the other, with no load between them.
+  // Loads everything first, so that the trials of a pair run close together, with no load between them.
   bool prepare(std::int32_t attempt) override {
     for (std::size_t item = 0; item < block_.size(); ++item) {
       if (!due(item, attempt)) continue;
@@ -148,7 +148,7 @@ class TrialSweep : private BlockedPoint {
 
   bool stopped() const { return setup_.stop_requested && setup_.stop_requested(); }
 
-  // False where it was told to stop before.
+  // Returns false if the user asked to stop before it.
   bool run_one(const PlannedTrial& trial, std::int32_t attempt) {
     if (stopped()) return false;
     pool_.enter(experiment_.points[static_cast<std::size_t>(trial.point)]);
@@ -157,7 +157,7 @@ class TrialSweep : private BlockedPoint {
     pool_.load(trial, false);
     setup_.observer.trial_begins(trial);
     NewRow row = make_row(trial, attempt);
-    note(row.record);  // the row itself may wait for the baseline's
+    note(row.record);  // now, since writing the row may have to wait for the baseline's
     write(outputs_.add(trial, std::move(row.record), row.warm_up));
     return true;
   }
@@ -210,9 +210,9 @@ class TrialSweep : private BlockedPoint {
   ContenderPool pool_;
   PromptSource prompts_;
   OutputCheck outputs_;
-  std::map<std::string, Row> rows_;  ///< by id, the last attempt
+  std::map<std::string, Row> rows_;  ///< by id, the latest attempt
   double fastest_spin_ms_ = 0;       ///< of all rows; 0: none
-  std::int32_t point_ = 0;           ///< the current one, of experiment_.points
+  std::int32_t point_ = 0;           ///< index of the current point in experiment_.points
   std::vector<PlannedTrial> block_;  ///< the current block of that point, in its order
 };
 

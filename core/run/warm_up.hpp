@@ -6,10 +6,10 @@
 
 namespace inferbench {
 
-/// What a new process ran before its first measured trial.
+/// The warm-up that a new process ran before its first measured trial.
 struct WarmUp {
   std::uint64_t prompt_stream = 0;
-  std::string digest;  ///< of the ids that it emitted; empty where it failed
+  std::string digest;  ///< of the emitted ids; empty if it failed
 };
 
 }  // namespace inferbench
