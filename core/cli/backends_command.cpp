@@ -87,7 +87,7 @@ void print_field(std::string_view label, std::string_view text) {
   print_result("  {:<11} {}\n", label, one_line(text));
 }
 
-// Rows of cells, columns aligned; the label stands before the first row only.
+// Rows of cells in aligned columns. Only the first row starts with the label.
 void print_rows(std::string_view label, const std::vector<std::vector<std::string>>& rows) {
   std::vector<std::size_t> widths;
   for (const auto& row : rows) {
@@ -134,7 +134,7 @@ void print_text(const PluginPath& search) {
   search.list([&](const FoundPlugin& found) {
     if (found.plugin) {
       print_plugin(*found.plugin, found.shadowed_by);
-      flush_results();  // one that hangs may follow
+      flush_results();  // a library that hangs may come next
     } else {
       broken.push_back(found);
     }

@@ -51,7 +51,7 @@ RegressionOptions regression_options(const CheckOptions& options, const RunInfo&
   return regressions;
 }
 
-// How the runs differ in what may explain a change that no backend made.
+// Differences between the runs that may explain a change without any change of a backend.
 std::vector<std::string> differences_of(const RunInfo& before, const RunInfo& now) {
   constexpr std::size_t kMostWarnings = 6;
   std::vector<std::string> warnings;

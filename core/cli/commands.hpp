@@ -10,13 +10,13 @@ class App;
 
 namespace inferbench {
 
-/// What the subcommands share. Lives as long as the program's CLI::App.
+/// State shared by the subcommands. Lives as long as the program's CLI::App.
 struct CommandContext {
-  int exit_code = 0;          ///< set by a subcommand that ends with something other than 0
-  bool holds_plugin = false;  ///< set where this process loaded a backend: its exit handlers must not run
+  int exit_code = 0;          ///< set by a subcommand whose exit code is not 0
+  bool holds_plugin = false;  ///< set if this process loaded a backend: its exit handlers must not run
 };
 
-// Each adds one subcommand; its callback does the work and throws Error.
+// Each function adds one subcommand. The subcommand's callback does the work and throws Error.
 void add_analyze_command(CLI::App& app, CommandContext& context);
 void add_backends_command(CLI::App& app, CommandContext& context);
 void add_completion_command(CLI::App& app, CommandContext& context);

@@ -14,27 +14,27 @@ class Validator;
 
 namespace inferbench {
 
-/// --plugin-dir, repeatable.
+/// Adds --plugin-dir, which may be repeated.
 void add_plugin_dir_option(CLI::App& command, std::vector<std::filesystem::path>& plugin_dirs);
 
-/// --threads; the default is every CPU that the process may use.
+/// Adds --threads. The default is the number of CPUs that the process may use.
 void add_threads_option(CLI::App& command, std::int32_t& threads);
 
-/// Refuses an empty path, which a shell makes of a variable that is not set, and which would mean this folder.
+/// Refuses an empty path: a shell passes one for an unset variable, and it would mean the current folder.
 CLI::Validator not_empty();
 
-/// --json.
+/// Adds --json.
 void add_json_flag(CLI::App& command, bool& json);
 
-/// What --backend takes: B[:PRECISION].
+/// The value of --backend: B[:PRECISION].
 struct BackendReference {
   std::string plugin;
   std::string precision;  ///< empty: the backend's first
 };
 BackendReference parse_backend_reference(const std::string& text);
 
-/// What --option takes, repeated: KEY=VALUE -> key and value as text. Throws Error on another form or a key given
-/// twice.
+/// Parses repeated --option values: KEY=VALUE -> key and value as text. Throws Error for another form or a repeated
+/// key.
 std::map<std::string, std::string> parse_options(const std::vector<std::string>& texts);
 
 }  // namespace inferbench

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Texts about the program that are made of its own commands: completions, and the manual pages that the build installs.
+// Texts generated from the program's own commands: completions, and the man pages that the build installs.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -40,7 +40,7 @@ void add_completion_command(CLI::App& app, CommandContext&) {
   command->footer("The package installs them; elsewhere, for bash: source <(inferbench completion bash)");
   command->callback([shell, &app] { print_completion(*shell, command_tree(app)); });
 
-  // Not for users: the build runs it.
+  // Not for users: the build calls it.
   auto folder = std::make_shared<std::filesystem::path>();
   CLI::App* pages = app.add_subcommand("man-pages", "Write the manual pages into a folder")->group("");
   pages->add_option("folder", *folder, "Where")->required()->type_name("DIR");

@@ -40,7 +40,7 @@ struct ConformanceArguments {
   bool json = false;
 };
 
-// By a rule's name, or the beginning of several: "sequences". Each once, in the contract's order, whatever the names'.
+// Selects rules by name or by prefix, such as "sequences". Each rule once, in the contract's order.
 std::vector<Rule> chosen_rules(const std::vector<std::string>& names) {
   std::vector<Rule> all = conformance::all_rules();
   if (names.empty()) return all;
@@ -60,7 +60,7 @@ std::vector<Rule> chosen_rules(const std::vector<std::string>& names) {
   return all;
 }
 
-// "libmine.so" is a file here; a bare name is looked up as everywhere.
+// "libmine.so" means a file in this folder; a bare name is looked up as in other commands.
 PluginDescription find_plugin(const ConformanceArguments& arguments) {
   const bool is_file = arguments.plugin.find('/') == std::string::npos && arguments.plugin.ends_with(".so");
   return PluginPath(arguments.plugin_dirs).find(is_file ? "./" + arguments.plugin : arguments.plugin);
@@ -72,7 +72,7 @@ std::vector<Subject> subjects_of(const ConformanceArguments& arguments, const Pl
     for (const PrecisionDescription& precision : plugin.precisions()) precisions.push_back(precision.name);
   }
   const auto options = parse_options(arguments.options);
-  static_cast<void>(OptionValues(plugin.options(), options));  // checks them
+  static_cast<void>(OptionValues(plugin.options(), options));  // only to check them
   if (!arguments.judge_as.empty() && !conformance::says_its_bits(arguments.judge_as)) {
     throw Error(fmt::format("--judge-as: no precision is known as '{}'", arguments.judge_as),
                 "name one whose name says its bits, such as fp32, bf16, fp16, int8 or int4");
@@ -92,7 +92,7 @@ std::vector<Subject> subjects_of(const ConformanceArguments& arguments, const Pl
   return subjects;
 }
 
-/// Which rule is tried now, on stderr where that is a terminal.
+/// Shows the current rule on stderr, if that is a terminal.
 class RuleProgress {
  public:
   explicit RuleProgress(bool terminal) : terminal_(terminal) {}
@@ -129,16 +129,16 @@ ExitCode verdict_of(const std::vector<Examined>& all) {
   return std::all_of(all.begin(), all.end(), nothing) ? ExitCode::kBadInput : ExitCode::kDone;
 }
 
-/// In the child that has the backend loaded; each rule is tried in a fork of it.
+/// Runs in the child that has loaded the backend; each rule is tried in a fork of the child.
 class Examination {
  public:
   // Requests.
-  static constexpr std::string_view kCount = "count";         ///< of the subjects
-  static constexpr std::string_view kNext = "next";           ///< examines the next subject: the text about it
-  static constexpr std::string_view kJson = "json";           ///< all that was found
-  static constexpr std::string_view kExitCode = "exit_code";  ///< that says it
+  static constexpr std::string_view kCount = "count";         ///< number of subjects
+  static constexpr std::string_view kNext = "next";           ///< examines the next subject and returns its report
+  static constexpr std::string_view kJson = "json";           ///< all results as JSON
+  static constexpr std::string_view kExitCode = "exit_code";  ///< the exit code for the results
 
-  /// What this process's streams are: the child's are others.
+  /// Properties of this process's streams, since the child's streams differ.
   struct Streams {
     bool colour = wants_colour(STDOUT_FILENO);
     bool shows_progress = isatty(STDERR_FILENO) != 0;

@@ -39,7 +39,7 @@ std::string verdict_line(const Examined& examined) {
   if (n_broken == 0) return rules(examined.count(RuleVerdict::kKept)) + " kept" + not_applicable(examined);
   const std::string broken = rules(n_broken) + " broken";
   if (!examined.cause.text.empty()) return broken + ", likely cause: " + examined.cause.text;
-  // The cause is not known: the first break that does not follow from another says most.
+  // If the cause is unknown, the most useful finding is the first broken rule that does not follow from another one.
   const auto first = std::find_if(examined.findings.begin(), examined.findings.end(), [](const Finding& finding) {
     return finding.verdict == RuleVerdict::kBroken && finding.follows_from.empty();
   });

@@ -9,21 +9,21 @@
 
 namespace inferbench {
 
-/// What conformance found of one precision.
+/// The conformance results for one precision.
 struct Examined {
   conformance::Subject subject;
-  std::string unsupported;  ///< why this machine cannot; else empty
+  std::string unsupported;  ///< why this machine cannot run it; else empty
   std::vector<conformance::Finding> findings;
   conformance::LikelyCause cause;
 
   std::size_t count(conformance::Verdict verdict) const;
 };
 
-/// For people: the first line is the verdict with the likely cause, then a line a rule with what was found, last the
-/// counts. `colour`: with ANSI codes.
+/// The report for people: the first line is the verdict with the likely cause, then one line per rule with the
+/// findings, and the counts at the end. `colour`: with ANSI codes.
 std::string conformance_text(const Examined& examined, bool colour);
 
-/// For programs: one JSON object with all precisions.
+/// The report for programs: one JSON object with all precisions.
 std::string conformance_json(const Plugin& plugin, const std::vector<Examined>& all);
 
 }  // namespace inferbench

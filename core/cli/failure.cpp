@@ -22,7 +22,7 @@ Failure explain_failure(const std::exception_ptr& exception) {
     return {error.what(), error.cure(), error.exit_code()};
   } catch (const std::bad_alloc&) {
     return {"out of memory", "use a smaller model, batch or context", ExitCode::kBadInput};
-  } catch (const std::system_error& error) {  // files and processes, std::filesystem's among them
+  } catch (const std::system_error& error) {  // files and processes, including std::filesystem
     return {error.what(), "", ExitCode::kBadInput};
   } catch (const std::exception& error) {
     return internal_failure(error.what());

@@ -8,15 +8,15 @@
 
 namespace inferbench {
 
-/// What the program says about an exception that reached `main`, and the code that it exits with.
+/// The message for an exception that reached `main`, and the exit code.
 struct Failure {
   std::string what;
   std::string hint;  ///< empty: none
   ExitCode code = ExitCode::kInternal;
 };
 
-/// Bad input, a full disk or want of memory are the user's to change; any other exception is a mistake of the program
-/// and says so, with ExitCode::kInternal.
+/// Bad input, a full disk or lack of memory can be fixed by the user. Any other exception is reported as a bug in the
+/// program, with ExitCode::kInternal.
 Failure explain_failure(const std::exception_ptr& exception);
 
 }  // namespace inferbench

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A loop of lines: each is appended to what was said, and continued.
+// Reads lines in a loop: each line is appended to the conversation, and the model continues it.
 #include <editline/readline.h>
 #include <fmt/format.h>
 #include <unistd.h>
@@ -20,14 +20,14 @@ namespace {
 
 constexpr std::int32_t kTurnTokens = 64;
 
-/// Lines of a terminal, edited and remembered; or of a pipe, as they are.
+/// Lines from a terminal, with editing and history, or from a pipe, unchanged.
 class LineReader {
  public:
   LineReader() : terminal_(isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1) {}
 
   bool terminal() const { return terminal_; }
 
-  /// nullopt at the end: Ctrl-D.
+  /// nullopt at the end of the input (Ctrl-D).
   std::optional<std::string> next() const {
     if (!terminal_) {
       std::string line;
@@ -66,7 +66,7 @@ void generate_chat(const GenerateArguments& arguments) {
   const LineReader reader;
   if (reader.terminal()) print_message("{} on {}; Ctrl-D ends\n", found.name(), arguments.model);
   std::string before = arguments.prompt ? read_prompt(*arguments.prompt) : "";
-  std::vector<std::int32_t> unfed;  // the last turn's last token: made, never fed
+  std::vector<std::int32_t> unfed;  // the last turn's last token: generated but never fed
   while (const auto line = reader.next()) {
     const std::vector<std::int32_t> ids = encode_prompt(tokenizer, before + *line + "\n", model.config());
     before.assign(1, '\n');

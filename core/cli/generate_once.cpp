@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One backend: its text as it comes, statistics on stderr.
+// One backend: streams its text, with statistics on stderr.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -39,7 +39,7 @@ void print_json(const IsolatedSession& loaded, const GenerateArguments& argument
       {"decode_ms_per_token", or_null(timing.ms_per_token())},
       {"decode_tokens_per_s", or_null(timing.tokens_per_s())},
   };
-  // Text that is not UTF-8 shows as U+FFFD here; the ids are exact.
+  // Bytes that are not UTF-8 appear as U+FFFD here; the ids are exact.
   write_out(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
@@ -59,14 +59,14 @@ void print_statistics(const IsolatedSession& loaded, std::size_t n_prompt, const
 
 void generate_once(const GenerateArguments& arguments) {
   const SamplingOptions sampling = sampling_of(arguments);
-  const FoundBackend found = find_backend(arguments.backends.front(), arguments.settings);  // before any work
+  const FoundBackend found = find_backend(arguments.backends.front(), arguments.settings);  // fails early
   const Model model = Model::open(arguments.model);
   const Tokenizer tokenizer = tokenizer_of(model);
   const std::string prompt = read_prompt(*arguments.prompt);
   const std::vector<std::int32_t> prompt_ids = encode_prompt(tokenizer, prompt, model.config());
   const std::int32_t n_new = tokens_to_make(arguments.max_tokens, prompt_ids.size(), model.config().context);
 
-  // The last token is made, never fed.
+  // The last token is generated but never fed.
   const auto n_prompt = static_cast<std::int32_t>(prompt_ids.size());
   IsolatedSession session(found, arguments.settings, model, {n_prompt + n_new - 1, n_prompt}, sampling,
                           terminal_callbacks());
@@ -84,7 +84,7 @@ void generate_once(const GenerateArguments& arguments) {
                       });
   generated.timing.load_ms = session.load_ms();
   if (stream) {
-    // A pipe gets the exact bytes; a terminal's prompt should not stand behind them.
+    // A pipe gets the exact bytes; on a terminal the shell prompt starts on a new line.
     write_out(shown.flush() + (isatty(STDOUT_FILENO) == 1 ? "\n" : ""));
     print_statistics(session, prompt_ids.size(), generated);
   } else {

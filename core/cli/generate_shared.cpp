@@ -29,7 +29,7 @@ SamplingOptions sampling_of(const GenerateArguments& arguments) {
   sampling.top_k = arguments.top_k.value_or(0);
   sampling.top_p = arguments.top_p.value_or(1);
   sampling.seed = arguments.seed.value_or(0);
-  static_cast<void>(Sampler{sampling});  // checks them
+  static_cast<void>(Sampler{sampling});  // only to check them
   return sampling;
 }
 

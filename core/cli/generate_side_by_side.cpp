@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Several backends on one prompt, one after the other, their texts beside each other.
+// Several backends with one prompt: they run one after another, and their texts are shown next to each other.
 #include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -20,13 +20,13 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// What one of the backends made of the prompt.
+/// The output of one backend.
 struct Result {
   std::string name;
   Generated generated;
   std::string text;
-  std::size_t same_tokens = 0;  ///< ids that it begins with as the first backend does
-  std::size_t same_bytes = 0;   ///< and the bytes of their text
+  std::size_t same_tokens = 0;  ///< number of leading ids equal to the first backend's
+  std::size_t same_bytes = 0;   ///< number of bytes of their text
 };
 
 struct Side {
@@ -34,7 +34,7 @@ struct Side {
   BackendArguments settings;
 };
 
-// Each backend takes the options that its schema has; one that no backend has is a mistake.
+// Each backend gets the options that are in its schema. An option that no backend has is an error.
 std::vector<Side> sides_of(const GenerateArguments& arguments) {
   std::vector<Side> all;
   std::vector<bool> known(arguments.settings.options.size(), false);

@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// From the program's folder; a prefix may be moved.
+// Relative to the program's folder, since the install prefix may be moved.
 constexpr const char* kPrefixFromProgram = INFERBENCH_PREFIX_FROM_PROGRAM;
 constexpr const char* kConfigsFromPrefix = INFERBENCH_CONFIGS_FROM_PREFIX;
 

@@ -6,11 +6,11 @@
 
 namespace inferbench {
 
-/// The prefix that the running program is installed in ("/usr"); none where it runs from a build tree.
+/// The prefix that the running program is installed in ("/usr"); nullopt if it runs from a build tree.
 std::optional<std::filesystem::path> install_prefix();
 
-/// The experiment file to read for what the user wrote. A bare name ("quickstart.yaml") that is no file here names an
-/// installed experiment, and a note on standard error says which. Anything else comes back as it is.
+/// The experiment file for the user's argument. If a bare name ("quickstart.yaml") is not a file in the current folder,
+/// it names an installed experiment, and a note on stderr says which. Anything else is returned unchanged.
 std::filesystem::path find_experiment(const std::filesystem::path& given);
 
 }  // namespace inferbench

@@ -11,7 +11,7 @@ namespace inferbench {
 
 namespace {
 
-// A signal handler can reach nothing but statics.
+// A signal handler can access only static variables.
 volatile std::sig_atomic_t interrupted = 0;
 
 constexpr std::array kSignals{SIGINT, SIGTERM};
@@ -24,7 +24,7 @@ void on_signal(int signal_number) {
   }
   interrupted = 1;
   constexpr std::string_view kText = "\ninferbench: finishing the current trial; once more to stop at once\n";
-  if (write(STDERR_FILENO, kText.data(), kText.size()) < 0) return;  // nobody reads it
+  if (write(STDERR_FILENO, kText.data(), kText.size()) < 0) return;  // cannot be reported
 }
 
 }  // namespace

@@ -3,7 +3,8 @@
 
 namespace inferbench {
 
-/// While it lives, the first SIGINT or SIGTERM only asks to stop; the second ends the program at once. One at a time.
+/// During its lifetime, the first SIGINT or SIGTERM only requests a stop; the second ends the program immediately. Only
+/// one instance may exist at a time.
 class InterruptGuard {
  public:
   InterruptGuard();

@@ -17,7 +17,7 @@ namespace inferbench {
 
 namespace {
 
-// Requests: one of these, or a batch of windows: for each its number of ids, the first that is judged, the ids.
+// Requests: one of these, or a batch of windows. Each window has its number of ids, the first judged one, and the ids.
 constexpr char kLoadTested = 't';
 constexpr char kLoadReference = 'r';
 constexpr char kJudge = 'j';
@@ -44,7 +44,7 @@ std::vector<Window> windows_of(std::string_view bytes) {
   return windows;
 }
 
-/// In the child.
+/// Runs in the child.
 class JudgeServer {
  public:
   JudgeServer(FoundBackend tested, std::optional<FoundBackend> reference, BackendArguments settings, Model model,

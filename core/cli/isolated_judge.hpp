@@ -15,22 +15,23 @@
 
 namespace inferbench {
 
-/// WindowRunner in a child process: a backend and, where one is given, a reference judge windows of tokens there. A
-/// backend that crashes ends only that process. The functions throw Error, BackendError where the backend says so.
+/// WindowRunner in a child process: a backend, optionally compared with a reference, judges windows of tokens there. A
+/// backend that crashes ends only that process. The functions throw Error; BackendError if the backend reports an
+/// error.
 class IsolatedJudge {
  public:
-  /// Starts the child and builds the model there, once for each backend. The options of `settings` are those of
-  /// `tested` only. Windows of the model's context, `batch` in one call. `callbacks` run in the child.
+  /// Starts the child and builds the model there, once for each backend. The options in `settings` apply only to
+  /// `tested`. Windows are as long as the model's context, `batch` per call. `callbacks` run in the child.
   IsolatedJudge(const FoundBackend& tested, const std::optional<FoundBackend>& reference,
                 const BackendArguments& settings, const Model& model, std::int32_t batch,
                 const HostCallbacks& callbacks);
-  ~IsolatedJudge();  ///< shuts the backends down; a warning on stderr says where that went wrong
+  ~IsolatedJudge();  ///< shuts the backends down; problems become a warning on stderr
   IsolatedJudge(const IsolatedJudge&) = delete;
   IsolatedJudge& operator=(const IsolatedJudge&) = delete;
 
   const std::string& kernels() const { return kernels_; }  ///< of the tested backend
 
-  /// At most `batch` windows; in their order.
+  /// At most `batch` windows. Returns one result per window, in order.
   std::vector<WindowAgreement> judge(std::span<const Window> windows);
 
  private:

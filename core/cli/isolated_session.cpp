@@ -16,13 +16,13 @@ namespace inferbench {
 
 namespace {
 
-// The first byte of a request; token ids as they are in memory follow where there are some.
+// The first byte of a request; token ids may follow in their in-memory form.
 constexpr char kLoad = 'l';
 constexpr char kNext = 'n';
 constexpr char kLogits = 'a';
 constexpr char kClear = 'c';
 
-/// In the child.
+/// Runs in the child.
 class SessionServer {
  public:
   SessionServer(const FoundBackend& found, const BackendArguments& settings, const Model& model,

@@ -13,16 +13,16 @@
 
 namespace inferbench {
 
-/// A chosen token and when the call began and ended (now_ns(), which all processes share), without the way to the
-/// child and back.
+/// A chosen token, and when the call began and ended in the child, without the round trip (now_ns(), a clock that all
+/// processes share).
 struct TimedToken {
   std::int32_t id = 0;
   std::uint64_t begin_ns = 0;
   std::uint64_t end_ns = 0;
 };
 
-/// A session with one slot that a child process runs, so that a backend which crashes ends only that process. The
-/// functions throw Error, BackendError where the backend says so; after a crash the object can only be destroyed.
+/// A session with one slot in a child process, so that a backend that crashes ends only that process. The functions
+/// throw Error; BackendError if the backend reports an error. After a crash the object can only be destroyed.
 class IsolatedSession {
  public:
   struct Shape {
@@ -33,17 +33,17 @@ class IsolatedSession {
   /// Starts the child and builds the model there. `callbacks` run in the child.
   IsolatedSession(const FoundBackend& found, const BackendArguments& settings, const Model& model, const Shape& shape,
                   const SamplingOptions& sampling = {}, const HostCallbacks& callbacks = {});
-  ~IsolatedSession();  ///< shuts the backend down; a warning on stderr says where that went wrong
+  ~IsolatedSession();  ///< shuts the backend down; problems become a warning on stderr
   IsolatedSession(const IsolatedSession&) = delete;
   IsolatedSession& operator=(const IsolatedSession&) = delete;
 
   const FoundBackend& backend() const { return found_; }
   const std::string& kernels() const { return kernels_; }
-  double load_ms() const { return load_ms_; }  ///< until the session is there
+  double load_ms() const { return load_ms_; }  ///< until the session is ready
 
-  /// Feeds the tokens and chooses the next.
+  /// Feeds the tokens and chooses the next one.
   TimedToken next(std::span<const std::int32_t> fed);
-  /// Feeds the tokens; logits [fed.size(), vocab].
+  /// Feeds the tokens; returns logits [fed.size(), vocab].
   std::vector<float> all_logits(std::span<const std::int32_t> fed);
   /// Empties the slot.
   void clear();

@@ -11,14 +11,14 @@
 
 namespace inferbench {
 
-/// What the options of a command say about how a backend is loaded.
+/// The options of a command that affect how a backend is loaded.
 struct BackendArguments {
   std::vector<std::string> options;  ///< KEY=VALUE
   std::int32_t threads = 1;
   std::vector<std::filesystem::path> plugin_dirs;
 };
 
-/// The backend that B[:PRECISION] names and the precision, the backend's first where none is given.
+/// The backend and the precision named by B[:PRECISION]; without a precision, the backend's first.
 struct FoundBackend {
   PluginDescription plugin;
   std::string precision;  ///< never empty
@@ -27,17 +27,19 @@ struct FoundBackend {
   std::string name() const { return plugin.name + ":" + precision; }
 };
 
-/// Loads nothing here. Throws Error where there is no such backend, or it has no such precision.
+/// Does not load the backend in this process. Throws Error if there is no such backend or it does not have the
+/// precision.
 FoundBackend find_backend(const std::string& reference, const std::vector<std::filesystem::path>& plugin_dirs);
 
 /// Also checks the options against the backend's schema. Throws Error.
 FoundBackend find_backend(const std::string& reference, const BackendArguments& settings);
 
-/// Builds the model in the backend, in this process: only in a child (see BackendChild). Throws Error, BackendError.
+/// Builds the model in the backend, in this process, so call it only in a child (see BackendChild). Throws Error,
+/// BackendError.
 BackendModel load_backend(const FoundBackend& found, const BackendArguments& settings, const Weights& weights,
                           HostCallbacks callbacks = {});
 
-/// Warnings of the backend, and, where that is a terminal now, how far loading is: on stderr.
+/// Shows the backend's warnings and, if stderr is a terminal now, the loading progress on stderr.
 HostCallbacks terminal_callbacks();
 
 }  // namespace inferbench

@@ -29,7 +29,7 @@ namespace inferbench {
 namespace {
 
 constexpr const char* kTokensCure = "give a JSON array of token ids, such as [15496, 995], or an array of such arrays";
-/// Tokens whose logits are held at once; the rest is on disk.
+/// Number of tokens whose logits are held in memory; the rest is on disk.
 constexpr std::size_t kChunkTokens = 256;
 
 using Case = std::vector<std::int32_t>;
@@ -46,7 +46,7 @@ struct LogitsArguments {
 
 std::string read_text(const std::filesystem::path& path) {
   std::error_code ignored;
-  const bool is_folder = std::filesystem::is_directory(path, ignored);  // which opens, but throws when read
+  const bool is_folder = std::filesystem::is_directory(path, ignored);  // a folder opens, but reading it fails
   std::ifstream file(path, std::ios::binary);
   std::string text;
   if (!is_folder) text.assign(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
@@ -64,7 +64,7 @@ nlohmann::json parse_json(const std::filesystem::path& path) {
   }
 }
 
-/// One case, checked against the model. `where` names it in messages.
+/// Parses one case and checks it against the model. `where` names it in messages.
 Case parse_case(const nlohmann::json& json, const std::string& where, const ModelConfig& config) {
   if (!json.is_array()) {
     throw Error(fmt::format("{}: expected an array of token ids, found {}", where, json.type_name()), kTokensCure);
@@ -78,7 +78,7 @@ Case parse_case(const nlohmann::json& json, const std::string& where, const Mode
   Case ids;
   ids.reserve(json.size());
   for (const auto& id : json) {
-    // A number beyond int64 is stored unsigned, and is no token id either.
+    // A number beyond int64 is stored as unsigned; it is not a token id either.
     const bool integer = id.is_number_integer() && (!id.is_number_unsigned() || id <= INT64_MAX);
     if (!integer || id.get<std::int64_t>() < 0 || id.get<std::int64_t>() >= config.vocab) {
       throw Error(
@@ -131,7 +131,7 @@ void logits(const LogitsArguments& arguments) {
       write_case(session, cases[i], writer);
     } catch (const BackendError&) {
       throw;
-    } catch (const Error& error) {  // a logit that is not finite: the position alone says little
+    } catch (const Error& error) {  // a logit is not finite: the position alone is not enough to find it
       throw Error(fmt::format("case {}: {}", i, error.what()), error.cure(), error.exit_code());
     }
   }

@@ -33,7 +33,7 @@ struct MachineArguments {
   bool json = false;
 };
 
-/// On a terminal one line that changes, else a line for each part.
+/// On a terminal, one line that is updated; otherwise one line per part.
 void show_progress(double fraction, const std::string& what) {
   if (isatty(STDERR_FILENO) == 1) {
     print_message("\r\x1b[K{}", what.empty() ? "" : fmt::format("{:3.0f}% {}", fraction * 100, what));
@@ -69,7 +69,7 @@ void print_table(const MachineLimits& limits) {
   }
 }
 
-/// 0, after a warning, where the `null` backend is not there.
+/// Returns 0, after a warning, if the `null` backend is not available.
 double overhead_of_a_call(const PluginPath& plugins) {
   try {
     const auto measure = [path = plugins.find("null").path] {

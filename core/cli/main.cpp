@@ -78,7 +78,7 @@ int run(int argc, char** argv, inferbench::CommandContext& context) {
   }
 }
 
-// Whatever command it was: nothing that a backend started runs on.
+// After any command: nothing that a backend started may keep running.
 void warn_of_orphans() {
   inferbench::kill_orphans();
   const int killed = inferbench::orphans_killed();
@@ -103,7 +103,7 @@ int main(int argc, char** argv) {
     }
     warn_of_orphans();
     return exit_code;
-  } catch (const inferbench::StdoutError& error) {  // of any command
+  } catch (const inferbench::StdoutError& error) {  // from any command
     if (error.reader_gone() && streams.broken_pipe_kills) inferbench::end_by_broken_pipe();
     return report(error.what(), error.cure(), inferbench::ExitCode::kBadInput);
   } catch (...) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Manual pages in the man(7) macros.
+// Man pages, with the man(7) macros.
 #include <fmt/format.h>
 
 #include "cli/command_tree.hpp"
@@ -7,7 +7,7 @@
 namespace inferbench {
 namespace {
 
-/// Text as roff shows it unchanged: no control lines, real minus signs, line breaks kept where `lines` is true.
+/// Escapes text for roff: no control lines, real minus signs; line breaks are kept if `lines` is true.
 std::string roff(const std::string& text, bool lines = false) {
   std::string result;
   bool at_begin = true;

@@ -14,9 +14,9 @@ namespace inferbench {
 
 namespace {
 
-constexpr std::size_t kShownLength = 80;  // of a word that was not expected
+constexpr std::size_t kShownLength = 80;  // of an unexpected word
 
-// The command that was named, such as `predict ask`, and its words with a space before each.
+// The selected command, such as `predict ask`, and its words, each after a space.
 struct NamedCommand {
   const CLI::App* app;
   std::string words;
@@ -34,7 +34,7 @@ NamedCommand named_command(const CLI::App& app) {
 std::vector<std::string> command_names(const CLI::App& app) {
   std::vector<std::string> names;
   for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
-    if (!command->get_group().empty()) names.push_back(command->get_name());  // a hidden one has no group
+    if (!command->get_group().empty()) names.push_back(command->get_name());  // a hidden command has no group
   }
   return names;
 }
@@ -47,7 +47,7 @@ std::vector<std::string> option_names(const CLI::App& app) {
   return names;
 }
 
-// The first word of the command line that belongs to nothing; empty: none.
+// The first word of the command line that the parser could not use; empty: none.
 std::string unexpected_word(const CLI::App& app, const CLI::App& named, bool option) {
   for (const CLI::App* at : {&named, &app}) {
     for (const std::string& word : at->remaining()) {
@@ -72,7 +72,7 @@ Misuse explain_misuse(const CLI::App& app, const CLI::ParseError& error) {
     return {prefix + "no command is given", help + (named.words.empty() ? " lists the commands" : "")};
   }
   const std::string word = unexpected_word(app, *named.app, true);
-  // The kind of error is in its exit code: an ExtrasError is named after the command.
+  // The exit code identifies the kind of error, since an ExtrasError is named after the command.
   if (!word.empty() && error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError)) {
     const std::string guess = nearest(word.substr(0, word.find('=')), option_names(*named.app));
     return {fmt::format("{}unknown option '{}'", prefix, one_line(word, kShownLength)),

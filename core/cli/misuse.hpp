@@ -10,13 +10,14 @@ class ParseError;
 
 namespace inferbench {
 
-/// A command line that cannot be obeyed: what is wrong with it, and how to put it right. One line each.
+/// An invalid command line: what is wrong with it and how to fix it, one line each.
 struct Misuse {
   std::string what;
   std::string hint;
 };
 
-/// Why parsing `app`'s command line ended with `error`. An unknown command or option is named, with the nearest one.
+/// Explains why parsing `app`'s command line failed with `error`. Names an unknown command or option, with the nearest
+/// one.
 Misuse explain_misuse(const CLI::App& app, const CLI::ParseError& error);
 
 }  // namespace inferbench

@@ -26,7 +26,7 @@ std::map<std::string, BackendLanguage> languages() {
   return {{"c", BackendLanguage::kC}, {"c++", BackendLanguage::kCpp}, {"rust", BackendLanguage::kRust}};
 }
 
-// What CMake needs to find this program's package where it does not look by itself.
+// The option with which CMake finds this program's package, if it is not in a default location.
 std::string find_package_hint() {
   const auto prefix = install_prefix();
   if (!prefix || *prefix == "/usr" || *prefix == "/usr/local") return "";

@@ -29,7 +29,7 @@
 namespace inferbench {
 namespace {
 
-constexpr int kInterrupted = 130;  // 128 + SIGINT, as a shell says it
+constexpr int kInterrupted = 130;  // 128 + SIGINT, like a shell
 
 struct OpsArguments {
   std::filesystem::path experiment;
@@ -85,7 +85,7 @@ int run(const OpsArguments& arguments) {
                    check_files},
                   results.points);
   } catch (const Error& error) {
-    broken_off = error;  // what was finished is shown first
+    broken_off = error;  // the finished results are shown first
   }
   print_result("{}", arguments.json ? operator_json(results) : operator_table(results, wants_colour(STDOUT_FILENO)));
   if (broken_off) throw Error(*broken_off);

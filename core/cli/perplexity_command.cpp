@@ -38,7 +38,7 @@ struct PerplexityArguments {
   bool json = false;
 };
 
-/// How far the text is: a line that is written over on a terminal, else a line every ten seconds.
+/// Progress through the text: a line that is overwritten on a terminal, otherwise one line every ten seconds.
 class Progress {
  public:
   Progress() : terminal_(isatty(STDERR_FILENO) == 1), last_ns_(now_ns()) {}
@@ -65,7 +65,8 @@ class Progress {
 
 using WindowBatch = std::vector<Window>;
 
-// Before a backend loads: a text that cannot be judged costs no time. The text may be a pipe, so what was read is kept.
+// Runs before a backend is loaded, so that an unusable text is refused quickly. Keeps what it read: the text may be a
+// pipe.
 WindowBatch first_batch(const PerplexityArguments& arguments, TextWindows& source) {
   WindowBatch batch = source.next(static_cast<std::size_t>(arguments.batch));
   if (batch.empty()) {
@@ -94,9 +95,9 @@ std::string estimate_text(const Estimate& estimate, double scale = 1) {
   return text;
 }
 
-/// The loss of all judged tokens over what they spell: comparable between models with other tokenizers.
+/// The loss of all judged tokens relative to their text: comparable between models with different tokenizers.
 struct TextLoss {
-  std::optional<double> word_perplexity;  ///< exp(nats / words); absent where there is no word
+  std::optional<double> word_perplexity;  ///< exp(nats / words); absent if there are no words
   std::optional<double> byte_perplexity;  ///< exp(nats / bytes)
   std::optional<double> bits_per_byte;
 };

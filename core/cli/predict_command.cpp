@@ -68,7 +68,7 @@ MachineLimits read_limits(const std::filesystem::path& path) {
   return machine_limits_from_json(read_json(path, "make it with: inferbench machine --json > machine.json"));
 }
 
-// Of the machine that is asked for; nothing where none is named.
+// The limits of the selected machine; nullopt if none is named.
 std::optional<MachineLimits> limits_of(const Predictor& predictor, const AskArguments& arguments) {
   if (!arguments.limits.empty()) return read_limits(arguments.limits);
   if (arguments.machine.empty()) return std::nullopt;
@@ -84,7 +84,7 @@ void print_json(const Json& json) {
   print_result("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
 }
 
-// Without the trees and residuals, which are for machines only.
+// Leaves out the trees and residuals, which are only for programs.
 Json summary_json(const Predictor& predictor) {
   Json json = to_json(predictor);
   for (auto& [name, target] : json["targets"].items()) {
@@ -94,7 +94,7 @@ Json summary_json(const Predictor& predictor) {
   return json;
 }
 
-// What the first experiment that says so calls interactive.
+// The target for interactive use from the first experiment that has one.
 double threshold_of(const std::vector<RunData>& runs, double fallback) {
   for (const RunData& run : runs) {
     const std::optional<Target> target = interactive_of(run.info.resolved_yaml);
@@ -133,7 +133,7 @@ std::vector<AskedConfiguration> asked(const Predictor& predictor, const AskArgum
   return all;
 }
 
-// Each kind of extrapolation once.
+// Reports each kind of extrapolation once.
 void warn_or_refuse(const std::vector<ConfigurationPrediction>& predictions, bool extrapolate) {
   std::vector<std::string> said;
   for (const ConfigurationPrediction& prediction : predictions) {

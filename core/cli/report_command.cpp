@@ -41,7 +41,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kFormatOf
                                                                                            {".json", "json"},
                                                                                            {".jsonl", "llama-bench"}}};
 
-// What --format says; else what the file's name says; else html.
+// The format from --format, else from the file's name, else html.
 std::string format_of(const ReportOptions& options) {
   if (!options.format.empty()) return options.format;
   if (options.out.empty() || options.out == "-") return "html";
@@ -65,7 +65,7 @@ void write_report(const ReportOptions& options) {
   const Destination destination(options.out, format == "html" ? folder / "report.html" : fs::path());
   if (format == "csv") {
     destination.write(trials_csv(run, options.warm_ups));
-    // Not next to a device or a FIFO.
+    // Not for a device or a FIFO.
     if (!destination.is_stdout() && fs::is_regular_file(destination.path())) {
       write_output_file(summary_path(destination.path()).string(), summary_csv(run.info, compare_contenders(run)));
     }

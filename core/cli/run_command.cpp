@@ -46,7 +46,7 @@ namespace inferbench {
 
 namespace {
 
-constexpr int kInterrupted = 130;  // 128 + SIGINT, as a shell says it
+constexpr int kInterrupted = 130;  // 128 + SIGINT, like a shell
 
 struct RunOptions {
   RunChoice source;
@@ -69,8 +69,8 @@ RunFolder open_folder(const RunOptions& options, const RunInfo& info, RunSource&
   return std::move(*resumed);
 }
 
-// What is not as it was in the run that is reproduced: expected on another machine, and the first thing to look at
-// where results differ.
+// Lists the differences from the run that is reproduced. They are normal on another machine, and the first thing to
+// check if results differ.
 void warn_of_differences(const RunInfo& before, const RunInfo& now) {
   std::vector<std::string> lines = environment_differences(before.environment, now.environment);
   if (std::string other = find_difference(before, now); !other.empty()) lines.insert(lines.begin(), std::move(other));
@@ -97,7 +97,7 @@ bool any_failed(const RunFolder& folder) {
          std::any_of(folder.quality().begin(), folder.quality().end(), failed);
 }
 
-// Trials of another file must not stand under the name of this one.
+// Trials with a changed file must not be recorded under the original file's name.
 void require_unchanged(InputFiles& files, const std::filesystem::path& folder) {
   const std::string change = files.find_change();
   if (change.empty()) return;
@@ -105,7 +105,7 @@ void require_unchanged(InputFiles& files, const std::filesystem::path& folder) {
                                   folder.string()));
 }
 
-// A worker process for each contender, unless a debugger wants it all here.
+// A worker process for each contender, or everything in this process for use with a debugger.
 RunnerFactory runner_factory(const RunOptions& options) {
   if (options.in_process) return [] { return std::make_unique<LoadedContender>(); };
   return [patience = std::make_shared<TeardownPatience>()] {
@@ -113,7 +113,7 @@ RunnerFactory runner_factory(const RunOptions& options) {
   };
 }
 
-// The shard's points alone, as an experiment of their own.
+// An experiment with only the shard's points.
 Experiment shard_of(Experiment experiment, const Shard& shard) {
   std::vector<Point> points;
   for (std::size_t i = 0; i < experiment.points.size(); ++i) {
@@ -146,14 +146,14 @@ int run(const RunOptions& options) {
     return 0;
   }
 
-  // Workers inherit it, and what is measured of the machine is measured there.
+  // Workers inherit the binding, and the machine's limits are measured on the same CPUs.
   bind_to_cpus(experiment.measure.cpus);
   InputFiles files;
   RunInfo info = describe_run(experiment, plugins, source.shard, files);
   info.program = std::string("inferbench ") + INFERBENCH_VERSION;
   info.prompt_notes = prompts.notes();
   if (source.reproduced) warn_of_differences(*source.reproduced, info);
-  const std::vector<std::string> warnings = machine_warnings(experiment, cpu_times);  // before this program works
+  const std::vector<std::string> warnings = machine_warnings(experiment, cpu_times);  // before any own load
   if (!source.resumed) info.machine = limits_for_run(experiment, print_line);
   if (!options.in_process) require_files_for_workers(experiment.contenders.size());
   RunFolder folder = open_folder(options, info, source);
@@ -173,7 +173,7 @@ int run(const RunOptions& options) {
       complete = run_quality(setup, reference, folder);
     }
     complete = complete && run_sweep(setup, folder);
-  } catch (const ShortageError& error) {  // what was measured is kept
+  } catch (const ShortageError& error) {  // the finished trials are kept
     throw ShortageError(error.what(),
                         fmt::format("{}; then: inferbench run --resume {}", error.cure(), folder.path().string()));
   }

@@ -18,7 +18,7 @@ namespace inferbench {
 
 namespace {
 
-// What the contender's trials of this point said of its weights; 0 where none succeeded.
+// The size of the weights as reported by the contender's trials of this point; 0 if none succeeded.
 std::uint64_t weights_bytes(const RunFolder& folder, const Contender& contender, const Point& point) {
   for (const TrialRecord& record : folder.trials()) {
     if (record.ok() && record.contender == contender.name && record.point == point) return record.load.weights_bytes;

@@ -6,9 +6,9 @@
 
 namespace inferbench {
 
-/// Runs every point once more with each backend's recording on, between two measurements of the machine's limits.
-/// Writes a Chrome trace per contender and point beside run.json, and to stderr a table of each operation's time
-/// against its floor: stdout stays what the run measured.
+/// Runs every point once more with each backend's recording on. Measures the machine's limits first if the run has
+/// none. Writes a Chrome trace per contender and point next to run.json, and a table of each operation's time against
+/// its floor to stderr, since stdout has the run's results.
 void write_profiles(const SweepSetup& setup, const RunFolder& folder);
 
 }  // namespace inferbench

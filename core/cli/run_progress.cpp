@@ -44,7 +44,7 @@ std::string outcome_text(const TrialRecord& record) {
 TimeLeft::TimeLeft(const Experiment& experiment, std::vector<PlannedTrial> remaining)
     : experiment_(&experiment), remaining_(std::move(remaining)) {}
 
-// What a trial costs in arbitrary units: a token in a prefill costs a fraction of a decode step.
+// The cost of a trial in arbitrary units: a token in a prefill costs a fraction of a decode step.
 double TimeLeft::work(const PlannedTrial& trial) const {
   constexpr double kPrefillTokensPerStep = 16;
   const Point& point = experiment_->points[static_cast<std::size_t>(trial.point)];
@@ -162,21 +162,21 @@ void RunProgress::trial_begins(const PlannedTrial& trial) {
   if (terminal_) show(place(trial));
 }
 
-// They stand behind all that was planned, though they run at once: what is left is the same.
+// Appended to the remaining trials although they run next: the total time left is the same.
 void RunProgress::block_added(const std::vector<PlannedTrial>& trials) {
   total_ += trials.size();
   time_left_.added(trials);
 }
 
 void RunProgress::trial_ended(const PlannedTrial& trial, const TrialRecord& record) {
-  if (record.attempt > 0) {  // instead of one that counted already
+  if (record.attempt > 0) {  // it replaces one that was already counted
     --done_;
     time_left_.added({trial});
   }
   ++done_;
   time_left_.ended(trial, record.duration_s);
   if (terminal_) {
-    if (!record.ok()) {  // stays to be read
+    if (!record.ok()) {  // the line remains visible
       print_message("\r{}\x1b[K\n", one_line(place(trial) + ": " + outcome_text(record), 400));
     }
     show(place(trial));

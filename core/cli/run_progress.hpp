@@ -14,14 +14,14 @@
 
 namespace inferbench {
 
-/// How long the rest of a plan will take, from what the trials so far took.
+/// Estimates the time for the rest of a plan from the durations of the trials so far.
 class TimeLeft {
  public:
   TimeLeft(const Experiment& experiment, std::vector<PlannedTrial> remaining);
 
   void ended(const PlannedTrial& trial, double seconds);
   void added(const std::vector<PlannedTrial>& trials);
-  /// Seconds; negative while nothing is known.
+  /// Seconds; negative if nothing is known yet.
   double estimate() const;
 
  private:
@@ -34,7 +34,7 @@ class TimeLeft {
   std::map<std::int32_t, std::pair<double, double>> rate_;                        ///< contender -> seconds, work
 };
 
-/// Progress on stderr: on a terminal one line that is written over, with a bar; else a plain line a trial.
+/// Progress on stderr: on a terminal one line with a bar that is overwritten, otherwise one plain line per trial.
 class RunProgress : public SweepObserver {
  public:
   RunProgress(const Experiment& experiment, const RunFolder& folder, bool terminal);
@@ -47,7 +47,7 @@ class RunProgress : public SweepObserver {
   void trial_begins(const PlannedTrial& trial) override;
   void trial_ended(const PlannedTrial& trial, const TrialRecord& record) override;
 
-  /// Ends the line that is written over.
+  /// Ends the line that is being overwritten.
   void finish();
 
  private:
@@ -57,7 +57,7 @@ class RunProgress : public SweepObserver {
   const Experiment& experiment_;
   bool terminal_;
   bool line_open_ = false;
-  std::set<std::string> told_;  ///< faults that were printed: once each
+  std::set<std::string> told_;  ///< faults that were printed, so that each is printed once
   std::size_t total_ = 0;
   std::size_t done_ = 0;
   TimeLeft time_left_;

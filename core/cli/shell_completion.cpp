@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Completion scripts for bash, zsh and fish. Commands, options, and the values of options that have a fixed set; files
-// everywhere else.
+// Completion scripts for bash, zsh and fish. They complete commands, options and the values of options with a fixed set
+// of values; everything else completes as files.
 #include <fmt/format.h>
 
 #include <string_view>
@@ -21,17 +21,18 @@ std::string replaced(std::string_view text, std::string_view what, std::string_v
   }
 }
 
-/// In single quotes for bash and zsh.
+/// Quotes text for bash and zsh.
 std::string quoted(const std::string& text) {
   return fmt::format("'{}'", replaced(text, "'", "'\\''"));
 }
 
-/// In single quotes for fish, which takes a backslash inside them.
+/// Quotes text for fish, where a backslash is special inside single quotes.
 std::string fish_quoted(const std::string& text) {
   return fmt::format("'{}'", replaced(replaced(text, "\\", "\\\\"), "'", "\\'"));
 }
 
-/// What may follow a command's name: its own commands, and the options of it and of those below.
+/// The words that may follow a command's name: its subcommands and options, and, except for the program itself, those
+/// of its subcommands.
 void add_words(const CommandText& command, std::vector<std::string>& words) {
   for (const CommandText& below : command.commands) {
     words.push_back(below.name());
@@ -42,7 +43,7 @@ void add_words(const CommandText& command, std::vector<std::string>& words) {
   }
 }
 
-/// All options of a command and of those below it that take a value.
+/// All options with a value, of a command and its subcommands.
 void add_valued(const CommandText& command, std::vector<const OptionText*>& options) {
   for (const OptionText& option : command.options) {
     if (!option.positional && !option.is_flag()) options.push_back(&option);

@@ -17,14 +17,15 @@ namespace inferbench {
 
 namespace {
 
-constexpr int kBySigpipe = 128 + SIGPIPE;  // as a shell says it
+constexpr int kBySigpipe = 128 + SIGPIPE;  // like a shell
 
 }  // namespace
 
 StandardStreams prepare_standard_streams() {
   for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;
-    // The wrong way round: a result written to a closed stdout must be noticed. Lower numbers are open, so it gets fd.
+    // Opened in the wrong direction, so that writing a result to a closed stdout fails. All lower descriptors are open,
+    // so open() returns fd.
     const int opened = ::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
     if (opened < 0) continue;
     if (opened != fd) ::close(opened);

@@ -12,14 +12,14 @@ namespace {
 constexpr std::size_t kLeastWidth = 24;
 constexpr std::string_view kGap = " | ";
 
-/// One character as it is shown.
+/// One displayed character.
 struct Cell {
   std::string bytes;
   bool differs = false;
 };
 using Line = std::vector<Cell>;
 
-// Bytes of the character that begins at `at`; 0 where none does.
+// Length in bytes of the character that starts at `at`; 0 if there is no valid one.
 std::size_t character_bytes(const std::string& text, std::size_t at) {
   const auto lead = static_cast<unsigned char>(text[at]);
   const std::size_t n = lead < 0x80 ? 1 : lead < 0xC0 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
@@ -31,7 +31,8 @@ std::size_t character_bytes(const std::string& text, std::size_t at) {
   return n;
 }
 
-// Wrapped after `width` characters, and at each line break of the text. A control character would move the cursor.
+// Wraps after `width` characters and at each line break of the text. Control characters are replaced, since they would
+// move the cursor.
 std::vector<Line> wrap(const TextColumn& column, std::size_t width) {
   std::vector<Line> lines(1);
   const std::string& text = column.text;

@@ -7,15 +7,15 @@
 
 namespace inferbench {
 
-/// A text for one column, with the byte from which it differs from the first column's.
+/// The text of one column, and the byte offset at which it starts to differ from the first column's.
 struct TextColumn {
   std::string title;           ///< one line
-  std::string text;            ///< UTF-8; other bytes show as '?'
-  std::size_t differs_at = 0;  ///< text.size(): nowhere
+  std::string text;            ///< UTF-8; other bytes are shown as '?'
+  std::size_t differs_at = 0;  ///< text.size(): no difference
 };
 
-/// The columns beside each other in `width` terminal cells; below each other where that leaves too little for each.
-/// Where a text differs it is highlighted with `colour`; without, a line says from where.
+/// The columns next to each other in `width` terminal cells, or one below the other if they would be too narrow. With
+/// `colour`, the different part of a text is highlighted; the heading says where it starts.
 std::string render_columns(const std::vector<TextColumn>& columns, std::size_t width, bool colour);
 
 }  // namespace inferbench

@@ -22,7 +22,7 @@ struct TokenizeArguments {
   bool decode = false;
 };
 
-/// A folder needs only its tokenizer files here, so it is not opened as a model.
+/// Only the tokenizer files are needed, so a folder is not opened as a model.
 std::filesystem::path tokenizer_folder(const std::string& reference) {
   if (std::filesystem::is_directory(reference)) return reference;
   const Model model = Model::open(reference);

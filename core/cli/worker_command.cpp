@@ -9,7 +9,7 @@ namespace inferbench {
 
 namespace {
 
-constexpr int kSocket = 3;  // where the host puts it
+constexpr int kSocket = 3;  // the descriptor that the host assigns
 
 }  // namespace
 

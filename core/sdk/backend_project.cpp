@@ -20,14 +20,14 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kPlaceholder = "@NAME@";
 
-// Targets that CMake or its generators make, and Rust's words and crates: a project of that name would not build.
+// CMake's and its generators' targets, and Rust's keywords and crates: a project with such a name would not build.
 constexpr std::array<std::string_view, 37> kReserved = {
     "all",     "as",   "async",  "await", "break", "clean", "const",   "continue", "core",   "crate",
     "else",    "enum", "extern", "false", "fn",    "for",   "help",    "if",       "impl",   "in",
     "install", "let",  "loop",   "match", "mod",   "move",  "package", "ref",      "return", "self",
     "static",  "std",  "struct", "super", "test",  "true",  "use"};
 
-constexpr std::string_view kBundled = INFERBENCH_BUNDLED_BACKENDS;  // each with a space on both sides
+constexpr std::string_view kBundled = INFERBENCH_BUNDLED_BACKENDS;  // space-separated, with a space at both ends
 
 std::string_view folder_of(BackendLanguage language) {
   switch (language) {
@@ -50,7 +50,7 @@ void check_name(const std::string& name) {
   if (std::find(kReserved.begin(), kReserved.end(), name) != kReserved.end()) {
     throw Error(fmt::format("'{}' means something to the build tools", name), "choose another name");
   }
-  // By name only the first of two backends is found.
+  // If two backends share a name, only the first is found.
   if (kBundled.find(fmt::format(" {} ", name)) != std::string_view::npos) {
     throw Error(fmt::format("inferbench comes with a backend '{}'", name), "choose another name");
   }
@@ -76,7 +76,7 @@ std::vector<ProjectFile> backend_project(const std::string& name, BackendLanguag
   for (const TemplateFile& file : template_files()) {
     if (!file.path.starts_with(folder)) continue;
     std::string_view path = file.path.substr(folder.size());
-    if (path == "gitignore") path = ".gitignore";  // without the dot it would act on the templates themselves
+    if (path == "gitignore") path = ".gitignore";  // with the dot, git would apply it to the templates themselves
     files.push_back({path, with_name(file.text, name)});
   }
   return files;

@@ -14,11 +14,11 @@ struct ProjectFile {
   std::string text;
 };
 
-/// A complete project of a backend of that name: sources, build, test, experiment, README. Throws Error for a name that
-/// no backend can have, or that a build tool keeps for itself.
+/// A complete project for a backend called `name`: sources, build, test, experiment, README. Throws Error if a backend
+/// cannot have that name or a build tool reserves it.
 std::vector<ProjectFile> backend_project(const std::string& name, BackendLanguage language);
 
-/// Writes them to `folder`, which must not exist or be empty. Throws Error.
+/// Writes the files to `folder`, which must be missing or empty. Throws Error.
 void write_project(const std::filesystem::path& folder, const std::vector<ProjectFile>& files);
 
 }  // namespace inferbench

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # cmake -DOUTPUT=templates.cpp -DROOT=folder -DFILES="a;b/c" -P embed_templates.cmake
-# Writes the definition of template_files() (templates.hpp).
+# Writes the definition of template_files() (declared in templates.hpp).
 set(text "#include \"sdk/templates.hpp\"\n\nnamespace inferbench {\n\n")
 string(APPEND text "std::span<const TemplateFile> template_files() {\n  static constexpr TemplateFile kFiles[] = {\n")
 foreach(file IN LISTS FILES)

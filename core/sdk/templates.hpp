@@ -6,10 +6,10 @@
 
 namespace inferbench {
 
-/// A file of core/sdk/templates, compiled in.
+/// A file of core/sdk/templates, compiled into the program.
 struct TemplateFile {
   std::string_view path;  ///< such as "c/src/backend.c"
-  std::string_view text;  ///< with @NAME@ where the backend's name goes
+  std::string_view text;  ///< contains @NAME@ in place of the backend's name
 };
 
 std::span<const TemplateFile> template_files();
