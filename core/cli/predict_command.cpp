@@ -94,7 +94,7 @@ Json summary_json(const Predictor& predictor) {
   return json;
 }
 
-// The target for interactive use from the first experiment that has one.
+// The decode time, in ms per token, of the first experiment with an interactive target on it; else `fallback`.
 double threshold_of(const std::vector<RunData>& runs, double fallback) {
   for (const RunData& run : runs) {
     const std::optional<Target> target = interactive_of(run.info.resolved_yaml);

@@ -15,7 +15,7 @@ enum class TrialStatus {
   kTimeout,      ///< longer than limits.timeout_s
   kCrashed,      ///< a signal, an exit, a broken protocol, a lost device or an internal error of the backend
   kUnsupported,  ///< well-formed, but this backend or machine cannot do it
-  kInvalid,      ///< the backend refused the call as wrong
+  kInvalid,      ///< the backend refused the call as invalid
   kWrongOutput,  ///< ids or logits that cannot be right, or that differ from earlier ones
   kSkipped,      ///< not tried; the error says why
 };

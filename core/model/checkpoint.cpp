@@ -102,7 +102,7 @@ std::int32_t dtype_code(const SafetensorsFile& file, const SafetensorsTensor& te
               "convert the file to F32, F16 or BF16");
 }
 
-// `names`: the tensors that the config does not ask for. Only mask buffers and the copy of a tied head are allowed.
+// `names`: the tensors that the config does not ask for. Only mask buffers and the copy of a tied head may be there.
 void check_nothing_besides(std::span<const SafetensorsFile> files, const NameMap& names, const ModelConfig& config) {
   for (const SafetensorsFile& file : files) {
     for (const SafetensorsTensor& tensor : file.tensors()) {

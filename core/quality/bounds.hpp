@@ -12,7 +12,7 @@ enum class QualityTokens {
   kSeeded,  ///< random ids or synthetic weights: the logits are far from anything seen in training
 };
 
-/// The largest KL divergence to fp32, in nats per token, that a correct backend of this precision can have. It depends
+/// The largest KL divergence to fp32, in nats per token, that a correct backend of this precision may have. It depends
 /// on the number of bits in the precision's name ("fp32", "bf16", "int8", "q4_0"); nullopt if the name has none. For
 /// text, the bound is about 1.5 times the cost of known weight formats on a small trained model, 8-bit activations
 /// included (weights only: 8 bits per channel 1.0e-4, 4 bits in groups of 32 1.5e-2). For seeded tokens, it is above

@@ -23,7 +23,7 @@ using TeardownFaultSink = std::function<void(std::size_t contender, const std::s
 /// The result of a trial.
 struct PooledTrial {
   TrialOutcome outcome;
-  std::optional<WarmUp> warm_up{};  ///< of the process, if the trial was its first
+  std::optional<WarmUp> warm_up{};  ///< ran just before the trial, if the process needed one
 };
 
 /// The contenders of a sweep, loaded when they are needed. Runs one trial at a time, even if a backend has crashed or

@@ -10,8 +10,8 @@ namespace inferbench {
 /// The meaning of the program's exit status (section "Commands" of the README).
 enum class ExitCode : int {
   kDone = 0,
-  kCheckFailed = 1,   ///< a target, a regression or a conformance rule
-  kBadInput = 2,      ///< wrong use, or an input that cannot be read
+  kCheckFailed = 1,   ///< a missed target, a regression or a broken conformance rule
+  kBadInput = 2,      ///< incorrect usage or unreadable input
   kTrialsFailed = 3,  ///< the run is complete, but some trials failed
   kUnclear = 4,       ///< the measurements neither pass nor fail the check
   kInternal = 70,     ///< a bug in the program (EX_SOFTWARE of sysexits.h)

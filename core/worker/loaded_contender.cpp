@@ -24,7 +24,7 @@ namespace inferbench {
 
 namespace {
 
-constexpr std::int32_t kFillTokens = 512;  // per sequence and untimed forward of past tokens
+constexpr std::int32_t kFillTokens = 512;  // past tokens per sequence in one untimed forward
 
 // The past is fed in larger pieces than a short prompt: token by token it would take as long as decoding it.
 std::int32_t fill_chunk(const TrialRequest& request) {
