@@ -32,8 +32,8 @@ class BlockedPoint {
 };
 
 /// Runs the point's blocks, trials and operators alike. If something disturbed a measurement, the entire block runs
-/// again, at most `repeat_disturbed` times: times from a quiet and from a loaded machine are
-/// not comparable. Returns false if the user asked to stop.
+/// again, at most `repeat_disturbed` times: times from a quiet and from a loaded machine are not comparable. Returns
+/// false if the user asked to stop.
 bool run_blocks(BlockedPoint& point, std::int32_t repeat_disturbed);
 
 }  // namespace inferbench
