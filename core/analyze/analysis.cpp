@@ -13,7 +13,7 @@
 namespace inferbench {
 namespace {
 
-// Of those that have one value a trial.
+// Only metrics with one value per trial are allowed.
 void check_metrics(const std::vector<std::string>& metrics) {
   std::vector<std::string> known;
   for (const Metric& metric : all_metrics()) {

@@ -16,7 +16,7 @@
 namespace inferbench {
 namespace {
 
-// One name, one meaning: else the trials of two backends would be taken for repetitions of each other.
+// One name must have one meaning. Otherwise the trials of two backends would count as repetitions of each other.
 void check_names(std::span<const RunData> runs) {
   struct Meaning {
     const Contender* contender;
@@ -35,8 +35,8 @@ void check_names(std::span<const RunData> runs) {
   }
 }
 
-// The models of several runs. One that another run keeps elsewhere goes by its first reference; another one at the same
-// place, such as new weights, gets a reference of its own.
+// The models of several runs. A model that another run keeps elsewhere gets its first reference. A different model at
+// the same place, such as new weights, gets a reference of its own.
 class KnownModels {
  public:
   ModelIdentity find(const RunInfo& run, const std::string& reference) {
@@ -53,7 +53,7 @@ class KnownModels {
     return with_reference(model, known_.back().reference);
   }
 
-  /// By reference: short names that tell all of them apart.
+  /// Reference -> short name, distinct among all models.
   std::map<std::string, std::string> names() const {
     std::vector<NamedModel> named;
     for (const Known& known : known_) named.push_back({known.reference, known.model.name});
@@ -66,7 +66,7 @@ class KnownModels {
  private:
   struct Known {
     ModelIdentity model;
-    std::string reference;  // among all runs
+    std::string reference;  // unique among all runs
   };
 
   static ModelIdentity with_reference(ModelIdentity model, const std::string& reference) {

@@ -19,7 +19,7 @@ struct LogPair {
 
 using Groups = std::map<std::string, std::vector<LogPair>>;
 
-// All axes but the one that moves.
+// The values of all axes except the one that varies.
 std::string group_of(const MeasuredConfiguration& configuration, std::string_view moving) {
   std::string key;
   for (const std::string& axis : analysis_axes()) {
@@ -40,7 +40,7 @@ double spread(const std::vector<LogPair>& pairs, double LogPair::*a, double LogP
   return sum;
 }
 
-// The slope that all groups share; nullopt where none of them spans two places of the axis.
+// Fits one slope shared by all groups; nullopt if no group has two different axis values.
 std::optional<ScalingExponent> fit(const Groups& groups) {
   double xx = 0;
   double xy = 0;

@@ -13,11 +13,11 @@ namespace inferbench {
 namespace {
 
 struct Place {
-  std::size_t configuration = 0;  // but for its threads
+  std::size_t configuration = 0;  // number of the configuration, ignoring its threads
   std::int32_t block = 0;
   std::int32_t repeat = 0;
 
-  // clang-tidy 14 sees a 0 in the comparison that this makes.
+  // clang-tidy 14 sees a 0 in the comparison that this generates.
   auto operator<=>(const Place&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 using Rates = std::map<Place, double>;
@@ -37,7 +37,7 @@ void add_rates(const MeasuredConfiguration& configuration, std::size_t number, s
   }
 }
 
-constexpr double kAnalysisLevel = 0.95;  // of all intervals of an analysis: none of them gives a verdict
+constexpr double kAnalysisLevel = 0.95;  // of all intervals of an analysis; none of them gives a verdict
 
 SpeedRatio ratio_of(const Rates& to, const Rates& from) {
   std::vector<double> many;

@@ -12,17 +12,17 @@
 
 namespace inferbench {
 
-/// What added threads are worth to one contender.
+/// How much a contender gains from more threads.
 struct ThreadEfficiency {
   std::string contender;
-  std::int32_t from = 0;  ///< the fewest threads that were measured
+  std::int32_t from = 0;  ///< the fewest threads measured
   std::int32_t to = 0;
   SpeedRatio speedup;     ///< of `to` over `from`: each pair is one point and block
   double efficiency = 0;  ///< speedup / (to / from): 1 is perfect
 };
 
-/// For each contender and each thread count above its least. `metric` is a rate (tokens per second). Pairs are the
-/// trials of one run, block and point but for the threads; a contender without such pairs is missing.
+/// One entry per contender and thread count above its smallest. `metric` is a rate (tokens per second). The trials of a
+/// pair share run, block and point and differ only in the threads. A contender without such pairs is left out.
 std::vector<ThreadEfficiency> thread_efficiencies(std::span<const MeasuredConfiguration> configurations,
                                                   std::string_view metric);
 

@@ -25,8 +25,8 @@ struct Cells {
   std::vector<Cell> list;
   double n = 0;
   double mean = 0;
-  double within = 0;   // sum of squares about the cells' means
-  double between = 0;  // of the cells' means about the grand mean
+  double within = 0;   // sum of squares around the cells' means
+  double between = 0;  // of the cells' means around the grand mean
 };
 
 Cells cells_of(std::span<const MeasuredConfiguration> configurations, std::string_view metric) {
@@ -56,7 +56,7 @@ struct Factor {
   Eigen::Index levels = 0;
 };
 
-// A run is a factor only where runs repeat each other's configurations: else it stands for what they sweep.
+// A run is a factor only if runs repeat each other's configurations. Otherwise it is confounded with what they sweep.
 bool runs_overlap(const Cells& cells) {
   std::map<std::string, std::size_t> seen;
   for (const Cell& cell : cells.list) {
@@ -85,8 +85,8 @@ std::vector<Factor> factors_of(const Cells& cells) {
   return factors;
 }
 
-// Sum of squares that the main effects of the factors in `subset` (a bit each) explain, cells weighted by their trials.
-// By the normal equations: a design of zeros and ones conditions them well, and there are far fewer levels than cells.
+// Sum of squares explained by the main effects of the factors in `subset` (one bit each), cells weighted by their
+// trials. Solved by the normal equations: a 0/1 design is well conditioned, and there are far fewer levels than cells.
 double explained(const Cells& cells, const std::vector<Factor>& factors, std::uint32_t subset) {
   std::vector<const Factor*> chosen;
   Eigen::Index columns = 1;
@@ -110,7 +110,7 @@ double explained(const Cells& cells, const std::vector<Factor>& factors, std::ui
       for (const Eigen::Index j : ones) products(i, j) += cell.n;
     }
   }
-  // Rank-revealing: an incomplete sweep may confound axes.
+  // Rank-revealing, because axes may be confounded in an incomplete sweep.
   return std::max(0.0, response.dot(products.colPivHouseholderQr().solve(response)));
 }
 
@@ -124,7 +124,7 @@ std::optional<VarianceShares> variance_shares(std::span<const MeasuredConfigurat
                                               std::string_view metric) {
   const Cells cells = cells_of(configurations, metric);
   const double total = cells.within + cells.between;
-  // Below: differences that are rounding, as of a metric that is the same everywhere.
+  // Below this, differences are rounding errors, for example of a metric that is the same everywhere.
   if (cells.list.size() < 3 || total <= 1e-18 * cells.n) return std::nullopt;
   const std::vector<Factor> factors = factors_of(cells);
   const auto k = static_cast<int>(factors.size());

@@ -11,25 +11,25 @@
 
 namespace inferbench {
 
-/// A number on an axis of the sweep. An axis is a row of kAxisRules: files, tables, messages and reports follow it.
+/// A numeric axis of the sweep. Experiment files, tables, messages and reports all follow the rows of kAxisRules.
 struct AxisRule {
   std::string_view name;   ///< in experiment files, rows and reports
   std::string_view label;  ///< in tables and messages
   std::int32_t Point::*field;
   std::int32_t min;
   std::int32_t max;       ///< 0: the usable CPUs
-  std::int32_t fallback;  ///< where the file does not name the axis; 0 where max is 0: the usable CPUs
+  std::int32_t fallback;  ///< where the file does not name the axis; 0 if max is 0: the usable CPUs
   std::string_view unit;
   std::string_view meaning;  ///< a sentence for the reference page
   std::string_view example;  ///< YAML
 
   bool counts_cpus() const { return max == 0; }
-  /// Most runs do not use the axis: its 0 is not mentioned. Rows of earlier versions do not have it.
+  /// Most runs do not use the axis, so a 0 is not mentioned. Rows of earlier versions do not have it.
   bool optional() const { return min == 0; }
 };
 
 inline constexpr std::size_t kAxes = 6;
-/// Slowest first. Threads lead, because a worker's threads are set when it loads the model.
+/// The first axis varies slowest. Threads come first because a worker's thread count is fixed when it loads the model.
 inline constexpr std::array<AxisRule, kAxes> kAxisRules{{
     {"threads", "threads", &Point::threads, 1, 0, 0, "",
      "Threads of the backend. `all` means every CPU that the process may use, or fewer under a control group's CPU "
@@ -47,7 +47,7 @@ inline constexpr std::array<AxisRule, kAxes> kAxisRules{{
      "all prompts differ from the first token on.",
      "[0, 32]"},
 }};
-/// The order in which a point is told, and in which the file's keys are listed.
+/// The order in which a point's axes are printed and the file's keys are listed.
 inline constexpr std::array<std::string_view, kAxes> kAxesAsTold{
     "prompt_tokens", "generate_tokens", "batch", "threads", "past_tokens", "shared_prefix_tokens"};
 constexpr const AxisRule& axis_rule(std::string_view name) {

@@ -6,8 +6,8 @@
 
 namespace inferbench {
 
-// What an experiment may ask for at most. Far beyond any sensible one; they exist so that a slip of the finger (or a
-// hostile file) is a message and not a day of work or a full memory.
+// Upper bounds of an experiment. They are far beyond any sensible experiment, so that a typo (or a hostile file) gives
+// an error message instead of a day of work or a full memory.
 inline constexpr std::int64_t kMaxContenders = 256;
 inline constexpr std::size_t kMaxModels = 100;
 inline constexpr std::int64_t kMaxPoints = 10'000;
@@ -23,12 +23,13 @@ inline constexpr std::int32_t kMaxRepeats = 100;
 inline constexpr double kMaxMinutes = 10'080;    // a week
 inline constexpr double kMaxTimeoutS = 604'800;  // a week
 inline constexpr int kMaxExtends = 16;
-inline constexpr double kMinRatioInterval = 1e-4;  // below it, the clock and the machine say nothing
-/// Predictions that a text must allow, where the model's context holds as many: fewer say little about a mean.
+inline constexpr double kMinRatioInterval = 1e-4;  // below it, the clock and machine noise dominate
+/// Minimum number of predictions in a quality text, if the model's context holds that many: the mean of fewer is too
+/// uncertain.
 inline constexpr std::int32_t kMinTextTokens = 256;
 inline constexpr double kMaxKl = 100;  // nats per token; log(vocabulary) is 11
 
-// Of operators.
+// Bounds of operator experiments.
 inline constexpr std::int32_t kMaxOperatorColumns = 1 << 24;
 inline constexpr std::int32_t kMaxOperatorRows = 1 << 20;
 inline constexpr std::int32_t kMaxOperatorThreads = 1024;

@@ -93,12 +93,12 @@ class ContenderReader {
     return entry;
   }
 
-  // Whether the backend does not load; then a line says why.
+  // True if the backend does not load. Then a line in left_out says why.
   bool is_left_out(const std::string& reference, const YamlNode& node) {
     try {
       schemas_[{reference, node.at.source->folder}] = lookups_.backend(reference, node.at.source->folder);
       return false;
-    } catch (const ShortageError&) {  // no fault of the backend
+    } catch (const ShortageError&) {  // not the backend's fault
       throw;
     } catch (const Error& error) {
       list_.left_out.push_back(fmt::format("{}: {}", one_line(reference, kMaxNameBytes), one_line(error.what())));
@@ -131,7 +131,7 @@ class ContenderReader {
     if (const auto known = schemas_.find(key); known != schemas_.end()) return known->second;
     try {
       return schemas_[key] = lookups_.backend(reference, node.at.source->folder);
-    } catch (const ShortageError&) {  // not what the file says
+    } catch (const ShortageError&) {  // not the file's fault
       throw;
     } catch (const Error& error) {
       fail_lookup(node.at, error, kListCure);

@@ -22,7 +22,7 @@ std::filesystem::path absolute_path(const std::filesystem::path& path) {
 
 namespace {
 
-/// A file on the way down a chain of `extends`.
+/// One file in a chain of `extends`.
 struct Link {
   std::filesystem::path label;  // as messages name it
   std::filesystem::path file;   // absolute
@@ -64,7 +64,7 @@ YamlNode read_base(const YamlNode& node, std::vector<Link>& chain, const Experim
   return base;
 }
 
-// The text of the chain's last file, laid onto what it extends.
+// The text of the chain's last file, merged into the files that it extends.
 YamlNode read_chain(const std::string& text, std::vector<Link>& chain, const ExperimentLookups& lookups) {
   const Link& link = chain.back();
   const auto source =
@@ -92,7 +92,7 @@ YamlNode read_chain(const std::string& text, std::vector<Link>& chain, const Exp
   fail(at, expected, cure);
 }
 
-// The node that the next part of the path names, made where it is missing.
+// The child of `node` that the next part of the path names; created if it is missing.
 YamlNode& step(YamlNode& node, const std::string& part, const std::string& path, const Position& at) {
   if (node.kind == YamlNode::Kind::kNull) {
     node.kind = YamlNode::Kind::kMap;
@@ -140,7 +140,7 @@ void apply_override(YamlNode& root, const std::string& text, const std::filesyst
       fail_override(at, "'extends' cannot be set from the command line, expected it in the file",
                     "write a file that extends the other");
     }
-    // Messages about a key that the override names should point at the override.
+    // Errors about a key that an override names should point at the override.
     if (node->kind == YamlNode::Kind::kMap && node->find(part) != nullptr) node->find(part)->at = at;
     node = &step(*node, part, path, at);
     begin = end + 1;

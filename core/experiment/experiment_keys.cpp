@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The rows of experiments for `inferbench run`. Defaults come from the structs and limits from bounds.hpp, where the
-// reader has them from too.
+// The key rows of experiments for `inferbench run`. Defaults come from the structs and limits from bounds.hpp, as they
+// do in the reader.
 #include <fmt/format.h>
 
 #include "experiment/bounds.hpp"
@@ -336,7 +336,7 @@ std::vector<Key> quality_rows() {
   };
 }
 
-// The keys that say what is judged: of `targets` and of `interactive`.
+// The keys of a judgement, shared by `targets` and `interactive`.
 std::vector<Key> judgement_rows(const std::string& section, bool allow_baseline) {
   const std::string bound = allow_baseline ? "A number, bytes (`600MiB`) or a multiple of the baseline (`1.5 x "
                                              "baseline`). Exactly one of `at_least` and `at_most` is needed."
@@ -374,7 +374,7 @@ std::vector<Key> judgement_rows(const std::string& section, bool allow_baseline)
   };
 }
 
-// For which contenders and points something is meant.
+// The keys that select contenders and points.
 std::vector<Key> scope_rows(const std::string& section) {
   std::vector<Key> rows{{.path = section + ".contender",
                          .fallback_words = "every contender",

@@ -38,7 +38,7 @@ Editors that use yaml-language-server find the schema through the first line of 
 - `--set KEY=VALUE` sets any key, such as `--set measure.blocks=9` or `--set backends.0.precision=[int8]`.
 )";
 
-// A cell must not end early.
+// Escapes '|', which would end a table cell.
 std::string reference_cell(std::string text) {
   for (std::size_t at = 0; (at = text.find('|', at)) != std::string::npos; at += 2) text.insert(at, "\\");
   return text;
@@ -105,7 +105,7 @@ std::string reference_row(const Key& key) {
                      reference_cell(default_text(key)), reference_cell(key.meaning), reference_cell(key.example));
 }
 
-// The table of the keys below `path`, and those of the maps among them.
+// Writes the table of the keys below `path`, then those of the maps among them.
 void write_section(std::string& text, const KeyTable& keys, const std::string& path, const KeyTable* known) {
   std::string rows;
   std::string same;
@@ -124,7 +124,7 @@ void write_section(std::string& text, const KeyTable& keys, const std::string& p
   if (!same.empty()) text += fmt::format("{}Same as for `inferbench run`: {}.\n", rows.empty() ? "" : "\n", same);
   for (const Key* key : keys.below(path)) {
     if (keys.below(key->path).empty()) continue;
-    // A section that is the same as in the other kind has been told.
+    // A section that is the same in the other kind of file was already written.
     const auto below = keys.below(key->path);
     const auto told = [&](const Key* child) {
       return known != nullptr && std::find(known->rows().begin(), known->rows().end(), *child) != known->rows().end();

@@ -5,7 +5,7 @@
 
 namespace inferbench {
 
-/// docs/experiment_reference.md: every key of both kinds of experiment files, as Markdown.
+/// The text of docs/experiment_reference.md: every key of both kinds of experiment files, as Markdown.
 std::string experiment_reference();
 
 }  // namespace inferbench

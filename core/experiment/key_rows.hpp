@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What experiments for `inferbench run` and for `inferbench ops` have in common, and how their tables are made.
+// Key rows shared by the experiments for `inferbench run` and `inferbench ops`, and the helpers that build both tables.
 #pragma once
 
 #include <cstdint>

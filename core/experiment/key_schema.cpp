@@ -22,7 +22,7 @@ Json any_of(std::vector<Json> forms) {
   return forms.size() == 1 ? std::move(forms.front()) : Json{{"anyOf", std::move(forms)}};
 }
 
-// The limits are whole numbers in most rows; JSON should show them so.
+// Most limits are whole numbers, which JSON should show without a decimal point.
 Json number_json(double value) {
   const auto whole = static_cast<std::int64_t>(value);
   return static_cast<double>(whole) == value ? Json(whole) : Json(value);
@@ -54,7 +54,7 @@ class SchemaWriter {
     return schema;
   }
 
-  // What a map that `extends` another may leave out.
+  // The required keys of the file, which a file with `extends` may leave out.
   Json required_unless_extended() const {
     Json required = Json::array();
     for (const Key* key : keys_.below("")) {
@@ -80,12 +80,12 @@ class SchemaWriter {
     return schema;
   }
 
-  // The values that the key may have, one schema each.
+  // The forms that the key's value may have, one schema each.
   std::vector<Json> value_forms(const Key& key) const {
     const Json text{{"type", {"string", "number"}}};
     switch (key.type) {
       case KeyType::kMap: {
-        // Maps in lists are replaced as a whole by a file that extends this one, so they must be complete.
+        // A file that extends this one replaces list items entirely, so maps in lists must be complete.
         std::vector<Json> forms{map_schema(key.path, key.list)};
         if (!key.short_form.empty()) forms.push_back({{"type", "string"}});
         return forms;

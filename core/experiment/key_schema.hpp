@@ -8,8 +8,8 @@
 
 namespace inferbench {
 
-/// A JSON Schema (draft 7, which editors' YAML support reads) of the files that the table describes. `title` names
-/// them. It accepts what the reader accepts, as far as that can be told without backends, models and this machine.
+/// A JSON Schema of the files that the table describes (draft 7, which editors' YAML support reads). `title` names the
+/// files. It accepts the same files as the reader, except for checks that need backends, models or this machine.
 nlohmann::ordered_json json_schema_of(const KeyTable& keys, const std::string& title);
 
 }  // namespace inferbench

@@ -26,7 +26,7 @@ bool is_name_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
 }
 
-// The name becomes a folder under results/.
+// The name becomes a folder in results/, which limits its characters.
 bool is_name(const std::string& name) {
   return !name.empty() && name.size() <= kMaxNameBytes && name.front() != '.' &&
          std::all_of(name.begin(), name.end(), is_name_character);

@@ -67,7 +67,8 @@ std::filesystem::path without_slash(const std::filesystem::path& path) {
 ModelFacts find_model(const std::string& reference, const std::filesystem::path& folder) {
   const Model model = Model::open(reference, folder);
   ModelFacts facts{reference, model.name(), model.config(), model.n_parameters(), {}};
-  // A folder is kept with its whole path, so that run.json can be used from anywhere; hub and synthetic names are not.
+  // A folder is stored with its absolute path, so that run.json can be used from anywhere. Hub and synthetic names are
+  // stored as written.
   if (!model.folder()) {
     facts.place = "synthetic " + model.sha256();
     return facts;

@@ -14,13 +14,13 @@ Value bytes_value(const std::optional<std::uint64_t>& bytes) {
   return bytes ? Value(static_cast<double>(*bytes)) : std::nullopt;
 }
 
-// A model without weights does not exist: 0 means that the backend does not say. So do 0 bytes on a device, for a
-// backend that runs on the CPU.
+// Every model has weights, so 0 means that the backend does not report them. The same holds for 0 bytes on a device:
+// the backend runs on the CPU.
 Value unless_zero(const std::optional<std::uint64_t>& bytes) {
   return bytes == 0 ? std::nullopt : bytes_value(bytes);
 }
 
-// Prompt and generated tokens of all sequences, over the time that they took together.
+// Prompt and generated tokens of all sequences, divided by the total time.
 Value total_tokens_per_s(const TrialFacts& trial) {
   const double seconds = trial.outcome.metrics->e2e_ms / 1e3;
   if (!(seconds > 0)) return std::nullopt;
@@ -92,7 +92,7 @@ constexpr std::array kMetricTable{
            .kind = kSpeed,
            .compared = kYes,
            .get = total_tokens_per_s},
-    // One value for each gap between two tokens: metric_samples has them.
+    // One value per gap between two tokens: see metric_samples.
     Metric{.name = "inter_token_ms", .unit = "ms", .title = "Inter-token latency", .column = "gap ms", .kind = kSpeed},
     Metric{.name = "weights_bytes",
            .unit = "bytes",

@@ -13,56 +13,57 @@
 
 namespace inferbench {
 
-// The one home of what a metric is. A new metric is one row in metrics.cpp: experiment files, console, CSV, JSON, the
-// page, check, compare and analyze follow the table.
+// The table of metrics. A new metric is one row in metrics.cpp: experiment files, console, CSV, JSON, the page, check,
+// compare and analyze follow the table.
 
-/// All that a metric of one trial can be computed from.
+/// Everything that a metric of one trial can be computed from.
 struct TrialFacts {
   const Point& point;
   const LoadOutcome& load;
-  const TrialOutcome& outcome;  ///< ok, with metrics
+  const TrialOutcome& outcome;  ///< of a successful trial, with metrics
 };
 
 enum class MetricScope : std::int32_t {
   kTrial,      ///< measured by each trial
-  kContender,  ///< measured by the experiment's `quality`, once for each contender and model
+  kContender,  ///< measured by the experiment's `quality`, once per contender and model
 };
 
-/// Which tables a metric belongs to.
+/// The tables that a metric belongs to.
 enum class MetricKind : std::int32_t { kSpeed, kMemory, kOther };
 
 struct Metric {
   std::string_view name{};
   std::string_view unit{};    ///< "ms", "tok/s", "bytes", "s", "nats per token"; empty: a plain number
   std::string_view title{};   ///< for headings and axes: "Time to first token"
-  std::string_view column{};  ///< for narrow tables, with a unit that people read: "ttft ms", "peak RSS MiB"
+  std::string_view column{};  ///< for narrow tables, with a human-readable unit: "ttft ms", "peak RSS MiB"
   bool more_is_better = false;
   MetricScope scope = MetricScope::kTrial;
   MetricKind kind = MetricKind::kOther;
-  bool compared = false;    ///< reports give its paired speed relative to the baseline
-  bool headline = false;    ///< one of the speeds that sum up a run; `measure.until` waits for it
+  bool compared = false;    ///< reports show its paired speed relative to the baseline
+  bool headline = false;    ///< one of the speeds that summarize a run; `measure.until` waits for it
   bool regression = false;  ///< `check --against` judges it unless told otherwise
   bool analyzed = false;    ///< `analyze` explains it unless told otherwise
-  /// nullopt if the trial does not have it, such as decode of one token. Null: see metric_samples, or quality.
+  /// nullopt if the trial does not have the metric, such as decode of one token. Null pointer: see metric_samples, or
+  /// quality.
   std::optional<double> (*get)(const TrialFacts& trial) = nullptr;
 };
 
-/// All metrics, in the order of a report.
+/// All metrics, in report order.
 std::span<const Metric> all_metrics();
 
-/// Null if there is none of that name.
+/// Null if there is no metric of that name.
 const Metric* find_metric(std::string_view name);
 
-/// The metrics for which `flag` is set, in the order of a report: metrics_with(&Metric::headline).
+/// The metrics for which `flag` is set, in report order: metrics_with(&Metric::headline).
 std::vector<std::string> metrics_with(bool Metric::*flag);
 
-/// Names of what each trial measures, in the order of a report.
+/// Names of the metrics that each trial measures, in report order.
 const std::vector<std::string>& metric_names();
 
-/// Names of what the experiment's `quality` measures.
+/// Names of the metrics that the experiment's `quality` measures.
 const std::vector<std::string>& quality_metric_names();
 
-/// Both: what a target may name.
+/// Both: the names that a target may use.
 std::vector<std::string> judged_metric_names();
 
 bool is_quality_metric(std::string_view metric);

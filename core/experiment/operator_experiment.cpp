@@ -21,7 +21,7 @@ namespace inferbench {
 
 namespace {
 
-// ---- the flags as a tree: messages name the flag in place of a line ----
+// ---- the flags as a YAML tree, in which messages name the flag instead of a line ----
 
 std::shared_ptr<const YamlSource> source_of(const std::string& flag, const std::string& value) {
   return std::make_shared<const YamlSource>(
@@ -129,7 +129,7 @@ void lay_flags_over(YamlNode& root, const OperatorFlags& flags) {
   }
 }
 
-// ---- the tree as an experiment ----
+// ---- from the YAML tree to the experiment ----
 
 OperatorMeasure read_operator_measure(const YamlNode* node, const ExperimentLookups& lookups) {
   OperatorMeasure measure;

@@ -13,10 +13,10 @@
 
 namespace inferbench {
 
-/// Whose sizes an experiment takes that names no model.
+/// The model whose sizes are used if an experiment does not name a model.
 inline constexpr const char* kDefaultOperatorModel = "synthetic:gpt2";
 
-/// An operator at a shape and a thread count: what the contenders are compared at.
+/// An operator at a shape and a thread count: one comparison of the contenders.
 struct OperatorPoint {
   OperatorSpec spec;
   std::int32_t threads = 1;
@@ -26,19 +26,19 @@ struct OperatorPoint {
 
 struct OperatorMeasure {
   std::int32_t blocks = 15;
-  double sample_ms = 10;              ///< that a sample's runs take together, about
-  std::uint64_t seed = 1;             ///< of the order within blocks, and of weights and inputs
-  std::int32_t repeat_disturbed = 1;  ///< how often a block is run again in which something disturbed a sample
+  double sample_ms = 10;              ///< approximate total time of a sample's runs
+  std::uint64_t seed = 1;             ///< for the order within blocks, and for weights and inputs
+  std::int32_t repeat_disturbed = 1;  ///< how often a block with a disturbed sample is repeated
   OperatorCache cache = OperatorCache::kCold;
   std::vector<int> cpus{};  ///< as MeasureSettings::cpus
 
   friend bool operator==(const OperatorMeasure&, const OperatorMeasure&) = default;
 };
 
-/// A checked experiment of operators (docs/write_an_experiment.md): lists multiplied out, shapes whole.
+/// A checked operator experiment (docs/write_an_experiment.md): lists multiplied out, shapes complete.
 struct OperatorExperiment {
   std::string name;
-  std::filesystem::path folder;  ///< where relative paths of backends start
+  std::filesystem::path folder;  ///< start of the backends' relative paths
   std::vector<Contender> contenders;
   std::vector<std::string> left_out;  ///< as Experiment::left_out
   std::string baseline;               ///< a contender's name
@@ -49,23 +49,23 @@ struct OperatorExperiment {
   friend bool operator==(const OperatorExperiment&, const OperatorExperiment&) = default;
 };
 
-/// What the command line says; it goes before what the file says.
+/// Command line flags. They override the file.
 struct OperatorFlags {
   std::vector<std::string> backends;
   std::string baseline;
   std::string model;
   std::vector<std::string> tokens;
   std::vector<std::string> ops;
-  std::vector<std::string> shapes;  ///< KEY=VALUE,...; of each of `ops`
+  std::vector<std::string> shapes;  ///< KEY=VALUE,...; applied to each of `ops`
   std::vector<std::string> threads;
   std::string blocks;
   std::string sample_ms;
   std::string cache;
-  std::vector<std::string> set;  ///< KEY=VALUE of the file
+  std::vector<std::string> set;  ///< KEY=VALUE, as in the file
 };
 
-/// Reads, completes and checks an experiment of operators: the file's keys (none where `path` is empty), then the
-/// flags'. Every backend is loaded and asked what it offers, the model opened. Throws Error (exit code 2), one line:
+/// Reads, completes and checks an operator experiment: first the file's keys (none if `path` is empty), then the
+/// flags'. Loads every backend to ask what it offers and opens the model. Throws Error (exit code 2) with one line:
 /// "file:line:column: ..." or "--flag value: ...".
 OperatorExperiment load_operator_experiment(const std::optional<std::filesystem::path>& path,
                                             const OperatorFlags& flags, const ExperimentLookups& lookups);

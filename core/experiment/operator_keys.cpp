@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The rows of experiments for `inferbench ops`.
+// The key rows of experiments for `inferbench ops`.
 #include <fmt/format.h>
 
 #include "experiment/bounds.hpp"
@@ -11,7 +11,7 @@ namespace inferbench {
 
 namespace {
 
-// "linear, gelu and mlp": the operators whose shape has the key.
+// The operators whose shape has the key: "linear, gelu and mlp".
 std::string users_of(const std::string& key) {
   std::vector<std::string> users;
   for (std::size_t op = 0; op < operator_names().size(); ++op) {

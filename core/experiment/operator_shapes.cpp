@@ -15,7 +15,7 @@ namespace inferbench {
 
 namespace {
 
-// Of an input, a weight or the keys of a cache: more is a slip of the finger, and would fill the memory.
+// Limit of the elements of an input, a weight or the keys of a cache. More is a typo and would fill the memory.
 constexpr std::int64_t kMostElements = std::int64_t{1} << 31;
 
 using Values = std::map<std::string, std::vector<std::int32_t>>;
@@ -97,7 +97,7 @@ class ShapeReader {
     for (const std::int32_t n : values.at(rows)) expand(default_spec(op, defaults_.config, n), keys, 1, values, at);
   }
 
-  // All combinations of the keys from the index-th on.
+  // Adds all combinations of the keys from the index-th on.
   void expand(const OperatorSpec& spec, const std::vector<std::string>& keys, std::size_t index, const Values& values,
               const Position& at) {
     if (index == keys.size()) {
@@ -126,7 +126,7 @@ class ShapeReader {
     }
     OperatorSpec next = spec;
     set_key(next, key, value);
-    // The heads alone keep the width of one.
+    // If only `heads` is given, the head dim stays the same.
     if (key == "heads") set_key(next, "head_dim", head_dim);
     return next;
   }

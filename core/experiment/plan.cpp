@@ -16,7 +16,7 @@ std::uint64_t mixed(std::uint64_t seed, std::uint64_t value) {
   return SplitMix64(SplitMix64(seed).next() ^ value).next();
 }
 
-// Fisher and Yates; our own, because the standard library leaves std::shuffle's result to the implementation.
+// Fisher-Yates shuffle. Not std::shuffle, whose result depends on the implementation.
 std::vector<std::int32_t> shuffled(std::int32_t n, std::uint64_t seed) {
   std::vector<std::int32_t> order(static_cast<std::size_t>(n));
   std::iota(order.begin(), order.end(), 0);
@@ -25,9 +25,9 @@ std::vector<std::int32_t> shuffled(std::int32_t n, std::uint64_t seed) {
   return order;
 }
 
-// Far enough apart that no point's blocks (10,000 at most, of 101 attempts and 4096 sequences each) reach the next
-// point's; and where an axis or a block is added, the prompts of the others stay. Warm-ups count downwards from the
-// first block.
+// Distance between the first streams of two points. A point has at most 10,000 blocks of 101 attempts and 4096
+// sequences each, so its streams never reach the next point's. Adding a block or an axis keeps the other prompts.
+// Warm-ups count down from the first block.
 constexpr std::uint64_t kStreamsPerPoint = std::uint64_t{1} << 40U;
 
 std::uint64_t first_stream(const Experiment& experiment, std::int32_t point) {
@@ -60,7 +60,7 @@ std::int64_t sequences_of_warm_ups(const Experiment& experiment, const Point& po
   return static_cast<std::int64_t>(point.batch) * std::max(experiment.measure.warmup, 1);
 }
 
-constexpr std::uint64_t kSharedPrefixSeed = 1;  // first_stream mixes 0 in
+constexpr std::uint64_t kSharedPrefixSeed = 1;  // differs from the 0 in first_stream
 
 }  // namespace
 
@@ -141,7 +141,7 @@ PromptPlaces::PromptPlaces(const Experiment& experiment) : experiment_(&experime
 }
 
 std::int64_t PromptPlaces::place(std::int32_t point, std::uint64_t stream) const {
-  // Warm-ups have streams before the first: the difference is negative.
+  // Warm-up streams precede the first block's, so the difference is negative.
   return first_.at(static_cast<std::size_t>(point)) +
          static_cast<std::int64_t>(stream - first_stream(*experiment_, point));
 }

@@ -15,8 +15,8 @@
 namespace inferbench {
 namespace {
 
-// Assumed of an ordinary CPU; printed with the estimate.
-constexpr double kFlopsPerThread = 50e9;          // fp32 multiply-adds of a matrix product, counted as two each
+// Assumptions about an ordinary CPU; printed with the estimate.
+constexpr double kFlopsPerThread = 50e9;          // fp32 matrix product; a multiply-add counts as two
 constexpr double kBytesPerSecondPerThread = 8e9;  // weights streamed from memory
 constexpr double kMaxBytesPerSecond = 40e9;
 constexpr double kLoadBytesPerSecond = 0.5e9;  // fp32 weights read or generated, converted and packed
@@ -83,7 +83,7 @@ std::string contenders_text(const Experiment& experiment) {
   return text;
 }
 
-// A column for each axis that came later, where a point uses it.
+// past_tokens and shared_prefix_tokens get a column only if a point uses them.
 std::string points_text(const Experiment& experiment) {
   const auto used = [&](std::int32_t Point::*field) {
     return std::any_of(experiment.points.begin(), experiment.points.end(),
@@ -112,7 +112,7 @@ std::string points_text(const Experiment& experiment) {
 double estimate_seconds(const Experiment& experiment) {
   const MeasureSettings& measure = experiment.measure;
   const double planned = static_cast<double>(measure.warmup) + measure.blocks;
-  // A process that is new at a block is warmed up by one trial more; the first one has had its warm-ups.
+  // A new process of a later block runs one extra warm-up trial; the first process already had the planned warm-ups.
   const double trials = planned + (measure.fresh_processes && measure.warmup > 0 ? measure.blocks - 1 : 0);
   double seconds = 0;
   std::set<std::pair<std::string, std::int32_t>> loaded;

@@ -7,11 +7,11 @@
 
 namespace inferbench {
 
-/// Seconds that the whole plan may take on an ordinary CPU: parameters x tokens / assumed rates, loading and cool-down
-/// included. Rough by design; good enough to tell a minute from an hour.
+/// Estimated seconds of the entire plan on an ordinary CPU: parameters x tokens / assumed rates, including loading and
+/// cool-down. A rough estimate, good enough to tell a minute from an hour.
 double estimate_seconds(const Experiment& experiment);
 
-/// What `run --plan` prints: models, contenders, points, counts of trials and the estimate with its assumptions; ends
+/// The output of `run --plan`: models, contenders, points, trial counts and the estimate with its assumptions. Ends
 /// with a newline.
 std::string plan_text(const Experiment& experiment);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The fields of a point as JSON, each once: see support/field_list.hpp.
+// The JSON fields of a point, each listed once: see support/field_list.hpp.
 #pragma once
 
 #include <string>

@@ -10,10 +10,10 @@ namespace inferbench {
 
 bool matches(const PointFilter& filter, const Point& point);
 
-/// How many conditions it has: of two filters that match, the one with more is meant.
+/// Number of conditions. If two filters match, the one with more conditions applies.
 std::size_t conditions_of(const PointFilter& filter);
 
-/// "prompt_tokens 512, batch 8"; empty where everything matches.
+/// "prompt_tokens 512, batch 8"; empty if the filter matches every point.
 std::string filter_text(const PointFilter& filter);
 
 }  // namespace inferbench

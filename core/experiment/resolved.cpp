@@ -12,8 +12,8 @@
 namespace inferbench {
 namespace {
 
-// Numbers and fixed words go out bare, numbers as fmt's shortest form that reads back equal; texts in double quotes, so
-// that "null" stays a text.
+// Numbers and fixed words are written without quotes; numbers in fmt's shortest form that reads back exactly. Text is
+// written in double quotes, so that "null" stays text.
 template <typename T>
 void number(YAML::Emitter& out, const char* key, T value) {
   out << YAML::Key << key << YAML::Value << fmt::format("{}", value);
@@ -57,7 +57,7 @@ void sweep_section(YAML::Emitter& out, const Sweep& sweep) {
   for (std::size_t i = 0; i < kAxes; ++i) {
     std::vector<std::int32_t> values;
     for (const AxisValue& value : sweep.axes[i]) values.push_back(value.value);
-    // Axes that came later: a file without them is written as it always was, so that old runs can be resumed.
+    // Axes that were added in later versions are left out if unused, so that old runs can still be resumed.
     if (kAxisRules[i].min == 0 && values == std::vector<std::int32_t>{0}) continue;
     integers(out, kAxisRules[i].name, values);
   }

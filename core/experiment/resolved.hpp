@@ -8,7 +8,7 @@
 
 namespace inferbench {
 
-/// The experiment as YAML with every default written out, every list multiplied out and every path absolute: reading it
+/// The experiment as YAML with every default written out, every list multiplied out and every path absolute. Reading it
 /// gives the same experiment.
 std::string resolve_yaml(const Experiment& experiment, const Sweep& sweep);
 

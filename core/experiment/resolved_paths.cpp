@@ -18,7 +18,7 @@ namespace inferbench {
 
 namespace {
 
-// The keys under which a path may be.
+// The keys whose values may be paths.
 constexpr std::array<std::string_view, 6> kPathKeys{"plugin", "models", "model", "file", "text", "reference"};
 constexpr std::size_t kLongestValue = 80;
 
@@ -43,7 +43,7 @@ void collect_values(const YamlNode& node, const std::string& place, std::map<std
   for (const YamlEntry& entry : node.entries) collect_values(entry.value, inner(entry.key), values);
 }
 
-// As resolve_yaml writes a text.
+// The quoting of resolve_yaml.
 std::string quoted(const std::string& text) {
   YAML::Emitter out;
   out << YAML::DoubleQuoted << text;
@@ -67,7 +67,7 @@ std::string with_paths(std::string resolved_yaml, const std::map<std::string, st
   std::map<std::string, std::string> quoted_paths;
   for (const auto& [old_path, new_path] : replaced) quoted_paths.emplace(quoted(old_path), quoted(new_path));
   std::string text;
-  // One pass, so that a new path that is another's old one is not replaced again.
+  // One pass, so that a new path that equals another old path is not replaced again.
   for (std::size_t at = 0; at < resolved_yaml.size();) {
     std::size_t length = 0;
     if (resolved_yaml[at] == '"') {

@@ -29,7 +29,7 @@ std::filesystem::path read_readable(const YamlNode& node, const char* what, cons
   return path;
 }
 
-// The text must have `needed` tokens of the model. `node` names it.
+// Throws if the text has fewer than `needed` tokens of the model. `node` is where the file names the text.
 void check_length(const YamlNode& node, const std::string& what, const std::filesystem::path& text,
                   const ModelFacts& model, std::size_t needed, const char* reason, const ExperimentLookups& lookups) {
   std::size_t found = 0;
@@ -91,7 +91,7 @@ Until read_until(const YamlNode& node, std::int32_t blocks) {
   until.max_blocks = std::max(until.max_blocks, blocks);
   section.share("ratio_interval", until.ratio_interval);
   if (const YamlNode* most = section.find("max_blocks")) {
-    // An interval needs two blocks; and fewer than measure.blocks would contradict it.
+    // Fewer than measure.blocks would contradict it.
     Key key = section.key("max_blocks");
     key.least = std::max(key.least, static_cast<double>(blocks));
     until.max_blocks = static_cast<std::int32_t>(read_integer(*most, key));

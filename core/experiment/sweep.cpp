@@ -35,7 +35,8 @@ std::string list_of(const std::vector<AxisValue>& values) {
   return fmt::format("{}", fmt::join(numbers, ", "));
 }
 
-// Threads, besides numbers: "all", and "doubling" for 1, 2, 4, ... all, so that one file fits every machine.
+// Words that are accepted as threads: "all", and "doubling" for 1, 2, 4, ... all. With them one file fits every
+// machine.
 std::vector<std::int32_t> thread_word(const YamlNode& node, const Key& key, std::int32_t usable_cpus) {
   if (node.kind != YamlNode::Kind::kScalar || node.quoted) return {};
   if (std::find(key.choices.begin(), key.choices.end(), node.text) == key.choices.end()) return {};
@@ -83,7 +84,7 @@ std::vector<AxisValue> read_axis(const YamlNode& node, const Key& key, std::int3
   return axis;
 }
 
-// The values of one key of an exclusion; each must be on its axis, else the line excludes nothing and is a mistake.
+// The values of one key of an exclusion. Each must be on its axis: a value that excludes nothing is a mistake.
 std::vector<std::int32_t> read_excluded(const YamlNode& node, const Key& key, const std::vector<AxisValue>& axis,
                                         std::int32_t usable_cpus, std::int32_t most_threads) {
   std::vector<std::int32_t> values;
@@ -160,7 +161,7 @@ Chosen choose(const Sweep& sweep, std::int64_t index) {
   return chosen;
 }
 
-// The axis value to shorten so that the point fits its model.
+// The axis value that an error about the context length should point at.
 const AxisValue& to_blame(const Chosen& chosen, std::int64_t room) {
   if (room >= 1 && !chosen[kPromptAxis]->is_default) return *chosen[kPromptAxis];
   return chosen[kPastAxis]->value > 0 ? *chosen[kPastAxis] : *chosen[kGenerateAxis];

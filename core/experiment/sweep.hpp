@@ -19,7 +19,7 @@ struct AxisValue {
   bool is_default = false;  ///< the file does not name the axis
 };
 
-/// Leaves out the points that have one of the values on each axis named. Empty lists match everything.
+/// Excludes the points that have one of the listed values on every axis. An empty list matches every value.
 struct Exclusion {
   std::vector<std::string> models;  ///< references, as in Point::model
   std::array<std::vector<std::int32_t>, kAxes> values;
@@ -29,26 +29,26 @@ struct Exclusion {
 
 /// A model of the experiment and where the file names it.
 struct SweepModel {
-  std::string written;  ///< as the file has it
+  std::string written;  ///< as in the file
   ModelFacts facts;
   Position at;
 };
 
 struct Sweep {
-  std::array<std::vector<AxisValue>, kAxes> axes;  ///< beside kAxisRules; never empty, values distinct
+  std::array<std::vector<AxisValue>, kAxes> axes;  ///< same order as kAxisRules; never empty, values distinct
   std::vector<Exclusion> exclusions;
   Position exclude_at;
 };
 
-/// Reads `models`: one reference or a list. Opens each. Throws Error with the position.
+/// Reads `models` (one reference or a list) and opens each model. Throws Error with the position.
 std::vector<SweepModel> read_models(const YamlNode& models, const ExperimentLookups& lookups);
 
-/// Reads `sweep`; null gives the defaults, whose position is `fallback`. `usable_cpus` is what `threads: all` means,
-/// `most_threads` what a number may be. Throws Error with the position.
+/// Reads `sweep`; null gives the defaults, whose position is `fallback`. `usable_cpus` is the value of `threads: all`,
+/// `most_threads` the largest thread count that may be given as a number. Throws Error with the position.
 Sweep read_sweep(const YamlNode* sweep, const Position& fallback, const std::vector<SweepModel>& models,
                  std::int32_t usable_cpus, std::int32_t most_threads);
 
-/// Multiplies the axes out, takes the exclusions away and checks every point against its model's context. Throws Error.
+/// Multiplies the axes out, removes the exclusions and checks every point against its model's context. Throws Error.
 std::vector<Point> sweep_points(const Sweep& sweep, const std::vector<SweepModel>& models);
 
 }  // namespace inferbench

@@ -33,7 +33,7 @@ std::int32_t read_axis_value(const YamlNode& node, const Key& key, const AxisRul
   std::set<std::int32_t> values;
   for (const Point& point : scope.points) values.insert(point.*rule.field);
   Key bounded = key;
-  // A run that is read on a smaller machine keeps its points: what they have is what counts, not the CPUs here.
+  // A run may be read on a machine with fewer CPUs, so the points of the run decide, not the CPUs of this machine.
   if (rule.counts_cpus()) bounded.most = std::numeric_limits<std::int32_t>::max();
   const auto value = static_cast<std::int32_t>(read_integer(node, bounded));
   if (!values.contains(value)) {

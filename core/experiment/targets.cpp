@@ -70,7 +70,7 @@ void read_bound(const YamlNode& node, const std::string& what, bool allow_baseli
                         allow_baseline ? " or a ratio such as 1.5 x baseline" : ""));
 }
 
-// `name`: "targets" or "interactive".
+// `name` is "targets" or "interactive".
 Target read_judgement(const YamlNode& node, const std::string& name, bool allow_baseline) {
   const Section map(node, experiment_keys(), name);
   Target target;
@@ -92,7 +92,7 @@ Target read_judgement(const YamlNode& node, const std::string& name, bool allow_
   return target;
 }
 
-// What the experiment does not measure can't be judged.
+// Throws if the target uses a quality metric that the experiment does not measure.
 void check_quality_target(const YamlNode& node, const Target& target, const TargetScope& scope) {
   if (!is_quality_metric(target.metric)) return;
   const auto refuse = [&](const std::string& why, const std::string& cure) {

@@ -7,8 +7,8 @@
 
 namespace inferbench {
 
-/// The tree as JSON, plain scalars by YAML's core schema: null, true and false, integers, other numbers, else strings.
-/// Maps keep their order.
+/// The tree as JSON. Plain scalars follow YAML's core schema: null, true and false, integers, other numbers, otherwise
+/// strings. Maps keep their order.
 nlohmann::ordered_json yaml_as_json(const YamlNode& node);
 
 }  // namespace inferbench

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// yaml-cpp's events to a YamlNode tree. The event interface, not YAML::Node, because the tree must keep duplicate keys
-// and positions visible and must not share nodes between aliases.
+// Builds a YamlNode tree from yaml-cpp's events. YAML::Node would hide duplicate keys and positions and would share
+// nodes between aliases.
 #include <fmt/format.h>
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>
@@ -21,7 +21,7 @@
 namespace inferbench {
 namespace {
 
-/// Turns yaml-cpp's marks (line and byte from 0) into positions (line and character from 1).
+/// Converts yaml-cpp's marks (line and byte from 0) to positions (line and character from 1).
 class Lines {
  public:
   Lines(std::string_view text, std::shared_ptr<const YamlSource> source) : text_(text), source_(std::move(source)) {
@@ -58,7 +58,7 @@ class Lines {
 
 constexpr const char* kBoundsCure = "write out what the aliases stand for, or split the file with 'extends'";
 
-/// Builds the tree; throws Error out of yaml-cpp's parser at the first thing that is refused.
+/// Builds the tree. Throws Error out of yaml-cpp's parser at the first thing that is rejected.
 class TreeBuilder : public YAML::EventHandler {
  public:
   explicit TreeBuilder(const Lines& lines) : lines_(lines) {}
@@ -117,7 +117,7 @@ class TreeBuilder : public YAML::EventHandler {
     bool is_merge = false;  // the key is a plain <<
     std::string key;
     Position key_at;
-    std::vector<YamlEntry> merged;  // what << brought, keys distinct
+    std::vector<YamlEntry> merged;  // entries from <<, keys distinct
     std::set<std::string> merged_keys;
     std::map<std::string, int> lines;  // key -> line of its first use
   };
@@ -132,7 +132,7 @@ class TreeBuilder : public YAML::EventHandler {
     return node;
   }
 
-  // Adds what `node` and all below it cost to the totals.
+  // Adds the nodes and bytes of `node` and everything below it to the totals.
   void count(const YamlNode& node, const Position& at, int depth) {
     ++nodes_;
     bytes_ += node.text.size();
@@ -189,7 +189,7 @@ class TreeBuilder : public YAML::EventHandler {
     } else if (!parent.has_key) {
       take_key(parent, std::move(node));
     } else {
-      // yaml-cpp places a value that is not there at whatever follows, perhaps lines below.
+      // yaml-cpp places a missing value at the next token, perhaps lines below.
       if (node.kind == YamlNode::Kind::kNull) node.at = parent.key_at;
       parent.has_key = false;
       if (parent.is_merge) return take_merge(parent, std::move(node));
@@ -197,7 +197,7 @@ class TreeBuilder : public YAML::EventHandler {
     }
   }
 
-  // YAML 1.1's merge key (https://yaml.org/type/merge.html): a map, or a list of maps of which earlier ones win.
+  // YAML 1.1's merge key (https://yaml.org/type/merge.html): a map, or a list of maps. Earlier maps have priority.
   static void take_merge(Open& parent, YamlNode node) {
     const bool is_list = node.kind == YamlNode::Kind::kList;
     std::vector<YamlNode> maps = is_list ? std::move(node.items) : std::vector<YamlNode>{std::move(node)};
@@ -212,7 +212,7 @@ class TreeBuilder : public YAML::EventHandler {
     }
   }
 
-  // The map's own keys go before merged ones, wherever the << is.
+  // The map's own keys override merged ones, wherever the << is.
   static void lay_over_merged(Open& frame) {
     if (frame.merged.empty()) return;
     std::vector<YamlEntry> entries;
@@ -225,7 +225,7 @@ class TreeBuilder : public YAML::EventHandler {
 
   void take_key(Open& parent, YamlNode node) {
     parent.has_key = true;
-    // Not thrown yet: the bracket of a list that never ends looks like a key too, and then yaml-cpp knows better.
+    // Not thrown yet: the bracket of an unterminated list also looks like a key, and then yaml-cpp's error is better.
     if (node.kind != YamlNode::Kind::kScalar) {
       if (!bad_key_) bad_key_ = std::move(node);
       return;
@@ -250,7 +250,7 @@ class TreeBuilder : public YAML::EventHandler {
   std::size_t bytes_ = 0;
 };
 
-// yaml-cpp guesses UTF-16 and UTF-32 from the first bytes and passes bad bytes on: both are refused before it looks.
+// yaml-cpp guesses UTF-16 and UTF-32 from the first bytes and does not check the encoding, so both are rejected first.
 void check_characters(std::string_view text, const Lines& lines) {
   for (std::size_t i = 0; i < text.size();) {
     const std::size_t length = utf8_length(text.substr(i));
@@ -274,7 +274,7 @@ YamlNode parse_yaml(std::string_view text, const std::shared_ptr<const YamlSourc
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   const Lines lines(text, source);
   check_characters(text, lines);
-  // yaml-cpp notices a quote without its end only where the text does not end in a line break.
+  // yaml-cpp reports an unterminated quote only if the text does not end with a line break.
   std::istringstream stream{std::string(text.substr(0, text.find_last_not_of(" \t\r\n") + 1))};
   TreeBuilder builder(lines);
   try {

@@ -10,11 +10,11 @@
 
 namespace inferbench {
 
-/// One text that parts of an experiment were written in: a file, or one --set.
+/// A source of YAML text: a file, or one --set.
 struct YamlSource {
   std::string label;             ///< "configs/quickstart.yaml" or "--set sweep.batch=[1,8]"
-  std::filesystem::path folder;  ///< where relative paths written in it start
-  bool is_file = true;           ///< false: messages name the label without line and column
+  std::filesystem::path folder;  ///< start of relative paths written in it
+  bool is_file = true;           ///< false: messages give the label without line and column
 };
 
 /// Where something was written.
@@ -25,25 +25,25 @@ struct Position {
 
   /// "file:line:column", or the label of a --set.
   std::string text() const;
-  /// The same for a message that stands at `other`: "line 3" where both are in one file.
+  /// The same for a message about `other`: "line 3" if both are in one file.
   std::string text_beside(const Position& other) const;
 };
 
 struct YamlEntry;
 
-/// A parsed YAML value that knows where it stands. Aliases are copies and merge keys (<<) are resolved, so a tree is
-/// all there is.
+/// A parsed YAML value with its position. Aliases are copied and merge keys (<<) are resolved, so nodes are never
+/// shared.
 struct YamlNode {
   enum class Kind { kNull, kScalar, kList, kMap };
 
   Kind kind = Kind::kNull;
   Position at;
   std::string text;                ///< kScalar
-  bool quoted = false;             ///< kScalar: was in quotes or a block, so it is no number
+  bool quoted = false;             ///< kScalar: in quotes or a block, so it is not a number
   std::vector<YamlNode> items;     ///< kList
   std::vector<YamlEntry> entries;  ///< kMap, in the order written, keys distinct
 
-  /// The entry with that key, or null. Of a map.
+  /// The entry with that key, or null. Only for maps.
   const YamlEntry* find(std::string_view key) const;
   YamlEntry* find(std::string_view key);
 };
@@ -54,18 +54,18 @@ struct YamlEntry {
   YamlNode value;
 };
 
-// A tree larger or deeper than these is refused: an experiment is written by hand, and a few aliases of aliases would
-// otherwise fill the memory. Both count what the aliases stand for.
+// Larger or deeper trees are rejected. Experiments are written by hand, and without these limits a few nested aliases
+// could fill the memory. Both limits count aliases at full length.
 inline constexpr std::size_t kMaxYamlNodes = 50'000;
 inline constexpr std::size_t kMaxYamlBytes = std::size_t{4} << 20;
 inline constexpr int kMaxYamlDepth = 32;
 
-/// Parses one YAML document; an empty one is a null node. Throws Error with the position for: text that is not UTF-8,
-/// control characters, YAML syntax, keys that are not scalars or appear twice, tags, a second document, and trees
-/// beyond the bounds above.
+/// Parses one YAML document; an empty document gives a null node. Throws Error with the position for text that is not
+/// UTF-8, control characters, YAML syntax errors, keys that are not scalars or appear twice, tags, a second document,
+/// and trees beyond the bounds above.
 YamlNode parse_yaml(std::string_view text, const std::shared_ptr<const YamlSource>& source);
 
-/// Lays `over` onto `base`: maps merge key by key, anything else replaces.
+/// Merges `over` into `base`: maps merge key by key, anything else is replaced.
 void merge_yaml(YamlNode& base, YamlNode over);
 
 }  // namespace inferbench

@@ -20,7 +20,7 @@ namespace {
 constexpr std::size_t kLongestMessage = 1400;
 constexpr std::size_t kLongestCure = 400;
 
-// All of `text` as a T, a leading '+' allowed as in YAML.
+// Parses all of `text` as a T. A leading '+' is allowed, as in YAML.
 template <typename T>
 std::errc parse_all(std::string_view text, T& value) {
   if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.remove_prefix(1);
@@ -114,7 +114,7 @@ double read_number(const YamlNode& node, std::string_view what, double min, doub
 }
 
 std::uint64_t read_bytes(const YamlNode& node, std::string_view what) {
-  constexpr double kLargest = 9007199254740992.0;  // 2^53: whole bytes up to here
+  constexpr double kLargest = 9007199254740992.0;  // 2^53: up to here a double holds whole bytes
   double bytes = 0;
   const bool matches = node.kind == YamlNode::Kind::kScalar && parse_bytes(node.text, bytes);
   if (!matches || bytes < 1 || bytes > kLargest) {

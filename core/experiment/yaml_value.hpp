@@ -13,16 +13,16 @@ namespace inferbench {
 
 class Error;
 
-// Typed reading of YamlNodes. `what` names the value in messages, such as "sweep.batch". All throw Error, one line:
-// "position: what: found ..., expected ...".
+// Typed access to YamlNodes. `what` names the value in messages, such as "sweep.batch". All functions throw Error with
+// one line: "position: what: found ..., expected ...".
 
-/// Throws Error: the position, then `what`.
+/// Throws Error with the position, then `what`.
 [[noreturn]] void fail(const Position& at, const std::string& what, const std::string& cure = {});
 
-/// fail() with what a lookup threw, its cure on the same line: that is where the nearest known name stands.
+/// fail() with a lookup's error. The error's hint goes on the same line, because it contains the nearest known name.
 [[noreturn]] void fail_lookup(const Position& at, const Error& error, const std::string& cure);
 
-/// 'text' with control characters taken out and long text cut, so that a message stays one line.
+/// 'text' with control characters removed and long text truncated, so that a message stays on one line.
 std::string quote(std::string_view text);
 
 /// "a list", "a map", "nothing", "the text 'x'" (quoted in YAML), "'x'".
@@ -31,7 +31,7 @@ std::string describe(const YamlNode& node);
 /// fail(): "what: found ..., expected ...".
 [[noreturn]] void fail_type(const YamlNode& node, std::string_view what, std::string_view expected);
 
-/// The value under `key`, or null where the key is missing or has no value (`key:` or `key: null`).
+/// The value of `key`, or null if the key is missing or has no value (`key:` or `key: null`).
 const YamlNode* optional_value(const YamlNode& map, std::string_view key);
 
 std::string read_text(const YamlNode& node, std::string_view what);
@@ -43,13 +43,13 @@ std::uint64_t read_seed(const YamlNode& node, std::string_view what);
 double read_number(const YamlNode& node, std::string_view what, double min, double max);
 /// "8GiB", "500 MB", "1048576" (bytes). At least 1 byte, below 2^53.
 std::uint64_t read_bytes(const YamlNode& node, std::string_view what);
-/// The path, made absolute from the folder of the file that it is written in.
+/// The path, made absolute from the folder of the file it is written in.
 std::filesystem::path read_path(const YamlNode& node, std::string_view what);
 
 /// The items of a list, or the single value itself. An empty list and a missing value are errors.
 std::vector<const YamlNode*> read_items(const YamlNode& node, std::string_view what);
 
-// The same on plain text: false where it does not match.
+// The same for plain text. Returns false if the text does not match.
 bool parse_number(std::string_view text, double& value);
 /// A number with an optional unit: B, KB, MB, GB, TB (powers of 1000), KiB, MiB, GiB, TiB (powers of 1024).
 bool parse_bytes(std::string_view text, double& bytes);

@@ -16,7 +16,7 @@ std::optional<Interval> bootstrap_interval(std::size_t n_items, const IndexStati
   std::vector<std::size_t> drawn(n_items);
   std::vector<double> values(resamples);
   for (double& value : values) {
-    // 32 random bits spread over the items; std's distributions differ from platform to platform.
+    // Maps 32 random bits to the items. The results of std's distributions differ between platforms.
     for (std::size_t& item : drawn) item = static_cast<std::size_t>(((random() >> 32U) * n_items) >> 32U);
     value = statistic(drawn);
     if (!std::isfinite(value)) return std::nullopt;

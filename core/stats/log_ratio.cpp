@@ -25,7 +25,7 @@ Summary summarize_logs(std::span<const double> values) {
   return *summarize(logs);
 }
 
-// Of the mean: variance and its degrees of freedom.
+// Variance of a mean and its degrees of freedom.
 struct Variance {
   double value = 0;
   double degrees_of_freedom = 0;
@@ -41,7 +41,7 @@ double joint_degrees_of_freedom(std::span<const Variance> parts) {
     squares += part.value * part.value / part.degrees_of_freedom;
     least = std::min(least, part.degrees_of_freedom);
   }
-  return squares > 0 ? sum * sum / squares : least;  // all exact: nothing to weigh by
+  return squares > 0 ? sum * sum / squares : least;  // all variances are 0, so there are no weights
 }
 
 }  // namespace

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kFewest = 5;
 constexpr double kLimit = 3.5;
-constexpr double kMedianDeviationToSd = 1 / 0.6745;  // of a normal distribution
+constexpr double kMedianDeviationToSd = 1 / 0.6745;  // for a normal distribution
 constexpr double kMeanDeviationToSd = 1.253314;      // sqrt(pi / 2), likewise
 
 double median_of(std::vector<double> values) {

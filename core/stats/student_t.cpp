@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Student's t by way of the incomplete beta function. The only statistics function that the standard library lacks and
-// this program needs: a page of tested code instead of Boost.Math's headers as a dependency of every build.
+// Student's t from the incomplete beta function. It is the only statistics function that this program needs and the
+// standard library lacks, so a page of tested code replaces a build dependency on Boost.Math's headers.
 #include "stats/student_t.hpp"
 
 #include <cmath>
@@ -12,8 +12,8 @@ namespace inferbench {
 
 namespace {
 
-// The continued fraction of DLMF 8.17.22 (https://dlmf.nist.gov/8.17#v), by the modified Lentz method. Converges fast
-// for x < (a + 1) / (a + b + 2).
+// The continued fraction of DLMF 8.17.22 (https://dlmf.nist.gov/8.17#v), by the modified Lentz method. It converges
+// fast for x < (a + 1) / (a + b + 2).
 double beta_continued_fraction(double a, double b, double x) {
   constexpr double kTiny = 1e-300;
   constexpr int kMaxTerms = 10000;
@@ -60,14 +60,14 @@ double student_t_quantile(double p, double df) {
   if (p < 0.5) return -student_t_quantile(1 - p, df);
   const double density_at_0 =
       std::exp(std::lgamma((df + 1) / 2) - std::lgamma(df / 2)) / std::sqrt(df * std::numbers::pi);
-  // Newton's method from 0: to the right of it the cdf is concave, so every step stays below the quantile and grows
-  // nearer; far out in a heavy tail a step about doubles the value.
+  // Newton's method from 0. The cdf is concave to the right of 0, so the steps approach the quantile from below. Far
+  // out in a heavy tail, each step roughly doubles the value.
   constexpr int kMostSteps = 2000;
   double t = 0;
   for (int i = 0; i < kMostSteps; ++i) {
     const double density = density_at_0 * std::pow(1 + t * t / df, -(df + 1) / 2);
     const double next = t + (p - student_t_cdf(t, df)) / density;
-    if (!(next > t) || !std::isfinite(next)) break;  // rounding is all that is left
+    if (!(next > t) || !std::isfinite(next)) break;  // only rounding errors remain
     t = next;
   }
   return t;

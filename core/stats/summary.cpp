@@ -22,7 +22,7 @@ double quantile_of_sorted(std::span<const double> sorted, double p) {
 }
 
 std::optional<double> borne_quantile(std::span<const double> sorted, double p) {
-  // 1e-9: so that 1 / (1 - 0.9) = 10.000000000000002 asks for ten values, not eleven.
+  // The 1e-9 makes 1 / (1 - 0.9) = 10.000000000000002 require ten values, not eleven.
   const bool enough = static_cast<double>(sorted.size()) >= 1 / (1 - p) - 1e-9;
   if (!enough) return std::nullopt;
   return quantile_of_sorted(sorted, p);
@@ -61,7 +61,7 @@ std::optional<Summary> summarize(std::span<const double> values) {
   summary.min = sorted.front();
   summary.max = sorted.back();
   if (sorted.size() >= 2) {
-    double squares = 0;  // two passes: no cancellation
+    double squares = 0;  // two passes avoid cancellation
     for (const double value : sorted) squares += (value - summary.mean) * (value - summary.mean);
     summary.sd = std::sqrt(squares / (n - 1));
     const double half = student_t_quantile(0.975, n - 1) * *summary.sd / std::sqrt(n);
