@@ -54,7 +54,7 @@ class BlockRows {
   }
 
  private:
-  // A contender that failed is not run again.
+  // Every contender has a row, except contenders that failed earlier: they are not run again.
   bool complete(std::int32_t attempt) const {
     return std::all_of(failed_.begin(), failed_.end(), [&](const auto& contender) {
       return contender.second < attempt || std::any_of(rows_.begin(), rows_.end(), [&](const TrialRecord* row) {
@@ -63,7 +63,7 @@ class BlockRows {
     });
   }
 
-  // Of the contenders that all attempts have.
+  // Counts only contenders that failed in no attempt, because the others do not have every attempt.
   std::size_t disturbed(std::int32_t attempt) const {
     return static_cast<std::size_t>(std::count_if(rows_.begin(), rows_.end(), [&](const TrialRecord* row) {
       return row->attempt == attempt && row->disturbed() && failed_.at(row->contender) == kNever;
@@ -85,7 +85,7 @@ std::vector<std::size_t> counted_rows(const std::vector<const TrialRecord*>& row
   if (rows.empty()) return {};
   const BlockRows block(rows);
   const std::int32_t chosen = block.choose();
-  std::map<std::string_view, std::size_t> last;  // should a file hold an attempt twice
+  std::map<std::string_view, std::size_t> last;  // in case a file holds an attempt twice
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (block.counts(*rows[i], chosen)) last[rows[i]->contender] = i;
   }
@@ -99,7 +99,7 @@ CountedRows choose_attempts(std::vector<TrialRecord> records) {
   std::unordered_set<std::string_view> ids;
   ids.reserve(records.size());
   for (const TrialRecord& record : records) ids.insert(record.id);
-  if (ids.size() == records.size()) return {std::move(records), {}};  // nothing was run again
+  if (ids.size() == records.size()) return {std::move(records), {}};  // no block was repeated
 
   std::map<const TrialRecord*, std::vector<std::size_t>, EarlierBlock> blocks;
   for (std::size_t i = 0; i < records.size(); ++i) blocks[&records[i]].push_back(i);

@@ -35,7 +35,7 @@ std::string trimmed(const std::string& text) {
   return begin == std::string::npos ? std::string() : text.substr(begin, end - begin + 1);
 }
 
-// The first line of a file of /proc or /sys; null where there is none.
+// The first line of a file in /proc or /sys; null if there is none.
 Json first_line(const fs::path& path) {
   std::ifstream file(path);
   std::string line;
@@ -43,7 +43,7 @@ Json first_line(const fs::path& path) {
   return trimmed(line);
 }
 
-// "key<separator>value" lines; the first of a key wins.
+// Reads "key<separator>value" lines; the first line of a key counts.
 std::map<std::string, std::string> read_pairs(const fs::path& path, char separator) {
   std::map<std::string, std::string> pairs;
   std::ifstream file(path);
@@ -65,7 +65,7 @@ Json kib_to_bytes(const std::map<std::string, std::string>& pairs, const std::st
   return std::strtoull(found->second.c_str(), nullptr, 10) * 1024;
 }
 
-// In bytes; null for none.
+// In bytes; null if there is no limit.
 Json limit_of(__rlimit_resource resource) {
   rlimit limit{};
   if (getrlimit(resource, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return nullptr;
@@ -118,8 +118,8 @@ Json limit_json(const std::optional<CgroupLimit>& limit) {
   return limit ? Json(limit->value) : Json(nullptr);
 }
 
-// Processors and memory that control groups leave this process; null is no limit. First what counts, then each group
-// from its own up.
+// Processors and memory that control groups leave to this process; null means no limit. First the effective limits,
+// then each group's, starting at the process's own group.
 Json container() {
   const Cgroups groups = find_cgroups();
   const auto quota = cpu_quota(groups);
@@ -140,7 +140,7 @@ Json container() {
   return json;
 }
 
-// What the kernel does against the processor's flaws costs time.
+// The kernel's mitigations of processor flaws, which cost time.
 Json mitigations() {
   Json found = Json::object();
   std::error_code problem;
@@ -150,7 +150,7 @@ Json mitigations() {
   return found;
 }
 
-// What libraries take from the environment: nobody sees it in the experiment.
+// Environment variables that libraries read. The experiment file does not show them.
 Json variables() {
   Json found = Json::object();
   for (const char* name : {"OMP_NUM_THREADS", "OMP_PROC_BIND", "GOMP_CPU_AFFINITY", "KMP_AFFINITY", "MKL_NUM_THREADS",

@@ -17,7 +17,8 @@ namespace inferbench {
 namespace {
 
 constexpr std::array<std::string_view, 4> kPassing{"/time", "/cpu/mhz_now", "/memory/available_bytes", "/system/load"};
-// Its limits count; the names of its groups are new with every session, and two keys are those of earlier versions.
+// The container's limits are compared. The names of its groups change with every session, and the keys "cpu" and
+// "memory" are those of earlier versions, so these are ignored.
 constexpr std::string_view kContainer = "/process/container/";
 constexpr std::size_t kLongestValue = 60;
 
@@ -29,12 +30,12 @@ bool passing(std::string_view key) {
   return std::find(kPassing.begin(), kPassing.end(), key) != kPassing.end();
 }
 
-// "/cpu/caches/0/size" -> text. Nulls are left out: what a machine does not tell is not known.
+// "/cpu/caches/0/size" -> text. Nulls are left out, because they are unknown.
 std::map<std::string, std::string> values_of(const std::string& environment) {
   std::map<std::string, std::string> values;
   const nlohmann::json json = nlohmann::json::parse(environment, nullptr, false);
   if (!json.is_object()) return values;
-  const nlohmann::json flat = json.flatten();  // items() borrows
+  const nlohmann::json flat = json.flatten();  // items() refers to it
   for (const auto& [key, value] : flat.items()) {
     if (passing(key) || value.is_null()) continue;
     values.emplace(key.substr(1), value.is_string() ? value.get<std::string>() : value.dump());
@@ -74,7 +75,7 @@ std::vector<std::string> environment_differences(const std::string& before, cons
     std::replace(key.begin(), key.end(), '/', '.');
     const std::string was = shown(difference.before);
     const std::string is = shown(difference.now);
-    // Long lists, such as the CPU's flags, may differ beyond what a line shows.
+    // Long lists, such as the CPU's flags, may differ only in the truncated part.
     lines.push_back(was == is ? key + ": another" : fmt::format("{}: {}, now {}", key, was, is));
   }
   return lines;

@@ -6,19 +6,20 @@
 
 namespace inferbench {
 
-/// One value that two environments do not share.
+/// One value that differs between two environments.
 struct EnvironmentDifference {
   std::string key;     ///< "cpu/model"
-  std::string before;  ///< as text; empty: not known
+  std::string before;  ///< as text; empty: unknown
   std::string now;
 };
 
-/// Where two environments (as collect_environment makes them) differ, by key. What changes from minute to minute on one
-/// machine (time, load, free memory, frequency) is left out; so is all of what is no JSON object.
+/// The differences between two environments (as made by collect_environment), by key. Values that change from minute to
+/// minute on one machine (time, load, free memory, frequency) are left out. Text that is not a JSON object counts as
+/// empty.
 std::vector<EnvironmentDifference> compare_environments(const std::string& before, const std::string& now);
 
-/// How two environments (as collect_environment makes them) differ, a line each such as "cpu.model: X, now Y". What
-/// changes from minute to minute is left out.
+/// The differences between two environments (as made by collect_environment), one line each, such as "cpu.model: X, now
+/// Y". Values that change from minute to minute are left out.
 std::vector<std::string> environment_differences(const std::string& before, const std::string& now);
 
 }  // namespace inferbench

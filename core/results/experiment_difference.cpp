@@ -28,7 +28,7 @@ bool is_plugin(const RunInfo& info, const std::string& path) {
                      [&](const Contender& contender) { return contender.plugin == path; });
 }
 
-// What a path stands for, the same in both runs where it stands for the same.
+// What a path refers to, as text. It is the same in both runs if the path refers to the same thing.
 std::string meaning_of(const RunInfo& info, const RunInfo& other, const std::string& path) {
   if (const ModelIdentity* model = find_model(info, path)) {
     for (std::size_t i = 0; i < other.models.size(); ++i) {
@@ -41,7 +41,7 @@ std::string meaning_of(const RunInfo& info, const RunInfo& other, const std::str
     const bool both = std::any_of(other.files.begin(), other.files.end(),
                                   [&](const FileIdentity& theirs) { return theirs.sha256 == file->sha256; });
     if (both) return "file " + file->sha256.substr(0, 12);
-    // Folders of earlier versions tell nothing of what their files held.
+    // Folders of earlier versions do not have hashes of their files.
     if (!other.files.empty()) return fmt::format("file {} at {}", file->sha256.substr(0, 12), path);
   }
   return fs::path(path).lexically_relative(fs::path(info.experiment_file).parent_path()).string();

@@ -8,10 +8,10 @@
 
 namespace inferbench {
 
-/// Where the experiments of two runs differ, a line each such as "measure.blocks: 7, now 5"; empty where they are the
-/// same. What a file holds counts, not where it is: models are compared by same_model, texts by their SHA-256 (where
-/// both runs kept it), other paths relative to the experiment file. Backends are compared by their file names: whether
-/// they are the same build is for the caller to ask.
+/// The differences between the experiments of two runs, one line each, such as "measure.blocks: 7, now 5"; empty if
+/// there are none. Files are compared by content, not by place: models by same_model, texts by their SHA-256 (if both
+/// runs have it). Other paths are compared relative to the experiment file. Backends are compared by file name only:
+/// the caller must check whether they are the same build.
 std::vector<std::string> experiment_differences(const RunInfo& before, const RunInfo& now);
 
 }  // namespace inferbench

@@ -13,8 +13,8 @@
 
 namespace inferbench {
 
-/// The fields of FieldReader over an object of simdjson's, which parses hundreds of thousands of rows in a
-/// second. Borrows from the parser. Throws std::runtime_error, simdjson's exceptions among them.
+/// The fields of FieldReader, read from a simdjson object; simdjson parses hundreds of thousands of rows per second.
+/// Borrows from the parser. Throws std::runtime_error, including simdjson's exceptions.
 class LineFields {
  public:
   explicit LineFields(const simdjson::dom::object& object) {

@@ -12,7 +12,7 @@ namespace inferbench {
 
 namespace {
 
-constexpr double kAlike = 1.02;  // a gap that no one would notice
+constexpr double kAlike = 1.02;  // a negligible gap
 constexpr double kAlikeWithoutInterval = 1.25;
 
 bool beyond(double factor, double of_medians, double speed) {

@@ -11,17 +11,17 @@
 
 namespace inferbench {
 
-/// A speed that is not what dividing the medians in the same table would give.
+/// A speed that differs from the ratio of the medians in the same table.
 struct MedianGap {
-  std::size_t point = 0;  ///< its place in RunInfo::points
+  std::size_t point = 0;  ///< index into RunInfo::points
   std::string contender;
-  std::string metric;  ///< one of those that sum up a run
-  double of_medians = 1;    ///< the contender's median over the baseline's
-  SpeedRatio speed;         ///< within blocks
+  std::string metric;     ///< a headline metric
+  double of_medians = 1;  ///< the contender's median over the baseline's
+  SpeedRatio speed;       ///< within blocks
 };
 
-/// Those where the ratio of the medians is outside the speed's interval and more than 2% away from it; without an
-/// interval (too few blocks), where they are more than a quarter apart. By point, contender, metric.
+/// The speeds whose interval does not contain the ratio of the medians, and that differ from it by more than 2%.
+/// Without an interval (too few blocks): those that differ by more than a quarter. By point, contender, metric.
 std::vector<MedianGap> median_gaps(const RunData& run, const TrialIndex& index);
 
 }  // namespace inferbench

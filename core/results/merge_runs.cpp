@@ -37,7 +37,7 @@ void check_same_experiment(const NamedRun& first, const NamedRun& part) {
               kCure);
 }
 
-// The part's rows with the first part's references: another machine keeps the same model elsewhere.
+// Maps the part's references to the first part's: another machine may keep the same model elsewhere.
 class ReferencesOf {
  public:
   ReferencesOf(const RunInfo& first, const RunInfo& part) {
@@ -57,8 +57,8 @@ class ReferencesOf {
   std::map<std::string, std::string> references_;
 };
 
-// Each shard measures quality for itself. One row for each contender and model is kept: one that is not ok before one
-// that is, else the first.
+// Each shard measures quality. One row per contender and model is kept: a row that is not ok if there is one, otherwise
+// the first.
 void add_quality(std::vector<QualityRecord>& all, QualityRecord record) {
   const auto same = std::find_if(all.begin(), all.end(), [&](const QualityRecord& other) {
     return other.contender == record.contender && other.model == record.model;
@@ -98,7 +98,7 @@ MergedRun describe_part(const NamedRun& first, const NamedRun& part) {
   return merged;
 }
 
-// Every point has as many trials as any other.
+// All points have the same number of trials, so the total follows from the part's share of the points.
 std::uint64_t planned_in_whole(const RunInfo& part) {
   std::uint64_t points = 0;
   for (std::size_t i = 0; i < part.points.size(); ++i) points += part.shard.has(static_cast<std::int32_t>(i)) ? 1U : 0U;
@@ -114,7 +114,7 @@ RunData merge_runs(const std::vector<NamedRun>& parts) {
   RunData whole;
   whole.info = parts.front().data.info;
   whole.info.merged.clear();
-  std::map<std::string, const NamedRun*> owner;  // of a trial
+  std::map<std::string, const NamedRun*> owner;  // trial id -> part
   for (const NamedRun& part : parts) {
     check_same_experiment(parts.front(), part);
     for (const TrialRecord& trial : part.data.trials) {

@@ -8,16 +8,17 @@
 
 namespace inferbench {
 
-/// A folder that is to be joined with others, and what it holds.
+/// A folder to be merged, and its contents.
 struct NamedRun {
   std::filesystem::path folder;
   RunData data;
 };
 
-/// One run out of parts of the same experiment: the shards of several machines, wherever these keep the experiment and
-/// its files. Everything about the run is the first part's; `merged` says of each part where its environment or its
-/// backends differ from that. Of quality, which each part measures, a row that is not ok is kept before one that is.
-/// Throws Error, which says what differs, for another experiment or model, and for parts that hold the same trial.
+/// Merges parts of the same experiment into one run: the shards of several machines, wherever they keep the experiment
+/// and its files. The run's information comes from the first part; the machine limits from the first part that has
+/// them. `merged` lists, for each part, how its environment or its backends differ from the first part's. Each part
+/// measures quality; a row that is not ok has priority over one that is. Throws Error, which says what differs, for a
+/// different experiment or model, and for parts that hold the same trial.
 RunData merge_runs(const std::vector<NamedRun>& parts);
 
 }  // namespace inferbench

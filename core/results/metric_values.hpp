@@ -10,11 +10,11 @@
 
 namespace inferbench {
 
-/// The value of a metric (metric_names) in one trial; nullopt where the trial has none, as decode of one
-/// token. inter_token_ms has many: see metric_samples. Throws Error for an unknown name.
+/// The value of a metric (metric_names) in one trial; nullopt if the trial has none, such as decode of one token.
+/// inter_token_ms has many values: see metric_samples. Throws Error for an unknown name.
 std::optional<double> metric_value(const TrialRecord& trial, std::string_view metric);
 
-/// All values of a metric in one trial: each gap for inter_token_ms, else at most one.
+/// All values of a metric in one trial: every gap for inter_token_ms, otherwise at most one value.
 std::vector<double> metric_samples(const TrialRecord& trial, std::string_view metric);
 
 }  // namespace inferbench

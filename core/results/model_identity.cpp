@@ -15,7 +15,7 @@ bool same_config(const ModelIdentity& a, const ModelIdentity& b) {
   if (!a.shape || !b.shape) return true;
   ModelConfig ours = *a.shape;
   ModelConfig theirs = *b.shape;
-  ours.eos_token = theirs.eos_token;  // ends no measured generation, so it changes nothing
+  ours.eos_token = theirs.eos_token;  // no measured generation ends at it, so it has no effect
   if (!a.whole_config || !b.whole_config) {
     ours.activation = theirs.activation;
     ours.scale_attn_weights = theirs.scale_attn_weights;

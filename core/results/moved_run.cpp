@@ -21,8 +21,8 @@ bool is_there(const fs::path& path) {
   return fs::exists(path, ignored);
 }
 
-// Where the experiment's folder is now: beside the run folder as it was when the run began. Folders of earlier versions
-// do not say that: then the nearest folder above that holds the file.
+// The current folder of the experiment: at the same relative path from the run folder as at the start of the run.
+// Folders of earlier versions do not store that path; for them it is the nearest folder above that contains the file.
 fs::path experiment_folder_now(const RunInfo& info, const fs::path& run_folder) {
   const fs::path before = fs::path(info.experiment_file).parent_path();
   const fs::path here = fs::absolute(run_folder).lexically_normal();

@@ -7,10 +7,10 @@
 
 namespace inferbench {
 
-/// The run as it would be described where its folder is now. What it names and is still where it was stays; the rest is
+/// The run's description, adapted to the current place of its folder. Paths that still exist stay. The others are
 /// looked for at the same place relative to the experiment file, which moved with the run folder. `experiment_folder`
-/// says where the experiment is now, empty where the run folder is to say it. Earlier references of models are kept, so
-/// that rows written before the move are still theirs. Throws Error that names what is at neither place.
+/// is the current folder of the experiment; if empty, it is derived from the run folder. Earlier references of models
+/// are kept, so that rows written before the move still match. Throws Error that names a path that is at neither place.
 RunInfo moved_run(RunInfo info, const std::filesystem::path& run_folder,
                   const std::filesystem::path& experiment_folder = {});
 

@@ -7,11 +7,12 @@
 
 namespace inferbench {
 
-/// The attempts at one block of operators: of each row, in order. A row that failed has fewer, or none.
+/// The attempts at one block of operators, per row and in order. A row that failed has fewer, or none.
 using OperatorAttempts = std::vector<std::vector<OperatorTime>>;
 
-/// Adds the attempts to `rows`: of the one that counts to `times`, of the others to `replaced`. As choose_attempts does
-/// for trials: the fewest disturbed samples of rows that are ok, the first of several with as few, the same for all.
+/// Adds the attempts to `rows`: the one that counts to `times`, the others to `replaced`. The rule is that of
+/// choose_attempts: the fewest disturbed samples among rows that are ok, the first in a tie, and the same attempt for
+/// all.
 void add_attempts(const OperatorAttempts& attempts, std::vector<OperatorRow>& rows);
 
 }  // namespace inferbench

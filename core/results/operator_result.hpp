@@ -16,14 +16,14 @@ namespace inferbench {
 /// One sample of a contender, in a block of a point.
 struct OperatorTime {
   std::int32_t block = 0;
-  std::int32_t attempt = 0;  ///< above 0: the block was run again
+  std::int32_t attempt = 0;  ///< above 0: the block was repeated
   std::int64_t runs = 0;
-  double run_s = 0;          ///< of one run
-  std::string disturbed_by;  ///< empty: nothing spoke against it
+  double run_s = 0;          ///< seconds per run
+  std::string disturbed_by;  ///< empty: undisturbed
 };
 
-/// One contender at one point. Every planned one gets exactly one. `ok`: the result was right, and every block has a
-/// time.
+/// One contender at one point. Every planned combination has exactly one row. `ok`: the result was correct, and every
+/// block has a time.
 struct OperatorRow : Ending {
   std::string contender;
   std::string backend;
@@ -32,13 +32,13 @@ struct OperatorRow : Ending {
   std::uint64_t weights_bytes = 0;
   std::uint64_t kv_bytes = 0;
   std::int32_t n_copies = 1;
-  std::optional<OperatorError> distance;   ///< of its result to float64; absent where there was none
+  std::optional<OperatorError> distance;   ///< of its result from float64; absent if there was no result
   std::optional<OperatorError> tolerance;  ///< for distance
-  std::string teardown_fault;          ///< what went wrong when it was taken down, after all of this; empty: nothing
-  std::vector<OperatorTime> times;     ///< of each block the attempt that counts, blocks ascending
-  std::vector<OperatorTime> replaced;  ///< the other attempts
+  std::string teardown_fault;              ///< error when it was shut down, after everything else; empty: none
+  std::vector<OperatorTime> times;         ///< the attempt that counts of each block, blocks ascending
+  std::vector<OperatorTime> replaced;      ///< the other attempts
 
-  /// Something went wrong; that a backend does not have an operator has not.
+  /// True if something went wrong. An operator that the backend does not support is not a failure.
   bool failed() const { return !ok() && status != TrialStatus::kUnsupported; }
 };
 
@@ -47,7 +47,7 @@ struct OperatorResult {
   std::vector<OperatorRow> rows;  ///< in the experiment's order of contenders
 };
 
-/// All that a run of operators found out.
+/// All results of an operator run.
 struct OperatorResults {
   OperatorExperiment experiment;
   std::optional<MachineLimits> machine;

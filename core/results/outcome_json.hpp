@@ -11,7 +11,7 @@ namespace inferbench {
 /// or Error for an unknown status.
 nlohmann::json to_json(const LoadOutcome& outcome);
 nlohmann::json to_json(const TrialOutcome& outcome);
-/// The part of a trial's outcome that is no plain number, and that few trials have: empty for the others.
+/// The ids and the profile of a trial, which are not plain numbers; empty for the many trials that have neither.
 nlohmann::json ids_and_profile(const TrialOutcome& outcome);
 LoadOutcome load_outcome_from(const nlohmann::json& object);
 TrialOutcome trial_outcome_from(const nlohmann::json& object);

@@ -10,7 +10,7 @@ namespace inferbench {
 
 namespace {
 
-// One number for a trial.
+// One number per trial.
 std::optional<double> value_of(const TrialRecord& trial, std::string_view metric) {
   if (metric != "inter_token_ms") return metric_value(trial, metric);
   const std::vector<double> gaps = metric_samples(trial, metric);

@@ -71,7 +71,7 @@ std::string read_text(const fs::path& path) {
   std::string text(static_cast<std::size_t>(std::max<std::streamoff>(0, file.tellg())), '\0');
   file.seekg(0);
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(file.gcount()));  // it may have shrunk
+  text.resize(static_cast<std::size_t>(file.gcount()));  // the file may have shrunk
   return text;
 }
 
@@ -89,7 +89,7 @@ void take_block(std::vector<TrialRecord>& rows, const TrialRecord& of, std::vect
   rows.erase(others, rows.end());
 }
 
-// Written whole each time, so every line is good.
+// The file is always rewritten completely, so every line must be valid.
 std::vector<QualityRecord> read_quality(const fs::path& path) {
   std::vector<QualityRecord> records;
   if (!fs::exists(path)) return records;
@@ -106,8 +106,8 @@ std::vector<QualityRecord> read_quality(const fs::path& path) {
   return records;
 }
 
-// Opens for appending and takes the lock. The lock is on trials.jsonl itself: it goes with the process, however that
-// ends.
+// Opens for appending and takes the lock. The lock is on trials.jsonl itself, so it disappears with the process,
+// however the process ends.
 int open_locked(const fs::path& path) {
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (fd < 0) fail("cannot write", path, errno, "check the folder's permissions, or choose another with --out DIR");
@@ -141,7 +141,7 @@ fs::path make_run_folder(const fs::path& parent) {
   throw Error(fmt::format("cannot find a free folder name in {}", parent.string()), cure);
 }
 
-// Rows have the references of their time, which may be before the run folder moved.
+// Rows have the references of the time when they were written, perhaps before the run folder moved.
 void follow_models(RunData& data) {
   const auto moved = [](const ModelIdentity& model) { return !model.earlier_references.empty(); };
   if (std::none_of(data.info.models.begin(), data.info.models.end(), moved)) return;
@@ -184,7 +184,7 @@ RunFolder RunFolder::create(const fs::path& root, const RunInfo& info) {
     sync_folder(folder.parent_path());
     link_latest(folder);
     return run;
-  } catch (...) {  // on a full disk, say: no folder that looks like a run
+  } catch (...) {  // for example a full disk: leave no folder that looks like a run
     std::error_code ignored;
     fs::remove_all(folder, ignored);
     throw;

@@ -12,30 +12,30 @@
 
 namespace inferbench {
 
-/// What a run folder holds, read without a lock.
+/// Contents of a run folder, read without a lock.
 struct RunData {
   RunInfo info;
-  std::vector<TrialRecord> trials;         ///< the rows that count, one for each planned trial: see choose_attempts
-  std::vector<TrialRecord> replaced{};     ///< those of the other attempts, kept
-  std::vector<QualityRecord> quality{};    ///< of quality.jsonl: a row for each contender and model
-  std::vector<TeardownRecord> teardown{};  ///< of teardown.jsonl: backends that did not end well
+  std::vector<TrialRecord> trials;         ///< the rows that count, one per planned trial: see choose_attempts
+  std::vector<TrialRecord> replaced{};     ///< the rows of the other attempts
+  std::vector<QualityRecord> quality{};    ///< from quality.jsonl: one row per contender and model
+  std::vector<TeardownRecord> teardown{};  ///< from teardown.jsonl: backends that did not shut down cleanly
 };
 
-/// run.json by its own path. Throws Error.
+/// Reads run.json, given the path of the file itself. Throws Error.
 RunInfo read_run_info(const std::filesystem::path& run_json);
 
-/// A half-written last line of trials.jsonl is left out. Throws Error that names the file and the line.
+/// Ignores a half-written last line of trials.jsonl. Throws Error that names the file and the line.
 RunData read_run(const std::filesystem::path& folder);
 
 /// A run folder open for writing: run.json, trials.jsonl, quality.jsonl and teardown.jsonl. Holds a lock until it is
-/// destroyed; move-only.
+/// destroyed. Move-only.
 class RunFolder {
  public:
-  /// Makes ROOT/<name>/<UTC time>-<id>/ and writes run.json. Throws Error.
+  /// Creates ROOT/<name>/<UTC time>-<id>/ and writes run.json. Throws Error.
   static RunFolder create(const std::filesystem::path& root, const RunInfo& info);
 
-  /// Opens a folder that an earlier run left, and cuts a half-written last line off trials.jsonl. Throws Error, also
-  /// where another process holds the lock.
+  /// Opens the folder of an earlier run and removes a half-written last line of trials.jsonl. Throws Error, also if
+  /// another process holds the lock.
   static RunFolder resume(const std::filesystem::path& folder);
 
   RunFolder(RunFolder&& other) noexcept;
@@ -44,25 +44,24 @@ class RunFolder {
   RunFolder& operator=(const RunFolder&) = delete;
   ~RunFolder();
 
-  /// Takes another description of the same run, such as where its files are now (moved_run); run.json is replaced
-  /// whole.
+  /// Replaces the description of the run, for example after its files moved (moved_run). run.json is rewritten.
   void describe(RunInfo info);
 
-  /// Appends one line and waits until it is on the disk; of a block, lower attempts come first. On failure the file is
-  /// as it was before, and Error is thrown.
+  /// Appends one line and waits until it is on disk. Within a block, lower attempts come first. On failure, removes the
+  /// partial line if possible and throws Error.
   void append(TrialRecord record);
 
-  /// The same for a row of quality.jsonl; the file is replaced whole.
+  /// The same for a row of quality.jsonl. The file is rewritten.
   void append(QualityRecord record);
 
-  /// Counts a fault in teardown.jsonl; the file is replaced whole.
+  /// Adds a fault to teardown.jsonl. The file is rewritten.
   void append(const TeardownRecord& record);
 
   const std::filesystem::path& path() const { return path_; }
   const RunInfo& info() const { return data_.info; }
-  /// Those of earlier runs and those appended, in order; of each planned trial the row that counts so far.
+  /// Rows of earlier runs and appended rows, in order: for each planned trial, the row that counts so far.
   const std::vector<TrialRecord>& trials() const { return data_.trials; }
-  /// Those of the other attempts at trials that were run again.
+  /// Rows of the other attempts at repeated trials.
   const std::vector<TrialRecord>& replaced() const { return data_.replaced; }
   const std::vector<QualityRecord>& quality() const { return data_.quality; }
   const RunData& data() const { return data_; }

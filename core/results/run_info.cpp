@@ -109,7 +109,7 @@ FileIdentity file_from(const Json& object) {
           object.at("sha256").get<std::string>()};
 }
 
-// Earlier versions left out what no speed depends on.
+// Earlier versions left out the configuration values that do not affect speed.
 bool has_whole_config(const Json& shape) {
   return shape.contains("layer_norm_epsilon");
 }

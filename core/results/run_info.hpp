@@ -15,7 +15,7 @@
 
 namespace inferbench {
 
-/// The library that a contender ran.
+/// The library of a contender.
 struct PluginIdentity {
   std::string contender;
   std::string path;
@@ -28,40 +28,40 @@ struct PluginIdentity {
   friend bool operator==(const PluginIdentity&, const PluginIdentity&) = default;
 };
 
-/// The model that a point ran.
+/// A model of the run's points.
 struct ModelIdentity {
-  std::string reference;  ///< as the experiment says
+  std::string reference;  ///< as in the experiment
   std::string name;       ///< short, for tables; distinct among the models of a run
   std::string sha256;     ///< of the weight files, or of the synthetic reference
   std::uint64_t n_parameters = 0;
-  /// Absent in folders that an early version wrote.
+  /// Absent in folders of early versions.
   std::optional<ModelConfig> shape;
-  /// False where an earlier version kept only layers, heads, widths, context, vocabulary and head of `shape`.
+  /// False if an earlier version wrote only layers, heads, widths, context, vocabulary and head of `shape`.
   bool whole_config = true;
-  /// Where it was before the run folder moved: rows that were written then have these.
+  /// References from before the run folder moved; rows written then use them.
   std::vector<std::string> earlier_references{};
 
   friend bool operator==(const ModelIdentity&, const ModelIdentity&) = default;
 };
 
-/// A file that a run reads besides libraries and weights, or several that belong together.
+/// A file that a run reads besides libraries and weights, or several files that belong together.
 struct FileIdentity {
   std::string role;  ///< "prompts.file", "the configuration of ./model"
   std::vector<std::string> paths;
-  std::string sha256;  ///< of all of them, one after the other
+  std::string sha256;  ///< of their concatenated contents
 
   friend bool operator==(const FileIdentity&, const FileIdentity&) = default;
 };
 
-/// A folder that went into a merged one.
+/// A folder that was merged into this one.
 struct MergedRun {
-  std::string folder;  ///< as it was named
+  std::string folder;  ///< as given by the user
   std::string started;
   std::string environment;           ///< a JSON object
-  std::vector<std::string> differs;  ///< how its environment differs from the first folder's, a line each
+  std::vector<std::string> differs;  ///< how its environment or backends differ from the first folder's, one line each
 };
 
-/// run.json: all that is known before the first trial.
+/// run.json: everything known before the first trial.
 struct RunInfo {
   std::string name;
   std::string experiment_file;
@@ -70,8 +70,9 @@ struct RunInfo {
   std::vector<Contender> contenders;
   std::vector<Point> points;
   std::int32_t blocks = 0;
-  std::optional<bool> fresh_processes{};  ///< MeasureSettings'; absent in folders of earlier versions
-  /// Which rule made the prompts of a stream (kPromptRule); absent, the first: a run goes on only by its own.
+  std::optional<bool> fresh_processes{};  ///< as in MeasureSettings; absent in folders of earlier versions
+  /// The rule that turned streams into prompts (kPromptRule); absent means rule 1. A run resumes only under its own
+  /// rule.
   std::optional<std::int32_t> prompt_rule{};
   std::vector<std::string> prompt_notes{};  ///< PromptSource::notes()
   std::uint64_t planned_trials = 0;         ///< without the blocks that measure.until adds
@@ -81,11 +82,11 @@ struct RunInfo {
   std::vector<PluginIdentity> plugins;
   std::vector<ModelIdentity> models;
   std::vector<FileIdentity> files{};  ///< empty in folders of earlier versions
-  /// From the run folder to the experiment file's folder, so that both can move together. Empty in folders of earlier
-  /// versions.
+  /// Relative path from the run folder to the experiment file's folder, so that both can move together. Empty in
+  /// folders of earlier versions.
   std::string experiment_folder_from_run{};
-  Shard shard;                           ///< which part of the points this run has
-  std::optional<MachineLimits> machine;  ///< measured before the first trial; absent where that was not wanted
+  Shard shard;                           ///< the part of the points in this run
+  std::optional<MachineLimits> machine;  ///< measured before the first trial; absent if not requested
   std::vector<MergedRun> merged;         ///< empty unless `inferbench merge` made this folder
 };
 
@@ -95,8 +96,8 @@ std::string to_json_text(const RunInfo& info);
 /// Throws Error that names `path` and says what is missing or wrong.
 RunInfo parse_run_info(std::string_view text, const std::filesystem::path& path = "run.json");
 
-/// What differs between the run that `before` began and the one that `now` would continue, as one line; empty where
-/// they are the same experiment on the same plugins and models.
+/// The difference between the run that `before` started and the run `now` that would continue it, as one line. Empty if
+/// experiment, plugins and models are the same.
 std::string find_difference(const RunInfo& before, const RunInfo& now);
 
 }  // namespace inferbench

@@ -66,7 +66,7 @@ void note_shared_prefixes(const RunData& run, std::vector<std::string>& notes) {
 
 void note_prompt_caches(const RunData& run, std::vector<std::string>& notes) {
   for (const PluginIdentity& plugin : run.info.plugins) {
-    if (!plugin.prompt_cache || !run.info.prompt_notes.empty()) continue;  // those say more
+    if (!plugin.prompt_cache || !run.info.prompt_notes.empty()) continue;  // those notes are more specific
     notes.push_back(
         fmt::format("{} declares a prompt cache; {}, every measured prompt was new to its process", plugin.contender,
                     has_shared_prefixes(run) ? "but for shared prefixes" : "it had nothing to answer from"));
@@ -87,7 +87,7 @@ void note_caches(const RunData& run, std::vector<std::string>& notes) {
   }
 }
 
-// Of each contender the trial that disagrees most.
+// For each contender, the trial with the largest disagreement.
 void note_memory(const RunData& run, std::vector<std::string>& notes) {
   std::map<std::string, MemoryCheck> worst;
   for (const TrialRecord& trial : run.trials) {
@@ -103,7 +103,7 @@ void note_memory(const RunData& run, std::vector<std::string>& notes) {
   }
 }
 
-// Peaks that are left out of all statistics.
+// Unknown peaks, which are left out of all statistics.
 void note_unknown_peaks(const RunData& run, std::vector<std::string>& notes) {
   const auto unknown = [](const TrialRecord& trial) { return trial.ok() && !trial.outcome.peak_unknown.empty(); };
   const auto n = std::count_if(run.trials.begin(), run.trials.end(), unknown);
@@ -139,7 +139,7 @@ void note_tried_alone(const RunData& run, std::vector<std::string>& notes) {
   }
 }
 
-// One note for a contender, however many outliers it has.
+// One note per contender, however many outliers it has.
 void note_outliers(const RunData& run, const TrialIndex& index, std::vector<std::string>& notes) {
   struct Group {
     OutlyingTrial first;
@@ -158,7 +158,7 @@ void note_outliers(const RunData& run, const TrialIndex& index, std::vector<std:
   }
 }
 
-// A table shows both: whoever divides the medians must not wonder.
+// Tables show medians and speeds, so a note explains where dividing the medians gives a different speed.
 void note_medians(const RunData& run, const TrialIndex& index, std::vector<std::string>& notes) {
   const std::vector<MedianGap> found = median_gaps(run, index);
   for (std::size_t i = 0; i < std::min(found.size(), kListed); ++i) {

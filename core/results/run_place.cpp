@@ -27,7 +27,7 @@ bool is_run(const fs::path& folder) {
   return fs::is_regular_file(folder / kRunJson, ignored);
 }
 
-// Folders in it, links left out, in the order of their names.
+// The folders in it, without links, sorted by name.
 std::vector<fs::path> folders_in(const fs::path& folder) {
   std::vector<fs::path> found;
   std::error_code error;
@@ -45,7 +45,8 @@ std::string text_of(const fs::path& path) {
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
-// When it was started; runs of one second by the time of their run.json. A damaged one is the oldest.
+// Sort key: the start time, then the modification time of run.json for runs of the same second. A damaged run is the
+// oldest.
 std::pair<std::string, fs::file_time_type> age_of(const fs::path& run) {
   std::string started;
   const auto json = nlohmann::json::parse(text_of(run / kRunJson), nullptr, false);
@@ -80,7 +81,7 @@ void refuse_several_experiments(const fs::path& folder) {
 bool same_run(const fs::path& a, const fs::path& b) {
   std::error_code ignored;
   if (fs::equivalent(a, b, ignored)) return true;
-  // run.json has the time and the load of the machine when the run began: equal texts are copies.
+  // run.json contains the time and the machine's load at the start, so equal texts mean copies.
   const std::string text = text_of(a / kRunJson);
   return !text.empty() && text == text_of(b / kRunJson);
 }
@@ -111,7 +112,8 @@ std::vector<fs::path> find_runs(const std::vector<fs::path>& named) {
 
 std::vector<fs::path> find_exactly(std::size_t count, const std::vector<fs::path>& named, const std::string& command) {
   std::vector<fs::path> runs = find_runs(named);
-  // Comparing a run with itself is a test, too, where it is named twice and not by a pattern that finds `latest`.
+  // Comparing a run with itself is allowed, as a test, if it is named twice explicitly (not by a pattern that also
+  // matches `latest`).
   const bool twice =
       named.size() == count && std::adjacent_find(named.begin(), named.end(), std::not_equal_to<>()) == named.end();
   if (twice) runs.assign(count, find_run(named.front()));
@@ -127,7 +129,7 @@ void link_latest(const fs::path& run_folder) {
   std::error_code error;
   const fs::file_status status = fs::symlink_status(latest, error);
   if (fs::exists(status) && !fs::is_symlink(status)) return;
-  // A name of its own, so that runs that start together do not meet; then over the old link in one step.
+  // A unique name, so that runs that start together do not collide. The rename then replaces the old link atomically.
   const fs::path link = run_folder.parent_path() / fmt::format(".latest-{}", run_folder.filename().string());
   fs::create_directory_symlink(run_folder.filename(), link, error);
   if (error) return;

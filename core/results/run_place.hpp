@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where runs are: results/NAME/<UTC time>-<id>/, and results/NAME/latest, a link to the newest of them.
+// Layout of runs: results/NAME/<UTC time>-<id>/, and results/NAME/latest, a link to the newest of them.
 #pragma once
 
 #include <filesystem>
@@ -8,21 +8,21 @@
 
 namespace inferbench {
 
-/// The run folder that `named` means: itself, the folder of a run.json, or, of a folder that holds runs, the one that
-/// was started last. Links are followed. What is none of these is returned as it is: reading it says what is wrong.
-/// Throws Error for a folder that holds runs of several experiments one level deeper.
+/// Finds the run folder for `named`: a run folder itself, its run.json, or a folder that contains runs (the run started
+/// last is used). Follows links. Any other path is returned unchanged, so that reading it reports the error. Throws
+/// Error for a folder that contains runs of several experiments one level deeper.
 std::filesystem::path find_run(const std::filesystem::path& named);
 
-/// find_run of each, and each run once, in the order named: a pattern such as results/NAME/* also finds `latest`, and a
-/// copy of a run folder is the same run.
+/// find_run of each, without duplicates, in the order given. A pattern such as results/NAME/* also matches `latest`,
+/// and a copy of a run folder is the same run.
 std::vector<std::filesystem::path> find_runs(const std::vector<std::filesystem::path>& named);
 
-/// The same where a command takes exactly `count` runs. Throws Error, which says how many there are.
+/// The same for a command that takes exactly `count` runs. Throws Error, which says how many there are.
 std::vector<std::filesystem::path> find_exactly(std::size_t count, const std::vector<std::filesystem::path>& named,
                                                 const std::string& command);
 
-/// Lets `latest`, beside the run folder, point to it, in one step. Nothing happens where the file system has no links
-/// or something else has that name: `latest` is a convenience, and find_run does without it.
+/// Atomically points the link `latest`, next to the run folder, to it. Does nothing if the file system has no links or
+/// something else has that name: `latest` is a convenience that find_run does not need.
 void link_latest(const std::filesystem::path& run_folder);
 
 }  // namespace inferbench

@@ -6,10 +6,11 @@
 
 namespace inferbench {
 
-/// The error of a trial that was skipped because the `failures` trials before it failed, the last one with `error`.
+/// The error of a trial that was skipped because the `failures` trials before it failed; `error` is that of the last
+/// one.
 std::string skip_error(int failures, std::string_view error);
 
-/// That `error`; empty where `text` is no skip_error.
+/// The `error` in such a text; empty if `text` was not made by skip_error.
 std::string_view skipped_after(std::string_view text);
 
 }  // namespace inferbench

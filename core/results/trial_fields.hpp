@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The fields of a trial's row, each once: see support/field_list.hpp. The load is an object of its own, `load`.
+// The fields of a trial's row, each listed once: see support/field_list.hpp. The load is a separate object, `load`.
 #pragma once
 
 #include "experiment/point_fields.hpp"

@@ -11,7 +11,7 @@ TrialIndex::TrialIndex(const RunData& run) : contenders_(run.info.contenders.siz
   cells_.resize(contenders_ * points.size());
   std::map<Point, std::size_t> places;
   for (std::size_t i = 0; i < points.size(); ++i) places.emplace(points[i], i);
-  std::size_t point = points.size();  // of the trial before: nearly always this one's, too
+  std::size_t point = points.size();  // of the previous trial: nearly always the same as this one's
   for (const TrialRecord& trial : run.trials) {
     if (point == points.size() || points[point] != trial.point) {
       const auto place = places.find(trial.point);

@@ -8,15 +8,15 @@
 
 namespace inferbench {
 
-/// A run's trials by point and contender, both by their place in RunInfo. Borrows the run.
+/// A run's trials by point and contender, as indices into RunInfo's lists. Borrows the run.
 class TrialIndex {
  public:
   using Trials = std::vector<const TrialRecord*>;
 
-  /// Trials of points or contenders that run.json does not list are left out. One pass over the trials.
+  /// One pass over the trials. Leaves out trials of points or contenders that run.json does not list.
   explicit TrialIndex(const RunData& run);
 
-  /// In the order recorded; warm-ups too.
+  /// In the order recorded, including warm-ups.
   const Trials& at(std::size_t point, std::size_t contender) const;
 
  private:

@@ -24,13 +24,14 @@ namespace inferbench {
 
 namespace {
 
-constexpr std::size_t kChunkBytes = std::size_t{4} << 20U;  // below that a thread is not worth starting
+constexpr std::size_t kChunkBytes = std::size_t{4} << 20U;  // a thread is not worth starting for less
 constexpr std::size_t kMostThreads = 16;
 
-/// Gives the file part after part, each of whole lines; only the last part may end within one. Empty: the end.
+/// Returns the file's next part, which consists of complete lines; only the last part may end within a line. Empty at
+/// the end.
 using NextChunk = std::function<std::string()>;
 
-// Whole lines, parsed up to the first that is no record.
+// Complete lines, parsed up to the first one that is not a record.
 struct Piece {
   std::vector<TrialRecord> records;
   std::size_t good_bytes = 0;
@@ -56,7 +57,7 @@ Piece parse_piece(std::string_view text, TrialParser& parser) {
   return piece;
 }
 
-// Hands chunks to threads and keeps what they make of them, in the file's order. Only the chunks in work are held.
+// Hands chunks to threads and collects the results in file order. Only the chunks being parsed are in memory.
 class ChunkedParse {
  public:
   explicit ChunkedParse(NextChunk next) : next_(std::move(next)) {}
@@ -106,7 +107,7 @@ TrialLines join(std::vector<Piece> pieces, const std::filesystem::path& path) {
   for (Piece& piece : pieces) {
     lines.good_bytes += piece.good_bytes;
     std::move(piece.records.begin(), piece.records.end(), std::back_inserter(lines.records));
-    std::vector<TrialRecord>().swap(piece.records);  // never all of them twice
+    std::vector<TrialRecord>().swap(piece.records);  // so that the records are never in memory twice
     if (!piece.error) continue;
     if (piece.error_is_last && &piece == &pieces.back()) break;
     throw Error(fmt::format("{}:{}: {}", path.string(), lines.records.size() + 1, *piece.error),
@@ -115,7 +116,7 @@ TrialLines join(std::vector<Piece> pieces, const std::filesystem::path& path) {
   return lines;
 }
 
-// Reads on until a line ends, or the file does.
+// Reads a chunk, then on to the end of its last line or of the file.
 std::string read_chunk(std::ifstream& file) {
   std::string chunk(kChunkBytes, '\0');
   file.read(chunk.data(), static_cast<std::streamsize>(chunk.size()));

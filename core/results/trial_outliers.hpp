@@ -9,17 +9,17 @@
 
 namespace inferbench {
 
-/// A measured trial that lies far from the others of its contender at its point, see find_outliers. It counts all the
-/// same: this is a mark.
+/// A measured trial far from the others of its contender and point, see find_outliers. It is only marked and still
+/// counts.
 struct OutlyingTrial {
   const TrialRecord* trial = nullptr;  ///< borrowed from the run
-  std::size_t point = 0;               ///< its place in RunInfo::points
+  std::size_t point = 0;               ///< index into RunInfo::points
   std::string_view metric;             ///< ttft_ms or decode_ms_per_token
   double value = 0;
   double median = 0;  ///< of all trials of that contender and point
 };
 
-/// By metric, then point, then contender, then as recorded.
+/// By metric, then point, then contender, then in the order recorded.
 std::vector<OutlyingTrial> outlying_trials(const RunData& run, const TrialIndex& index);
 
 }  // namespace inferbench

@@ -37,7 +37,7 @@ TrialRecord TrialParser::parse(std::string_view line) {
   try {
     const LineFields fields(simdjson::dom::object(buffers_->parser.parse(line.data(), line.size())));
     TrialRecord record = record_of(fields);
-    // Few rows have these, and they are no plain numbers: they come the way they came from the worker.
+    // Few rows have these fields. They are not plain numbers, so they are parsed like a worker's message.
     if (fields.has("ids") || fields.has("profile")) record.outcome = trial_outcome_from(nlohmann::json::parse(line));
     return record;
   } catch (const Error& error) {

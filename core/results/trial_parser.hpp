@@ -8,7 +8,7 @@
 
 namespace inferbench {
 
-/// Parses rows of trials.jsonl one after another, with buffers that are used again. For one thread.
+/// Parses rows of trials.jsonl one after another and reuses its buffers. For use by one thread.
 class TrialParser {
  public:
   TrialParser();
@@ -16,7 +16,7 @@ class TrialParser {
   TrialParser(const TrialParser&) = delete;
   TrialParser& operator=(const TrialParser&) = delete;
 
-  /// As parse_trial_record.
+  /// Like parse_trial_record.
   TrialRecord parse(std::string_view line);
 
  private:

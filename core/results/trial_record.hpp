@@ -12,16 +12,16 @@
 
 namespace inferbench {
 
-/// Where a trial's greedy ids first differ from the baseline's on the same prompt.
+/// The first difference between a trial's greedy ids and the baseline's for the same prompt.
 struct Divergence {
-  std::int32_t token = 0;     ///< of the generated ones, from 0: the earliest of any sequence
-  std::int32_t sequence = 0;  ///< of the batch: the lowest that differs there
-  /// By how much the baseline's logits there prefer its own id to the trial's; absent where it could not be asked.
+  std::int32_t token = 0;     ///< index of the generated token, from 0: the earliest of any sequence
+  std::int32_t sequence = 0;  ///< index in the batch: the lowest that differs at that token
+  /// How much the baseline's logits there prefer its own id to the trial's; absent if they could not be queried.
   std::optional<double> margin;
-  bool wide = false;  ///< more than the trial's precision explains
+  bool wide = false;  ///< more than the trial's precision can explain
 };
 
-/// One row of trials.jsonl: what was planned, and what came of it. Complete in itself, so that folders merge.
+/// One row of trials.jsonl: the plan and the result. Self-contained, so that folders can be merged.
 struct TrialRecord {
   std::string id;         ///< PlannedTrial::id()
   std::string contender;  ///< its name
@@ -32,16 +32,16 @@ struct TrialRecord {
   std::int32_t repeat = 0;
   std::uint64_t prompt_stream = 0;
   std::string started;    ///< UTC, ISO 8601
-  double duration_s = 0;  ///< wall time of the whole trial, with the load and the warm-up that it needed
-  /// 0, or how often the trial was run before because something had disturbed its block. Which attempt counts:
-  /// choose_attempts.
+  double duration_s = 0;  ///< wall time of the entire trial, including its load and warm-up
+  /// 0, or how often the trial was run before because its block was disturbed. choose_attempts decides which attempt
+  /// counts.
   std::int32_t attempt = 0;
-  std::string disturbed_by;                      ///< one line; empty where nothing was seen
-  std::optional<double> decode_bandwidth_share;  ///< of the machine's limit, see limit_share.hpp
+  std::string disturbed_by;                      ///< one line; empty if no disturbance was seen
+  std::optional<double> decode_bandwidth_share;  ///< share of the machine's limit, see limit_share.hpp
   std::optional<double> prefill_peak_share;      ///< the same
-  std::optional<bool> same_output;               ///< as the baseline in the same block; absent: nothing to compare with
-  std::optional<Divergence> divergence;          ///< where it is not, and the place is known
-  LoadOutcome load;                              ///< of the model that it ran on
+  std::optional<bool> same_output;       ///< equal to the baseline's in the same block; absent: nothing to compare with
+  std::optional<Divergence> divergence;  ///< present if the output differs and the place is known
+  LoadOutcome load;                      ///< of the model used
   TrialOutcome outcome;
 
   bool warm_up() const { return block < 0; }
@@ -52,7 +52,7 @@ struct TrialRecord {
 /// One line of JSON without the newline.
 std::string to_json_line(const TrialRecord& record);
 
-/// The reverse. Throws Error that says what is missing or wrong.
+/// Parses such a line. Throws Error that says what is missing or wrong.
 TrialRecord parse_trial_record(std::string_view line);
 
 }  // namespace inferbench
