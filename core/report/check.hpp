@@ -23,42 +23,42 @@ struct CheckResult {
   std::string contender;
   std::string point;  ///< point_title
   CheckVerdict verdict = CheckVerdict::kUnclear;
-  std::string found;  ///< "2.38x (2.11-2.71)", or why there is nothing
+  std::string found;  ///< "2.38x (2.11-2.71)", or why there is no value
 };
 
-/// The verdict on a whole interval: pass where all of it keeps the bound, fail where all of it breaks it.
+/// The verdict for an interval: pass if all of it keeps the bound, fail if all of it breaks it, otherwise unclear.
 CheckVerdict judge_interval(const Interval& interval, bool at_least, double bound);
 
-/// The targets in the run's resolved experiment. Throws Error where that cannot be read.
+/// The targets in the run's resolved experiment. Throws Error if it cannot be read.
 std::vector<Target> targets_of(const RunInfo& info);
 
-/// The thresholds there, the same way.
+/// The regression rules in the run's resolved experiment. Throws Error if it cannot be read.
 std::vector<RegressionRule> regressions_of(const RunInfo& info);
 
-/// Each target for its contenders (all, where it names none) at each of its points; a figure of quality, which has no
-/// points, for each model. What is judged is the 99% interval of the geometric mean over the trials; against the
-/// baseline, of the per-block ratios. A percentile is judged by how many values lie beyond the bound, with exact
-/// binomial limits, and, for the gaps between tokens, which come in trials, by the spread of that share between trials,
-/// too. Quality is exact for its text: its value is judged, as `max_kl` does. A contender that failed in all trials
-/// fails; one that failed in some cannot pass. What could not be judged is unclear, with the reason; a target that
-/// nothing was run for has one such result.
+/// Checks each target for its contenders (all if it names none) at each of its points. Quality metrics have no points
+/// and are checked per model. The verdict uses the 99% interval of the geometric mean over the trials; relative to the
+/// baseline, that of the per-block ratios. A percentile is judged by the number of values beyond the bound, with exact
+/// binomial limits. Gaps within a trial are correlated, so for them the share beyond the bound is also tested across
+/// trials. Quality is exact for its text, so its value is compared directly, as `max_kl` does. A contender that failed
+/// in all trials fails; one that failed in some cannot pass. A result that cannot be judged is unclear, with the
+/// reason; a target for which nothing was run has one such result.
 std::vector<CheckResult> check_targets(const RunData& run, const std::vector<Target>& targets);
 
-/// What `check --against` judges where nobody says.
+/// The metrics that `check --against` judges by default.
 const std::vector<std::string>& default_regression_metrics();
 
-/// How much worse a metric may be where no rule says.
+/// How much worse a metric may be if no rule says otherwise.
 inline constexpr double kDefaultThreshold = 0.05;
 
 struct RegressionOptions {
-  std::vector<RegressionRule> rules;  ///< of those that match the one with most conditions counts, then the last
+  std::vector<RegressionRule> rules;  ///< the matching rule with the most conditions applies, in a tie the last
   std::vector<std::string> metrics = default_regression_metrics();
 };
 
-/// Each metric of each contender at each point that either run has: is it worse than before by more than the threshold?
-/// By the 99% interval of Welch on the logs: the runs have nothing in common; of quality, by its values on the same
-/// text. What ran before and failed now fails. Where one of the runs has nothing to compare, the result is unclear and
-/// says which. Throws Error where the runs have no point or no contender in common.
+/// Tests each metric of each contender at each point of either run: is it worse than before by more than the threshold?
+/// The verdict uses Welch's 99% interval on the logarithms, because the runs are independent; quality is compared by
+/// its values on the same text. A contender that ran before and failed now fails. If one of the runs has no data, the
+/// result is unclear and says which. Throws Error if the runs have no point or no contender in common.
 std::vector<CheckResult> check_regressions(const RunData& now, const RunData& before, const RegressionOptions& options);
 
 struct CheckCounts {
@@ -68,7 +68,7 @@ struct CheckCounts {
 };
 CheckCounts count_verdicts(const std::vector<CheckResult>& results);
 
-/// fail where anything failed, else unclear where anything is or there is no result at all, else pass.
+/// fail if any result failed; otherwise unclear if any is unclear or there are no results; otherwise pass.
 CheckVerdict overall_verdict(const std::vector<CheckResult>& results);
 
 }  // namespace inferbench

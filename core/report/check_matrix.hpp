@@ -9,9 +9,9 @@
 
 namespace inferbench {
 
-/// A row for each requirement, a column for each contender, both in the order of the results: "pass", or over several
-/// points "fail 1 of 4". At most kConsoleWidth columns: contenders that do not fit make another table below. Ends with
-/// a newline; empty for no results.
+/// One row per requirement and one column per contender, both in the order of the results: "pass", or over several
+/// points "fail 1 of 4". At most kConsoleWidth columns: contenders that do not fit go into another table below. Ends
+/// with a newline; empty for no results.
 std::string check_matrix(const std::vector<CheckResult>& results, const ConsoleStyle& style);
 
 }  // namespace inferbench

@@ -47,7 +47,7 @@ double at_least(std::size_t k, std::size_t n, double q) {
 struct Beyond {
   std::size_t n = 0;
   std::size_t k = 0;
-  std::vector<double> shares;  // a trial each
+  std::vector<double> shares;  // one per trial
 };
 
 Beyond count_beyond(const Target& target, const Samples& samples) {

@@ -16,7 +16,7 @@ namespace inferbench {
 
 namespace {
 
-// Nats per token: below it, a divergence is the rounding of the sums.
+// Nats per token. Smaller divergences are rounding errors of the sums.
 constexpr double kNoDivergence = 1e-6;
 
 const QualityRecord* find_quality(const RunData& run, const std::string& contender, const std::string& model) {
@@ -28,7 +28,7 @@ const QualityRecord* find_quality(const RunData& run, const std::string& contend
 
 struct Figure {
   std::optional<double> value;
-  Judged none;  // why there is no value
+  Judged none;  // the reason if there is no value
 };
 
 std::optional<double> value_of(const QualityRecord& record, const std::string& metric) {
@@ -55,7 +55,7 @@ Figure figure_of(const RunData& run, const std::string& contender, const std::st
   return {std::nullopt, {!record->ok() && tried ? CheckVerdict::kFail : CheckVerdict::kUnclear, why}};
 }
 
-// Everything below the noise is the same nothing.
+// Divergences below the noise are equal.
 double floored(const std::string& metric, double value) {
   return metric == "kl" ? std::max(value, kNoDivergence) : value;
 }

@@ -25,7 +25,7 @@ Judged without_earlier_data(const std::string& why) {
   return {CheckVerdict::kUnclear, "no earlier data: " + why};
 }
 
-// Both runs have no more of it than 0, such as bytes of a cache that a backend does not report.
+// At least one run has only zeros, such as bytes of a cache that a backend does not report.
 Judged judge_zeros(const Judgeable& now, const Judgeable& before) {
   if (!before.values.empty()) return now.judged;
   if (before.judged.verdict == CheckVerdict::kUnclear) return without_earlier_data(before.judged.found);
@@ -34,7 +34,7 @@ Judged judge_zeros(const Judgeable& now, const Judgeable& before) {
   return {CheckVerdict::kPass, "0 in both runs"};
 }
 
-// now over before.
+// Judges the ratio now / before.
 Judged judge_change(const std::string& metric, double threshold, const TrialIndex::Trials& now,
                     const TrialIndex::Trials& before) {
   const NoTrial none_before = why_no_trial(before);
@@ -42,7 +42,8 @@ Judged judge_change(const std::string& metric, double threshold, const TrialInde
   const bool more = more_is_better(metric);
   const Judgeable old_values = judgeable_values(before, metric, more);
   const NoTrial none = why_no_trial(now);
-  // What ran before and now does not is worse, whatever the reason, unless it was not tried.
+  // A contender that ran before and failed now is worse. If it was unsupported, skipped or not run, the result is
+  // unclear.
   if (!none.why.empty()) return {none.failed ? CheckVerdict::kFail : CheckVerdict::kUnclear, none.why};
   const Judgeable values = judgeable_values(now, metric, more);
   if (values.values.empty() || old_values.values.empty()) return judge_zeros(values, old_values);
@@ -60,7 +61,7 @@ std::string allowed_text(const std::string& metric, double threshold) {
                      more_is_better(metric) ? "lower" : "higher");
 }
 
-// The judging of one metric in both runs.
+// Judges one metric in both runs.
 class RegressionCheck {
  public:
   RegressionCheck(const RunData& now, const RunData& before, const RegressionOptions& options)
@@ -96,7 +97,7 @@ class RegressionCheck {
     }
   }
 
-  // Once for each model: a rule that names an axis is not for it.
+  // One result per model. Rules that name an axis do not apply.
   void put_quality(const std::string& metric) {
     for (const ModelIdentity& model : now_.info.models) {
       const auto old_model = std::find_if(before_.info.models.begin(), before_.info.models.end(),
@@ -112,7 +113,7 @@ class RegressionCheck {
     }
   }
 
-  // What only one of the runs has.
+  // Contenders and points that only one of the runs has.
   void put_alone(const std::string& metric) {
     const std::string requirement = metric + " not worse than before";
     for (const Contender& contender : before_.info.contenders) {
@@ -149,7 +150,7 @@ class RegressionCheck {
                        [&](const Contender& contender) { return contender.name == name; });
   }
 
-  // "; model 'm': other weights ..." where that is why.
+  // "; model 'm': other weights ..." if a changed model is the reason.
   std::string changed_model(const std::string& reference, const RunInfo& info) const {
     const std::string name = "model '" + model_name(info, reference) + "'";
     for (const std::string& line : changed_models(before_.info, now_.info)) {

@@ -24,7 +24,7 @@ namespace inferbench {
 
 namespace {
 
-// The word before "at least".
+// "decode_tokens_per_s at least 1.2 x baseline".
 std::string requirement_text(const Target& target) {
   const std::string bound = target.times_baseline ? bound_text(target) : value_text(target.metric, target.value);
   const std::string which = target.percentile ? fmt::format(" p{}", *target.percentile) : "";
@@ -33,7 +33,7 @@ std::string requirement_text(const Target& target) {
                      where.empty() ? "" : " at " + where);
 }
 
-// A ratio of 1.2 x baseline is one of the values themselves, not of speeds: 0.8 x baseline of a time is faster.
+// "1.2 x baseline" is a ratio of the values themselves, not of speeds: for a time, 0.8 x baseline is faster.
 Judged judge_mean(const Target& target, const TrialIndex::Trials& trials, const TrialIndex::Trials& baseline) {
   std::optional<LogRatio> mean;
   if (target.times_baseline) {
@@ -70,7 +70,8 @@ Judged judge_target(const Target& target, const TrialIndex::Trials& trials, cons
   return counting_failures(judge_mean(target, trials, baseline == nullptr ? trials : *baseline), trials);
 }
 
-// Whether a target is for a contender: all but the baseline, where that is the measure.
+// True if a target applies to a contender. A target relative to the baseline applies to all others, unless it names
+// one.
 bool is_for(const Target& target, const RunInfo& info, std::size_t contender, std::size_t baseline) {
   if (!target.contender.empty()) return target.contender == info.contenders[contender].name;
   return !(target.times_baseline && contender == baseline);
@@ -80,7 +81,7 @@ bool is_for(const Target& target, const RunInfo& info, std::size_t contender, st
 
 namespace {
 
-// The part of the run's resolved experiment under `key`, read by `read`. It was checked when the run began.
+// Reads the part of the run's resolved experiment under `key` with `read`. It was checked when the run began.
 template <typename Read>
 auto part_of(const RunInfo& info, const char* key, const Read& read) {
   const auto source = std::make_shared<const YamlSource>(YamlSource{"the experiment in run.json", {}, true});
@@ -125,7 +126,7 @@ std::vector<CheckResult> check_target(const RunData& run, const TrialIndex& inde
   return results;
 }
 
-// One for each model that the target is for.
+// One result per contender, for each model that the target applies to.
 std::vector<CheckResult> check_quality_target(const RunData& run, const Target& target) {
   const std::size_t baseline = baseline_index(run.info);
   const std::string requirement = requirement_text(target);

@@ -16,7 +16,7 @@ namespace inferbench {
 
 namespace {
 
-constexpr std::size_t kIndent = 8;  // behind "unclear "
+constexpr std::size_t kIndent = 8;  // width of "unclear "
 
 std::string painted(const ConsoleStyle& style, CheckVerdict verdict) {
   const std::string word = fmt::format("{:<7}", to_string(verdict));
@@ -28,7 +28,7 @@ std::string points_text(std::size_t count) {
   return count == 1 ? "1 point" : fmt::format("{} points", count);
 }
 
-// Results that differ in nothing but the point: the same crash at every one is said once.
+// Results that are equal except for the point: a crash at every point is reported once.
 struct ResultGroup {
   const CheckResult* first = nullptr;
   std::size_t count = 0;
@@ -64,7 +64,8 @@ void put_markdown_rows(std::string& text, const CheckReport& report, bool passes
   }
 }
 
-// For an attribute value in double quotes. XML 1.0 has no way to write most control characters: one_line drops them.
+// Escapes text for an attribute value in double quotes. XML 1.0 cannot represent most control characters; one_line
+// drops them.
 std::string xml_text(std::string_view text) {
   std::string escaped;
   for (const char c : one_line(text)) {

@@ -8,23 +8,23 @@
 
 namespace inferbench {
 
-/// A whole check, ready to be shown.
+/// A complete check, ready for output.
 struct CheckReport {
   std::string name;     ///< of the experiment
-  std::string against;  ///< the run it was compared with, as the user named it; empty for none
+  std::string against;  ///< the run it was compared with, as the user named it; empty if none
   std::vector<CheckResult> results;
-  std::vector<std::string> warnings{};  ///< how the runs differ, where that may explain a change; a line each
+  std::vector<std::string> warnings{};  ///< differences between the runs that may explain a change; one line each
 };
 
-/// For a terminal: a matrix of requirements and contenders where there is more than one result, then what failed and
-/// what is unclear, each with its reason, and with `all` what passed, too. At most 100 columns. The last line is the
-/// verdict.
+/// For a terminal: a matrix of requirements and contenders if there is more than one result, then failed and unclear
+/// results with their reasons, and with `all` also the passes. At most 100 columns. The last line is the verdict.
 std::string check_console(const CheckReport& report, bool colour, bool all);
 
-/// For a pull request: the verdict as the heading, a table of what failed or is unclear, the passes folded away.
+/// For a pull request: the verdict as the heading, a table of failed and unclear results, and the passes in a collapsed
+/// section.
 std::string check_markdown(const CheckReport& report);
 
-/// JUnit XML as CI services read it: one test case a result; unclear ones are skipped, with the reason.
+/// JUnit XML for CI services: one test case per result. Unclear results are skipped tests, with the reason.
 std::string check_junit(const CheckReport& report);
 
 /// {"verdict", "level", "pass", "fail", "unclear", "results": [...], "warnings": [...]}; indented, ending with a

@@ -16,7 +16,7 @@ namespace inferbench {
 
 namespace {
 
-// The backend was not wrong: it says that it cannot, or nobody asked it.
+// Unsupported and skipped are not failures: the backend reported that it cannot run this, or it was not asked to.
 bool is_failure(TrialStatus status) {
   return status != TrialStatus::kOk && status != TrialStatus::kUnsupported && status != TrialStatus::kSkipped;
 }

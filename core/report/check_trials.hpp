@@ -16,22 +16,22 @@ struct Judged {
 };
 
 /// Why a contender has no good measured trial at a point: "7 of 7 trials failed, the first crashed: signal 11", "not
-/// run". Empty where it has one. `failed` tells a failure from a point that was never tried: one that the backend does
-/// not support, or that was not run.
+/// run". Empty if it has one. `failed` is true for a failure, and false if the backend does not support the point or it
+/// was not run.
 struct NoTrial {
   std::string why;
   bool failed = false;
 };
 NoTrial why_no_trial(const TrialIndex::Trials& trials);
 
-/// A pass of a contender some of whose measured trials failed is none: nobody knows what these would have measured.
+/// Turns a pass into unclear if some of the contender's measured trials failed, because their values are unknown.
 Judged counting_failures(Judged judged, const TrialIndex::Trials& trials);
 
-/// Whether the values can be judged on a logarithmic scale. Otherwise `judged` says what they are: none, not numbers,
-/// or all zero, which keeps every upper bound.
+/// Values that can be judged on a logarithmic scale. If there are none, `judged` gives the result: no values, values
+/// that are not numbers, or all zero, which keeps every upper bound.
 struct Judgeable {
-  std::vector<double> values;  ///< positive; one a trial
-  Judged judged;               ///< where there are none of them
+  std::vector<double> values;  ///< positive; one per trial
+  Judged judged;               ///< used if `values` is empty
 };
 Judgeable judgeable_values(const TrialIndex::Trials& trials, std::string_view metric, bool at_least);
 

@@ -9,7 +9,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// Signed: a backend may have begun to record before the submission.
+// Signed, because a backend may have started to record before the submission.
 double microseconds_since(std::uint64_t origin_ns, std::uint64_t ns) {
   return static_cast<double>(static_cast<std::int64_t>(ns - origin_ns)) * 1e-3;
 }

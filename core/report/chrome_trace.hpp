@@ -7,8 +7,8 @@
 
 namespace inferbench {
 
-/// A profiled trial in the Trace Event Format (complete events, one row a thread), which chrome://tracing and Perfetto
-/// read; times count from the submission. `title` names the process.
+/// A profiled trial in the Trace Event Format (complete events, one row per thread), for chrome://tracing and Perfetto.
+/// Times start at the submission. `title` names the process.
 std::string chrome_trace(const TrialOutcome& outcome, const std::string& title);
 
 }  // namespace inferbench

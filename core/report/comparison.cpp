@@ -17,7 +17,7 @@ namespace {
 
 using Trials = TrialIndex::Trials;
 
-// Where the distribution of the gaps between tokens is drawn.
+// Probabilities at which the distribution of the gaps between tokens is plotted.
 constexpr std::array<double, 13> kProbabilities{0.01, 0.05, 0.10, 0.20, 0.30, 0.40, 0.50,
                                                 0.60, 0.70, 0.80, 0.90, 0.95, 0.99};
 
@@ -33,7 +33,7 @@ void count_failure(std::vector<FailureCount>& failures, const TrialRecord& trial
   }
 }
 
-// Each quantile that has as many values on its nearer side as a percentile needs.
+// The quantiles that have enough values on their nearer side, by the rule for percentiles.
 std::vector<Quantile> quantiles_of(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   std::vector<Quantile> quantiles;
@@ -65,7 +65,7 @@ ContenderResult summarize_contender(const std::string& name, const Trials& trial
   return result;
 }
 
-// Blocks in which both emitted ids, and in how many the ids were the same.
+// Counts the blocks in which both emitted ids, and those in which the ids were equal.
 SameOutput compare_output(const Trials& contender, const Trials& baseline) {
   std::map<std::int32_t, std::string_view> digests;
   for (const TrialRecord* trial : baseline) {

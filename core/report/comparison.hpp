@@ -15,15 +15,15 @@
 
 namespace inferbench {
 
-/// What failed, and how often, with the same status and message.
+/// A failure with its count: trials with the same status and message.
 struct FailureCount {
   TrialStatus status = TrialStatus::kSkipped;
   std::string error;
   std::size_t count = 0;
-  std::string stderr_tail;  ///< of the first of them
+  std::string stderr_tail;  ///< of the first of these trials
 };
 
-/// In how many blocks the greedy ids were those of the baseline for the same prompt.
+/// In how many blocks the greedy ids equaled the baseline's for the same prompt.
 struct SameOutput {
   std::size_t compared = 0;
   std::size_t same = 0;
@@ -34,18 +34,18 @@ struct Quantile {
   double value = 0;
 };
 
-/// One contender at one point, over the blocks; warm-ups are left out.
+/// One contender at one point, over all blocks, without warm-ups.
 struct ContenderResult {
   std::string contender;
   std::size_t ok = 0;
   std::size_t failed = 0;
-  std::size_t recorded = 0;                     ///< all trials, warm-ups too
-  std::map<std::string, Summary> metrics;       ///< by metric name; absent where no trial has it
-  std::map<std::string, SpeedRatio> ratios;     ///< to the baseline, of the metrics that are times or rates
+  std::size_t recorded = 0;                     ///< all trials, including warm-ups
+  std::map<std::string, Summary> metrics;       ///< by metric name; absent if no trial has it
+  std::map<std::string, SpeedRatio> ratios;     ///< speed ratios to the baseline, for times and rates
   SameOutput same_output;                       ///< zeros for the baseline
-  std::vector<Quantile> inter_token_quantiles;  ///< ascending; those that the sample can bear
+  std::vector<Quantile> inter_token_quantiles;  ///< ascending; only those with enough samples
   std::optional<LoadOutcome> load;              ///< of the last trial that ran
-  std::vector<FailureCount> failures;           ///< warm-ups too
+  std::vector<FailureCount> failures;           ///< including warm-ups
 };
 
 struct PointResult {
@@ -54,10 +54,10 @@ struct PointResult {
   std::vector<ContenderResult> contenders;
 };
 
-/// A run, ready for any report.
+/// A run, prepared for any report.
 struct Comparison {
   std::string name;
-  std::string folder;  ///< where the run lies; empty where that is nobody's business
+  std::string folder;  ///< of the run; empty if it must not be shown
   std::string baseline;
   std::vector<PointResult> points;
   std::size_t planned = 0;
@@ -65,15 +65,15 @@ struct Comparison {
   std::size_t failed = 0;
 };
 
-/// Ratios are speeds: more than 1 is faster than the baseline, for times and rates alike; they pair the blocks in which
+/// Ratios are speeds: more than 1 is faster than the baseline, for times and rates alike. They pair the blocks in which
 /// both were ok.
 Comparison compare_contenders(const RunData& run);
 Comparison compare_contenders(const RunData& run, const TrialIndex& index);
 
-/// Whether a contender at one of the points has the metric.
+/// True if a contender at one of the points has the metric.
 bool has_metric(std::span<const PointResult> points, const std::string& metric);
 
-/// The place of the baseline among the contenders; their number where it is not among them.
+/// Index of the baseline among the contenders, or their number if it is not among them.
 std::size_t baseline_index(const RunInfo& info);
 
 }  // namespace inferbench

@@ -9,7 +9,7 @@
 
 namespace inferbench {
 
-/// Text for a terminal, with ANSI codes or, without `colour`, as it is.
+/// Text for a terminal: with ANSI codes, or unchanged without `colour`.
 class ConsoleStyle {
  public:
   explicit ConsoleStyle(bool colour) : colour_(colour) {}
@@ -24,31 +24,31 @@ class ConsoleStyle {
   bool colour_;
 };
 
-/// Columns of a terminal line that any table keeps to.
+/// Maximum width of a line of any table, in columns.
 inline constexpr std::size_t kConsoleWidth = 100;
 
-/// Columns of a contender's name, in the tables that have a row for each.
+/// Width of a contender's name in tables that have a row per contender.
 inline constexpr std::size_t kNameWidth = 20;
 
-/// Columns of speed_cell.
+/// Width of speed_cell.
 inline constexpr std::size_t kSpeedCellWidth = 26;
 
-/// "  3.89x   3.85-3.93 faster ", or "  3.89x too few blocks     ", painted by the verdict, kSpeedCellWidth wide as
-/// seen.
+/// "  3.89x   3.85-3.93 faster ", or "  3.89x too few blocks     ", colored by the verdict; kSpeedCellWidth visible
+/// columns.
 std::string speed_cell(const SpeedRatio& ratio, const ConsoleStyle& style);
 
-/// One character for a table: "+" faster, "-" slower, "=" same, "?" unclear, " " too few blocks; painted by the
+/// One character for a table: "+" faster, "-" slower, "=" same, "?" unclear, " " too few blocks; colored by the
 /// verdict.
 std::string verdict_mark(Verdict verdict, const ConsoleStyle& style);
 
-/// Lines of `indent` spaces and `text`, which is wrapped and never cut, within kConsoleWidth. Each ends with a newline.
+/// `text`, wrapped (never cut) within kConsoleWidth, as lines indented by `indent` spaces. Each ends with a newline.
 std::string indented(std::string_view text, std::size_t indent);
 
-/// A name of unknown origin, `width` columns wide; where it does not fit, on a line of its own with `width` columns of
+/// A name of unknown origin in `width` columns. If it does not fit, it gets its own line, followed by `width` spaces on
 /// the next.
 std::string name_cell(std::string_view name, std::size_t width);
 
-/// Whether `fd` is a terminal that takes colour: NO_COLOR (no-color.org) unset or empty, TERM not "dumb".
+/// True if `fd` is a terminal that supports color: NO_COLOR (no-color.org) unset or empty, TERM not "dumb".
 bool wants_colour(int fd);
 
 }  // namespace inferbench

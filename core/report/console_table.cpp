@@ -20,7 +20,7 @@ namespace inferbench {
 
 namespace {
 
-constexpr std::size_t kPointsForOverview = 4;  // fewer are seen at a glance
+constexpr std::size_t kPointsForOverview = 4;  // with fewer points, an overview is not needed
 constexpr double kMiB = 1024.0 * 1024.0;
 
 std::string median_text(const ContenderResult& result, const std::string& metric) {
@@ -55,7 +55,7 @@ std::string speed_row(const ContenderResult& result, const Comparison& compariso
   return row + "\n";
 }
 
-// The model's name may be a path.
+// The model's name may be a long path.
 std::string title_within_width(const std::string& model, const Point& point) {
   const std::size_t rest = character_count(point_title("", point));
   return point_title(shorten_path(one_line(model), kConsoleWidth - std::min(rest, kConsoleWidth - 20)), point);
@@ -74,16 +74,16 @@ void put_point(std::string& text, const PointResult& result, const Comparison& c
   for (const auto& contender : result.contenders) text += speed_row(contender, comparison, style);
 }
 
-// The points of a model and thread count share one load.
+// Points with the same model and thread count share one load.
 bool same_load(const PointResult& a, const PointResult& b) {
   return a.point.model == b.point.model && a.point.threads == b.point.threads;
 }
 
-// Contender `index` at the point of `group` where it held the most memory; null where none of its trials was ok.
+// Contender `index` at the point of `group`'s load where it used the most memory; null if none of its trials was ok.
 const ContenderResult* largest_in_group(const Comparison& comparison, const PointResult& group, std::size_t index) {
   const auto peak = [](const ContenderResult& result) {
     const auto found = result.metrics.find("peak_rss_bytes");
-    return found == result.metrics.end() ? 0 : found->second.max;  // unknown: any other is preferred
+    return found == result.metrics.end() ? 0 : found->second.max;  // unknown: any known value is preferred
   };
   const ContenderResult* largest = nullptr;
   for (const auto& point : comparison.points) {
@@ -96,7 +96,7 @@ const ContenderResult* largest_in_group(const Comparison& comparison, const Poin
 
 using Columns = std::vector<const Metric*>;
 
-// Those that someone has: no backend here may use a device.
+// Memory metrics that some contender has. For example, no backend of the run may use a device.
 Columns memory_columns(const Comparison& comparison) {
   Columns columns;
   for (const Metric& metric : all_metrics()) {
@@ -156,7 +156,7 @@ void put_failures(std::string& text, const Comparison& comparison, const Console
     }
     text += indented(failure_reason(group), 6);
     if (!group.stderr_tail.empty()) {
-      const std::size_t last = group.stderr_tail.rfind('\n');  // of none: npos, and npos + 1 is 0
+      const std::size_t last = group.stderr_tail.rfind('\n');  // without a newline npos, and npos + 1 is 0
       text += indented("stderr: " + group.stderr_tail.substr(last + 1), 6);
     }
   }

@@ -9,9 +9,9 @@
 
 namespace inferbench {
 
-/// Where there are more than three points, an overview of all of them; then contenders side by side, point after point;
-/// then what loading took and what memory was held; then what failed, each failure once. At most 100 columns, whether
-/// for a terminal or a pipe. `colour`: ANSI codes around headings and verdicts.
+/// With more than three points, first an overview of all of them. Then one table of all contenders per point, the costs
+/// of loading and memory, and each failure once. At most 100 columns, on a terminal and in a pipe. `colour`: ANSI codes
+/// around headings and verdicts.
 std::string console_table(const Comparison& comparison, const std::vector<Headline>& headlines, bool colour);
 
 }  // namespace inferbench

@@ -16,17 +16,17 @@ namespace inferbench {
 
 namespace {
 
-// A spreadsheet takes a cell that begins so for a formula, also one that a file brought along.
+// Spreadsheets treat a cell that starts like this as a formula, even when it comes from a file.
 bool looks_like_formula(std::string_view field) {
   return !field.empty() && std::string_view("=+-@\t\r").find(field.front()) != std::string_view::npos;
 }
 
-// A table under construction; fields of a row one after the other.
+// A table under construction. Fields are added in row order.
 class Table {
  public:
   explicit Table(std::string_view header) : text_(header) { text_ += "\r\n"; }
 
-  /// Text: quoted where it must be, and with a quote mark before what would be a formula.
+  /// Adds text: quoted if necessary, with an apostrophe before anything that would be a formula.
   void add(std::string_view field) {
     separate();
     const bool formula = looks_like_formula(field);
@@ -73,7 +73,7 @@ std::optional<double> generated_per_second(const TrialRecord& trial) {
   return tokens / (trial.outcome.metrics->e2e_ms / 1e3);
 }
 
-// The metrics with one value per trial. latency_ms, a column of its own, is e2e_ms.
+// The metrics with one value per trial. e2e_ms has its own column, latency_ms.
 std::vector<const Metric*> metric_columns() {
   std::vector<const Metric*> columns;
   for (const Metric& metric : all_metrics()) {
@@ -82,7 +82,7 @@ std::vector<const Metric*> metric_columns() {
   return columns;
 }
 
-// Bytes are whole numbers: 12001280, never 1.2e+07.
+// Bytes are written as integers: 12001280, never 1.2e+07.
 void add_metric(Table& table, const TrialRecord& trial, std::string_view metric) {
   const auto value = metric_value(trial, metric);
   if (value && metric.ends_with("_bytes")) {

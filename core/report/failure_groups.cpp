@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::size_t kReasonInASentence = 160;
 
-// Each number as one '#': what two messages about the same fault have in common.
+// Replaces each number by one '#', so that two messages about the same fault become equal.
 std::string without_numbers(std::string_view text) {
   std::string shape;
   for (const char c : text) {
@@ -67,7 +67,7 @@ class Grouping {
     return group;
   }
 
-  // The group of the failure that the skipped trials came after; theirs where there is none.
+  // The group of the failure after which the trials were skipped; their own group if there is none.
   FailureGroup& group_skipped_after(const std::string& contender, std::string_view error, const FailureCount& failure) {
     const std::string shape = without_numbers(error);
     for (const auto& [key, place] : places_) {
@@ -154,7 +154,7 @@ std::vector<std::string> failure_sentences(const std::vector<FailureGroup>& grou
       failed += count;
       list += fmt::format("{}{} {}", list.empty() ? "" : ", ", count, to_string(status));
     }
-    if (failed == 0) {  // only the measurement of quality
+    if (failed == 0) {  // only the quality measurement failed
       sentences.push_back(fmt::format("{}: its quality could not be measured.", contender));
       continue;
     }

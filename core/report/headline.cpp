@@ -32,7 +32,7 @@ Overall overall_speed(const RunInfo& info, const TrialIndex& index, std::size_t 
   return overall;
 }
 
-/// A contender's place in RunInfo::contenders, and at how many points it ran together with the baseline.
+/// A contender's index in RunInfo::contenders, and the number of points where it ran together with the baseline.
 struct Entrant {
   std::size_t contender = 0;
   std::size_t points = 0;
@@ -60,9 +60,9 @@ std::vector<Entrant> put_speeds(const RunInfo& info, const TrialIndex& index, He
   return entrants;
 }
 
-// Speeds against the baseline are over each contender's own points. Where some failed at points, only a direct
-// comparison over common points tells who is faster: the fastest is the one that no later one beats, and the second is
-// the one that it beats by least.
+// Speeds relative to the baseline are over each contender's own points. If some contenders failed at points, only a
+// direct comparison over common points shows which is faster. The fastest is the one that no later contender beats; the
+// second is the one that it beats by the smallest margin.
 void rank(const RunInfo& info, const TrialIndex& index, std::vector<Entrant> entrants, Headline& headline) {
   std::size_t most = 0;
   for (const Entrant& entrant : entrants) most = std::max(most, entrant.points);
@@ -93,7 +93,7 @@ void rank(const RunInfo& info, const TrialIndex& index, std::vector<Entrant> ent
 
 std::vector<std::string> headline_metrics() {
   std::vector<std::string> metrics = metrics_with(&Metric::headline);
-  std::reverse(metrics.begin(), metrics.end());  // decode first: most requests spend most of their time there
+  std::reverse(metrics.begin(), metrics.end());  // decode first, because most requests spend most of their time there
   return metrics;
 }
 

@@ -10,30 +10,30 @@
 
 namespace inferbench {
 
-/// A contender against the baseline by one metric, over all points where both ran.
+/// A contender's speed relative to the baseline by one metric, over all points where both ran.
 struct OverallSpeed {
   std::string contender;
   std::size_t points = 0;
   SpeedRatio ratio;  ///< geometric mean over the points
-  double least = 1;  ///< the lowest and the highest ratio of a point
+  double least = 1;  ///< smallest and largest ratio of a point
   double most = 1;
 };
 
-/// Who is fastest by one metric, and by how much.
+/// The fastest contender by one metric, and its lead.
 struct Headline {
   std::string metric;
-  std::vector<OverallSpeed> speeds;  ///< the fastest first; without the baseline
-  std::string fastest;               ///< a contender, perhaps the baseline
-  SameOutput fastest_output;         ///< of the fastest against the baseline
-  std::string second;                ///< the one that comes closest to it
-  std::optional<SpeedRatio> ahead;   ///< of the fastest to the second, over their common points
+  std::vector<OverallSpeed> speeds;  ///< fastest first; without the baseline
+  std::string fastest;               ///< a contender, possibly the baseline
+  SameOutput fastest_output;         ///< of the fastest compared with the baseline
+  std::string second;                ///< the contender closest to it
+  std::optional<SpeedRatio> ahead;   ///< speed of the fastest relative to the second, over their common points
 };
 
-/// One for decode, then one for prefill; those that were measured against the baseline. A contender that ran at less
-/// than half of the points is listed, but not called the fastest.
+/// One headline for decode, then one for prefill, if measured against the baseline. A contender that ran at less than
+/// half as many points as the one with the most is listed but never called the fastest.
 std::vector<Headline> headlines_of(const RunInfo& info, const TrialIndex& index);
 
-/// The speeds that sum up a run, in the order in which a report names them.
+/// The headline metrics, in report order.
 std::vector<std::string> headline_metrics();
 
 }  // namespace inferbench

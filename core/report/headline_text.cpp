@@ -29,7 +29,7 @@ std::string_view standing_word(const Headline& headline) {
   return verdict == Verdict::kSame ? "equally fast" : "probably fastest";
 }
 
-// Why the word says "probably", behind a space.
+// Why the text says "probably", with a leading space.
 std::string_view doubt_text(const Headline& headline) {
   const Verdict verdict = headline.ahead ? judge(*headline.ahead) : Verdict::kFaster;
   if (verdict == Verdict::kTooFewBlocks) return " (too few blocks)";

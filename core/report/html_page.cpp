@@ -10,7 +10,7 @@ namespace inferbench {
 
 namespace {
 
-// Fills the template's @NAME@ marks from left to right; what is filled in is not looked at again.
+// Fills the template's @NAME@ marks from left to right. Inserted text is not searched for marks.
 std::string fill(std::string_view page, std::string_view data) {
   const std::array<std::pair<std::string_view, std::string_view>, 5> parts{{{"@CHART_CSS@", page_assets::kChartCss},
                                                                             {"@PAGE_CSS@", page_assets::kPageCss},

@@ -16,7 +16,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// Of one test: the time and the rate of each trial.
+// The time and the rate of each trial, for one test.
 struct Samples {
   std::vector<double> ns;
   std::vector<double> tokens_per_s;
@@ -62,7 +62,7 @@ Json cpu_model(const RunInfo& info) {
   return model.is_string() ? model : Json("");
 }
 
-// What all rows of a point and contender have in common, in the order of llama-bench.
+// The fields shared by all rows of a point and contender, in the order of llama-bench.
 Json head_of(const RunInfo& info, const Point& point, const Contender& contender, const TrialRecord& trial) {
   const auto plugin = std::find_if(info.plugins.begin(), info.plugins.end(),
                                    [&](const PluginIdentity& other) { return other.contender == contender.name; });
@@ -95,7 +95,7 @@ Json head_of(const RunInfo& info, const Point& point, const Contender& contender
           {"devices", trial.load.device},
           {"tensor_split", "0.00"},
           {"tensor_buft_overrides", "none"},
-          {"use_mmap", true},  // of earlier versions; now it is load_mode
+          {"use_mmap", true},  // from earlier llama.cpp versions; now load_mode
           {"load_mode", "auto"},
           {"lazy_mode", "auto"},
           {"embeddings", false},

@@ -58,7 +58,7 @@ void put_results(std::string& text, const Report& report) {
       "trials that emitted its "
       "tokens.\n\n",
       markdown_text(baseline));
-  // Most runs have neither a past nor a shared prefix: then there is no column for it.
+  // Most runs have neither past tokens nor a shared prefix, so these columns are shown only if needed.
   const auto any = [&](std::int32_t Point::*axis) {
     return std::any_of(report.info.points.begin(), report.info.points.end(),
                        [&](const Point& point) { return point.*axis > 0; });
@@ -115,7 +115,7 @@ void put_quality(std::string& text, const Report& report) {
     text += fmt::format(" {}{} | {} | {:.2f}% | {:.2f}% |", kl_text(reference.kl.value),
                         interval ? fmt::format(" ({}-{})", kl_text(interval->low), kl_text(interval->high)) : "", bound,
                         100 * reference.top1.value, 100 * reference.top5.value);
-    // Of random tokens a perplexity says nothing.
+    // A perplexity of random tokens is meaningless.
     text += record.text.empty() ? " - | - |\n"
                                 : fmt::format(" {:.4f} | {:.4f} |\n", agreement.perplexity.value, reference.perplexity);
   }
@@ -127,7 +127,7 @@ void put_notes(std::string& text, const std::vector<std::string>& notes) {
   for (const std::string& note : notes) text += fmt::format("- {}\n", markdown_text(note));
 }
 
-// "prompt 16, generate 12, batch 1, threads 2", or how many.
+// "prompt 16, generate 12, batch 1, threads 2" for a single point, otherwise the number of points.
 std::string places_text(const FailureGroup& group, const Comparison& comparison) {
   if (group.points.size() == 1) {
     const PointResult& point = comparison.points[group.points.front()];
@@ -161,7 +161,7 @@ void put_checks(std::string& text, const Report& report) {
   }
 }
 
-// The environment's leaves, "cpu / model: AMD EPYC"; what is unknown is left out.
+// The environment's leaf values, "cpu / model: AMD EPYC", without unknown ones.
 void put_environment(std::string& text, const RunInfo& info) {
   text += fmt::format("\n## Environment\n\n- {}, started {}\n", markdown_text(info.program), info.started);
   for (const PluginIdentity& plugin : info.plugins) {
@@ -174,7 +174,7 @@ void put_environment(std::string& text, const RunInfo& info) {
   }
   const auto environment = nlohmann::ordered_json::parse(info.environment, nullptr, false);
   if (!environment.is_object()) return;
-  const auto flat = environment.flatten();  // items() borrows
+  const auto flat = environment.flatten();  // items() refers to it
   for (const auto& [path, value] : flat.items()) {
     if (value.is_null()) continue;
     const std::string shown = value.is_string() ? value.get<std::string>() : value.dump();

@@ -17,7 +17,7 @@ std::string markdown_text(std::string_view text) {
     } else if (c == '&') {
       escaped += "&amp;";
     } else {
-      // '@' would notify the user of that name, where the text is posted.
+      // '@' would notify the GitHub user of that name if the text is posted.
       if (std::string_view("\\`*_{}[]|#~@").find(c) != std::string_view::npos) escaped += '\\';
       escaped += c;
     }

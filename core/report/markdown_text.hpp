@@ -6,11 +6,11 @@
 
 namespace inferbench {
 
-/// Text of unknown origin made fit for a line or a table cell of Markdown (GitHub's): one line, and no character of it
-/// is read as markup or HTML.
+/// Escapes text of unknown origin for a line or a table cell of GitHub's Markdown: one line, and no character in it
+/// acts as markup or HTML.
 std::string markdown_text(std::string_view text);
 
-/// `text` as a code block whose fence is longer than any in it. Ends with a newline.
+/// `text` as a code block whose fence is longer than any fence in it. Ends with a newline.
 std::string markdown_code(std::string_view text, std::string_view language);
 
 }  // namespace inferbench

@@ -16,7 +16,7 @@ std::string ratio_text(double ratio);
 /// "12 s", "3 min 20 s", "2 h 5 min".
 std::string duration_text(double seconds);
 
-/// "2.28-2.60"; with a third digit where two would hide that a bound is not 1: "1.001-1.012".
+/// "2.28-2.60"; with a third decimal if two would show a bound as 1 that is not: "1.001-1.012".
 std::string interval_text(const Interval& interval);
 
 }  // namespace inferbench

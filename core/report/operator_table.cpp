@@ -38,7 +38,7 @@ std::string operator_speed_text(const OperatorRow& row, const OperatorFigures& f
   return fmt::format("{:<{}}", row.contender == results.experiment.baseline ? " baseline" : "      -", kSpeedCellWidth);
 }
 
-// Without what the row says already: backend, call and status stand before a backend's own words.
+// The backend's own message, without the prefix that repeats the row: backend, call and status.
 std::string reason_of(const OperatorRow& row) {
   constexpr std::string_view kStatus = ": unsupported: ";
   const std::size_t at = row.failed() ? std::string::npos : row.error.find(kStatus);

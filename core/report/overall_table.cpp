@@ -21,11 +21,11 @@ namespace inferbench {
 namespace {
 
 constexpr std::size_t kCellWidth = 9;
-constexpr std::size_t kCellsInALine = (kConsoleWidth - 2 - kNameWidth) / kCellWidth - 1;  // one is the overall speed
+constexpr std::size_t kCellsInALine = (kConsoleWidth - 2 - kNameWidth) / kCellWidth - 1;  // the -1: the overall speed
 
 using Points = std::span<const PointResult>;
 
-// `shown` characters are seen of `text`, which may have colours.
+// `text` has `shown` visible characters; it may also contain color codes.
 std::string right_aligned(const std::string& text, std::size_t shown) {
   return std::string(kCellWidth - std::min(kCellWidth, shown), ' ') + text;
 }
@@ -84,7 +84,7 @@ std::string trimmed_line(std::string line) {
   return line + "\n";
 }
 
-// `all`: every point of the run, which say what varies.
+// `all`: every point of the run, used to decide which axes vary.
 void put_columns(std::string& text, Points all, Points shown, const ConsoleStyle& style) {
   std::vector<std::string> lines;
   for (const std::string_view name : kAxesAsTold) {
@@ -101,7 +101,7 @@ void put_columns(std::string& text, Points all, Points shown, const ConsoleStyle
   }
 }
 
-// Points one after the other that have the same model and fit into a line.
+// Consecutive points that have the same model and fit into a line.
 Points next_columns(Points points) {
   const auto other = std::find_if(points.begin(), points.end(), [&](const PointResult& point) {
     return point.point.model != points.front().point.model;

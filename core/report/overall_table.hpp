@@ -9,8 +9,8 @@
 
 namespace inferbench {
 
-/// Decode and prefill speed of each contender (rows) at each point (columns, as many as fit, then again), with a mark
-/// for the verdict; of the baseline, tokens per second. Begins with a newline; at most kConsoleWidth columns.
+/// Decode and prefill speed of each contender (rows) at each point (columns, wrapped into several tables), with a mark
+/// for the verdict; tokens per second for the baseline. Starts with a newline; at most kConsoleWidth columns.
 std::string overall_table(const Comparison& comparison, const std::vector<Headline>& headlines,
                           const ConsoleStyle& style);
 

@@ -12,37 +12,37 @@
 
 namespace inferbench {
 
-/// What the machine can do at the trial's thread count, measured in the same run.
+/// Limits of the machine at the trial's thread count, measured in the same run.
 struct MachineFloor {
   std::optional<double> read_bytes_per_s;
-  std::optional<double> flops_per_s;  ///< of the arithmetic that the operation uses
+  std::optional<double> flops_per_s;  ///< for the arithmetic of the operation
 };
 
-/// What `limits` say for a backend of this precision whose model holds `weights_bytes`: the bandwidth over a buffer of
-/// that size, and the integer peak where the precision's name begins with "int", else the fp32 peak.
+/// The limits for a backend of this precision whose model has `weights_bytes`: the bandwidth over a buffer of that
+/// size, and the integer peak if the precision multiplies integers, otherwise the fp32 peak.
 MachineFloor machine_floor(const ThreadLimits& limits, std::string_view precision, std::uint64_t weights_bytes);
 
-/// One operation, all layers and calls of one phase together.
+/// One operation, summed over all layers and calls of one phase.
 struct OperationProfile {
   std::string operation;
-  std::size_t calls = 0;  ///< begun by thread 0, or by the thread that has most
-  double ms = 0;          ///< thread time over threads: wall time, where threads share the work evenly
+  std::size_t calls = 0;  ///< of the thread with the most calls
+  double ms = 0;          ///< total thread time / threads: equals wall time if the threads share the work evenly
   std::uint64_t bytes = 0;
   std::uint64_t flops = 0;
-  std::optional<double> floor_ms;  ///< the larger of bytes and flops over what the machine can do
+  std::optional<double> floor_ms;  ///< the larger of bytes / bandwidth and flops / peak
 };
 
 struct PhaseProfile {
   std::string name;  ///< "prefill", "decode"
   double wall_ms = 0;
-  std::vector<OperationProfile> operations;  ///< most time first
+  std::vector<OperationProfile> operations;  ///< by descending time
 };
 
-/// Prefill is what ends before the first token, decode the rest. The trial is ok and profiled.
+/// Operations that begin before the first token are prefill, the rest decode. The trial must be ok and profiled.
 std::vector<PhaseProfile> profile_phases(const TrialOutcome& outcome, std::int32_t threads,
                                          const MachineFloor& machine);
 
-/// Time of each operation against its floor, at most 100 columns; the last line of a phase is the time outside of
+/// Time of each operation compared with its floor, at most 100 columns. The last line of a phase is the time outside
 /// operations.
 std::string profile_table(const std::vector<PhaseProfile>& phases);
 

@@ -12,7 +12,7 @@ namespace inferbench {
 
 namespace {
 
-/// What a contender's trials of one model emitted, compared with the baseline's.
+/// How often the tokens that a contender emitted for one model equaled the baseline's.
 struct SameTokens {
   std::size_t compared = 0;
   std::size_t same = 0;

@@ -7,8 +7,9 @@
 
 namespace inferbench {
 
-/// How far each contender strays: KL and agreement with the reference, model after model, where the run measured them;
-/// and how many trials emitted the ids that the baseline did. Empty where there is nothing to say. At most 100 columns.
+/// How far each contender deviates: KL divergence and agreement with the reference, per model, if the run measured
+/// them; then how many trials emitted the same ids as the baseline. Empty if there is nothing to show. At most 100
+/// columns.
 std::string quality_table(const RunData& run, bool colour);
 
 }  // namespace inferbench

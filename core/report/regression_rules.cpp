@@ -79,7 +79,7 @@ void put_condition(const std::string& text, const std::string& condition, const 
   rule.where.axes[key] = number;
 }
 
-// A condition that nothing meets would let everything pass by the default.
+// A condition that matches nothing would silently fall back to the default threshold.
 void check_used(const std::string& text, const RegressionRule& rule, const RunInfo& run) {
   const std::vector<std::string> metrics = judged_metric_names();
   if (!rule.metric.empty() && std::find(metrics.begin(), metrics.end(), rule.metric) == metrics.end()) {

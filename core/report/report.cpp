@@ -56,7 +56,7 @@ std::vector<Outlier> outliers_of(const RunData& run, const TrialIndex& index) {
   return outliers;
 }
 
-// Nothing where no trial went well: then there is nothing to explain.
+// nullopt if no trial was ok, because then there is nothing to explain.
 std::optional<AnalysisResult> analysis_of(const RunData& run) {
   const auto counts = [](const TrialRecord& trial) {
     return trial.ok() && !trial.warm_up() && trial.outcome.metrics.has_value();
@@ -65,7 +65,7 @@ std::optional<AnalysisResult> analysis_of(const RunData& run) {
   return analyze_runs(std::span(&run, 1));
 }
 
-// A report is worth having without its targets, such as those that an earlier version wrote in another form.
+// A report is useful without its targets, for example those in an earlier version's format.
 void put_checks(const RunData& run, Report& report) {
   try {
     report.checks = check_targets(run, targets_of(run.info));

@@ -106,7 +106,7 @@ Json agreement_json(const OutputAgreement& agreement, const std::string& baselin
           {"same_output", same_output_json(agreement.same_output)}};
 }
 
-// The record as quality.jsonl has it, and the model's short name.
+// The record as in quality.jsonl, plus the model's short name.
 Json quality_json(const QualityRecord& record, const RunInfo& info) {
   Json object = Json::parse(to_json_line(record));
   object["model_name"] = model_name(info, record.model);
@@ -143,7 +143,7 @@ std::string_view kind_text(MetricKind kind) {
   return kind == MetricKind::kMemory ? "memory" : "other";
 }
 
-// What is known about each metric that this run has.
+// Properties of each metric that this run has.
 Json metrics_json(const Comparison& comparison) {
   Json list = Json::array();
   for (const Metric& metric : all_metrics()) {

@@ -28,7 +28,7 @@ void put_overall(RunComparison& comparison, const std::string& contender, const 
   }
 }
 
-// Contenders of the one that the other does not have.
+// Contenders of the first run that the other does not have.
 std::vector<std::string> only_in(const RunInfo& info, const RunInfo& other) {
   std::vector<std::string> names;
   for (const Contender& contender : info.contenders) {

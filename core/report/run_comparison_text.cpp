@@ -59,7 +59,7 @@ void put_overall_line(std::string& text, const RunComparison& comparison, const 
   }
 }
 
-// What is not compared, and why.
+// What is not compared, and the reason.
 std::vector<std::string> unmatched_lines(const RunComparison& comparison) {
   std::vector<std::string> lines;
   for (const auto& [side, names] :
