@@ -17,7 +17,7 @@ void check(int code) {
   if (code != 0) throw Error(fmt::format("XGBoost: {}", XGBGetLastError()));
 }
 
-// Row-major [rows, columns]; XGBoost copies it.
+// Row-major [rows, columns]. XGBoost copies the data.
 std::shared_ptr<void> matrix_of(const std::vector<std::vector<double>>& rows) {
   std::vector<float> values;
   for (const auto& row : rows) {
@@ -48,7 +48,7 @@ void set_options(BoosterHandle booster, const TreeOptions& options, double mean)
   set("tree_method", "exact");
   set("max_depth", std::to_string(options.depth));
   set("eta", fmt::format("{}", options.learning_rate));
-  set("min_child_weight", std::to_string(options.least_samples));  // each sample of a squared error weighs one
+  set("min_child_weight", std::to_string(options.least_samples));  // with squared error, each sample has weight 1
   set("base_score", fmt::format("{}", mean));
   if (options.monotone.empty()) return;
   std::string constraints;

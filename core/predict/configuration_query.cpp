@@ -32,7 +32,7 @@ ModelConfig gpt2_shape(std::int32_t layers, std::int32_t width) {
 
 std::vector<std::int32_t> counts(const std::vector<std::string>& texts) {
   std::vector<std::int32_t> values;
-  for (const std::string& text : texts) values.push_back(std::stoi(text));  // parse_point checked them
+  for (const std::string& text : texts) values.push_back(std::stoi(text));  // parse_point validated them
   return values;
 }
 
@@ -66,7 +66,7 @@ std::vector<std::string> contenders_of(const Predictor& predictor, const PointQu
   return all;
 }
 
-// The query's, else all that were measured of any contender.
+// The query's values, or all values measured for any contender.
 std::vector<std::int32_t> values_of(const Predictor& predictor, const PointQuery& query, const std::string& axis) {
   if (const auto given = query.find(axis); given != query.end()) return counts(given->second);
   std::set<std::int32_t> values;

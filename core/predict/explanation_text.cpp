@@ -12,11 +12,11 @@ namespace inferbench {
 namespace {
 
 constexpr std::size_t kTermWidth = 31;
-constexpr std::size_t kColumns = 4;  // of contenders, beside each other
+constexpr std::size_t kColumns = 4;  // side by side, including the column of units
 constexpr std::size_t kColumn = 16;
 constexpr double kBytesPerMiB = 1024.0 * 1024.0;
 
-// one_line keeps room for its dots: a name that fits needs none.
+// one_line reserves room for its dots, which a name that fits does not need.
 std::string column_name(const std::string& name) {
   return one_line(name, name.size() < kColumn ? kColumn + 2 : kColumn - 1);
 }
@@ -25,7 +25,7 @@ bool is_memory(const std::string& target) {
   return target.ends_with("_bytes");
 }
 
-// What a coefficient is counted in.
+// The unit of a coefficient.
 std::string unit_of(const std::string& target, bool limits, const std::string& term) {
   const bool rate = term.find(" over ") != std::string::npos;
   if (is_memory(target)) return term == "process" ? "bytes" : "bytes a value";
@@ -53,11 +53,11 @@ void put_coefficients(std::string& text, const TargetPredictor& target, const st
   }
 }
 
-// Coefficients of a few contenders beside each other, the others below.
+// The coefficients of a few contenders side by side, then the next few below.
 void put_all_coefficients(std::string& text, const TargetPredictor& target, bool limits) {
   std::vector<std::string> contenders;
   for (const auto& [name, coefficients] : target.model.physical.coefficients) contenders.push_back(name);
-  const std::size_t most = kColumns - 1;  // units stand in the last
+  const std::size_t most = kColumns - 1;  // the last column holds the units
   for (std::size_t begin = 0; begin < contenders.size(); begin += most) {
     const std::size_t end = std::min(contenders.size(), begin + most);
     put_coefficients(text, target,
@@ -94,7 +94,7 @@ void put_gains(std::string& text, const TargetPredictor& target) {
   const auto names = tree_feature_names(target.model.contenders);
   auto gains = target.model.trees->gains();
   std::sort(gains.begin(), gains.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
-  if (gains.empty()) return;  // nothing was left to explain
+  if (gains.empty()) return;  // the trees had nothing left to explain
   text += "  trees split on:";
   for (const auto& [feature, gain] : gains) {
     if (gain >= 0.01) text += fmt::format(" {} {:.0f}%;", one_line(names.at(feature), 24), gain * 100);

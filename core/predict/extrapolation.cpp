@@ -47,14 +47,14 @@ void add_to_ranges(MeasuredRanges& ranges, const Workload& workload) {
 std::vector<BeyondRange> beyond_ranges(const MeasuredRanges& ranges, const Workload& workload) {
   std::vector<BeyondRange> beyond;
   for (const auto& [axis, values] : ranges) {
-    // How many tokens are generated matters by the context alone.
+    // The number of generated tokens matters only through the context.
     if (values.empty() || axis == "generate_tokens") continue;
     const double value = place(axis, workload);
     const double low = *values.begin();
     const double high = *values.rbegin();
     if (value >= low && value <= high) continue;
     const double factor = value > high ? value / high : low / value;
-    // The gap a hair wider: ratios of whole numbers carry rounding.
+    // The tolerance allows for rounding in ratios of integers.
     beyond.push_back({axis, value, low, high, factor > widest_gap(values) * (1 + 1e-9)});
   }
   return beyond;

@@ -38,7 +38,7 @@ Scheme along(const Axis& axis, std::span<const Sample> samples) {
   return scheme;
 }
 
-// Every machine is beyond the others: an edge.
+// Each machine counts as an edge, because predicting it is always an extrapolation.
 Scheme machines(std::span<const Sample> samples) {
   std::vector<const MachineLimits*> seen;
   Scheme scheme{"machine", {}};
@@ -61,7 +61,7 @@ auto point_of(const Sample& sample) {
                          load.past_tokens);
 }
 
-// Fisher and Yates with a fixed seed: std::shuffle's order is the library's own affair.
+// Fisher-Yates shuffle with a fixed seed. Not std::shuffle, whose order depends on the standard library.
 template <typename T>
 void shuffle_points(std::vector<T>& values) {
   std::mt19937_64 random(42);

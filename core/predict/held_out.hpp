@@ -11,16 +11,16 @@
 
 namespace inferbench {
 
-/// What a model that never saw a configuration said about it.
+/// The prediction for a configuration by a model that was not trained on it.
 struct HeldOut {
   std::size_t sample = 0;  ///< index
-  std::string scheme;      ///< of validation_schemes
-  bool edge = false;       ///< the value left out was the least or the greatest: it had to extrapolate
+  std::string scheme;      ///< name of one of validation_schemes
+  bool edge = false;  ///< the value left out was the smallest or largest, or a machine: the model had to extrapolate
   double predicted = 0;
   double measured = 0;
 };
 
-/// A way to leave configurations out: each set in turn is predicted by a model of all others.
+/// A way to leave configurations out: each set in turn is predicted by a model trained on all others.
 struct Scheme {
   std::string name;  ///< model, prompt_tokens, generate_tokens, batch, threads, machine, or "third"
   struct Fold {
@@ -30,12 +30,13 @@ struct Scheme {
   std::vector<Fold> folds;
 };
 
-/// One scheme for each axis of which at least two values were measured: a whole value (a model size, a prompt length)
-/// is left out at a time; likewise each machine, where their limits tell them apart. Then "third": the points in three
-/// parts by a shuffle that depends on nothing but the points, all contenders of a point together. Never random trials.
+/// One scheme for each axis with at least two measured values: it leaves out all configurations of one value (a model
+/// size, a prompt length) at a time. Likewise for machines, if their limits distinguish them. Then "third": the points,
+/// shuffled and split into three parts. The shuffle depends only on the points, and all contenders of a point stay
+/// together. Trials are never split at random.
 std::vector<Scheme> validation_schemes(std::span<const Sample> samples);
 
-/// Samples that no training set of their fold can speak of (a contender that is measured nowhere else) are missing.
+/// Leaves out samples that the training set of their fold cannot predict (a contender measured nowhere else).
 std::vector<HeldOut> predict_held_out(const std::string& target, Method method, std::span<const Sample> samples,
                                       const std::vector<Scheme>& schemes);
 

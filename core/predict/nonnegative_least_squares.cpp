@@ -23,7 +23,8 @@ Eigen::VectorXd solve_passive(const Eigen::MatrixXd& a, const Eigen::VectorXd& b
   return x;
 }
 
-// Walks from x towards z as far as all stay positive, and lets go of those that reach zero. True where z was reached.
+// Moves from x towards z as far as all values stay positive, and removes those that reach zero from the passive set.
+// True if z was reached.
 bool step_towards(const Eigen::VectorXd& z, Eigen::VectorXd& x, std::vector<bool>& passive) {
   double share = 1;
   for (Index j = 0; j < x.size(); ++j) {
@@ -44,7 +45,7 @@ Eigen::VectorXd lawson_hanson(const Eigen::MatrixXd& a, const Eigen::VectorXd& b
   Eigen::VectorXd x = Eigen::VectorXd::Zero(a.cols());
   std::vector<bool> passive(static_cast<std::size_t>(a.cols()), false);
   const double tolerance = 1e-10 * (1 + (a.transpose() * b).cwiseAbs().maxCoeff());
-  // Each round lowers the error; the bound is for rounding alone.
+  // Each round reduces the error; the limit only guards against rounding.
   for (Index round = 0; round < 10 * a.cols(); ++round) {
     const Eigen::VectorXd gradient = a.transpose() * (b - a * x);
     Index best = -1;
@@ -56,7 +57,7 @@ Eigen::VectorXd lawson_hanson(const Eigen::MatrixXd& a, const Eigen::VectorXd& b
     passive[static_cast<std::size_t>(best)] = true;
     for (Index inner = 0; inner <= a.cols(); ++inner) {
       const Eigen::VectorXd z = solve_passive(a, b, passive);
-      if (inner == 0 && z(best) <= 0) {  // rounding: this column gains nothing
+      if (inner == 0 && z(best) <= 0) {  // rounding: this column does not help
         passive[static_cast<std::size_t>(best)] = false;
         return x;
       }
@@ -77,7 +78,7 @@ std::vector<double> nonnegative_least_squares(const std::vector<std::vector<doub
     if (rows[i].size() != rows.front().size()) throw std::invalid_argument("nonnegative_least_squares: shapes");
     a.row(static_cast<Index>(i)) = Eigen::Map<const Eigen::RowVectorXd>(rows[i].data(), columns);
   }
-  // Columns of length one: a tolerance then means the same for milliseconds and for bytes.
+  // Scale the columns to length 1, so that one tolerance works for milliseconds and for bytes.
   Eigen::VectorXd scale = a.colwise().norm();
   for (Index j = 0; j < columns; ++j) {
     if (scale(j) > 0) a.col(j) /= scale(j);

@@ -18,12 +18,12 @@ double PhysicalModel::predict(const Setting& setting, const Workload& workload) 
 
 namespace {
 
-// How much the priors weigh, in relative squared error: nothing beside data that tell two terms apart, all where data
-// cannot, as "layers" and "weights" when a single model size was measured.
+// Weight of the priors, in relative squared error. They have little effect if the data can separate two terms, and
+// decide if the data cannot, such as "layers" and "weights" when only one model size was measured.
 constexpr double kPriorWeight = 1e-3;
 
-// Relative errors up to this are squared, beyond it count as they are: a configuration that something disturbed then
-// pulls no harder than one that fits (Huber 1964).
+// Relative errors up to this are squared; larger ones count linearly (Huber 1964). A disturbed configuration then has
+// limited influence on the fit.
 constexpr double kHuber = 0.1;
 constexpr int kReweightings = 10;
 
@@ -33,7 +33,7 @@ struct System {
   const Sample* any = nullptr;
 };
 
-// A row for each coefficient: as if it had been seen at its prior, with that share of the data's weight.
+// Adds one row per coefficient that pulls it to its prior, with kPriorWeight as the share of the data's weight.
 void add_priors(const std::string& target, System& system) {
   const std::vector<double> priors = physical_priors(target, system.any->setting);
   const std::size_t samples = system.rows.size();
@@ -48,7 +48,7 @@ void add_priors(const std::string& target, System& system) {
   }
 }
 
-// Huber's estimate by iteratively reweighted least squares. The priors' rows, the last ones, keep their weight.
+// Huber's estimate by iteratively reweighted least squares. The last rows are the priors', which keep their weight.
 std::vector<double> solve(const System& system, std::size_t samples) {
   std::vector<double> coefficients = nonnegative_least_squares(system.rows, system.right);
   for (int round = 0; round < kReweightings; ++round) {

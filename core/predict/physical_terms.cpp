@@ -14,7 +14,7 @@ constexpr double kMsPerS = 1000;
 constexpr double kBytesPerCached = 4;  // keys and values in fp32; another type is another coefficient
 constexpr double kBytesPerWeight = 4;  // of a backend that does not say
 
-/// A workload in numbers that the terms share.
+/// A workload as numbers shared by the terms.
 struct Work {
   double layers, width, inner, vocab;
   double batch, prompt, past;
@@ -46,12 +46,12 @@ Work work_of(const Setting& setting, const Workload& load) {
           bytes};
 }
 
-// Sequences that many backends multiply while the weights arrive from memory, or in one pass over them.
+// Number of sequences that many backends can multiply while the weights arrive from memory, or in one pass over them.
 constexpr double kFewSequences = 4;
 
-// One step of every sequence. Reading the weights does not depend on the batch; arithmetic, cache and rows do. Reading
-// and multiplying overlap: from which batch on multiplying takes longer hangs on the contender alone, and a term that
-// begins there bends the sum as the greater of the two would.
+// One step of all sequences. Reading the weights does not depend on the batch size; arithmetic, cache and rows do.
+// Reading and multiplying overlap, and the batch size at which compute overtakes memory depends on the backend. The
+// hinge term at kFewSequences approximates max(memory, compute).
 std::vector<double> decode_terms(const Work& w) {
   const double head_and_layers = w.linear_weights + w.vocab * w.width;
   return {1,
@@ -64,8 +64,8 @@ std::vector<double> decode_terms(const Work& w) {
           kMsPerS * w.batch * w.layers * w.width * kBytesPerCached / w.bytes_per_s};
 }
 
-// The prompts of all sequences; the head only at each one's last position. Attention: queries times keys and weights
-// times values, two operations each, over the past and half of the prompt's square.
+// The prompts of all sequences; the head only at each sequence's last position. Attention is queries times keys and
+// weights times values, two operations each, over the past and half of the prompt's square.
 std::vector<double> ttft_terms(const Work& w) {
   const double tokens = w.batch * w.prompt;
   return {1,
@@ -144,7 +144,7 @@ std::vector<double> physical_priors(std::string_view target, const Setting& sett
   if (target == "decode_ms_per_token") return {0, 0, limit, 0, 0, limit, 0, 0};
   if (target == "ttft_ms") return {0, 0, 0, limit, limit, limit, 0};
   if (target == "peak_rss_bytes") return {0, bytes, bytes, kBytesPerCached, 0, 0};
-  // While it loads, the source in fp32 lies beside what the backend makes of it.
+  // While the model loads, the fp32 source is in memory together with the backend's copy.
   if (target == "load_peak_rss_bytes") return {0, bytes + kBytesPerWeight, bytes + kBytesPerWeight};
   throw Error("unknown prediction target '" + std::string(target) + "'");
 }

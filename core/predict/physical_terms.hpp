@@ -9,22 +9,24 @@
 
 namespace inferbench {
 
-/// Weights that one decode step multiplies by: 4 width^2 + 2 width inner a layer, and the head, vocab x width.
+/// Number of weights that one decode step multiplies by: 4 width^2 + 2 width inner per layer, plus vocab x width for
+/// the head.
 double decode_weights(const ModelConfig& shape);
 
-/// Weights of all matrices and embeddings, biases and norms left out: the model's size.
+/// Number of weights of all matrices and embeddings, without biases and norms: the model's size.
 double model_weights(const ModelConfig& shape);
 
-/// What a target is made of, such as "weights over bandwidth"; each a summand with a coefficient of its own. Throws
-/// Error for an unknown target.
+/// The terms of a target, such as "weights over bandwidth". Each has its own coefficient. Throws Error for an unknown
+/// target.
 const std::vector<std::string>& physical_term_names(std::string_view target);
 
-/// The summands before their coefficients, in the names' order. Times in ms: bytes over the machine's bandwidth,
-/// operations over its peak, and counts (of calls, layers, rows) as they are. Memory in bytes: numbers of values.
+/// The terms without coefficients, in the order of the names. For times: ms (bytes over the machine's bandwidth,
+/// operations over its peak) and plain counts (of calls, layers, rows). For memory: numbers of values, to be multiplied
+/// to bytes.
 std::vector<double> physical_terms(std::string_view target, const Setting& setting, const Workload& workload);
 
-/// What the coefficients are before anything was measured, in the names' order: reading and multiplying at the
-/// machine's limits where they are known, weights in memory at the bytes that the backend says; else 0.
+/// The coefficients before any measurement, in the order of the names: reading and multiplying at the machine's limits
+/// if they are known, weights in memory at the size that the backend reports, otherwise 0.
 std::vector<double> physical_priors(std::string_view target, const Setting& setting);
 
 }  // namespace inferbench

@@ -21,7 +21,7 @@ const std::vector<std::string>& keys() {
   return kKeys;
 }
 
-// At commas outside of brackets.
+// Splits at commas outside of brackets.
 std::vector<std::string> split(const std::string& text) {
   std::vector<std::string> parts(1);
   int depth = 0;

@@ -22,7 +22,7 @@ std::string title_of(const AskedConfiguration& asked) {
   return fmt::format("{}: {}", one_line(asked.model), workload_text(asked.workload));
 }
 
-// Four digits at most: "0.061", "12.34", "1234".
+// At most four significant digits: "0.061", "12.34", "1234".
 std::string digits(double value) {
   if (value >= 1000) return fmt::format("{:.0f}", value);
   if (value >= 100) return fmt::format("{:.1f}", value);
@@ -46,7 +46,7 @@ std::string header(const Predictor& predictor, std::size_t name_width, bool judg
                      interactive, judged ? "  fits" : "");
 }
 
-// Never "100%" or "0%": nothing measured bears that.
+// Never "100%" or "0%": the data cannot support such certainty.
 std::string chance(const std::optional<double>& probability) {
   if (!probability) return "-";
   if (*probability > 0.99) return ">99%";
@@ -96,7 +96,7 @@ Json configuration_json(const ConfigurationPrediction& prediction, const std::op
   return object;
 }
 
-// What the intervals know of the drift from one run to another.
+// A note about the drift between runs that the intervals assume.
 std::string drift_note(const Predictor& predictor) {
   const auto decode = predictor.targets.find("decode_ms_per_token");
   if (decode == predictor.targets.end() || decode->second.assumed_drift <= 0) return "";
@@ -111,7 +111,7 @@ std::string predictions_text(const Predictor& predictor, std::span<const Configu
                              const std::optional<Requirements>& requirements) {
   std::string text;
   std::string last;
-  std::array<std::size_t, 3> counts{};  // of Fit
+  std::array<std::size_t, 3> counts{};  // by Fit
   bool beyond = false;
   std::size_t name_width = kLeastNameWidth;
   for (const ConfigurationPrediction& prediction : predictions) {

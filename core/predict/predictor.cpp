@@ -14,10 +14,10 @@
 namespace inferbench {
 namespace {
 
-constexpr double kManyDegrees = 1e6;  // at which Student's t is the normal distribution
+constexpr double kManyDegrees = 1e6;  // Student's t is then practically the normal distribution
 
-// The law of log(measured / predicted) that an interval of `half_width` implies: a Student's t whose central part at
-// kPredictionLevel is that interval, so that a probability never contradicts the interval beside it.
+// The distribution of log(measured / predicted) that an interval of `half_width` implies: a Student's t whose central
+// interval at kPredictionLevel is that interval. A probability then never contradicts the interval next to it.
 double probability_at_most(double prediction, double half_width, std::size_t n_residuals, double bound) {
   const double df = std::max<double>(1, static_cast<double>(n_residuals) - 1);
   const double scale = half_width / student_t_quantile(0.5 + kPredictionLevel / 2, df);
@@ -49,8 +49,9 @@ const MachineLimits* asked_limits(const Predictor& predictor, const AskedConfigu
 
 }  // namespace
 
-// Residuals of the same kind of question: inside what was measured, or beyond it. Where the data cannot make the one
-// kind (two values on each axis are both edges), all residuals serve. Beyond is never better known than inside.
+// Uses the residuals of the same kind: inside or beyond the measured range. If the data have too few of one kind (with
+// two values on each axis, both are edges), all residuals are used. Predictions beyond the range never get a narrower
+// interval than those inside.
 std::optional<double> interval_half_width(const TargetPredictor& target, bool outside) {
   std::vector<double> all = target.residuals_inside;
   all.insert(all.end(), target.residuals_outside.begin(), target.residuals_outside.end());
@@ -61,7 +62,7 @@ std::optional<double> interval_half_width(const TargetPredictor& target, bool ou
   std::optional<double> half = width_of(target.residuals_inside);
   if (outside) half = std::max(half, width_of(target.residuals_outside));
   if (!half) return half;
-  // Errors inside of a run, and what another run adds, are independent: their squares add.
+  // Errors within a run and the drift between runs are independent, so their squares add.
   const double quantile = student_t_quantile(0.5 + kPredictionLevel / 2, kManyDegrees);
   return std::hypot(*half, quantile * target.assumed_drift);
 }
@@ -81,7 +82,7 @@ ConfigurationPrediction predict_configuration(const Predictor& predictor, const 
       asked, beyond_ranges(predictor.ranges.at(asked.contender), asked.workload), {}, {}};
   for (const auto& [name, target] : predictor.targets) {
     const double value = target.model.predict(setting, asked.workload);
-    if (value <= 0) continue;  // this contender has no such metric
+    if (value <= 0) continue;  // this contender does not have the metric
     Prediction& here = prediction.targets[name];
     here.value = value;
     const std::optional<double> half = interval_half_width(target, !prediction.beyond.empty());

@@ -27,8 +27,9 @@ std::string machine_name(const RunInfo& info) {
   return one_line(environment[model].get<std::string>(), 60);
 }
 
-// Each run's limits: those given, else its own. Runs on one machine share those of the first, since measuring them
-// again tells of the minute, not of the machine. All or none: coefficients of the two kinds do not mix.
+// The limits of each run: the given ones, or the run's own. Runs on one machine share the limits of the first run,
+// because limits measured again differ only by noise. Either all runs have limits or none, because coefficients with
+// and without limits cannot be mixed.
 std::vector<const MachineLimits*> limits_for(std::span<const RunData> runs, const FitOptions& options,
                                              std::map<std::string, MachineLimits>& machines) {
   for (const RunData& run : runs) {
@@ -49,7 +50,7 @@ std::vector<const MachineLimits*> limits_for(std::span<const RunData> runs, cons
   return limits;
 }
 
-// Without limits of their own nothing tells machines apart.
+// Without limits of their own, machines cannot be distinguished.
 void warn_of_machines(std::span<const RunData> runs, const FitOptions& options, Predictor& predictor) {
   std::set<std::string> names;
   for (const RunData& run : runs) names.insert(machine_name(run.info));
@@ -94,7 +95,7 @@ void set_residuals(std::span<const HeldOut> held_out, TargetPredictor& predictor
   }
 }
 
-// What a run adds to another: from runs that were left out, where enough of that was measured, else assumed.
+// The drift between runs: from left-out runs if there are enough of them, otherwise assumed.
 void learn_drift(const std::string& target, std::span<const LeftOutRun> runs, TargetPredictor& predictor) {
   const std::vector<HeldOut> held_out = predict_left_out_runs(target, predictor.model.method, runs);
   TargetPredictor repeated;
@@ -115,7 +116,7 @@ TargetPredictor fit_one(const std::string& target, std::span<const Sample> sampl
   for (const Method method : kMethods) {
     const std::vector<HeldOut> held_out = predict_held_out(target, method, samples, schemes);
     MethodValidation validation = validation_of(method, held_out, schemes, target == kDecode, threshold_ms);
-    // Nothing was left out: too few configurations to choose by, and the first method needs the fewest.
+    // If nothing was left out, there are too few configurations to choose by, and the first method needs the fewest.
     const bool better = method == kMethods[0] || (!held_out.empty() && validation.mape < least);
     predictor.validation.push_back(std::move(validation));
     if (!better) continue;

@@ -91,7 +91,7 @@ TargetPredictor target_from(const std::string& name, const Json& json) {
   for (const Json& validation : json.at("validation")) target.validation.push_back(validation_from(validation));
   target.residuals_inside = json.at("log_residuals").at("inside").get<std::vector<double>>();
   target.residuals_outside = json.at("log_residuals").at("outside").get<std::vector<double>>();
-  // A predictor of before this was asked learned nothing of drift.
+  // Predictors of earlier versions do not store the drift.
   target.assumed_drift = json.value("assumed_drift", assumed_drift(name));
   return target;
 }

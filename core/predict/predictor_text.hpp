@@ -11,17 +11,19 @@
 
 namespace inferbench {
 
-/// What it learned from and how each method did on left-out configurations; at most 100 columns, as the others here.
+/// The training data and each method's scores on left-out configurations. At most 100 columns, like the other texts
+/// here.
 std::string validation_text(const Predictor& predictor);
 
-/// Each target's method; its coefficients, or what they make of `point`'s time and memory; and what the trees look at.
+/// Each target's method, its coefficients (or with `point`, the time and memory they give for it), and the features
+/// that the trees use.
 std::string explanation_text(const Predictor& predictor, const std::optional<AskedConfiguration>& point);
 
-/// A table for each model, prompt, batch and thread count. With requirements, only what fits or may fit.
+/// One table per model, prompt, batch and thread count. With requirements, only configurations that fit or may fit.
 std::string predictions_text(const Predictor& predictor, std::span<const ConfigurationPrediction> predictions,
                              const std::optional<Requirements>& requirements);
 
-/// All predictions, with a verdict where there are requirements.
+/// All predictions, with a verdict if there are requirements.
 nlohmann::ordered_json predictions_json(const Predictor& predictor,
                                         std::span<const ConfigurationPrediction> predictions,
                                         const std::optional<Requirements>& requirements);

@@ -19,7 +19,7 @@ bool has_ok_trial(const RunData& run) {
   return std::any_of(run.trials.begin(), run.trials.end(), [](const auto& t) { return t.ok() && !t.warm_up(); });
 }
 
-// The samples of the runs that are `chosen`, by index.
+// The samples of the runs for which `chosen`(index) is true.
 template <typename Chosen>
 std::vector<Sample> samples_of(std::span<const RunData> runs, std::span<const MachineLimits* const> limits,
                                Chosen chosen) {
@@ -33,7 +33,7 @@ std::vector<Sample> samples_of(std::span<const RunData> runs, std::span<const Ma
   return data.empty() ? std::vector<Sample>() : collect_samples(data, machines).samples;
 }
 
-// Those of one fold: trained on the others outside of it, asked about the run's own inside.
+// The predictions of one fold: trained on the others outside the fold, tested on the run's own samples inside it.
 void predict_fold(const std::string& target, Method method, std::span<const Sample> samples, std::size_t n_others,
                   const Scheme& scheme, const Scheme::Fold& fold, std::vector<HeldOut>& held_out) {
   std::vector<bool> left_out(samples.size(), false);

@@ -16,7 +16,7 @@
 namespace inferbench {
 namespace {
 
-// The first trial after a load pays for cold pages and caches: it counts only where there is no other.
+// The first trial after a load pays for cold pages and caches, so it counts only if there is no other.
 MeasuredConfiguration warm(MeasuredConfiguration configuration) {
   const auto cold = [](const TrialRecord* trial) { return trial->outcome.trials_since_load == 0; };
   if (!std::all_of(configuration.trials.begin(), configuration.trials.end(), cold)) {
@@ -37,7 +37,7 @@ std::map<std::string, double> targets_of(const MeasuredConfiguration& configurat
   return measured;
 }
 
-// Runs on one machine repeat each other: their trials of a configuration are one sample's.
+// Runs on one machine repeat each other, so their trials of a configuration form one sample.
 std::vector<MeasuredConfiguration> merge_repeated(std::vector<MeasuredConfiguration> configurations,
                                                   std::span<const MachineLimits* const> limits) {
   std::vector<MeasuredConfiguration> merged;
@@ -56,8 +56,8 @@ std::vector<MeasuredConfiguration> merge_repeated(std::vector<MeasuredConfigurat
   return merged;
 }
 
-// Run folders of an earlier version do not record the shape; a synthetic reference, or a model that is still there, gives
-// it again.
+// Run folders of an earlier version do not store the shape. It is recomputed from a synthetic reference or a model that
+// is still available.
 std::optional<ModelConfig> find_shape(const std::string& reference) {
   try {
     return Model::open(reference).config();
@@ -80,7 +80,7 @@ Workload workload_of(const Point& point, const ModelConfig& shape) {
   return {shape, point.prompt_tokens, point.generate_tokens, point.batch, point.threads, point.past_tokens};
 }
 
-// Bytes that a decode step reads for each weight: the backend's own word, such as 0.56 for int4 with scales.
+// Bytes that a decode step reads per weight, as reported by the backend, such as 0.56 for int4 with scales.
 std::map<std::string, ContenderFacts> facts_of(const std::vector<MeasuredConfiguration>& configurations) {
   struct Sum {
     double bytes_per_weight = 0;
@@ -93,7 +93,7 @@ std::map<std::string, ContenderFacts> facts_of(const std::vector<MeasuredConfigu
     facts[configuration.contender].precision = configuration.precision;
     Sum& sum = sums[configuration.contender];
     const auto bytes = static_cast<double>(configuration.trials.front()->load.decode_weights_bytes);
-    if (bytes <= 0) continue;  // it does not say
+    if (bytes <= 0) continue;  // not reported
     sum.bytes_per_weight += bytes / decode_weights(*configuration.shape);
     sum.n += 1;
   }

@@ -15,11 +15,10 @@
 
 namespace inferbench {
 
-/// What can be predicted: decode_ms_per_token, ttft_ms, peak_rss_bytes (of a trial), load_peak_rss_bytes (while the
-/// model loads).
+/// The targets: decode_ms_per_token, ttft_ms, peak_rss_bytes (of a trial), load_peak_rss_bytes (while the model loads).
 const std::vector<std::string>& prediction_targets();
 
-/// What a backend is asked to do.
+/// A workload for a backend.
 struct Workload {
   ModelConfig shape;
   std::int32_t prompt_tokens = 0;
@@ -31,26 +30,26 @@ struct Workload {
   friend bool operator==(const Workload&, const Workload&) = default;
 };
 
-/// As of a point of an experiment: "prompt 128, generate 32, batch 1, threads 2".
+/// The same form as for a point of an experiment: "prompt 128, generate 32, batch 1, threads 2".
 std::string workload_text(const Workload& workload);
 
-/// Where it runs: null limits mean a machine that nobody measured. Borrowed.
+/// Where a workload runs. Null limits mean that the machine's limits were not measured. Borrowed.
 struct Setting {
   std::string contender;
-  bool integer_products = false;  ///< the precision is one of integers: its peak is the int8 one
-  double bytes_per_weight = 0;    ///< that a decode step reads; 0: the backend does not say
+  bool integer_products = false;  ///< products run in integer arithmetic, so the int8 peak applies
+  double bytes_per_weight = 0;    ///< bytes that a decode step reads per weight; 0: not reported
   const MachineLimits* limits = nullptr;
 };
 
-/// One configuration as it was measured: medians over its trials.
+/// One measured configuration: medians over its trials.
 struct Sample {
   Setting setting;
   std::string model;  ///< reference
   Workload workload;
-  std::map<std::string, double> measured;  ///< target -> ms or bytes; those that there are
+  std::map<std::string, double> measured;  ///< target -> ms or bytes; only those that were measured
 };
 
-/// What is known of a contender besides its speed.
+/// Facts about a contender other than its speed.
 struct ContenderFacts {
   std::string precision;
   double bytes_per_weight = 0;  ///< mean over its configurations
@@ -58,21 +57,21 @@ struct ContenderFacts {
   friend bool operator==(const ContenderFacts&, const ContenderFacts&) = default;
 };
 
-/// What run folders teach.
+/// Training data from run folders.
 struct TrainingSet {
   std::vector<Sample> samples;
   std::map<std::string, ContenderFacts> contenders;
-  /// A line for each model whose shape nobody knows, and one for points with a shared prefix, where there are some:
-  /// how much of it a backend computes is not known.
+  /// One line for each model of unknown shape, and one for points with a shared prefix if there are any: it is unknown
+  /// how much of the prefix a backend computes.
   std::vector<std::string> left_out;
 };
 
-/// `limits` stands beside `runs`: each run's machine, the same pointer for the same machine, or null; it must outlive
-/// the samples. Trials of one configuration on one machine make one sample, whatever their runs. Throws Error for runs
-/// without an ok trial.
+/// `limits` has one entry per run: the machine's limits (the same pointer for the same machine) or null. They must
+/// outlive the samples. The trials of one configuration on one machine form one sample, across runs. Throws Error for
+/// runs without an ok trial.
 TrainingSet collect_samples(std::span<const RunData> runs, std::span<const MachineLimits* const> limits);
 
-/// As a sample of this contender would have it.
+/// The setting that a sample of this contender has.
 Setting setting_of(const std::string& contender, const ContenderFacts& facts, const MachineLimits* limits);
 
 }  // namespace inferbench

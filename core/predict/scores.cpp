@@ -49,7 +49,7 @@ ThresholdScores score_threshold(std::span<const HeldOut> held_out, double at_mos
 std::optional<double> conformal_half_width(std::vector<double> log_residuals, double level) {
   for (double& residual : log_residuals) residual = std::abs(residual);
   std::sort(log_residuals.begin(), log_residuals.end());
-  // 1e-9: so that 0.9 x 10 is 9, not 9.000000000000002.
+  // The 1e-9 makes 0.9 x 10 count as 9, not 9.000000000000002.
   const double rank = std::ceil((static_cast<double>(log_residuals.size()) + 1) * level - 1e-9);
   if (rank < 1 || rank > static_cast<double>(log_residuals.size())) return std::nullopt;
   return log_residuals[static_cast<std::size_t>(rank) - 1];

@@ -10,7 +10,7 @@
 namespace inferbench {
 namespace {
 
-// The trees' correction of a sum of terms that is zero, as of a contender without weights, would be without bounds.
+// If the sum of terms is zero, as for a contender without weights, the trees' correction would be unbounded.
 constexpr double kLeast = 1e-9;
 
 BoostedTrees fit_trees(const TargetModel& model, std::span<const Sample* const> samples) {
@@ -24,7 +24,7 @@ BoostedTrees fit_trees(const TargetModel& model, std::span<const Sample* const> 
     const double base = alone ? 1 : std::max(kLeast, model.physical.predict(sample->setting, sample->workload));
     labels.push_back(std::log(measured->second / base));
   }
-  // What the terms leave is mostly noise: few and shallow trees, and no leaf for a single configuration.
+  // What the terms leave is mostly noise, so the trees are few and shallow, and no leaf holds a single configuration.
   TreeOptions options = alone ? TreeOptions{} : TreeOptions{60, 2, 0.1, 5, {}};
   if (alone) options.monotone = tree_monotony(model.contenders);
   return BoostedTrees::train(rows, labels, options);

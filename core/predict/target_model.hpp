@@ -17,10 +17,10 @@ namespace inferbench {
 enum class Method {
   kPhysical,          ///< the sum of physical terms
   kTrees,             ///< boosted trees on the target's logarithm
-  kPhysicalAndTrees,  ///< boosted trees on the logarithm of what the sum of terms leaves
+  kPhysicalAndTrees,  ///< boosted trees on the logarithm of measured / sum of terms
 };
 
-/// In the order of preference between equals.
+/// In order of preference in a tie.
 inline constexpr Method kMethods[] = {Method::kPhysical, Method::kPhysicalAndTrees, Method::kTrees};
 
 /// "physical", "trees", "physical and trees".
@@ -28,18 +28,18 @@ std::string_view to_string(Method method);
 /// Throws Error for another text.
 Method method_from(std::string_view text);
 
-/// One target, fitted. The physical part is always there.
+/// A fitted target. The physical part is always present.
 struct TargetModel {
   Method method = Method::kPhysical;
   PhysicalModel physical;
-  std::vector<std::string> contenders;  ///< the trees' columns
-  std::optional<BoostedTrees> trees;    ///< unless kPhysical
+  std::vector<std::string> contenders;  ///< the contender columns of the trees
+  std::optional<BoostedTrees> trees;    ///< absent for kPhysical
 
   /// ms or bytes, positive; 0 for a contender that was not fitted.
   double predict(const Setting& setting, const Workload& workload) const;
 };
 
-/// Samples without the target are left out; at least one has it. Throws Error where the library fails.
+/// Samples without the target are ignored; at least one must have it. Throws Error if XGBoost fails.
 TargetModel fit_target(const std::string& target, Method method, std::span<const Sample* const> samples);
 
 }  // namespace inferbench

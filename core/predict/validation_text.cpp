@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kNameWidth = 22;
 
-// Those of any target, in the order that validation_schemes gives them.
+// The schemes of any target except "machine", in the order of validation_schemes.
 std::vector<std::string> schemes_of(const Predictor& predictor) {
   std::vector<std::string> schemes;
   for (const char* scheme : {"model", "prompt_tokens", "generate_tokens", "batch", "threads", "third"}) {

@@ -1,4 +1,4 @@
-// What explains the numbers: shares of the variance, exponents, thread scaling.
+// The analysis: shares of the variance, scaling exponents, thread scaling.
 
 const AXIS_NAMES = {
   contender: "contender", model: "model", prompt_tokens: "prompt length", generate_tokens: "generated length", batch: "batch",
@@ -18,7 +18,7 @@ function exponentText(one) {
   return text(one.exponent) + (one.interval_95 ? ` (${text(one.interval_95[0])} to ${text(one.interval_95[1])})` : "");
 }
 
-// The time and the rate of a phase carry the same information: the page shows one of them.
+// The time and the rate of a phase carry the same information, so the page shows only one of them.
 function shownMetrics(analysis) {
   return analysis.metrics.filter((one) => one.metric !== "decode_ms_per_token");
 }
@@ -44,7 +44,7 @@ function varianceTable(metrics) {
     { label: "values", number: true, value: (row) => row[3], text: (row) => row[3] === null ? "" : String(row[3]) }], rows, null, "wide"));
 }
 
-// A rate is the inverse of a time: its exponent has the opposite sign.
+// A rate is the inverse of a time, so its exponent has the opposite sign and is left out.
 function scalingTable(metrics) {
   const rows = metrics.filter((metric) => !metric.metric.endsWith("_per_s")).flatMap((metric) => metric.scaling.map((one) => ({ metric, one })));
   if (rows.length === 0) return null;

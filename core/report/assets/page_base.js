@@ -1,4 +1,4 @@
-// What every part of the page uses. All text goes in as textContent: a name is never markup.
+// Helpers for every part of the page. All text is set as textContent, so a name is never parsed as markup.
 
 function element(tag, properties = {}, ...children) {
   const made = document.createElement(tag);
@@ -12,7 +12,7 @@ function element(tag, properties = {}, ...children) {
   return made;
 }
 
-// Four significant digits, as the console table has them.
+// Four significant digits, as in the console table.
 function numberText(value) {
   if (value === null || value === undefined) return "";
   const size = Math.abs(value);
@@ -28,7 +28,7 @@ function ratioText(ratio) {
   return ratio >= 9.995 ? ratio.toFixed(1) : ratio.toFixed(2);
 }
 
-// "2.28-2.60"; with a third digit where two would hide that a bound is not 1.
+// "2.28-2.60"; with a third decimal if two would show a bound as 1 that is not.
 function intervalText(low, high) {
   const hides = (bound) => bound !== 1 && ratioText(bound) === "1.00";
   if ((hides(low) || hides(high)) && high < 9.9995) return `${low.toFixed(3)}-${high.toFixed(3)}`;
@@ -41,7 +41,7 @@ function speedText(speed) {
   return ratioText(speed.speed_ratio) + "x" + interval;
 }
 
-// For a cell: the speed and its verdict, the interval below.
+// For a table cell: the speed and its verdict, with the interval below.
 function speedLines(speed) {
   const interval = speed.low === null ? "" : `\n${intervalText(speed.low, speed.high)}`;
   return `${ratioText(speed.speed_ratio)}x ${speed.verdict}${interval}`;
@@ -54,12 +54,12 @@ function counted(count, noun) {
 
 const MARKS = { faster: "+", slower: "-", same: "=", unclear: "?" };
 
-// None where there are too few blocks for a verdict.
+// Empty if there are too few blocks for a verdict.
 function verdictMark(verdict) {
   return MARKS[verdict] || "";
 }
 
-// A long name or path may be broken behind its separators, and nowhere else.
+// Allows line breaks in a long name or path only after its separators.
 function breakable(text) {
   const made = document.createDocumentFragment();
   for (const word of String(text).split(/(\s+)/)) {
@@ -87,12 +87,12 @@ const AXES = [
 
 const MIB = 1024 * 1024;
 
-// "prompt 32, generate 8, batch 1, threads 2"; what is 0 is not said.
+// "prompt 32, generate 8, batch 1, threads 2", without values that are 0.
 function workloadText(point) {
   return AXES.filter((axis) => point[axis.key]).map((axis) => `${axis.label} ${point[axis.key]}`).join(", ");
 }
 
-// One row for each point and contender, flat.
+// One row per point and contender.
 function rowsOf(report) {
   const rows = [];
   for (const point of report.points) {
@@ -106,7 +106,7 @@ function metric(row, name, field = "median") {
   return summary === undefined ? null : summary[field];
 }
 
-// A metric's row of the table that the program reports by: name, unit, title, column, kind ("speed", "memory", "other").
+// A metric's row in the program's metric table: name, unit, title, column, kind ("speed", "memory", "other").
 function metricInfo(report, name) {
   return report.metrics.find((one) => one.name === name) || { name, unit: "", title: name, column: name, kind: "other" };
 }
@@ -119,7 +119,7 @@ function section(title, id, ...children) {
   return element("section", { id, "aria-labelledby": id + "-title" }, element("h2", { id: id + "-title" }, title), ...children);
 }
 
-// What is wider than its place scrolls inside of this box, which then says so.
+// Content that is too wide scrolls inside this box, which then shows a hint.
 function scrollBox(name, content) {
   const box = element("div", { class: "scroll", role: "group", "aria-label": name }, content);
   const hint = element("p", { class: "hint muted", hidden: "" }, "Scroll sideways for the rest \u2192");
@@ -132,12 +132,12 @@ function scrollBox(name, content) {
   };
   new ResizeObserver(measure).observe(box);
   if (content instanceof Element) new ResizeObserver(measure).observe(content);
-  queueMicrotask(measure);  // once it is in its place, so that it is right before a size is observed
+  queueMicrotask(measure);  // after insertion into the page: right even before a size is observed
   box.addEventListener("scroll", measure, { passive: true });
   return element("div", { class: "scroller" }, hint, box);
 }
 
-// What opens on a click; its content is made when it is first opened.
+// A collapsed section. Its content is created when it is first opened.
 function folded(title, make, sentence) {
   const made = element("details", {}, element("summary", {}, title));
   made.addEventListener("toggle", () => {
@@ -152,7 +152,7 @@ function foldedTable(title, make, sentence) {
   return folded(title, () => scrollBox(title, make()), sentence);
 }
 
-// A name and what is said of it, over a bar of that share of the width; no bar without a share.
+// A name and a text over a bar whose width is the share; no bar if the share is undefined.
 function bar(name, text, kind, share) {
   const made = element("div", { class: "bar" }, element("span", { class: "label" }, breakable(name)), element("span", { class: `value ${kind}` }, text));
   if (share === undefined) return made;

@@ -1,8 +1,8 @@
-// Charts: uPlot draws them. All share one legend; each has a sentence for those who cannot see it, and its numbers.
+// Charts, drawn by uPlot. All share one legend. Each has a sentence for screen readers and a table of its numbers.
 
 const SERIES_COLOURS = 8;
 const DASHES = [[], [7, 4], [2, 3], [10, 3, 2, 3]];
-const charts = [];  // functions that redraw, for a new width, color scheme or paper
+const charts = [];  // functions that redraw for a new width, color scheme or paper
 const CHART_FONT = "12px system-ui, sans-serif";
 
 function colour(name) {
@@ -34,7 +34,7 @@ function legendOf(series) {
   }));
 }
 
-// A line from the lowest to the highest trial through each point.
+// For each point, a line from the lowest to the highest trial.
 function drawWhiskers(chart, series) {
   const context = chart.ctx;
   context.save();
@@ -82,7 +82,7 @@ function axisStyle(label) {
   };
 }
 
-// Every how manyth of the labels there is room for.
+// The step between shown labels, so that they fit into the width.
 function labelStep(labels, width) {
   const widest = Math.max(...labels.map((label) => String(label).length)) * 7.5 + 10;
   return Math.max(1, Math.ceil(labels.length * widest / Math.max(1, width)));
@@ -92,7 +92,7 @@ function shownValues(plot) {
   return plot.series.flatMap((one) => [...one.values, ...(one.low || []), ...(one.high || [])]).filter((value) => value !== null && (!plot.log || value > 0));
 }
 
-// A logarithmic axis where plot.log and there is something above 0; else one from 0.
+// A logarithmic axis if plot.log is set and there are values above 0; otherwise a linear axis from 0.
 function yScale(plot) {
   const values = shownValues(plot);
   if (!plot.log || values.length === 0) {
@@ -107,7 +107,7 @@ function tickText(value) {
   return value >= 1e6 ? `${+(value / 1e6).toPrecision(4)}M` : value >= 1e4 ? `${+(value / 1e3).toPrecision(4)}k` : String(+value.toPrecision(6));
 }
 
-// One x: bars where they can start at 0, else dots.
+// With a single x: bars if they can start at 0, otherwise dots.
 function lineChart(plot, place) {
   const { series, xs, yTitle, xTitle } = plot;
   const single = xs.length === 1;
@@ -135,15 +135,15 @@ function lineChart(plot, place) {
   return new uPlot(options, [positions, ...series.map(spread)], place);
 }
 
-// plot: {title, note, xTitle, yTitle, xs, series: [{name, index, values, low, high}]}; null values where nothing was
-// measured. -> a figure, or null where there is nothing to draw.
+// plot: {title, note, xTitle, yTitle, xs, series: [{name, index, values, low, high}]}; values are null where nothing
+// was measured. Returns a figure, or null if there is nothing to draw.
 function figure(plot) {
   plot.series = plot.series.filter((one) => one.values.some((value) => value !== null));
   if (plot.series.length === 0 || plot.xs.length === 0) return null;
   return drawnFigure({ ...plot, draw: lineChart }, sentenceOf(plot), () => numbersOf(plot));
 }
 
-// plot.draw(plot, place) makes the chart, numbers() the table of its values.
+// plot.draw(plot, place) creates the chart, numbers() the table of its values.
 function drawnFigure(plot, sentence, numbers) {
   const place = element("div", { class: "chart", role: "img", "aria-label": sentence });
   const one = { title: plot.title, chart: null };

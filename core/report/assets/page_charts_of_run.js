@@ -1,6 +1,6 @@
-// Which charts a run gives: speed and memory along the axes of the sweep, and inter-token latencies.
+// The charts of a run: speed and memory along the axes of the sweep, and inter-token latencies.
 
-// The values that each axis takes at some point, ascending.
+// The values of each axis over all points, ascending.
 function axisValues(report) {
   const values = {};
   for (const axis of AXES) values[axis.key] = distinct(report.points.map((point) => point[axis.key])).sort((a, b) => a - b);
@@ -14,7 +14,7 @@ function startChoice(report) {
   return { along: along.key, model: first.model, prompt_tokens: first.prompt_tokens, generate_tokens: first.generate_tokens, batch: first.batch, threads: first.threads, past_tokens: first.past_tokens, shared_prefix_tokens: first.shared_prefix_tokens };
 }
 
-// The point of the choice with `value` on the axis that is drawn along; undefined where the sweep has none.
+// The chosen point, but with `value` on the axis of the chart; undefined if the sweep has no such point.
 function pointAt(report, choice, value) {
   return report.points.find((point) => point.model === choice.model &&
     AXES.every((axis) => point[axis.key] === (axis.key === choice.along ? value : choice[axis.key])));

@@ -1,7 +1,7 @@
-// Forest plots: speeds on a logarithmic axis, with whiskers, in the order of rank. Places are percentages, so that a
-// plot fits any width without being drawn again.
+// Forest plots: speeds on a logarithmic axis, with whiskers, sorted by rank. Positions are percentages, so a plot fits
+// any width without being redrawn.
 
-// Of ever finer steps the finest that gives at most `most` ticks between low and high.
+// Ticks between low and high: of the choices with at most `most` ticks, the one with the most.
 function ratioTicks(low, high, most) {
   const decades = (steps) => {
     const ticks = [];
@@ -29,7 +29,7 @@ function forestScale(rows) {
   const values = rows.filter((row) => row.speed).flatMap((row) => [row.speed.speed_ratio, row.speed.low, row.speed.high, row.least, row.most]);
   const known = values.filter((value) => typeof value === "number" && value > 0 && Number.isFinite(value));
   const [least, most] = [Math.min(0.95, ...known), Math.max(1.05, ...known)];
-  const margin = (most / least) ** 0.08;  // of the axis, at either end
+  const margin = (most / least) ** 0.08;  // as a ratio, at both ends of the axis
   const [low, high] = [least / margin, most * margin];
   return { low, high, at: (value) => 100 * Math.log(Math.min(Math.max(value, low), high) / low) / Math.log(high / low) };
 }
@@ -51,7 +51,7 @@ function forestTrack(row, scale, ticks) {
   return track;
 }
 
-// Of the rows with a speed, the fastest first; then those without.
+// Rows with a speed first, the fastest on top; then rows without one.
 function byRank(rows) {
   return [...rows].sort((a, b) => (b.speed ? b.speed.speed_ratio : -1) - (a.speed ? a.speed.speed_ratio : -1));
 }
@@ -82,12 +82,12 @@ function speedRow(name, speed, extra) {
   return { name, speed, text: `${speedText(speed)} ${speed.verdict}`, kind: speed.verdict, ...extra };
 }
 
-// A contender without a speed: why.
+// A row for a contender without a speed, which shows the reason.
 function missingRow(name, status) {
   return { name, speed: null, text: status || "not measured", kind: status ? "failed" : "muted" };
 }
 
-// The first status of a contender's failures, wrong output before others; undefined where nothing failed.
+// The status of a contender's first failure group, which is wrong output if there is any; undefined without failures.
 function failureOf(report, contender) {
   const found = report.failures.find((group) => group.contender === contender);
   return found && found.status;
@@ -104,7 +104,7 @@ function overallForest(report, headline) {
   return forestPlot(`Dot: geometric mean over the points; line: its interval; band: from the slowest to the fastest point. Relative to ${report.baseline}.`, rows);
 }
 
-// Where a contender did not run at all points.
+// For a contender that did not run at all points.
 function pointsText(report, speed) {
   return speed.points < report.points.length ? `, at ${speed.points} of ${counted(report.points.length, "point")}` : "";
 }

@@ -1,9 +1,9 @@
-// The speeds of all contenders at all points as one map; a point's number shows all of its values below.
+// A map of the speeds of all contenders at all points. Clicking a point's number shows all of its values below the map.
 
-const POINTS_AS_COLUMNS = 40;  // more of them are rows
+const POINTS_AS_COLUMNS = 40;  // with more points, points are rows
 const POINT_ROWS_AT_ONCE = 100;
 
-// value: the number that colors a cell (a speed) or null; text: what it says.
+// value: the number that colors a cell (a speed) or null; text: the cell's text.
 const HEAT_CHOICES = [
   { value: "decode", label: "decode speed", metric: "decode_tokens_per_s", speed: true },
   { value: "prefill", label: "prefill speed", metric: "prefill_tokens_per_s", speed: true },
@@ -47,7 +47,7 @@ function heatTd(cell, most) {
   return made;
 }
 
-// Strongest color: the greatest ratio of the map, at least 2.
+// The |log2| of the ratio with the strongest color: the largest of the map, at least 1 (a factor of 2).
 function greatestHeat(report, choice) {
   let most = 1;
   if (!choice.speed) return most;
@@ -82,7 +82,7 @@ function rowName(report, choice, name) {
   return choice.speed && name === report.baseline ? [breakable(name), choice.metric.endsWith("_ms") ? " (ms)" : " (tokens/s)"] : [breakable(name)];
 }
 
-// Contenders are rows.
+// One row per contender.
 function heatByContender(report, choice, show) {
   const most = greatestHeat(report, choice);
   const overall = choice.speed && report.headlines.some((one) => one.metric === choice.metric);
@@ -96,7 +96,7 @@ function heatByContender(report, choice, show) {
   return element("table", { class: "heat" }, element("thead", {}, ...head), element("tbody", {}, ...body));
 }
 
-// Points are rows; of very many the first.
+// One row per point; at first only POINT_ROWS_AT_ONCE of them.
 function heatByPoint(report, choice, show) {
   const most = greatestHeat(report, choice);
   const axes = heatAxes(report);
@@ -119,7 +119,7 @@ function heatLegend(choice) {
   return "Geometric mean over the blocks. + faster, - slower, = same, ? unclear, no mark: too few blocks for a verdict, ! some trials failed.";
 }
 
-// All that is known of one point.
+// All values of one point.
 function pointDetail(report, index) {
   const point = report.points[index];
   const plots = [["decode_tokens_per_s", "Decode speed"], ["prefill_tokens_per_s", "Prefill speed"]]

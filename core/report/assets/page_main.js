@@ -1,5 +1,5 @@
-// The page: facts, contents, then problems, verdict, speeds, charts, targets, quality, results, analysis, how it was
-// measured, environment, experiment.
+// The page: facts, contents, problems, verdict, speeds, charts, targets, quality, results, analysis, method,
+// environment and experiment, in this order.
 
 function verdictCard(headline, report) {
   const phase = headline.metric.startsWith("decode") ? "Decode" : "Prefill";
@@ -31,7 +31,7 @@ function incompleteCard(report) {
     element("p", { class: "big" }, String(report.recorded)), element("p", {}, `of ${report.planned} planned trials were run.`));
 }
 
-// Where there is nothing to compare with: what was measured.
+// Cards with the measured values, for runs without a comparison.
 function valueCards(report) {
   if (report.headlines.length > 0) return [];
   const cards = [];
@@ -65,7 +65,7 @@ function speedColumn(label, metricName, report) {
   };
 }
 
-// Axes with several values have columns; the others are said once.
+// Axes with several values get columns; the others are mentioned once.
 function sweptAxes(report) {
   const values = (axis) => distinct(report.points.map((point) => point[axis.key]));
   const moving = AXES.filter((axis) => values(axis).length > 1);
@@ -73,7 +73,7 @@ function sweptAxes(report) {
   return { moving, fixed };
 }
 
-// withAxes: for rows of several points.
+// withAxes: true for a table with rows of several points.
 function resultColumns(report, withAxes) {
   const marks = markedCounts(report);
   const marked = report.disturbed.some((mark) => mark.counted) || report.outliers.length > 0;
@@ -107,7 +107,7 @@ function tableSection(report) {
   return section("All results", "results", folded(`${counted(rows.length, "row")}, to sort and filter`, () => new SortingTable(resultColumns(report, true), rows, caption).root));
 }
 
-// The leaves of a JSON object: ["cpu model", "AMD EPYC"]; what is unknown is left out.
+// The leaf values of a JSON object: ["cpu model", "AMD EPYC"], without unknown ones.
 function leavesOf(value, path = "") {
   if (value === null || value === "") return [];
   if (Array.isArray(value) && value.every((item) => typeof item !== "object")) return value.length ? [[path, value.join(", ")]] : [];
@@ -135,7 +135,7 @@ function coresText(cpu) {
   return cpu.online && cpu.online !== usable ? `${usable} of ${cpu.online} usable` : String(usable);
 }
 
-// What a number depends on, in a line each.
+// Facts that the numbers depend on, one line each.
 function factsOf(report) {
   const { cpu = {}, memory = {}, system = {} } = report.run.environment;
   const several = report.run.models.length > 1 ? "models" : "model";

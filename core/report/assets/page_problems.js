@@ -1,4 +1,4 @@
-// What went wrong, before anything else: wrong output, failures, targets that are missed.
+// Problems come before anything else: wrong output, failures, missed targets.
 
 function pointsOfGroup(report, group) {
   const all = report.points.length;
@@ -17,7 +17,7 @@ function problemColumns(report) {
   ];
 }
 
-// Which points of each group, and what the backends printed last.
+// The points of each group, and the last lines that the backends printed.
 function problemDetails(report) {
   const some = (group) => group.points.length > 1 && group.points.length < report.points.length;
   const parts = [];
@@ -45,7 +45,7 @@ function problemsSection(report) {
     plainTable(problemColumns(report), report.failures, null, "wide problems"), ...problemDetails(report)));
 }
 
-// A cell of the matrix of targets: "5 pass", "2 fail, 1 unclear".
+// Counts for a cell of the matrix of targets: "5 pass", "2 fail, 1 unclear".
 function checkCounts(checks) {
   const count = (verdict) => checks.filter((check) => check.verdict === verdict).length;
   return { pass: count("pass"), fail: count("fail"), unclear: count("unclear") };

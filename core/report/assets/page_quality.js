@@ -1,4 +1,4 @@
-// How far each contender's logits stray from the reference's, where the run measured it.
+// How far each contender's logits deviate from the reference's, if the run measured it.
 
 function qualityOf(report, contender, model) {
   return report.quality.find((one) => one.contender === contender && one.model === model);
@@ -23,7 +23,7 @@ function withInterval(record, key, text) {
   return text(record[key]) + (interval ? ` (${text(interval[0])} to ${text(interval[1])})` : "");
 }
 
-// The value above its interval, for a cell.
+// The value above its interval, for a table cell.
 function inLines(text) {
   return text.replace(" (", "\n").replace(")", "");
 }
@@ -47,7 +47,7 @@ function qualityCard(report) {
     element("p", {}, element("a", { href: "#quality" }, "All of the measurement")));
 }
 
-// Decode speed of the chosen point over the divergence: fast and true is on the left, high up.
+// Decode speed of the chosen point over the divergence: fast and accurate contenders are at the top left.
 function qualityFigure(report, choice) {
   const point = pointAt(report, choice, choice[choice.along]);
   if (!point) return null;
@@ -68,7 +68,7 @@ function perplexityText(value) {
   return value < 1e4 ? value.toFixed(3) : numberText(value);
 }
 
-// Of random tokens only the comparison says anything: their perplexity is left out.
+// For random tokens only the comparison is meaningful, so their perplexity is left out.
 function qualitySection(report) {
   if (report.quality.length === 0) return null;
   const [first] = report.quality;

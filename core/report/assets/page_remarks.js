@@ -4,7 +4,7 @@ function placeText(point) {
   return `${point.model_name}: ` + workloadText(point);
 }
 
-// How many of a row's trials bear a mark.
+// Counts the marked trials of a row.
 function markedCounts(report) {
   const counts = new Map();
   const places = new Map(report.points.map((point, index) => [point, index]));

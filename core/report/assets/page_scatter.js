@@ -1,12 +1,12 @@
-// Charts of points on two logarithmic axes: speed against quality, and the roofline.
+// Scatter charts with two logarithmic axes: speed against quality, and the roofline.
 
 function powerText(value) {
   if (value >= 1e-3 && value < 1e5) return String(+value.toPrecision(3));
   return value.toExponential(0);
 }
 
-// Round numbers on a logarithmic axis: of powers of ten, 1 and 3, 1, 2 and 5 times these, or finer steps, the finest
-// choice that gives at most `most` of them.
+// Ticks at round numbers on a logarithmic axis: powers of ten times 1; 1 and 3; 1, 2 and 5; or finer steps. Uses the
+// finest choice with at most `most` ticks.
 function logTicks([low, high], most) {
   const choices = [[1], [1, 3], [1, 2, 5], [1, 1.5, 2, 3, 5, 7], [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8], [1, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.8, 2, 2.2, 2.5, 2.8, 3, 3.5, 4, 4.5, 5, 5.5, 6, 7, 8, 9]];
   let best = [];
@@ -23,7 +23,7 @@ function logTicks([low, high], most) {
   return best.filter((_, i) => i % step === 0);
 }
 
-// Names beside the points, each where it covers no other name or point; where there is no room, none.
+// Draws names next to the points. A name that would cover another name or point everywhere is left out.
 function labelPoints(chart, points) {
   const over = chart.over;
   const [width, height] = [over.clientWidth, over.clientHeight];
@@ -45,7 +45,7 @@ function labelPoints(chart, points) {
   });
 }
 
-// plot.points: {index, x, y, label}; plot.lines: {index, xs, ys}, drawn thin.
+// plot.points: {index, x, y, label}; plot.lines: {index, xs, ys}, drawn as thin lines.
 function scatterChart(plot, place) {
   const xs = distinct([...plot.points.map((point) => point.x), ...plot.lines.flatMap((line) => line.xs)]).sort((a, b) => a - b);
   const at = (pairs) => xs.map((x) => { const found = pairs.find((pair) => pair[0] === x); return found ? found[1] : null; });
@@ -65,7 +65,8 @@ function scatterChart(plot, place) {
   }, [xs, ...rows], place);
 }
 
-// plot: {title, note, xTitle, yTitle, points: [{name, index, label, where, x, y}], lines}. -> a figure, or null without points.
+// plot: {title, note, xTitle, yTitle, points: [{name, index, label, where, x, y}], lines}. Returns a figure, or null
+// without points.
 function scatterFigure(plot) {
   if (plot.points.length === 0) return null;
   const columns = [
@@ -78,8 +79,8 @@ function scatterFigure(plot) {
   return drawnFigure({ ...plot, draw: scatterChart }, sentence, () => plainTable(columns, plot.points, null));
 }
 
-// Operations per second over operations per byte. The roof is the slanted line of the memory and the flat one of the
-// arithmetic; a point's height under it is its share of what the machine can do.
+// Operations per second over operations per byte. The roof is the slanted line of the memory and the flat line of the
+// arithmetic. A point's height relative to the roof is its share of the machine's limit.
 function rooflineFigure(report, choice) {
   const machine = report.run.machine;
   const limits = machine && machine.by_threads.find((one) => one.threads === choice.threads);

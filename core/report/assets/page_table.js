@@ -1,4 +1,4 @@
-// A table whose columns sort and whose rows filter.
+// A table with sortable columns and filterable rows.
 // columns: {label, value: row -> number, text or null, text: row -> string, number, head, mark: row -> class}; head: the
 // cell names its row.
 
@@ -25,7 +25,7 @@ function plainTable(columns, rows, caption, className) {
   return element("table", { class: className || "" }, caption ? element("caption", {}, caption) : null, element("thead", {}, head), body);
 }
 
-// A table that shows its first rows, and the rest on demand.
+// A table that shows its first rows, and the others on demand.
 function limitedTable(columns, rows) {
   const table = plainTable(columns, rows.slice(0, ROWS_AT_ONCE), null, "wide");
   const box = scrollBox("Table", table);
@@ -70,7 +70,7 @@ class SortingTable {
     this.draw();
   }
 
-  // Where the column heads are hidden.
+  // A sort menu for narrow screens, where the column heads are hidden.
   phoneSort() {
     const select = element("select", { id: "sort-by" }, element("option", { value: "" }, "as measured"),
       ...this.columns.map((column, index) => element("option", { value: index }, column.label)));
