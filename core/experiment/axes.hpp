@@ -18,7 +18,7 @@ struct AxisRule {
   std::int32_t Point::*field;
   std::int32_t min;
   std::int32_t max;       ///< 0: the usable CPUs
-  std::int32_t fallback;  ///< where the file does not name the axis; 0 if max is 0: the usable CPUs
+  std::int32_t fallback;  ///< used if the file does not name the axis; 0 if max is 0: the usable CPUs
   std::string_view unit;
   std::string_view meaning;  ///< a sentence for the reference page
   std::string_view example;  ///< YAML

@@ -15,7 +15,7 @@ constexpr std::size_t kMaxNameBytes = 100;  ///< of the names of experiments and
 struct ContenderList {
   std::vector<Contender> contenders;    ///< names distinct
   std::vector<std::string> precisions;  ///< every precision that one of the backends offers
-  std::vector<std::string> left_out;    ///< a line for each optional contender that this machine cannot have, and why
+  std::vector<std::string> left_out;    ///< why optional contenders are not available on this machine, one line each
 };
 
 /// Reads `backends`: an entry is "PLUGIN", "PLUGIN:PRECISION" or {plugin, name, precision, options, optional}. Lists of

@@ -161,7 +161,7 @@ struct Experiment {
   std::string name;
   std::filesystem::path file;  ///< the YAML it came from
   std::vector<Contender> contenders;
-  std::vector<std::string> left_out;    ///< a line for each optional contender that this machine cannot have, and why
+  std::vector<std::string> left_out;    ///< why optional contenders are not available on this machine, one line each
   std::string baseline;                 ///< a contender's name
   std::vector<std::string> models;      ///< references, as in Point::model
   std::vector<ModelFacts> model_facts;  ///< same order as `models`

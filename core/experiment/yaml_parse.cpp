@@ -250,7 +250,8 @@ class TreeBuilder : public YAML::EventHandler {
   std::size_t bytes_ = 0;
 };
 
-// yaml-cpp guesses UTF-16 and UTF-32 from the first bytes and does not check the encoding, so both are rejected first.
+// yaml-cpp guesses UTF-16 and UTF-32 from the first bytes and passes invalid bytes on. Both are rejected before it
+// reads the text.
 void check_characters(std::string_view text, const Lines& lines) {
   for (std::size_t i = 0; i < text.size();) {
     const std::size_t length = utf8_length(text.substr(i));

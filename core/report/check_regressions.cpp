@@ -25,7 +25,8 @@ Judged without_earlier_data(const std::string& why) {
   return {CheckVerdict::kUnclear, "no earlier data: " + why};
 }
 
-// At least one run has only zeros, such as bytes of a cache that a backend does not report.
+// At least one of the runs has nothing to judge on a logarithmic scale, such as zeros for the bytes of a cache that a
+// backend does not report.
 Judged judge_zeros(const Judgeable& now, const Judgeable& before) {
   if (!before.values.empty()) return now.judged;
   if (before.judged.verdict == CheckVerdict::kUnclear) return without_earlier_data(before.judged.found);

@@ -27,8 +27,8 @@ NoTrial why_no_trial(const TrialIndex::Trials& trials);
 /// Turns a pass into unclear if some of the contender's measured trials failed, because their values are unknown.
 Judged counting_failures(Judged judged, const TrialIndex::Trials& trials);
 
-/// Values that can be judged on a logarithmic scale. If there are none, `judged` gives the result: no values, values
-/// that are not numbers, or all zero, which keeps every upper bound.
+/// Values that can be judged on a logarithmic scale. If there are none, `judged` gives the result for: no values,
+/// values that are not numbers, or zeros. If all values are zero, they keep every upper bound.
 struct Judgeable {
   std::vector<double> values;  ///< positive; one per trial
   Judged judged;               ///< used if `values` is empty

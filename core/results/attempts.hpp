@@ -14,9 +14,9 @@ struct CountedRows {
   std::vector<TrialRecord> replaced;  ///< the others
 };
 
-/// If a trial of a block was disturbed, all contenders repeat the block. The attempt with the fewest disturbed trials
-/// counts, the earliest one in a tie. It is the same attempt for all contenders, so that pairs stay pairs. Nothing else
-/// decides: a choice that looked at speeds would favor lucky attempts.
+/// If a trial of a block was disturbed, all contenders that have not failed repeat the block. The attempt with the
+/// fewest disturbed trials counts, the earliest one in a tie. It is the same attempt for all contenders, so that pairs
+/// stay pairs. Nothing else decides: a choice that looked at speeds would favor lucky attempts.
 ///
 /// An attempt that is incomplete because the run was stopped does not count. A contender that failed in one of the
 /// attempts failed in the block: its failed row counts, so the choice cannot hide it.
