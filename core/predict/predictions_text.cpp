@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "predict/predictor_text.hpp"
-#include "support/optional_json.hpp"
 #include "support/one_line.hpp"
+#include "support/optional_json.hpp"
 
 namespace inferbench {
 namespace {

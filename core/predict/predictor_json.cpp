@@ -6,9 +6,9 @@
 #include "predict/physical_terms.hpp"
 #include "predict/predictor.hpp"
 #include "predict/run_drift.hpp"
-#include "support/optional_json.hpp"
 #include "support/error.hpp"
 #include "support/json_problem.hpp"
+#include "support/optional_json.hpp"
 
 namespace inferbench {
 namespace {

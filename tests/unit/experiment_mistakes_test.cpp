@@ -368,7 +368,8 @@ std::vector<Mistake> setting_mistakes() {
       {"TargetMetric", extra("targets: [{metric: decode_tokens_s, at_least: 1}]\n"),
        "/exp/e.yaml:3:20: targets.metric: unknown metric 'decode_tokens_s'; did you mean 'decode_tokens_per_s'? known "
        "metrics: load_ms, ttft_ms, prefill_tokens_per_s, decode_ms_per_token, decode_tokens_per_s, e2e_ms, "
-       "total_tokens_per_s, inter_token_ms, weights_bytes, kv_bytes, peak_rss_bytes, device_bytes, cpu_s, kl, top1_agreement, "
+       "total_tokens_per_s, inter_token_ms, weights_bytes, kv_bytes, peak_rss_bytes, device_bytes, cpu_s, kl, "
+       "top1_agreement, "
        "top5_agreement, perplexity"},
       {"TargetNoMetric", extra("targets:\n- {at_least: 1}\n"),
        "/exp/e.yaml:4:3: targets: 'metric' is missing, expected for example metric: decode_tokens_per_s"},
