@@ -65,10 +65,4 @@ class RunTest : public testing::Test {
 
 inline const std::string kTwoReferences = "  - {plugin: cpu_ref, name: one}\n  - {plugin: cpu_ref, name: two}";
 
-/// A contender of the faulty backend, as a line of YAML.
-inline std::string faulty(const std::string& name, const std::string& options) {
-  return fmt::format("  - {{plugin: {}/libfaulty.so, name: {}, options: {{{}}}}}\n", INFERBENCH_FAULTY_DIR, name,
-                     options);
-}
-
 }  // namespace inferbench::test

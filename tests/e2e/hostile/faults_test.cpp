@@ -9,7 +9,7 @@
 #include <map>
 #include <thread>
 
-#include "e2e/run_fixture.hpp"
+#include "e2e/hostile/hostile_fixture.hpp"
 #include "measure/resources.hpp"
 #include "support/test_paths.hpp"
 
@@ -206,7 +206,7 @@ TEST_F(RunFaultsTest, AStopInATrialIsADisturbance) {
 
 // Commands other than run end with an error that says where, instead of printing text made from invalid logits.
 TEST_F(RunFaultsTest, LogitsThatAreNotFiniteEndEachCommand) {
-  const std::string backend = std::string(INFERBENCH_FAULTY_DIR) + "/libfaulty.so";
+  const std::string backend = hostile_plugin("bad_logits").string();
   const std::string model = std::string(test_paths::kData) + "/shakespeare";
   const auto tokens = folder() / "tokens.json";
   std::ofstream(tokens) << "[[1, 2, 3], [4]]";
@@ -229,7 +229,8 @@ TEST_F(RunFaultsTest, LogitsThatAreNotFiniteEndEachCommand) {
         run_program_in(folder(), {"logits", "--backend", backend, "--option", option, "--model", model, "--tokens",
                                   tokens.string(), "--out", out.string()});
     EXPECT_EQ(logits.exit_code, 2) << logits.err;
-    EXPECT_THAT(logits.err, HasSubstr("case 0: backend faulty: forward: at position 0, the logit of token 17 " + said));
+    EXPECT_THAT(logits.err,
+                HasSubstr("case 0: backend bad_logits: forward: at position 0, the logit of token 17 " + said));
     EXPECT_FALSE(std::filesystem::exists(out));
     const ProgramResult perplexity = run_program_in(
         folder(), {"perplexity", "--backend", backend, "--option", option, "--model", model, "--text", text.string()});
