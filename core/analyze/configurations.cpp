@@ -96,9 +96,10 @@ void add_run(const RunData& run, std::size_t index, KnownModels& models, std::ve
 }  // namespace
 
 std::optional<double> MeasuredConfiguration::median(std::string_view metric) const {
+  const Metric& row = one_value_metric(metric);
   std::vector<double> values;
   for (const TrialRecord* trial : trials) {
-    if (const auto value = metric_value(*trial, metric)) values.push_back(*value);
+    if (const auto value = metric_value(*trial, row)) values.push_back(*value);
   }
   return inferbench::median(values);
 }

@@ -31,8 +31,9 @@ std::string all_but_threads(const MeasuredConfiguration& configuration) {
 }
 
 void add_rates(const MeasuredConfiguration& configuration, std::size_t number, std::string_view metric, Rates& rates) {
+  const Metric& row = one_value_metric(metric);
   for (const TrialRecord* trial : configuration.trials) {
-    const auto value = metric_value(*trial, metric);
+    const auto value = metric_value(*trial, row);
     if (value && *value > 0) rates.emplace(Place{number, trial->block, trial->repeat}, *value);
   }
 }

@@ -30,11 +30,12 @@ struct Cells {
 };
 
 Cells cells_of(std::span<const MeasuredConfiguration> configurations, std::string_view metric) {
+  const Metric& row = one_value_metric(metric);
   Cells cells;
   for (const MeasuredConfiguration& configuration : configurations) {
     std::vector<double> logs;
     for (const TrialRecord* trial : configuration.trials) {
-      const auto value = metric_value(*trial, metric);
+      const auto value = metric_value(*trial, row);
       if (value && *value > 0) logs.push_back(std::log(*value));
     }
     if (logs.empty()) continue;

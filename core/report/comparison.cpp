@@ -44,24 +44,38 @@ std::vector<Quantile> quantiles_of(std::vector<double> values) {
   return quantiles;
 }
 
+std::size_t gaps_index() {
+  return static_cast<std::size_t>(find_metric("inter_token_ms") - all_metrics().data());
+}
+
+void add_samples(const TrialRecord& trial, std::vector<std::vector<double>>& samples) {
+  if (!trial.ok() || !trial.outcome.metrics) return;
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    const Metric& metric = all_metrics()[i];
+    if (metric.get == nullptr) continue;
+    if (const auto value = metric_value(trial, metric)) samples[i].push_back(*value);
+  }
+  const std::vector<double>& gaps = trial.outcome.metrics->inter_token_ms;
+  std::vector<double>& all_gaps = samples[gaps_index()];
+  all_gaps.insert(all_gaps.end(), gaps.begin(), gaps.end());
+}
+
 ContenderResult summarize_contender(const std::string& name, const Trials& trials) {
   ContenderResult result;
   result.contender = name;
   result.recorded = trials.size();
-  std::map<std::string, std::vector<double>> samples;
+  std::vector<std::vector<double>> samples(all_metrics().size());  // in the order of the table
   for (const TrialRecord* trial : trials) {
     if (!trial->ok()) count_failure(result.failures, *trial);
-    if (trial->load.status == TrialStatus::kOk) result.load = trial->load;
+    if (trial->load.ok()) result.load = trial->load;
     if (trial->warm_up()) continue;
     ++(trial->ok() ? result.ok : result.failed);
-    for (const std::string& metric : metric_names()) {
-      const auto values = metric_samples(*trial, metric);
-      if (values.empty()) continue;
-      samples[metric].insert(samples[metric].end(), values.begin(), values.end());
-    }
+    add_samples(*trial, samples);
   }
-  for (const auto& [metric, values] : samples) result.metrics.emplace(metric, *summarize(values));
-  result.inter_token_quantiles = quantiles_of(std::move(samples["inter_token_ms"]));
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    if (!samples[i].empty()) result.metrics.emplace(all_metrics()[i].name, *summarize(samples[i]));
+  }
+  result.inter_token_quantiles = quantiles_of(std::move(samples[gaps_index()]));
   return result;
 }
 

@@ -83,30 +83,30 @@ std::vector<const Metric*> metric_columns() {
 }
 
 // Bytes are written as integers: 12001280, never 1.2e+07.
-void add_metric(Table& table, const TrialRecord& trial, std::string_view metric) {
+void add_metric(Table& table, const TrialRecord& trial, const Metric& metric) {
   const auto value = metric_value(trial, metric);
-  if (value && metric.ends_with("_bytes")) {
+  if (value && metric.unit == "bytes") {
     table.add(static_cast<std::int64_t>(*value));
   } else {
     table.add(value);
   }
 }
 
-void add_trial(Table& table, const TrialRecord& trial) {
+void add_trial(Table& table, const TrialRecord& trial, const std::vector<const Metric*>& columns) {
   table.add(trial.backend);
   table.add(trial.point.model);
   table.add(trial.precision);
   table.add(std::int64_t{trial.point.prompt_tokens});
   table.add(std::int64_t{trial.point.generate_tokens});
   table.add(std::int64_t{trial.warm_up() ? trial.repeat : trial.block});
-  add_metric(table, trial, "e2e_ms");
+  add_metric(table, trial, one_value_metric("e2e_ms"));
   table.add(generated_per_second(trial));
   table.add(trial.contender);
   table.add(std::int64_t{trial.point.batch});
   table.add(std::int64_t{trial.point.threads});
   table.add(std::string_view(trial.warm_up() ? "warm_up" : "measured"));
   table.add(to_string(trial.outcome.status));
-  for (const Metric* metric : metric_columns()) add_metric(table, trial, metric->name);
+  for (const Metric* metric : columns) add_metric(table, trial, *metric);
   table.add(trial.outcome.digest);
   table.add(trial.started);
   table.add(trial.id);
@@ -165,9 +165,10 @@ std::string precision_of(const RunInfo& info, const std::string& contender) {
 }  // namespace
 
 std::string trials_csv(const RunData& run, bool warm_ups) {
+  const std::vector<const Metric*> columns = metric_columns();
   Table table(trials_header());
   for (const TrialRecord& trial : run.trials) {
-    if (warm_ups || !trial.warm_up()) add_trial(table, trial);
+    if (warm_ups || !trial.warm_up()) add_trial(table, trial, columns);
   }
   return table.take();
 }

@@ -4,6 +4,7 @@
 #include <simdjson.h>
 
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -42,9 +43,15 @@ class LineFields {
   LineFields object(std::string_view key) const { return LineFields(as<simdjson::dom::object>(key, at(key))); }
 
  private:
+  // Rows are read in the order in which they were written, so a search usually ends where it starts: after the key that
+  // was found last.
   const simdjson::dom::element* find(std::string_view key) const {
-    for (const auto& [name, value] : fields_) {
-      if (name == key) return &value;
+    const std::size_t n = fields_.size();
+    for (std::size_t i = 0, at = next_; i < n; ++i, ++at) {
+      if (at >= n) at = 0;
+      if (fields_[at].first != key) continue;
+      next_ = at + 1;
+      return &fields_[at].second;
     }
     return nullptr;
   }
@@ -74,6 +81,7 @@ class LineFields {
   }
 
   std::vector<std::pair<std::string_view, simdjson::dom::element>> fields_;
+  mutable std::size_t next_ = 0;  ///< where the next search starts
 };
 
 }  // namespace inferbench

@@ -7,11 +7,19 @@
 
 namespace inferbench {
 
-std::optional<double> metric_value(const TrialRecord& trial, std::string_view metric) {
+const Metric& one_value_metric(std::string_view metric) {
   const Metric* const row = find_metric(metric);
   if (row == nullptr || row->get == nullptr) throw Error("unknown metric '" + std::string(metric) + "'");
+  return *row;
+}
+
+std::optional<double> metric_value(const TrialRecord& trial, const Metric& metric) {
   if (!trial.ok() || !trial.outcome.metrics) return std::nullopt;
-  return row->get({trial.point, trial.load, trial.outcome});
+  return metric.get({trial.point, trial.load, trial.outcome});
+}
+
+std::optional<double> metric_value(const TrialRecord& trial, std::string_view metric) {
+  return metric_value(trial, one_value_metric(metric));
 }
 
 std::vector<double> metric_samples(const TrialRecord& trial, std::string_view metric) {

@@ -10,20 +10,30 @@ namespace inferbench {
 
 namespace {
 
-// One number per trial.
-std::optional<double> value_of(const TrialRecord& trial, std::string_view metric) {
-  if (metric != "inter_token_ms") return metric_value(trial, metric);
-  const std::vector<double> gaps = metric_samples(trial, metric);
-  if (gaps.empty()) return std::nullopt;
-  return std::accumulate(gaps.begin(), gaps.end(), 0.0) / static_cast<double>(gaps.size());
-}
+// One number per trial: the mean of a trial's gaps.
+class ValueOfTrial {
+ public:
+  explicit ValueOfTrial(std::string_view metric)
+      : metric_(metric == "inter_token_ms" ? nullptr : &one_value_metric(metric)) {}
+
+  std::optional<double> operator()(const TrialRecord& trial) const {
+    if (metric_ != nullptr) return metric_value(trial, *metric_);
+    const std::vector<double> gaps = metric_samples(trial, "inter_token_ms");
+    if (gaps.empty()) return std::nullopt;
+    return std::accumulate(gaps.begin(), gaps.end(), 0.0) / static_cast<double>(gaps.size());
+  }
+
+ private:
+  const Metric* metric_;  ///< null: inter_token_ms
+};
 
 std::map<std::int32_t, double> values_by_block(std::string_view metric, std::span<const TrialRecord* const> trials,
                                                std::int32_t end_block) {
+  const ValueOfTrial value_of(metric);
   std::map<std::int32_t, double> values;
   for (const TrialRecord* trial : trials) {
     if (trial->warm_up() || trial->block >= end_block) continue;
-    const auto value = value_of(*trial, metric);
+    const auto value = value_of(*trial);
     if (value && *value > 0) values.insert_or_assign(values.end(), trial->block, *value);
   }
   return values;
@@ -32,10 +42,11 @@ std::map<std::int32_t, double> values_by_block(std::string_view metric, std::spa
 }  // namespace
 
 std::vector<double> trial_values(std::span<const TrialRecord* const> trials, std::string_view metric) {
+  const ValueOfTrial value_of(metric);
   std::vector<double> values;
   for (const TrialRecord* trial : trials) {
     if (trial->warm_up()) continue;
-    if (const auto value = value_of(*trial, metric)) values.push_back(*value);
+    if (const auto value = value_of(*trial)) values.push_back(*value);
   }
   return values;
 }

@@ -11,11 +11,12 @@ namespace {
 
 void find_in(const TrialIndex::Trials& trials, std::size_t point, std::string_view metric,
              std::vector<OutlyingTrial>& found) {
+  const Metric& row = one_value_metric(metric);
   std::vector<const TrialRecord*> measured;
   std::vector<double> values;
   for (const TrialRecord* trial : trials) {
     if (trial->warm_up()) continue;
-    const auto value = metric_value(*trial, metric);
+    const auto value = metric_value(*trial, row);
     if (!value) continue;
     measured.push_back(trial);
     values.push_back(*value);
