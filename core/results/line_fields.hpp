@@ -43,14 +43,14 @@ class LineFields {
   LineFields object(std::string_view key) const { return LineFields(as<simdjson::dom::object>(key, at(key))); }
 
  private:
-  // Rows are read in the order in which they were written, so a search usually ends where it starts: after the key that
-  // was found last.
+  // Rows are read in the order in which they were written, some keys twice in a row: a search usually ends at the key
+  // that was found last, or after it.
   const simdjson::dom::element* find(std::string_view key) const {
     const std::size_t n = fields_.size();
     for (std::size_t i = 0, at = next_; i < n; ++i, ++at) {
       if (at >= n) at = 0;
       if (fields_[at].first != key) continue;
-      next_ = at + 1;
+      next_ = at;
       return &fields_[at].second;
     }
     return nullptr;
