@@ -12,7 +12,7 @@
 #include "support/error.hpp"
 #include "support/print.hpp"
 #include "text/sliding_context.hpp"
-#include "text/utf8_stream.hpp"
+#include "text/stream_decoder.hpp"
 
 namespace inferbench {
 
@@ -66,17 +66,21 @@ void generate_chat(const GenerateArguments& arguments) {
   const LineReader reader;
   if (reader.terminal()) print_message("{} on {}; Ctrl-D ends\n", found.name(), arguments.model);
   std::string before = arguments.prompt ? read_prompt(*arguments.prompt) : "";
+  bool is_first = true;
   std::vector<std::int32_t> unfed;  // the last turn's last token: generated but never fed
   while (const auto line = reader.next()) {
-    const std::vector<std::int32_t> ids = encode_prompt(tokenizer, before + *line + "\n", model.config());
+    const std::string said = before + *line + "\n";
+    const std::vector<std::int32_t> ids =
+        is_first ? encode_prompt(tokenizer, said, model.config()) : tokenizer.encode_continued(said);
+    is_first = false;
     before.assign(1, '\n');
     std::vector<std::int32_t> fresh = unfed;
     fresh.insert(fresh.end(), ids.begin(), ids.end());
-    Utf8Stream shown;
+    StreamDecoder decoder(tokenizer, fresh);
     const auto next = [&](std::span<const std::int32_t> fed) { return session.next(context.make_room(fed)); };
     const Generated turn = generate_tokens(next, fresh, n_new, model.config().eos_token,
-                                           [&](std::int32_t id) { write_out(shown.push(text_of(tokenizer, id))); });
-    write_out(shown.flush() + "\n");
+                                           [&](std::int32_t id) { write_out(decoder.push(id)); });
+    write_out(decoder.flush() + "\n");
     print_turn(turn, context);
     unfed.clear();
     if (!turn.ids.empty()) unfed.push_back(turn.ids.back());

@@ -8,7 +8,7 @@
 #include "cli/generate_shared.hpp"
 #include "support/optional_json.hpp"
 #include "support/print.hpp"
-#include "text/utf8_stream.hpp"
+#include "text/stream_decoder.hpp"
 
 namespace inferbench {
 
@@ -72,20 +72,22 @@ void generate_once(const GenerateArguments& arguments) {
                           terminal_callbacks());
 
   const bool stream = !arguments.json;
-  Utf8Stream shown;
+  StreamDecoder decoder(tokenizer, prompt_ids);
   std::string text;
   if (stream && arguments.echo) write_out(prompt);
   Generated generated =
       generate_tokens([&](auto fed) { return session.next(fed); }, prompt_ids, n_new, model.config().eos_token,
                       [&](std::int32_t id) {
-                        const std::string piece = text_of(tokenizer, id);
+                        const std::string piece = decoder.push(id);
                         text += piece;
-                        if (stream) write_out(shown.push(piece));
+                        if (stream) write_out(piece);
                       });
+  const std::string rest = decoder.flush();
+  text += rest;
   generated.timing.load_ms = session.load_ms();
   if (stream) {
     // A pipe gets the exact bytes; on a terminal the shell prompt starts on a new line.
-    write_out(shown.flush() + (isatty(STDOUT_FILENO) == 1 ? "\n" : ""));
+    write_out(rest + (isatty(STDOUT_FILENO) == 1 ? "\n" : ""));
     print_statistics(session, prompt_ids.size(), generated);
   } else {
     print_json(session, arguments, prompt, prompt_ids, generated, arguments.echo ? prompt + text : text);

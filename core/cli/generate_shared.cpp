@@ -40,7 +40,7 @@ std::string read_prompt(const std::string& argument) {
 
 std::vector<std::int32_t> encode_prompt(const Tokenizer& tokenizer, const std::string& text,
                                         const ModelConfig& config) {
-  std::vector<std::int32_t> ids = tokenizer.encode(text);
+  std::vector<std::int32_t> ids = tokenizer.add_special(tokenizer.encode(text));
   if (ids.empty() && config.eos_token >= 0) ids.push_back(config.eos_token);
   if (ids.empty())
     throw Error("the prompt is empty, and the model names no end-of-text token to start with", "give a prompt");
@@ -86,10 +86,6 @@ Generated generate_tokens(const NextTimedToken& next, std::span<const std::int32
     emit(token.id);
   }
   return generated;
-}
-
-std::string text_of(const Tokenizer& tokenizer, std::int32_t id) {
-  return id < tokenizer.size() ? tokenizer.decode(std::span(&id, 1)) : "\uFFFD";
 }
 
 void write_out(std::string_view bytes) {

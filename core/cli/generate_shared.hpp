@@ -62,8 +62,8 @@ SamplingOptions sampling_of(const GenerateArguments& arguments);
 /// Returns the argument, or standard input for "-". Throws Error.
 std::string read_prompt(const std::string& argument);
 
-/// Token ids of a prompt. An empty prompt becomes an end-of-text token, like the start of GPT-2's training texts.
-/// Throws Error if the model does not have this token.
+/// Token ids of a prompt, with the special tokens that the model expects. An empty prompt becomes an end-of-text token,
+/// like the start of GPT-2's training texts, if there are none. Throws Error if the model does not have this token.
 std::vector<std::int32_t> encode_prompt(const Tokenizer& tokenizer, const std::string& text, const ModelConfig& config);
 
 /// How many new tokens to generate after the prompt. Throws Error if the wanted number does not fit into the context.
@@ -77,9 +77,6 @@ NextToken pick_from(const BackendSession& session, Sampler& sampler);
 /// Feeds the prompt, then each chosen token; `emit` gets every token as soon as it is chosen.
 Generated generate_tokens(const NextTimedToken& next, std::span<const std::int32_t> prompt, std::int32_t n_new,
                           std::int32_t end_of_text, const std::function<void(std::int32_t)>& emit);
-
-/// Bytes of one token; U+FFFD for ids of a padded vocabulary that have no token.
-std::string text_of(const Tokenizer& tokenizer, std::int32_t id);
 
 /// Writes to stdout and flushes. Throws Error.
 void write_out(std::string_view bytes);

@@ -13,6 +13,7 @@
 #include "report/console_style.hpp"
 #include "support/error.hpp"
 #include "support/print.hpp"
+#include "text/stream_decoder.hpp"
 
 namespace inferbench {
 
@@ -68,21 +69,25 @@ Result generate_with(const Side& side, const GenerateArguments& arguments, const
   const auto n_prompt = static_cast<std::int32_t>(prompt.size());
   IsolatedSession session(side.backend, side.settings, model, {n_prompt + n_new - 1, n_prompt}, sampling_of(arguments),
                           terminal_callbacks());
+  StreamDecoder decoder(tokenizer, prompt);
   Result result;
   result.name = side.backend.name();
   result.generated =
       generate_tokens([&](auto fed) { return session.next(fed); }, prompt, n_new, model.config().eos_token,
-                      [&](std::int32_t id) { result.text += text_of(tokenizer, id); });
+                      [&](std::int32_t id) { result.text += decoder.push(id); });
+  result.text += decoder.flush();
   result.generated.timing.load_ms = session.load_ms();
   return result;
 }
 
-void compare_with(const Result& first, const Tokenizer& tokenizer, Result& result) {
+void compare_with(const Result& first, const Tokenizer& tokenizer, const std::vector<std::int32_t>& prompt,
+                  Result& result) {
+  StreamDecoder decoder(tokenizer, prompt);
   const auto& ids = result.generated.ids;
   const auto& expected = first.generated.ids;
   const std::size_t n = std::min(ids.size(), expected.size());
   while (result.same_tokens < n && ids[result.same_tokens] == expected[result.same_tokens]) {
-    result.same_bytes += text_of(tokenizer, ids[result.same_tokens]).size();
+    result.same_bytes += decoder.push(ids[result.same_tokens]).size();
     ++result.same_tokens;
   }
 }
@@ -147,7 +152,7 @@ void generate_side_by_side(const GenerateArguments& arguments) {
   std::vector<Result> results;
   for (const Side& side : sides) {
     Result result = generate_with(side, arguments, model, tokenizer, prompt_ids, n_new);
-    compare_with(results.empty() ? result : results.front(), tokenizer, result);
+    compare_with(results.empty() ? result : results.front(), tokenizer, prompt_ids, result);
     results.push_back(std::move(result));
   }
   if (arguments.json) return print_json_side_by_side(arguments, prompt, results);

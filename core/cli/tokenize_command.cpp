@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "cli/commands.hpp"
 #include "cli/standard_streams.hpp"
@@ -20,6 +21,7 @@ namespace {
 struct TokenizeArguments {
   std::string model;
   bool decode = false;
+  bool no_special = false;
 };
 
 /// Only the tokenizer files are needed, so a folder is not opened as a model.
@@ -59,8 +61,10 @@ void tokenize(const TokenizeArguments& arguments) {
     write_result(tokenizer.decode(parse_ids(read_standard_input())));
     return;
   }
+  std::vector<std::int32_t> ids = tokenizer.encode(read_standard_input());
+  if (!arguments.no_special) ids = tokenizer.add_special(std::move(ids));
   std::string line = "[";
-  for (const std::int32_t id : tokenizer.encode(read_standard_input())) {
+  for (const std::int32_t id : ids) {
     if (line.size() > 1) line += ", ";
     line += fmt::format("{}", id);
   }
@@ -72,12 +76,17 @@ void tokenize(const TokenizeArguments& arguments) {
 void add_tokenize_command(CLI::App& app, CommandContext&) {
   auto arguments = std::make_shared<TokenizeArguments>();
   CLI::App* command = app.add_subcommand("tokenize", "Text from standard input to token ids, or back");
-  command->add_option("--model", arguments->model, "Folder with vocab.json and merges.txt, or a hub name")
+  command
+      ->add_option("--model", arguments->model,
+                   "Folder with tokenizer.json, or with vocab.json and merges.txt; or a hub name")
       ->required()
       ->type_name("MODEL");
   command->add_flag("--decode", arguments->decode, "Read a JSON array of ids and write the bytes that they stand for");
+  command->add_flag("--no-special", arguments->no_special,
+                    "Without the tokens that the model expects at the beginning or end of a text");
   command->footer(
-      "Every byte counts: a final newline is a token too, and --decode adds none. Text such as <|endoftext|> is text.\n"
+      "Every byte counts: a final newline is a token too, and --decode adds none. With tokenizer.json, special tokens "
+      "in\nthe text (<|im_end|>) are found; with vocab.json and merges.txt they are ordinary text.\n"
       "  printf 'Hello, world!' | inferbench tokenize --model gpt2");
   command->callback([arguments] { tokenize(*arguments); });
 }

@@ -20,11 +20,11 @@ Tokenizer tokenizer_of(const Model& model) {
     throw Error(fmt::format("the model {} has no tokenizer: its weights are synthetic", model.reference()),
                 "give a folder or a hub name, such as gpt2");
   }
-  Tokenizer tokenizer = Tokenizer::load(*model.folder());
+  Tokenizer tokenizer = Tokenizer::load(*model.folder(), model.config().vocab);
   if (tokenizer.size() > model.config().vocab) {
     throw Error(
         fmt::format("the tokenizer has {} tokens, but the model knows only {}", tokenizer.size(), model.config().vocab),
-        "take vocab.json and merges.txt from where the model came from");
+        "take the tokenizer's files from where the model came from");
   }
   return tokenizer;
 }

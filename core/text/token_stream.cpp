@@ -9,24 +9,6 @@
 
 namespace inferbench {
 
-namespace {
-
-bool is_graphic(char c) {
-  return c > ' ' && c < '\x7f';
-}
-
-// The last place where the text may be cut without any token becoming another: before a single space that stands
-// between two printable ASCII characters. GPT-2's pattern always begins a new piece there, and looks no further. npos:
-// nowhere.
-std::size_t last_cut(std::string_view text) {
-  for (std::size_t i = text.size(); i-- > 2;) {
-    if (is_graphic(text[i]) && text[i - 1] == ' ' && is_graphic(text[i - 2])) return i - 1;
-  }
-  return std::string_view::npos;
-}
-
-}  // namespace
-
 TokenStream::TokenStream(Tokenizer tokenizer, const std::filesystem::path& file, std::size_t piece_bytes)
     : tokenizer_(std::move(tokenizer)), file_(file), stream_(file, std::ios::binary), piece_bytes_(piece_bytes) {
   std::error_code problem;
@@ -45,11 +27,13 @@ void TokenStream::encode_more() {
   text_.resize(held + n);
   n_read_ += n;
   at_end_ = n < piece_bytes_;
-  const std::size_t cut = at_end_ ? text_.size() : last_cut(text_);
+  const std::size_t cut = at_end_ ? text_.size() : tokenizer_.last_cut(text_);
   if (cut == std::string_view::npos) return;
   ids_.erase(ids_.begin(), ids_.begin() + static_cast<std::ptrdiff_t>(next_));
   next_ = 0;
-  const std::vector<std::int32_t> more = tokenizer_.encode(std::string_view(text_).substr(0, cut));
+  const std::string_view part = std::string_view(text_).substr(0, cut);
+  const std::vector<std::int32_t> more = continues_ ? tokenizer_.encode_continued(part) : tokenizer_.encode(part);
+  continues_ = true;
   ids_.insert(ids_.end(), more.begin(), more.end());
   n_ids_ += more.size();
   text_.erase(0, cut);

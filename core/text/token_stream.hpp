@@ -40,6 +40,7 @@ class TokenStream {
   std::vector<std::int32_t> ids_;  ///< encoded, not yet handed out from next_ on
   std::size_t next_ = 0;
   std::uintmax_t n_ids_ = 0;  ///< encoded, all in all
+  bool continues_ = false;    ///< the beginning of the file is encoded
   bool at_end_ = false;
 };
 

@@ -4,41 +4,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <fstream>
-#include <sstream>
-#include <system_error>
 
 #include "model/in_quotes.hpp"
 #include "support/error.hpp"
 #include "text/byte_alphabet.hpp"
+#include "text/tokenizer_file.hpp"
 #include "text/vocab_json.hpp"
 
 namespace inferbench {
 namespace {
 
-constexpr std::uintmax_t kMaxFileBytes = 256U << 20U;
 constexpr const char* kTakeBothAgain = "take vocab.json and merges.txt again, both from the same model";
 
 using TokenIds = std::unordered_map<std::string, std::int32_t>;
-
-std::string read_text_file(const std::filesystem::path& path) {
-  std::error_code error;
-  const auto size = std::filesystem::file_size(path, error);
-  if (error) throw Error(fmt::format("{}: {}", path.string(), error.message()), kTakeBothAgain);
-  if (size > kMaxFileBytes) {
-    throw Error(fmt::format("{}: {} bytes are more than a tokenizer file can have", path.string(), size),
-                kTakeBothAgain);
-  }
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (file) text << file.rdbuf();
-  if (!file || text.view().size() != size) {
-    throw Error(fmt::format("{}: cannot be read: {}", path.string(), std::generic_category().message(errno)),
-                "check the file's permissions");
-  }
-  return std::move(text).str();
-}
 
 /// Fills id -> entry, so that a second owner of an id can name the first.
 std::vector<const VocabEntry*> order_by_id(const std::vector<VocabEntry>& entries, const std::string& file) {
@@ -71,8 +49,8 @@ std::vector<const VocabEntry*> order_by_id(const std::vector<VocabEntry>& entrie
 }  // namespace
 
 Vocabulary Vocabulary::load(const std::filesystem::path& vocab_file, const std::filesystem::path& merges_file) {
-  const std::string vocab = read_text_file(vocab_file);
-  const std::string merges = read_text_file(merges_file);
+  const std::string vocab = read_tokenizer_file(vocab_file, kTakeBothAgain);
+  const std::string merges = read_tokenizer_file(merges_file, kTakeBothAgain);
   return parse({vocab_file.string(), vocab}, {merges_file.string(), merges});
 }
 
@@ -139,18 +117,12 @@ void Vocabulary::add_merge(std::string_view line, const TokenIds& ids) {
   };
   const std::string left(line.substr(0, space));
   const std::string right(line.substr(space + 1));
-  const auto left_id = static_cast<std::uint32_t>(id_of(left));
-  const auto right_id = static_cast<std::uint32_t>(id_of(right));
-  const Merge merge{static_cast<std::int32_t>(merges_.size()), id_of(left + right)};
-  if (!merges_.emplace(std::uint64_t{left_id} << 32U | right_id, merge).second) {
+  const std::int32_t left_id = id_of(left);
+  const std::int32_t right_id = id_of(right);
+  const auto rank = static_cast<std::int32_t>(merges_.size());
+  if (!merges_.set(left_id, right_id, {rank, id_of(left + right)})) {
     throw Error(fmt::format("merge {} is there twice", in_quotes(line)), kTakeBothAgain);
   }
-}
-
-const Vocabulary::Merge* Vocabulary::find_merge(std::int32_t left, std::int32_t right) const {
-  const auto found =
-      merges_.find(std::uint64_t{static_cast<std::uint32_t>(left)} << 32U | static_cast<std::uint32_t>(right));
-  return found == merges_.end() ? nullptr : &found->second;
 }
 
 }  // namespace inferbench
