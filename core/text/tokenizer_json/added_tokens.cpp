@@ -98,11 +98,11 @@ void AddedTokenFinder::split(std::string_view all, const std::function<void(std:
     std::size_t end = at + found->content.size();
     at = end;
     if (found->single_word && touches_word(all.substr(0, begin), all.substr(end))) continue;
-    if (found->lstrip) begin -= trailing_spaces(all.substr(done, begin - done));
+    if (found->lstrip) begin = done < begin ? begin - trailing_spaces(all.substr(done, begin - done)) : done;
     if (found->rstrip) end += leading_spaces(all.substr(end));
     if (done < begin) text(all.substr(done, begin - done));
-    token(found->id);
-    at = done = end;
+    if (begin < end) token(found->id);
+    done = end;
   }
   if (done < all.size()) text(all.substr(done));
 }

@@ -35,7 +35,8 @@ class AddedTokenFinder {
   explicit AddedTokenFinder(std::vector<AddedToken> tokens);
 
   bool empty() const { return tokens_.empty(); }
-  /// Calls `text` and `token` for the parts of `all` (valid UTF-8) in order; together they are all of it.
+  /// Calls `text` and `token` for the parts of `all` (valid UTF-8) in order. As in the published library, a token of
+  /// white space is found even where the token before has taken that space.
   void split(std::string_view all, const std::function<void(std::string_view)>& text,
              const std::function<void(std::int32_t id)>& token) const;
 

@@ -112,15 +112,16 @@ void BpeModel::read_merges(const JsonPart& part) {
 }
 
 void BpeModel::add_merge(const JsonPart& part, std::int32_t rank, std::string_view left, std::string_view right) {
-  const std::string joined = std::string(left).append(right);
-  for (const std::string_view token : {left, right, std::string_view(joined)}) {
-    if (token.empty() || id_of(token) == kNone) {
+  const auto need = [&](std::string_view token) {
+    const std::int32_t id = id_of(token);
+    if (token.empty() || id == kNone) {
       part.fail(fmt::format("merge {} needs the token {}, which is not in the vocabulary", rank, in_quotes(token)));
     }
-  }
-  const std::int32_t left_id = id_of(left);
-  const std::int32_t right_id = id_of(right);
-  merges_.set(left_id, right_id, {rank, id_of(joined)});
+    return id;
+  };
+  const std::int32_t left_id = need(left);
+  const std::int32_t right_id = need(right);
+  merges_.set(left_id, right_id, {rank, need(std::string(left).append(right))});
   const std::uint64_t bit = joined_hash(last_character(left).code, first_character(right).code);
   joined_[bit / 64] |= std::uint64_t{1} << (bit % 64);
   // The unknown token and those of bytes stand for other characters than they are written with.

@@ -35,7 +35,8 @@ AddedTokenFinder find_in_text(const Components& components) {
   return AddedTokenFinder(std::move(tokens));
 }
 
-AddedTokenFinder find_in_normalized_text(const Components& components) {
+/// These tokens are then spelled as the normalized text spells them.
+AddedTokenFinder find_in_normalized_text(Components& components) {
   std::vector<AddedToken> tokens;
   std::size_t n_bytes = 0;
   for (const AddedToken& token : components.added_tokens) n_bytes += token.content.size();
@@ -44,6 +45,7 @@ AddedTokenFinder find_in_normalized_text(const Components& components) {
     if (!token.normalized) continue;
     tokens.push_back(token);
     tokens.back().content = normalize(components.normalizers, token.content, false, limit);
+    components.texts[static_cast<std::size_t>(token.id)] = tokens.back().content;
     if (tokens.back().content.empty()) tokens.pop_back();
   }
   return AddedTokenFinder(std::move(tokens));

@@ -14,7 +14,9 @@
 namespace inferbench::tokenizer_json {
 namespace {
 
-constexpr std::string_view kWordSets = R"(\p{L}\p{M}\p{Nd}\p{Pc})";
+constexpr std::string_view kWordSets = R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc})";
+// Outside of character classes Oniguruma counts Latin-1's superscripts and fractions as well.
+constexpr std::string_view kWordSetsAlone = R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\x{B2}\x{B3}\x{B9}\x{BC}-\x{BE})";
 constexpr std::string_view kCallout = "(?C)";
 
 bool is_hex(char c) {
@@ -180,7 +182,11 @@ class SyntaxTranslator {
       out_ += c == 's' ? R"(\p{White_Space})" : R"(\P{White_Space})";
       at_ += 2;
     } else if (c == 'w' || c == 'W') {
-      set(kWordSets, c == 'W');
+      set(in_class ? kWordSets : kWordSetsAlone, c == 'W');
+    } else if ((c == 'b' || c == 'B') && !in_class) {
+      out_ += c == 'b' ? fmt::format("(?:(?<=[{0}])(?![{0}])|(?<![{0}])(?=[{0}]))", kWordSetsAlone)
+                       : fmt::format("(?:(?<=[{0}])(?=[{0}])|(?<![{0}])(?![{0}]))", kWordSetsAlone);
+      at_ += 2;
     } else if (c == 'h' || c == 'H') {
       set("0-9A-Fa-f", c == 'H');
     } else if (c == 'u') {
