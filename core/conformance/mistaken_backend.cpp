@@ -43,21 +43,19 @@ class LoadedSession {
  public:
   LoadedSession(LoadedModel& loaded, const ib_session_params& params)
       : loaded_(loaded),
-        limits_(checked_session_limits(params, loaded.model.draft().desc.context, loaded.model.draft().desc.vocab)),
-        held_(static_cast<std::size_t>(limits_.n_slots), 0),
-        slots_(held_.size(), MistakenSequence(loaded.model)) {}
+        lengths_(checked_session_limits(params, loaded.model.draft().desc.context, loaded.model.draft().desc.vocab)),
+        slots_(lengths_.held().size(), MistakenSequence(loaded.model)) {}
   const ib_session_info& info() const { return info_; }
 
   void forward(const ib_forward_params& params) {
-    check_forward(params, limits_, held_);
+    lengths_.check(params);
     loaded_.host.throw_if_cancelled();
     float* logits = params.logits;
     for (std::int32_t s = 0; s < params.n_sequences; ++s) {
       const ib_sequence& sequence = params.sequences[s];
       const auto slot = static_cast<std::size_t>(sequence.slot);
       const reference::Values rows = slots_[slot].feed({sequence.tokens, static_cast<std::size_t>(sequence.n_tokens)});
-      held_[slot] += sequence.n_tokens;
-      const auto last = rows.end() - limits_.vocab;
+      const auto last = rows.end() - lengths_.limits().vocab;
       if (params.output == IB_OUTPUT_GREEDY) {
         params.ids[s] = static_cast<std::int32_t>(std::max_element(last, rows.end()) - last);
       } else if (params.output != IB_OUTPUT_NONE) {
@@ -65,18 +63,17 @@ class LoadedSession {
         logits = std::transform(first, rows.end(), logits, [](double value) { return static_cast<float>(value); });
       }
     }
+    lengths_.advance(params);
   }
 
   void truncate(std::int32_t slot, std::int32_t n_past) {
-    check_truncate(slot, n_past, held_);
-    held_[static_cast<std::size_t>(slot)] = n_past;
+    lengths_.truncate(slot, n_past);
     slots_[static_cast<std::size_t>(slot)].truncate(n_past);
   }
 
  private:
   LoadedModel& loaded_;
-  SessionLimits limits_;
-  std::vector<std::int32_t> held_;
+  SlotLengths lengths_;
   std::vector<MistakenSequence> slots_;
   ib_session_info info_{sizeof(ib_session_info), 0, 0, 0, 0};
 };

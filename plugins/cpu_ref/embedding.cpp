@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include "forward.hpp"
 
 namespace inferbench::cpu_ref {
@@ -19,14 +21,11 @@ void add_embedding(const Model& model, std::int64_t token, float* x) {
 void embed(Session& session) {
   const Model& model = session.model;
   const std::int64_t width = model.shape.width;
-  model.engine.pool->parallel_for(static_cast<std::int64_t>(session.blocks.size()), [&](std::int64_t b, int) {
-    const RowBlock& block = session.blocks.data()[b];
-    for (std::int64_t i = 0; i < block.n; ++i) {
-      float* x = session.x.row(block.row + i);
-      const float* position = model.position_embedding + (block.position + i) * width;
-      for (std::int64_t d = 0; d < width; ++d) x[d] = position[d];
-      add_embedding(model, block.tokens[i], x);
-    }
+  const PassPlan& plan = session.plan;
+  model.engine.pool->parallel_for(plan.n_rows(), [&](std::int64_t r, int) {
+    float* x = session.x.row(r);
+    std::copy_n(model.position_embedding + plan.positions().data()[r] * width, width, x);
+    add_embedding(model, plan.tokens().data()[r], x);
   });
 }
 

@@ -9,12 +9,12 @@ namespace inferbench::cpu_ref {
 /// sequence has advanced.
 void run_forward(Session& session, const ib_forward_params& params);
 
-/// The first n_rows rows of session.x [rows, width] through layer `i`, in place; session.blocks says whose they are.
+/// The first n_rows rows of session.x [rows, width] through layer `i`, in place; session.plan says whose they are.
 void run_layer(Session& session, std::int64_t i, std::int64_t n_rows);
 
 // ---- its operations, one file each ---------------------------------------------------------------------------
 
-/// x[r] = embedding[token of r] + position_embedding[position of r]
+/// x[r] = embedding[token of r] + position_embedding[position of r], for the rows of session.plan
 void embed(Session& session);
 
 /// y[r] = layer_norm(x[r]); both [rows, width].

@@ -71,7 +71,7 @@ const Kernels* kernels_for(std::string_view precision, const OptionReader& optio
 struct Model {
   /// Converts and packs, in parallel. Throws Failure or std::bad_alloc.
   Model(Context& context, const ib_model_params& params);
-  /// Without weights: who makes it lays out those that are needed.
+  /// Without weights: the caller lays out those that it needs.
   Model(Context& context, const Kernels* kernels, const Shape& shape);
 
   Context* context;

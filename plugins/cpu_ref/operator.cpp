@@ -132,9 +132,7 @@ void Operator::store_past(const ib_op_desc& desc) {
       session_.cache.store(0, item / shape.n_heads, head, position, key, key + shape.width);
     }
   });
-  for (std::int64_t row = 0; row < desc.rows; row += kBlockRows) {
-    session_.blocks.push_back({row, std::min(kBlockRows, desc.rows - row), 0, desc.past + row, nullptr});
-  }
+  session_.plan.begin_rows(desc.rows, desc.past);
 }
 
 void Operator::place_rows(const ib_op_desc& desc) {

@@ -30,22 +30,20 @@ void touch(const Buffer& buffer, ThreadPool& pool) {
 
 Session::Session(const Model& the_model, const ib_session_params& params)
     : model(the_model),
-      limits(checked_session_limits(params, static_cast<std::int32_t>(the_model.shape.context),
-                                    static_cast<std::int32_t>(the_model.shape.vocab))),
-      n_past(static_cast<std::size_t>(limits.n_slots)),
-      cache(model.shape, limits.n_slots, limits.max_tokens) {
+      lengths(checked_session_limits(params, static_cast<std::int32_t>(the_model.shape.context),
+                                     static_cast<std::int32_t>(the_model.shape.vocab))),
+      plan(lengths.limits(), kPassRows, kSegmentRows),
+      cache(model.shape, lengths.limits().n_slots, lengths.limits().max_tokens) {
   const Shape& shape = model.shape;
   ThreadPool& pool = *model.engine.pool;
-  const std::int64_t n_rows =
-      std::min({kPassRows, limits.max_forward_tokens, static_cast<std::int64_t>(limits.n_slots) * limits.max_tokens});
-  const std::int64_t n_last = std::min<std::int64_t>(n_rows, limits.n_slots);
-  const std::int64_t n_scores = pool.n_threads() * kBlockRows;
+  const std::int64_t n_rows = plan.max_rows();
+  const std::int64_t n_scores = std::int64_t{pool.n_threads()} * kSegmentRows;
   x = {nullptr, n_rows, stride_of(shape.width)};
   normed = x;
   qkv = {nullptr, n_rows, stride_of(3 * shape.width)};
   hidden = {nullptr, n_rows, stride_of(shape.inner)};
-  logits = {nullptr, n_last, stride_of(shape.vocab)};
-  scores = {nullptr, n_scores, stride_of(round_up(limits.max_tokens, kPanel))};
+  logits = {nullptr, plan.max_outputs(), stride_of(shape.vocab)};
+  scores = {nullptr, n_scores, stride_of(round_up(lengths.limits().max_tokens, kPanel))};
   std::int64_t total = 0;
   for (const Rows* part : {&x, &normed, &qkv, &hidden, &logits, &scores}) total += part->n * part->stride;
   scratch = Buffer(total);
@@ -54,8 +52,6 @@ Session::Session(const Model& the_model, const ib_session_params& params)
     part->data = next;
     next += part->n * part->stride;
   }
-  blocks.reserve(static_cast<std::size_t>(n_rows));
-  last_rows.reserve(static_cast<std::size_t>(n_last));
   touch(cache.storage(), pool);
   touch(scratch, pool);
 
@@ -66,13 +62,12 @@ Session::Session(const Model& the_model, const ib_session_params& params)
 }
 
 void Session::forward(const ib_forward_params& params) {
-  check_forward(params, limits, n_past);
+  lengths.check(params);
   run_forward(*this, params);
 }
 
 void Session::truncate(std::int32_t slot, std::int32_t new_past) {
-  check_truncate(slot, new_past, n_past);
-  n_past[static_cast<std::size_t>(slot)] = new_past;
+  lengths.truncate(slot, new_past);
 }
 
 }  // namespace inferbench::cpu_ref

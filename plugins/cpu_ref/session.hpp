@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
 #include "buffer.hpp"
 #include "inferbench/backend.hpp"
@@ -21,18 +20,10 @@ struct Rows {
   Rows first(std::int64_t count) const { return {data, count, stride}; }
 };
 
-/// Consecutive tokens of one sequence that are attended together.
-struct RowBlock {
-  std::int64_t row = 0;  ///< of the first, within the pass
-  std::int64_t n = 0;    ///< at most kBlockRows
-  std::int64_t slot = 0;
-  std::int64_t position = 0;  ///< of the first, within the sequence
-  const std::int32_t* tokens = nullptr;
-};
-
-constexpr std::int64_t kBlockRows = 24;
+/// Rows of one sequence that are attended together, at most: a segment of a pass.
+constexpr std::int32_t kSegmentRows = 24;
 /// Tokens that one pass through the layers takes; longer calls make several, which bounds the work space.
-constexpr std::int64_t kPassRows = 512;
+constexpr std::int32_t kPassRows = 512;
 
 /// KV caches and work space. Everything that forward needs is allocated and touched here.
 struct Session {
@@ -44,8 +35,8 @@ struct Session {
   const ib_session_info& info() const { return info_; }
 
   const Model& model;
-  SessionLimits limits;
-  std::vector<std::int32_t> n_past;  ///< [n_slots] tokens held
+  SlotLengths lengths;
+  PassPlan plan;
 
   KvCache cache;
   Buffer scratch;
@@ -54,10 +45,7 @@ struct Session {
   Rows qkv;     ///< [pass rows, 3 width]
   Rows hidden;  ///< [pass rows, inner]
   Rows logits;  ///< [sequences of a pass, vocab], for greedy
-  Rows scores;  ///< [threads * kBlockRows, max_tokens rounded up to 32]
-
-  std::vector<RowBlock> blocks;         ///< of the present pass
-  std::vector<std::int64_t> last_rows;  ///< of the present pass: rows that end a sequence
+  Rows scores;  ///< [threads * kSegmentRows, max_tokens rounded up to 32]
 
  private:
   ib_session_info info_{};

@@ -10,7 +10,7 @@ constexpr int kSpins = 2000;  // some tens of microseconds
 
 }  // namespace
 
-ThreadPool::ThreadPool(int n_threads) : shares_(new Share[static_cast<std::size_t>(n_threads)]) {
+ThreadPool::ThreadPool(int n_threads) : ranges_(new WorkRange[static_cast<std::size_t>(n_threads)]) {
   workers_.reserve(static_cast<std::size_t>(n_threads - 1));
   try {
     for (int thread = 1; thread < n_threads; ++thread) workers_.emplace_back([this, thread] { work(thread); });
@@ -38,8 +38,8 @@ void ThreadPool::run(std::int64_t n_items, Call call, const void* body) {
   body_ = body;
   const std::int64_t n = n_threads();
   for (std::int64_t t = 0; t < n; ++t) {
-    shares_[static_cast<std::size_t>(t)].next.store(n_items * t / n, std::memory_order_relaxed);
-    shares_[static_cast<std::size_t>(t)].end = n_items * (t + 1) / n;
+    ranges_[static_cast<std::size_t>(t)].next.store(n_items * t / n, std::memory_order_relaxed);
+    ranges_[static_cast<std::size_t>(t)].end = n_items * (t + 1) / n;
   }
   busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
   // Either a worker that goes to sleep sees the new job, or this sees the sleeper: both sides write, then read, in the
@@ -62,10 +62,10 @@ void ThreadPool::run(std::int64_t n_items, Call call, const void* body) {
 void ThreadPool::take_items(int thread) {
   const int n = n_threads();
   for (int t = 0; t < n; ++t) {
-    Share& share = shares_[static_cast<std::size_t>((thread + t) % n)];
+    WorkRange& range = ranges_[static_cast<std::size_t>((thread + t) % n)];
     for (;;) {
-      const std::int64_t item = share.next.fetch_add(1, std::memory_order_relaxed);
-      if (item >= share.end) break;
+      const std::int64_t item = range.next.fetch_add(1, std::memory_order_relaxed);
+      if (item >= range.end) break;
       call_(body_, item, thread);
     }
   }

@@ -24,8 +24,8 @@ class ThreadPool {
   int n_threads() const { return static_cast<int>(workers_.size()) + 1; }
 
   /// Calls body(item, thread) for each item of [0, n_items) and returns when all are done; `thread` is 0 to
-  /// n_threads - 1. Each thread takes the items of its own contiguous share in order, so that neighbouring items are
-  /// neighbours in time, then what is left of the others' shares. `body` must not throw.
+  /// n_threads - 1. Each thread takes the items of its own contiguous range in order, so that neighbouring items are
+  /// neighbours in time, then steals what is left of the other ranges. `body` must not throw.
   template <class Body>
   void parallel_for(std::int64_t n_items, const Body& body) {
     if (n_items == 1 || workers_.empty()) {  // not worth a barrier
@@ -40,8 +40,8 @@ class ThreadPool {
  private:
   using Call = void (*)(const void* body, std::int64_t item, int thread);
 
-  /// A contiguous part of the items, which one thread begins with.
-  struct alignas(64) Share {
+  /// A contiguous range of the items, which one thread begins with.
+  struct alignas(64) WorkRange {
     std::atomic<std::int64_t> next{0};
     std::int64_t end = 0;
   };
@@ -55,7 +55,7 @@ class ThreadPool {
   // The job: written by the caller before it raises job_, read by the workers after they see it.
   Call call_ = nullptr;
   const void* body_ = nullptr;
-  std::unique_ptr<Share[]> shares_;  // one a thread
+  std::unique_ptr<WorkRange[]> ranges_;  // one per thread
   bool stopping_ = false;
 
   alignas(64) std::atomic<std::uint32_t> job_{0};

@@ -4,7 +4,6 @@
 // of it costs is what the host and the ABI cost. Written over backend.hpp, so it also shows how short that makes a
 // backend.
 #include <algorithm>
-#include <vector>
 
 #include "inferbench/backend.hpp"
 
@@ -37,32 +36,24 @@ class Model {
 class Session {
  public:
   Session(Model& model, const ib_session_params& params)
-      : host_(model.host),
-        limits_(inferbench::checked_session_limits(params, model.context_size, model.vocab)),
-        held_(static_cast<std::size_t>(limits_.n_slots), 0) {}
+      : host_(model.host), lengths_(inferbench::checked_session_limits(params, model.context_size, model.vocab)) {}
   const ib_session_info& info() const { return info_; }
 
   void forward(const ib_forward_params& params) {
-    const std::int64_t n_tokens = inferbench::check_forward(params, limits_, held_);
+    const std::int64_t n_tokens = lengths_.check(params);
     host_.throw_if_cancelled();
-    const auto vocab = static_cast<std::int64_t>(limits_.vocab);
+    const auto vocab = static_cast<std::int64_t>(lengths_.limits().vocab);
     if (params.output == IB_OUTPUT_GREEDY) std::fill_n(params.ids, params.n_sequences, 0);
     if (params.output == IB_OUTPUT_LAST_LOGITS) std::fill_n(params.logits, params.n_sequences * vocab, 0.0F);
     if (params.output == IB_OUTPUT_ALL_LOGITS) std::fill_n(params.logits, n_tokens * vocab, 0.0F);
-    for (std::int32_t i = 0; i < params.n_sequences; ++i) {
-      held_[static_cast<std::size_t>(params.sequences[i].slot)] += params.sequences[i].n_tokens;
-    }
+    lengths_.advance(params);
   }
 
-  void truncate(std::int32_t slot, std::int32_t n_past) {
-    inferbench::check_truncate(slot, n_past, held_);
-    held_[static_cast<std::size_t>(slot)] = n_past;
-  }
+  void truncate(std::int32_t slot, std::int32_t n_past) { lengths_.truncate(slot, n_past); }
 
  private:
   inferbench::HostCalls host_;
-  inferbench::SessionLimits limits_;
-  std::vector<std::int32_t> held_;  // tokens per slot
+  inferbench::SlotLengths lengths_;
   ib_session_info info_{sizeof(ib_session_info), 0, 0, 0, 0};
 };
 

@@ -12,7 +12,7 @@ namespace {
 
 using Type = dnnl::memory::data_type;
 
-// Keys are taken in steps of so many, the last ones hidden like the future: decoding then needs new primitives once in
+// Key counts are padded (and masked) to multiples of this, so that decoding needs new primitives only once in
 // 64 tokens.
 constexpr std::int64_t kKeyStep = 64;
 
@@ -85,50 +85,51 @@ std::int64_t Attention::cache_offset(std::size_t layer, std::int64_t slot) const
   return row * shape_.n_heads * padded_tokens_ * shape_.head_width;
 }
 
-void Attention::append(std::size_t layer, const Segment& segment, const float* qkv) {
+void Attention::append(std::size_t layer, const PassSegment& segment, const float* qkv) {
   const std::int64_t head_width = shape_.head_width;
   const std::int64_t width = shape_.n_heads * head_width;
   float* keys = keys_.data() + cache_offset(layer, segment.slot);
   float* values = values_.data() + cache_offset(layer, segment.slot);
-  for (std::int64_t i = 0; i < segment.n; ++i) {
+  for (std::int64_t i = 0; i < segment.n_rows; ++i) {
     const float* row = qkv + i * 3 * width;
     for (std::int64_t head = 0; head < shape_.n_heads; ++head) {
-      const std::int64_t to = (head * padded_tokens_ + segment.past + i) * head_width;
+      const std::int64_t to = (head * padded_tokens_ + segment.first_position + i) * head_width;
       std::copy_n(row + width + head * head_width, head_width, keys + to);
       std::copy_n(row + 2 * width + head * head_width, head_width, values + to);
     }
   }
 }
 
-void Attention::hide_the_future(const Segment& segment, std::int64_t n_keys) {
+void Attention::hide_the_future(const PassSegment& segment, std::int64_t n_keys) {
   constexpr float kHidden = std::numeric_limits<float>::lowest();
 #pragma omp parallel for
-  for (std::int64_t row = 0; row < shape_.n_heads * segment.n; ++row) {
+  for (std::int64_t row = 0; row < shape_.n_heads * segment.n_rows; ++row) {
     float* scores = scores_.data() + row * n_keys;
-    std::fill(scores + segment.past + row % segment.n + 1, scores + n_keys, kHidden);
+    std::fill(scores + segment.first_position + row % segment.n_rows + 1, scores + n_keys, kHidden);
   }
 }
 
-void Attention::run(dnnl::stream& stream, std::size_t layer, const Segment& segment, float scale, const float* qkv,
+void Attention::run(dnnl::stream& stream, std::size_t layer, const PassSegment& segment, float scale, const float* qkv,
                     float* out) {
   const std::int64_t width = shape_.n_heads * shape_.head_width;
-  const float* rows = qkv + segment.row * 3 * width;
+  const float* rows = qkv + segment.first_row * 3 * width;
   append(layer, segment, rows);
-  const std::int64_t n_keys = round_up(segment.past + segment.n);
-  Steps& steps = this->steps(segment.n, n_keys);
-  const dnnl::memory scores = view(engine_, score_layout(segment.n, n_keys), scores_.data());
+  const std::int64_t n_keys = round_up(segment.first_position + segment.n_rows);
+  Steps& steps = this->steps(segment.n_rows, n_keys);
+  const dnnl::memory scores = view(engine_, score_layout(segment.n_rows, n_keys), scores_.data());
   const std::int64_t cache = cache_offset(layer, segment.slot);
   const dnnl::memory factor({{1}, Type::f32, {1}}, engine_, &scale);
-  steps.score.execute(stream, {{DNNL_ARG_SRC, view(engine_, query_layout(segment.n), rows)},
+  steps.score.execute(stream, {{DNNL_ARG_SRC, view(engine_, query_layout(segment.n_rows), rows)},
                                {DNNL_ARG_WEIGHTS, view(engine_, key_layout(n_keys), keys_.data() + cache)},
                                {DNNL_ARG_DST, scores},
                                {scale_argument(), factor}});
   stream.wait();
   hide_the_future(segment, n_keys);
   steps.softmax.execute(stream, {{DNNL_ARG_SRC, scores}, {DNNL_ARG_DST, scores}});
-  steps.sum.execute(stream, {{DNNL_ARG_SRC, scores},
-                             {DNNL_ARG_WEIGHTS, view(engine_, value_layout(n_keys), values_.data() + cache)},
-                             {DNNL_ARG_DST, view(engine_, output_layout(segment.n), out + segment.row * width)}});
+  steps.sum.execute(stream,
+                    {{DNNL_ARG_SRC, scores},
+                     {DNNL_ARG_WEIGHTS, view(engine_, value_layout(n_keys), values_.data() + cache)},
+                     {DNNL_ARG_DST, view(engine_, output_layout(segment.n_rows), out + segment.first_row * width)}});
   stream.wait();
 }
 

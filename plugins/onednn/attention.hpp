@@ -7,16 +7,9 @@
 #include <utility>
 #include <vector>
 
-namespace inferbench::onednn {
+#include "inferbench/pass_plan.hpp"
 
-/// Consecutive tokens of one sequence within a pass.
-struct Segment {
-  std::int64_t row = 0;  ///< of the first, within the pass
-  std::int64_t n = 0;
-  std::int64_t slot = 0;
-  std::int64_t past = 0;  ///< tokens of the sequence before these
-  const std::int32_t* tokens = nullptr;
-};
+namespace inferbench::onednn {
 
 struct AttentionShape {
   std::int64_t n_layers = 0;
@@ -32,11 +25,12 @@ class Attention {
  public:
   Attention(const dnnl::engine& engine, const AttentionShape& shape);
 
-  /// Stores the keys and values of qkv, the rows of `segment` [segment.n, 3 width], at its positions.
-  void append(std::size_t layer, const Segment& segment, const float* qkv);
+  /// Stores the keys and values of qkv, the rows of `segment` [segment.n_rows, 3 width], at its positions.
+  void append(std::size_t layer, const PassSegment& segment, const float* qkv);
 
   /// Stores the keys and values of qkv [rows, 3 width] and writes softmax(scale q k^T) v to out [rows, width].
-  void run(dnnl::stream& stream, std::size_t layer, const Segment& segment, float scale, const float* qkv, float* out);
+  void run(dnnl::stream& stream, std::size_t layer, const PassSegment& segment, float scale, const float* qkv,
+           float* out);
 
   std::uint64_t kv_bytes() const { return (keys_.size() + values_.size()) * sizeof(float); }
   std::uint64_t scratch_bytes() const { return scores_.size() * sizeof(float); }
@@ -57,7 +51,7 @@ class Attention {
   dnnl::memory::desc value_layout(std::int64_t n_keys) const;
   dnnl::memory::desc output_layout(std::int64_t n) const;
   std::int64_t cache_offset(std::size_t layer, std::int64_t slot) const;
-  void hide_the_future(const Segment& segment, std::int64_t n_keys);
+  void hide_the_future(const PassSegment& segment, std::int64_t n_keys);
 
   dnnl::engine engine_;
   AttentionShape shape_;

@@ -16,7 +16,7 @@ class Context {
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
 
-  /// OpenMP keeps the number of threads for each calling thread apart, so every entry point says it again.
+  /// OpenMP keeps the number of threads per calling thread, so every entry point sets it again.
   void use_threads() const;
 
   HostCalls host;

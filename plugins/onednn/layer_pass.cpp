@@ -44,11 +44,11 @@ std::uint64_t LayerPass::scratch_bytes() const {
          (x.size() + normed.size() + qkv.size() + hidden.size()) * sizeof(float);
 }
 
-void LayerPass::run(const Layer& layer, std::size_t index, float attention_scale, const std::vector<Segment>& segments,
+void LayerPass::run(const Layer& layer, std::size_t index, float attention_scale, std::span<const PassSegment> segments,
                     std::int64_t rows) {
   layer_norm(layer.ln_1, x.data(), rows, normed.data());
   product(layer.c_attn, normed.data(), rows, qkv.data(), Then::kStore);
-  for (const Segment& segment : segments) {
+  for (const PassSegment& segment : segments) {
     attention.run(context_.stream, index, segment, attention_scale, qkv.data(), normed.data());
   }
   product(layer.attn_c_proj, normed.data(), rows, x.data(), Then::kAddTo);

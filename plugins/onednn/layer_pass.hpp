@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <oneapi/dnnl/dnnl.hpp>
+#include <span>
 #include <vector>
 
 #include "attention.hpp"
@@ -13,7 +14,7 @@
 namespace inferbench::onednn {
 
 // Tokens that one pass through the layers takes; longer calls make several, which bounds the work space.
-constexpr std::int64_t kPassRows = 512;
+constexpr std::int32_t kPassRows = 512;
 
 struct LayerSizes {
   std::int64_t max_rows = 0;
@@ -30,7 +31,7 @@ class LayerPass {
   LayerPass(Context& context, Precision precision, const LayerSizes& sizes, const AttentionShape& attention_shape);
 
   /// x's first `rows` rows through `layer`, the index-th of the cache, in place; `segments` says whose they are.
-  void run(const Layer& layer, std::size_t index, float attention_scale, const std::vector<Segment>& segments,
+  void run(const Layer& layer, std::size_t index, float attention_scale, std::span<const PassSegment> segments,
            std::int64_t rows);
 
   // Its operations. All matrices are dense.

@@ -75,7 +75,7 @@ void Operator::load_weights(const ib_op_desc& desc, Precision precision) {
 
 void Operator::store_past(const ib_op_desc& desc) {
   const std::int64_t width = desc.width;
-  segments_.push_back({0, desc.rows, 0, desc.past, nullptr});
+  segment_ = {0, 0, desc.rows, desc.past, nullptr};
   const std::int64_t head_width = width / desc.heads;
   attention_scale_ = static_cast<float>(1 / std::sqrt(static_cast<double>(head_width)));
   info_.kv_bytes =
@@ -85,7 +85,7 @@ void Operator::store_past(const ib_op_desc& desc) {
     std::copy_n(desc.past_kv + i * 2 * width, 2 * width, rows.data() + i * 3 * width + width);
   }
   for (std::int32_t copy = 0; copy < desc.n_copies; ++copy) {
-    pass_.attention.append(static_cast<std::size_t>(copy), {0, desc.past, 0, 0, nullptr}, rows.data());
+    pass_.attention.append(static_cast<std::size_t>(copy), {0, 0, desc.past, 0, nullptr}, rows.data());
   }
 }
 
@@ -101,7 +101,7 @@ void Operator::run(std::int32_t copy) {
     case IB_OP_LINEAR:
       return pass_.product(layer.c_fc, x, rows, result_.data(), Then::kStore);
     case IB_OP_ATTENTION:
-      return pass_.attention.run(context_.stream, index, segments_.front(), attention_scale_, x, result_.data());
+      return pass_.attention.run(context_.stream, index, segment_, attention_scale_, x, result_.data());
     case IB_OP_GELU:
       return pass_.activate(x, rows, desc_.width, result_.data());
     case IB_OP_SOFTMAX:
@@ -110,7 +110,7 @@ void Operator::run(std::int32_t copy) {
       return pass_.mlp(layer, x, rows, result_.data(), Then::kStore);
     default:
       std::copy(input_.begin(), input_.end(), pass_.x.begin());
-      return pass_.run(layer, index, attention_scale_, segments_, rows);
+      return pass_.run(layer, index, attention_scale_, {&segment_, 1}, rows);
   }
 }
 

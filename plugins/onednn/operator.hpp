@@ -31,7 +31,7 @@ class Operator {
   std::vector<float> result_;
   std::vector<Layer> layers_;  ///< [copies] with what the operator needs
   LayerPass pass_;
-  std::vector<Segment> segments_;
+  PassSegment segment_{};
   float attention_scale_ = 1;
   ib_op_info info_{};
 };

@@ -129,14 +129,14 @@ void Products::run_int8(dnnl::stream& stream, const Linear& linear, const float*
                         {DNNL_ARG_DST, view(engine_, rows, linear.outputs, Type::s32, sums_.data())}});
   stream.wait();
   const std::int64_t outputs = linear.outputs;
-  // Pieces, so that the threads share one row as well.
-  constexpr std::int64_t kPiece = 1024;
-  const std::int64_t pieces = (outputs + kPiece - 1) / kPiece;
+  // Each row is cut into chunks, so that threads share a single row as well.
+  constexpr std::int64_t kChunk = 1024;
+  const std::int64_t chunks = (outputs + kChunk - 1) / kChunk;
 #pragma omp parallel for
-  for (std::int64_t item = 0; item < rows * pieces; ++item) {
-    const std::int64_t r = item / pieces;
-    const std::int64_t begin = item % pieces * kPiece;
-    const std::int64_t end = std::min(begin + kPiece, outputs);
+  for (std::int64_t item = 0; item < rows * chunks; ++item) {
+    const std::int64_t r = item / chunks;
+    const std::int64_t begin = item % chunks * kChunk;
+    const std::int64_t end = std::min(begin + kChunk, outputs);
     const float row_scale = row_scales_[static_cast<std::size_t>(r)];
     const std::int32_t* sums = sums_.data() + r * outputs;
     const float* bias = linear.bias.empty() ? nullptr : linear.bias.data();

@@ -10,7 +10,7 @@
 namespace inferbench::torch_backend {
 namespace {
 
-// So many tokens are faster one by one, each with the keys that it sees, than as products.
+// Up to this many tokens are faster one by one, each with the keys that it sees, than as products.
 constexpr std::int64_t kFewTokens = 8;
 
 }  // namespace
@@ -19,6 +19,8 @@ at::Tensor causal_mask(std::int64_t n, std::int64_t past) {
   if (n <= kFewTokens) return {};
   return at::full({n, past + n}, -std::numeric_limits<float>::infinity()).triu_(past + 1);
 }
+
+Segment::Segment(const PassSegment& rows) : PassSegment(rows), mask(causal_mask(rows.n_rows, rows.first_position)) {}
 
 Attention::Attention(const AttentionShape& shape)
     : shape_(shape),
@@ -55,19 +57,21 @@ void Attention::append(std::int64_t layer, std::int64_t slot, std::int64_t past,
 }
 
 void Attention::run(std::int64_t layer, const Segment& segment, double scale, const at::Tensor& qkv, at::Tensor& out) {
-  const std::int64_t n_keys = segment.past + segment.n;
-  const at::Tensor rows = qkv.narrow(0, segment.row, segment.n).view({segment.n, 3, shape_.n_heads, shape_.head_width});
+  const std::int64_t n_keys = segment.first_position + segment.n_rows;
+  const at::Tensor rows =
+      qkv.narrow(0, segment.first_row, segment.n_rows).view({segment.n_rows, 3, shape_.n_heads, shape_.head_width});
   const at::Tensor keys = keys_[segment.slot][layer];
   const at::Tensor values = values_[segment.slot][layer];
-  append(layer, segment.slot, segment.past, rows.select(1, 1), rows.select(1, 2));
+  append(layer, segment.slot, segment.first_position, rows.select(1, 1), rows.select(1, 2));
   const at::Tensor q = rows.select(1, 0).transpose(0, 1).mul(scale).contiguous();
-  const at::Tensor to = out.narrow(0, segment.row, segment.n).view({segment.n, shape_.n_heads, shape_.head_width});
+  const at::Tensor to =
+      out.narrow(0, segment.first_row, segment.n_rows).view({segment.n_rows, shape_.n_heads, shape_.head_width});
   if (segment.mask.defined()) {
     to.copy_(many_tokens(q, keys.narrow(1, 0, n_keys), values.narrow(2, 0, n_keys), segment.mask));
     return;
   }
-  for (std::int64_t i = 0; i < segment.n; ++i) {
-    const std::int64_t seen = segment.past + i + 1;
+  for (std::int64_t i = 0; i < segment.n_rows; ++i) {
+    const std::int64_t seen = segment.first_position + i + 1;
     to[i].copy_(one_token(q.narrow(1, i, 1), keys.narrow(1, 0, seen), values.narrow(2, 0, seen)));
   }
 }

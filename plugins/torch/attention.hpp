@@ -5,15 +5,14 @@
 
 #include <cstdint>
 
+#include "inferbench/pass_plan.hpp"
+
 namespace inferbench::torch_backend {
 
-/// Consecutive tokens of one sequence within a pass.
-struct Segment {
-  std::int64_t row = 0;  ///< of the first, within the pass
-  std::int64_t n = 0;
-  std::int64_t slot = 0;
-  std::int64_t past = 0;  ///< tokens of the sequence before these
-  at::Tensor mask;        ///< causal_mask(n, past)
+/// A segment of a pass with what all layers need of it.
+struct Segment : PassSegment {
+  explicit Segment(const PassSegment& rows);
+  at::Tensor mask;  ///< causal_mask of its rows
 };
 
 struct AttentionShape {

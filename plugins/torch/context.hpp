@@ -19,7 +19,7 @@ class Context {
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
 
-  /// OpenMP keeps the number of threads for each calling thread apart, so every entry point says it again. Not by
+  /// OpenMP keeps the number of threads per calling thread, so every entry point sets it again. Not by
   /// at::set_num_threads, which would start the other pool as well, so that there were twice as many threads as told.
   void use_threads() const;
 

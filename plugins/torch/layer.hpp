@@ -13,7 +13,7 @@
 namespace inferbench::torch_backend {
 
 // Tokens that one pass through the layers takes; longer calls make several, which bounds the work space.
-constexpr std::int64_t kPassRows = 512;
+constexpr std::int32_t kPassRows = 512;
 
 struct LayerNorm {
   at::Tensor weight;  ///< [width]

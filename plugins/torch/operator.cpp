@@ -56,7 +56,7 @@ void Operator::store_past(const ib_op_desc& desc) {
   const std::int64_t past = desc.past;
   attention_.emplace(AttentionShape{desc.n_copies, desc.heads, head_width, 1, past + desc.rows});
   attention_scale_ = 1 / std::sqrt(static_cast<double>(head_width));
-  segments_.push_back({0, desc.rows, 0, past, causal_mask(desc.rows, past)});
+  segments_.emplace_back(PassSegment{0, 0, desc.rows, desc.past, nullptr});
   info_.kv_bytes = attention_->kv_bytes() / static_cast<std::uint64_t>(desc.n_copies);
   if (past == 0) return;
   at::Tensor kv = at::empty({past, 2, desc.heads, head_width});

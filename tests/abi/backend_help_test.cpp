@@ -38,7 +38,7 @@ TEST(Guard, MapsExceptionsToStatuses) {
   EXPECT_EQ(guard(&error, [] { throw std::out_of_range("index"); }), IB_INTERNAL);
   EXPECT_STREQ(error.message, "index");
   EXPECT_EQ(guard(&error, [] { throw 5; }), IB_INTERNAL);
-  EXPECT_STREQ(error.message, "an exception that is no std::exception");
+  EXPECT_STREQ(error.message, "an exception that is not a std::exception");
   EXPECT_EQ(guard(nullptr, [] { throw 5; }), IB_INTERNAL);
 }
 

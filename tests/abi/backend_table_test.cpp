@@ -218,7 +218,7 @@ TEST_F(BackendTableCalls, TurnEachKindOfExceptionIntoItsStatus) {
   expect_all(IB_CANCELLED, "stopped", [] { throw Failure(IB_CANCELLED, "stopped"); });
   expect_all(IB_OUT_OF_MEMORY, "out of memory", [] { throw std::bad_alloc(); });
   expect_all(IB_INTERNAL, "index", [] { throw std::out_of_range("index"); });
-  expect_all(IB_INTERNAL, "an exception that is no std::exception", [] { throw 5; });
+  expect_all(IB_INTERNAL, "an exception that is not a std::exception", [] { throw 5; });
 }
 
 TEST_F(BackendTableCalls, RefuseNull) {

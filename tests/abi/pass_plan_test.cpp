@@ -239,6 +239,22 @@ TEST(PassPlan, BeginsAfreshInTheMiddleOfACall) {
   expect_whole(call, held, plan, 3, 100);
 }
 
+TEST(PassPlan, RowsWithoutACall) {
+  PassPlan plan({1, 20, 20, 10}, 5, 2);
+  plan.begin_rows(5, 7);
+  EXPECT_EQ(plan.n_rows(), 5);
+  const std::int32_t* tokens = plan.tokens().data();
+  EXPECT_EQ(vector_of(plan.segments()),
+            (Segments{{0, 0, 2, 7, tokens}, {0, 2, 2, 9, tokens + 2}, {0, 4, 1, 11, tokens + 4}}));
+  EXPECT_EQ(vector_of(plan.tokens()), Ints(5, 0));
+  EXPECT_EQ(vector_of(plan.positions()), (Ints{7, 8, 9, 10, 11}));
+  EXPECT_EQ(vector_of(plan.output_rows()), (Ints{0, 1, 2, 3, 4}));
+  EXPECT_EQ(plan.first_output(), 0);
+  EXPECT_EQ(plan.call_rows(), 5);
+  plan.begin_rows(1, 0);
+  EXPECT_EQ(vector_of(plan.segments()), (Segments{{0, 0, 1, 0, tokens}}));
+}
+
 TEST(SlotLengths, AreCheckedAdvancedAndTruncated) {
   SlotLengths lengths({2, 8, 16, 1000});
   EXPECT_EQ(vector_of(lengths.held()), (Ints{0, 0}));

@@ -60,7 +60,7 @@ ib_status guard(ib_error* error, Function&& function) noexcept {
     set_error(error, exception.what());
     return IB_INTERNAL;
   } catch (...) {
-    set_error(error, "an exception that is no std::exception");
+    set_error(error, "an exception that is not a std::exception");
     return IB_INTERNAL;
   }
 }

@@ -16,7 +16,7 @@ inline float float_of_bf16(std::uint16_t bits) {
   return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16U);
 }
 
-/// IEEE 754 binary16. Shifted into place, the exponent is too small by 112, which a multiplication by 2^112 mends, for
+/// IEEE 754 binary16. Shifted into place, the exponent is too small by 112, which multiplying by 2^112 corrects, for
 /// subnormals too (it is exact); infinities and NaN then still lack the rest of their exponent.
 inline float float_of_f16(std::uint16_t bits) {
   const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x8000U) << 16U;

@@ -11,7 +11,7 @@
  *     destroy
  *
  * An operator is the backend's own: at that shape the same packed weights, kernels and threads that its forward uses,
- * with what forward does beside it to hand the result on (such as quantizing what a layer norm makes). What the backend
+ * with what forward also does to hand the result on (such as quantizing what a layer norm makes). What the backend
  * has no operator for by itself (such as a softmax that exists only inside its attention) is IB_UNSUPPORTED with the
  * reason as the message: prepare never puts something else in its place.
  */
@@ -61,7 +61,7 @@ typedef struct ib_op_desc {
   int32_t heads;      /* ATTENTION, BLOCK */
   int32_t past;       /* ATTENTION, BLOCK: positions in the cache before x, at least 0 */
   int32_t activation; /* GELU, MLP, BLOCK: IB_ACTIVATION_* */
-  /* Weights and past keys and values are held so many times, each in memory of its own, at least 1: run() is told which
+  /* Weights and past keys and values are held n_copies times, each in its own memory, at least 1: run() is told which
    * to use. Going through more of them than the caches hold makes each run read its weights from memory, as decoding
    * does. Input, result and work space are there once. */
   int32_t n_copies;

@@ -73,6 +73,22 @@ class PassPlan {
     clear();
   }
 
+  /// One pass without a call, as a single operator (op_bench.h) has it: `n_rows` rows (at most max_rows()) of slot 0 at
+  /// positions `past` and after it. All are output rows; their tokens are 0.
+  void begin_rows(std::int32_t n_rows_wanted, std::int32_t past) {
+    clear();
+    params_ = nullptr;
+    call_rows_ = n_rows_wanted;
+    rows_before_ = first_output_ = 0;
+    tokens_.assign(static_cast<std::size_t>(n_rows_wanted), 0);
+    for (std::int32_t row = 0; row < n_rows_wanted; ++row) {
+      positions_.push_back(past + row);
+      output_rows_.push_back(row);
+      if (row % max_segment_rows_ != 0) continue;
+      segments_.push_back({0, row, std::min(max_segment_rows_, n_rows_wanted - row), past + row, tokens_.data() + row});
+    }
+  }
+
   /// Takes the next rows, as many as fit. False when none are left. Allocates nothing.
   bool next() {
     rows_before_ += n_rows();

@@ -202,7 +202,7 @@ class StalePosition {
     each(session, [&](const float* key, const float* value, std::int64_t width) {
       for (std::int64_t d = 0; d < width; ++d) floats_.push_back(key[d * ref::kPanel]);
       for (std::int64_t d = 0; d < width; ++d) {
-        floats_.push_back(value[d % ref::kPanel + d / ref::kPanel * session.limits.max_tokens * ref::kPanel]);
+        floats_.push_back(value[d % ref::kPanel + d / ref::kPanel * session.lengths.limits().max_tokens * ref::kPanel]);
       }
     });
   }
@@ -267,17 +267,17 @@ class Session {
     }
     model_.position_embedding = positions;
     for (const StalePosition& stale : stale_) {
-      if (session_.n_past[static_cast<std::size_t>(stale.slot())] > stale.position()) stale.put_back(session_);
+      if (session_.lengths[static_cast<std::int32_t>(stale.slot())] > stale.position()) stale.put_back(session_);
     }
     std::erase_if(stale_, [&](const StalePosition& stale) {
-      return session_.n_past[static_cast<std::size_t>(stale.slot())] > stale.position();
+      return session_.lengths[static_cast<std::int32_t>(stale.slot())] > stale.position();
     });
     spoil(params);
   }
 
   void truncate(std::int32_t slot, std::int32_t n_past) {
-    inferbench::check_truncate(slot, n_past, session_.n_past);
-    const std::int32_t held = session_.n_past[static_cast<std::size_t>(slot)];
+    inferbench::check_truncate(slot, n_past, session_.lengths.held());
+    const std::int32_t held = session_.lengths[slot];
     if (fault_ == "stale_kv" && n_past < held) stale_.emplace_back(session_, slot, n_past);
     session_.truncate(slot, n_past);
   }
@@ -286,7 +286,7 @@ class Session {
   // Replaces invalid tokens by token 0; `rooms` owns the replaced sequences.
   void replace_bad_tokens(ib_sequence& sequence, std::list<std::vector<std::int32_t>>& rooms) const {
     if (sequence.tokens == nullptr || sequence.n_tokens < 1) return;
-    const auto is_bad = [&](std::int32_t token) { return token < 0 || token >= session_.limits.vocab; };
+    const auto is_bad = [&](std::int32_t token) { return token < 0 || token >= session_.lengths.limits().vocab; };
     if (std::none_of(sequence.tokens, sequence.tokens + sequence.n_tokens, is_bad)) return;
     std::vector<std::int32_t>& room = rooms.emplace_back(sequence.tokens, sequence.tokens + sequence.n_tokens);
     std::replace_if(room.begin(), room.end(), is_bad, 0);
@@ -296,13 +296,13 @@ class Session {
   bool has_past(const ib_forward_params& params, std::int32_t least) const {
     if (params.sequences == nullptr) return false;
     return std::any_of(params.sequences, params.sequences + std::max(params.n_sequences, 0), [&](const auto& sequence) {
-      return sequence.slot >= 0 && sequence.slot < session_.limits.n_slots &&
-             session_.n_past[static_cast<std::size_t>(sequence.slot)] >= least;
+      return sequence.slot >= 0 && sequence.slot < session_.lengths.limits().n_slots &&
+             session_.lengths[sequence.slot] >= least;
     });
   }
 
   void spoil(const ib_forward_params& params) {
-    const auto vocab = static_cast<std::size_t>(session_.limits.vocab);
+    const auto vocab = static_cast<std::size_t>(session_.lengths.limits().vocab);
     const bool last = params.output == IB_OUTPUT_LAST_LOGITS;
     const bool has_logits = last || params.output == IB_OUTPUT_ALL_LOGITS;
     const auto n_sequences = static_cast<std::size_t>(params.n_sequences);

@@ -14,7 +14,7 @@ class Session : public toy::Session {
   using toy::Session::Session;
 
   void forward(const ib_forward_params& params) {
-    inferbench::check_forward(params, limits(), held());
+    lengths().check(params);
     std::int64_t computed = 0;
     for (std::int32_t i = 0; i < params.n_sequences; ++i) computed += tokens_to_compute(params.sequences[i]);
     toy::spin(computed * model().spin_us);

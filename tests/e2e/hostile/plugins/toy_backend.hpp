@@ -64,21 +64,19 @@ class Session {
  public:
   Session(Model& model, const ib_session_params& params)
       : model_(model),
-        limits_(inferbench::checked_session_limits(params, model.context_size, model.vocab)),
-        held_(static_cast<std::size_t>(limits_.n_slots)),
-        histories_(static_cast<std::size_t>(limits_.n_slots)) {}
+        lengths_(inferbench::checked_session_limits(params, model.context_size, model.vocab)),
+        histories_(lengths_.held().size()) {}
   const ib_session_info& info() const { return info_; }
 
   void forward(const ib_forward_params& params) {
-    const std::int64_t n_tokens = inferbench::check_forward(params, limits_, held_);
+    const std::int64_t n_tokens = lengths_.check(params);
     model_.host.throw_if_cancelled();
     spin(n_tokens * model_.spin_us);
     advance(params);
   }
 
   void truncate(std::int32_t slot, std::int32_t n_past) {
-    inferbench::check_truncate(slot, n_past, held_);
-    held_[static_cast<std::size_t>(slot)] = n_past;
+    lengths_.truncate(slot, n_past);
     histories_[static_cast<std::size_t>(slot)].resize(static_cast<std::size_t>(n_past));
   }
 
@@ -96,18 +94,17 @@ class Session {
           row = std::copy_n(logits_of(history).begin(), model_.vocab, row);
         }
       }
-      held_[static_cast<std::size_t>(sequence.slot)] += sequence.n_tokens;
       if (params.output == IB_OUTPUT_GREEDY) params.ids[i] = id_of(history);
     }
+    lengths_.advance(params);
   }
 
   const Model& model() const { return model_; }
-  const inferbench::SessionLimits& limits() const { return limits_; }
+  const inferbench::SlotLengths& lengths() const { return lengths_; }
   /// The tokens in a slot.
   const std::vector<std::int32_t>& history(std::int32_t slot) const {
     return histories_[static_cast<std::size_t>(slot)];
   }
-  const std::vector<std::int32_t>& held() const { return held_; }
 
  private:
   static std::uint64_t hash_of(const std::vector<std::int32_t>& history) {
@@ -129,8 +126,7 @@ class Session {
   }
 
   Model& model_;
-  inferbench::SessionLimits limits_;
-  std::vector<std::int32_t> held_;
+  inferbench::SlotLengths lengths_;
   std::vector<std::vector<std::int32_t>> histories_;
   ib_session_info info_{sizeof(ib_session_info), 2000, 3000, 6000, 0};
 };

@@ -8,6 +8,9 @@
 
 namespace {
 
+// Rows that go through the layers together. With more, the products read each weight once for all of them.
+constexpr std::int32_t kPassRows = 1;
+
 template <typename T>
 std::uint64_t bytes_of(const std::vector<T>& values) {
   return values.size() * sizeof(T);
@@ -17,14 +20,15 @@ std::uint64_t bytes_of(const std::vector<T>& values) {
 
 Session::Session(Model& model, const ib_session_params& params)
     : model_(model),
-      limits_(inferbench::checked_session_limits(params, model.context, model.vocab)),
-      held_(static_cast<std::size_t>(limits_.n_slots), 0) {
+      lengths_(inferbench::checked_session_limits(params, model.context, model.vocab)),
+      plan_(lengths_.limits(), kPassRows) {
+  const inferbench::SessionLimits& limits = lengths_.limits();
   const auto width = static_cast<std::size_t>(model.width);
   const auto inner = static_cast<std::size_t>(model.layers.front().c_fc.n_out);
-  const double n_cached = static_cast<double>(limits_.n_slots) * static_cast<double>(model.layers.size()) *
-                          static_cast<double>(limits_.max_tokens) * static_cast<double>(width);
+  const double n_cached = static_cast<double>(limits.n_slots) * static_cast<double>(model.layers.size()) *
+                          static_cast<double>(limits.max_tokens) * static_cast<double>(width);
   if (n_cached > static_cast<double>(keys_.max_size())) throw std::bad_alloc();
-  keys_.resize(cache_offset(0, limits_.n_slots));
+  keys_.resize(cache_offset(0, limits.n_slots));
   values_.resize(keys_.size());
   x_.resize(width);
   normed_.resize(width);
@@ -32,7 +36,7 @@ Session::Session(Model& model, const ib_session_params& params)
   attended_.resize(width);
   hidden_.resize(inner);
   sums_.resize(std::max(3 * width, inner));
-  weights_.resize(static_cast<std::size_t>(limits_.max_tokens));
+  weights_.resize(static_cast<std::size_t>(limits.max_tokens));
   logits_.resize(static_cast<std::size_t>(model.vocab));
   info_.struct_size = sizeof(info_);
   info_.kv_bytes = bytes_of(keys_) + bytes_of(values_);
@@ -42,39 +46,34 @@ Session::Session(Model& model, const ib_session_params& params)
 }
 
 void Session::forward(const ib_forward_params& params) {
-  inferbench::check_forward(params, limits_, held_);
-  const std::span sequences(params.sequences, static_cast<std::size_t>(params.n_sequences));
-  const auto vocab = static_cast<std::size_t>(model_.vocab);
-  float* logits = params.logits;
-  std::int32_t* id = params.ids;
-  for (const ib_sequence& sequence : sequences) {
-    const std::int32_t past = held_[static_cast<std::size_t>(sequence.slot)];
-    for (std::int32_t i = 0; i < sequence.n_tokens; ++i) {
-      const bool is_last = i == sequence.n_tokens - 1;
-      run_token(sequence.slot, past + i, sequence.tokens[i]);
-      if (params.output == IB_OUTPUT_ALL_LOGITS || (is_last && params.output == IB_OUTPUT_LAST_LOGITS)) {
-        apply_head(model_.head(), normed_, {logits, vocab});
-        logits += vocab;
-      }
-      if (is_last && params.output == IB_OUTPUT_GREEDY) {
-        apply_head(model_.head(), normed_, logits_);
-        // The first of equal ones: the lowest id, as the header asks.
-        *id++ = static_cast<std::int32_t>(std::max_element(logits_.begin(), logits_.end()) - logits_.begin());
-      }
-    }
+  lengths_.check(params);
+  plan_.begin(params, lengths_.held());
+  while (plan_.next()) {
+    const inferbench::PassSegment& segment = plan_.segments().front();
+    run_token(segment.slot, segment.first_position, segment.tokens[0]);
+    if (!plan_.output_rows().empty()) write_output(params);
   }
-  // Only now: after a cancelled call each slot holds what it held before.
-  for (const ib_sequence& sequence : sequences) held_[static_cast<std::size_t>(sequence.slot)] += sequence.n_tokens;
+  lengths_.advance(params);  // only now: after a cancelled call each slot holds what it held before
+}
+
+void Session::write_output(const ib_forward_params& params) {
+  const std::int64_t first = plan_.first_output();
+  if (params.output == IB_OUTPUT_GREEDY) {
+    apply_head(model_.head(), normed_, logits_);
+    // max_element gives the first of equal values: the lowest id, as the ABI requires.
+    params.ids[first] = static_cast<std::int32_t>(std::max_element(logits_.begin(), logits_.end()) - logits_.begin());
+  } else {
+    apply_head(model_.head(), normed_, {params.logits + first * model_.vocab, logits_.size()});
+  }
 }
 
 void Session::truncate(std::int32_t slot, std::int32_t n_past) {
-  inferbench::check_truncate(slot, n_past, held_);
-  held_[static_cast<std::size_t>(slot)] = n_past;  // later positions are overwritten before they are read
+  lengths_.truncate(slot, n_past);  // later positions are overwritten before they are read
 }
 
 std::size_t Session::cache_offset(std::size_t layer, std::int32_t slot) const {
   const std::size_t row = static_cast<std::size_t>(slot) * model_.layers.size() + layer;
-  return row * static_cast<std::size_t>(limits_.max_tokens) * static_cast<std::size_t>(model_.width);
+  return row * static_cast<std::size_t>(lengths_.limits().max_tokens) * static_cast<std::size_t>(model_.width);
 }
 
 // Leaves ln_f's output in normed_.

@@ -16,6 +16,7 @@ class Session {
   void truncate(std::int32_t slot, std::int32_t n_past);
 
  private:
+  void write_output(const ib_forward_params& params);
   void run_token(std::int32_t slot, std::int32_t position, std::int32_t token);
   void attention_block(std::size_t layer, std::int32_t slot, std::int32_t position);
   void mlp_block(const Layer& layer);
@@ -23,10 +24,10 @@ class Session {
   std::size_t cache_offset(std::size_t layer, std::int32_t slot) const;
 
   const Model& model_;
-  inferbench::SessionLimits limits_;
-  std::vector<std::int32_t> held_;  // tokens per slot
-  std::vector<float> keys_;         // [n_slots, n_layers, max_tokens, width]
-  std::vector<float> values_;       // the same
+  inferbench::SlotLengths lengths_;
+  inferbench::PassPlan plan_;
+  std::vector<float> keys_;    // [n_slots, n_layers, max_tokens, width]
+  std::vector<float> values_;  // the same
 
   // Of the token at hand.
   std::vector<float> x_;         // [width]: the residual stream
