@@ -75,7 +75,7 @@ MatmulArgs args_of(const Matrix& matrix, std::int32_t m, bool int4) {
 }
 
 // The tiles of thread t of the team, cut at multiples of the panel.
-std::pair<std::int32_t, std::int32_t> share_of(std::int32_t tiles, int t, int threads) {
+std::pair<std::int32_t, std::int32_t> tile_range(std::int32_t tiles, int t, int threads) {
   const auto cut = [&](int i) {
     return std::min(tiles, static_cast<std::int32_t>(round_up(std::int64_t{tiles} * i / threads, kPanelTiles)));
   };
@@ -109,7 +109,7 @@ void BM_gemv(benchmark::State& state, const KernelTable* kernels, bool int4) {
     const double seconds = team.run([&](int t) {
       for (const Matrix& matrix : matrices) {
         const MatmulArgs args = args_of(matrix, m, int4);
-        const auto [begin, end] = share_of(n_tiles(args.n), t, team.size());
+        const auto [begin, end] = tile_range(n_tiles(args.n), t, team.size());
         gemv(&args, begin, end);
       }
     });
@@ -172,7 +172,7 @@ void BM_gemm(benchmark::State& state, const KernelTable* kernels, bool int4) {
   for (auto _ : state) {
     const double peak = has_unit(unit) ? peak_operations(team, unit) : 0.0;
     const double seconds = seconds_of(team, [&](int t) {
-      const auto [begin, end] = share_of(n_tiles(shape.n), t, team.size());
+      const auto [begin, end] = tile_range(n_tiles(shape.n), t, team.size());
       gemm(&args, begin, end, 0, m, scratch[static_cast<std::size_t>(t)].data());
     });
     state.SetIterationTime(seconds);

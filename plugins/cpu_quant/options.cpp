@@ -46,7 +46,7 @@ Options read_options(const ib_model_params& params) {
   Options options;
   options.isa = static_cast<Isa>(choice_index(reader, "isa", kIsaChoices));
   options.kv_type = choice_index(reader, "kv", kKvChoices);
-  // Beside 4-bit weights, what 8-bit keys and values cost is lost in the noise; beside 8-bit weights it is not.
+  // The error of 8-bit keys and values is small compared with that of 4-bit weights, but not with that of 8-bit ones.
   const bool int4 = params.precision != nullptr && std::string_view(params.precision) == "int4";
   if (options.kv_type == kKvAuto) options.kv_type = int4 ? kKvInt8 : kKvF16;
   options.chunk = static_cast<std::int32_t>(chunk);

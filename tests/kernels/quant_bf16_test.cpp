@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 
+#include "float_rows.hpp"
 #include "product_problem.hpp"
 #include "support/required_isa.hpp"
 
@@ -128,7 +129,7 @@ TEST_F(QuantBf16, PartsMakeTheWholeRow) {
     const std::vector<float> x = random.normals(int64_t{m} * k);
     std::vector<float> in_place = x;
     std::vector<float> activated = x;
-    generic().activate_rows(activated.data(), k, m, k, kActivationGeluErf);
+    activate_float_rows(activated.data(), k, m, k, kActivationGeluErf);
     Aligned<uint8_t> rows = dirty(m * bf16_row_bytes(k));
     Aligned<uint8_t> activated_rows = dirty(m * bf16_row_bytes(k));
     for (int32_t first = 0; first < k; first += 64) {
@@ -151,7 +152,7 @@ TEST_F(QuantBf16, LayerNormIsThatOfFloatsRounded) {
     const std::vector<float> weight = random.normals(k);
     const std::vector<float> bias = random.normals(k);
     std::vector<float> floats(static_cast<size_t>(m * stride));
-    generic().layernorm_rows(x.data(), stride, m, k, weight.data(), bias.data(), 1e-5F, floats.data(), stride);
+    layernorm_float_rows(x.data(), stride, m, k, weight.data(), bias.data(), 1e-5F, floats.data(), stride);
     Aligned<uint8_t> rows = dirty(m * bf16_row_bytes(k));
     kernels().gemm_rows.from_layernorm(x.data(), stride, m, k, weight.data(), bias.data(), 1e-5F, rows.data());
     ASSERT_TRUE(holds(rows, floats, stride, m, k));
@@ -167,7 +168,7 @@ TEST_F(QuantBf16, ActivationsAreThoseOfFloatsShiftedAndRounded) {
         const int64_t stride = k + 2;
         const std::vector<float> x = random.normals(m * stride, 2.0F);
         std::vector<float> want = x;
-        generic().activate_rows(want.data(), stride, m, k, activation);
+        activate_float_rows(want.data(), stride, m, k, activation);
         const float shift = activation == kActivationRelu ? kReluShift : kGeluShift;
         for (float& v : want) v = unsigned_rows != 0 ? std::max(v + shift, 0.0F) : v;
         std::vector<float> in_place = x;

@@ -5,6 +5,7 @@
 #include <functional>
 #include <limits>
 
+#include "float_rows.hpp"
 #include "quant_testing.hpp"
 
 namespace inferbench::cpu_quant {
@@ -91,7 +92,7 @@ TEST_P(QuantRows, UnsignedRowsStandForTheActivationPlusItsShift) {
       for (int32_t i = 0; i < k; i += kScaleGroup) x[static_cast<size_t>(i)] = 1.0F;  // ReLU leaves no group at zero
       std::vector<float> activated = x;
       std::vector<float> copy = x;
-      generic().activate_rows(activated.data(), k, 1, k, activation);
+      activate_float_rows(activated.data(), k, 1, k, activation);
       Aligned<uint8_t> mine(quantized_row_bytes(k));
       Aligned<uint8_t> theirs(quantized_row_bytes(k));
       kernels().gemv_rows.from_activation(x.data(), k, 1, whole_row(k), activation, 1, mine.data());
@@ -168,11 +169,8 @@ TEST_P(QuantRows, LayerNormIsThatOfDoublePrecision) {
     for (float& v : x) v += 5.0F;
     const std::vector<float> weight = random.normals(k);
     const std::vector<float> bias = random.normals(k);
-    std::vector<float> mine(static_cast<size_t>(m * stride), 7.0F);
-    std::vector<float> theirs = mine;
-    kernels().layernorm_rows(x.data(), stride, m, k, weight.data(), bias.data(), 1e-5F, mine.data(), stride);
-    generic().layernorm_rows(x.data(), stride, m, k, weight.data(), bias.data(), 1e-5F, theirs.data(), stride);
-    ASSERT_TRUE(same_bits(mine.data(), theirs.data(), m * stride)) << k;
+    std::vector<float> floats(static_cast<size_t>(m * stride));
+    layernorm_float_rows(x.data(), stride, m, k, weight.data(), bias.data(), 1e-5F, floats.data(), stride);
     for (int32_t r = 0; r < m; ++r) {
       const float* row = x.data() + r * stride;
       double mean = 0.0;
@@ -185,13 +183,14 @@ TEST_P(QuantRows, LayerNormIsThatOfDoublePrecision) {
         const auto at = static_cast<size_t>(i);
         const double exact = (row[i] - mean) / std::sqrt(variance + 1e-5F) * weight[at] + bias[at];
         // One element has no variance: its mean rounds to itself exactly.
-        ASSERT_NEAR(mine[static_cast<size_t>(r * stride + i)], exact, 4e-6 * (1.0 + std::abs(exact))) << k << " " << i;
+        ASSERT_NEAR(floats[static_cast<size_t>(r * stride + i)], exact, 4e-6 * (1.0 + std::abs(exact)))
+            << k << " " << i;
       }
     }
     Aligned<uint8_t> fused(m * quantized_row_bytes(k));
     Aligned<uint8_t> apart(m * quantized_row_bytes(k));
     kernels().gemv_rows.from_layernorm(x.data(), stride, m, k, weight.data(), bias.data(), 1e-5F, fused.data());
-    generic().gemv_rows.from_floats(theirs.data(), stride, m, whole_row(k), apart.data());
+    generic().gemv_rows.from_floats(floats.data(), stride, m, whole_row(k), apart.data());
     ASSERT_TRUE(same_rows(fused.data(), apart.data(), m, k)) << k;
   }
 }
@@ -204,6 +203,13 @@ double gelu_erf_exact(double x) {
   return 0.5 * x * std::erfc(-x / std::sqrt(2.0));
 }
 
+/// x = activation(x), as from_activation leaves it.
+void activate(const KernelTable& kernels, std::vector<float>& x, int32_t activation) {
+  const auto n = static_cast<int32_t>(x.size());
+  Aligned<uint8_t> rows(quantized_row_bytes(n));
+  kernels.gemv_rows.from_activation(x.data(), n, 1, whole_row(n), activation, 0, rows.data());
+}
+
 TEST_P(QuantRows, ActivationsKeepTheirErrorBounds) {
   std::vector<float> x;
   for (float v = -40.0F; v < 40.0F; v += 0.00173F) x.push_back(v);
@@ -214,8 +220,8 @@ TEST_P(QuantRows, ActivationsKeepTheirErrorBounds) {
   for (const int32_t activation : {kActivationGeluTanh, kActivationGeluErf, kActivationRelu}) {
     std::vector<float> mine = x;
     std::vector<float> theirs = x;
-    kernels().activate_rows(mine.data(), n, 1, n, activation);
-    generic().activate_rows(theirs.data(), n, 1, n, activation);
+    activate(kernels(), mine, activation);
+    activate_float_rows(theirs.data(), n, 1, n, activation);
     ASSERT_TRUE(same_bits(mine.data(), theirs.data(), n)) << activation;
     const double bound = activation == kActivationRelu ? 0.0 : 4e-7;
     for (size_t i = 0; i < x.size(); ++i) {
@@ -229,8 +235,8 @@ TEST_P(QuantRows, ActivationsOfNoNumberAreDefined) {
   for (const int32_t activation : {kActivationGeluTanh, kActivationGeluErf, kActivationRelu}) {
     std::vector<float> x = {kNan, kInf, -kInf};
     std::vector<float> theirs = x;
-    kernels().activate_rows(x.data(), 3, 1, 3, activation);
-    generic().activate_rows(theirs.data(), 3, 1, 3, activation);
+    activate(kernels(), x, activation);
+    activate_float_rows(theirs.data(), 3, 1, 3, activation);
     EXPECT_TRUE(same_bits(x.data(), theirs.data(), 3));
     EXPECT_TRUE(std::isnan(x[0]));
     EXPECT_EQ(x[2], 0.0F);
@@ -246,7 +252,7 @@ TEST_P(QuantRows, FusedActivationEqualsItsTwoSteps) {
       const int64_t stride = k + 2;
       const std::vector<float> x = random.normals(m * stride, 2.0F);
       std::vector<float> activated = x;
-      generic().activate_rows(activated.data(), stride, m, k, activation);
+      activate_float_rows(activated.data(), stride, m, k, activation);
       Aligned<uint8_t> apart(m * quantized_row_bytes(k));
       generic().gemv_rows.from_floats(activated.data(), stride, m, whole_row(k), apart.data());
       std::vector<float> in_place = x;
@@ -256,19 +262,6 @@ TEST_P(QuantRows, FusedActivationEqualsItsTwoSteps) {
       for (int32_t r = 0; r < m; ++r) {  // what lies between rows is not touched
         ASSERT_TRUE(same_bits(in_place.data() + r * stride + k, x.data() + r * stride + k, 2));
       }
-    }
-  }
-}
-
-TEST_P(QuantRows, Addition) {
-  Random random(14);
-  for (int32_t n = 0; n < 70; ++n) {
-    std::vector<float> x = random.normals(n + 1);
-    const std::vector<float> before = x;
-    const std::vector<float> y = random.normals(n + 1);
-    kernels().add(x.data(), y.data(), n);
-    for (size_t i = 0; i <= static_cast<size_t>(n); ++i) {
-      ASSERT_EQ(x[i], before[i] + (i < static_cast<size_t>(n) ? y[i] : 0.0F));
     }
   }
 }

@@ -33,30 +33,29 @@ bool ForwardPass::run_operator(std::int32_t op, std::int32_t layer, const Batch&
 
 void ForwardPass::build_operator(std::int32_t op, std::int32_t i) {
   const Layer& layer = model_.layers[static_cast<std::size_t>(i)];
-  const std::int32_t rows = batch_->n_rows();
+  const std::int32_t rows = batch_->pass().n_rows();
   const auto heads = static_cast<std::size_t>(model_.shape.n_heads);
-  const auto row_step = [&](Op step) { add_items(step, i, rows, static_cast<std::size_t>(row_items(rows))); };
   switch (op) {
     case IB_OP_LAYER_NORM:
-      row_step(Op::NormAttention);
+      steps_.add_row_work({Op::NormAttention, i}, rows);
       break;
     case IB_OP_LINEAR:
-      row_step(Op::QuantizeAttention);
+      steps_.add_row_work({Op::QuantizeAttention, i}, rows);
       add_product(Op::Qkv, i, layer.attn_qkv, rows);
       break;
     case IB_OP_ATTENTION:
-      if (batch_->appends_first()) add_items(Op::Append, i, rows, batch_->segments().size() * heads);
+      if (batch_->appends_first()) steps_.add(Op::Append, i, rows, batch_->pass().segments().size() * heads);
       add_attention(i, rows, false);
-      if (!quantizes_heads()) add_rows(Op::QuantizeAttention, i, rows);
+      if (!quantizes_heads()) steps_.add_row_work({Op::QuantizeAttention, i}, rows);
       break;
     case IB_OP_MLP:
-      row_step(Op::Place);
-      add_rows(Op::QuantizeAttention, i, rows);
+      steps_.add_row_work({Op::Place, i}, rows);
+      steps_.add_row_work({Op::QuantizeAttention, i}, rows);
       add_product(Op::Fc, i, layer.mlp_fc, rows);
       add_product(Op::MlpProj, i, layer.mlp_proj, rows);
       break;
     default:
-      row_step(Op::Place);
+      steps_.add_row_work({Op::Place, i}, rows);
       add_layer(i);
       break;
   }
@@ -64,7 +63,7 @@ void ForwardPass::build_operator(std::int32_t op, std::int32_t i) {
 
 void ForwardPass::read_result(std::int32_t op, float* result) const {
   const std::int32_t width = model_.shape.width;
-  const std::int32_t n_rows = batch_->n_rows();
+  const std::int32_t n_rows = batch_->pass().n_rows();
   const std::int64_t rows = n_rows;
   if (op == IB_OP_LINEAR) {
     std::copy_n(qkv_, rows * model_.linear_outputs, result);

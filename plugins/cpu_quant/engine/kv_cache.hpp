@@ -48,7 +48,7 @@ class KvCache {
     return {first, shape_.n_heads * (i + 1) / n_groups_ - first};
   }
   std::int32_t group_of(std::int32_t head) const { return (n_groups_ * (head + 1) - 1) / shape_.n_heads; }
-  std::int32_t most_heads() const { return pieces(shape_.n_heads, n_groups_); }  ///< of a group
+  std::int32_t most_heads() const { return ceil_div(shape_.n_heads, n_groups_); }  ///< of a group
 
   /// Arguments for all heads of a group; the caller adds the rows.
   AttentionArgs args(std::int32_t slot, std::int32_t layer, std::int32_t group_index) {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a thread reads next, fetched into its caches while it waits or ends a step: at few rows the memory is what a
-// pass waits for, so it should never rest.
+// What a thread reads next, prefetched while it waits or finishes a step: with few rows a pass is memory-bound, so the
+// memory should never be idle.
 #include <algorithm>
 
 #include "engine/forward.hpp"
-#include "engine/shares.hpp"
+#include "engine/work_ranges.hpp"
 
 namespace inferbench::cpu_quant {
 namespace {
@@ -17,28 +17,28 @@ constexpr std::int64_t kLine = 64;
 }  // namespace
 
 /// The keys that an item of attention reads.
-ForwardPass::Stretch ForwardPass::keys_of(const Step& step, std::uint32_t item) const {
+ForwardPass::MemoryRange ForwardPass::keys_of(const Step& step, std::uint32_t item) const {
   const HeadItem part = head_item(step, item);
-  const Segment& segment = batch_->segments()[static_cast<std::size_t>(part.block->segment)];
-  const AttentionArgs args = attention_args(segment, step.layer, part.group, part.heads, part.block->first_row);
-  const std::int32_t keys = args.first_position + part.block->n_rows;
+  const PassSegment& segment = batch_->pass().segments()[static_cast<std::size_t>(part.tile->segment)];
+  const AttentionArgs args = attention_args(segment, step.layer, part.group, part.heads, part.tile->first_row);
+  const std::int32_t keys = args.first_position + part.tile->n_rows;
   const std::int64_t blocks = kv_block_bytes(args.kv_type, args.head_dim) * args.n_heads;
-  // Heads of a part of the group lie apart.
+  // Some heads of a group are not contiguous in memory.
   if (!step.by_group) return {args.cache, blocks};
-  return {args.cache, pieces(keys, kKvBlock) * blocks};
+  return {args.cache, ceil_div(keys, kKvBlock) * blocks};
 }
 
 /// What `thread` reads first of weights or keys in the step, or in the one after it where it has none.
-ForwardPass::Stretch ForwardPass::first_read(std::uint32_t phase, int thread) const {
+ForwardPass::MemoryRange ForwardPass::first_read(std::uint32_t phase, int thread) const {
   for (std::uint32_t next = phase; next < std::min(phase + 2, n_phases()); ++next) {
     const Step& step = steps_[next];
-    const Share mine = share_of(step.n_items, thread, model_.context.team.n_threads());
+    const WorkRange mine = first_range(step.n_items, thread, model_.context.team.n_threads());
     if (mine.begin == mine.end) return {};
     if (step.op == Op::Attention) return keys_of(step, mine.begin);
     if (step.grid.tiles == 0) continue;
     const std::int64_t tile_bytes = linear_of(step).tile_bytes();
-    const std::int64_t begin = piece_of(step, mine.begin).tile_begin;
-    const std::int64_t end = piece_of(step, mine.end - 1).tile_end;
+    const std::int64_t begin = part_of(step, mine.begin).tile_begin;
+    const std::int64_t end = part_of(step, mine.end - 1).tile_end;
     return {linear_of(step).weights + begin * tile_bytes, std::min((end - begin) * tile_bytes, kMostAhead)};
   }
   return {};
@@ -46,8 +46,8 @@ ForwardPass::Stretch ForwardPass::first_read(std::uint32_t phase, int thread) co
 
 /// n bytes from `begin` on of what `thread` reads first after the phase.
 void ForwardPass::look_ahead(std::uint32_t phase, int thread, std::int64_t begin, std::int64_t n) const {
-  if (!streams(batch_->n_rows())) return;
-  const Stretch next = first_read(phase + 1, thread);
+  if (!streams(batch_->pass().n_rows())) return;
+  const MemoryRange next = first_read(phase + 1, thread);
   const std::int64_t end = std::min(begin + n, next.bytes);
   for (std::int64_t i = begin; i < end; i += kLine) __builtin_prefetch(next.data + i, 0, 2);
 }
@@ -56,7 +56,7 @@ void ForwardPass::idle(std::uint32_t phase, int thread, std::uint32_t spins) noe
   look_ahead(phase, thread, (std::int64_t{spins} - 1) * kBytesPerSpin, kBytesPerSpin);
 }
 
-/// Before the work that ends a step, which the memory would rest through.
+/// Before the work that finishes a step, during which the memory would be idle.
 void ForwardPass::look_ahead_at_end(std::uint32_t phase, int thread) const {
   look_ahead(phase, thread, 0, kBytesAtEnd);
 }

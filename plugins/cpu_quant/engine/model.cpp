@@ -80,7 +80,7 @@ ib_model_params model_params_of(const ib_op_desc& desc) {
 
 }  // namespace
 
-/// Plans the buffer, allocates it, and fills it: one phase whose items are pieces of matrices.
+/// Plans the buffer, allocates it, and fills it: one phase whose items are a few tiles of a matrix each.
 class Model::Builder final : public PhasedWork {
  public:
   Builder(Model& model, TensorMap tensors, WeightFormat format)

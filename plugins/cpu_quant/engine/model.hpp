@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "engine/buffer.hpp"
-#include "engine/team.hpp"
+#include "engine/thread_team.hpp"
 #include "formats/pack.hpp"
 #include "inferbench/backend.h"
 #include "inferbench/backend.hpp"
@@ -19,7 +19,7 @@ namespace inferbench::cpu_quant {
 struct Context {
   explicit Context(const ib_init_params& params) : host(params.host), team(params.n_threads) {}
   HostCalls host;
-  Team team;
+  ThreadTeam team;
   MemoryMeter memory;
 };
 

@@ -20,22 +20,15 @@ Operator::Operator(Context& context, const ib_op_desc& desc)
     : op_(desc.op),
       model_(context, desc),
       cache_(cache_shape(model_, desc), context.team.n_threads(), context.memory),
-      batch_(desc.rows, 1, {model_.kernels.attention_rows, model_.shape.n_heads, context.team.n_threads()}),
+      batch_({1, desc.past + desc.rows, desc.rows, 1}, desc.rows,
+             {model_.kernels.attention_rows, model_.shape.n_heads, context.team.n_threads()}),
       pass_(model_, cache_, desc.rows, 1) {
   if (desc.rows > model_.options.chunk) {
     throw Failure(IB_UNSUPPORTED,
                   "option chunk lets " + std::to_string(model_.options.chunk) + " rows through the layers at once");
   }
   pass_.place_input(desc);
-  const std::vector<std::int32_t> tokens(static_cast<std::size_t>(desc.rows), 0);
-  const ib_sequence sequence{0, desc.rows, tokens.data()};
-  ib_forward_params params{};
-  params.struct_size = sizeof params;
-  params.sequences = &sequence;
-  params.n_sequences = 1;
-  params.output = IB_OUTPUT_ALL_LOGITS;  // no row may be left out of the last layer
-  batch_.begin(params, &desc.past);
-  batch_.next();
+  batch_.begin_rows(desc.rows, desc.past);
 
   info_.struct_size = sizeof info_;
   info_.weights_bytes = model_.info().weights_bytes;

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
 #include "engine/batch.hpp"
 #include "engine/forward.hpp"

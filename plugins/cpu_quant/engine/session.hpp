@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
 #include "engine/batch.hpp"
 #include "engine/forward.hpp"
@@ -27,10 +26,8 @@ class Session {
 
  private:
   const Model& model_;
-  SessionLimits limits_;
+  SlotLengths lengths_;
   KvCache cache_;
-  std::vector<std::int32_t> lengths_;  ///< tokens that each slot holds
-  std::int32_t max_rows_;
   Batch batch_;
   ForwardPass pass_;
   mutable ib_session_info info_{};

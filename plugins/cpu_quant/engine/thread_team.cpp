@@ -75,7 +75,7 @@ struct ThreadTeam::State {
   alignas(kThreadAlignment) std::atomic<std::uint32_t> done{0};
 
   // A worker counts itself in before it looks whether a run is open; the caller closes the run before it looks whether
-  // workers are in. So `work` outlives whoever uses it.
+  // workers are in. So `work` outlives its users.
   alignas(kThreadAlignment) std::atomic<bool> open{false};
   std::atomic<bool> stopped{false};
   alignas(kThreadAlignment) std::atomic<int> inside{0};

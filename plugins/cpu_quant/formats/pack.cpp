@@ -19,9 +19,9 @@ constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 /// Up to kChannels channels of a matrix, and a super-block of them in f32: channel c from weights[c * kSuperBlock] on,
 /// zeros where the matrix ends.
-class Piece {
+class ChannelPanel {
  public:
-  Piece(const WeightSource& source, std::int32_t first, std::int32_t channels)
+  ChannelPanel(const WeightSource& source, std::int32_t first, std::int32_t channels)
       : source_(source),
         first_(first),
         channels_(channels),
@@ -71,7 +71,7 @@ std::int64_t write_int8(const float* weights, float scale, int flip, std::int32_
     tile[i8_multiplier_offset(k, channel, input)] = group.multiplier;
     std::uint8_t* to = tile + i8_weight_offset(k, channel, input);
     std::int32_t values = 0;
-    for (std::int32_t quad = 0; quad < pieces(std::min(kScaleGroup, end - input), 4); ++quad) {
+    for (std::int32_t quad = 0; quad < ceil_div(std::min(kScaleGroup, end - input), 4); ++quad) {
       std::uint8_t four[4];
       for (int i = 0; i < 4; ++i) {
         values += group.values[quad * 4 + i];
@@ -84,35 +84,35 @@ std::int64_t write_int8(const float* weights, float scale, int flip, std::int32_
   return sum;
 }
 
-void pack_int8(Piece& piece, std::int32_t k, bool is_signed, std::uint8_t* tiles, float* sums) {
+void pack_int8(ChannelPanel& panel, std::int32_t k, bool is_signed, std::uint8_t* tiles, float* sums) {
   float most[kChannels] = {};
   for (std::int32_t b = 0; b < n_super_blocks(k); ++b) {
-    piece.read(b);
-    for (std::int32_t c = 0; c < piece.existing(); ++c) {
-      const float block_most = largest(piece.weights(c));
+    panel.read(b);
+    for (std::int32_t c = 0; c < panel.existing(); ++c) {
+      const float block_most = largest(panel.weights(c));
       most[c] = block_most > most[c] || std::isnan(block_most) ? block_most : most[c];
     }
   }
   const int flip = is_signed ? 0 : 0x80;  // w + 128 as a byte
   std::int64_t totals[kChannels] = {};
   for (std::int32_t b = 0; b < n_super_blocks(k); ++b) {
-    if (n_super_blocks(k) > 1) piece.read(b);
+    if (n_super_blocks(k) > 1) panel.read(b);
     if (k - b * kSuperBlock <= kSuperBlock) {
       // The last block's line of multipliers may have groups that no input belongs to.
-      for (std::int32_t tile = 0; tile < piece.channels() / kTile; ++tile) {
+      for (std::int32_t tile = 0; tile < panel.channels() / kTile; ++tile) {
         std::memset(tiles + tile * i8_tile_bytes(k) + i8_block_offset((k - 1) / kBlock), 0, 64);
       }
     }
-    for (std::int32_t c = 0; c < piece.channels(); ++c) {
-      if (std::isnan(most[c])) piece.clear(c);
+    for (std::int32_t c = 0; c < panel.channels(); ++c) {
+      if (std::isnan(most[c])) panel.clear(c);
       std::uint8_t* tile = tiles + c / kTile * i8_tile_bytes(k);
-      totals[c] += write_int8(piece.weights(c), int8_channel_scale(most[c]), flip, k, c % kTile, b * kSuperBlock, tile);
+      totals[c] += write_int8(panel.weights(c), int8_channel_scale(most[c]), flip, k, c % kTile, b * kSuperBlock, tile);
     }
   }
-  for (std::int32_t c = 0; c < piece.channels(); ++c) {
+  for (std::int32_t c = 0; c < panel.channels(); ++c) {
     const float scale = int8_channel_scale(most[c]);
     std::memcpy(tiles + i8_scale_offset(k, c), &scale, sizeof scale);
-    if (sums != nullptr && c < piece.existing()) sums[c] = scale * static_cast<float>(totals[c]);
+    if (sums != nullptr && c < panel.existing()) sums[c] = scale * static_cast<float>(totals[c]);
   }
 }
 
@@ -142,21 +142,21 @@ float write_int4(const Int4Block& block, std::int32_t k, std::int32_t channel, s
   return block.scale * static_cast<float>(sum);
 }
 
-void pack_int4(Piece& piece, std::int32_t k, std::uint8_t* tiles, float* sums) {
+void pack_int4(ChannelPanel& panel, std::int32_t k, std::uint8_t* tiles, float* sums) {
   for (std::int32_t b = 0; b < n_super_blocks(k); ++b) {
-    piece.read(b);
-    for (std::int32_t tile = 0; tile < piece.channels() / kTile; ++tile) {
+    panel.read(b);
+    for (std::int32_t tile = 0; tile < panel.channels() / kTile; ++tile) {
       std::uint8_t* multipliers = tiles + tile * i4_tile_bytes(k) + i4_super_block_offset(b);
       std::memset(multipliers, 0, static_cast<std::size_t>(i4_multiplier_bytes(super_block_inputs(k, b))));
     }
-    for (std::int32_t c = 0; c < piece.channels(); ++c) {
-      const bool finite = !std::isnan(largest(piece.weights(c)));
-      if (!finite) piece.clear(c);
+    for (std::int32_t c = 0; c < panel.channels(); ++c) {
+      const bool finite = !std::isnan(largest(panel.weights(c)));
+      if (!finite) panel.clear(c);
       Int4Block block;
-      quantize_int4(piece.weights(c), block);
+      quantize_int4(panel.weights(c), block);
       if (!finite) block.scale = kNan;
       const float sum = write_int4(block, k, c % kTile, b * kSuperBlock, tiles + c / kTile * i4_tile_bytes(k));
-      if (sums != nullptr && c < piece.existing()) sums[c] = b == 0 ? sum : sums[c] + sum;
+      if (sums != nullptr && c < panel.existing()) sums[c] = b == 0 ? sum : sums[c] + sum;
     }
   }
 }
@@ -175,13 +175,13 @@ void pack_tiles(const WeightSource& source, WeightFormat format, std::int32_t ti
                 std::uint8_t* packed, float* sums) {
   const auto k = static_cast<std::int32_t>(source.n_inputs);
   for (std::int32_t first = tile_begin * kTile; first < tile_end * kTile; first += kChannels) {
-    Piece piece(source, first, std::min(kChannels, tile_end * kTile - first));
+    ChannelPanel panel(source, first, std::min(kChannels, tile_end * kTile - first));
     std::uint8_t* tiles = packed + first / kTile * packed_tile_bytes(format, k);
-    float* piece_sums = sums == nullptr ? nullptr : sums + (first - tile_begin * kTile);
+    float* panel_sums = sums == nullptr ? nullptr : sums + (first - tile_begin * kTile);
     if (format == WeightFormat::Int4) {
-      pack_int4(piece, k, tiles, piece_sums);
+      pack_int4(panel, k, tiles, panel_sums);
     } else {
-      pack_int8(piece, k, format == WeightFormat::Int8Signed, tiles, piece_sums);
+      pack_int8(panel, k, format == WeightFormat::Int8Signed, tiles, panel_sums);
     }
   }
 }

@@ -18,7 +18,7 @@ struct WeightSource {
 };
 
 /// Reads channels [channel, channel + n_channels) x inputs [input, input + n_inputs) as f32 into
-/// out[n_channels][stride]. Every one of them exists; stride >= n_inputs; what lies beyond n_inputs is left alone.
+/// out[n_channels][stride]. Every one of them exists; stride >= n_inputs; values beyond n_inputs are left alone.
 void read_block(const WeightSource& source, std::int64_t channel, std::int64_t n_channels, std::int64_t input,
                 std::int64_t n_inputs, float* out, std::int64_t stride);
 

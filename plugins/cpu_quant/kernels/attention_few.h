@@ -12,7 +12,7 @@
 namespace {
 
 // Bytes that fetching is ahead of reading, as with weights. Keys and values are fetched on every processor: their runs
-// are short beside what its own prefetchers take to get ahead.
+// are short compared with what its own prefetchers need to get ahead.
 template <FetchAhead kAhead>
 constexpr int64_t kAttentionLead = kAhead == FetchAhead::IntoL1 ? 8 << 10 : 16 << 10;
 
@@ -62,8 +62,8 @@ class Ahead {
   template <class E>
   Ahead(const AttentionArgs& a, const Cache<E>& cache, int32_t n_keys, const void* idle)
       : block_(cache.block_bytes()), idle_(static_cast<const uint8_t*>(idle)) {
-    // Heads of a part of a group lie apart: left to the processor.
-    const int64_t bytes = a.n_heads == a.group_heads ? pieces(n_keys, kKvBlock) * cache.block_stride() : 0;
+    // Some heads of a group are not contiguous: left to the prefetchers of the processor.
+    const int64_t bytes = a.n_heads == a.group_heads ? ceil_div(n_keys, kKvBlock) * cache.block_stride() : 0;
     const void* keys = cache.keys(0, 0).elements;
     const void* values = cache.values(0, 0).elements;
     const int64_t lead = bytes < kLead ? bytes : kLead;

@@ -11,7 +11,7 @@
 
 namespace {
 
-// Fetched into the L2 cache: the memory is further away than the expansion of so many bytes takes.
+// Prefetched into the L2 cache: expanding the bytes takes less time than the memory needs to deliver them.
 constexpr int32_t kExpandAhead = 16384;
 
 // 16 channels' multipliers of a group in int8.
@@ -83,7 +83,7 @@ inline void expand_inputs(const uint8_t* tile, int32_t k, int32_t first, uint8_t
   const __m512i sign = _mm512_set1_epi8(kPacked == Packed::Int8Signed ? -128 : 0);
   const Int8Scale scale(tile + i8_multiplier_offset(k, 0, first));
   const uint8_t* lines = tile + i8_weight_offset(k, 0, first);
-  const int32_t quads = pieces(inputs_of(k, first, kScaleGroup), 4);
+  const int32_t quads = ceil_div(inputs_of(k, first, kScaleGroup), 4);
   for (int32_t j = 0; j < quads; ++j) {
     __builtin_prefetch(lines + 64 * j + kExpandAhead, 0, 2);
     expand_bytes(_mm512_xor_si512(_mm512_load_si512(lines + 64 * j), sign), scale, out + 128 * j);

@@ -61,7 +61,7 @@ void multiply_tile(const MatmulArgs& args, const Panel& panel, int32_t row) {
   }
   if (g * kScaleGroup < args.k) {
     if (g % (kBlock / kScaleGroup) == 0) weights += 64;
-    add_group<kRows, kTiles, kUnsigned, 0>(weights, panel.tile_bytes, pieces(args.k - g * kScaleGroup, 4), factors,
+    add_group<kRows, kTiles, kUnsigned, 0>(weights, panel.tile_bytes, ceil_div(args.k - g * kScaleGroup, 4), factors,
                                            factors_step, first, row_bytes, g, y);
   }
   for (int t = 0; t < kTiles; ++t) {

@@ -12,7 +12,7 @@ constexpr int kPanel = 2;        // tiles made 16-bit at once
 constexpr int kLineNumbers = 4;  // registers that a line (4 inputs of 16 channels) becomes: even and odd, by halves
 
 constexpr int64_t scratch_bytes(int32_t k) {
-  return int64_t{pieces(k, 4)} * (kPanel * kLineNumbers * 32 + kRowBlock * 2 * 4);
+  return int64_t{ceil_div(k, 4)} * (kPanel * kLineNumbers * 32 + kRowBlock * 2 * 4);
 }
 
 static_assert(scratch_bytes(1) <= gemm_scratch_bytes(1) && scratch_bytes(33) <= gemm_scratch_bytes(33) &&
@@ -25,8 +25,8 @@ struct Scratch {
 
   Scratch(uint8_t* bytes, int32_t k)
       : weights(reinterpret_cast<__m256i*>(bytes)),
-        rows(reinterpret_cast<int32_t*>(weights + int64_t{kPanel} * pieces(k, 4) * kLineNumbers)),
-        quads(pieces(k, 4)) {}
+        rows(reinterpret_cast<int32_t*>(weights + int64_t{kPanel} * ceil_div(k, 4) * kLineNumbers)),
+        quads(ceil_div(k, 4)) {}
 };
 
 template <bool kUnsigned>
@@ -43,7 +43,7 @@ inline void widen_tile(const MatmulArgs& args, int32_t tile, int32_t quads, __m2
   }
 }
 
-// Quads of a row, eight at a time: their padding is zeros (padded_inputs), and what lies behind is never used.
+// Quads of a row, eight at a time: their padding is zeros (padded_inputs), and what follows it is never used.
 template <bool kUnsigned>
 inline void widen_row(const int8_t* q, int32_t quads, int32_t* out) {
   int32_t j = 0;

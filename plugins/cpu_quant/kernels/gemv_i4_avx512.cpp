@@ -9,7 +9,7 @@
 
 namespace {
 
-// From so many rows on, a line of weights is computed on for longer than the memory needs to bring the next, and no
+// From this many rows on, computing on a line of weights takes longer than the memory needs to bring the next, and no
 // processor's own prefetchers run far enough ahead; with fewer, some do (measured, bench/README.md).
 constexpr int kRowsThatCompute = 4;
 
@@ -91,7 +91,7 @@ void multiply_tile(const MatmulArgs& args, int32_t tile) {
     const int32_t inputs = super_block_inputs(args.k, b);
     const int32_t groups = n_groups(inputs);
     const uint8_t* codes = block + i4_multiplier_bytes(inputs);
-    // What lies between the codes of two super-blocks.
+    // The bytes between the codes of two super-blocks.
     for (int j = -1; j < 2; ++j) fetch_ahead<kRows, kAhead>(block + 64 * j);
     const uint8_t* end = codes + int64_t{groups} * 256;
     const __m512 factor = _mm512_load_ps(end);

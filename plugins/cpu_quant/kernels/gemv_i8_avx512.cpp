@@ -49,7 +49,7 @@ void multiply_tile(const MatmulArgs& args, int32_t tile) {
     multipliers += kTile;
   }
   if (g * kScaleGroup < args.k) {
-    const int32_t quads = pieces(args.k - g * kScaleGroup, 4);
+    const int32_t quads = ceil_div(args.k - g * kScaleGroup, 4);
     if (g % (kBlock / kScaleGroup) == 0) {
       multipliers = weights;
       weights += 64;

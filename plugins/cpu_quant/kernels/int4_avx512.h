@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// int4 codes to the int8 weights that they stand for, 64 at a time.
+// int4 codes to the int8 weights that they encode, 64 at a time.
 #pragma once
 
 #include <immintrin.h>

@@ -88,7 +88,7 @@ struct AttentionArgs {
   float scale;       // scores are scale * q k^T
 };
 
-// Up to so many query rows, attention passes once over the keys and values of all of its heads.
+// Up to this many query rows, attention passes once over the keys and values of all of its heads.
 static constexpr int32_t kAttentionFewRows = 3;
 // More are taken head after head in blocks of rows, with an online softmax over blocks of keys.
 static constexpr int32_t kAttentionRows = 48;
@@ -123,7 +123,7 @@ struct RowKernels {
   void (*from_layernorm)(const float* x, int64_t stride, int32_t m, int32_t k, const float* weight, const float* bias,
                          float epsilon, uint8_t* rows);
   // activation(x) (kActivation*), as from_floats: signed (unsigned_rows = 0), or unsigned with kGeluShift or kReluShift
-  // (1). x is scratch afterwards.
+  // (1). x becomes activation(x).
   void (*from_activation)(float* x, int64_t stride, int32_t m, RowPart part, int32_t activation, int32_t unsigned_rows,
                           uint8_t* rows);
 };
@@ -144,22 +144,12 @@ struct KernelTable {
   void (*gemm_i4)(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end, int32_t row_begin, int32_t row_end,
                   uint8_t* scratch);
 
-  // Up to so many rows, gemv is faster, kMaxGemvRows at a time, tile after tile.
+  // Up to this many rows, gemv is faster, kMaxGemvRows at a time, tile after tile.
   int32_t streamed_rows;
 
   // Rows for gemv, always quantized, and for gemm.
   RowKernels gemv_rows;
   RowKernels gemm_rows;
-
-  // layer_norm(x; weight, bias, epsilon) of m rows of k floats, to floats.
-  void (*layernorm_rows)(const float* x, int64_t stride, int32_t m, int32_t k, const float* weight, const float* bias,
-                         float epsilon, float* out, int64_t out_stride);
-
-  // activation(x) (kActivation*) of m rows of k floats, in place.
-  void (*activate_rows)(float* x, int64_t stride, int32_t m, int32_t k, int32_t activation);
-
-  // x[i] += y[i], n of them.
-  void (*add)(float* x, const float* y, int64_t n);
 
   // Index of the largest of n >= 1 floats, the lowest where equal; NaNs lose against all else.
   int32_t (*argmax)(const float* x, int32_t n);
@@ -173,7 +163,7 @@ struct KernelTable {
   void (*kv_append)(const AttentionArgs* args);
   // out = softmax(scale * q K^T, causal) V for every row; the rows' own keys and values are already in the cache. Of at
   // most kAttentionFewRows rows, and of any number, made for many. On AMX the latter rounds probabilities and values to
-  // bf16. A value that is no number makes rows so that see it; of many rows also some before it.
+  // bf16. A NaN propagates to every row that attends to it; attention_many may also poison earlier rows of its tile.
   void (*attention_few)(const AttentionArgs* args);
   void (*attention_many)(const AttentionArgs* args);
   int32_t attention_rows;  // of attention_many, in one item, at most

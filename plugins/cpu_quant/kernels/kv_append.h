@@ -117,7 +117,7 @@ void append_value(const AttentionArgs& a, const Cache<E>& cache, int32_t head, i
   if (sizeof(E) == 1) values.scales[i] = scale;
 }
 
-// Rows lie far apart, which a processor's own prefetchers do not follow.
+// Rows are far apart, and a processor's own prefetchers do not follow such strides.
 inline void fetch_rows(const AttentionArgs& a, int32_t head, int32_t row) {
   const int64_t from = int64_t{head} * a.head_dim;
   for (int32_t r = row; r < a.n_rows && r < row + kKvBlock; ++r) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How weights, activations, keys and values lie in memory: sizes, and where to find one number. What is computed of
-// them says kernels.h. Everything here has internal linkage, as there.
+// How weights, activations, keys and values are laid out in memory: sizes, and where to find one number. kernels.h says
+// what is computed. Everything here has internal linkage, as there.
 #pragma once
 
 #include <stdint.h>
@@ -28,23 +28,23 @@ static constexpr int64_t largest_of(int64_t a, int64_t b) {
   return a > b ? a : b;
 }
 
-static constexpr int32_t pieces(int32_t n, int32_t size) {
+static constexpr int32_t ceil_div(int32_t n, int32_t size) {
   return (n + size - 1) / size;
 }
 
 static constexpr int32_t n_groups(int32_t k) {
-  return pieces(k, kScaleGroup);
+  return ceil_div(k, kScaleGroup);
 }
 
 static constexpr int32_t n_super_blocks(int32_t k) {
-  return pieces(k, kSuperBlock);
+  return ceil_div(k, kSuperBlock);
 }
 
 static constexpr int32_t n_tiles(int32_t n) {
-  return pieces(n, kTile);
+  return ceil_div(n, kTile);
 }
 
-// Inputs in the piece that starts at input `first`, of `size` inputs each but the last, of k in all.
+// Inputs of the block that starts at input `first`: k inputs are cut into blocks of `size`, the last one shorter.
 static constexpr int32_t inputs_of(int32_t k, int32_t first, int32_t size) {
   return k - first < size ? k - first : size;
 }
@@ -57,7 +57,7 @@ static constexpr int32_t inputs_of(int32_t k, int32_t first, int32_t size) {
 //       u8 = w + 128 where the activations are signed, s8 = w where they are unsigned (MatmulArgs::unsigned_rows)
 // and after the last block
 //   [16 channels] f32 S                                             64 bytes
-// Every piece is 64-byte aligned when the base is. Padding channels: w = 0, m = 0, S = 0. Padding inputs: w = 0;
+// Every part is 64-byte aligned when the base is. Padding channels: w = 0, m = 0, S = 0. Padding inputs: w = 0;
 // padding groups: m = 0.
 
 static constexpr int64_t i8_block_offset(int32_t b) {
@@ -65,7 +65,7 @@ static constexpr int64_t i8_block_offset(int32_t b) {
 }
 
 static constexpr int64_t i8_tile_scale_offset(int32_t k) {
-  return int64_t{pieces(k, kBlock)} * 64 + int64_t{pieces(k, 4)} * 64;
+  return int64_t{ceil_div(k, kBlock)} * 64 + int64_t{ceil_div(k, 4)} * 64;
 }
 
 static constexpr int64_t i8_tile_bytes(int32_t k) {
@@ -105,11 +105,11 @@ static constexpr int64_t i8_scale_offset(int32_t k, int32_t channel) {
 // Padding channels: code 8, nibble 0 (s = 1), scale 0. Padding inputs: code 8, nibble 0.
 
 static constexpr int64_t i4_multiplier_bytes(int32_t inputs) {
-  return round_up(int64_t{pieces(inputs, kScaleGroup)} * kTile, 64);
+  return round_up(int64_t{ceil_div(inputs, kScaleGroup)} * kTile, 64);
 }
 
 static constexpr int64_t i4_super_block_bytes(int32_t inputs) {
-  return i4_multiplier_bytes(inputs) + int64_t{pieces(inputs, kScaleGroup)} * 256 + kScaleBytes;
+  return i4_multiplier_bytes(inputs) + int64_t{ceil_div(inputs, kScaleGroup)} * 256 + kScaleBytes;
 }
 
 static constexpr int64_t i4_super_block_offset(int32_t b) {
@@ -206,7 +206,7 @@ static constexpr float kReluShift = 0.0F;
 //
 // One row of k activations is uint16_t[padded_inputs(k)], the upper halves of floats, zeros from k on, and 64 bytes
 // that are not used, so that the same inputs of following rows lie in different sets of a cache. An unsigned row holds
-// max(x + shift, 0), too. NaNs and infinities stay what they are.
+// max(x + shift, 0), too. NaNs and infinities stay unchanged.
 
 static constexpr int64_t bf16_row_bytes(int32_t k) {
   return int64_t{2} * padded_inputs(k) + 64;
@@ -218,7 +218,7 @@ static constexpr int64_t row_bytes(RowFormat format, int32_t k) {
   return format == RowFormat::Bf16 ? bf16_row_bytes(k) : quantized_row_bytes(k);
 }
 
-// What input i of a signed row stands for.
+// The value of input i of a signed row.
 static inline float signed_row_value(RowFormat format, const uint8_t* row, int32_t k, int32_t i) {
   if (format == RowFormat::Bf16)
     return __builtin_bit_cast(float, uint32_t{reinterpret_cast<const uint16_t*>(row)[i]} << 16);
@@ -255,7 +255,7 @@ static constexpr int64_t kv_block_bytes(int32_t type, int32_t head_dim) {
 
 // The group's keys; its values are as many bytes, and follow.
 static constexpr int64_t kv_keys_bytes(int32_t type, int32_t capacity, int32_t head_dim, int32_t heads) {
-  return int64_t{pieces(capacity, kKvBlock)} * heads * kv_block_bytes(type, head_dim);
+  return int64_t{ceil_div(capacity, kKvBlock)} * heads * kv_block_bytes(type, head_dim);
 }
 
 static constexpr int64_t kv_group_bytes(int32_t type, int32_t capacity, int32_t head_dim, int32_t heads) {

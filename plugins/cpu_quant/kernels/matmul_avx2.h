@@ -78,7 +78,7 @@ constexpr int at_least_one(int n) {
   return n > 0 ? n : 1;
 }
 
-// kRows rows from row m on, each by a pointer of its own: of pointers that it knows to be as far apart GCC makes many.
+// kRows rows from row m on, each with its own pointer: GCC would derive many from pointers a known distance apart.
 template <int kRows>
 struct RowPointers {
   const uint8_t* row[count(kRows)];

@@ -96,7 +96,7 @@ inline void expand_group(const uint8_t* codes, const uint8_t* multipliers, uint8
 
 constexpr int64_t kGroupBytes = 8 * 64;
 
-// An int4 tile made int8, once for many rows. Padding inputs stand for 0, so all of its groups are whole.
+// An int4 tile expanded to int8, once for many rows. Padding inputs are 0, so all of its groups are whole.
 struct ExpandedTile {
   const uint8_t* packed;
   const uint8_t* expanded;

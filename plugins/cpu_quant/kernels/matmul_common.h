@@ -38,7 +38,7 @@ inline float float_at(const void* p) {
   return r;
 }
 
-// What lies ahead of a line of weights.
+// Prefetches ahead of a line of weights.
 template <FetchAhead kAhead>
 inline void fetch_ahead_of(const uint8_t* line) {
   if (kAhead == FetchAhead::IntoL1) __builtin_prefetch(line + 8192, 0, 3);

@@ -6,7 +6,7 @@
 
 namespace {
 
-// Where a group of weights lies: its quads of inputs (int8) or lines of codes (int4), and its multipliers.
+// Where a group of weights is: its quads of inputs (int8) or lines of codes (int4), and its multipliers.
 struct Group {
   const uint8_t* quads;
   const uint8_t* multipliers;
@@ -26,7 +26,7 @@ void dot_i8(const Group& group, const uint8_t* q, int32_t inputs, int32_t (&acc)
 // The same for int4: sum over the halves of s * (sum of u * q - 8 * sum of q).
 void dot_i4(const Group& group, const uint8_t* row, const int16_t* half, int32_t inputs, int32_t (&acc)[kTile]) {
   const auto* q = reinterpret_cast<const int8_t*>(row);
-  for (int32_t h = 0; h < pieces(inputs, kHalfGroup); ++h) {
+  for (int32_t h = 0; h < ceil_div(inputs, kHalfGroup); ++h) {
     for (int32_t c = 0; c < kTile; ++c) {
       int32_t sum = half[h];
       for (int32_t i = 0; i < kHalfGroup; ++i) {

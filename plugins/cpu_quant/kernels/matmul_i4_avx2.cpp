@@ -9,7 +9,7 @@
 namespace {
 
 // Multipliers of a group for 8 channels, in 16-bit numbers: of its first half and of its second half (both numbers of a
-// channel alike), and of the first half beside the second.
+// channel alike), and of the first half next to the second.
 struct Multipliers {
   __m256i low;
   __m256i high;

@@ -10,7 +10,7 @@
 
 namespace {
 
-// Tiles made ready: quads in the int8 layout, tile_bytes apart, and the multipliers as floats [tile][group][16].
+// Prepared tiles: quads in the int8 layout, tile_bytes apart, and the multipliers as floats [tile][group][16].
 struct Panel {
   const uint8_t* weights;
   int64_t tile_bytes;
@@ -36,7 +36,7 @@ inline void unpack_group(const uint8_t* codes, const uint8_t* multipliers, int32
 inline void unpack_tile(const uint8_t* tile, int32_t k, uint8_t* quads, float* factors) {
   for (int32_t first = 0; first < k; first += kScaleGroup) {
     unpack_group(tile + i4_code_offset(k, 0, first), tile + i4_multiplier_offset(k, 0, first),
-                 pieces(inputs_of(k, first, kScaleGroup), 4), quads + i8_weight_offset(k, 0, first));
+                 ceil_div(inputs_of(k, first, kScaleGroup), 4), quads + i8_weight_offset(k, 0, first));
     const auto* scale = reinterpret_cast<const float*>(tile + i4_scale_offset(k, 0, first / kSuperBlock));
     _mm512_store_ps(factors + int64_t{first} / kScaleGroup * kTile, _mm512_load_ps(scale));
   }

@@ -9,7 +9,7 @@
 
 namespace {
 
-// What signed rows stand for.
+// The value that a signed row encodes.
 struct Signed {
   static constexpr float kLargest = 127.0F;
   static constexpr float kInverse = 1.0F / 127.0F;
@@ -17,7 +17,7 @@ struct Signed {
   [[nodiscard]] Vec operator()(Vec x) const { return x; }
 };
 
-// What unsigned rows stand for.
+// The value that an unsigned row encodes.
 struct Unsigned {
   static constexpr float kLargest = 255.0F;
   static constexpr float kInverse = 1.0F / 255.0F;

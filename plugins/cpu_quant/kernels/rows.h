@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The row kernels over Vec (vec_*.h): quantization, layer norm, activations, addition, argmax. Included by one file per
+// The row kernels over Vec (vec_*.h): quantization, layer norm, activations, argmax. Included by one file per
 // instruction set, after its Vec.
 #pragma once
 
@@ -110,14 +110,6 @@ void quantize_rows(const float* x, int64_t stride, int32_t m, RowPart part, uint
   }
 }
 
-void layernorm_rows(const float* x, int64_t stride, int32_t m, int32_t k, const float* weight, const float* bias,
-                    float epsilon, float* out, int64_t out_stride) {
-  for (int32_t r = 0; r < m; ++r) {
-    const float* row = x + r * stride;
-    normalize(row, k, norm_of(row, k, epsilon), weight, bias, out + r * out_stride);
-  }
-}
-
 void layernorm_quantize_rows(const float* x, int64_t stride, int32_t m, int32_t k, const float* weight,
                              const float* bias, float epsilon, uint8_t* rows) {
   for (int32_t r = 0; r < m; ++r) {
@@ -144,12 +136,6 @@ void activate_quantize_rows(float* x, int64_t stride, int32_t m, RowPart part, i
   }
 }
 
-void add(float* x, const float* y, int64_t n) {
-  int64_t i = 0;
-  for (; i + 16 <= n; i += 16) Vec::add(Vec::load(x + i), Vec::load(y + i)).store(x + i);
-  for (; i < n; ++i) x[i] += y[i];
-}
-
 int32_t argmax(const float* x, int32_t n) {
   const float lowest = -__builtin_inff();
   Vec best = Vec::set(lowest);
@@ -166,9 +152,6 @@ int32_t argmax(const float* x, int32_t n) {
 void fill_rows(KernelTable* table) {
   table->gemv_rows = {RowFormat::Quantized, quantize_rows, layernorm_quantize_rows, activate_quantize_rows};
   table->gemm_rows = table->gemv_rows;
-  table->layernorm_rows = layernorm_rows;
-  table->activate_rows = activate_rows;
-  table->add = add;
   table->argmax = argmax;
 }
 

@@ -77,7 +77,7 @@ struct Tile {
     };
     for (int32_t g = 0; g < weights.groups; ++g) add_group.template operator()<8>(g, 8);
     if (const int32_t rest = args.k - weights.groups * kScaleGroup; rest > 0) {
-      add_group.template operator()<0>(weights.groups, pieces(rest, 4));
+      add_group.template operator()<0>(weights.groups, ceil_div(rest, 4));
     }
     for (int m = 0; m < kFirst + kSecond; ++m) {
       for (int half = 0; half < 2; ++half) {

@@ -25,7 +25,7 @@ struct alignas(64) TileConfig {
 // For blocks of n_rows rows.
 inline void configure(int32_t n_rows) {
   const auto first = static_cast<uint8_t>(n_rows < 16 ? n_rows : 16);
-  const auto second = static_cast<uint8_t>(n_rows <= 16 ? 16 : n_rows - 16);  // not used up to 16, but 0 is no size
+  const auto second = static_cast<uint8_t>(n_rows <= 16 ? 16 : n_rows - 16);  // unused up to 16, but 0 is invalid
   TileConfig config;
   const uint8_t rows[8] = {first, first, second, second, first, second, 16, 16};
   __builtin_memcpy(config.rows, rows, sizeof(rows));

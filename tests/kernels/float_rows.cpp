@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "float_rows.hpp"
+
+#include "kernels/vec_generic.h"
+// The order matters: row_values.h is written over the Vec above.
+#include "kernels/row_values.h"
+
+namespace inferbench::cpu_quant {
+
+void layernorm_float_rows(const float* x, std::int64_t stride, std::int32_t m, std::int32_t k, const float* weight,
+                          const float* bias, float epsilon, float* out, std::int64_t out_stride) {
+  for (std::int32_t r = 0; r < m; ++r) {
+    const float* row = x + r * stride;
+    normalize(row, k, norm_of(row, k, epsilon), weight, bias, out + r * out_stride);
+  }
+}
+
+void activate_float_rows(float* x, std::int64_t stride, std::int32_t m, std::int32_t k, std::int32_t activation) {
+  activate_rows(x, stride, m, k, activation);
+}
+
+}  // namespace inferbench::cpu_quant
