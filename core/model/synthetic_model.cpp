@@ -83,19 +83,19 @@ class Memory {
 };
 
 // A part of one tensor, filled by one thread.
-struct Piece {
+struct FillTask {
   std::span<float> out;
   std::uint64_t stream = 0;
   std::uint64_t first = 0;
   SyntheticDistribution distribution = {};
 };
 
-void fill_in_parallel(std::span<const Piece> pieces) {
+void fill_in_parallel(std::span<const FillTask> tasks) {
   std::atomic<std::size_t> next = 0;
   const auto work = [&] {
-    for (std::size_t i = next++; i < pieces.size(); i = next++) {
-      const Piece& piece = pieces[i];
-      fill_synthetic(piece.out, piece.stream, piece.first, piece.distribution.amplitude, piece.distribution.mean);
+    for (std::size_t i = next++; i < tasks.size(); i = next++) {
+      const FillTask& task = tasks[i];
+      fill_synthetic(task.out, task.stream, task.first, task.distribution.amplitude, task.distribution.mean);
     }
   };
   std::vector<std::jthread> threads;
@@ -111,20 +111,20 @@ class SyntheticStorage final : public Weights::Storage {
  public:
   explicit SyntheticStorage(const SyntheticReference& reference)
       : Storage(canonical_tensors(reference.config)), memory_(total_bytes(specs())) {
-    constexpr std::uint64_t kPieceElements = std::uint64_t{1} << 20U;
-    std::vector<Piece> pieces;
+    constexpr std::uint64_t kTaskElements = std::uint64_t{1} << 20U;
+    std::vector<FillTask> tasks;
     float* out = memory_.data();
     for (const TensorSpec& spec : specs()) {
       const std::uint64_t n = spec.n_elements();
       const std::uint64_t stream = synthetic_stream(spec.name, reference.seed);
-      for (std::uint64_t first = 0; first < n; first += kPieceElements) {
-        const std::uint64_t length = std::min(kPieceElements, n - first);
-        pieces.push_back({{out + first, length}, stream, first, synthetic_distribution(spec.role)});
+      for (std::uint64_t first = 0; first < n; first += kTaskElements) {
+        const std::uint64_t length = std::min(kTaskElements, n - first);
+        tasks.push_back({{out + first, length}, stream, first, synthetic_distribution(spec.role)});
       }
       add_tensor(IB_DTYPE_F32, out, n * sizeof(float));
       out += padded(n);
     }
-    fill_in_parallel(pieces);
+    fill_in_parallel(tasks);
   }
 
  private:

@@ -42,11 +42,11 @@ WindowRunner::Side WindowRunner::make_side(const BackendModel& model, const char
           std::vector<float>(tokens * vocab_)};
 }
 
-void WindowRunner::forward(Side& side, std::span<const Window> windows, std::span<const Piece> pieces) const {
+void WindowRunner::forward(Side& side, std::span<const Window> windows, std::span<const WindowChunk> chunks) const {
   std::vector<ib_sequence> sequences;
-  for (const Piece& piece : pieces) {
-    sequences.push_back({static_cast<std::int32_t>(piece.window), static_cast<std::int32_t>(piece.n),
-                         windows[piece.window].ids.data() + piece.begin});
+  for (const WindowChunk& chunk : chunks) {
+    sequences.push_back({static_cast<std::int32_t>(chunk.window), static_cast<std::int32_t>(chunk.n),
+                         windows[chunk.window].ids.data() + chunk.begin});
   }
   ib_forward_params params{};
   params.struct_size = sizeof(params);
@@ -61,7 +61,7 @@ void WindowRunner::forward(Side& side, std::span<const Window> windows, std::spa
   if (status != IB_OK) throw side.session.failure(side.role + std::string("forward"), status, error);
 }
 
-void WindowRunner::judge(std::span<const Window> windows, std::span<const Piece> pieces) {
+void WindowRunner::judge(std::span<const Window> windows, std::span<const WindowChunk> chunks) {
   struct Row {
     std::size_t window;
     std::int32_t next;
@@ -69,10 +69,10 @@ void WindowRunner::judge(std::span<const Window> windows, std::span<const Piece>
     TokenAgreement token;
   };
   std::vector<Row> rows;
-  for (const Piece& piece : pieces) {
-    const Window& window = windows[piece.window];
-    for (std::size_t at = piece.begin; at < piece.begin + piece.n; ++at) {
-      rows.push_back({piece.window, window.ids[at + 1], at >= window.first_judged, {}});
+  for (const WindowChunk& chunk : chunks) {
+    const Window& window = windows[chunk.window];
+    for (std::size_t at = chunk.begin; at < chunk.begin + chunk.n; ++at) {
+      rows.push_back({chunk.window, window.ids[at + 1], at >= window.first_judged, {}});
     }
   }
   const auto judge_strip = [&](std::size_t first) {
@@ -101,15 +101,15 @@ std::vector<WindowAgreement> WindowRunner::run(std::span<const Window> windows) 
     if (reference_) reference_->session.truncate(slot, 0);
   }
   for (std::size_t begin = 0;; begin += chunk_) {
-    std::vector<Piece> pieces;
+    std::vector<WindowChunk> chunks;
     for (std::size_t w = 0; w < windows.size(); ++w) {
       const std::size_t fed = windows[w].ids.size() - 1;
-      if (begin < fed) pieces.push_back({w, begin, std::min(chunk_, fed - begin)});
+      if (begin < fed) chunks.push_back({w, begin, std::min(chunk_, fed - begin)});
     }
-    if (pieces.empty()) return std::move(results_);
-    forward(tested_, windows, pieces);
-    if (reference_) forward(*reference_, windows, pieces);
-    judge(windows, pieces);
+    if (chunks.empty()) return std::move(results_);
+    forward(tested_, windows, chunks);
+    if (reference_) forward(*reference_, windows, chunks);
+    judge(windows, chunks);
   }
 }
 

@@ -34,15 +34,15 @@ class WindowRunner {
   };
 
   /// The tokens of one window in the current step.
-  struct Piece {
+  struct WindowChunk {
     std::size_t window = 0;
     std::size_t begin = 0;
     std::size_t n = 0;
   };
 
   Side make_side(const BackendModel& model, const char* role) const;
-  void forward(Side& side, std::span<const Window> windows, std::span<const Piece> pieces) const;
-  void judge(std::span<const Window> windows, std::span<const Piece> pieces);
+  void forward(Side& side, std::span<const Window> windows, std::span<const WindowChunk> chunks) const;
+  void judge(std::span<const Window> windows, std::span<const WindowChunk> chunks);
 
   std::size_t vocab_;
   std::int32_t max_tokens_;

@@ -32,29 +32,29 @@ constexpr std::size_t kMostThreads = 16;
 using NextChunk = std::function<std::string()>;
 
 // Complete lines, parsed up to the first one that is not a record.
-struct Piece {
+struct ParsedChunk {
   std::vector<TrialRecord> records;
   std::size_t good_bytes = 0;
   std::optional<std::string> error;  // of the line at good_bytes
   bool error_is_last = false;        // nothing follows that line in its chunk
 };
 
-Piece parse_piece(std::string_view text, TrialParser& parser) {
-  Piece piece;
+ParsedChunk parse_chunk(std::string_view text, TrialParser& parser) {
+  ParsedChunk chunk;
   for (std::size_t begin = 0; begin < text.size();) {
     const std::size_t end = text.find('\n', begin);
     if (end == std::string_view::npos) break;
     try {
-      piece.records.push_back(parser.parse(text.substr(begin, end - begin)));
+      chunk.records.push_back(parser.parse(text.substr(begin, end - begin)));
     } catch (const Error& error) {
-      piece.error = error.what();
-      piece.error_is_last = end + 1 == text.size();
+      chunk.error = error.what();
+      chunk.error_is_last = end + 1 == text.size();
       break;
     }
     begin = end + 1;
-    piece.good_bytes = begin;
+    chunk.good_bytes = begin;
   }
-  return piece;
+  return chunk;
 }
 
 // Hands chunks to threads and collects the results in file order. Only the chunks being parsed are in memory.
@@ -62,12 +62,12 @@ class ChunkedParse {
  public:
   explicit ChunkedParse(NextChunk next) : next_(std::move(next)) {}
 
-  std::vector<Piece> run(std::size_t threads) {
+  std::vector<ParsedChunk> run(std::size_t threads) {
     std::vector<std::future<void>> others;
     for (std::size_t i = 1; i < threads; ++i) others.push_back(std::async(std::launch::async, [this] { work(); }));
     work();
     for (auto& other : others) other.get();
-    return std::move(pieces_);
+    return std::move(parsed_);
   }
 
  private:
@@ -76,22 +76,22 @@ class ChunkedParse {
     for (;;) {
       const auto [place, text] = take();
       if (text.empty()) return;
-      Piece piece = parse_piece(text, parser);
+      ParsedChunk chunk = parse_chunk(text, parser);
       const std::lock_guard lock(mutex_);
-      pieces_[place] = std::move(piece);
+      parsed_[place] = std::move(chunk);
     }
   }
 
   std::pair<std::size_t, std::string> take() {
     const std::lock_guard lock(mutex_);
     std::string text = next_();
-    if (!text.empty()) pieces_.emplace_back();
-    return {pieces_.size() - (text.empty() ? 0 : 1), std::move(text)};
+    if (!text.empty()) parsed_.emplace_back();
+    return {parsed_.size() - (text.empty() ? 0 : 1), std::move(text)};
   }
 
   std::mutex mutex_;
   NextChunk next_;
-  std::vector<Piece> pieces_;
+  std::vector<ParsedChunk> parsed_;
 };
 
 std::size_t threads_for(std::uintmax_t bytes) {
@@ -99,18 +99,18 @@ std::size_t threads_for(std::uintmax_t bytes) {
   return static_cast<std::size_t>(std::clamp<std::uintmax_t>(bytes / kChunkBytes, 1, threads));
 }
 
-TrialLines join(std::vector<Piece> pieces, const std::filesystem::path& path) {
+TrialLines join(std::vector<ParsedChunk> chunks, const std::filesystem::path& path) {
   TrialLines lines;
   std::size_t n = 0;
-  for (const Piece& piece : pieces) n += piece.records.size();
+  for (const ParsedChunk& chunk : chunks) n += chunk.records.size();
   lines.records.reserve(n);
-  for (Piece& piece : pieces) {
-    lines.good_bytes += piece.good_bytes;
-    std::move(piece.records.begin(), piece.records.end(), std::back_inserter(lines.records));
-    std::vector<TrialRecord>().swap(piece.records);  // so that the records are never in memory twice
-    if (!piece.error) continue;
-    if (piece.error_is_last && &piece == &pieces.back()) break;
-    throw Error(fmt::format("{}:{}: {}", path.string(), lines.records.size() + 1, *piece.error),
+  for (ParsedChunk& chunk : chunks) {
+    lines.good_bytes += chunk.good_bytes;
+    std::move(chunk.records.begin(), chunk.records.end(), std::back_inserter(lines.records));
+    std::vector<TrialRecord>().swap(chunk.records);  // so that the records are never in memory twice
+    if (!chunk.error) continue;
+    if (chunk.error_is_last && &chunk == &chunks.back()) break;
+    throw Error(fmt::format("{}:{}: {}", path.string(), lines.records.size() + 1, *chunk.error),
                 "the file was changed by something else; restore it or start a new run");
   }
   return lines;
