@@ -52,7 +52,7 @@ const std::vector<std::string>& default_analysis_metrics() {
 AnalysisResult analyze_runs(std::span<const RunData> runs, const std::vector<std::string>& metrics) {
   check_metrics(metrics);
   const std::vector<MeasuredConfiguration> configurations = measured_configurations(runs);
-  if (configurations.empty()) throw Error("the runs hold no trial that went well", "name run folders with results");
+  if (configurations.empty()) throw Error("the runs contain no successful trial", "name run folders with results");
   AnalysisResult result;
   for (const RunData& run : runs) result.runs.push_back(run.info.name);
   result.configurations = configurations.size();

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "support/counted.hpp"
 #include "support/one_line.hpp"
 
 namespace inferbench {
@@ -40,8 +41,8 @@ void put_variance(std::string& text, const MetricAnalysis& analysis) {
     return;
   }
   const VarianceShares& variance = *analysis.variance;
-  text +=
-      fmt::format("  share of the variance ({} trials, {} configurations)\n", variance.trials, variance.configurations);
+  text += fmt::format("  share of the variance ({}, {})\n", counted(variance.trials, "trial"),
+                      counted(variance.configurations, "configuration"));
   std::vector<AxisShare> axes = variance.axes;
   std::stable_sort(axes.begin(), axes.end(), [](const auto& a, const auto& b) { return a.share > b.share; });
   for (const AxisShare& axis : axes) put_share(text, axis.axis, axis.share);

@@ -28,9 +28,9 @@ void check_names(std::span<const RunData> runs) {
       const auto [entry, added] = known.emplace(contender.name, Meaning{&contender, &run.info});
       const Contender& before = *entry->second.contender;
       if (added || (before.precision == contender.precision && before.options == contender.options)) continue;
-      throw Error(fmt::format("contender '{}' is one thing in the run of {} and another in the run of {}",
+      throw Error(fmt::format("contender '{}' has different settings in the run of {} and in the run of {}",
                               contender.name, entry->second.run->started, run.info.started),
-                  "take these runs one at a time");
+                  "analyze these runs one at a time");
     }
   }
 }

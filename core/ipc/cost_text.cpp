@@ -53,7 +53,7 @@ std::string to_text(const IpcCosts& costs) {
   text += header("message", fmt::format("{:<12}{:>10}{:8}", "format", "bytes", ""));
   for (const FrameCost& frame : costs.frames) text += frame_rows(frame);
   text += "\n";
-  text += header("to the worker and back", fmt::format("{:>10}", "bytes"));
+  text += header("round trip to the worker", fmt::format("{:>10}", "bytes"));
   for (const RoundTripCost& trip : costs.round_trips) {
     text += fmt::format("{:<42}{:>10}{}\n", fmt::format("  {}", trip.what), trip.n_bytes, columns_of(trip.cost));
   }

@@ -8,6 +8,7 @@
 #include <span>
 
 #include "results/outcome_json.hpp"
+#include "support/counted.hpp"
 #include "support/error.hpp"
 #include "worker/frame.hpp"
 #include "worker/messages.hpp"
@@ -26,7 +27,7 @@ SampleMessage request(std::int32_t batch, std::int32_t prompt_tokens) {
   request.prompt_tokens = prompt_tokens;
   request.generate_tokens = 64;
   for (std::int32_t i = 0; i < batch * prompt_tokens; ++i) request.prompts.push_back(id(random));
-  return {fmt::format("request, {} prompt ids", request.prompts.size()), true, run_message(1, request)};
+  return {fmt::format("request, {}", counted(request.prompts.size(), "prompt id")), true, run_message(1, request)};
 }
 
 SampleMessage outcome(std::size_t n_tokens, std::size_t n_operations) {
@@ -45,8 +46,9 @@ SampleMessage outcome(std::size_t n_tokens, std::size_t n_operations) {
         {"attn.c_attn", static_cast<std::int32_t>(i % 12), 0, now, now + duration, 1769472, 3538944});
     now += duration;
   }
-  const std::string what = n_operations == 0 ? fmt::format("outcome, {} tokens", n_tokens)
-                                             : fmt::format("outcome, profile of {} operations", n_operations);
+  const std::string what = n_operations == 0
+                               ? fmt::format("outcome, {}", counted(n_tokens, "token"))
+                               : fmt::format("outcome, profile of {}", counted(n_operations, "operation"));
   return {what, false, outcome_message(1, to_json(outcome))};
 }
 
@@ -54,7 +56,7 @@ FrameCost message_pack(const SampleMessage& sample, const CostEffort& effort) {
   std::vector<std::uint8_t> frame = encode_frame(sample.message);
   const std::span payload = std::span<const std::uint8_t>(frame).subspan(kLengthBytes);
   nlohmann::json decoded = decode_payload(payload);
-  if (decoded != sample.message) throw Error("a frame does not come back as it went: " + sample.what);
+  if (decoded != sample.message) throw Error("a frame changed in the round trip: " + sample.what);
   FrameCost cost{sample.what, "MessagePack", frame.size(), {}, {}};
   std::vector<std::uint8_t> encoded;
   cost.encode = measure_cost(effort, 1, [&] { encoded = encode_frame(sample.message); });
@@ -65,7 +67,7 @@ FrameCost message_pack(const SampleMessage& sample, const CostEffort& effort) {
 FrameCost json_text(const SampleMessage& sample, const CostEffort& effort) {
   const std::string text = sample.message.dump();
   nlohmann::json decoded = nlohmann::json::parse(text);
-  if (decoded != sample.message) throw Error("JSON does not come back as it went: " + sample.what);
+  if (decoded != sample.message) throw Error("JSON changed in the round trip: " + sample.what);
   FrameCost cost{sample.what, "JSON", kLengthBytes + text.size(), {}, {}};
   std::string encoded;
   cost.encode = measure_cost(effort, 1, [&] { encoded = sample.message.dump(); });

@@ -11,6 +11,7 @@
 #include "measure/affinity.hpp"
 #include "measure/cgroup.hpp"
 #include "measure/resources.hpp"
+#include "support/counted.hpp"
 
 namespace inferbench {
 
@@ -63,33 +64,32 @@ std::vector<std::string> warnings_of(const HostState& state) {
   std::vector<std::string> warnings;
   const double busy = state.others_busy.value_or(0);
   if (state.threads > state.allowed_cpus) {
-    warnings.push_back(
-        fmt::format("{} threads on {} usable CPUs: they will wait for each other", state.threads, state.allowed_cpus));
+    warnings.push_back(fmt::format("{} on {}: they will wait for each other", counted(state.threads, "thread"),
+                                   counted(state.allowed_cpus, "usable CPU")));
   } else if (state.quota && state.threads > *state.quota) {
-    warnings.push_back(fmt::format("{} threads on a CPU quota of {:.3g} CPUs: the kernel will hold them back",
-                                   state.threads, *state.quota));
+    warnings.push_back(fmt::format("{} with a CPU quota of {:.3g}: the kernel will throttle the process",
+                                   counted(state.threads, "thread"), *state.quota));
   } else if (busy > kBusyCpus && state.allowed_cpus - busy < state.threads) {
-    warnings.push_back(
-        fmt::format("the machine is busy: other programs use {:.1f} of the {} CPUs, too few are free for {} {}", busy,
-                    state.allowed_cpus, state.threads, state.threads == 1 ? "thread" : "threads"));
+    warnings.push_back(fmt::format("the machine is busy: other programs use {:.1f} of the {}, too few are free for {}",
+                                   busy, counted(state.allowed_cpus, "CPU"), counted(state.threads, "thread")));
   } else if (busy > kBusyCpus) {
-    warnings.push_back(fmt::format("the machine is busy: other programs use {:.1f} of the {} CPUs, times will be noisy",
-                                   busy, state.allowed_cpus));
+    warnings.push_back(fmt::format("the machine is busy: other programs use {:.1f} of the {}, times will be noisy",
+                                   busy, counted(state.allowed_cpus, "CPU")));
   }
   if (state.siblings_share_core && state.threads <= state.allowed_cpus) {
     warnings.push_back(
-        fmt::format("{} threads need both hyperthreads of a core: they slow each other down", state.threads));
+        fmt::format("{} on both hyperthreads of a core: they slow each other down", counted(state.threads, "thread")));
   }
   if (state.swap_used_bytes > kMuchSwap) {
     warnings.push_back(
         fmt::format("{} MiB are swapped out: memory was short, and may be again", state.swap_used_bytes >> 20U));
   }
   if (!state.governor.empty() && state.governor != "performance") {
-    warnings.push_back(
-        fmt::format("the frequency governor is '{}': times may drift ('performance' holds still)", state.governor));
+    warnings.push_back(fmt::format("the frequency governor is '{}': times may drift ('performance' keeps it constant)",
+                                   state.governor));
   }
   if (state.turbo.value_or(false)) {
-    warnings.emplace_back("turbo is on: speed depends on temperature and on how many cores work");
+    warnings.emplace_back("turbo is on: speed depends on temperature and on how many cores are busy");
   }
   return warnings;
 }

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "measure/clock.hpp"
+#include "support/counted.hpp"
 
 namespace inferbench {
 
@@ -126,8 +127,7 @@ std::string find_disturbance(const Interference& seen, const ResourceUse& used, 
   std::vector<std::string> found = find_standstills(seen.standstill, extent.wall_s);
   const double thread_ms = 1000 * extent.wall_s * extent.threads;
   if (extent.fastest_spin_ms > 0 && seen.spin_ms > kSlowSpin * extent.fastest_spin_ms) {
-    found.push_back(
-        fmt::format("the spin before it took {:.2f} times the fastest", seen.spin_ms / extent.fastest_spin_ms));
+    found.push_back(fmt::format("the spin before it took {:.2f}x the fastest", seen.spin_ms / extent.fastest_spin_ms));
   }
   if (seen.run_delay_ms && *seen.run_delay_ms > std::max(kLeastDelayMs, kWaitShare * thread_ms)) {
     found.push_back(fmt::format("its threads waited {:.0f} ms for a CPU", *seen.run_delay_ms));
@@ -136,13 +136,13 @@ std::string find_disturbance(const Interference& seen, const ResourceUse& used, 
     found.push_back(fmt::format("the hypervisor took {:.0f} ms", *seen.steal_ms));
   }
   if (seen.throttled_ms && *seen.throttled_ms > std::max(kLeastDelayMs, kWaitShare * thread_ms)) {
-    found.push_back(fmt::format("a CPU quota held its threads back for {:.0f} ms", *seen.throttled_ms));
+    found.push_back(fmt::format("a CPU quota throttled its threads for {:.0f} ms", *seen.throttled_ms));
   }
   const auto switches = static_cast<double>(used.involuntary_switches);
   if (switches > std::max(kLeastSwitches, kSwitchesPerThreadSecond * extent.wall_s * extent.threads)) {
-    found.push_back(fmt::format("{} involuntary context switches", used.involuntary_switches));
+    found.push_back(counted(used.involuntary_switches, "involuntary context switch"));
   }
-  if (used.major_faults > 0) found.push_back(fmt::format("{} pages came from the disk", used.major_faults));
+  if (used.major_faults > 0) found.push_back(counted(used.major_faults, "page") + " read from disk");
   return fmt::format("{}", fmt::join(found, ", "));
 }
 

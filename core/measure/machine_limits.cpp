@@ -14,6 +14,7 @@
 #include "measure/machine_isa.hpp"
 #include "measure/machine_team.hpp"
 #include "measure/resources.hpp"
+#include "support/counted.hpp"
 #include "support/error.hpp"
 
 namespace inferbench {
@@ -109,8 +110,8 @@ std::vector<std::int32_t> thread_counts_of(const MachineOptions& options, std::i
   counts.erase(std::unique(counts.begin(), counts.end()), counts.end());
   if (counts.front() < 1 || counts.back() > cpus) {
     const std::int32_t wrong = counts.front() < 1 ? counts.front() : counts.back();
-    throw Error(fmt::format("the limits of {} threads cannot be measured on the {} CPUs that this process may use",
-                            wrong, cpus),
+    throw Error(fmt::format("the limits of {} cannot be measured on the {} that this process may use",
+                            counted(wrong, "thread"), counted(cpus, "CPU")),
                 fmt::format("give 1 to {}", cpus));
   }
   return counts;
@@ -149,8 +150,7 @@ MachineLimits measure_machine(const MachineOptions& options) {
   const double parts = static_cast<double>(counts.size() * (sizes.size() + 2));
   double done = 0;
   const auto begin_part = [&](std::int32_t threads, const std::string& what) {
-    if (options.progress)
-      options.progress(done / parts, fmt::format("{}, {} thread{}", what, threads, threads == 1 ? "" : "s"));
+    if (options.progress) options.progress(done / parts, fmt::format("{}, {}", what, counted(threads, "thread")));
     ++done;
   };
 

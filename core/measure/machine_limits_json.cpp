@@ -58,7 +58,7 @@ MachineLimits machine_limits_from_json(const Json& json) {
     }
     return limits;
   } catch (const Json::exception& error) {
-    throw Error(fmt::format("the machine limits are not readable: {}", json_problem(error)),
+    throw Error(fmt::format("cannot read the machine limits: {}", json_problem(error)),
                 "measure them again: inferbench machine --json");
   }
 }

@@ -74,7 +74,7 @@ std::vector<std::string> find_standstills(const Standstill& seen, double wall_s)
   std::vector<std::string> found;
   if (seen.stopped) found.emplace_back("a signal stopped the process");
   if (seen.stalled_ms && *seen.stalled_ms > std::max(kLeastStallMs, kStallShare * 1000 * wall_s)) {
-    found.push_back(fmt::format("the process stood still for {:.0f} ms", *seen.stalled_ms));
+    found.push_back(fmt::format("the process stalled for {:.0f} ms", *seen.stalled_ms));
   }
   if (seen.suspended_ms && *seen.suspended_ms > kLeastSuspendMs) {
     found.push_back(fmt::format("the machine was suspended for {:.1f} s", *seen.suspended_ms * 1e-3));

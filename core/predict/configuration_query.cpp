@@ -7,6 +7,7 @@
 #include <set>
 
 #include "model/model.hpp"
+#include "support/counted.hpp"
 #include "support/error.hpp"
 
 namespace inferbench {
@@ -90,8 +91,9 @@ std::vector<AskedConfiguration> asked_configurations(const Predictor& predictor,
   const std::size_t combinations = shapes.size() * contenders.size() * prompts.size() * generates.size() *
                                    batches.size() * threads.size() * pasts.size();
   if (combinations > kMostCombinations) {
-    throw Error(fmt::format("--point asks for {} configurations, more than {}", combinations, kMostCombinations),
-                "give fewer values");
+    throw Error(
+        fmt::format("--point asks for {}, more than {}", counted(combinations, "configuration"), kMostCombinations),
+        "give fewer values");
   }
   std::vector<AskedConfiguration> all;
   for (const NamedShape& model : shapes) {

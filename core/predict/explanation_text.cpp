@@ -28,7 +28,7 @@ bool is_memory(const std::string& target) {
 // The unit of a coefficient.
 std::string unit_of(const std::string& target, bool limits, const std::string& term) {
   const bool rate = term.find(" over ") != std::string::npos;
-  if (is_memory(target)) return term == "process" ? "bytes" : "bytes a value";
+  if (is_memory(target)) return term == "process" ? "bytes" : "bytes per value";
   if (!rate) return term == "call" ? "ms" : "ms each";
   return limits ? "x the limit's time" : "s per 1e9";
 }

@@ -72,7 +72,7 @@ PointQuery parse_point(const std::string& text) {
   PointQuery query;
   for (const std::string& part : split(text)) put(query, part);
   if (query.contains("model") && (query.contains("layers") || query.contains("width"))) {
-    throw Error("--point: a model, or layers and width, not both", kExample);
+    throw Error("--point: give a model, or layers and width, not both", kExample);
   }
   if (query.contains("layers") != query.contains("width")) {
     throw Error("--point: layers and width go together", "for example --point layers=36,width=1280");

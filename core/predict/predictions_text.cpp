@@ -101,7 +101,7 @@ std::string drift_note(const Predictor& predictor) {
   const auto decode = predictor.targets.find("decode_ms_per_token");
   if (decode == predictor.targets.end() || decode->second.assumed_drift <= 0) return "";
   return fmt::format(
-      "no run repeats another: the intervals assume a drift of {:.0f}% between runs; fit the folders of several\n",
+      "no run repeats another: the intervals assume a drift of {:.0f}% between runs; fit several runs to know\n",
       decode->second.assumed_drift * 100);
 }
 
@@ -132,10 +132,10 @@ std::string predictions_text(const Predictor& predictor, std::span<const Configu
     text += row(prediction, name_width, requirements);
     beyond = beyond || !prediction.beyond.empty();
   }
-  if (beyond) text += "! beyond what was measured: the interval is that of left-out extremes\n";
+  if (beyond) text += "! beyond the measured range: the interval comes from left-out extremes\n";
   text += drift_note(predictor);
   if (requirements) {
-    text += fmt::format("{}{} fit, {} are unclear, {} do not fit\n", text.empty() ? "" : "\n", counts[0], counts[2],
+    text += fmt::format("{}fit: {}, unclear: {}, do not fit: {}\n", text.empty() ? "" : "\n", counts[0], counts[2],
                         counts[1]);
   }
   return text;

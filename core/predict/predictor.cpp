@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "stats/student_t.hpp"
+#include "support/counted.hpp"
 #include "support/error.hpp"
 #include "support/suggest.hpp"
 
@@ -36,12 +37,12 @@ std::vector<std::string> names_of(const std::map<std::string, T>& entries) {
 const MachineLimits* asked_limits(const Predictor& predictor, const AskedConfiguration& asked) {
   if (asked.limits) {
     if (!predictor.machines.empty()) return &*asked.limits;
-    throw Error("this predictor was learned without machine limits: it knows one machine only",
-                "learn again from runs that hold their limits, or with predict fit --limits machine.json");
+    throw Error("this predictor was fitted without machine limits, so it knows only one machine",
+                "fit it again from runs that contain their limits, or with predict fit --limits machine.json");
   }
   if (predictor.machines.size() > 1) {
-    throw Error(fmt::format("this predictor knows {} machines", predictor.machines.size()),
-                fmt::format("say which with --machine '{}', or --limits machine.json",
+    throw Error(fmt::format("this predictor knows {}", counted(predictor.machines.size(), "machine")),
+                fmt::format("choose one with --machine '{}', or give --limits machine.json",
                             fmt::join(names_of(predictor.machines), "' or '")));
   }
   return predictor.machines.empty() ? nullptr : &predictor.machines.begin()->second;

@@ -10,6 +10,7 @@
 #include "predict/held_out.hpp"
 #include "predict/predictor.hpp"
 #include "predict/run_drift.hpp"
+#include "support/counted.hpp"
 #include "support/error.hpp"
 #include "support/one_line.hpp"
 
@@ -44,7 +45,7 @@ std::vector<const MachineLimits*> limits_for(std::span<const RunData> runs, cons
     if (limits.back() != nullptr) ++known;
   }
   if (known != 0 && known != runs.size()) {
-    throw Error(fmt::format("{} of {} runs hold no machine limits", runs.size() - known, runs.size()),
+    throw Error(fmt::format("no machine limits in {} of {}", runs.size() - known, counted(runs.size(), "run")),
                 "inferbench machine --json > machine.json on that machine, then --limits machine.json");
   }
   return limits;
@@ -55,7 +56,8 @@ void warn_of_machines(std::span<const RunData> runs, const FitOptions& options, 
   std::set<std::string> names;
   for (const RunData& run : runs) names.insert(machine_name(run.info));
   if (names.size() < 2 || (!options.limits && !predictor.machines.empty())) return;
-  predictor.warnings.push_back(fmt::format("the runs are of {} machines {}: learned as one machine", names.size(),
+  predictor.warnings.push_back(fmt::format("the runs are of {} {}: learned as one machine",
+                                           counted(names.size(), "machine"),
                                            options.limits ? "with the same limits" : "without known limits"));
 }
 
@@ -63,9 +65,8 @@ void warn_of_drift(Predictor& predictor) {
   const auto decode = predictor.targets.find(kDecode);
   if (decode == predictor.targets.end() || decode->second.assumed_drift <= 0) return;
   predictor.warnings.push_back(
-      fmt::format("no run repeats another, so the drift from run to run is not known: intervals assume {:.0f}%; repeat "
-                  "the sweep at "
-                  "another time and give all folders",
+      fmt::format("no run repeats another, so the drift between runs is unknown and the intervals assume {:.0f}%; "
+                  "repeat the sweep at another time and name all folders",
                   decode->second.assumed_drift * 100));
 }
 

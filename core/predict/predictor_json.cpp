@@ -144,7 +144,7 @@ Predictor predictor_from_json(const Json& json) {
   try {
     if (json.at("format").get<std::string>() != kFormat) {
       throw Error("not a predictor of this version: " + json.at("format").get<std::string>(),
-                  "learn again: inferbench predict fit RUN... --out model.json");
+                  "fit it again: inferbench predict fit RUN... --out model.json");
     }
     Predictor predictor;
     predictor.trained_on = json.at("trained_on").get<std::vector<std::string>>();
@@ -166,7 +166,7 @@ Predictor predictor_from_json(const Json& json) {
     return predictor;
   } catch (const Json::exception& error) {
     throw Error(fmt::format("not a predictor: {}", json_problem(error)),
-                "learn again: inferbench predict fit RUN... --out model.json");
+                "fit it again: inferbench predict fit RUN... --out model.json");
   }
 }
 

@@ -10,6 +10,7 @@
 #include "model/hub_cache.hpp"
 #include "model/model.hpp"
 #include "predict/physical_terms.hpp"
+#include "support/counted.hpp"
 #include "support/error.hpp"
 #include "support/precision.hpp"
 
@@ -127,14 +128,14 @@ TrainingSet collect_samples(std::span<const RunData> runs, std::span<const Machi
   set.contenders = facts_of(configurations);
   const auto shares_prefix = [](const MeasuredConfiguration& one) { return one.point.shared_prefix_tokens > 0; };
   if (const auto n = std::erase_if(configurations, shares_prefix); n > 0) {
-    set.left_out.push_back(fmt::format("{} configurations with a shared prefix", n));
+    set.left_out.push_back(fmt::format("{} with a shared prefix", counted(n, "configuration")));
   }
   std::set<std::string> unknown;
   for (const MeasuredConfiguration& configuration : configurations) {
     if (!configuration.shape) {
       if (!unknown.insert(configuration.point.model).second) continue;
-      set.left_out.push_back(
-          fmt::format("{}: its run.json says no shape, and the model is not there", configuration.point.model));
+      set.left_out.push_back(fmt::format("{}: run.json does not contain its shape, and the model cannot be found",
+                                         configuration.point.model));
       continue;
     }
     const Setting setting =
@@ -143,7 +144,7 @@ TrainingSet collect_samples(std::span<const RunData> runs, std::span<const Machi
                            targets_of(configuration)});
   }
   if (set.samples.empty()) {
-    throw Error("the runs hold no trial to learn from", "name run folders whose trials went well");
+    throw Error("the runs contain no successful trial to learn from", "name run folders with successful trials");
   }
   return set;
 }

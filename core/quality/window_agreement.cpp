@@ -71,7 +71,7 @@ TokenAgreement judge_token(std::span<const float> logits, std::int32_t next) {
 TokenAgreement judge_token(std::span<const float> logits, std::int32_t next, std::span<const float> reference) {
   if (const auto wrong = find_wrong_logit(reference, reference.size())) {
     throw Error("the reference gives logits that are not finite: " + describe(*wrong),
-                "look at the model's weights, or take another reference");
+                "check the model's weights, or choose another reference");
   }
   TokenAgreement token;
   const double reference_sum = log_sum_exp(reference);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "model/synthetic_formula.hpp"
+#include "support/counted.hpp"
 #include "support/error.hpp"
 #include "text/model_text.hpp"
 
@@ -28,7 +29,7 @@ TextWindows::TextWindows(const Model& model, const std::filesystem::path& text, 
       stride_(stride == 0 ? context_ : stride),
       left_(limit) {
   if (stride_ <= context_) return;
-  throw Error(fmt::format("a stride of {} tokens would leave tokens out: the context is {}", stride_, context_),
+  throw Error(fmt::format("a stride of {} would skip tokens: the context is {}", counted(stride_, "token"), context_),
               fmt::format("give a stride from 1 to {}", context_));
 }
 

@@ -15,6 +15,7 @@
 #include "results/metric_values.hpp"
 #include "stats/student_t.hpp"
 #include "stats/summary.hpp"
+#include "support/counted.hpp"
 
 namespace inferbench {
 
@@ -95,11 +96,12 @@ Judged judge_percentile(const Target& target, const TrialIndex::Trials& trials) 
   const double p = target.percentile.value_or(50) / 100;
   const Samples samples = samples_by_block(trials, target.metric);
   const Beyond beyond = count_beyond(target, samples);
-  if (beyond.n == 0) return {CheckVerdict::kUnclear, "no trial has it"};
+  if (beyond.n == 0) return {CheckVerdict::kUnclear, "no trial has a value"};
   const double allowed = target.at_least ? p : 1 - p;
   CheckVerdict verdict = samples.size() < kFewestBlocks ? CheckVerdict::kUnclear : judge_count(beyond, allowed);
   if (target.metric == "inter_token_ms" && judge_shares(beyond, allowed) != verdict) verdict = CheckVerdict::kUnclear;
-  std::string found = fmt::format("{} of {} values {}", beyond.k, beyond.n, target.at_least ? "below" : "above");
+  std::string found =
+      fmt::format("{} of {} {}", beyond.k, counted(beyond.n, "value"), target.at_least ? "below" : "above");
   if (const auto value = percentile(pooled(samples), p)) {
     found = fmt::format("{}, {}", value_text(target.metric, *value), found);
   }
@@ -107,7 +109,7 @@ Judged judge_percentile(const Target& target, const TrialIndex::Trials& trials) 
     found += "; " + too_few_blocks_text(samples.size());
   } else if (verdict == CheckVerdict::kUnclear && beyond.k == 0) {
     const auto enough = static_cast<std::size_t>(std::ceil(std::log(kTail) / std::log1p(-allowed)));
-    if (beyond.n < enough) found += fmt::format("; a pass needs {} values", enough);
+    if (beyond.n < enough) found += fmt::format("; a pass needs {}", counted(enough, "value"));
   }
   return {verdict, found};
 }

@@ -10,6 +10,7 @@
 
 #include "experiment/metrics.hpp"
 #include "report/number_text.hpp"
+#include "support/counted.hpp"
 #include "support/one_line.hpp"
 
 namespace inferbench {
@@ -43,14 +44,14 @@ std::optional<double> value_of(const QualityRecord& record, const std::string& m
 Figure figure_of(const RunData& run, const std::string& contender, const std::string& model,
                  const std::string& metric) {
   const QualityRecord* record = find_quality(run, contender, model);
-  if (record == nullptr) return {std::nullopt, {CheckVerdict::kUnclear, "its quality was not measured"}};
+  if (record == nullptr) return {std::nullopt, {CheckVerdict::kUnclear, "quality was not measured"}};
   if (metric == "perplexity" && record->text.empty()) {
     return {std::nullopt, {CheckVerdict::kUnclear, "measured on random tokens, which have no meaningful perplexity"}};
   }
   const auto value = value_of(*record, metric);
   if (value && std::isfinite(*value)) return {value, {}};
   const bool tried = record->status != TrialStatus::kUnsupported && record->status != TrialStatus::kSkipped;
-  const std::string why = record->ok() ? "there is no such figure"
+  const std::string why = record->ok() ? "the measurement has no such value"
                                        : fmt::format("{}: {}", to_string(record->status), one_line(record->error));
   return {std::nullopt, {!record->ok() && tried ? CheckVerdict::kFail : CheckVerdict::kUnclear, why}};
 }
@@ -96,7 +97,7 @@ Judged judge_quality_change(const std::string& metric, double threshold, const R
   const Agreement& theirs = *find_quality(before, contender, model_before)->agreement;
   if (ours.tokens != theirs.tokens || ours.windows != theirs.windows) {
     return {CheckVerdict::kUnclear,
-            fmt::format("measured on another text: {} tokens, before {}", ours.tokens, theirs.tokens)};
+            fmt::format("measured on a different text: {}, before {}", counted(ours.tokens, "token"), theirs.tokens)};
   }
   const double ratio = floored(metric, *figure.value) / floored(metric, *old_figure.value);
   const bool keeps = more_is_better(metric) ? ratio >= 1 - threshold : ratio <= 1 + threshold;

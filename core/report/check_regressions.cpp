@@ -120,7 +120,7 @@ class RegressionCheck {
     for (const Contender& contender : before_.info.contenders) {
       if (has_contender(now_.info, contender.name)) continue;
       put(requirement, contender.name, "all",
-          {CheckVerdict::kUnclear, "this run does not have the contender, the earlier one does"});
+          {CheckVerdict::kUnclear, "the contender is missing; the earlier run has it"});
     }
     for (const Contender& contender : now_.info.contenders) {
       if (has_contender(before_.info, contender.name)) continue;
@@ -132,7 +132,7 @@ class RegressionCheck {
       const Point& point = before_.info.points[i];
       put(requirement, "all", point_title(model_name(before_.info, point.model), point),
           {CheckVerdict::kUnclear,
-           "this run does not have the point, the earlier one does" + changed_model(point.model, before_.info)});
+           "the point is missing; the earlier run has it" + changed_model(point.model, before_.info)});
     }
     for (std::size_t i = 0; i < now_.info.points.size(); ++i) {
       if (is_matched(i, &Match::b)) continue;

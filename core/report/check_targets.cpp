@@ -39,7 +39,7 @@ Judged judge_mean(const Target& target, const TrialIndex::Trials& trials, const 
   if (target.times_baseline) {
     const PairedValues pairs = paired_values(target.metric, trials, baseline);
     mean = paired_log_ratio(pairs.first, pairs.second);
-    if (!mean) return {CheckVerdict::kUnclear, "no block has it of both this contender and the baseline"};
+    if (!mean) return {CheckVerdict::kUnclear, "no block has values of both this contender and the baseline"};
   } else {
     const Judgeable found = judgeable_values(trials, target.metric, target.at_least);
     if (found.values.empty()) return found.judged;
@@ -153,7 +153,7 @@ std::vector<CheckResult> check_targets(const RunData& run, const std::vector<Tar
         is_quality_metric(target.metric) ? check_quality_target(run, target) : check_target(run, index, target);
     if (found.empty()) {
       found.push_back({requirement_text(target), target.contender.empty() ? "all" : target.contender, "all",
-                       CheckVerdict::kUnclear, "the run has no contender and point that this is for"});
+                       CheckVerdict::kUnclear, "no contender and point of the run match this target"});
     }
     results.insert(results.end(), found.begin(), found.end());
   }

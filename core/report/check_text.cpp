@@ -10,6 +10,7 @@
 #include "report/check_matrix.hpp"
 #include "report/console_style.hpp"
 #include "report/markdown_text.hpp"
+#include "support/counted.hpp"
 #include "support/one_line.hpp"
 
 namespace inferbench {
@@ -22,10 +23,6 @@ std::string painted(const ConsoleStyle& style, CheckVerdict verdict) {
   const std::string word = fmt::format("{:<7}", to_string(verdict));
   if (verdict == CheckVerdict::kPass) return style.green(word);
   return verdict == CheckVerdict::kFail ? style.red(word) : style.bold(word);
-}
-
-std::string points_text(std::size_t count) {
-  return count == 1 ? "1 point" : fmt::format("{} points", count);
 }
 
 // Results that are equal except for the point: a crash at every point is reported once.
@@ -100,7 +97,7 @@ std::string check_console(const CheckReport& report, bool colour, bool all) {
     if (result.verdict == CheckVerdict::kPass && !all) continue;
     text += fmt::format("{} {}", painted(style, result.verdict), indented(result.requirement, kIndent).substr(kIndent));
     text += indented(result.contender, kIndent) + indented(result.point, kIndent);
-    if (group.count > 1) text += indented(fmt::format("and {} more", points_text(group.count - 1)), kIndent);
+    if (group.count > 1) text += indented(fmt::format("and {}", counted(group.count - 1, "more point")), kIndent);
     text += indented(result.found, kIndent);
   }
   const CheckVerdict verdict = overall_verdict(report.results);

@@ -10,6 +10,7 @@
 #include "report/number_text.hpp"
 #include "results/paired_ratio.hpp"
 #include "stats/ratio.hpp"
+#include "support/counted.hpp"
 #include "support/one_line.hpp"
 
 namespace inferbench {
@@ -22,8 +23,8 @@ bool is_failure(TrialStatus status) {
 }
 
 std::string failures_text(std::size_t failed, std::size_t all, const TrialRecord& first) {
-  return fmt::format("{} of {} trials failed, the first {}: {}", failed, all, to_string(first.outcome.status),
-                     one_line(first.outcome.error));
+  return fmt::format("{} of {} failed, the first {}: {}", failed, counted(all, "trial"),
+                     to_string(first.outcome.status), one_line(first.outcome.error));
 }
 
 }  // namespace
@@ -63,16 +64,17 @@ Judgeable judgeable_values(const TrialIndex::Trials& trials, std::string_view me
   Judgeable found{trial_values(trials, metric), {}};
   std::vector<double>& values = found.values;
   if (values.empty()) {
-    found.judged = {CheckVerdict::kUnclear, "no trial has it"};
+    found.judged = {CheckVerdict::kUnclear, "no trial has a value"};
     return found;
   }
   const auto zeros = static_cast<std::size_t>(std::count(values.begin(), values.end(), 0.0));
   const bool numbers = std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v) && v >= 0; });
   if (numbers && zeros == 0) return found;
   if (!numbers) {
-    found.judged = {CheckVerdict::kUnclear, "some values are not numbers, or below 0"};
+    found.judged = {CheckVerdict::kUnclear, "some values are negative or not finite"};
   } else if (zeros < values.size()) {
-    found.judged = {CheckVerdict::kUnclear, fmt::format("{} of {} values are 0", zeros, values.size())};
+    found.judged = {CheckVerdict::kUnclear,
+                    fmt::format("{} of {} {} 0", zeros, counted(values.size(), "value"), zeros == 1 ? "is" : "are")};
   } else if (values.size() < kFewestBlocks) {
     found.judged = {CheckVerdict::kUnclear, "0; " + too_few_blocks_text(values.size())};
   } else {
@@ -83,8 +85,7 @@ Judgeable judgeable_values(const TrialIndex::Trials& trials, std::string_view me
 }
 
 std::string too_few_blocks_text(std::size_t blocks) {
-  return fmt::format("{} block{}: too few for a verdict, which needs {}", blocks, blocks == 1 ? "" : "s",
-                     kFewestBlocks);
+  return fmt::format("{}: too few for a verdict, which needs {}", counted(blocks, "block"), kFewestBlocks);
 }
 
 std::string value_text(std::string_view metric, double value) {

@@ -13,6 +13,7 @@
 #include "report/failure_groups.hpp"
 #include "report/number_text.hpp"
 #include "report/overall_table.hpp"
+#include "support/counted.hpp"
 #include "support/fit_text.hpp"
 #include "support/one_line.hpp"
 
@@ -145,7 +146,8 @@ void put_loads(std::string& text, const Comparison& comparison, const ConsoleSty
 void put_failures(std::string& text, const Comparison& comparison, const ConsoleStyle& style) {
   if (comparison.failed == 0) return;
   text += fmt::format(
-      "\n{}\n", style.bold(style.red(fmt::format("{} of {} trials failed", comparison.failed, comparison.recorded))));
+      "\n{}\n",
+      style.bold(style.red(fmt::format("{} of {} failed", comparison.failed, counted(comparison.recorded, "trial")))));
   for (const FailureGroup& group : failure_groups(comparison, {})) {
     text += indented(
         fmt::format("{}: {}, {}", to_string(group.status), group.contender, failure_extent(group, comparison)), 2);
@@ -172,7 +174,8 @@ std::string console_table(const Comparison& comparison, const std::vector<Headli
   put_loads(text, comparison, style);
   put_failures(text, comparison, style);
   if (comparison.recorded < comparison.planned) {
-    text += fmt::format("\n{} of {} planned trials were run\n", comparison.recorded, comparison.planned);
+    text += fmt::format("\n{} of {} {} run\n", comparison.recorded, counted(comparison.planned, "planned trial"),
+                        comparison.recorded == 1 ? "was" : "were");
   }
   return text.empty() ? text : text.substr(1);
 }

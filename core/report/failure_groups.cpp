@@ -10,6 +10,7 @@
 
 #include "report/number_text.hpp"
 #include "results/skip_error.hpp"
+#include "support/counted.hpp"
 #include "support/one_line.hpp"
 
 namespace inferbench {
@@ -80,10 +81,6 @@ class Grouping {
   std::map<Key, std::size_t> places_;
 };
 
-std::string trials_text(std::size_t count) {
-  return fmt::format("{} {}", count, count == 1 ? "trial" : "trials");
-}
-
 std::size_t recorded_of(const Comparison& comparison, const std::string& contender) {
   std::size_t recorded = 0;
   for (const PointResult& point : comparison.points) {
@@ -98,7 +95,7 @@ std::string wrong_sentence(const FailureGroup& group, const Comparison& comparis
   const std::string reason = one_line(failure_reason(group), kReasonInASentence);
   if (group.trials == 0) return fmt::format("Wrong output: {} ({}).", group.contender, reason);
   return fmt::format("Wrong output: {} in {} of {} ({}).", group.contender, group.trials,
-                     trials_text(recorded_of(comparison, group.contender)), reason);
+                     counted(recorded_of(comparison, group.contender), "trial"), reason);
 }
 
 }  // namespace
@@ -117,12 +114,12 @@ std::vector<FailureGroup> failure_groups(const Comparison& comparison, const std
 }
 
 std::string failure_extent(const FailureGroup& group, const Comparison& comparison) {
-  if (group.trials + group.skipped == 0) return "quality was not as wanted";
-  std::string text = trials_text(group.trials);
+  if (group.trials + group.skipped == 0) return "in the quality measurement";
+  std::string text = counted(group.trials, "trial");
   const std::size_t all = comparison.points.size();
   if (all > 1) {
-    text += group.points.size() == all ? fmt::format(" at all {} points", all)
-                                       : fmt::format(" at {} of {} points", group.points.size(), all);
+    text += group.points.size() == all ? fmt::format(" at all {}", counted(all, "point"))
+                                       : fmt::format(" at {} of {}", group.points.size(), counted(all, "point"));
   }
   if (group.skipped > 0) text += fmt::format(", then {} skipped", group.skipped);
   return text;
@@ -159,7 +156,7 @@ std::vector<std::string> failure_sentences(const std::vector<FailureGroup>& grou
       continue;
     }
     sentences.push_back(fmt::format("{} failed in {} of {}: {}.", contender, failed,
-                                    trials_text(recorded_of(comparison, contender)), list));
+                                    counted(recorded_of(comparison, contender), "trial"), list));
   }
   return sentences;
 }

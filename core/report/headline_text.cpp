@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "report/number_text.hpp"
+#include "support/counted.hpp"
 
 namespace inferbench {
 
@@ -19,7 +20,8 @@ const OverallSpeed* speed_of(const Headline& headline, const std::string& conten
 
 std::string over_points(const OverallSpeed& speed) {
   if (speed.points == 1) return "at one point";
-  return fmt::format("over {} points, from {}x to {}x", speed.points, ratio_text(speed.least), ratio_text(speed.most));
+  return fmt::format("over {}, from {}x to {}x", counted(speed.points, "point"), ratio_text(speed.least),
+                     ratio_text(speed.most));
 }
 
 std::string_view standing_word(const Headline& headline) {
@@ -48,7 +50,7 @@ std::string speed_text(const SpeedRatio& ratio) {
 
 std::string_view phase_of(std::string_view metric) {
   if (metric.starts_with("decode") || metric == "inter_token_ms") return "decode";
-  if (metric == "e2e_ms") return "whole request";
+  if (metric == "e2e_ms") return "entire request";
   return "prefill";
 }
 
@@ -71,7 +73,8 @@ std::string headline_text(const Headline& headline, const std::string& baseline)
   text += ".";
   const SameOutput& output = headline.fastest_output;
   if (output.compared > 0) {
-    text += fmt::format(" It emitted the tokens of {} in {} of {} trials.", baseline, output.same, output.compared);
+    text += fmt::format(" It emitted the same tokens as {} in {} of {}.", baseline, output.same,
+                        counted(output.compared, "trial"));
   }
   return text;
 }
@@ -79,8 +82,8 @@ std::string headline_text(const Headline& headline, const std::string& baseline)
 std::string agreement_text(const OutputAgreement& agreement, const std::string& baseline) {
   const SameOutput& output = agreement.same_output;
   if (output.compared == 0) return fmt::format("{}: no output to compare with {}.", agreement.contender, baseline);
-  return fmt::format("{} emitted the same tokens as {} in {} of {} trials.", agreement.contender, baseline, output.same,
-                     output.compared);
+  return fmt::format("{} emitted the same tokens as {} in {} of {}.", agreement.contender, baseline, output.same,
+                     counted(output.compared, "trial"));
 }
 
 }  // namespace inferbench

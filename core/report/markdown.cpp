@@ -11,6 +11,7 @@
 #include "report/markdown_text.hpp"
 #include "report/number_text.hpp"
 #include "results/model_identity.hpp"
+#include "support/counted.hpp"
 
 namespace inferbench {
 
@@ -47,16 +48,17 @@ void put_verdicts(std::string& text, const Report& report) {
     text += fmt::format("- {}\n", markdown_text(agreement_text(agreement, report.info.baseline)));
   }
   if (report.comparison.recorded < report.comparison.planned) {
-    text += fmt::format("- {} of {} planned trials were run.\n", report.comparison.recorded, report.comparison.planned);
+    text += fmt::format("- {} of {} {} run.\n", report.comparison.recorded,
+                        counted(report.comparison.planned, "planned trial"),
+                        report.comparison.recorded == 1 ? "was" : "were");
   }
 }
 
 void put_results(std::string& text, const Report& report) {
   const std::string& baseline = report.comparison.baseline;
   text += fmt::format(
-      "\n## Results\n\nMedians; speeds are against {}, with the 99% interval that the verdict comes from. Same output: "
-      "trials that emitted its "
-      "tokens.\n\n",
+      "\n## Results\n\nMedians; speeds are relative to {0}, with the 99% interval that the verdict comes from. Same "
+      "output: trials that emitted the same tokens as {0}.\n\n",
       markdown_text(baseline));
   // Most runs have neither past tokens nor a shared prefix, so these columns are shown only if needed.
   const auto any = [&](std::int32_t Point::*axis) {
@@ -96,7 +98,7 @@ void put_quality(std::string& text, const Report& report) {
   if (report.quality.empty()) return;
   text += fmt::format(
       "\n## Quality\n\nAgainst {}; KL in nats per token with its 95% interval.\n\n"
-      "| contender | model | text | verdict | KL | bound | top-1 | top-5 | perplexity | of the reference |\n"
+      "| contender | model | text | verdict | KL | bound | top-1 | top-5 | perplexity | reference perplexity |\n"
       "|:--|:--|:--|:--|--:|--:|--:|--:|--:|--:|\n",
       markdown_text(report.quality.front().reference));
   for (const QualityRecord& record : report.quality) {

@@ -7,6 +7,7 @@
 #include "report/console_style.hpp"
 #include "report/number_text.hpp"
 #include "report/operator_report.hpp"
+#include "support/counted.hpp"
 #include "support/fit_text.hpp"
 #include "support/one_line.hpp"
 
@@ -93,17 +94,21 @@ void put_notes(std::string& text, const OperatorResults& results) {
     }
   }
   text +=
-      "\ntime: one run, median of the blocks. of limit: of read bandwidth (mem) or arithmetic peak (alu),\n"
-      "whichever takes longer. error: largest distance to float64 in root mean squares, and what is\ntolerated.\n";
+      "\ntime: one run, median of the blocks. of limit: share of the read bandwidth (mem) or of the\narithmetic "
+      "peak (alu), whichever takes longer. error: largest difference from float64 as a multiple of\nits root mean "
+      "square, and the tolerance.\n";
   std::set<std::string> told;
   for (const OperatorResult& point : results.points) {
     for (const OperatorRow& row : point.rows) {
       if (row.teardown_fault.empty()) continue;
-      const std::string note = fmt::format("note: {} did not end well: {}\n", row.contender, row.teardown_fault);
+      const std::string note =
+          fmt::format("note: {} did not shut down cleanly: {}\n", row.contender, row.teardown_fault);
       if (told.insert(note).second) text += note;
     }
   }
-  if (disturbed > 0) text += fmt::format("note: {} samples were disturbed and stayed so when repeated\n", disturbed);
+  if (disturbed > 0)
+    text += fmt::format("note: {} disturbed, also when repeated\n",
+                        disturbed == 1 ? "1 sample was" : counted(disturbed, "sample") + " were");
 }
 
 }  // namespace
@@ -113,9 +118,9 @@ std::string operator_table(const OperatorResults& results, bool colour) {
   const std::string versus = " speed vs " + one_line(results.experiment.baseline, kSpeedCellWidth - 11);
   std::string text;
   for (const OperatorResult& point : results.points) {
-    const std::string header = fmt::format("  {:<{}}{:>9}{:>14}{:>9} {:<{}}{:>17}",
-                                           fmt::format("{} blocks", results.experiment.measure.blocks), kNameWidth,
-                                           "time us", "rate", "of limit", versus, kSpeedCellWidth, "error");
+    const std::string header =
+        fmt::format("  {:<{}}{:>9}{:>14}{:>9} {:<{}}{:>17}", counted(results.experiment.measure.blocks, "block"),
+                    kNameWidth, "time us", "rate", "of limit", versus, kSpeedCellWidth, "error");
     text += fmt::format("\n{}\n{}\n", style.bold(title_of(results, point)), style.dim(header));
     for (const OperatorRow& row : point.rows) text += row_text(results, point, row, style);
   }

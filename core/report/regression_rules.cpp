@@ -134,7 +134,7 @@ RegressionRule parse_threshold(const std::string& text, const RunInfo& run) {
   if (at != std::string_view::npos) {
     for (const std::string& condition : split(head.substr(at + 1), ',')) put_condition(text, condition, run, rule);
   }
-  if (equals != std::string::npos && head.empty()) refuse(text, "there is nothing before '='");
+  if (equals != std::string::npos && head.empty()) refuse(text, "the metric before '=' is missing");
   check_used(text, rule, run);
   rule.threshold = parse_percent(text, all.substr(equals == std::string::npos ? 0 : equals + 1),
                                  !rule.metric.empty() && more_is_better(rule.metric));

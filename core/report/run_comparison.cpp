@@ -46,10 +46,9 @@ std::size_t good_trials(const RunData& run) {
 
 std::string why_no_common_data(const RunData& a, const RunData& b) {
   for (const auto& [name, run] : {std::pair("A", &a), std::pair("B", &b)}) {
-    if (good_trials(*run) == 0)
-      return fmt::format("there is nothing to compare: run {} has no trial that went well", name);
+    if (good_trials(*run) == 0) return fmt::format("there is nothing to compare: run {} has no successful trial", name);
   }
-  return "there is nothing to compare: no contender has good trials at one point in both runs";
+  return "there is nothing to compare: no contender has successful trials at the same point of both runs";
 }
 
 }  // namespace
@@ -58,7 +57,7 @@ RunComparison compare_runs(const RunData& a, const RunData& b, const std::string
   const auto points = match_points(a.info, b.info);
   const auto contenders = match_contenders(a.info, b.info);
   if (const std::string why = why_nothing_in_common(a.info, b.info); !why.empty()) {
-    throw Error(why, "compare runs of the same experiment, or of two that share points and contender names");
+    throw Error(why, "compare runs of the same experiment, or runs that share points and contender names");
   }
   RunComparison comparison{name_a, name_b, find_differences(a.info, b.info), changed_models(a.info, b.info), {}, {},
                            0,      0,      only_in(a.info, b.info),          only_in(b.info, a.info)};

@@ -9,6 +9,7 @@
 #include "report/markdown_text.hpp"
 #include "report/number_text.hpp"
 #include "report/run_comparison.hpp"
+#include "support/counted.hpp"
 #include "support/fit_text.hpp"
 #include "support/one_line.hpp"
 
@@ -43,7 +44,7 @@ void put_differences(std::string& text, const RunComparison& comparison, const C
     text += "same program, backends, models and environment\n";
     return;
   }
-  text += style.bold("what is different, A then B") + "\n";
+  text += style.bold("differences, A then B") + "\n";
   for (const Difference& difference : comparison.differences) {
     text += fmt::format("  {}\n", one_line(difference.what, kConsoleWidth - 2));
     text += fmt::format("      {}\n      {}\n", one_line(or_none(difference.a), kConsoleWidth - 6),
@@ -54,8 +55,8 @@ void put_differences(std::string& text, const RunComparison& comparison, const C
 void put_overall_line(std::string& text, const RunComparison& comparison, const ConsoleStyle& style) {
   text += fmt::format("\n{}\n", style.bold("overall speed of B against A: geometric mean over the points"));
   for (const OverallChange& change : comparison.overall) {
-    text += fmt::format("  {} {:<8}{} {} {}\n", name_cell(overall_name(change), 32), phase_of(change.metric),
-                        speed_cell(change.speed, style), change.points, change.points == 1 ? "point" : "points");
+    text += fmt::format("  {} {:<8}{} {}\n", name_cell(overall_name(change), 32), phase_of(change.metric),
+                        speed_cell(change.speed, style), counted(change.points, "point"));
   }
 }
 
@@ -67,7 +68,8 @@ std::vector<std::string> unmatched_lines(const RunComparison& comparison) {
     if (!names->empty()) lines.push_back(fmt::format("contenders only in {}: {}", side, fmt::join(*names, ", ")));
   }
   if (comparison.unmatched_a + comparison.unmatched_b > 0) {
-    lines.push_back(fmt::format("{} points only in A, {} only in B", comparison.unmatched_a, comparison.unmatched_b));
+    lines.push_back(
+        fmt::format("{} only in A, {} only in B", counted(comparison.unmatched_a, "point"), comparison.unmatched_b));
   }
   for (const std::string& line : comparison.changed) lines.push_back("not compared: " + line);
   return lines;

@@ -99,7 +99,7 @@ std::vector<Difference> find_differences(const RunInfo& a, const RunInfo& b) {
     found.push_back({std::move(difference.key), std::move(difference.before), std::move(difference.now)});
   }
   if (!experiment_differences(a, b).empty()) {
-    found.push_back({"experiment", a.name + " (another text)", b.name + " (another text)"});
+    found.push_back({"experiment", a.name + " (different text)", b.name + " (different text)"});
   }
   return found;
 }

@@ -76,7 +76,7 @@ std::vector<std::string> environment_differences(const std::string& before, cons
     const std::string was = shown(difference.before);
     const std::string is = shown(difference.now);
     // Long lists, such as the CPU's flags, may differ only in the truncated part.
-    lines.push_back(was == is ? key + ": another" : fmt::format("{}: {}, now {}", key, was, is));
+    lines.push_back(was == is ? key + ": changed" : fmt::format("{}: {}, now {}", key, was, is));
   }
   return lines;
 }

@@ -77,7 +77,7 @@ class LineFields {
       const auto number = std::int64_t(value);
       if (std::in_range<Integer>(number)) return static_cast<Integer>(number);
     }
-    throw std::runtime_error("'" + std::string(key) + "' is no integer of its size");
+    throw std::runtime_error("'" + std::string(key) + "' is not an integer in range");
   }
 
   std::vector<std::pair<std::string_view, simdjson::dom::element>> fields_;

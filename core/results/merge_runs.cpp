@@ -32,7 +32,7 @@ void check_same_experiment(const NamedRun& first, const NamedRun& part) {
   }
   const std::vector<std::string> differences = experiment_differences(first.data.info, part.data.info);
   if (differences.empty()) return;
-  throw Error(fmt::format("{} ran another experiment than {}: {}", part.folder.string(), first.folder.string(),
+  throw Error(fmt::format("{} ran a different experiment from {}: {}", part.folder.string(), first.folder.string(),
                           fmt::join(differences, "; ")),
               kCure);
 }
@@ -91,8 +91,8 @@ MergedRun describe_part(const NamedRun& first, const NamedRun& part) {
   for (const PluginIdentity& plugin : info.plugins) {
     for (const PluginIdentity& other : first.data.info.plugins) {
       if (other.contender != plugin.contender || other.sha256 == plugin.sha256) continue;
-      merged.differs.push_back(
-          fmt::format("the backend of {}: another build ({}, now {})", plugin.contender, other.build, plugin.build));
+      merged.differs.push_back(fmt::format("the backend of {}: a different build ({}, now {})", plugin.contender,
+                                           other.build, plugin.build));
     }
   }
   return merged;
@@ -120,7 +120,7 @@ RunData merge_runs(const std::vector<NamedRun>& parts) {
     for (const TrialRecord& trial : part.data.trials) {
       const auto [earlier, is_new] = owner.emplace(trial.id, &part);
       if (!is_new) {
-        throw Error(fmt::format("{} and {} both hold the trial {}", earlier->second->folder.string(),
+        throw Error(fmt::format("{} and {} both contain the trial {}", earlier->second->folder.string(),
                                 part.folder.string(), trial.id),
                     kCure);
       }

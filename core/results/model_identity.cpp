@@ -58,8 +58,8 @@ std::vector<std::string> changed_models(const RunInfo& a, const RunInfo& b) {
       if (ours.name != theirs.name && ours.reference != theirs.reference) continue;
       lines.push_back(
           ours.sha256 == theirs.sha256
-              ? fmt::format("model '{}': another configuration (config.json) for the same weights", theirs.name)
-              : fmt::format("model '{}': other weights (SHA-256 {} and {})", theirs.name, ours.sha256.substr(0, 12),
+              ? fmt::format("model '{}': different configuration (config.json) for the same weights", theirs.name)
+              : fmt::format("model '{}': different weights (SHA-256 {} and {})", theirs.name, ours.sha256.substr(0, 12),
                             theirs.sha256.substr(0, 12)));
     }
   }

@@ -41,7 +41,7 @@ std::string place_now(const std::string& path, const fs::path& before, const fs:
   if (moved == fs::path(path).lexically_normal()) {
     throw Error(fmt::format("cannot find {}, which the run used", path), "put it back");
   }
-  throw Error(fmt::format("cannot find {}, which the run used as {}", moved.string(), path), "put it at either place");
+  throw Error(fmt::format("cannot find {}, which the run used as {}", moved.string(), path), "put it in either place");
 }
 
 void replace(std::string& path, const std::map<std::string, std::string>& moved) {

@@ -64,7 +64,7 @@ std::string read_text(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) {
     fail("cannot read", path, errno == 0 ? ENOENT : errno,
-         "a run folder holds run.json and trials.jsonl; name that folder");
+         "a run folder contains run.json and trials.jsonl; name that folder");
   }
   if (fs::is_directory(path)) fail("cannot read", path, EISDIR, "name the folder of the run");
   file.seekg(0, std::ios::end);
@@ -116,7 +116,7 @@ int open_locked(const fs::path& path) {
     close(fd);
     if (error_number == EWOULDBLOCK) {
       throw Error(fmt::format("another inferbench is writing to {}", path.parent_path().string()),
-                  "wait until it ends, or start a run of its own");
+                  "wait until it ends, or start a separate run");
     }
     fail("cannot lock", path, error_number, "keep results on a file system that supports flock");
   }
@@ -199,7 +199,7 @@ RunFolder RunFolder::resume(const fs::path& folder) {
   const std::string text = read_text(trials);
   TrialLines parsed = parse_trial_lines(text, trials);
   if (parsed.good_bytes != text.size() && ftruncate(run.fd_, static_cast<off_t>(parsed.good_bytes)) != 0) {
-    fail("cannot cut the half-written last line off", trials, errno, "check the file's permissions");
+    fail("cannot remove the half-written last line of", trials, errno, "check the file's permissions");
   }
   put_trials(run.data_, std::move(parsed.records));
   run.data_.quality = read_quality(absolute / kQualityFile);

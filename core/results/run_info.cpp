@@ -247,7 +247,7 @@ std::string find_difference(const RunInfo& before, const RunInfo& now) {
     const auto same = [&](const PluginIdentity& other) { return other.contender == plugin.contender; };
     const auto found = std::find_if(now.plugins.begin(), now.plugins.end(), same);
     if (found == now.plugins.end() || found->sha256 != plugin.sha256) {
-      return fmt::format("the backend of {} is another build: {}", plugin.contender,
+      return fmt::format("the backend of {} is a different build: {}", plugin.contender,
                          found == now.plugins.end() ? plugin.path : found->path);
     }
   }
@@ -263,7 +263,7 @@ std::string find_difference(const RunInfo& before, const RunInfo& now) {
       return fmt::format("{} has changed: {}", file.role, fmt::join(file.paths, ", "));
     }
   }
-  if (before.prompt_rule != now.prompt_rule) return "another version of inferbench chose the prompts";
+  if (before.prompt_rule != now.prompt_rule) return "a different version of inferbench chose the prompts";
   return {};
 }
 

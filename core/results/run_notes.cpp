@@ -16,6 +16,7 @@
 #include "results/memory_check.hpp"
 #include "results/model_identity.hpp"
 #include "results/trial_outliers.hpp"
+#include "support/counted.hpp"
 
 namespace inferbench {
 
@@ -26,30 +27,29 @@ constexpr double kNearlyAll = 0.99;  // of a file's pages
 constexpr double kNearlyNone = 0.01;
 constexpr std::size_t kListed = 5;
 
-// "1 trial was run again", "3 trials were run again"
-std::string was_or_were(std::size_t count, std::string_view noun, std::string_view verb) {
-  return fmt::format("{} {}{} {}", count, noun, count == 1 ? " was" : "s were", verb);
+std::string_view was_or_were(std::size_t count) {
+  return count == 1 ? "was" : "were";
 }
 
 void note_disturbed(const RunData& run, std::vector<std::string>& notes) {
   const auto disturbed = [](const TrialRecord& trial) { return trial.disturbed(); };
-  const auto n = std::count_if(run.trials.begin(), run.trials.end(), disturbed);
+  const auto n = static_cast<std::size_t>(std::count_if(run.trials.begin(), run.trials.end(), disturbed));
   if (!run.replaced.empty()) {
     notes.push_back(
-        fmt::format("{} because something disturbed their block: the attempt with the fewest disturbed trials counts, "
-                    "the others are kept in trials.jsonl",
-                    was_or_were(run.replaced.size(), "trial", "run again")));
+        fmt::format("{} {} run again because a trial of the block was disturbed: the attempt with the fewest disturbed "
+                    "trials is included, the others stay in trials.jsonl",
+                    counted(run.replaced.size(), "trial"), was_or_were(run.replaced.size())));
   }
   if (n == 0) return;
   const auto first = std::find_if(run.trials.begin(), run.trials.end(), disturbed);
-  notes.push_back(fmt::format("{} of {} trials were disturbed but are included, such as {}: {}", n, run.trials.size(),
-                              first->id, first->disturbed_by));
+  notes.push_back(fmt::format("{} of {} {} disturbed but {} included, such as {}: {}", n,
+                              counted(run.trials.size(), "trial"), was_or_were(n), n == 1 ? "is" : "are", first->id,
+                              first->disturbed_by));
 }
 
 void note_processes(const RunData& run, std::vector<std::string>& notes) {
   if (run.info.fresh_processes.value_or(true)) return;
-  notes.emplace_back(
-      "measure.fresh_processes is off: the intervals leave out how much results differ from process to process");
+  notes.emplace_back("measure.fresh_processes is off: the intervals do not include the variation between processes");
 }
 
 bool has_shared_prefixes(const RunData& run) {
@@ -68,8 +68,8 @@ void note_prompt_caches(const RunData& run, std::vector<std::string>& notes) {
   for (const PluginIdentity& plugin : run.info.plugins) {
     if (!plugin.prompt_cache || !run.info.prompt_notes.empty()) continue;  // those notes are more specific
     notes.push_back(
-        fmt::format("{} declares a prompt cache; {}, every measured prompt was new to its process", plugin.contender,
-                    has_shared_prefixes(run) ? "but for shared prefixes" : "it had nothing to answer from"));
+        fmt::format("{} declares a prompt cache; every measured prompt was new to its process{}", plugin.contender,
+                    has_shared_prefixes(run) ? ", except for shared prefixes" : ", so the cache could not help"));
   }
 }
 
@@ -109,8 +109,8 @@ void note_unknown_peaks(const RunData& run, std::vector<std::string>& notes) {
   const auto n = std::count_if(run.trials.begin(), run.trials.end(), unknown);
   if (n == 0) return;
   const auto first = std::find_if(run.trials.begin(), run.trials.end(), unknown);
-  notes.push_back(fmt::format("peak_rss_bytes is unknown for {} of {} trials, such as {}: {}", n, run.trials.size(),
-                              first->id, first->outcome.peak_unknown));
+  notes.push_back(fmt::format("peak_rss_bytes is unknown for {} of {}, such as {}: {}", n,
+                              counted(run.trials.size(), "trial"), first->id, first->outcome.peak_unknown));
 }
 
 void note_loads(const RunData& run, std::vector<std::string>& notes) {
@@ -118,15 +118,15 @@ void note_loads(const RunData& run, std::vector<std::string>& notes) {
   for (const TrialRecord& trial : run.trials) {
     const std::vector<std::string> found = find_standstills(trial.load.standstill, trial.load.load_ms * 1e-3);
     if (found.empty() || !seen.insert(trial.contender).second) continue;
-    notes.push_back(fmt::format("a load of {} was disturbed, and its load_ms counts that time: {}", trial.contender,
+    notes.push_back(fmt::format("a load of {} was disturbed, and its load_ms includes that time: {}", trial.contender,
                                 fmt::join(found, ", ")));
   }
 }
 
 void note_teardown(const RunData& run, std::vector<std::string>& notes) {
   for (const TeardownRecord& record : run.teardown) {
-    notes.push_back(fmt::format("{} did not end well in {} {}: {}; its trials had ended by then", record.contender,
-                                record.workers, record.workers == 1 ? "worker" : "workers", record.fault));
+    notes.push_back(fmt::format("{} did not shut down cleanly in {}: {}; its trials had already ended",
+                                record.contender, counted(record.workers, "worker"), record.fault));
   }
 }
 
@@ -152,9 +152,9 @@ void note_outliers(const RunData& run, const TrialIndex& index, std::vector<std:
   for (const auto& [contender, group] : groups) {
     const TrialRecord& trial = *group.first.trial;
     notes.push_back(fmt::format("{} of {} {} far from the others but included, such as {} at {}, block {}",
-                                group.count == 1 ? "1 value" : fmt::format("{} values", group.count), contender,
-                                group.count == 1 ? "is" : "are", group.first.metric,
-                                point_title(model_name(run.info, trial.point.model), trial.point), trial.block));
+                                counted(group.count, "value"), contender, group.count == 1 ? "is" : "are",
+                                group.first.metric, point_title(model_name(run.info, trial.point.model), trial.point),
+                                trial.block));
   }
 }
 
@@ -168,13 +168,13 @@ void note_medians(const RunData& run, const TrialIndex& index, std::vector<std::
         gap.speed.interval ? fmt::format(" ({:.3g}-{:.3g})", gap.speed.interval->low, gap.speed.interval->high) : "";
     notes.push_back(fmt::format(
         "{} of {} at {}: the medians' ratio is {:.3g}x, the speed within blocks {:.3g}x{}. The machine or the backend "
-        "was not the same in all blocks; the speed compares what ran in the same block, so go by it",
+        "changed between blocks; the speed compares trials of the same block, so trust the speed",
         gap.metric, gap.contender, point_title(model_name(run.info, point.model), point), gap.of_medians,
         gap.speed.ratio, interval));
   }
   if (found.size() > kListed) {
-    notes.push_back(
-        fmt::format("and {} more speeds that differ from the ratio of their medians", found.size() - kListed));
+    notes.push_back(fmt::format("the speed differs from the ratio of the medians in {}",
+                                counted(found.size() - kListed, "more case")));
   }
 }
 

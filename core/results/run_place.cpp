@@ -11,6 +11,7 @@
 #include <optional>
 #include <utility>
 
+#include "support/counted.hpp"
 #include "support/error.hpp"
 
 namespace inferbench {
@@ -74,7 +75,7 @@ void refuse_several_experiments(const fs::path& folder) {
     if (newest_run_in(inner)) names.push_back(inner.filename().string());
   }
   if (names.empty()) return;
-  throw Error(fmt::format("{} holds runs of {}, but is none itself", folder.string(), fmt::join(names, ", ")),
+  throw Error(fmt::format("{} contains runs of {}, but is not a run itself", folder.string(), fmt::join(names, ", ")),
               fmt::format("name one: {} is its latest run", (folder / names.front()).string()));
 }
 
@@ -118,9 +119,9 @@ std::vector<fs::path> find_exactly(std::size_t count, const std::vector<fs::path
       named.size() == count && std::adjacent_find(named.begin(), named.end(), std::not_equal_to<>()) == named.end();
   if (twice) runs.assign(count, find_run(named.front()));
   if (runs.size() == count) return runs;
-  throw Error(fmt::format("{} takes {} run{}, and {} {} named", command, count, count == 1 ? "" : "s", runs.size(),
+  throw Error(fmt::format("{} takes {}, and {} {} named", command, counted(count, "run"), runs.size(),
                           runs.size() == 1 ? "is" : "are"),
-              fmt::format("name the one that is meant; {} without a pattern is its latest run",
+              fmt::format("name the one you mean; {} without a pattern is its latest run",
                           runs.empty() ? "results/NAME" : runs.front().parent_path().string()));
 }
 

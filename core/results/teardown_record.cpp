@@ -44,7 +44,7 @@ std::vector<TeardownRecord> read_teardown(const std::filesystem::path& path) {
       records.push_back({object.at("contender").get<std::string>(), object.at("fault").get<std::string>(),
                          integer_of<std::uint64_t>(object.at("workers"))});
     } catch (const Json::exception&) {
-      throw Error(fmt::format("{}:{}: not a row about the end of a backend", path.string(), number),
+      throw Error(fmt::format("{}:{}: not a teardown record", path.string(), number),
                   "the file was changed by something else; restore it or start a new run");
     }
   }

@@ -22,7 +22,7 @@ Integer integer_of(const Json& json) {
     if (std::in_range<Integer>(value)) return static_cast<Integer>(value);
   }
   throw nlohmann::json::type_error::create(
-      302, std::string("not an integer of this size: ") + (json.is_number() ? json.dump() : json.type_name()), &json);
+      302, std::string("not an integer in range: ") + (json.is_number() ? json.dump() : json.type_name()), &json);
 }
 
 }  // namespace inferbench

@@ -94,7 +94,7 @@ void sync_folder_of(const fs::path& file) {
 }  // namespace
 
 OutputFile::OutputFile(const fs::path& path) : shown_(path.string()) {
-  if (path.empty()) refuse_output("''", "it names no file", "name a file; - is standard output");
+  if (path.empty()) refuse_output("''", "the name is empty", "name a file; - is standard output");
   if (!path.has_filename()) refuse_output(shown_, "it is a folder", "name a file in it");
   const Target target = follow_links(fs::absolute(path));
   if (target.descriptor) {
@@ -144,7 +144,7 @@ void OutputFile::open(const fs::path& target) {
     std::error_code ignored;
     if (!fs::is_directory(target.parent_path(), ignored)) {
       refuse_output(shown_, fmt::format("there is no folder {}", target.parent_path().string()),
-                    "make it, or name another file");
+                    "create it, or name another file");
     }
     if (!open_beside(target)) fail(errno);
     return;

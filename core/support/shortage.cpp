@@ -10,6 +10,8 @@
 #include <iterator>
 #include <system_error>
 
+#include "support/counted.hpp"
+
 namespace inferbench {
 
 namespace {
@@ -47,12 +49,12 @@ ShortageError shortage(const std::string& doing, int error_number) {
   switch (error_number) {
     case EMFILE:
       return ShortageError(fmt::format("{} (the limit is {})", what, limit_text(RLIMIT_NOFILE)),
-                           "raise the limit of open files: ulimit -n");
+                           "raise the open-file limit: ulimit -n");
     case ENFILE:
-      return ShortageError(what, "raise the machine's limit of open files: sysctl fs.file-max");
+      return ShortageError(what, "raise the machine's open-file limit: sysctl fs.file-max");
     case EAGAIN:
-      return ShortageError(fmt::format("{} (the user's limit of processes is {})", what, limit_text(RLIMIT_NPROC)),
-                           "raise the limit of processes: ulimit -u, or pids.max of the control group");
+      return ShortageError(fmt::format("{} (the user's process limit is {})", what, limit_text(RLIMIT_NPROC)),
+                           "raise the process limit: ulimit -u, or pids.max of the control group");
     case ENOMEM:
       return ShortageError(what, "free memory, or compare fewer or smaller models at once");
     default:
@@ -74,9 +76,10 @@ void require_descriptors(std::size_t count, const std::string& what) {
   const rlimit limit = read_file_limit();
   const std::size_t needed = n_open_files() + count;
   if (limit.rlim_cur == RLIM_INFINITY || needed <= limit.rlim_cur) return;
-  throw ShortageError(fmt::format("{} {} open files, and this process may have {}", what, needed, limit.rlim_cur),
-                      fmt::format("raise the limit: ulimit -n {} (its hard limit is {}), or compare fewer at once",
-                                  needed, limit_text(RLIMIT_NOFILE)));
+  throw ShortageError(
+      fmt::format("{} {}, and this process may have {}", what, counted(needed, "open file"), limit.rlim_cur),
+      fmt::format("raise the limit: ulimit -n {} (its hard limit is {}), or compare fewer at once", needed,
+                  limit_text(RLIMIT_NOFILE)));
 }
 
 }  // namespace inferbench

@@ -11,7 +11,7 @@ std::string write_cure(int error_number) {
     case EDQUOT:
       return "free space on that disk, or write elsewhere";
     case EFBIG:
-      return "raise the limit of file sizes (ulimit -f), or write less";
+      return "raise the file-size limit (ulimit -f), or write less";
     case EPIPE:
       return "the program that reads it has ended";
     case EBADF:

@@ -104,7 +104,7 @@ TEST(CheckCommand, NeverPassesWithoutData) {
   EXPECT_EQ(run_program({"check", now, "--against", now, "--metric", "kl"}).exit_code, 4);
   const ProgramResult compared = run_program({"compare", before, now});
   EXPECT_EQ(compared.exit_code, 2);
-  EXPECT_THAT(compared.err, HasSubstr("there is nothing to compare: run A has no trial that went well"));
+  EXPECT_THAT(compared.err, HasSubstr("there is nothing to compare: run A has no successful trial"));
 }
 
 TEST(CheckCommand, TakesThresholdsByMetricAndPoint) {

@@ -98,7 +98,7 @@ TEST_F(Page, SortsAndFiltersAndDraws) {
   EXPECT_EQ(seen.at("title"), "run_small");
   EXPECT_THAT(seen.at("sections"),
               ElementsAre("Failures", "Verdict", "Speeds at every point", "Charts", "Targets", "All results",
-                          "What explains it", "How it was measured", "Environment", "Experiment"));
+                          "Analysis", "How it was measured", "Environment", "Experiment"));
   EXPECT_EQ(seen.at("contents"), seen.at("sections"));
   ASSERT_THAT(seen.at("contenders"), SizeIs(20));
   EXPECT_EQ(seen.at("contenders").at(3), kHostileName);
@@ -225,7 +225,7 @@ TEST_F(Page, ShowsQualityAnalysisAndMarks) {
   EXPECT_EQ(seen.at("bold"), 0) << "a message became markup";
   EXPECT_THAT(seen.at("sections"),
               ElementsAre("Wrong output and failures", "Verdict", "Speeds at every point", "Charts", "Quality",
-                          "All results", "What explains it", "How it was measured", "Environment", "Experiment"));
+                          "All results", "Analysis", "How it was measured", "Environment", "Experiment"));
   EXPECT_THAT(seen.at("closed"),
               testing::IsSupersetOf({"2 disturbed trials", "2 outliers", "24 rows, to sort and filter"}));
   const auto& tables = seen.at("tables");

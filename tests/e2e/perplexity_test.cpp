@@ -66,7 +66,7 @@ TEST(Perplexity, AStrideJudgesEveryTokenOnceWithMoreBeforeIt) {
   EXPECT_EQ(batch["nll_per_token"], half["nll_per_token"]);
   const auto wrong = perplexity("cpu_ref", {"--stride", "257"}, text.string());
   EXPECT_EQ(wrong.exit_code, 2);
-  EXPECT_THAT(wrong.err, HasSubstr("a stride of 257 tokens would leave tokens out: the context is 256"));
+  EXPECT_THAT(wrong.err, HasSubstr("a stride of 257 tokens would skip tokens: the context is 256"));
   std::filesystem::remove(text);
 }
 

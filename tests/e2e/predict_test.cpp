@@ -98,7 +98,7 @@ TEST_F(Predict, AskWarnsBeyondTheMeasuredAndRefusesFarBeyond) {
   const auto near = run_program({"predict", "ask", "--model", model_, "--point", quant + "16"});
   EXPECT_EQ(near.exit_code, 0);
   EXPECT_THAT(near.err, HasSubstr("warning: batch 16 is beyond the measured 1 to 8"));
-  EXPECT_THAT(near.out, HasSubstr("! beyond what was measured"));
+  EXPECT_THAT(near.out, HasSubstr("! beyond the measured range"));
   const auto far = run_program({"predict", "ask", "--model", model_, "--point", quant + "64"});
   EXPECT_EQ(far.exit_code, 2);
   EXPECT_EQ(far.out, "");

@@ -186,7 +186,7 @@ TEST_F(RunSessionTest, MergeRefusesAnotherExperiment) {
   }
   const ProgramResult result = run_program_in(folder(), merge);
   EXPECT_EQ(result.exit_code, 2);
-  EXPECT_THAT(result.err, AllOf(HasSubstr("ran another experiment than"), HasSubstr("measure.blocks: 1, now 2")));
+  EXPECT_THAT(result.err, AllOf(HasSubstr("ran a different experiment from"), HasSubstr("measure.blocks: 1, now 2")));
 }
 
 TEST_F(RunSessionTest, ShardsAreChecked) {
@@ -290,7 +290,7 @@ TEST_F(RunSessionTest, AFullDiskStopsTheRunAndALaterResumeEndsIt) {
   const ProgramResult full = Program({"/bin/bash", "-c", command}, folder()).wait();
   EXPECT_EQ(full.exit_code, 2) << full.err;
   EXPECT_THAT(full.err, HasSubstr("cannot write"));
-  EXPECT_THAT(full.err, AllOf(HasSubstr("hint: raise the limit of file sizes (ulimit -f)"),
+  EXPECT_THAT(full.err, AllOf(HasSubstr("hint: raise the file-size limit (ulimit -f)"),
                               HasSubstr("; then: inferbench run --resume ")));
   const auto folder_left = only_run_folder();
   const RunData before = read_run(folder_left);

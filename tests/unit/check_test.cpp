@@ -179,7 +179,7 @@ TEST(CheckRegressions, SeesWhatIsGone) {
   EXPECT_EQ(gone[0].verdict, CheckVerdict::kPass);
   EXPECT_EQ(gone[1].verdict, CheckVerdict::kUnclear);
   EXPECT_EQ(gone[1].contender, "quant");
-  EXPECT_EQ(gone[1].found, "this run does not have the contender, the earlier one does");
+  EXPECT_EQ(gone[1].found, "the contender is missing; the earlier run has it");
   now = with_status(checked_run(5), "quant", TrialStatus::kCrashed);
   EXPECT_EQ(overall_verdict(check_regressions(now, before, within(0.5, {"ttft_ms"}))), CheckVerdict::kFail);
   now.info.points[0].prompt_tokens = 33;
@@ -215,7 +215,7 @@ TEST(CheckRegressions, IsUnclearWithoutEarlierData) {
   before = good;
   for (auto& trial : before.trials) trial.outcome.metrics->decode_tokens_per_s.reset();
   EXPECT_EQ(check_regressions(good, before, within(0.5, {"decode_tokens_per_s"})).at(1).found,
-            "no earlier data: no trial has it");
+            "no earlier data: no trial has a value");
 }
 
 TEST(CheckRegressions, OfTooFewBlocksIsUnclear) {
@@ -287,7 +287,7 @@ TEST(Thresholds, AreReadFromTheCommandLine) {
   EXPECT_EQ(refusal("@contender=q=3"), "--threshold @contender=q=3: the run has no contender 'q'");
   EXPECT_EQ(refusal("decode_tokens_per_s=100"),
             "--threshold decode_tokens_per_s=100: a rate cannot be lower by 100% or more");
-  EXPECT_EQ(refusal("=3"), "--threshold =3: there is nothing before '='");
+  EXPECT_EQ(refusal("=3"), "--threshold =3: the metric before '=' is missing");
 }
 
 TEST(Thresholds, OfTheRuleWithMostConditionsCount) {
@@ -442,7 +442,7 @@ TEST(CompareRuns, NeverPairsOtherWeights) {
     FAIL() << "compared";
   } catch (const Error& error) {
     EXPECT_STREQ(error.what(),
-                 "the runs have no point in common; model 'synthetic:gpt2': other weights (SHA-256 cc and "
+                 "the runs have no point in common; model 'synthetic:gpt2': different weights (SHA-256 cc and "
                  "dddddddddddd)");
   }
   b = checked_run(4);
@@ -463,11 +463,11 @@ TEST(CompareRuns, RefusesWhereThereIsNothingToCompare) {
   };
   const RunData good = checked_run(5);
   RunData failed = with_status(with_status(good, "quant", TrialStatus::kCrashed), "reference", TrialStatus::kOom);
-  EXPECT_EQ(refusal(good, failed), "there is nothing to compare: run B has no trial that went well");
-  EXPECT_EQ(refusal(failed, good), "there is nothing to compare: run A has no trial that went well");
+  EXPECT_EQ(refusal(good, failed), "there is nothing to compare: run B has no successful trial");
+  EXPECT_EQ(refusal(failed, good), "there is nothing to compare: run A has no successful trial");
   EXPECT_EQ(
       refusal(with_status(good, "quant", TrialStatus::kCrashed), with_status(good, "reference", TrialStatus::kOom)),
-      "there is nothing to compare: no contender has good trials at one point in both runs");
+      "there is nothing to compare: no contender has successful trials at the same point of both runs");
 }
 
 TEST(CompareRuns, SayWhatOnlyOneRunHas) {

@@ -45,12 +45,12 @@ TEST(FindDisturbance, NamesWhatDisturbed) {
   seen.throttled_ms = 30;
   EXPECT_EQ(find_disturbance(seen, {}, kSecondOnTwoThreads), "");
   seen.throttled_ms = 60;
-  EXPECT_EQ(find_disturbance(seen, {}, kSecondOnTwoThreads), "a CPU quota held its threads back for 60 ms");
+  EXPECT_EQ(find_disturbance(seen, {}, kSecondOnTwoThreads), "a CPU quota throttled its threads for 60 ms");
   seen = quiet();
   seen.steal_ms = 100;
   EXPECT_THAT(find_disturbance(seen, {}, kSecondOnTwoThreads), HasSubstr("hypervisor took 100 ms"));
   EXPECT_THAT(find_disturbance(quiet(), {1, 200, 0}, kSecondOnTwoThreads), HasSubstr("200 involuntary"));
-  EXPECT_THAT(find_disturbance(quiet(), {1, 0, 3}, kSecondOnTwoThreads), HasSubstr("3 pages came from the disk"));
+  EXPECT_THAT(find_disturbance(quiet(), {1, 0, 3}, kSecondOnTwoThreads), HasSubstr("3 pages read from disk"));
 }
 
 TEST(FindDisturbance, HoldsShortTrialsToNoSingleTick) {
@@ -87,7 +87,7 @@ TEST(FindDisturbance, NamesAStandstill) {
   seen.standstill.suspended_ms = 0.01;
   EXPECT_EQ(find_disturbance(seen, {}, kSecondOnTwoThreads), "");
   seen.standstill.stalled_ms = 480;
-  EXPECT_THAT(find_disturbance(seen, {}, kSecondOnTwoThreads), HasSubstr("the process stood still for 480 ms"));
+  EXPECT_THAT(find_disturbance(seen, {}, kSecondOnTwoThreads), HasSubstr("the process stalled for 480 ms"));
   seen.standstill = {};
   seen.standstill.suspended_ms = 2500;
   EXPECT_THAT(find_disturbance(seen, {}, kSecondOnTwoThreads), HasSubstr("the machine was suspended for 2.5 s"));

@@ -165,7 +165,7 @@ TEST_F(OutputFileTest, SaysWhyItCannot) {
   EXPECT_THAT(error_of(path("no/a")), HasSubstr("no/a: there is no folder "));
   EXPECT_THAT(error_of(path("")), HasSubstr("it is a folder / name a file in it"));
   EXPECT_THAT(error_of(fs::temp_directory_path()), HasSubstr("it is a folder"));
-  EXPECT_THAT(error_of(""), HasSubstr("it names no file"));
+  EXPECT_THAT(error_of(""), HasSubstr("the name is empty"));
 }
 
 TEST_F(OutputFileTest, WhatIsTooLargeIsAnErrorAndTheOldFileStays) {
@@ -178,7 +178,7 @@ TEST_F(OutputFileTest, WhatIsTooLargeIsAnErrorAndTheOldFileStays) {
   const std::string error = error_of(path("a"), std::string(10000, 'x'));
   setrlimit(RLIMIT_FSIZE, &limit);
   std::signal(SIGXFSZ, before);
-  EXPECT_THAT(error, HasSubstr("File too large / raise the limit of file sizes (ulimit -f)"));
+  EXPECT_THAT(error, HasSubstr("File too large / raise the file-size limit (ulimit -f)"));
   EXPECT_EQ(read_file(path("a")), "old");
   EXPECT_EQ(n_files(), 1U);
 }

@@ -4,9 +4,11 @@
 #include <gmock/gmock.h>
 
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <utility>
 
 #include "predict/predictor.hpp"
+#include "predict/predictor_text.hpp"
 #include "support/error.hpp"
 #include "unit/predict_fixture.hpp"
 
@@ -16,7 +18,9 @@ namespace {
 using test::MadeUpSweep;
 using test::physical_run;
 using test::physical_sweep;
+using testing::AllOf;
 using testing::Contains;
+using testing::ContainsRegex;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Key;
@@ -93,6 +97,36 @@ TEST(PredictMachines, OneLawServesThemAllAndOneMore) {
   ASSERT_THAT(physical.by_scheme, Contains(Key("machine")));
   EXPECT_EQ(physical.by_scheme.at("machine").n, 2U * 48U);
   EXPECT_LT(physical.by_scheme.at("machine").mape, 0.1);
+}
+
+TEST(PredictMachines, TheValidationShowsErrorsOnAMachineLeftOut) {
+  const MethodValidation& physical = two_machines_predictor().targets.at(test::kDecode).validation.front();
+  const std::string error = fmt::format("{:.1f}%", 100 * physical.by_scheme.at("machine").mape);
+  EXPECT_THAT(validation_text(two_machines_predictor()),
+              AllOf(ContainsRegex("left out: each.* machine "), HasSubstr(" " + error)));
+}
+
+TEST(PredictMachines, TheValidationOfAllSchemesFitsAHundredColumns) {
+  const std::vector<std::string> schemes{"model",   "prompt_tokens", "generate_tokens", "batch", "threads",
+                                         "machine", "third"};
+  Predictor predictor;
+  MethodValidation validation{Method::kPhysicalAndTrees, {}, {}, 0};
+  for (const std::string& scheme : schemes) {
+    validation.by_scheme[scheme] = {8, 1.234, -0.5};
+    validation.interactive[scheme] = {4, 4, 1, 0.5};
+  }
+  TargetPredictor& target = predictor.targets[test::kDecode];
+  target.validation = {validation};
+  target.model.method = Method::kPhysicalAndTrees;
+  const std::string text = validation_text(predictor);
+  std::istringstream lines(text);
+  std::size_t marked = 0;
+  for (std::string line; std::getline(lines, line);) {
+    EXPECT_LE(line.size(), 100U) << line;
+    marked += line.starts_with("* physical and trees ") ? 1U : 0U;
+  }
+  EXPECT_EQ(marked, 4U);  // two tables, each in two parts
+  for (const std::string& scheme : schemes) EXPECT_THAT(text, HasSubstr(" " + scheme));
 }
 
 TEST(PredictMachines, WhichOneMustBeSaid) {

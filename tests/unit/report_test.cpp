@@ -273,7 +273,7 @@ TEST(Report, SaysWhoIsFastestAndBySameOutputWhetherItAgrees) {
   EXPECT_THAT(
       headline_text(decode, "reference"),
       testing::MatchesRegex("quant is fastest in decode: 2.00x \\(1.99-2.00\\) the speed of reference at one point. "
-                            "It emitted the tokens of reference in 4 of 5 trials."));
+                            "It emitted the same tokens as reference in 4 of 5 trials."));
   ASSERT_EQ(report.agreements.size(), 1U);
   EXPECT_EQ(agreement_text(report.agreements[0], "reference"),
             "quant emitted the same tokens as reference in 4 of 5 trials.");

@@ -151,7 +151,7 @@ TEST(RunNotes, NameWhatAReaderShouldKnow) {
   std::vector<TrialRecord> trials;
   for (int block = 0; block < 6; ++block) trials.push_back(sample_trial("quant", block, 2 + 0.01 * block));
   trials[4] = sample_trial("quant", 4, 9);
-  trials[1].disturbed_by = "3 pages came from the disk";
+  trials[1].disturbed_by = "3 pages read from disk";
   trials[2] = trial_with_memory(130, 100);
   trials[3].load.cache = "cold";
   trials[3].load.page_cache_share = 0.5;
@@ -161,7 +161,7 @@ TEST(RunNotes, NameWhatAReaderShouldKnow) {
       run_notes(run),
       ElementsAre(
           HasSubstr("1 trial was run again"),
-          "1 of 6 trials were disturbed but are included, such as p0.quant.b1: 3 pages came from the disk",
+          "1 of 6 trials was disturbed but is included, such as p0.quant.b1: 3 pages read from disk",
           "quant should have been loaded with a cold page cache, but 50% of its files were in memory",
           "quant used 130 MiB but reports 100 MiB (+30%)",
           "2 values of quant are far from the others but included, such as ttft_ms at synthetic:gpt2: prompt 32, "
@@ -250,9 +250,9 @@ TEST(RunNotes, NameUnknownPeaksStoppedLoadsAndBadEnds) {
   const std::vector<std::string> notes = run_notes(run);
   EXPECT_THAT(notes, Contains(AllOf(HasSubstr("peak_rss_bytes is unknown for 1 of 2 trials"),
                                     HasSubstr("kept 12.0 MiB of an earlier point"))));
-  EXPECT_THAT(notes, Contains(HasSubstr("a load of reference was disturbed, and its load_ms counts that time: a "
+  EXPECT_THAT(notes, Contains(HasSubstr("a load of reference was disturbed, and its load_ms includes that time: a "
                                         "signal stopped the process")));
-  EXPECT_THAT(notes, Contains(HasSubstr("quant did not end well in 12 workers: in shutdown: the worker was killed")));
+  EXPECT_THAT(notes, Contains(HasSubstr("quant did not shut down cleanly in 12 workers: in shutdown: the worker was killed")));
 }
 
 TEST(RunFolderTeardown, CountsFaultsAndSurvivesAResume) {

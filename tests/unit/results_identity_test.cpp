@@ -55,11 +55,11 @@ TEST(ModelIdentity, NamesWhatChangedUnderOneName) {
   RunInfo b = sample_info();
   EXPECT_THAT(changed_models(a, b), IsEmpty());
   b.models[0].sha256 = "dd";
-  EXPECT_THAT(changed_models(a, b), ElementsAre("model 'synthetic:gpt2': other weights (SHA-256 cc and dd)"));
+  EXPECT_THAT(changed_models(a, b), ElementsAre("model 'synthetic:gpt2': different weights (SHA-256 cc and dd)"));
   b = sample_info();
   b.models[0].shape->n_heads = 6;
   EXPECT_THAT(changed_models(a, b),
-              ElementsAre("model 'synthetic:gpt2': another configuration (config.json) for the same weights"));
+              ElementsAre("model 'synthetic:gpt2': different configuration (config.json) for the same weights"));
 }
 
 // A folder written before names were made distinct.

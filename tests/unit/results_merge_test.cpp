@@ -62,20 +62,20 @@ TEST(MergeRuns, SaysWhereMachinesAndBuildsDiffer) {
   parts[1].data.info.plugins[1].sha256 = "other";
   parts[1].data.info.plugins[1].build = "clang";
   EXPECT_THAT(merge_runs(parts).info.merged[1].differs,
-              ElementsAre("cpu.model: X, now Y", "the backend of quant: another build (gcc, now clang)"));
+              ElementsAre("cpu.model: X, now Y", "the backend of quant: a different build (gcc, now clang)"));
 }
 
 TEST(MergeRuns, RefusesWhatDoesNotBelongTogether) {
   EXPECT_THAT(refusal_of({part(1)}), HasSubstr("at least two runs, one is named"));
-  EXPECT_THAT(refusal_of({part(1), part(1)}), HasSubstr("both hold the trial p0.c1.b0"));
+  EXPECT_THAT(refusal_of({part(1), part(1)}), HasSubstr("both contain the trial p0.c1.b0"));
   std::vector<NamedRun> parts{part(1), part(2)};
   parts[1].data.info.models[0].sha256 = "other";
   EXPECT_THAT(
       refusal_of(parts),
-      HasSubstr("part1 and part2 ran different models: model 'synthetic:gpt2': other weights (SHA-256 cc and other)"));
+      HasSubstr("part1 and part2 ran different models: model 'synthetic:gpt2': different weights (SHA-256 cc and other)"));
   parts = {part(1), part(2)};
   parts[1].data.info.resolved_yaml += "x: 1\n";
-  EXPECT_EQ(refusal_of(parts), "part2 ran another experiment than part1: x: absent, now 1");
+  EXPECT_EQ(refusal_of(parts), "part2 ran a different experiment from part1: x: absent, now 1");
 }
 
 // Two hosts with the experiment, its model and its text in different folders.
@@ -117,7 +117,7 @@ TEST(MergeRuns, DoesNotMindWhereTheFilesAre) {
 TEST(MergeRuns, ComparesTextsByWhatTheyHold) {
   std::vector<NamedRun> parts{part_in("/home/a/exp", 1), part_in("/srv/bench", 2)};
   parts[1].data.info.files[0].sha256 = "ff";
-  EXPECT_THAT(refusal_of(parts), HasSubstr("part2 ran another experiment than part1: quality.text: "));
+  EXPECT_THAT(refusal_of(parts), HasSubstr("part2 ran a different experiment from part1: quality.text: "));
 }
 
 TEST(EnvironmentDifferences, LeaveOutWhatPasses) {
@@ -132,7 +132,7 @@ TEST(EnvironmentDifferences, ShowWhatIsMissingAndCutWhatIsLong) {
   const std::string flags(500, 'x');
   EXPECT_THAT(environment_differences(R"({"cpu":{"flags":")" + flags + R"(a","model":"X"}})",
                                       R"({"cpu":{"flags":")" + flags + R"(b"},"memory":{"swap_bytes":7}})"),
-              ElementsAre("cpu.flags: another", "cpu.model: X, now unknown", "memory.swap_bytes: unknown, now 7"));
+              ElementsAre("cpu.flags: changed", "cpu.model: X, now unknown", "memory.swap_bytes: unknown, now 7"));
 }
 
 }  // namespace

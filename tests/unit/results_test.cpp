@@ -110,7 +110,7 @@ TEST(RunInfo, FindsWhatChangedSinceTheRunBegan) {
   EXPECT_EQ(find_difference(before, sample_info()), "");
   RunInfo now = sample_info();
   now.plugins[1].sha256 = "other";
-  EXPECT_THAT(find_difference(before, now), HasSubstr("backend of quant is another build"));
+  EXPECT_THAT(find_difference(before, now), HasSubstr("backend of quant is a different build"));
   now = sample_info();
   now.models[0].sha256 = "other";
   EXPECT_THAT(find_difference(before, now), HasSubstr("synthetic:gpt2 has changed"));
@@ -159,7 +159,7 @@ TEST(RunFolder, KeepsTheRowsBeforeOneThatIsTooMuchForTheFileSizeLimit) {
   }
   setrlimit(RLIMIT_FSIZE, &limit);
   std::signal(SIGXFSZ, handler);
-  EXPECT_THAT(error, HasSubstr("trials.jsonl: File too large / raise the limit of file sizes (ulimit -f)"));
+  EXPECT_THAT(error, HasSubstr("trials.jsonl: File too large / raise the file-size limit (ulimit -f)"));
   EXPECT_THAT(error, HasSubstr("inferbench run --resume "));
   EXPECT_THAT(ids(read_run(folder.path()).trials), ElementsAre("p0.reference.b0"));
 }

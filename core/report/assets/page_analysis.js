@@ -26,12 +26,12 @@ function shownMetrics(analysis) {
 function varianceCard(metric, report) {
   const variance = metric.variance;
   if (!variance) return null;
-  const parts = [...variance.axes].sort((a, b) => b.share - a.share).map((axis) => [`${axisName(axis.axis)} (${axis.levels} values)`, axis.share]);
+  const parts = [...variance.axes].sort((a, b) => b.share - a.share).map((axis) => [`${axisName(axis.axis)} (${counted(axis.levels, "value")})`, axis.share]);
   parts.push(["interactions of axes", variance.interactions], ["noise between repeats", variance.repeats]);
   const bars = element("div", { class: "bars" });
   for (const [name, share] of parts) bars.append(bar(name, percentText(share), "", share));
   return element("article", { class: "card" }, element("h3", {}, metricInfo(report, metric.metric).title),
-    element("p", { class: "muted" }, `${variance.trials} trials of ${variance.configurations} configurations`), bars);
+    element("p", { class: "muted" }, `${counted(variance.trials, "trial")} of ${counted(variance.configurations, "configuration")}`), bars);
 }
 
 function varianceTable(metrics) {
@@ -70,7 +70,7 @@ function threadsTable(metrics) {
       { label: "speedup", number: true, value: (row) => row.one.speedup, text: (row) => `${ratioText(row.one.speedup)}x${interval(row.one)}` },
       { label: "efficiency", number: true, value: (row) => row.one.efficiency, text: (row) => `${(row.one.efficiency * 100).toFixed(0)}%` },
       { label: "pairs", number: true, value: (row) => row.one.pairs, text: (row) => String(row.one.pairs) }], rows, null, "wide"),
-  "Speed with more threads relative to fewer, paired by block; an efficiency of 100% is as many times faster as there are threads.");
+  "Speed with more threads relative to fewer, paired by block; an efficiency of 100% means that n times the threads are n times as fast.");
 }
 
 function correlationTable(metrics) {
@@ -78,7 +78,7 @@ function correlationTable(metrics) {
   if (axes.length === 0) return null;
   return foldedTable("Rank correlations", () => plainTable([{ label: "metric", value: (metric) => metric.metric },
     ...axes.map((axis) => ({ label: axisName(axis), number: true, value: (metric) => metric.correlation[axis] ?? null, text: (metric) => metric.correlation[axis] === undefined ? "" : metric.correlation[axis].toFixed(2) }))],
-  metrics, "Spearman's, over all configurations; the other axes are not held fixed", "wide"));
+  metrics, "Spearman's rank correlation, over all configurations; the other axes are not held fixed.", "wide"));
 }
 
 function analysisSection(report) {
@@ -86,8 +86,8 @@ function analysisSection(report) {
   const metrics = shownMetrics(report.analysis);
   const cards = metrics.map((one) => varianceCard(one, report)).filter(Boolean);
   const parts = [
-    cards.length > 0 ? element("p", { class: "muted" }, "Which axis explains how much of the variance of a metric's logarithm (Shapley value of R\u00b2).") : null,
+    cards.length > 0 ? element("p", { class: "muted" }, "Share of the variance of a metric's logarithm that each axis explains (Shapley value of R\u00b2).") : null,
     cards.length > 0 ? element("div", { class: "cards" }, ...cards) : null,
     cards.length > 0 ? varianceTable(metrics) : null, correlationTable(metrics), scalingTable(report.analysis.metrics), threadsTable(metrics)].filter(Boolean);
-  return parts.length === 0 ? null : section("What explains it", "analysis", ...parts);
+  return parts.length === 0 ? null : section("Analysis", "analysis", ...parts);
 }

@@ -47,7 +47,7 @@ function speedLines(speed) {
   return `${ratioText(speed.speed_ratio)}x ${speed.verdict}${interval}`;
 }
 
-// "1 trial", "3 trials"
+// "1 trial", "3 trials"; only for nouns whose plural ends in a plain s
 function counted(count, noun) {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }

@@ -110,7 +110,7 @@ function heatByPoint(report, choice, show) {
   const more = element("button", { type: "button", class: "more", onclick: () => {
     body.append(...report.points.slice(POINT_ROWS_AT_ONCE).map((point, i) => row(point, POINT_ROWS_AT_ONCE + i)));
     more.remove();
-  } }, `Show all ${report.points.length} points`);
+  } }, `Show all ${counted(report.points.length, "point")}`);
   return element("div", {}, table, more);
 }
 

@@ -22,13 +22,13 @@ function agreementCard(report) {
     bars.append(bar(contender, `${output.same} of ${counted(output.compared, "trial")}`, output.same === 0 ? "slower" : "", output.same / output.compared));
   }
   return element("article", { class: "card" }, element("h3", {}, "Same output"),
-    element("p", { class: "muted" }, `Trials whose tokens were exactly those of ${report.baseline}. Reduced precision may choose the other of two nearly equal tokens.`), bars);
+    element("p", { class: "muted" }, `Trials whose tokens were exactly those of ${report.baseline}. At reduced precision, the other of two nearly equally likely tokens may win.`), bars);
 }
 
 function incompleteCard(report) {
   if (report.recorded >= report.planned) return null;
   return element("article", { class: "card" }, element("h3", {}, "Not finished"),
-    element("p", { class: "big" }, String(report.recorded)), element("p", {}, `of ${report.planned} planned trials were run.`));
+    element("p", { class: "big" }, String(report.recorded)), element("p", {}, `of ${counted(report.planned, "planned trial")} ${report.recorded === 1 ? "was" : "were"} run.`));
 }
 
 // Cards with the measured values, for runs without a comparison.
@@ -42,7 +42,7 @@ function valueCards(report) {
       const [low, high] = [Math.min(...values), Math.max(...values)];
       cards.push(element("article", { class: "card" }, element("h3", {}, title), element("p", { class: "who" }, breakable(contender)),
         element("p", { class: "big" }, low === high ? numberText(low) : `${numberText(low)} to ${numberText(high)}`, " ", element("small", {}, "tokens/s")),
-        element("p", { class: "muted" }, `${values.length === 1 ? "Median of the blocks" : `Medians at ${values.length} points`}; nothing to compare with.`)));
+        element("p", { class: "muted" }, `${values.length === 1 ? "Median of the blocks" : `Medians at ${counted(values.length, "point")}`}; nothing to compare with.`)));
     }
   }
   return cards;

@@ -2,7 +2,7 @@
 
 function pointsOfGroup(report, group) {
   const all = report.points.length;
-  if (group.points.length === 0) return "none: the measurement of quality";
+  if (group.points.length === 0) return "none: quality measurement";
   if (group.points.length === 1) return placeText(report.points[group.points[0]]);
   return group.points.length === all ? `all ${all}` : `${group.points.length} of ${all}`;
 }

@@ -44,7 +44,7 @@ function qualityCard(report) {
   }
   return element("article", { class: "card" }, element("h3", {}, "Agreement with the reference"),
     element("p", { class: "muted" }, `Kullback-Leibler divergence in nats per token, with its 95% interval, and how often the likeliest token is that of ${records[0].reference}.`), bars,
-    element("p", {}, element("a", { href: "#quality" }, "All of the measurement")));
+    element("p", {}, element("a", { href: "#quality" }, "Full quality results")));
 }
 
 // Decode speed of the chosen point over the divergence: fast and accurate contenders are at the top left.
@@ -56,7 +56,7 @@ function qualityFigure(report, choice) {
   const least = Math.min(...measured.map(({ record }) => record.kl).filter((kl) => kl > 0));
   if (!Number.isFinite(least)) return null;
   return scatterFigure({
-    title: "Speed versus quality", note: `decode at ${workloadText(point)}; what does not differ from the reference is at the left edge`,
+    title: "Speed versus quality", note: `decode at ${workloadText(point)}; contenders identical to the reference are at the left edge`,
     xTitle: "KL to the reference, nats per token", yTitle: "tokens/s", lines: [],
     points: measured.map(({ result, index, record }) => ({
       name: result.contender, label: result.contender, index, where: "", x: record.kl > 0 ? record.kl : least / 10, shownX: record.kl, y: result.metrics.decode_tokens_per_s.median,
@@ -85,7 +85,7 @@ function qualitySection(report) {
     { label: "perplexity", number: true, value: (one) => one.text && isNumber(one.perplexity) ? one.perplexity : null, text: (one) => one.text ? inLines(withInterval(one, "perplexity", perplexityText)) : "", mark: () => "lines" },
     { label: "reference perplexity", number: true, value: (one) => one.text && isNumber(one.reference_perplexity) ? one.reference_perplexity : null, text: (one) => one.text && isNumber(one.reference_perplexity) ? perplexityText(one.reference_perplexity) : "" }] : []),
     { label: "tokens", number: true, value: (one) => one.tokens ?? null, text: (one) => one.tokens === undefined ? "" : String(one.tokens) },
-    { label: "same ids again", value: (one) => one.repeats === null ? "" : one.repeats ? "yes" : "no" },
+    { label: "same ids when repeated", value: (one) => one.repeats === null ? "" : one.repeats ? "yes" : "no" },
   ];
   return section("Quality", "quality", element("p", { class: "muted" }, `Against ${first.reference} on ${texts.join(", ")}; 95% intervals over the windows.`),
     scrollBox("Quality", plainTable(columns, report.quality, null, "wide")));

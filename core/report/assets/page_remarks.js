@@ -22,7 +22,7 @@ function markedCounts(report) {
 }
 
 function marksText({ disturbed, outliers }) {
-  return [disturbed > 0 ? `${disturbed} disturbed` : "", outliers > 0 ? `${outliers} ${outliers === 1 ? "outlier" : "outliers"}` : ""].filter(Boolean).join("\n");
+  return [disturbed > 0 ? `${disturbed} disturbed` : "", outliers > 0 ? counted(outliers, "outlier") : ""].filter(Boolean).join("\n");
 }
 
 function disturbedTable(report) {
@@ -31,8 +31,8 @@ function disturbedTable(report) {
     { label: "contender", value: (mark) => mark.contender }, { label: "point", value: (mark) => placeText(report.points[mark.point]) },
     { label: "block", number: true, value: (mark) => mark.block, text: (mark) => mark.block < 0 ? "warm-up" : String(mark.block) },
     { label: "attempt", number: true, value: (mark) => mark.attempt, text: (mark) => String(mark.attempt + 1) },
-    { label: "included", value: (mark) => mark.counted ? "yes" : "no" }, { label: "what was seen", value: (mark) => mark.disturbed_by, mark: () => "prose" }], report.disturbed),
-  "Something else used the machine while they ran. A disturbed block is run again; the attempt with the fewest disturbed trials is included.");
+    { label: "included", value: (mark) => mark.counted ? "yes" : "no" }, { label: "disturbed by", value: (mark) => mark.disturbed_by, mark: () => "prose" }], report.disturbed),
+  "Something else used the machine during these trials. A disturbed block is run again; the attempt with the fewest disturbed trials is included.");
 }
 
 function outlierTable(report) {

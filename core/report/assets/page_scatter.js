@@ -111,7 +111,7 @@ function rooflineFigure(report, choice) {
   };
   return scatterFigure({
     title: "Decode roofline",
-    note: `${limits.threads} threads: reads ${numberText(bandwidth)} GB/s (buffer of ${numberText(nearest.buffer_bytes / MIB)} MiB), computes ${numberText(limits.fp32_flops_per_s.best / 1e9)} GFLOP/s in fp32 (solid), ${numberText(limits.int8_ops_per_s.best / 1e9)} GOP/s in int8 (dashed); weights only, the KV cache is not counted`,
+    note: `${counted(limits.threads, "thread")}: reads ${numberText(bandwidth)} GB/s (buffer of ${numberText(nearest.buffer_bytes / MIB)} MiB), computes ${numberText(limits.fp32_flops_per_s.best / 1e9)} GFLOP/s in fp32 (solid), ${numberText(limits.int8_ops_per_s.best / 1e9)} GOP/s in int8 (dashed); weights only, the KV cache is not counted`,
     xTitle: "operations per byte of weights", yTitle: "10^9 operations/s", points,
     lines: [roof(limits.fp32_flops_per_s.best / 1e9, []), roof(limits.int8_ops_per_s.best / 1e9, [6, 4])],
   });

@@ -33,7 +33,7 @@ function limitedTable(columns, rows) {
   const more = element("button", { type: "button", class: "more", onclick: () => {
     table.tBodies[0].append(...rows.slice(ROWS_AT_ONCE).map((row) => tableRow(columns, row)));
     more.remove();
-  } }, `Show all ${rows.length} rows`);
+  } }, `Show all ${counted(rows.length, "row")}`);
   return element("div", {}, box, more);
 }
 
@@ -100,7 +100,7 @@ class SortingTable {
     });
     this.body.replaceChildren(...kept.slice(0, this.limit).map((entry) => tableRow(this.columns, entry.row)));
     const shown = Math.min(kept.length, this.limit);
-    this.count.textContent = `${shown} of ${this.rows.length} rows`;
+    this.count.textContent = `${shown} of ${counted(this.rows.length, "row")}`;
     this.more.hidden = kept.length <= this.limit;
   }
 }

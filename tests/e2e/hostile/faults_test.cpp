@@ -193,7 +193,7 @@ TEST_F(RunFaultsTest, AStopInATrialIsADisturbance) {
   const RunData run = read_run(only_run_folder());
   for (const TrialRecord& trial : trials_of(run, "stopped")) {
     EXPECT_THAT(trial.disturbed_by, HasSubstr("a signal stopped the process"));
-    EXPECT_THAT(trial.disturbed_by, HasSubstr("the process stood still for"));
+    EXPECT_THAT(trial.disturbed_by, HasSubstr("the process stalled for"));
     EXPECT_TRUE(trial.outcome.interference.standstill.stopped);
     EXPECT_GT(trial.outcome.interference.standstill.stalled_ms.value_or(0), 300);
   }
