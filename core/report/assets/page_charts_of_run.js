@@ -94,7 +94,7 @@ function chartsSection(report) {
         values[axis.key].map((value) => ({ value, label: String(value) })), choice[axis.key], set(axis.key))),
     ].filter(Boolean));
     const made = figuresOf(report, choice);
-    figures.replaceChildren(...(made.length > 0 ? made : [element("p", { class: "muted" }, "The sweep has no measured point with this choice.")]));
+    figures.replaceChildren(...(made.length > 0 ? made : [element("p", { class: "muted" }, "The sweep has no measured point with these values.")]));
     drawCharts();
   };
   const legend = legendOf(report.run.contenders.map((contender, index) => ({ name: contender.name, index })));

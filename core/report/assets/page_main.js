@@ -50,7 +50,7 @@ function valueCards(report) {
 
 function verdictSection(report) {
   const cards = [...report.headlines.map((headline) => verdictCard(headline, report)), ...valueCards(report), agreementCard(report), qualityCard(report), incompleteCard(report)].filter(Boolean);
-  if (cards.length === 0) cards.push(element("p", { class: "muted" }, "No measured trial was ok."));
+  if (cards.length === 0) cards.push(element("p", { class: "muted" }, "No measured trial succeeded."));
   const forests = report.headlines.map((headline) => element("div", { class: "panel" },
     element("h3", {}, headline.metric.startsWith("decode") ? "Decode speed" : "Prefill speed"), overallForest(report, headline)));
   return section("Verdict", "verdict", element("div", { class: "cards" }, ...cards), forests.length > 0 ? element("div", { class: "panels" }, ...forests) : null);
