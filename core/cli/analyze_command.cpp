@@ -41,10 +41,10 @@ void analyze(const AnalyzeOptions& options) {
 void add_analyze_command(CLI::App& app, CommandContext&) {
   auto options = std::make_shared<AnalyzeOptions>();
   CLI::App& command = *app.add_subcommand(
-      "analyze", "What explains a metric: variance by axis, scaling exponents, worth of added threads");
+      "analyze", "What explains a metric: variance by axis, scaling exponents, gain from added threads");
   command
       .add_option("runs", options->runs,
-                  "Run folders, or results/NAME for its latest run; several count as one sweep, each once")
+                  "Run folders, or results/NAME for its latest run; several runs count as one sweep, each once")
       ->type_name("RUN")
       ->required();
   command.add_option("--metric", options->metrics, "Only this metric, such as ttft_ms; may be given again")

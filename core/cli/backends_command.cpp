@@ -108,7 +108,7 @@ void print_plugin(const PluginDescription& plugin, const std::filesystem::path& 
   print_result("{} {}\n", plugin.name, one_line(plugin.version, 80));
   print_field("", plugin.doc);
   print_field("file", plugin.path.string());
-  if (!shadowed_by.empty()) print_field("shadowed by", shadowed_by.string() + " (use this one by its path)");
+  if (!shadowed_by.empty()) print_field("shadowed by", shadowed_by.string() + " (select this one by its path)");
   print_field("build", plugin.build);
   print_field("license", plugin.license);
 
@@ -125,7 +125,7 @@ void print_plugin(const PluginDescription& plugin, const std::filesystem::path& 
                     one_line(option.doc)});
   }
   print_rows("options", rows);
-  if ((plugin.flags & IB_FLAG_PROMPT_CACHE) != 0) print_field("caches", "prompts: may answer from earlier ones");
+  if ((plugin.flags & IB_FLAG_PROMPT_CACHE) != 0) print_field("caches", "prompts: may reuse results of earlier prompts");
   print_result("\n");
 }
 
@@ -160,11 +160,11 @@ void run_backends(const Arguments& arguments) {
 
 void add_backends_command(CLI::App& app, CommandContext&) {
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* command = app.add_subcommand("backends", "List the backends: where they are, what each can do");
+  CLI::App* command = app.add_subcommand("backends", "List the backends: where they are and what each supports");
   command->footer(
       "Looks for lib*.so in --plugin-dir, then in INFERBENCH_PLUGIN_PATH (folders separated by ':'), then in the\n"
-      "lib/inferbench of this build or install. Each library is loaded in a process of its own. What does not load is\n"
-      "listed with the reason, and so is what takes longer than 10 s; the exit code is 0.");
+      "lib/inferbench of this build or install. Each library is loaded in its own process. A library that does not load,\n"
+      "or takes longer than 10 s, is listed with the reason; the exit code is 0.");
   add_plugin_dir_option(*command, arguments->plugin_dirs);
   add_json_flag(*command, arguments->json);
   command->callback([arguments] { run_backends(*arguments); });

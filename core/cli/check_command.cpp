@@ -103,13 +103,13 @@ int check(const CheckOptions& options) {
 }
 
 constexpr const char* kCheckFooter =
-    "Each verdict comes from a 99% interval: pass where all of it keeps the bound, fail where all of it breaks it, "
-    "else\n"
-    "unclear: add blocks, or stop other programs. Fewer than five blocks, and whatever was not measured, are unclear,\n"
-    "too. A contender that failed in all trials fails; one that failed in some cannot pass.\n"
-    "A threshold is [METRIC][@KEY=VALUE,...]=PERCENT, such as decode_tokens_per_s=3% or ttft_ms@prompt=512=10%; keys "
-    "are\n"
-    "prompt, generate, batch, threads, model, contender. Of several that match, the one with most conditions counts.\n"
+    "Each verdict comes from a 99% interval: pass if the entire interval is within the bound, fail if all of it is\n"
+    "beyond, otherwise unclear. To resolve an unclear verdict, add blocks or stop other programs. Fewer than five\n"
+    "blocks and missing measurements are unclear, too. A contender that failed in all trials fails; one that failed in\n"
+    "some trials cannot pass.\n"
+    "A threshold is [METRIC][@KEY=VALUE,...]=PERCENT, such as decode_tokens_per_s=3% or ttft_ms@prompt=512=10%.\n"
+    "Keys: prompt, generate, batch, threads, model, contender. If several thresholds match, the one with the most\n"
+    "conditions counts.\n"
     "Exit codes: 0 pass, 1 something failed, 4 nothing failed but something is unclear, 2 wrong use or input.\n"
     "docs/ci_check.md has a workflow that runs this on pull requests.";
 
@@ -117,7 +117,7 @@ constexpr const char* kCheckFooter =
 
 void add_check_command(CLI::App& app, CommandContext& context) {
   auto options = std::make_shared<CheckOptions>();
-  CLI::App& command = *app.add_subcommand("check", "Judge a run: its targets, and regressions against another run");
+  CLI::App& command = *app.add_subcommand("check", "Judge a run by its targets, or compare it with an earlier run");
   command.add_option("run", options->runs, "The run folder, or results/NAME for its latest run")
       ->required()
       ->type_name("RUN");
@@ -126,22 +126,22 @@ void add_check_command(CLI::App& app, CommandContext& context) {
   command
       .add_option(
           "--threshold", options->thresholds,
-          "With --against: how much worse is a regression, in percent [5]; may be given again, for a metric or\n"
-          "for points of its own")
+          "With --against: how much worse counts as a regression, in percent [5]; may be given again for single\n"
+          "metrics or points")
       ->allow_extra_args(false)
       ->type_name("PERCENT|RULE");
   command
       .add_option("--metric", options->metrics,
-                  "With --against: what is judged, may be given again; left out: ttft_ms, decode_tokens_per_s,\n"
-                  "peak_rss_bytes, and what a threshold names")
+                  "With --against: the metric to judge; may be given again [ttft_ms, decode_tokens_per_s, peak_rss_bytes\n"
+                  "and the metrics that thresholds name]")
       ->check(CLI::IsMember(judged_metric_names()))
       ->allow_extra_args(false)
       ->type_name("METRIC");
   command
-      .add_option("--markdown", options->markdown, "Also write a summary fit for a pull request; - is standard output")
+      .add_option("--markdown", options->markdown, "Also write a summary for a pull request; - is standard output")
       ->type_name("FILE");
   command.add_option("--junit", options->junit, "Also write JUnit XML; - is standard output")->type_name("FILE");
-  command.add_flag("--all", options->all, "Print what passed, too");
+  command.add_flag("--all", options->all, "Also print what passed");
   add_json_flag(command, options->json);
   command.footer(kCheckFooter);
   command.callback([options, &context] { context.exit_code = check(*options); });

@@ -11,7 +11,7 @@
 namespace inferbench {
 
 void add_plugin_dir_option(CLI::App& command, std::vector<std::filesystem::path>& plugin_dirs) {
-  command.add_option("--plugin-dir", plugin_dirs, "Folder with backends, looked at first; may be given again")
+  command.add_option("--plugin-dir", plugin_dirs, "Folder with backends, searched first; may be given again")
       ->type_name("DIR");
 }
 

@@ -43,23 +43,22 @@ void compare(const CompareOptions& options) {
 }
 
 constexpr const char* kCompareFooter =
-    "Points are matched by model (its weights and configuration), lengths, batch and threads, contenders by name. The "
-    "ratios are speeds of B against "
-    "A\n"
-    "with their 99% interval from independent samples; they hold for these two runs. What else may have changed from\n"
-    "one to the other (another day, another room temperature) no single pair of runs can tell: repeat both.";
+    "Points are matched by model (weights and configuration), lengths, batch and threads; contenders by name. Each ratio\n"
+    "is the speed of B over the speed of A, with a 99% interval for independent samples. It holds for these two runs\n"
+    "only: a single pair cannot show what else changed between them, such as the room temperature. Repeat both runs\n"
+    "to find out.";
 
 }  // namespace
 
 void add_compare_command(CLI::App& app, CommandContext&) {
   auto options = std::make_shared<CompareOptions>();
-  CLI::App& command = *app.add_subcommand("compare", "Two runs side by side: before and after, or two machines");
+  CLI::App& command = *app.add_subcommand("compare", "Compare two runs: before and after, or two machines");
   command
       .add_option("runs", options->runs,
-                  "The run folder before and the one after; results/NAME stands for its latest run")
+                  "Run folders before and after the change; results/NAME is its latest run")
       ->required()
       ->type_name("RUN_A RUN_B");
-  command.add_option("--markdown", options->markdown, "Also write it as Markdown; - is standard output")
+  command.add_option("--markdown", options->markdown, "Also write the result as Markdown; - is standard output")
       ->type_name("FILE");
   add_json_flag(command, options->json);
   command.footer(kCompareFooter);

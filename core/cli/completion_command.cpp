@@ -37,7 +37,7 @@ void add_completion_command(CLI::App& app, CommandContext&) {
       ->required()
       ->check(CLI::IsMember({"bash", "zsh", "fish"}).description(""))
       ->type_name("bash|zsh|fish");
-  command->footer("The package installs them; elsewhere, for bash: source <(inferbench completion bash)");
+  command->footer("The package installs the scripts. Otherwise, for bash: source <(inferbench completion bash)");
   command->callback([shell, &app] { print_completion(*shell, command_tree(app)); });
 
   // Not for users: the build calls it.

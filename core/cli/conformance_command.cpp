@@ -74,8 +74,8 @@ std::vector<Subject> subjects_of(const ConformanceArguments& arguments, const Pl
   const auto options = parse_options(arguments.options);
   static_cast<void>(OptionValues(plugin.options(), options));  // only to check them
   if (!arguments.judge_as.empty() && !conformance::says_its_bits(arguments.judge_as)) {
-    throw Error(fmt::format("--judge-as: no precision is known as '{}'", arguments.judge_as),
-                "name one whose name says its bits, such as fp32, bf16, fp16, int8 or int4");
+    throw Error(fmt::format("--judge-as: unknown precision '{}'", arguments.judge_as),
+                "use a name that contains the number of bits, such as fp32, bf16, fp16, int8 or int4");
   }
   std::vector<Subject> subjects;
   for (const std::string& precision : precisions) {
@@ -192,19 +192,19 @@ ExitCode conform(const ConformanceArguments& arguments) {
 }
 
 constexpr const char* kConformanceFooter =
-    "Each rule runs in a process of its own, on small synthetic models; logits are compared with the header's\n"
+    "Each rule runs in its own process, on small synthetic models. Logits are compared with the header's\n"
     "definition of GPT-2 in float64. The first line of the report names the likely cause of broken rules.\n"
     "  inferbench conformance ./libmine.so --precision int8 --rule sequences\n"
     "  inferbench conformance ./libmine.so --option kv=bf16 --judge-as bf16\n"
-    "Exit codes: 0 every rule kept, 1 some broken, 2 wrong use, or nothing that this machine can do.";
+    "Exit codes: 0 every rule kept, 1 some rules broken, 2 wrong use, or nothing is supported on this machine.";
 
 }  // namespace
 
 void add_conformance_command(CLI::App& app, CommandContext& context) {
   auto arguments = std::make_shared<ConformanceArguments>();
   CLI::App* command =
-      app.add_subcommand("conformance", "Does a backend keep the contract of backend.h? For plugin authors");
-  command->add_option("plugin", arguments->plugin, "The backend's library, or the name of one that is installed")
+      app.add_subcommand("conformance", "Check that a backend keeps the contract of backend.h (for plugin authors)");
+  command->add_option("plugin", arguments->plugin, "The backend's library, or the name of an installed backend")
       ->type_name("PLUGIN.so");
   command->add_option("--precision", arguments->precisions, "Only this one; may be given again [all]")
       ->allow_extra_args(false)
@@ -212,26 +212,26 @@ void add_conformance_command(CLI::App& app, CommandContext& context) {
   command->add_option("--option", arguments->options, "Option of the backend, KEY=VALUE; may be given again")
       ->allow_extra_args(false)
       ->type_name("K=V");
-  command->add_option("--rule", arguments->rules, "Only rules whose names begin so; may be given again [all]")
+  command->add_option("--rule", arguments->rules, "Only rules whose names begin with this; may be given again [all]")
       ->allow_extra_args(false)
       ->type_name("NAME");
   command
       ->add_option("--judge-as", arguments->judge_as,
-                   "Allow the errors of this precision, such as bf16 where an option stores keys and values in it "
+                   "Allow the errors of this precision, such as bf16 if an option stores keys and values in bf16 "
                    "[the precision itself]")
       ->type_name("P");
   command
       ->add_option("--rounding", arguments->rounding,
-                   "What 'up to rounding' may mean, in standard deviations of the logits; 0: the same bits "
+                   "Largest difference due to rounding, in standard deviations of the logits; 0: bit-exact "
                    "[by precision]")
       ->check(CLI::NonNegativeNumber)
       ->type_name("X");
   command
       ->add_option("--numerics", arguments->numerics,
-                   "How far logits may be from GPT-2's, root mean square, in their standard deviations [by precision]")
+                   "Largest root mean square error of the logits, in their standard deviations [by precision]")
       ->check(CLI::PositiveNumber)
       ->type_name("X");
-  command->add_flag("--list", arguments->list, "List the rules; examine nothing");
+  command->add_flag("--list", arguments->list, "List the rules and exit");
   add_plugin_dir_option(*command, arguments->plugin_dirs);
   add_json_flag(*command, arguments->json);
   command->footer(kConformanceFooter);

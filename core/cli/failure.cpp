@@ -9,7 +9,7 @@ namespace inferbench {
 namespace {
 
 Failure internal_failure(const std::string& what) {
-  return {"internal error: " + what, "this is a mistake in inferbench: please report it with the command and this line",
+  return {"internal error: " + what, "this is a bug in inferbench; please report it with the command and this line",
           ExitCode::kInternal};
 }
 

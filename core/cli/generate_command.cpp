@@ -17,9 +17,9 @@ void generate(const GenerateArguments& arguments) {
   if (arguments.chat) {
     if (arguments.backends.size() > 1) throw Error("--chat talks to one backend", "give --backend once");
     if (arguments.prompt) {
-      throw Error("--chat reads its lines from standard input and takes no --prompt", "leave one of the two out");
+      throw Error("--chat reads its lines from standard input and takes no --prompt", "leave out one of the two");
     }
-    if (arguments.json || arguments.echo) throw Error("--chat has no --json and no --echo", "leave them out");
+    if (arguments.json || arguments.echo) throw Error("--chat does not support --json or --echo", "leave them out");
     return generate_chat(arguments);
   }
   if (!arguments.prompt) throw Error("--prompt is required", "give a text, - for standard input, or --chat");
@@ -30,15 +30,15 @@ void generate(const GenerateArguments& arguments) {
 void add_sampling_options(CLI::App& command, GenerateArguments& arguments) {
   command
       .add_option("--max-tokens", arguments.max_tokens,
-                  fmt::format("New tokens at most [{}, or what the context leaves]", kDefaultMaxTokens))
+                  fmt::format("Most new tokens [{}, or as many as fit into the context]", kDefaultMaxTokens))
       ->check(CLI::Range(1, std::numeric_limits<std::int32_t>::max()))
       ->type_name("N");
   command.add_option("--temperature", arguments.temperature, "0: greedy [0; 1 with --top-k, --top-p or --seed]")
       ->type_name("T");
-  command.add_option("--top-k", arguments.top_k, "Sample among the K likeliest; 0: all [0]")->type_name("K");
-  command.add_option("--top-p", arguments.top_p, "Sample among the fewest whose probability reaches P [1]")
+  command.add_option("--top-k", arguments.top_k, "Sample from the K most likely tokens; 0: all [0]")->type_name("K");
+  command.add_option("--top-p", arguments.top_p, "Sample from the fewest tokens whose total probability reaches P [1]")
       ->type_name("P");
-  command.add_option("--seed", arguments.seed, "Of the random numbers: the same seed, the same text [0]")
+  command.add_option("--seed", arguments.seed, "Seed of the random numbers: the same seed gives the same text [0]")
       ->type_name("N");
 }
 
@@ -49,20 +49,20 @@ void add_generate_command(CLI::App& app, CommandContext&) {
   CLI::App* command = app.add_subcommand("generate", "Continue a text, token by token");
   command
       ->add_option("--backend", arguments->backends,
-                   "Backend, and precision: the backend's first if left out; given again: side by side")
+                   "Backend and precision [its first]; give several to compare them side by side")
       ->required()
       ->allow_extra_args(false)
       ->type_name("B[:PRECISION]");
   command->add_option("--model", arguments->model, "Folder or hub name")->required()->type_name("MODEL");
   command->add_option("--prompt", arguments->prompt, "Text to continue; - reads standard input")->type_name("TEXT");
-  command->add_flag("--chat", arguments->chat, "Line by line: each is continued with all before in mind; Ctrl-D ends");
+  command->add_flag("--chat", arguments->chat, "Continue line by line, keeping the conversation in the context; Ctrl-D ends");
   add_sampling_options(*command, *arguments);
   command->add_option("--option", arguments->settings.options, "Option of the backend, KEY=VALUE; may be given again")
       ->allow_extra_args(false)
       ->type_name("K=V");
   add_threads_option(*command, arguments->settings.threads);
   add_plugin_dir_option(*command, arguments->settings.plugin_dirs);
-  command->add_flag("--echo", arguments->echo, "Print the prompt, too");
+  command->add_flag("--echo", arguments->echo, "Also print the prompt");
   add_json_flag(*command, arguments->json);
   command->footer(
       "Only the continuation goes to standard output; the statistics go to standard error.\n"

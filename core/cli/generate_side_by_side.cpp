@@ -57,7 +57,7 @@ std::vector<Side> sides_of(const GenerateArguments& arguments) {
   }
   const auto unknown = std::find(known.begin(), known.end(), false);
   if (unknown != known.end()) {
-    throw Error(fmt::format("none of the backends has --option {}",
+    throw Error(fmt::format("none of the backends has the option {}",
                             arguments.settings.options[static_cast<std::size_t>(unknown - known.begin())]),
                 "inferbench backends lists the options of each");
   }

@@ -23,7 +23,7 @@ void on_signal(int signal_number) {
     return;
   }
   interrupted = 1;
-  constexpr std::string_view kText = "\ninferbench: finishing the current trial; once more to stop at once\n";
+  constexpr std::string_view kText = "\ninferbench: finishing the current trial; press Ctrl-C again to stop at once\n";
   if (write(STDERR_FILENO, kText.data(), kText.size()) < 0) return;  // cannot be reported
 }
 

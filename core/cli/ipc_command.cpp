@@ -41,14 +41,14 @@ void measure_costs(const IpcArguments& arguments) {
 void add_ipc_command(CLI::App& app, CommandContext&) {
   auto arguments = std::make_shared<IpcArguments>();
   CLI::App* command =
-      app.add_subcommand("ipc", "Measure what the program's own parts cost: backend call, frame, way to the worker");
-  command->add_flag("--quick", arguments->quick, "A tenth of the samples, less certain");
+      app.add_subcommand("ipc", "Measure the overhead of inferbench: backend call, frame, round trip to the worker");
+  command->add_flag("--quick", arguments->quick, "Take a tenth of the samples; less precise");
   add_plugin_dir_option(*command, arguments->plugin_dirs);
   add_json_flag(*command, arguments->json);
   command->footer(
-      "None of it is inside a measured time but the call: it is the difference between the backend's own forward and\n"
+      "Of these, only the call is part of a measured time: it is the difference between the backend's own forward and\n"
       "the forward that a trial times. A frame crosses before and after a trial, never during one.\n"
-      "Let nothing else run meanwhile.");
+      "Stop other programs meanwhile.");
   command->callback([arguments] { measure_costs(*arguments); });
 }
 

@@ -69,7 +69,7 @@ Case parse_case(const nlohmann::json& json, const std::string& where, const Mode
   if (!json.is_array()) {
     throw Error(fmt::format("{}: expected an array of token ids, found {}", where, json.type_name()), kTokensCure);
   }
-  if (json.empty()) throw Error(where + ": there are no token ids", kTokensCure);
+  if (json.empty()) throw Error(where + ": the array of token ids is empty", kTokensCure);
   if (json.size() > static_cast<std::size_t>(config.context)) {
     throw Error(
         fmt::format("{}: {} tokens are more than the model's context of {}", where, json.size(), config.context),
@@ -143,8 +143,8 @@ void logits(const LogitsArguments& arguments) {
 void add_logits_command(CLI::App& app, CommandContext&) {
   auto arguments = std::make_shared<LogitsArguments>();
   CLI::App* command =
-      app.add_subcommand("logits", "Logits of every position of given token ids, to a safetensors file");
-  command->add_option("--backend", arguments->backend, "Backend, and precision: the backend's first if left out")
+      app.add_subcommand("logits", "Write the logits at every position of given token ids to a safetensors file");
+  command->add_option("--backend", arguments->backend, "Backend and precision [its first]")
       ->required()
       ->type_name("B[:PRECISION]");
   command->add_option("--model", arguments->model, "Folder, hub name, or synthetic:SHAPE")
@@ -154,7 +154,7 @@ void add_logits_command(CLI::App& app, CommandContext&) {
       ->required()
       ->type_name("FILE.json");
   command
-      ->add_option("--out", arguments->out, "Written: case{j}.logits, F32 [tokens, vocabulary]; - is standard output")
+      ->add_option("--out", arguments->out, "Output file: case{j}.logits, F32 [tokens, vocabulary]; - is standard output")
       ->required()
       ->type_name("FILE.safetensors");
   command->add_option("--option", arguments->options, "Option of the backend, KEY=VALUE; may be given again")

@@ -47,7 +47,7 @@ std::string rate_text(const MeasuredRate& rate, double unit) {
 }
 
 void print_table(const MachineLimits& limits) {
-  print_result("best (median); threads are pinned, one to a core as long as there are cores\n\n");
+  print_result("best (median); threads are pinned, one per core while there are free cores\n\n");
   std::string header = fmt::format("{:>7}", "threads");
   for (const ReadBandwidth& read : limits.by_threads.front().read) {
     header += fmt::format("{:>16}", fmt::format("read {} MiB", read.buffer_bytes / kMiB));
@@ -76,7 +76,7 @@ double overhead_of_a_call(const PluginPath& plugins) {
       const double ns = measure_call_overhead_ns(Plugin::load(path));
       return raw_bytes(&ns, 1);
     };
-    return raw_values<double>(answer_of_child(measure, "backend null", "its measurement")).front();
+    return raw_values<double>(answer_of_child(measure, "backend null", "the measurement")).front();
   } catch (const std::runtime_error& error) {  // Error, BackendError
     print_message("inferbench: warning: the cost of a call was not measured: {}\n", error.what());
     return 0;
@@ -104,23 +104,23 @@ void add_machine_command(CLI::App& app, CommandContext&) {
   auto arguments = std::make_shared<MachineArguments>();
   CLI::App* command =
       app.add_subcommand("machine", "Measure this machine's limits: read bandwidth, fp32 and int8 peak");
-  command->add_option("--threads", arguments->threads, "Measure 1, 2, 4, ... and N threads; left out: all CPUs")
+  command->add_option("--threads", arguments->threads, "Measure with 1, 2, 4, ... up to N threads [all CPUs]")
       ->default_val(usable_cpus())
       ->check(CLI::Range(1, 1024))
       ->type_name("N");
   command
       ->add_option("--buffer", arguments->buffers_mib,
-                   "One more buffer to read, such as a model's size; may be given again")
+                   "Also read a buffer of this size, such as a model's; may be given again")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 20U))
       ->allow_extra_args(false)
       ->type_name("MIB");
-  command->add_flag("--quick", arguments->quick, "Less than half of the time, less certain");
+  command->add_flag("--quick", arguments->quick, "Take less than half of the time; less precise");
   add_plugin_dir_option(*command, arguments->plugin_dirs);
   add_json_flag(*command, arguments->json);
   command->footer(
-      "Let nothing else run meanwhile. A median far below its best says that something did.\n"
-      "A decode step cannot be faster than its weights' bytes over the bandwidth of a buffer of that size; a prefill\n"
-      "not faster than its operations over the peak.");
+      "Stop other programs meanwhile: a median far below the best value means that something else ran.\n"
+      "A decode step takes at least the size of its weights divided by the read bandwidth of a buffer of that size;\n"
+      "a prefill takes at least its operations divided by the peak.");
   command->callback([arguments] { measure(*arguments); });
 }
 

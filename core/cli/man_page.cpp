@@ -78,7 +78,7 @@ constexpr const char* kProgramSections =
     ".TP\n0\ndone\n.TP\n1\na check failed\n.TP\n2\nwrong use or input\n.TP\n3\nsome trials failed\n"
     ".SH ENVIRONMENT\n"
     ".TP\n.B INFERBENCH_PLUGIN_PATH\n"
-    "Folders with backends, separated by colons; looked at after \\-\\-plugin\\-dir and before those installed.\n";
+    "Folders with backends, separated by colons; searched after \\-\\-plugin\\-dir and before the installed ones.\n";
 
 void add_pages(const CommandText& command, const std::string& version, std::vector<ManPage>& pages) {
   pages.push_back({page_name(command), page(command, version)});

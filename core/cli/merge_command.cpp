@@ -73,7 +73,7 @@ void merge(const MergeOptions& options) {
 void add_merge_command(CLI::App& app, CommandContext&) {
   auto options = std::make_shared<MergeOptions>();
   CLI::App* command = app.add_subcommand("merge", "Join the run folders of an experiment's shards into one");
-  command->add_option("runs", options->folders, "The run folders; results/NAME stands for its latest run")
+  command->add_option("runs", options->folders, "The run folders; results/NAME is its latest run")
       ->type_name("RUN")
       ->required();
   command->add_option("--out", options->out, "Where the new folder goes: DIR/<name>/<time>-<id>/")

@@ -51,21 +51,21 @@ void write_backend(const NewBackendArguments& arguments) {
 void add_new_backend_command(CLI::App& app, CommandContext&) {
   auto arguments = std::make_shared<NewBackendArguments>();
   CLI::App* command = app.add_subcommand(
-      "new-backend", "Write a project of a backend to start from: a correct, slow GPT-2, its test, a comparison");
-  command->add_option("name", arguments->name, "The backend's name, and the new folder's: [a-z][a-z0-9_]*")
+      "new-backend", "Write a project for a new backend: a correct, slow GPT-2, its test and a comparison");
+  command->add_option("name", arguments->name, "Name of the backend and its folder: [a-z][a-z0-9_]*")
       ->required()
       ->type_name("NAME");
-  command->add_option("--lang", arguments->language, "The language to write it in")
+  command->add_option("--lang", arguments->language, "Language of the project")
       ->check(CLI::IsMember(languages()).description(""))
       ->type_name("c|c++|rust")
       ->capture_default_str();
-  command->add_option("--into", arguments->into, "Folder in which the project's folder is made")
+  command->add_option("--into", arguments->into, "Folder in which to create the project's folder")
       ->type_name("DIR")
       ->check(not_empty())
       ->capture_default_str();
   command->footer(
-      "C and C++ need CMake and the installed package (find_package(inferbench)); Rust needs cargo and no crate.\n"
-      "Prints the files that it wrote; an existing folder is left alone.");
+      "C and C++ need CMake and the installed package (find_package(inferbench)); Rust needs only cargo.\n"
+      "Prints the files that it wrote. A folder with files in it is not changed.");
   command->callback([arguments] { write_backend(*arguments); });
 }
 

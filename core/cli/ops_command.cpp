@@ -104,12 +104,11 @@ constexpr const char* kOpsFooter =
     "  linear     rows, in, out                     gelu       rows, width, activation\n"
     "  softmax    rows, width                       mlp        rows, width, inner, activation\n"
     "  block      tokens, past, heads, head_dim, inner, activation\n"
-    "What is not given is that of --model with --tokens tokens; past is half of its context for one token, else 0.\n"
-    "--cache cold, the default, goes through so many copies of the weights, keys and values that each run reads them\n"
-    "from memory, as decoding does: there all other layers were read in between. hot is what a loop around one\n"
-    "operator measures.\n"
-    "A result that is too far from float64 is wrong_output and is not timed. What a backend has no operator for is a\n"
-    "row with the reason. Exit codes: 0 done, 2 wrong use or input, 3 something failed, 130 stopped by Ctrl-C.";
+    "Missing keys come from --model and --tokens; past is half of the model's context for one token, else 0.\n"
+    "--cache cold, the default, cycles through enough copies of the weights, keys and values that each run reads them\n"
+    "from memory, as decoding does after all other layers. --cache hot measures a plain loop around one operator.\n"
+    "A result too far from float64 is wrong_output and is not timed. An operator that a backend lacks is a row with\n"
+    "the reason. Exit codes: 0 done, 2 wrong use or input, 3 something failed, 130 stopped by Ctrl-C.";
 
 }  // namespace
 
@@ -130,15 +129,15 @@ void add_ops_command(CLI::App& app, CommandContext& context) {
   repeated("--backend", flags.backends, "BACKEND[:PRECISION]", "A contender; may be given again");
   repeated("--op", flags.ops, "OP", "layernorm, linear, attention, gelu, softmax, mlp or block; may be given again");
   repeated("--shape", flags.shapes, "KEY=VALUE,...", "A shape, such as rows=[1,128],in=768; lists multiply out");
-  single("--model", flags.model, "MODEL", "Whose sizes are used where --shape gives none (synthetic:gpt2)");
-  repeated("--tokens", flags.tokens, "N", "Rows where --shape gives none; may be given again (1 and 128)");
+  single("--model", flags.model, "MODEL", "Model for sizes that --shape does not give (synthetic:gpt2)");
+  repeated("--tokens", flags.tokens, "N", "Rows, if --shape gives none; may be given again (1 and 128)");
   repeated("--threads", flags.threads, "N", "Compute threads; may be given again (every CPU)");
-  single("--baseline", flags.baseline, "CONTENDER", "Who the others are compared with (the first)");
+  single("--baseline", flags.baseline, "CONTENDER", "The contender to compare with (the first)");
   single("--blocks", flags.blocks, "N", "How often each contender is timed at each shape (15)");
-  single("--sample-ms", flags.sample_ms, "MS", "How long it is repeated each time (10)");
-  single("--cache", flags.cache, "cold|hot", "Where a run finds its weights (cold)");
+  single("--sample-ms", flags.sample_ms, "MS", "How long each sample repeats the operator (10)");
+  single("--cache", flags.cache, "cold|hot", "Whether weights come from memory or the CPU caches (cold)");
   repeated("--set", flags.set, "KEY=VALUE", "Change a key of the experiment, such as measure.blocks=5");
-  command.add_flag("--no-limits", arguments->no_limits, "Do not measure the machine's limits, nor give shares of them");
+  command.add_flag("--no-limits", arguments->no_limits, "Do not measure the machine's limits or report shares of them");
   add_plugin_dir_option(command, arguments->plugin_dirs);
   add_json_flag(command, arguments->json);
   command.footer(kOpsFooter);

@@ -11,7 +11,7 @@ namespace inferbench {
 namespace fs = std::filesystem;
 
 Destination::Destination(const std::string& given) : Destination(given, {}) {
-  if (given.empty()) throw Error("the name of a file to write is empty", "name a file; - is standard output");
+  if (given.empty()) throw Error("the name of the output file is empty", "name a file; - is standard output");
 }
 
 Destination::Destination(const std::string& given, const fs::path& fallback)

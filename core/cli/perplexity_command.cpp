@@ -70,7 +70,7 @@ using WindowBatch = std::vector<Window>;
 WindowBatch first_batch(const PerplexityArguments& arguments, TextWindows& source) {
   WindowBatch batch = source.next(static_cast<std::size_t>(arguments.batch));
   if (batch.empty()) {
-    throw Error(arguments.text.string() + " is too short: there is nothing to predict", "give a text of two tokens");
+    throw Error(arguments.text.string() + " is too short: there is nothing to predict", "give a text of at least two tokens");
   }
   return batch;
 }
@@ -132,7 +132,7 @@ void print_text(const PerplexityArguments& arguments, const std::string& backend
     row("KL, nats per token", estimate_text(agreement.reference->kl));
     row("top-1 agreement, %", estimate_text(agreement.reference->top1, 100));
     row("top-5 agreement, %", estimate_text(agreement.reference->top5, 100));
-    row("greatest logit error", estimate_text(agreement.reference->greatest_error));
+    row("largest logit error", estimate_text(agreement.reference->greatest_error));
   }
 }
 
@@ -188,15 +188,15 @@ ExitCode perplexity(const PerplexityArguments& arguments) {
 void add_perplexity_command(CLI::App& app, CommandContext& context) {
   auto arguments = std::make_shared<PerplexityArguments>();
   CLI::App* command =
-      app.add_subcommand("perplexity", "How well a backend predicts a text, and how far it is from a reference");
-  command->add_option("--backend", arguments->backend, "Backend, and precision: the backend's first if left out")
+      app.add_subcommand("perplexity", "How well a backend predicts a text, and how far its logits are from a reference");
+  command->add_option("--backend", arguments->backend, "Backend and precision [its first]")
       ->required()
       ->type_name("B[:PRECISION]");
   command->add_option("--model", arguments->model, "Folder or hub name")->required()->type_name("MODEL");
   command->add_option("--text", arguments->text, "Text to predict, of any length")->required()->type_name("FILE");
-  command->add_option("--reference", arguments->reference, "Compare every logit with this backend's, such as cpu_ref")
+  command->add_option("--reference", arguments->reference, "Compare all logits with this backend's, such as cpu_ref")
       ->type_name("B[:PRECISION]");
-  command->add_option("--batch", arguments->batch, "Windows in one call")
+  command->add_option("--batch", arguments->batch, "Windows per call")
       ->check(CLI::Range(1, 4096))
       ->capture_default_str()
       ->type_name("N");
@@ -206,8 +206,8 @@ void add_perplexity_command(CLI::App& app, CommandContext& context) {
   command
       ->add_option(
           "--stride", arguments->stride,
-          "Windows start every N tokens: below the context they overlap, and each token has at least context - "
-          "N tokens before it [the context]")
+          "Start a window every N tokens. If N is less than the context, windows overlap and each token has at least "
+          "context - N tokens before it [the context]")
       ->check(CLI::PositiveNumber)
       ->type_name("N");
   command->add_option("--option", arguments->settings.options, "Option of the backend, KEY=VALUE; may be given again")
@@ -217,11 +217,9 @@ void add_perplexity_command(CLI::App& app, CommandContext& context) {
   add_plugin_dir_option(*command, arguments->settings.plugin_dirs);
   add_json_flag(*command, arguments->json);
   command->footer(
-      "The text is cut into windows of the model's context; each is predicted with an empty cache, and the mean is "
-      "over\n"
-      "all tokens but the first, each once. Perplexity per word and per byte is comparable between tokenizers; words "
-      "are\n"
-      "runs without white space.\n"
+      "The text is split into windows of the model's context length. Each starts with an empty cache. The mean is over all\n"
+      "tokens except the first, each counted once. Perplexity per word and per byte is comparable between tokenizers;\n"
+      "words are separated by white space.\n"
       "  inferbench perplexity --backend cpu_quant:int8 --reference cpu_ref --model gpt2 --text wiki.txt\n"
       "Exit codes: 0 done, 1 logits that are not finite, 2 wrong use or input.");
   command->callback([arguments, &context] { context.exit_code = static_cast<int>(perplexity(*arguments)); });

@@ -140,12 +140,12 @@ void warn_or_refuse(const std::vector<ConfigurationPrediction>& predictions, boo
     for (const BeyondRange& beyond : prediction.beyond) {
       const std::string text = beyond_text(beyond);
       if (beyond.too_far && !extrapolate) {
-        throw Error(text + ", farther than left-out configurations can vouch for",
-                    "measure nearer to it, or say --extrapolate");
+        throw Error(text + ", farther than the tests with left-out configurations cover",
+                    "measure closer to it, or give --extrapolate");
       }
       if (std::find(said.begin(), said.end(), text) != said.end()) continue;
       print_message("inferbench: warning: {}{}\n", text,
-                    beyond.too_far ? ", far: nothing vouches for the interval" : "");
+                    beyond.too_far ? ", so far that the interval is untested" : "");
       said.push_back(text);
     }
   }
@@ -197,37 +197,35 @@ void add_fit(CLI::App& predict) {
   command.add_option("--out", arguments->out, "Where the predictor goes; - is standard output")
       ->type_name("FILE")
       ->capture_default_str();
-  command.add_option("--limits", arguments->limits, "Use these limits of the machine, not those that the runs hold")
+  command.add_option("--limits", arguments->limits, "Use these limits of the machine instead of the runs' own")
       ->type_name("FILE");
   command
       .add_option("--threshold", arguments->threshold_ms,
-                  "Interactive: at most so long a token [the experiment's 'interactive', else 200]")
+                  "Interactive: at most this long per token [the experiment's 'interactive', else 200]")
       ->check(CLI::PositiveNumber)
       ->type_name("MS");
   add_json_flag(command, arguments->json);
   command.footer(
-      "Three methods compete for each target: a sum of physical terms, boosted trees, and trees on what the sum "
-      "leaves.\n"
-      "Each predicts configurations that it never saw (a model size, a prompt length, a batch at a time, and a third "
-      "of\n"
-      "the points); the one with the least mean error is kept. configs/predict_sweep.yaml is a sweep to learn from.");
+      "Three methods compete for each target: a sum of physical terms, boosted trees, and boosted trees on the residuals\n"
+      "of the sum. Each predicts configurations left out of its fit (one model size, prompt length or batch at a time,\n"
+      "and a third of the points). The method with the smallest mean error is kept. configs/predict_sweep.yaml is a\n"
+      "sweep to learn from.");
   command.callback([arguments] { fit(*arguments); });
 }
 
 void add_point_options(CLI::App& command, AskArguments& arguments) {
-  command.add_option("--model", arguments.model, "What `predict fit` wrote")->type_name("FILE")->required();
+  command.add_option("--model", arguments.model, "File written by `predict fit`")->type_name("FILE")->required();
   command
       .add_option("--point", arguments.points,
                   "KEY=VALUE or KEY=[VALUE,...], comma-separated; keys: contender, model (or layers and width), "
-                  "prompt_tokens, generate_tokens, batch, threads, past_tokens; one left out takes every measured "
-                  "value, past_tokens "
-                  "0; may be given again")
+                  "prompt_tokens, generate_tokens, batch, threads, past_tokens; a missing key takes every measured value, "
+                  "but past_tokens 0; may be given again")
       ->type_name("POINT")
       ->allow_extra_args(false);
-  command.add_option("--machine", arguments.machine, "Which of the machines that were learned from")->type_name("NAME");
+  command.add_option("--machine", arguments.machine, "One of the machines in the fit")->type_name("NAME");
   command.add_option("--limits", arguments.limits, "Limits of another machine, as `machine --json` prints them")
       ->type_name("FILE");
-  command.add_flag("--extrapolate", arguments.extrapolate, "Answer even far beyond what was measured");
+  command.add_flag("--extrapolate", arguments.extrapolate, "Predict even far beyond the measured range");
   add_json_flag(command, arguments.json);
 }
 
@@ -235,20 +233,19 @@ void add_ask(CLI::App& predict) {
   auto arguments = std::make_shared<AskArguments>();
   CLI::App& command = *predict.add_subcommand("ask", "Predict speed and memory, measured or not");
   add_point_options(command, *arguments);
-  command.add_option("--fit-memory", arguments->memory_gib, "Which fit into so much memory, loading included")
+  command.add_option("--fit-memory", arguments->memory_gib, "List configurations that fit into this much memory, including loading")
       ->check(CLI::PositiveNumber)
       ->type_name("GIB");
-  command.add_option("--max-ms", arguments->max_ms, "Which stay under so many milliseconds a token")
+  command.add_option("--max-ms", arguments->max_ms, "List configurations that need at most this many milliseconds per token")
       ->check(CLI::PositiveNumber)
       ->type_name("MS");
   command
-      .add_option("--threshold", arguments->threshold_ms, "Interactive: at most so long a token; left out: as fitted")
+      .add_option("--threshold", arguments->threshold_ms, "Interactive: at most this long per token [as fitted]")
       ->check(CLI::PositiveNumber)
       ->type_name("MS");
   command.footer(
-      "The interval covers nine of ten new configurations, as far as those left out in `predict fit` tell. A verdict "
-      "is\n"
-      "yes or no where the whole interval says so, else unclear.\n"
+      "The interval should cover nine of ten new configurations, judging by those left out in `predict fit`. A verdict is\n"
+      "yes or no if the entire interval agrees, otherwise unclear.\n"
       "  inferbench predict ask --model model.json --point model=synthetic:gpt2-large,prompt_tokens=256,batch=[1,8]\n"
       "  inferbench predict ask --model model.json --fit-memory 2 --max-ms 50");
   command.callback([arguments] { ask(*arguments); });
@@ -257,7 +254,7 @@ void add_ask(CLI::App& predict) {
 void add_explain(CLI::App& predict) {
   auto arguments = std::make_shared<AskArguments>();
   CLI::App& command =
-      *predict.add_subcommand("explain", "What was learned, how well, and what a prediction is made of");
+      *predict.add_subcommand("explain", "Show what was learned, how good it is, and the terms of a prediction");
   add_point_options(command, *arguments);
   command.callback([arguments] { explain(*arguments); });
 }

@@ -49,7 +49,7 @@ std::string format_of(const ReportOptions& options) {
   for (const auto& [known, format] : kFormatOfExtension) {
     if (extension == known) return std::string(format);
   }
-  throw Error(fmt::format("--output {}: the name does not say which format", options.out),
+  throw Error(fmt::format("--output {}: the file name does not tell the format", options.out),
               "add --format html, md, csv, json or llama-bench");
 }
 
@@ -82,8 +82,8 @@ void write_report(const ReportOptions& options) {
 }
 
 constexpr const char* kReportFooter =
-    "Without --format, the file's name says it; without either, an HTML page is written to RUN/report.html. The other\n"
-    "formats go to standard output, unless -o names a file. Beside a CSV file of the trials stands a summary:\n"
+    "Without --format, the file name determines the format; without both, an HTML page is written to RUN/report.html.\n"
+    "The other formats go to standard output unless -o names a file. A CSV file of the trials comes with a summary:\n"
     "-o trials.csv also writes trials.summary.csv. docs/read_the_report.md explains every column and number.";
 
 }  // namespace
@@ -94,11 +94,11 @@ void add_report_command(CLI::App& app, CommandContext&) {
   command.add_option("run", options->runs, "The run folder, or results/NAME for its latest run")
       ->required()
       ->type_name("RUN");
-  command.add_option("--format", options->format, "html, md, csv, json, or llama-bench (JSON lines as it writes them)")
+  command.add_option("--format", options->format, "html, md, csv, json, or llama-bench (that program's JSON lines)")
       ->check(CLI::IsMember({"html", "md", "csv", "json", "llama-bench"}))
       ->type_name("FORMAT");
   command.add_option("-o,--output", options->out, "The file to write; - is standard output")->type_name("FILE");
-  command.add_flag("--warm-up", options->warm_ups, "CSV: also the warm-up trials, as phase warm_up");
+  command.add_flag("--warm-up", options->warm_ups, "CSV: include the warm-up trials, as phase warm_up");
   command.footer(kReportFooter);
   command.callback([options] { write_report(*options); });
 }

@@ -63,7 +63,7 @@ RunFolder open_folder(const RunOptions& options, const RunInfo& info, RunSource&
   if (!resumed) return RunFolder::create(options.out, info);
   if (const std::string difference = find_difference(resumed->info(), info); !difference.empty()) {
     throw Error(fmt::format("cannot resume {}: {}", resumed->path().string(), difference),
-                "put back what the run began with, or start a new run");
+                "restore what the run started with, or start a new run");
   }
   if (source.moved) resumed->describe(std::move(*source.moved));
   return std::move(*resumed);
@@ -74,7 +74,7 @@ RunFolder open_folder(const RunOptions& options, const RunInfo& info, RunSource&
 void warn_of_differences(const RunInfo& before, const RunInfo& now) {
   std::vector<std::string> lines = environment_differences(before.environment, now.environment);
   if (std::string other = find_difference(before, now); !other.empty()) lines.insert(lines.begin(), std::move(other));
-  for (const std::string& line : lines) print_message("inferbench: warning: not as in that run: {}\n", line);
+  for (const std::string& line : lines) print_message("inferbench: warning: differs from that run: {}\n", line);
 }
 
 void print_results(const RunOptions& options, const RunFolder& folder) {
@@ -101,7 +101,7 @@ bool any_failed(const RunFolder& folder) {
 void require_unchanged(InputFiles& files, const std::filesystem::path& folder) {
   const std::string change = files.find_change();
   if (change.empty()) return;
-  throw Error(change, fmt::format("start a new run; or put the file back as it was, then: inferbench run --resume {}",
+  throw Error(change, fmt::format("start a new run, or restore the file, then: inferbench run --resume {}",
                                   folder.string()));
 }
 
@@ -182,16 +182,16 @@ int run(const RunOptions& options) {
   if (complete && options.profile) write_profiles(setup, folder);
   progress.finish();
   if (!complete) {
-    print_message("inferbench: stopped; to go on: inferbench run --resume {}\n", folder.path().string());
+    print_message("inferbench: stopped; to continue: inferbench run --resume {}\n", folder.path().string());
     return kInterrupted;
   }
   return static_cast<int>(any_failed(folder) ? ExitCode::kTrialsFailed : ExitCode::kDone);
 }
 
 constexpr const char* kRunFooter =
-    "Everything is checked before the first measurement. A failed trial is a row with its reason, and the sweep goes "
-    "on.\n"
-    "Ctrl-C finishes the current trial, writes it, and leaves a folder that --resume continues; twice stops at once.\n"
+    "Everything is checked before the first measurement. A failed trial is recorded with its reason, and the sweep\n"
+    "continues. Ctrl-C finishes and records the current trial; --resume continues the run. A second Ctrl-C stops at\n"
+    "once.\n"
     "Exit codes: 0 all trials ok, 2 wrong use or input, 3 some trials failed, 130 stopped by Ctrl-C.";
 
 }  // namespace
@@ -204,24 +204,24 @@ void add_run_command(CLI::App& app, CommandContext& context) {
   command.add_option("--set", options->source.overrides, "Change a key of the experiment, such as sweep.batch=[1,8]")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
-  const CLI::Option* out = command.add_option("--out", options->out, "Where run folders go: DIR/<name>/<time>-<id>/")
+  const CLI::Option* out = command.add_option("--out", options->out, "Parent of the run folder: DIR/<name>/<time>-<id>/")
                                ->type_name("DIR")
                                ->check(not_empty())
                                ->capture_default_str();
-  command.add_option("--resume", options->source.resume, "Go on with a run that was stopped or killed")
+  command.add_option("--resume", options->source.resume, "Continue a run that was stopped or killed")
       ->type_name("FOLDER");
   command
       .add_option("--reproduce", options->source.reproduce,
-                  "Run the experiment of an earlier run again, and say what is not as it was then")
+                  "Run the experiment of an earlier run again and list what changed")
       ->type_name("RUN.JSON");
   command
-      .add_option("--shard", options->source.shard, "Only every N-th point, beginning with the K-th; join with merge")
+      .add_option("--shard", options->source.shard, "Only every N-th point, starting with the K-th; merge joins the shards")
       ->type_name("K/N");
-  command.add_flag("--plan", options->plan, "Print what would run and about how long; measure nothing");
+  command.add_flag("--plan", options->plan, "Print what would run and about how long it takes; measure nothing");
   command.add_flag("--profile", options->profile,
-                   "Then run each point once more, untimed, and write where the time went: a Chrome trace and a table");
+                   "Afterwards, run each point once more, untimed, and write a Chrome trace and a table of where the time goes");
   command.add_flag("--in-process", options->in_process,
-                   "No worker processes: a crash of a backend ends the run (for debuggers and sanitizers)");
+                   "Use no worker processes: a backend crash ends the run (for debuggers and sanitizers)");
   add_plugin_dir_option(command, options->plugin_dirs);
   add_json_flag(command, options->json);
   command.footer(kRunFooter);

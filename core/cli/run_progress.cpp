@@ -153,7 +153,7 @@ void RunProgress::judging(const Contender& contender, const Point& point, std::s
 }
 
 void RunProgress::ended_badly(const Contender& contender, const std::string& fault) {
-  const std::string line = one_line(fmt::format("warning: {} did not end well: {}", contender.name, fault), 400);
+  const std::string line = one_line(fmt::format("warning: {} did not shut down cleanly: {}", contender.name, fault), 400);
   if (!told_.insert(line).second) return;
   print_message("{}{}\n", terminal_ ? "\r\x1b[K" : "", line);
 }

@@ -28,13 +28,13 @@ std::string schema_text(bool ops) {
 void add_schema_command(CLI::App& app, CommandContext&) {
   auto arguments = std::make_shared<SchemaArguments>();
   CLI::App* command = app.add_subcommand("schema", "Print the JSON Schema of experiment files, for editors");
-  CLI::Option* ops = command->add_flag("--ops", arguments->ops, "Of experiments for inferbench ops");
-  command->add_flag("--markdown", arguments->markdown, "Print docs/experiment_reference.md: every key of both kinds")
+  CLI::Option* ops = command->add_flag("--ops", arguments->ops, "Schema of experiments for inferbench ops");
+  command->add_flag("--markdown", arguments->markdown, "Print docs/experiment_reference.md, the reference of all keys")
       ->excludes(ops);
   command->footer(
       "An editor that uses yaml-language-server completes and checks a file that begins with\n"
       "  # yaml-language-server: $schema=experiment.schema.json\n"
-      "once this was run beside it:\n"
+      "after this was run in the same folder:\n"
       "  inferbench schema >experiment.schema.json");
   command->callback([arguments] {
     Destination("-", "").write(arguments->markdown ? experiment_reference() : schema_text(arguments->ops));

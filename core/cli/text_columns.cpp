@@ -65,7 +65,7 @@ std::string render(const Line& line, std::size_t width, bool colour) {
 
 std::string heading(const TextColumn& column, bool first) {
   if (first) return column.title;
-  if (column.differs_at >= column.text.size()) return fmt::format("{}: the same", column.title);
+  if (column.differs_at >= column.text.size()) return fmt::format("{}: identical", column.title);
   return fmt::format("{}: differs from character {}", column.title, column.differs_at + 1);
 }
 

@@ -90,7 +90,7 @@ void bad_slots(Check& check) {
   Refusals refused(check);
   refused.expect("a negative slot", [&](auto&) { refused.sequences[1].slot = -1; });
   refused.expect("a slot too high", [&](auto&) { refused.sequences[1].slot = 3; });
-  refused.expect("a slot that comes twice", [&](auto&) { refused.sequences[1].slot = 0; });
+  refused.expect("a slot given twice", [&](auto&) { refused.sequences[1].slot = 0; });
 }
 
 void bad_tokens(Check& check) {
@@ -105,23 +105,23 @@ void bad_sequences(Check& check) {
   refused.expect("a sequence with -5 tokens", [&](auto&) { refused.sequences[1].n_tokens = -5; });
   refused.expect("a sequence whose tokens are null", [&](auto&) { refused.sequences[1].tokens = nullptr; });
   refused.expect("a call without sequences", [](auto& call) { call.n_sequences = 0; });
-  refused.expect("a call of -1 sequences", [](auto& call) { call.n_sequences = -1; });
+  refused.expect("a call with -1 sequences", [](auto& call) { call.n_sequences = -1; });
   refused.expect("a call whose sequences are null", [](auto& call) { call.sequences = nullptr; });
 }
 
 void too_many_tokens(Check& check) {
   Refusals refused(check);
   const auto many = test_tokens(kMaxForward + 1);
-  refused.expect("a sequence beyond max_tokens", [&](auto& call) {
+  refused.expect("a sequence longer than max_tokens", [&](auto& call) {
     refused.sequences[0] = {0, kMaxTokens - kHeld + 1, many.data()};
     call.n_sequences = 1;
   });
-  refused.expect("a sequence beyond max_forward_tokens", [&](auto& call) {
+  refused.expect("a sequence longer than max_forward_tokens", [&](auto& call) {
     refused.sequences[0] = {2, kMaxForward + 1, many.data()};
     call.n_sequences = 1;
     call.output = IB_OUTPUT_NONE;
   });
-  refused.expect("sequences that are together beyond max_forward_tokens", [&](auto& call) {
+  refused.expect("sequences longer than max_forward_tokens together", [&](auto& call) {
     refused.sequences[0] = {2, kMaxForward - 1, many.data()};
     call.output = IB_OUTPUT_NONE;
   });
@@ -131,8 +131,8 @@ void short_buffers(Check& check) {
   Refusals refused(check);
   const auto row = static_cast<std::uint64_t>(refused.vocab());
   refused.expect("no buffer for logits", [](auto& call) { call.logits = nullptr; });
-  refused.expect("a buffer one too short for all logits", [&](auto& call) { call.logits_capacity = 4 * row - 1; });
-  refused.expect("a buffer one too short for the last logits", [&](auto& call) {
+  refused.expect("a buffer one value too short for all logits", [&](auto& call) { call.logits_capacity = 4 * row - 1; });
+  refused.expect("a buffer one value too short for the last logits", [&](auto& call) {
     call.output = IB_OUTPUT_LAST_LOGITS;
     call.logits_capacity = 2 * row - 1;
   });
@@ -140,7 +140,7 @@ void short_buffers(Check& check) {
     call.output = IB_OUTPUT_GREEDY;
     call.ids = nullptr;
   });
-  refused.expect("a buffer one too short for ids", [](auto& call) {
+  refused.expect("a buffer one value too short for ids", [](auto& call) {
     call.output = IB_OUTPUT_GREEDY;
     call.ids_capacity = 1;
   });
@@ -221,7 +221,7 @@ constexpr BadModel kBadModels[] = {
     {"a tensor of dtype 99", IB_UNSUPPORTED, [](TestModel& weights) { weights.tensor("h.1.ln_1.weight").dtype = 99; }},
     {"a missing tensor", IB_INVALID_ARGUMENT, [](TestModel& weights) { weights.tensors().pop_back(); }},
     {"no layers", IB_INVALID_ARGUMENT, [](TestModel& weights) { weights.desc().n_layers = 0; }},
-    {"a width that is no multiple of the heads", IB_INVALID_ARGUMENT,
+    {"a width that is not a multiple of n_heads", IB_INVALID_ARGUMENT,
      [](TestModel& weights) { weights.desc().n_heads = 5; }}};
 
 void bad_models(Check& check) {
@@ -242,7 +242,7 @@ void expect_line(Check& check, const ib_error& error, const std::string& what) {
     return;
   check.expect(length > 0, what + ": the message is empty");
   check.expect(std::string_view(error.message, length).find('\n') == std::string_view::npos,
-               what + ": the message is more than one line");
+               what + ": the message has more than one line");
 }
 
 void errors_are_one_line(Check& check) {
@@ -265,17 +265,17 @@ void errors_are_one_line(Check& check) {
 constexpr Rule kArgumentRules[] = {
     {"arguments.bad_slots", "an invalid or repeated slot is refused and changes nothing", bad_slots},
     {"arguments.bad_tokens", "a token outside the vocabulary is refused and changes nothing", bad_tokens},
-    {"arguments.bad_sequences", "sequences and tokens that are missing are refused", bad_sequences},
+    {"arguments.bad_sequences", "missing sequences and tokens are refused", bad_sequences},
     {"arguments.too_many_tokens", "more than max_tokens or max_forward_tokens is refused", too_many_tokens},
-    {"arguments.short_buffers", "a buffer that is too small is refused and not written", short_buffers},
+    {"arguments.short_buffers", "a buffer that is too small is refused and left unwritten", short_buffers},
     {"arguments.unknown_output", "an unknown output code is unsupported", unknown_output},
     {"arguments.short_structs", "a struct without the fields of ABI 1.0 is refused", short_structs},
-    {"arguments.bad_truncate", "a rewind to what the slot does not hold is refused", bad_truncate},
-    {"arguments.bad_sessions", "a session of impossible sizes is refused, and nothing is written", bad_sessions},
+    {"arguments.bad_truncate", "truncating a slot to more than it holds is refused", bad_truncate},
+    {"arguments.bad_sessions", "a session with impossible sizes is refused, and nothing is written", bad_sessions},
     {"arguments.bad_thread_counts", "init with fewer than one thread is refused", bad_thread_counts},
-    {"arguments.bad_models", "a model that is not whole is refused; one that cannot be done is unsupported",
+    {"arguments.bad_models", "an incomplete model is refused; one that the backend cannot run is unsupported",
      bad_models},
-    {"arguments.errors_are_one_line", "every failure says why in one line", errors_are_one_line}};
+    {"arguments.errors_are_one_line", "every failure has a one-line message", errors_are_one_line}};
 
 }  // namespace
 

@@ -90,7 +90,7 @@ void cancel_and_rewind(Check& check) {
   session.truncate(0, 10);
   const auto rest = session.all_logits(0, part(ids, 10, 60));
   check.expect_near({whole.end() - static_cast<std::ptrdiff_t>(rest.size()), whole.end()}, rest,
-                    "after a cancelled call and a rewind beyond it");
+                    "after a cancelled call and a rewind to before it");
 }
 
 void model_create_polls(Check& check) {
@@ -116,10 +116,10 @@ void progress_in_order(Check& check) {
   if (!check.expect(reported.size() >= 10, fmt::format("model_create reports {} times", reported.size()))) return;
   double last = 0;
   for (const double fraction : reported) {
-    check.expect(fraction >= last && fraction <= 1, fmt::format("it reports {} after {}", fraction, last));
+    check.expect(fraction >= last && fraction <= 1, fmt::format("progress {} follows {}", fraction, last));
     last = fraction;
   }
-  check.expect(last > 0.9, fmt::format("the last that it reports is {}", last));
+  check.expect(last > 0.9, fmt::format("the last reported progress is {}", last));
 }
 
 void callbacks_may_be_missing(Check& check) {
@@ -132,11 +132,11 @@ void callbacks_may_be_missing(Check& check) {
 }
 
 constexpr Rule kCancelRules[] = {
-    {"callbacks.forward_polls", "forward asks at least once a layer whether to stop", forward_polls},
-    {"callbacks.cancel_and_revive", "after a cancel, truncate makes the session as it was", cancel_and_revive},
-    {"callbacks.cancel_and_rewind", "the rewind may go further back than the cancelled call", cancel_and_rewind},
-    {"callbacks.model_create_polls", "model_create asks at least once a layer whether to stop", model_create_polls},
-    {"callbacks.progress_in_order", "model_create reports its progress ten times, in order", progress_in_order},
+    {"callbacks.forward_polls", "forward asks at least once per layer whether to stop", forward_polls},
+    {"callbacks.cancel_and_revive", "after a cancel, truncate restores the session", cancel_and_revive},
+    {"callbacks.cancel_and_rewind", "truncate may rewind to before the cancelled call", cancel_and_rewind},
+    {"callbacks.model_create_polls", "model_create asks at least once per layer whether to stop", model_create_polls},
+    {"callbacks.progress_in_order", "model_create reports its progress at least ten times, in order", progress_in_order},
     {"callbacks.may_be_missing", "any callback may be null", callbacks_may_be_missing}};
 
 }  // namespace

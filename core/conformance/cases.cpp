@@ -173,18 +173,18 @@ std::vector<Case> make_cases() {
       {"final norm's epsilon", "layer_norm_epsilon in the final norm", small, {no_blocks, small_embeddings}, kOneCall},
       {"ln_1's epsilon", "layer_norm_epsilon in ln_1", small, {only_attention_0, small_embeddings}, kOneCall},
       {"ln_2's epsilon", "layer_norm_epsilon in ln_2", small, {only_mlp_0, small_embeddings}, kOneCall},
-      {"wide epsilon", "another layer_norm_epsilon than 1e-5", wide_epsilon, {}, kOneCall},
+      {"wide epsilon", "a layer_norm_epsilon other than 1e-5", wide_epsilon, {}, kOneCall},
       {"variance", "the variance in the layer norms", untied, {exact_variance}, kOneCall, true, 64},
-      {"untied head", "a head that is not tied", untied, {}, kOneCall},
+      {"untied head", "an untied head", untied, {}, kOneCall},
       {"inverse layer", "scale_attn_by_inverse_layer", inverse, {only_attention_1}, kOneCall},
       {"unscaled", "scale_attn_weights = 0", unscaled, {small_scores}, kOneCall},
       {"calls",
-       "the positions or the cache of a sequence that comes in several calls",
+       "the positions or the cache of a sequence fed in several calls",
        small,
        {only_attention_0},
        kFewCalls},
       {"rewinds", "the positions or the cache of a sequence after a truncate", small, {only_attention_0}, kRewinds},
-      {"whole", "the residual sums, or how the layers follow each other", small, {}, kRewinds}};
+      {"whole", "the residual sums, or the order of the layers", small, {}, kRewinds}};
   all.insert(all.end(), rest.begin(), rest.end());
   return all;
 }

@@ -45,7 +45,7 @@ bool Check::expect(bool good, const std::string& what) {
 }
 
 bool Check::expect_equal(long long found, long long expected, const std::string& what) {
-  return expect(found == expected, fmt::format("{}: {}, not {}", what, found, expected));
+  return expect(found == expected, fmt::format("{}: got {}, expected {}", what, found, expected));
 }
 
 std::string Check::note_positions(const std::vector<bool>& is_bad, Rows rows) {
@@ -82,7 +82,7 @@ void Check::expect_near(std::span<const float> expected, std::span<const float> 
       bad_rows(expected, found, rows, [&](auto one, auto other) { return !(differ(one, other) <= most); }), rows);
   if (!finite) return void(expect(false, what + ": a value is not finite" + where));
   expect(false,
-         fmt::format("{}: logits differ by {:.3g} of their standard deviation, more than the {:.3g} of rounding{}",
+         fmt::format("{}: logits differ by {:.3g} of their standard deviation; rounding may cause at most {:.3g}{}",
                      what, relative, most, where));
 }
 
@@ -121,9 +121,9 @@ void Check::expect_logits(std::span<const double> expected, std::span<const floa
       rows);
   if (!finite) return void(expect(false, what + ": a logit is not finite" + where));
   expect(false,
-         fmt::format("{}: logits are off by {:.3g} of their standard deviation (root mean square), more than the "
-                     "{:.3g} that {} may be{}",
-                     what, relative, most, subject_.judged_as, where));
+         fmt::format("{}: logits are off by {:.3g} of their standard deviation (root mean square); "
+                     "{} may be off by at most {:.3g}{}",
+                     what, relative, subject_.judged_as, most, where));
 }
 
 std::vector<float> row_of(const std::vector<float>& logits, std::size_t row, std::int32_t vocab) {

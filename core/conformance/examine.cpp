@@ -37,7 +37,7 @@ std::string findings_of(const Rule& rule, const Subject& subject) {
     if (reasons.size() < kMostReasons) reasons.push_back(one_line(finding));
   }
   if (n > kMostReasons) reasons.push_back("and " + std::to_string(n - kMostReasons) + " more");
-  if (!thrown.empty()) reasons.push_back("it ends with: " + thrown);
+  if (!thrown.empty()) reasons.push_back("it stopped early: " + thrown);
   Json not_tried = Json::array();
   for (const std::string& part : check.parts_not_tried()) not_tried.push_back(one_line(part));
   const auto position = check.first_bad_position();
@@ -61,7 +61,7 @@ void read_findings(const std::string& text, Finding& finding) {
     finding.verdict = Verdict::kNotApplicable;
     finding.reasons = std::move(finding.not_tried);
     finding.not_tried.clear();
-    if (finding.reasons.empty()) finding.reasons.emplace_back("nothing of it could be tried");
+    if (finding.reasons.empty()) finding.reasons.emplace_back("no part of it could be tried");
   }
 }
 

@@ -20,7 +20,7 @@ constexpr std::uint64_t kLargeNoise = std::uint64_t{4} << 20U;
 
 std::string not_sanitized(const Subject&) {
 #ifdef INFERBENCH_SANITIZED
-  return "a sanitizer's own memory hides what is measured";
+  return "the sanitizer's own memory would hide the backend's";
 #else
   return {};
 #endif
@@ -28,7 +28,7 @@ std::string not_sanitized(const Subject&) {
 
 std::string promises_concurrency(const Subject& subject) {
   const bool promised = (subject.table().flags & IB_FLAG_CONCURRENT_SESSIONS) != 0;
-  return promised ? "" : "the table does not promise it";
+  return promised ? "" : "the table does not set IB_FLAG_CONCURRENT_SESSIONS";
 }
 
 void init_again(Check& check) {
@@ -39,10 +39,10 @@ void init_again(Check& check) {
   const auto expected = session.last_logits(0, ids);
   for (const std::int32_t n_threads : {1, 2, 3}) {
     const Candidate second(check.subject(), weights.desc(), n_threads);
-    check.expect_near(expected, Session(second).last_logits(0, ids), "a second context beside the first");
+    check.expect_near(expected, Session(second).last_logits(0, ids), "a second context next to the first");
   }
   session.truncate(0);
-  check.expect_same(expected, session.last_logits(0, ids), "the first context, after others came and went");
+  check.expect_same(expected, session.last_logits(0, ids), "the first context, after others were created and destroyed");
 }
 
 void two_models(Check& check) {
@@ -105,7 +105,7 @@ void concurrent_sessions(Check& check) {
       return same;
     }));
   }
-  for (auto& thread : threads) check.expect(thread.get(), "logits differ while another session is at work");
+  for (auto& thread : threads) check.expect(thread.get(), "logits differ while another session computes");
 }
 
 // A host of a later minor version passes longer structs. The backend ignores everything after the fields it knows.
@@ -177,7 +177,7 @@ void threads_are_joined(Check& check) {
 
 std::string has_several_cpus(const Subject&) {
   const cpu_set_t cpus = affinity_now();
-  return CPU_COUNT(&cpus) > 1 ? "" : "this process may run on one CPU only, which cannot be narrowed down";
+  return CPU_COUNT(&cpus) > 1 ? "" : "this process may run on only one CPU, so the set cannot be made smaller";
 }
 
 void affinity_is_left_alone(Check& check) {
@@ -230,14 +230,14 @@ void hundred_lives(Check& check) {
   const int descriptors = n_descriptors_now();
   const std::uint64_t growth = growth_of_a_hundred(live);
   check.expect_equal(n_descriptors_now(), descriptors, "open files after 100 models");
-  check.expect(growth <= kNoise, fmt::format("100 models leave {} bytes behind", growth));
+  check.expect(growth <= kNoise, fmt::format("100 models leak {} bytes", growth));
 }
 
 void hundred_sessions(Check& check) {
   TestModel weights;
   const Candidate model(check.subject(), weights.desc());
   const std::uint64_t growth = growth_of_a_hundred([&] { Session(model, 4).last_logits(0, test_tokens(40)); });
-  check.expect(growth <= kNoise, fmt::format("100 sessions leave {} bytes behind", growth));
+  check.expect(growth <= kNoise, fmt::format("100 sessions leak {} bytes", growth));
 }
 
 void memory_report(Check& check) {
@@ -281,29 +281,29 @@ void memory_report_is_true(Check& check) {
   for (std::int32_t slot = 0; slot < kSlots; ++slot) session.last_logits(slot, ids);
   const double grown = static_cast<double>(anonymous_bytes_now()) - static_cast<double>(before);
   const ib_session_info& held = session.info();
-  if (held.device_bytes > 0) return check.not_tried("memory on a device does not count as the process's");
+  if (held.device_bytes > 0) return check.not_tried("device memory is not part of the memory of the process");
   const auto reported = static_cast<double>(model.info().weights_bytes + held.kv_bytes + held.scratch_bytes);
   check.expect(grown <= 1.2 * reported + kLargeNoise && grown >= 0.8 * reported - kLargeNoise,
-               fmt::format("{:.0f} bytes are reported, the process grew by {:.0f}", reported, grown));
+               fmt::format("the backend reports {:.0f} bytes, but the process grew by {:.0f}", reported, grown));
 }
 
 constexpr Rule kLifeRules[] = {
-    {"life.init_again", "init may be called again, and while another context lives", init_again},
-    {"life.two_models", "two models and several sessions live side by side", two_models},
-    {"life.any_order_of_ends", "contexts and sessions end in any order", any_order_of_ends},
+    {"life.init_again", "init may be called again, even while another context exists", init_again},
+    {"life.two_models", "two models and several sessions can coexist", two_models},
+    {"life.any_order_of_ends", "contexts and sessions may be destroyed in any order", any_order_of_ends},
     {"life.another_thread", "calls may come from another thread, one at a time", another_thread},
-    {"life.concurrent_sessions", "two sessions may compute at once, where the table says so", concurrent_sessions,
+    {"life.concurrent_sessions", "two sessions may compute at once if the table says so", concurrent_sessions,
      promises_concurrency},
-    {"life.longer_structs", "a host of a later minor passes longer structs", longer_structs},
-    {"life.thread_count", "there are never more threads than init was told", thread_count},
+    {"life.longer_structs", "longer structs from a host of a later minor version are accepted", longer_structs},
+    {"life.thread_count", "no more threads run than init was told", thread_count},
     {"life.threads_are_joined", "shutdown joins every thread", threads_are_joined},
-    {"life.affinity_is_left_alone", "CPU affinity is left alone", affinity_is_left_alone, has_several_cpus},
+    {"life.affinity_is_left_alone", "the CPU affinity is not changed", affinity_is_left_alone, has_several_cpus},
     {"life.silent_stdout", "nothing is written to stdout", silent_stdout},
-    {"life.hundred_models", "100 models come and go without growth of memory or open files", hundred_lives,
+    {"life.hundred_models", "100 models are created and destroyed without growth of memory or open files", hundred_lives,
      not_sanitized},
-    {"life.hundred_sessions", "100 sessions come and go without growth", hundred_sessions, not_sanitized},
+    {"life.hundred_sessions", "100 sessions are created and destroyed without growth of memory", hundred_sessions, not_sanitized},
     {"life.memory_report", "the memory report is complete and plausible", memory_report},
-    {"life.memory_report_is_true", "the process grows by what the report says", memory_report_is_true, not_sanitized}};
+    {"life.memory_report_is_true", "the memory of the process grows by the reported amount", memory_report_is_true, not_sanitized}};
 
 }  // namespace
 

@@ -146,7 +146,7 @@ std::string rounding_like(const Subject& subject, const std::vector<Tried>& all)
 }
 
 std::string how_to_judge_as(const std::string& precision) {
-  return fmt::format("; if the precision or an option asks for that, judge by it: --judge-as {}", precision);
+  return fmt::format("; if the precision or an option intends that, use --judge-as {}", precision);
 }
 
 }  // namespace

@@ -120,13 +120,13 @@ void add_attention(std::vector<Mistake>& all) {
   change("scale.always", "scale_attn_weights = 0 is ignored", [](Draft& draft) { draft.desc.scale_attn_weights = 1; });
   change("scale.same_in_layers", "scale_attn_by_inverse_layer is ignored",
          [](Draft& draft) { draft.desc.scale_attn_by_inverse_layer = 0; });
-  change("mask.none", "there is no causal mask: tokens see later ones of their call",
+  change("mask.none", "there is no causal mask: tokens attend to later ones of their call",
          [](Draft& draft) { draft.formula.mask = Mask::kNone; });
   change("mask.zeroed", "the causal mask sets scores to 0 instead of minus infinity",
          [](Draft& draft) { draft.formula.mask = Mask::kZeroed; });
   change("mask.not_self", "the causal mask hides a token from itself",
          [](Draft& draft) { draft.formula.mask = Mask::kNotSelf; });
-  change("mask.one_call", "tokens do not see those of earlier calls",
+  change("mask.one_call", "tokens do not attend to those of earlier calls",
          [](Draft& draft) { draft.formula.mask = Mask::kOneCall; });
 }
 
@@ -138,9 +138,9 @@ void add_structure(std::vector<Mistake>& all) {
       [](Draft& draft) { draft.formula.attention_residual = false; });
   add("no_mlp_residual", "the residual sum around the MLP is missing",
       [](Draft& draft) { draft.formula.mlp_residual = false; });
-  add("parallel", "the MLP's input is that of the attention, without the attention's sum",
+  add("parallel", "the MLP reads the attention's input, without the attention's output added",
       [](Draft& draft) { draft.formula.parallel_blocks = true; });
-  add("first_layer_again", "all layers have the weights of the first",
+  add("first_layer_again", "all layers use the weights of the first",
       [](Draft& draft) { draft.formula.weights_of = [](std::int32_t, std::int32_t) { return 0; }; });
   add("last_layer_skipped", "the last layer is skipped", [](Draft& draft) {
     draft.formula.weights_of = [](std::int32_t layer, std::int32_t n) { return layer + 1 < n ? layer : -1; };
@@ -168,7 +168,7 @@ void add_positions(std::vector<Mistake>& all) {
       [](const Place& at) { return at.past + at.index + (at.past > 0 ? 1 : 0); });
   add("early_in_later_calls", "positions are one too low in every call but the first",
       [](const Place& at) { return at.past + at.index - (at.past > 0 ? 1 : 0); });
-  add("later_with_each_call", "positions get one further off with every call",
+  add("later_with_each_call", "positions drift by one with every call",
       [](const Place& at) { return at.past + at.index + at.n_calls; });
   add("not_rewound", "truncate does not rewind the positions",
       [](const Place& at) { return std::max(at.past, at.highest) + at.index; });
@@ -185,13 +185,13 @@ void add_positions_from(std::vector<Mistake>& all, std::int32_t from) {
       [](P at, std::int32_t n) { return at.past + at.index + (at.past + at.index >= n ? 1 : 0); });
   add("early_from", fmt::format("positions are one too low from position {} on", from),
       [](P at, std::int32_t n) { return at.past + at.index - (at.past + at.index >= n ? 1 : 0); });
-  add("late_from_token", fmt::format("positions are one too high from the token {} of a call on", from),
+  add("late_from_token", fmt::format("positions are one too high from token {} of a call on", from),
       [](P at, std::int32_t n) { return at.past + at.index + (at.index >= n ? 1 : 0); });
-  add("early_from_token", fmt::format("positions are one too low from the token {} of a call on", from),
+  add("early_from_token", fmt::format("positions are one too low from token {} of a call on", from),
       [](P at, std::int32_t n) { return at.past + at.index - (at.index >= n ? 1 : 0); });
-  add("later_every", fmt::format("positions get one further off with every {} tokens of a call", from),
+  add("later_every", fmt::format("positions drift by one with every {} tokens of a call", from),
       [](P at, std::int32_t n) { return at.past + at.index + at.index / n; });
-  add("restart_every", fmt::format("positions begin again with every {} tokens of a call", from),
+  add("restart_every", fmt::format("positions restart with every {} tokens of a call", from),
       [](P at, std::int32_t n) { return at.past + at.index % n; });
   add("late_calls_from", fmt::format("positions are one too high in calls after the first {} tokens", from),
       [](P at, std::int32_t n) { return at.past + at.index + (at.past >= n ? 1 : 0); });
@@ -213,7 +213,7 @@ void add_cache(std::vector<Mistake>& all) {
       [](Draft& draft) { draft.formula.stale = Stale::kAll; });
   add("stale_not_written", "the cache is stale after a truncate: rewound entries are not written again",
       [](Draft& draft) { draft.formula.stale = Stale::kNoWrite; });
-  add("truncate_ignored", "truncate changes nothing: the rewound tokens are still seen",
+  add("truncate_ignored", "truncate changes nothing: later tokens still attend to the rewound ones",
       [](Draft& draft) { draft.formula.truncate_is_ignored = true; });
 }
 
@@ -287,7 +287,7 @@ void add_to_layers(std::vector<Mistake>& all, const Text& id, const Text& text, 
 void add_weights(std::vector<Mistake>& all) {
   for (const char* name : {"attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj"}) {
     add_to_layers(all, Text("transposed.") + name,
-                  Text(name) + ".weight is read as [out, in] (the ABI hands it over as [in, out])",
+                  Text(name) + ".weight is read as [out, in] (the ABI passes it as [in, out])",
                   [=](Draft& draft, const Text& prefix) { read_transposed(draft, prefix + name); });
     add_to_layers(all, Text("no_bias.") + name, Text(name) + ".bias is not added",
                   [=](Draft& draft, const Text& prefix) {

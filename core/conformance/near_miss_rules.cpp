@@ -16,9 +16,9 @@ void nearest_formulas(Check& check) {
 
 constexpr Rule kNearMissRules[] = {
     {"numerics.nearest_activation",
-     "gelu_new, gelu and relu are told apart: logits are nearest to the right one's, of quick-GELU, SiLU and others",
+     "gelu_new, gelu and relu are distinct: logits are closer to the right one than to quick-GELU, SiLU and others",
      nearest_activation},
-    {"numerics.nearest_formulas", "logits are nearer to the header's formulas than to any known mistake",
+    {"numerics.nearest_formulas", "logits are closer to the header's formulas than to any known mistake",
      nearest_formulas}};
 
 }  // namespace

@@ -67,7 +67,7 @@ void NearMissSearch::expect_nearest_is_right(Check& check, Expected& expected) c
     smallest = near.to_mistake;
     nearest = fmt::format(
         "{}: closest to this mistake: {} (off by {:.3g} of the logits' standard deviation from it, "
-        "by {:.3g} from what is right)",
+        "by {:.3g} from the correct logits)",
         one.name, mistake.text, near.to_mistake, near.to_right);
   }
   check.expect(nearest.empty(), nearest);

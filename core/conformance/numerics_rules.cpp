@@ -54,7 +54,7 @@ void untied_head(Check& check) {
   ModelConfig config = TestModel::small();
   config.tied_head = false;
   TestModel weights(config);
-  expect_gpt2(check, weights, "lm_head.weight of its own");
+  expect_gpt2(check, weights, "a separate lm_head.weight");
 }
 
 void activations(Check& check) {
@@ -127,13 +127,13 @@ void tensors_in_any_order(Check& check) {
 }
 
 constexpr Rule kNumericsRules[] = {
-    {"numerics.logits_are_gpt2", "logits are those of the header's formulas, at every position", logits_are_gpt2},
+    {"numerics.logits_are_gpt2", "logits match the header's formulas at every position", logits_are_gpt2},
     {"numerics.decode_is_gpt2", "decoding one token at a time gives the same logits", decode_is_gpt2},
     {"numerics.narrow_checkpoints", "tensors in F16 and BF16 are converted correctly", narrow_checkpoints},
-    {"numerics.untied_head", "lm_head.weight is used where the head is not tied", untied_head},
-    {"numerics.activations", "gelu_new, gelu and relu give their logits, or are unsupported", activations},
+    {"numerics.untied_head", "lm_head.weight is used if the head is not tied", untied_head},
+    {"numerics.activations", "gelu_new, gelu and relu give the right logits, or are unsupported", activations},
     {"numerics.attention_scales", "both flags of the attention scale are honoured", attention_scales},
-    {"numerics.layer_norm_epsilon", "layer_norm_epsilon is the model's", layer_norm_epsilon},
+    {"numerics.layer_norm_epsilon", "the model's layer_norm_epsilon is used", layer_norm_epsilon},
     {"numerics.odd_shapes", "odd sizes work, or are unsupported", odd_shapes},
     {"numerics.weights_are_copied", "tensors may be unmapped once model_create has returned", weights_are_copied},
     {"numerics.tensors_in_any_order", "tensors are found by name, whatever their order", tensors_in_any_order}};

@@ -49,7 +49,7 @@ void greedy_takes_lowest(Check& check) {
     altered.copy_row("lm_head.weight", winner, config.vocab - 1);
     const std::int32_t found = Session(Candidate(check.subject(), altered.desc())).greedy(0, ids);
     check.expect_equal(found, std::min(low, winner),
-                       fmt::format("greedy, where {}, {} and {} are equal", low, winner, config.vocab - 1));
+                       fmt::format("greedy, with {}, {} and {} equal", low, winner, config.vocab - 1));
   }
 }
 
@@ -94,7 +94,7 @@ void nothing_beyond_the_output(Check& check) {
     check.expect(std::count(end, logits.end(), kMark) == logits.end() - end,
                  fmt::format("output {} writes beyond its logits", output));
     check.expect_equal(std::count(ids.begin(), ids.end(), -77), static_cast<long long>(4 - n_ids),
-                       fmt::format("output {}: ids that are left alone", output));
+                       fmt::format("output {}: ids, which must not be written", output));
     for (const std::int32_t slot : {0, 1}) session.truncate(slot);
   }
 }
@@ -117,9 +117,9 @@ void exact_buffers_suffice(Check& check) {
 constexpr Rule kOutputRules[] = {
     {"outputs.last_is_last_row", "the last logits are the last row of all logits", last_is_last_row},
     {"outputs.greedy_is_argmax", "the greedy id is that of the largest last logit", greedy_is_argmax},
-    {"outputs.greedy_takes_lowest", "of equal logits greedy takes the lowest id", greedy_takes_lowest},
-    {"outputs.none_only_advances", "without output the cache advances all the same", none_only_advances},
-    {"outputs.nothing_beyond", "every value asked for is written, and none besides", nothing_beyond_the_output},
+    {"outputs.greedy_takes_lowest", "if logits are equal, greedy takes the lowest id", greedy_takes_lowest},
+    {"outputs.none_only_advances", "without output, the cache still advances", none_only_advances},
+    {"outputs.nothing_beyond", "every requested value is written, and nothing else", nothing_beyond_the_output},
     {"outputs.exact_buffers_suffice", "a buffer of just the right size is large enough", exact_buffers_suffice}};
 
 }  // namespace

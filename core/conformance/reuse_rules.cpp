@@ -36,7 +36,7 @@ enum class Prompt : std::size_t { kNew, kSameSession, kOtherSession, kSameBeginn
 constexpr std::size_t kKinds = 4;
 constexpr std::array<std::string_view, kKinds> kKindNames{"a new prompt", "the same prompt again",
                                                           "the same prompt in another session",
-                                                          "a prompt that begins as an earlier one"};
+                                                          "a prompt that begins like an earlier one"};
 
 struct RequestTimes {
   double prefill_ms = 0;
@@ -149,7 +149,7 @@ void prompts_are_computed(Check& check) {
 
 constexpr Rule kReuseRules[] = {
     {"reuse.prompts_are_computed",
-     "a prompt that was seen before is computed again, unless the table declares IB_FLAG_PROMPT_CACHE",
+     "a repeated prompt is computed again, unless the table declares IB_FLAG_PROMPT_CACHE",
      prompts_are_computed, declares_a_cache}};
 
 }  // namespace

@@ -41,7 +41,7 @@ void causal(Check& check) {
   const auto seen = static_cast<std::ptrdiff_t>(40) * model.vocab();
   check.expect_same({first.begin(), first.begin() + seen}, {second.begin(), second.begin() + seen},
                     "40 tokens before another one", {model.vocab()});
-  check.expect(row_of(first, 40, model.vocab()) != row_of(second, 40, model.vocab()), "another token changes nothing");
+  check.expect(row_of(first, 40, model.vocab()) != row_of(second, 40, model.vocab()), "a different token does not change the logits");
 }
 
 void rows_are_independent(Check& check) {
@@ -59,7 +59,7 @@ void rows_are_independent(Check& check) {
       const auto logits = batch.logits(session, IB_OUTPUT_LAST_LOGITS);
       const auto row = row_of(logits, static_cast<std::size_t>(probe), model.vocab());
       if (others == 0) first = row;
-      check.expect_same(first, row, fmt::format("sequence {} of 4, beside others", probe));
+      check.expect_same(first, row, fmt::format("sequence {} of 4, next to others", probe));
     }
     check.expect_near(alone, first, fmt::format("alone and as sequence {} of 4", probe));
   }
@@ -119,7 +119,7 @@ void slots_are_independent(Check& check) {
   const auto end = session.all_logits(1, part(ids, 45, 50));
   joined.insert(joined.end(), middle.begin(), middle.end());
   joined.insert(joined.end(), end.begin(), end.end());
-  check.expect_near(whole, joined, "a slot while its neighbours came and went", {model.vocab()});
+  check.expect_near(whole, joined, "a slot while its neighbours were filled and emptied", {model.vocab()});
 }
 
 // Feeds several calls after the rewind: a stale entry only affects calls after the one that should have replaced it.
@@ -171,16 +171,16 @@ void exactly_max_tokens(Check& check) {
 constexpr Rule kSequenceRules[] = {
     {"sequences.chunked_equals_whole", "feeding tokens in several calls gives the logits of one call",
      chunked_equals_whole},
-    {"sequences.causal", "a token does not see those after it", causal},
+    {"sequences.causal", "a token does not attend to later ones", causal},
     {"sequences.rows_are_independent", "sequences of one call do not influence each other", rows_are_independent},
     {"sequences.ragged_batches", "sequences of one call may differ in length and past", ragged_batches},
     {"sequences.outputs_in_call_order", "outputs come in the order of the call, not of the slots",
      outputs_in_call_order},
-    {"sequences.slots_are_independent", "slots advance and rewind without touching each other", slots_are_independent},
+    {"sequences.slots_are_independent", "slots advance and rewind independently", slots_are_independent},
     {"sequences.truncate_forgets",
-     "after a truncate logits equal, bit for bit, those of a session that never saw the rest", truncate_forgets},
-    {"sequences.same_calls_same_bits", "the same calls with the same threads give the same bits", same_calls_same_bits},
-    {"sequences.exactly_max_tokens", "a slot takes max_tokens positions", exactly_max_tokens}};
+     "after a truncate, logits are bit-identical to those of a session that never saw the rest", truncate_forgets},
+    {"sequences.same_calls_same_bits", "the same calls with the same number of threads give the same bits", same_calls_same_bits},
+    {"sequences.exactly_max_tokens", "a slot holds max_tokens positions", exactly_max_tokens}};
 
 }  // namespace
 

@@ -13,7 +13,7 @@ void expect_line(Check& check, const char* text, const std::string& what) {
   const bool given = text != nullptr && *text != '\0';
   check.expect(given, what + " is empty");
   if (!given) return;
-  check.expect(std::strchr(text, '\n') == nullptr, what + " is more than one line");
+  check.expect(std::strchr(text, '\n') == nullptr, what + " has more than one line");
 }
 
 // Names, versions and schema keys are already checked when the library is loaded (see table_check.hpp).
@@ -26,7 +26,7 @@ void describes_itself(Check& check) {
   std::set<std::string> names;
   for (const PrecisionDescription& precision : check.subject().plugin.precisions()) {
     expect_line(check, precision.doc.c_str(), "the doc of precision " + precision.name);
-    check.expect(names.insert(precision.name).second, precision.name + " comes twice");
+    check.expect(names.insert(precision.name).second, precision.name + " is listed twice");
   }
   for (const OptionDescription& option : check.subject().plugin.options()) {
     expect_line(check, option.doc.c_str(), "the doc of option " + option.key);
@@ -72,14 +72,14 @@ void options_are_honoured(Check& check) {
 
 void unknown_extension_is_null(Check& check) {
   check.expect(check.subject().plugin.extension("inferbench.no_such_extension.v1") == nullptr,
-               "an extension of an unknown name is not null");
+               "an unknown extension name does not give null");
 }
 
 constexpr Rule kTableRules[] = {
     {"table.describes_itself", "version, build, license and docs are one line each", describes_itself},
-    {"table.options_are_honoured", "every choice that the schema offers makes a model, or is unsupported",
+    {"table.options_are_honoured", "every choice in the schema creates a model, or is unsupported",
      options_are_honoured, has_options},
-    {"table.unknown_extension_is_null", "an extension of an unknown name is null", unknown_extension_is_null,
+    {"table.unknown_extension_is_null", "an unknown extension name gives null", unknown_extension_is_null,
      has_extensions}};
 
 }  // namespace

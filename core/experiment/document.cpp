@@ -37,7 +37,7 @@ YamlNode read_chain(const std::string& text, std::vector<Link>& chain, const Exp
   fail(node.at,
        fmt::format("extends: found {}, which leads back to itself ({}), expected a chain that ends", quote(node.text),
                    one_line(way)),
-       "take one 'extends' of the circle out");
+       "remove one 'extends' of the cycle");
 }
 
 YamlNode read_base(const YamlNode& node, std::vector<Link>& chain, const ExperimentLookups& lookups) {

@@ -110,7 +110,7 @@ void lay_flags_over(YamlNode& root, const OperatorFlags& flags) {
   if (!flags.tokens.empty()) put(root, "tokens", scalars("tokens", flags.tokens));
   if (!flags.ops.empty()) put(root, "ops", ops_of_flags(flags));
   if (flags.ops.empty() && !flags.shapes.empty()) {
-    throw Error("--shape " + one_line(flags.shapes.front(), 120) + ": no --op says of which operator",
+    throw Error("--shape " + one_line(flags.shapes.front(), 120) + ": no --op names the operator",
                 "for example --op linear --shape " + one_line(flags.shapes.front(), 60));
   }
   if (!flags.threads.empty()) put(root, "threads", scalars("threads", flags.threads));
@@ -147,7 +147,7 @@ OperatorMeasure read_operator_measure(const YamlNode* node, const ExperimentLook
       fail(cache->at,
            fmt::format("measure.cache: found {}; {}", quote(text),
                        suggestion(text, "caches", section.key("cache").choices)),
-           "cold reads weights from memory, hot from where the run before left them");
+           "cold reads the weights from memory, hot from where the previous run left them");
     }
     measure.cache = *known;
   }

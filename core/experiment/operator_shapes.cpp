@@ -53,7 +53,7 @@ Values read_shape(const YamlNode& node, std::int32_t op) {
       fail(entry.at,
            fmt::format("ops.shape: {} has no {}; {}", operator_name(op), quote(entry.key),
                        suggestion(entry.key, "keys", keys)),
-           "rename the key or take it out");
+           "rename or remove the key");
     }
     for (const YamlNode* item : read_items(entry.value, "ops.shape." + entry.key)) {
       values[entry.key].push_back(read_value(*item, entry.key));
@@ -67,7 +67,7 @@ void check_dimension(const OperatorSpec& spec, const Position& at) {
   const std::int64_t depth = std::max<std::int64_t>({spec.rows, spec.past + std::int64_t{spec.rows}, spec.width});
   if (spec.width <= kMaxOperatorColumns && 3 * width * depth <= kMostElements) return;
   fail(at,
-       fmt::format("ops: {} {} is larger than this program makes, expected at most 2^31 values in a matrix",
+       fmt::format("ops: {} {} is larger than this program can create, expected at most 2^31 values in a matrix",
                    operator_name(spec.op), shape_text(spec)),
        "use smaller numbers");
 }
@@ -121,7 +121,7 @@ class ShapeReader {
     const auto head_dim = static_cast<std::int32_t>(get_key(spec, "head_dim"));
     const std::int64_t heads_width = std::int64_t{value} * (key == "heads" ? head_dim : spec.heads);
     if ((key == "heads" || key == "head_dim") && heads_width > kMaxOperatorColumns) {
-      fail(at, fmt::format("ops.shape.{}: found {}, expected a width of all heads of at most 2^24", key, value),
+      fail(at, fmt::format("ops.shape.{}: found {}, expected at most 2^24 for heads x head_dim", key, value),
            "use a smaller one");
     }
     OperatorSpec next = spec;

@@ -144,7 +144,7 @@ std::string plan_text(const Experiment& experiment) {
                     most_blocks(experiment.measure) - experiment.measure.blocks, experiment.measure.until->max_minutes);
   }
   text +=
-      fmt::format("estimated time: {} (a guess from {:.0f} GFLOP/s and {:.0f} GB/s a thread; nothing was measured)\n",
+      fmt::format("estimated time: {} (a guess from {:.0f} GFLOP/s and {:.0f} GB/s per thread; nothing was measured)\n",
                   duration(estimate_seconds(experiment)), kFlopsPerThread / 1e9, kBytesPerSecondPerThread / 1e9);
   return text;
 }

@@ -47,7 +47,7 @@ void check_map(const YamlNode& node, const KeyTable& keys, std::string_view path
     fail(entry.at,
          fmt::format("{}unknown key {}; {}", path.empty() ? "" : fmt::format("{}: ", path), quote(entry.key),
                      suggestion(entry.key, "keys", known)),
-         "rename the key or take it out");
+         "rename or remove the key");
   }
 }
 

@@ -37,7 +37,7 @@ void check_length(const YamlNode& node, const std::string& what, const std::file
     found = lookups.count_tokens(model, text, needed);
   } catch (const Error& error) {
     fail_lookup(node.at, Error(fmt::format("{}: {}", what, error.what()), error.cure()),
-                fmt::format("leave {} out for random token ids, or run this model in an experiment of its own", what));
+                fmt::format("leave {} out for random token ids, or run this model in a separate experiment", what));
   }
   if (found >= needed) return;
   fail(node.at,
@@ -63,7 +63,7 @@ void read_max_kl(const YamlNode& node, const ContenderList& list, Quality& quali
   for (const YamlEntry& entry : node.entries) {
     if (std::find(known.begin(), known.end(), entry.key) == known.end()) {
       fail(entry.at,
-           fmt::format("quality.max_kl: no contender or precision is called {}; {}", quote(entry.key),
+           fmt::format("quality.max_kl: no contender or precision has the name {}; {}", quote(entry.key),
                        suggestion(entry.key, "names", known)),
            "name a contender, or a precision that its backend offers");
     }
@@ -184,7 +184,7 @@ std::optional<Quality> read_quality(const YamlNode* node, const ContenderList& l
     quality.reference = lookups.backend(quality.reference, at.source->folder).reference;
   } catch (const Error& error) {
     fail(at, fmt::format("quality.reference: {}; {}", error.what(), error.cure()),
-         "'inferbench backends' lists what is there");
+         "'inferbench backends' lists the available ones");
   }
   section.integer("windows", quality.windows);
   if (const YamlNode* text = section.find("text")) {

@@ -72,8 +72,8 @@ std::vector<AxisValue> read_axis(const YamlNode& node, const Key& key, std::int3
     for (const std::int32_t value : values) {
       const bool known = std::any_of(axis.begin(), axis.end(), [&](const AxisValue& v) { return v.value == value; });
       if (known) {
-        fail(item->at, fmt::format("{}: {} is on the axis twice, expected distinct values", what, value),
-             "take one of the two out");
+        fail(item->at, fmt::format("{}: {} occurs twice on the axis, expected distinct values", what, value),
+             "remove one of the two");
       }
       axis.push_back({value, item->at, false});
     }
@@ -93,7 +93,7 @@ std::vector<std::int32_t> read_excluded(const YamlNode& node, const Key& key, co
     if (std::none_of(axis.begin(), axis.end(), [&](const AxisValue& v) { return v.value == value; })) {
       fail(item->at,
            fmt::format("sweep.exclude: no point has {} {}, expected one of: {}", key.name(), value, list_of(axis)),
-           "correct the value, or take the exclusion out");
+           "correct the value, or remove the exclusion");
     }
     values.push_back(value);
   }
@@ -113,7 +113,7 @@ std::vector<std::string> read_excluded_models(const YamlNode& node, const std::v
       for (const SweepModel& model : models) known.push_back(model.written);
       fail(item->at,
            fmt::format("sweep.exclude: no point has the model {}; {}", quote(text), suggestion(text, "models", known)),
-           "write the model as under 'models', or take the exclusion out");
+           "write the model as under 'models', or remove the exclusion");
     }
     references.push_back(found->facts.reference);
   }
@@ -223,7 +223,7 @@ std::vector<SweepModel> read_models(const YamlNode& node, const ExperimentLookup
     try {
       model.facts = lookups.model(model.written, item->at.source->folder);
     } catch (const Error& error) {
-      fail_lookup(item->at, error, "correct the reference, or take the model out");
+      fail_lookup(item->at, error, "correct the reference, or remove the model");
     }
     const auto same = std::find_if(models.begin(), models.end(), [&](const SweepModel& other) {
       return other.facts.reference == model.facts.reference ||
@@ -233,7 +233,7 @@ std::vector<SweepModel> read_models(const YamlNode& node, const ExperimentLookup
       fail(item->at,
            fmt::format("models: {} is the same as {} at {}, expected distinct models", quote(model.written),
                        quote(same->written), same->at.text_beside(item->at)),
-           "take one of the two out");
+           "remove one of the two");
     }
     models.push_back(std::move(model));
   }
@@ -289,7 +289,7 @@ std::vector<Point> sweep_points(const Sweep& sweep, const std::vector<SweepModel
     }
   }
   if (points.empty()) {
-    fail(sweep.exclude_at, "sweep: 'exclude' leaves no point, expected at least one", "take an exclusion out");
+    fail(sweep.exclude_at, "sweep: 'exclude' leaves no point, expected at least one", "remove an exclusion");
   }
   return points;
 }

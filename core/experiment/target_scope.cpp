@@ -60,7 +60,7 @@ PointFilter read_filter(const Section& map, const TargetScope& scope) {
   if (any || scope.points.empty()) return filter;
   fail(map.node().at,
        fmt::format("{}: no point has {}, expected at least one", map.key("model").parent(), filter_text(filter)),
-       "take a condition out");
+       "remove a condition");
 }
 
 std::string read_contender_of(const Section& map, const TargetScope& scope) {

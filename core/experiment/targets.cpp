@@ -84,7 +84,7 @@ Target read_judgement(const YamlNode& node, const std::string& name, bool allow_
     fail(node.at,
          fmt::format("{}: found {} at_least and at_most, expected exactly one", name,
                      at_least == nullptr ? "neither of" : "both"),
-         "two bounds are two entries");
+         "write two bounds as two entries");
   }
   target.at_least = at_least != nullptr;
   read_bound(target.at_least ? *at_least : *at_most, name + (target.at_least ? ".at_least" : ".at_most"),
@@ -98,11 +98,11 @@ void check_quality_target(const YamlNode& node, const Target& target, const Targ
   const auto refuse = [&](const std::string& why, const std::string& cure) {
     fail(node.at, fmt::format("targets: {} {}", target.metric, why), cure);
   };
-  if (target.percentile) refuse("is one figure, which has no percentile", "take 'percentile' out");
-  if (!target.where.axes.empty()) refuse("is measured once for each model, at no point", "take the axes out");
+  if (target.percentile) refuse("is a single value and has no percentiles", "remove 'percentile'");
+  if (!target.where.axes.empty()) refuse("is measured once for each model, not at points", "remove the axes");
   if (!scope.has_quality) refuse("is measured by 'quality', which the experiment does not have", "add quality: {}");
   if (target.metric == "perplexity" && !scope.has_quality_text) {
-    refuse("needs a text: of random tokens it says nothing", "add quality: {text: FILE}");
+    refuse("needs a text: it means nothing for random tokens", "add quality: {text: FILE}");
   }
   if (target.metric.ends_with("_agreement") && !target.times_baseline && target.value > 1) {
     refuse(fmt::format("is a share, found {}, expected at most 1", target.value), "write 0.99 for 99%");

@@ -56,7 +56,7 @@ class Lines {
   std::vector<std::size_t> starts_;
 };
 
-constexpr const char* kBoundsCure = "write out what the aliases stand for, or split the file with 'extends'";
+constexpr const char* kBoundsCure = "use fewer aliases, or split the file with 'extends'";
 
 /// Builds the tree. Throws Error out of yaml-cpp's parser at the first thing that is rejected.
 class TreeBuilder : public YAML::EventHandler {
@@ -102,7 +102,7 @@ class TreeBuilder : public YAML::EventHandler {
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     const Position at = lines_.at(mark);
     const auto found = anchors_.find(anchor);
-    if (found == anchors_.end()) fail(at, "this alias stands inside its own anchor", "write the value out");
+    if (found == anchors_.end()) fail(at, "this alias is inside its own anchor", "write the value out");
     YamlNode copy = found->second;
     count(copy, at, static_cast<int>(open_.size()));
     copy.at = at;
@@ -127,7 +127,7 @@ class TreeBuilder : public YAML::EventHandler {
     node.kind = kind;
     node.at = lines_.at(mark);
     if (!tag.empty() && tag != "?" && tag != "!") {
-      fail(node.at, fmt::format("found the tag {}, but an experiment has no tags", quote(tag)), "take the tag out");
+      fail(node.at, fmt::format("found the tag {}, but an experiment has no tags", quote(tag)), "remove the tag");
     }
     return node;
   }
@@ -139,12 +139,12 @@ class TreeBuilder : public YAML::EventHandler {
     for (const YamlEntry& entry : node.entries) bytes_ += entry.key.size();
     if (nodes_ > kMaxYamlNodes || bytes_ > kMaxYamlBytes) {
       fail(at,
-           fmt::format("the experiment grows beyond {} values or {} MiB here, aliases counted at full length",
+           fmt::format("the experiment exceeds {} values or {} MiB here with all aliases expanded",
                        kMaxYamlNodes, kMaxYamlBytes >> 20U),
            kBoundsCure);
     }
     if (depth > kMaxYamlDepth) {
-      fail(at, fmt::format("nested more than {} deep", kMaxYamlDepth), "an experiment needs six levels at most");
+      fail(at, fmt::format("nested more than {} levels deep", kMaxYamlDepth), "an experiment needs six levels at most");
     }
     for (const YamlNode& item : node.items) count(item, at, depth + 1);
     for (const YamlEntry& entry : node.entries) count(entry.value, at, depth + 1);
@@ -263,7 +263,7 @@ void check_characters(std::string_view text, const Lines& lines) {
     const bool control = (byte < 0x20U && byte != '\t' && byte != '\n' && byte != '\r') || byte == 0x7FU;
     if (control) {
       fail(lines.at_byte(i), fmt::format("found the control character 0x{:02x}, which YAML does not allow", byte),
-           "is this a YAML file? Take the character out");
+           "is this a YAML file? Remove the character");
     }
     i += length;
   }
@@ -285,7 +285,7 @@ YamlNode parse_yaml(std::string_view text, const std::shared_ptr<const YamlSourc
     if (!root.at.source) root.at = {source, 1, 1};
     TreeBuilder second(lines);
     if (parser.HandleNextDocument(second)) {
-      fail(second.take().at, "a second YAML document starts here, expected one", "take out the '---' before it");
+      fail(second.take().at, "a second YAML document starts here, expected one", "remove the '---' before it");
     }
     return root;
   } catch (const YAML::Exception& error) {

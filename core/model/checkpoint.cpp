@@ -44,7 +44,7 @@ void check_index(const ShardIndex& index, const fs::path& index_path, std::span<
   }
   for (const auto& [tensor, file_name] : index.file_of) {
     if (by_name.contains(tensor)) continue;
-    throw Error(fmt::format("{}: tensor {} is said to be in {}, which lacks it", index_path.string(), in_quotes(tensor),
+    throw Error(fmt::format("{}: the index says that tensor {} is in {}, but it is not", index_path.string(), in_quotes(tensor),
                             in_quotes(file_name)),
                 "fetch the index and the shards again");
   }
@@ -62,7 +62,7 @@ std::vector<SafetensorsFile> open_files(const fs::path& folder) {
     for (const std::string& name : index.files) files.push_back(SafetensorsFile::open(folder / name));
     check_index(index, index_path, files);
   } else if (fs::exists(folder / "pytorch_model.bin", ignored)) {
-    throw Error(fmt::format("{}: weights only as pytorch_model.bin, which is not read", folder.string()),
+    throw Error(fmt::format("{}: the only weights are in pytorch_model.bin, which is not supported", folder.string()),
                 "save the model as safetensors: model.save_pretrained(folder, safe_serialization=True)");
   } else {
     throw Error(fmt::format("{}: neither model.safetensors nor model.safetensors.index.json", folder.string()),
@@ -77,7 +77,7 @@ NameMap map_names(std::span<const SafetensorsFile> files) {
     for (const SafetensorsTensor& tensor : files[i].tensors()) {
       const std::string_view name = canonical_name(tensor.name);
       if (!names.emplace(name, BoundTensor{i, &tensor}).second) {
-        throw Error(fmt::format("{}: tensor {} is there twice", files[i].path().string(), in_quotes(name)),
+        throw Error(fmt::format("{}: tensor {} occurs twice", files[i].path().string(), in_quotes(name)),
                     "with and without a prefix (transformer., module., _orig_mod.), or in two shards: keep one");
       }
     }
@@ -88,7 +88,7 @@ NameMap map_names(std::span<const SafetensorsFile> files) {
 void check_shape(const SafetensorsFile& file, const SafetensorsTensor& tensor, const TensorSpec& spec) {
   const std::vector<std::uint64_t> wanted(spec.shape.begin(), spec.shape.end());
   if (tensor.shape == wanted) return;
-  throw Error(fmt::format("{}: tensor {}: shape {}, but config.json asks for {}", file.path().string(),
+  throw Error(fmt::format("{}: tensor {}: shape {}, but config.json requires {}", file.path().string(),
                           in_quotes(tensor.name), shape_text(tensor.shape), shape_text(wanted)),
               "config.json and the weights are of different models; fetch both again");
 }
@@ -152,8 +152,8 @@ Checkpoint Checkpoint::open(const fs::path& folder, const ModelConfig& config) {
     if (found == names.end()) {
       throw Error(
           fmt::format("{}: tensor {} is missing", checkpoint.files_.front().path().string(), in_quotes(spec.name)),
-          spec.name == "lm_head.weight" ? "config.json says tie_word_embeddings: false; without an own head, true"
-                                        : "config.json asks for it; fetch both files again");
+          spec.name == "lm_head.weight" ? "config.json says tie_word_embeddings: false; set it to true if the model has no head of its own"
+                                        : "config.json requires it; fetch both files again");
     }
     const BoundTensor bound = found->second;
     const SafetensorsFile& file = checkpoint.files_[bound.file];

@@ -52,7 +52,7 @@ class ConfigReader {
     const Json* inner = find("n_inner");
     config.inner = inner == nullptr ? 4 * config.width : integer("n_inner", *inner, 1, kMaxInner);
     if (config.width % config.n_heads != 0) {
-      fail("n_head", fmt::format("{} heads do not divide a width (n_embd) of {}", config.n_heads, config.width),
+      fail("n_head", fmt::format("{} heads (n_head) do not divide a width (n_embd) of {}", config.n_heads, config.width),
            "n_embd must be a multiple of n_head");
     }
     if (const Json* n_ctx = find("n_ctx"); n_ctx != nullptr && *n_ctx != config.context) {
@@ -131,13 +131,13 @@ class ConfigReader {
 
   void refuse_what_changes_logits() const {
     for (const char* key : {"add_cross_attention", "is_encoder_decoder"}) {
-      if (boolean(key, false)) fail(key, "true is not supported", "only decoders alone are supported");
+      if (boolean(key, false)) fail(key, "true is not supported", "only decoder-only models are supported");
     }
     if (find("quantization_config") != nullptr) {
       fail("quantization_config", "quantized checkpoints are not supported", "give the F32, F16 or BF16 checkpoint");
     }
     if (const Json* pruned = find("pruned_heads"); pruned != nullptr && !pruned->empty()) {
-      fail("pruned_heads", "pruned heads are not supported", "give the whole checkpoint");
+      fail("pruned_heads", "pruned heads are not supported", "give the checkpoint with all heads");
     }
   }
 

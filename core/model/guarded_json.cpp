@@ -39,7 +39,7 @@ class Guard {
       case Event::key: {
         const auto& key = parsed.get_ref<const std::string&>();
         if (!keys_.back().insert(key).second) {
-          throw Error(fmt::format("{}: key {} stands twice", file_, in_quotes(key)), "keep one of the two");
+          throw Error(fmt::format("{}: key {} occurs twice", file_, in_quotes(key)), "keep one of the two");
         }
         break;
       }

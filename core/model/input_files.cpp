@@ -55,7 +55,7 @@ std::string InputFiles::change_of(std::size_t index) {
     try {
       now.push_back(stamp_of(file));
     } catch (const Error& error) {
-      return fmt::format("{} is gone: {}", group.role, error.what());
+      return fmt::format("{} disappeared: {}", group.role, error.what());
     }
   }
   const auto first = std::mismatch(now.begin(), now.end(), stamps_[index].begin()).first;

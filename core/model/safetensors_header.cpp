@@ -29,7 +29,7 @@ class HeaderReader final : public nlohmann::json_sax<nlohmann::json> {
   bool boolean(bool /*value*/) override { unexpected("a boolean"); }
   bool number_integer(number_integer_t /*value*/) override { unexpected("a negative number"); }
   bool number_float(number_float_t /*value*/, const string_t& /*text*/) override {
-    unexpected("a number that is no 64-bit integer");
+    unexpected("a number that is not a 64-bit integer");
   }
   bool binary(binary_t& /*value*/) override { unexpected("binary"); }
 
@@ -78,7 +78,7 @@ class HeaderReader final : public nlohmann::json_sax<nlohmann::json> {
     } else if (state_ == State::kTensor) {
       begin_field(value);
     } else {  // kMetadata
-      if (header_.metadata.contains(value)) fail(fmt::format("key {} stands twice", in_quotes(value)));
+      if (header_.metadata.contains(value)) fail(fmt::format("key {} occurs twice", in_quotes(value)));
       metadata_key_ = std::move(value);
       state_ = State::kMetadataValue;
     }
@@ -140,7 +140,7 @@ class HeaderReader final : public nlohmann::json_sax<nlohmann::json> {
 
   void begin_entry(std::string& name) {
     if (!names_.insert(name).second) {
-      throw Error(fmt::format("{}: tensor {} stands twice in the header", file_, in_quotes(name)), kCure);
+      throw Error(fmt::format("{}: tensor {} occurs twice in the header", file_, in_quotes(name)), kCure);
     }
     if (name == "__metadata__") {
       state_ = State::kMetadataEntry;
@@ -162,7 +162,7 @@ class HeaderReader final : public nlohmann::json_sax<nlohmann::json> {
         {{"dtype", State::kDtype, 1}, {"shape", State::kShapeStart, 2}, {"data_offsets", State::kOffsetsStart, 4}}};
     for (const Field& known : kFields) {
       if (known.name != field) continue;
-      if ((fields_ & known.bit) != 0) fail(fmt::format("{} stands twice", field));
+      if ((fields_ & known.bit) != 0) fail(fmt::format("{} occurs twice", field));
       fields_ |= known.bit;
       state_ = known.next;
       return;

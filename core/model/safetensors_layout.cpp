@@ -30,7 +30,7 @@ void check_tensor(const SafetensorsTensor& tensor, std::uint64_t data_bytes, con
     fail(file, tensor, fmt::format("shape {} overflows 64 bits", shape_text(tensor.shape)));
   }
   if (tensor.begin > tensor.end) {
-    fail(file, tensor, fmt::format("begins at {} and ends before, at {}", tensor.begin, tensor.end));
+    fail(file, tensor, fmt::format("begins at {} but already ends at {}", tensor.begin, tensor.end));
   }
   if (tensor.end > data_bytes) {
     fail(file, tensor, fmt::format("ends at byte {} of a data section of {}", tensor.end, data_bytes),

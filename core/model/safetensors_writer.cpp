@@ -81,7 +81,7 @@ void SafetensorsWriter::check_dtype(std::string_view dtype, std::uint64_t n_byte
   std::uint64_t begin = 0;
   for (const Extent& extent : extents_) {
     const bool touched = begin < written_ + n_bytes && extent.end > written_ && extent.end > begin;
-    if (touched && extent.dtype != dtype) throw std::logic_error("tensor data of another dtype than announced");
+    if (touched && extent.dtype != dtype) throw std::logic_error("tensor data with a different dtype than announced");
     begin = extent.end;
   }
 }

@@ -17,7 +17,7 @@ using Json = nlohmann::json;
 constexpr std::int32_t kMostColumns = 1 << 24;
 
 void require_sane(bool good, const std::string& what) {
-  if (!good) throw Error("a message with an impossible " + what);
+  if (!good) throw Error("malformed message: invalid " + what);
 }
 
 // Floats in their in-memory form: a million of them are one MessagePack value.

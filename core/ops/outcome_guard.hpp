@@ -31,9 +31,9 @@ void into_outcome(Outcome& outcome, Work work) {
   } catch (const Error& error) {  // an error of this program: a bad option, an unreadable model
     failed(TrialStatus::kInvalid, error.what());
   } catch (const std::exception& error) {
-    failed(TrialStatus::kCrashed, std::string("an exception came out of the backend: ") + error.what());
+    failed(TrialStatus::kCrashed, std::string("the backend threw an exception: ") + error.what());
   } catch (...) {
-    failed(TrialStatus::kCrashed, "an exception came out of the backend");
+    failed(TrialStatus::kCrashed, "the backend threw an exception");
   }
 }
 

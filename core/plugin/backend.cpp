@@ -21,13 +21,13 @@ namespace {
 std::string cure_of(ib_status status) {
   switch (status) {
     case IB_UNSUPPORTED:
-      return "choose what this backend can do on this machine: inferbench backends";
+      return "choose what this backend supports on this machine; inferbench backends lists it";
     case IB_OUT_OF_MEMORY:
       return "use a smaller model, batch or context, or a narrower precision";
     case IB_DEVICE_LOST:
-      return "start again; the device went away";
+      return "start again; the device was lost";
     case IB_INTERNAL:
-      return "a defect of the backend: tell its author";
+      return "this is a defect of the backend; tell its author";
     default:
       return {};
   }

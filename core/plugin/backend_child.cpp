@@ -43,7 +43,7 @@ constexpr std::size_t kMessageHead = 1 + sizeof(std::uint64_t);
 constexpr std::string_view kKinds = "raebmf";
 constexpr std::uint64_t kLargestMessage = std::uint64_t{1} << 34U;  // logits of 256 tokens are about 200 MB
 constexpr std::size_t kPrintedBytes = 4096;
-constexpr std::string_view kDefectHint = "a defect of the backend: tell its author";
+constexpr std::string_view kDefectHint = "this is a defect of the backend; tell its author";
 
 struct ChildMessage {
   char kind = 0;

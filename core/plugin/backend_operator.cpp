@@ -35,7 +35,7 @@ BackendOperator::BackendOperator(BackendContext context, const ib_op_desc& desc)
   }
   const bool whole = IB_HAS(ib_op_bench_ext, table, destroy) && table->prepare != nullptr && table->info != nullptr &&
                      table->run != nullptr && table->output != nullptr && table->destroy != nullptr;
-  if (!whole) throw_status(plugin, "extension", IB_INTERNAL, "the table of " IB_EXT_OP_BENCH_V1 " is not whole");
+  if (!whole) throw_status(plugin, "extension", IB_INTERNAL, "the table of " IB_EXT_OP_BENCH_V1 " is incomplete");
   impl_->table = table;
   impl_->context.call("prepare",
                       [&](ib_error& error) { return table->prepare(impl_->context.get(), &desc, &impl_->op, &error); });

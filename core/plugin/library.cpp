@@ -23,7 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kCutOffCure = "build or copy it again; the last attempt was cut off";
+constexpr const char* kCutOffCure = "build or copy it again; the file is incomplete";
 
 [[noreturn]] void fail(const fs::path& path, const std::string& fault, const std::string& cure) {
   throw Error(fmt::format("{}: {}", path.string(), fault), cure);
@@ -79,7 +79,7 @@ void check_whole(const fs::path& path, int fd, const Elf64_Ehdr& header, std::ui
     const auto segment = read_at<Elf64_Phdr>(fd, header.e_phoff + i * sizeof(Elf64_Phdr));
     if (segment.p_type == PT_LOAD) needed = std::max<std::uint64_t>(needed, segment.p_offset + segment.p_filesz);
   }
-  if (needed > size) fail(path, fmt::format("is cut off: {} bytes of at least {}", size, needed), kCutOffCure);
+  if (needed > size) fail(path, fmt::format("is truncated: {} of at least {} bytes", size, needed), kCutOffCure);
 }
 
 std::string_view after(std::string_view text, std::string_view marker) {
@@ -92,13 +92,13 @@ std::string_view after(std::string_view text, std::string_view marker) {
   constexpr std::string_view kMissing = ": cannot open shared object file: ";
   if (const std::string_view symbol = after(text, ": undefined symbol: "); !symbol.empty()) {
     const std::string name(symbol.substr(0, symbol.find_first_of(", ")));
-    fail(path, fmt::format("needs the symbol '{}', which no library that it is linked with provides", name),
+    fail(path, fmt::format("needs the symbol '{}', which none of its libraries provides", name),
          fmt::format("link it with the library that defines '{}'", name));
   }
   const std::string_view library = text.substr(0, text.find(kMissing));
   if (library.size() < text.size() && library != path.string()) {
     fail(path, fmt::format("needs the library '{}'{}", library, text.substr(library.size())),
-         fmt::format("install '{}', or link with -Wl,-rpath to where it lies", library));
+         fmt::format("install '{}', or link with -Wl,-rpath to its folder", library));
   }
   // "PATH: reason" would repeat the path.
   const std::string_view reason = after(text, path.string() + ": ");
@@ -110,7 +110,7 @@ std::string_view after(std::string_view text, std::string_view marker) {
 void check_library_file(const fs::path& path) {
   struct stat status {};
   if (stat(path.c_str(), &status) != 0) {
-    fail(path, errno == ENOENT ? "no such file" : fmt::format("cannot be looked at: {}", std::strerror(errno)),
+    fail(path, errno == ENOENT ? "no such file" : fmt::format("cannot be accessed: {}", std::strerror(errno)),
          "check the path; inferbench backends lists what is found");
   }
   if (S_ISDIR(status.st_mode)) {
@@ -138,7 +138,7 @@ const ib_backend* open_library(const fs::path& path) {
   }
   const void* symbol = dlsym(handle, IB_BACKEND_SYMBOL);
   if (symbol == nullptr) {
-    fail(path, "does not export '" IB_BACKEND_SYMBOL "', so it is no inferbench backend",
+    fail(path, "does not export '" IB_BACKEND_SYMBOL "', so it is not an inferbench backend",
          "define it as IB_EXPORT const ib_backend " IB_BACKEND_SYMBOL " (see inferbench/backend.h)");
   }
   return static_cast<const ib_backend*>(symbol);

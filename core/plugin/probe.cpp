@@ -28,7 +28,7 @@ namespace inferbench {
 namespace {
 
 constexpr std::string_view kCure =
-    "a backend starts its work in init() and needs no static constructors; tell its author, or take the file away";
+    "a backend must do its work in init(), not in static constructors; tell its author, or remove the file";
 constexpr std::string_view kLoading = "loading it";
 constexpr rlim_t kStderrLimit = 1 << 20;
 constexpr std::uint64_t kLargestReport = 64 << 20;
@@ -126,7 +126,7 @@ auto start_or_explain(const std::string& subject, Start start) {
   try {
     return start();
   } catch (const std::system_error& error) {
-    throw shortage(fmt::format("start a process to look at {}", subject), error.code().value());
+    throw shortage(fmt::format("start a process to inspect {}", subject), error.code().value());
   }
 }
 

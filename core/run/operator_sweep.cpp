@@ -94,7 +94,7 @@ class PointSweep : private BlockedPoint {
     if (row.distance->max <= row.tolerance->max && row.distance->rms <= row.tolerance->rms) return;
     row.status = TrialStatus::kWrongOutput;
     row.error = fmt::format(
-        "a value is off by {:.2g} root mean squares, all together by {:.2g}; {} may be off by {:.2g} and {:.2g}",
+        "largest error {:.2g}, root mean square error {:.2g} of the output's root mean square; {} may have {:.2g} and {:.2g}",
         row.distance->max, row.distance->rms, row.precision, row.tolerance->max, row.tolerance->rms);
   }
 
@@ -142,7 +142,7 @@ class PointSweep : private BlockedPoint {
     row.stderr_tail = sample.stderr_tail;
     if (row.ok() && row.tolerance && !(sample.change <= row.tolerance->max)) {
       row.status = TrialStatus::kWrongOutput;
-      row.error = fmt::format("a later run's result differs from the first by {:.2g} root mean squares", sample.change);
+      row.error = fmt::format("a later run's result differs from the first by {:.2g} of the output's root mean square", sample.change);
     }
     if (!row.ok()) {
       runners_[index]->unload();

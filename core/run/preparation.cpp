@@ -57,10 +57,9 @@ void identify_models(const Experiment& experiment, InputFiles& files, RunInfo& i
     ModelIdentity identity{reference, model.name(), hash, model.n_parameters(), model.config()};
     for (const ModelIdentity& earlier : info.models) {
       if (!same_model(earlier, identity)) continue;
-      throw Error(fmt::format("models: {} and {} are copies of one model (SHA-256 {}): their points could not be told "
-                              "apart",
+      throw Error(fmt::format("models: {} and {} are the same model (SHA-256 {}), so their points would look alike",
                               earlier.reference, reference, identity.sha256.substr(0, 12)),
-                  "take one of the two out");
+                  "remove one of the two");
     }
     info.models.push_back(std::move(identity));
     if (has_files) identify_file("the configuration of " + reference, described_by(model), files, info);

@@ -247,21 +247,21 @@ std::string ProcessRunner::limit_text() const {
   constexpr double kNear = 0.8;
   const std::uint64_t peak = child_->peak_resident_bytes();
   const bool near = static_cast<double>(peak) > kNear * static_cast<double>(memory_bytes_);
-  return fmt::format("; {} its memory limit of {} bytes ({} at most were resident): an allocation {} have failed",
-                     near ? "near" : "it had", memory_bytes_, peak, near ? "must" : "may");
+  return fmt::format("; {} memory limit of {} bytes (peak resident size {}): an allocation {} have failed",
+                     near ? "near its" : "it had a", memory_bytes_, peak, near ? "must" : "may");
 }
 
 ProcessRunner::Exchange ProcessRunner::ended() {
   // A SIGKILL that this program did not send usually comes from the kernel, for lack of memory.
   const ChildEnd end = child_->stop(kStopPatienceS);
-  if (end.by_host) return failed(TrialStatus::kCrashed, "the worker closed its connection and did not end");
+  if (end.by_host) return failed(TrialStatus::kCrashed, "the worker closed its connection but did not end");
   const std::string cause = find_oom_cause(groups_, oom_before_, read_oom_counts(groups_));
   if (end.signal == SIGKILL && !cause.empty()) {
     return failed(TrialStatus::kOom, kKilledByKernel + cause);
   }
   if (end.exit_code == kExitNotStarted && child_->output_tail() == kNotStarted) {
-    throw ShortageError(fmt::format("cannot start a worker: {} does not run", command_.front()),
-                        "check that the program was not replaced, and that there is memory");
+    throw ShortageError(fmt::format("cannot start a worker: {} cannot be executed", command_.front()),
+                        "check that the program was not replaced and that memory is free");
   }
   // If an allocation fails in a thread of the backend, the process ends in std::terminate.
   const bool bad_alloc = end.signal == SIGABRT && child_->output_tail().find("std::bad_alloc") != std::string::npos;
@@ -304,7 +304,7 @@ ProcessRunner::Exchange ProcessRunner::wait_for(std::vector<std::uint8_t> outgoi
     const std::uint64_t now = now_ns();
     if (now >= deadline_ns) return late();
     if (memory_bytes_ > 0 && child_->resident_bytes().value_or(0) > memory_bytes_) {
-      return failed(TrialStatus::kOom, fmt::format("more than the limit of {} bytes resident", memory_bytes_));
+      return failed(TrialStatus::kOom, fmt::format("resident memory exceeds the limit of {} bytes", memory_bytes_));
     }
     // Wakes up only for events if there is nothing to poll, so as not to disturb the worker's measurement.
     std::uint64_t wake = deadline_ns;
@@ -326,7 +326,7 @@ ProcessRunner::Exchange ProcessRunner::wait_for(std::vector<std::uint8_t> outgoi
 ProcessRunner::Exchange ProcessRunner::late() {
   const int signal = child_->take_stop();
   const char* name = signal == 0 ? nullptr : sigabbrev_np(signal);
-  return failed(TrialStatus::kTimeout, fmt::format("longer than {} s{}", timeout_s_,
+  return failed(TrialStatus::kTimeout, fmt::format("took longer than {} s{}", timeout_s_,
                                                    name == nullptr ? "" : fmt::format("; SIG{} stopped it", name)));
 }
 

@@ -210,10 +210,10 @@ class QualitySweep {
       record.error = fmt::format("{} of {} tokens have logits that are not finite, first in {}", agreement.not_finite,
                                  agreement.tokens, agreement.first_not_finite);
     } else if (record.max_kl && !(kl <= *record.max_kl)) {
-      record.error = fmt::format("KL to {} is {:.3g} nats a token, more than the bound of {:.3g} for {}",
+      record.error = fmt::format("KL to {} is {:.3g} nats per token, more than the bound of {:.3g} for {}",
                                  record.reference, kl, *record.max_kl, own_bound ? record.contender : record.precision);
     } else if (record.repeats == false) {
-      record.error = "the same prompt gave other ids the second time";
+      record.error = "the same prompt gave different token ids the second time";
     }
     if (!record.error.empty()) record.status = TrialStatus::kWrongOutput;
   }

@@ -26,20 +26,20 @@ void check_use(const RunChoice& choice) {
                 "inferbench run EXPERIMENT.yaml, or inferbench run --resume FOLDER, or --reproduce run.json");
   }
   if (!choice.reproduce.empty() && (!choice.resume.empty() || !choice.experiment.empty())) {
-    throw Error("--reproduce runs the experiment of its run.json, and none besides",
-                "leave the experiment file and --resume out");
+    throw Error("--reproduce runs the experiment of its run.json and takes no other",
+                "leave out the experiment file and --resume");
   }
   if (!choice.reproduce.empty() && !choice.overrides.empty()) {
-    throw Error("--set would change the experiment that --reproduce is to run again", "leave one of the two out");
+    throw Error("--set would change the experiment that --reproduce repeats", "leave out one of the two");
   }
   if (!choice.resume.empty() && !choice.overrides.empty()) {
-    throw Error("--set cannot change a run that has begun", "leave --set out, or start a new run");
+    throw Error("--set cannot change a run that has started", "leave out --set, or start a new run");
   }
   if (!choice.resume.empty() && choice.out_given) {
-    throw Error("--out cannot change a run that has begun: its folder stays where it is", "leave --out out");
+    throw Error("--out cannot change a run that has started: its folder stays where it is", "leave out --out");
   }
   if (!choice.resume.empty() && !choice.shard.empty()) {
-    throw Error("--shard cannot change a run that has begun", "leave --shard out: the folder knows its part");
+    throw Error("--shard cannot change a run that has started", "leave out --shard: the folder records its shard");
   }
 }
 
@@ -79,7 +79,7 @@ RunSource resumed_source(const RunChoice& choice, const PluginPath& plugins) {
     if (!lines.empty()) {
       throw Error(fmt::format("{} is not the experiment of {}: {}", choice.experiment, run_folder.string(),
                               fmt::join(lines, "; ")),
-                  "leave the experiment file out: the folder holds it");
+                  "leave out the experiment file: the folder contains it");
     }
   }
   const Shard shard = folder.info().shard;
@@ -98,7 +98,7 @@ RunSource open_source(const RunChoice& choice, const PluginPath& plugins) {
     Experiment experiment = load_experiment(choice.experiment, choice.overrides, plugins);
     if (plan_points(experiment, shard).empty()) {
       throw Error(fmt::format("--shard {}: the experiment has only {} points", choice.shard, experiment.points.size()),
-                  "share it out to fewer machines");
+                  "split it over fewer machines");
     }
     return {std::move(experiment), shard, std::nullopt, std::nullopt, std::nullopt};
   }

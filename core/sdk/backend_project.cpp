@@ -48,7 +48,7 @@ void check_name(const std::string& name) {
                     std::all_of(name.begin(), name.end(), allowed);
   if (!good) throw Error(fmt::format("'{}' cannot be a backend's name", one_line(name, 80)), cure);
   if (std::find(kReserved.begin(), kReserved.end(), name) != kReserved.end()) {
-    throw Error(fmt::format("'{}' means something to the build tools", name), "choose another name");
+    throw Error(fmt::format("'{}' has a special meaning in the build tools", name), "choose another name");
   }
   // If two backends share a name, only the first is found.
   if (kBundled.find(fmt::format(" {} ", name)) != std::string_view::npos) {

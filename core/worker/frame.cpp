@@ -57,12 +57,12 @@ std::vector<std::uint8_t> encode_frame(const Json& message) {
 Json decode_payload(std::span<const std::uint8_t> payload) {
   DepthCheck check;
   if (!Json::sax_parse(payload.begin(), payload.end(), &check, nlohmann::detail::input_format_t::msgpack)) {
-    throw ProtocolError("a frame that is no MessagePack value");
+    throw ProtocolError("a frame that is not a MessagePack value");
   }
   try {
     return Json::from_msgpack(payload.begin(), payload.end());
   } catch (const Json::exception& error) {
-    throw ProtocolError(std::string("a frame that is no MessagePack value: ") + error.what());
+    throw ProtocolError(std::string("a frame that is not a MessagePack value: ") + error.what());
   }
 }
 
@@ -74,7 +74,7 @@ std::optional<std::vector<std::uint8_t>> FrameBuffer::next() {
   if (bytes_.size() < kLengthBytes) return std::nullopt;
   std::size_t length = 0;
   for (std::size_t i = 0; i < kLengthBytes; ++i) length |= static_cast<std::size_t>(bytes_[i]) << (8 * i);
-  if (length > kMaxFrameBytes) throw ProtocolError(fmt::format("a frame that says it has {} bytes", length));
+  if (length > kMaxFrameBytes) throw ProtocolError(fmt::format("a frame claims to have {} bytes, which is too many", length));
   if (bytes_.size() - kLengthBytes < length) return std::nullopt;
   const auto begin = bytes_.begin() + kLengthBytes;
   const auto end = begin + static_cast<std::ptrdiff_t>(length);

@@ -27,14 +27,14 @@ auto reading(Read read) {
   try {
     return read();
   } catch (const Json::exception& error) {
-    throw ProtocolError(std::string("a message of another form: ") + error.what());
+    throw ProtocolError(std::string("malformed message: ") + error.what());
   } catch (const Error& error) {
     throw ProtocolError(error.what());
   }
 }
 
 void require_sane(bool good, const char* what) {
-  if (!good) throw ProtocolError(std::string("a message with an impossible ") + what);
+  if (!good) throw ProtocolError(std::string("malformed message: invalid ") + what);
 }
 
 // get<int32_t> would wrap around on overflow.
@@ -142,7 +142,7 @@ Operation operation_of(const Json& message) {
   if (name == "prepare") return Operation::kPrepare;
   if (name == "sample") return Operation::kSample;
   if (name == "unload") return Operation::kUnload;
-  throw ProtocolError("a message with an unknown operation");
+  throw ProtocolError("malformed message: unknown operation");
 }
 
 LoadRequest load_request_of(const Json& message) {
@@ -217,9 +217,9 @@ OperatorSampleRequest sample_request_of(const Json& message) {
 }
 
 const Json& outcome_of(const Json& message, std::uint64_t sequence) {
-  if (sequence_of(message) != sequence) throw ProtocolError("an answer to another request");
+  if (sequence_of(message) != sequence) throw ProtocolError("the answer belongs to another request");
   const auto found = message.find("outcome");
-  if (found == message.end() || !found->is_object()) throw ProtocolError("an answer without an outcome");
+  if (found == message.end() || !found->is_object()) throw ProtocolError("the answer has no outcome");
   return *found;
 }
 

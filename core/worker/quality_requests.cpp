@@ -17,7 +17,7 @@ constexpr std::size_t kMaxIds = std::size_t{1} << 26U;
 
 std::vector<std::int32_t> ids_from(const Json& object, std::size_t least) {
   auto ids = object.at("ids").get<std::vector<std::int32_t>>();
-  if (ids.size() < least || ids.size() > kMaxIds) throw ProtocolError("a message with an impossible number of ids");
+  if (ids.size() < least || ids.size() > kMaxIds) throw ProtocolError("malformed message: invalid number of ids");
   return ids;
 }
 
