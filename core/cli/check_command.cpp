@@ -19,6 +19,7 @@
 #include "report/run_match.hpp"
 #include "results/run_folder.hpp"
 #include "results/run_place.hpp"
+#include "support/counted.hpp"
 #include "support/error.hpp"
 #include "support/one_line.hpp"
 #include "support/print.hpp"
@@ -65,7 +66,7 @@ std::vector<std::string> differences_of(const RunInfo& before, const RunInfo& no
   if (warnings.size() <= kMostWarnings) return warnings;
   const std::size_t more = warnings.size() - kMostWarnings;
   warnings.resize(kMostWarnings);
-  warnings.push_back(fmt::format("and {} more differences: inferbench compare lists them", more));
+  warnings.push_back(fmt::format("and {}: inferbench compare lists them", counted(more, "more difference")));
   return warnings;
 }
 
@@ -105,7 +106,8 @@ int check(const CheckOptions& options) {
 constexpr const char* kCheckFooter =
     "Each verdict comes from a 99% interval: pass if the entire interval is within the bound, fail if all of it is\n"
     "beyond, otherwise unclear. To resolve an unclear verdict, add blocks or stop other programs. Fewer than five\n"
-    "blocks and missing measurements are unclear, too. A contender that failed in all trials fails; one that failed in\n"
+    "blocks and missing measurements are unclear, too. A contender that failed in all trials fails; one that failed "
+    "in\n"
     "some trials cannot pass.\n"
     "A threshold is [METRIC][@KEY=VALUE,...]=PERCENT, such as decode_tokens_per_s=3% or ttft_ms@prompt=512=10%.\n"
     "Keys: prompt, generate, batch, threads, model, contender. If several thresholds match, the one with the most\n"
@@ -131,14 +133,14 @@ void add_check_command(CLI::App& app, CommandContext& context) {
       ->allow_extra_args(false)
       ->type_name("PERCENT|RULE");
   command
-      .add_option("--metric", options->metrics,
-                  "With --against: the metric to judge; may be given again [ttft_ms, decode_tokens_per_s, peak_rss_bytes\n"
-                  "and the metrics that thresholds name]")
+      .add_option(
+          "--metric", options->metrics,
+          "With --against: the metric to judge; may be given again [ttft_ms, decode_tokens_per_s, peak_rss_bytes\n"
+          "and the metrics that thresholds name]")
       ->check(CLI::IsMember(judged_metric_names()))
       ->allow_extra_args(false)
       ->type_name("METRIC");
-  command
-      .add_option("--markdown", options->markdown, "Also write a summary for a pull request; - is standard output")
+  command.add_option("--markdown", options->markdown, "Also write a summary for a pull request; - is standard output")
       ->type_name("FILE");
   command.add_option("--junit", options->junit, "Also write JUnit XML; - is standard output")->type_name("FILE");
   command.add_flag("--all", options->all, "Also print what passed");

@@ -43,7 +43,8 @@ void compare(const CompareOptions& options) {
 }
 
 constexpr const char* kCompareFooter =
-    "Points are matched by model (weights and configuration), lengths, batch and threads; contenders by name. Each ratio\n"
+    "Points are matched by model (weights and configuration), lengths, batch and threads; contenders by name. Each "
+    "ratio\n"
     "is the speed of B over the speed of A, with a 99% interval for independent samples. It holds for these two runs\n"
     "only: a single pair cannot show what else changed between them, such as the room temperature. Repeat both runs\n"
     "to find out.";
@@ -53,9 +54,7 @@ constexpr const char* kCompareFooter =
 void add_compare_command(CLI::App& app, CommandContext&) {
   auto options = std::make_shared<CompareOptions>();
   CLI::App& command = *app.add_subcommand("compare", "Compare two runs: before and after, or two machines");
-  command
-      .add_option("runs", options->runs,
-                  "Run folders before and after the change; results/NAME is its latest run")
+  command.add_option("runs", options->runs, "Run folders before and after the change; results/NAME is its latest run")
       ->required()
       ->type_name("RUN_A RUN_B");
   command.add_option("--markdown", options->markdown, "Also write the result as Markdown; - is standard output")

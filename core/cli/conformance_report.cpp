@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "report/console_style.hpp"
+#include "support/counted.hpp"
 
 namespace inferbench {
 namespace {
@@ -24,10 +25,6 @@ std::string title(const Examined& examined) {
   return fmt::format("{} {}{}", subject.plugin.name(), subject.precision, judged);
 }
 
-std::string rules(std::size_t n) {
-  return n == 1 ? "1 rule" : fmt::format("{} rules", n);
-}
-
 std::string not_applicable(const Examined& examined) {
   const std::size_t n = examined.count(RuleVerdict::kNotApplicable);
   return n == 0 ? "" : fmt::format(", {} n/a", n);
@@ -36,8 +33,8 @@ std::string not_applicable(const Examined& examined) {
 std::string verdict_line(const Examined& examined) {
   if (!examined.unsupported.empty()) return "unsupported here: " + examined.unsupported;
   const std::size_t n_broken = examined.count(RuleVerdict::kBroken);
-  if (n_broken == 0) return rules(examined.count(RuleVerdict::kKept)) + " kept" + not_applicable(examined);
-  const std::string broken = rules(n_broken) + " broken";
+  if (n_broken == 0) return counted(examined.count(RuleVerdict::kKept), "rule") + " kept" + not_applicable(examined);
+  const std::string broken = counted(n_broken, "rule") + " broken";
   if (!examined.cause.text.empty()) return broken + ", likely cause: " + examined.cause.text;
   // If the cause is unknown, the most useful finding is the first broken rule that does not follow from another one.
   const auto first = std::find_if(examined.findings.begin(), examined.findings.end(), [](const Finding& finding) {

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "cli/generate_shared.hpp"
+#include "support/counted.hpp"
 #include "support/error.hpp"
 #include "support/print.hpp"
 #include "text/sliding_context.hpp"
@@ -46,9 +47,10 @@ class LineReader {
 
 void print_turn(const Generated& generated, const SlidingContext& context) {
   const GenerateTiming& timing = generated.timing;
-  print_message("[{} tokens, first after {:.1f} ms{}; {} of {} positions{}]\n", generated.ids.size(), timing.ttft_ms,
+  print_message("[{}, first after {:.1f} ms{}; {} of {}{}]\n", counted(generated.ids.size(), "token"), timing.ttft_ms,
                 timing.decode_steps > 0 ? fmt::format(", {:.1f} tokens/s", *timing.tokens_per_s()) : "", context.held(),
-                context.capacity(), context.slides() > 0 ? fmt::format(", slid {} times", context.slides()) : "");
+                counted(context.capacity(), "position"),
+                context.slides() > 0 ? fmt::format(", slid {}", counted(context.slides(), "time")) : "");
 }
 
 }  // namespace

@@ -55,7 +55,8 @@ void add_generate_command(CLI::App& app, CommandContext&) {
       ->type_name("B[:PRECISION]");
   command->add_option("--model", arguments->model, "Folder or hub name")->required()->type_name("MODEL");
   command->add_option("--prompt", arguments->prompt, "Text to continue; - reads standard input")->type_name("TEXT");
-  command->add_flag("--chat", arguments->chat, "Continue line by line, keeping the conversation in the context; Ctrl-D ends");
+  command->add_flag("--chat", arguments->chat,
+                    "Continue line by line, keeping the conversation in the context; Ctrl-D ends");
   add_sampling_options(*command, *arguments);
   command->add_option("--option", arguments->settings.options, "Option of the backend, KEY=VALUE; may be given again")
       ->allow_extra_args(false)

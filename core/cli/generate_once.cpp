@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/generate_shared.hpp"
+#include "support/counted.hpp"
 #include "support/optional_json.hpp"
 #include "support/print.hpp"
 #include "text/stream_decoder.hpp"
@@ -47,12 +48,13 @@ void print_statistics(const IsolatedSession& loaded, std::size_t n_prompt, const
   const GenerateTiming& timing = generated.timing;
   std::string decode;
   if (timing.decode_steps > 0) {
-    decode = fmt::format(", then {:.2f} ms per token ({:.1f} tokens/s)", *timing.ms_per_token(), *timing.tokens_per_s());
+    decode =
+        fmt::format(", then {:.2f} ms per token ({:.1f} tokens/s)", *timing.ms_per_token(), *timing.tokens_per_s());
   }
-  print_message(
-      "inferbench: {} ({}) loaded in {:.0f} ms; {} prompt tokens, first token after {:.1f} ms{}; {} new, {}\n",
-      loaded.backend().name(), loaded.kernels(), timing.load_ms, n_prompt, timing.ttft_ms, decode, generated.ids.size(),
-      generated.end_of_text ? "ended by end-of-text" : "stopped at the limit");
+  print_message("inferbench: {} ({}) loaded in {:.0f} ms; {}, first token after {:.1f} ms{}; {} new, {}\n",
+                loaded.backend().name(), loaded.kernels(), timing.load_ms, counted(n_prompt, "prompt token"),
+                timing.ttft_ms, decode, generated.ids.size(),
+                generated.end_of_text ? "ended by end-of-text" : "stopped at the limit");
 }
 
 }  // namespace

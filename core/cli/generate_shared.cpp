@@ -7,6 +7,7 @@
 
 #include "cli/standard_streams.hpp"
 #include "measure/clock.hpp"
+#include "support/counted.hpp"
 #include "support/error.hpp"
 #include "support/print.hpp"
 
@@ -52,10 +53,10 @@ std::int32_t tokens_to_make(const std::optional<std::int32_t>& wanted, std::size
   const std::int64_t n_new =
       wanted.value_or(static_cast<std::int32_t>(std::clamp<std::int64_t>(context - n_prompt, 1, kDefaultMaxTokens)));
   if (n_prompt + n_new > context) {
-    throw Error(fmt::format("{} prompt tokens and {} new ones are {}, more than the model's context of {}", n_prompt,
-                            n_new, n_prompt + n_new, context),
+    throw Error(fmt::format("{} and {} add up to {}, more than the model's context of {}",
+                            counted(n_prompt, "prompt token"), counted(n_new, "new token"), n_prompt + n_new, context),
                 n_prompt < context ? fmt::format("give --max-tokens {} or fewer", context - n_prompt)
-                                   : fmt::format("shorten the prompt to {} tokens or fewer", context - 1));
+                                   : fmt::format("shorten the prompt to {} or fewer", counted(context - 1, "token")));
   }
   return static_cast<std::int32_t>(n_new);
 }

@@ -11,6 +11,7 @@
 #include "cli/generate_shared.hpp"
 #include "cli/text_columns.hpp"
 #include "report/console_style.hpp"
+#include "support/counted.hpp"
 #include "support/error.hpp"
 #include "support/print.hpp"
 #include "text/stream_decoder.hpp"
@@ -134,7 +135,7 @@ void print_statistics_side_by_side(const std::vector<Result>& results) {
         "inferbench: {} loaded in {:.0f} ms, first token after {:.1f} ms{}; {}\n", result.name, timing.load_ms,
         timing.ttft_ms, timing.decode_steps > 0 ? fmt::format(", then {:.1f} tokens/s", *timing.tokens_per_s()) : "",
         is_same(results.front(), result)
-            ? fmt::format("{} tokens", result.generated.ids.size())
+            ? counted(result.generated.ids.size(), "token")
             : fmt::format("differs from token {} of {}", result.same_tokens + 1, result.generated.ids.size()));
   }
 }

@@ -54,8 +54,9 @@ fs::path find_experiment(const fs::path& given) {
     print_message("inferbench: note: running the installed {}\n", installed.string());
     return installed;
   }
-  throw Error(fmt::format("there is no file '{}', and no experiment of that name in {}", given.string(), folder.string()),
-              suggestion(given.string(), "installed experiments", experiments_in(folder)));
+  throw Error(
+      fmt::format("there is no file '{}', and no experiment of that name in {}", given.string(), folder.string()),
+      suggestion(given.string(), "installed experiments", experiments_in(folder)));
 }
 
 }  // namespace inferbench

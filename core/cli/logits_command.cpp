@@ -22,6 +22,7 @@
 #include "model/model.hpp"
 #include "model/safetensors_writer.hpp"
 #include "plugin/backend.hpp"
+#include "support/counted.hpp"
 #include "support/error.hpp"
 #include "support/one_line.hpp"
 
@@ -72,7 +73,7 @@ Case parse_case(const nlohmann::json& json, const std::string& where, const Mode
   if (json.empty()) throw Error(where + ": the array of token ids is empty", kTokensCure);
   if (json.size() > static_cast<std::size_t>(config.context)) {
     throw Error(
-        fmt::format("{}: {} tokens are more than the model's context of {}", where, json.size(), config.context),
+        fmt::format("{}: {} exceed the model's context of {}", where, counted(json.size(), "token"), config.context),
         "give fewer tokens, or split them into several cases");
   }
   Case ids;
@@ -154,7 +155,8 @@ void add_logits_command(CLI::App& app, CommandContext&) {
       ->required()
       ->type_name("FILE.json");
   command
-      ->add_option("--out", arguments->out, "Output file: case{j}.logits, F32 [tokens, vocabulary]; - is standard output")
+      ->add_option("--out", arguments->out,
+                   "Output file: case{j}.logits, F32 [tokens, vocabulary]; - is standard output")
       ->required()
       ->type_name("FILE.safetensors");
   command->add_option("--option", arguments->options, "Option of the backend, KEY=VALUE; may be given again")

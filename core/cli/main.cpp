@@ -13,6 +13,7 @@
 #include "cli/failure.hpp"
 #include "cli/misuse.hpp"
 #include "cli/standard_streams.hpp"
+#include "support/counted.hpp"
 #include "support/descendants.hpp"
 #include "support/error.hpp"
 #include "support/print.hpp"
@@ -83,9 +84,8 @@ void warn_of_orphans() {
   inferbench::kill_orphans();
   const int killed = inferbench::orphans_killed();
   if (killed == 0) return;
-  inferbench::print_message("inferbench: warning: {} that a backend left behind {} killed\n",
-                            killed == 1 ? "1 process" : fmt::format("{} processes", killed),
-                            killed == 1 ? "was" : "were");
+  inferbench::print_message("inferbench: warning: killed {} that a backend left behind\n",
+                            inferbench::counted(killed, "process"));
 }
 
 }  // namespace

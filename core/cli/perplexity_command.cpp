@@ -19,6 +19,7 @@
 #include "plugin/backend.hpp"
 #include "quality/agreement.hpp"
 #include "quality/window_source.hpp"
+#include "support/counted.hpp"
 #include "support/error.hpp"
 #include "support/optional_json.hpp"
 #include "support/print.hpp"
@@ -52,7 +53,7 @@ class Progress {
     const double patience_ms = terminal_ ? 100 : 10'000;
     if (elapsed_ms(last_ns_, now_ns()) < patience_ms) return;
     last_ns_ = now_ns();
-    const std::string text = fmt::format("{} windows, {:.0f}% of the text read", windows, 100 * share);
+    const std::string text = fmt::format("{}, {:.0f}% of the text read", counted(windows, "window"), 100 * share);
     print_message("{}", terminal_ ? fmt::format("\r{}\x1b[K", text) : text + "\n");
     open_ = terminal_;
   }
@@ -70,7 +71,8 @@ using WindowBatch = std::vector<Window>;
 WindowBatch first_batch(const PerplexityArguments& arguments, TextWindows& source) {
   WindowBatch batch = source.next(static_cast<std::size_t>(arguments.batch));
   if (batch.empty()) {
-    throw Error(arguments.text.string() + " is too short: there is nothing to predict", "give a text of at least two tokens");
+    throw Error(arguments.text.string() + " is too short: there is nothing to predict",
+                "give a text of at least two tokens");
   }
   return batch;
 }
@@ -117,15 +119,15 @@ TextLoss text_loss(const Agreement& agreement, const TextSize& size) {
 void print_text(const PerplexityArguments& arguments, const std::string& backend, const std::string& reference,
                 const Agreement& agreement, const TextSize& size) {
   const auto row = [](std::string_view label, const std::string& text) { print_result("  {:<24} {}\n", label, text); };
-  print_result("{} on {}, {}: {} tokens in {} windows   (95% interval over the windows)\n", backend, arguments.model,
-               arguments.text.string(), agreement.tokens, agreement.windows);
+  print_result("{} on {}, {}: {} in {}   (95% interval over the windows)\n", backend, arguments.model,
+               arguments.text.string(), counted(agreement.tokens, "token"), counted(agreement.windows, "window"));
   row("perplexity", estimate_text(agreement.perplexity));
   row("nats per token", estimate_text(agreement.nll_per_token));
   const TextLoss loss = text_loss(agreement, size);
   if (loss.word_perplexity)
-    row("perplexity per word", fmt::format("{:.6g}   ({} words)", *loss.word_perplexity, size.words));
+    row("perplexity per word", fmt::format("{:.6g}   ({})", *loss.word_perplexity, counted(size.words, "word")));
   if (loss.byte_perplexity)
-    row("perplexity per byte", fmt::format("{:.6g}   ({} bytes)", *loss.byte_perplexity, size.bytes));
+    row("perplexity per byte", fmt::format("{:.6g}   ({})", *loss.byte_perplexity, counted(size.bytes, "byte")));
   if (loss.bits_per_byte) row("bits per byte", fmt::format("{:.6g}", *loss.bits_per_byte));
   if (agreement.reference) {
     print_result("against {}, perplexity {:.6g}\n", reference, agreement.reference->perplexity);
@@ -177,8 +179,8 @@ ExitCode perplexity(const PerplexityArguments& arguments) {
     print_text(arguments, tested.name(), reference ? reference->name() : "", agreement, source.judged());
   }
   if (agreement.not_finite == 0) return ExitCode::kDone;
-  print_message("inferbench: error: {} of {} tokens have logits that are not finite, first in {}\n",
-                agreement.not_finite, agreement.tokens, agreement.first_not_finite);
+  print_message("inferbench: error: {} of {} have logits that are not finite, first in {}\n", agreement.not_finite,
+                counted(agreement.tokens, "token"), agreement.first_not_finite);
   print_message("inferbench: hint: {}\n", kWrongOutputHint);
   return ExitCode::kCheckFailed;
 }
@@ -187,8 +189,8 @@ ExitCode perplexity(const PerplexityArguments& arguments) {
 
 void add_perplexity_command(CLI::App& app, CommandContext& context) {
   auto arguments = std::make_shared<PerplexityArguments>();
-  CLI::App* command =
-      app.add_subcommand("perplexity", "How well a backend predicts a text, and how far its logits are from a reference");
+  CLI::App* command = app.add_subcommand(
+      "perplexity", "How well a backend predicts a text, and how far its logits are from a reference");
   command->add_option("--backend", arguments->backend, "Backend and precision [its first]")
       ->required()
       ->type_name("B[:PRECISION]");
@@ -217,7 +219,8 @@ void add_perplexity_command(CLI::App& app, CommandContext& context) {
   add_plugin_dir_option(*command, arguments->settings.plugin_dirs);
   add_json_flag(*command, arguments->json);
   command->footer(
-      "The text is split into windows of the model's context length. Each starts with an empty cache. The mean is over all\n"
+      "The text is split into windows of the model's context length. Each starts with an empty cache. The mean is over "
+      "all\n"
       "tokens except the first, each counted once. Perplexity per word and per byte is comparable between tokenizers;\n"
       "words are separated by white space.\n"
       "  inferbench perplexity --backend cpu_quant:int8 --reference cpu_ref --model gpt2 --text wiki.txt\n"

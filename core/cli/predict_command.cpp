@@ -206,8 +206,10 @@ void add_fit(CLI::App& predict) {
       ->type_name("MS");
   add_json_flag(command, arguments->json);
   command.footer(
-      "Three methods compete for each target: a sum of physical terms, boosted trees, and boosted trees on the residuals\n"
-      "of the sum. Each predicts configurations left out of its fit (one model size, prompt length or batch at a time,\n"
+      "Three methods compete for each target: a sum of physical terms, boosted trees, and boosted trees on the "
+      "residuals\n"
+      "of the sum. Each predicts configurations left out of its fit (one model size, prompt length or batch at a "
+      "time,\n"
       "and a third of the points). The method with the smallest mean error is kept. configs/predict_sweep.yaml is a\n"
       "sweep to learn from.");
   command.callback([arguments] { fit(*arguments); });
@@ -216,10 +218,11 @@ void add_fit(CLI::App& predict) {
 void add_point_options(CLI::App& command, AskArguments& arguments) {
   command.add_option("--model", arguments.model, "File written by `predict fit`")->type_name("FILE")->required();
   command
-      .add_option("--point", arguments.points,
-                  "KEY=VALUE or KEY=[VALUE,...], comma-separated; keys: contender, model (or layers and width), "
-                  "prompt_tokens, generate_tokens, batch, threads, past_tokens; a missing key takes every measured value, "
-                  "but past_tokens 0; may be given again")
+      .add_option(
+          "--point", arguments.points,
+          "KEY=VALUE or KEY=[VALUE,...], comma-separated; keys: contender, model (or layers and width), "
+          "prompt_tokens, generate_tokens, batch, threads, past_tokens; a missing key takes every measured value, "
+          "but past_tokens 0; may be given again")
       ->type_name("POINT")
       ->allow_extra_args(false);
   command.add_option("--machine", arguments.machine, "One of the machines in the fit")->type_name("NAME");
@@ -233,18 +236,22 @@ void add_ask(CLI::App& predict) {
   auto arguments = std::make_shared<AskArguments>();
   CLI::App& command = *predict.add_subcommand("ask", "Predict speed and memory, measured or not");
   add_point_options(command, *arguments);
-  command.add_option("--fit-memory", arguments->memory_gib, "List configurations that fit into this much memory, including loading")
+  command
+      .add_option("--fit-memory", arguments->memory_gib,
+                  "List configurations that fit into this much memory, including loading")
       ->check(CLI::PositiveNumber)
       ->type_name("GIB");
-  command.add_option("--max-ms", arguments->max_ms, "List configurations that need at most this many milliseconds per token")
+  command
+      .add_option("--max-ms", arguments->max_ms,
+                  "List configurations that need at most this many milliseconds per token")
       ->check(CLI::PositiveNumber)
       ->type_name("MS");
-  command
-      .add_option("--threshold", arguments->threshold_ms, "Interactive: at most this long per token [as fitted]")
+  command.add_option("--threshold", arguments->threshold_ms, "Interactive: at most this long per token [as fitted]")
       ->check(CLI::PositiveNumber)
       ->type_name("MS");
   command.footer(
-      "The interval should cover nine of ten new configurations, judging by those left out in `predict fit`. A verdict is\n"
+      "The interval should cover nine of ten new configurations, judging by those left out in `predict fit`. A verdict "
+      "is\n"
       "yes or no if the entire interval agrees, otherwise unclear.\n"
       "  inferbench predict ask --model model.json --point model=synthetic:gpt2-large,prompt_tokens=256,batch=[1,8]\n"
       "  inferbench predict ask --model model.json --fit-memory 2 --max-ms 50");

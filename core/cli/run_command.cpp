@@ -37,6 +37,7 @@
 #include "run/quality_sweep.hpp"
 #include "run/source.hpp"
 #include "run/trial_sweep.hpp"
+#include "support/counted.hpp"
 #include "support/error.hpp"
 #include "support/print.hpp"
 #include "support/shortage.hpp"
@@ -101,8 +102,8 @@ bool any_failed(const RunFolder& folder) {
 void require_unchanged(InputFiles& files, const std::filesystem::path& folder) {
   const std::string change = files.find_change();
   if (change.empty()) return;
-  throw Error(change, fmt::format("start a new run, or restore the file, then: inferbench run --resume {}",
-                                  folder.string()));
+  throw Error(change,
+              fmt::format("start a new run, or restore the file, then: inferbench run --resume {}", folder.string()));
 }
 
 // A worker process for each contender, or everything in this process for use with a debugger.
@@ -126,8 +127,8 @@ Experiment shard_of(Experiment experiment, const Shard& shard) {
 void print_plan(const Experiment& experiment, const Shard& shard) {
   const Experiment part = shard_of(experiment, shard);
   if (!shard.whole()) {
-    print_result("shard {}/{}: {} of the experiment's {} points\n", shard.index, shard.count, part.points.size(),
-                 experiment.points.size());
+    print_result("shard {}/{}: {} of the experiment's {}\n", shard.index, shard.count, part.points.size(),
+                 counted(experiment.points.size(), "point"));
   }
   print_result("{}", plan_text(part));
 }
@@ -204,10 +205,11 @@ void add_run_command(CLI::App& app, CommandContext& context) {
   command.add_option("--set", options->source.overrides, "Change a key of the experiment, such as sweep.batch=[1,8]")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
-  const CLI::Option* out = command.add_option("--out", options->out, "Parent of the run folder: DIR/<name>/<time>-<id>/")
-                               ->type_name("DIR")
-                               ->check(not_empty())
-                               ->capture_default_str();
+  const CLI::Option* out =
+      command.add_option("--out", options->out, "Parent of the run folder: DIR/<name>/<time>-<id>/")
+          ->type_name("DIR")
+          ->check(not_empty())
+          ->capture_default_str();
   command.add_option("--resume", options->source.resume, "Continue a run that was stopped or killed")
       ->type_name("FOLDER");
   command
@@ -215,11 +217,13 @@ void add_run_command(CLI::App& app, CommandContext& context) {
                   "Run the experiment of an earlier run again and list what changed")
       ->type_name("RUN.JSON");
   command
-      .add_option("--shard", options->source.shard, "Only every N-th point, starting with the K-th; merge joins the shards")
+      .add_option("--shard", options->source.shard,
+                  "Only every N-th point, starting with the K-th; merge joins the shards")
       ->type_name("K/N");
   command.add_flag("--plan", options->plan, "Print what would run and about how long it takes; measure nothing");
-  command.add_flag("--profile", options->profile,
-                   "Afterwards, run each point once more, untimed, and write a Chrome trace and a table of where the time goes");
+  command.add_flag(
+      "--profile", options->profile,
+      "Afterwards, run each point once more, untimed, and write a Chrome trace and a table of where the time goes");
   command.add_flag("--in-process", options->in_process,
                    "Use no worker processes: a backend crash ends the run (for debuggers and sanitizers)");
   add_plugin_dir_option(command, options->plugin_dirs);

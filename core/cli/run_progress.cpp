@@ -9,6 +9,7 @@
 #include <set>
 
 #include "report/number_text.hpp"
+#include "support/counted.hpp"
 #include "support/one_line.hpp"
 #include "support/print.hpp"
 
@@ -146,14 +147,15 @@ void RunProgress::loading(const Contender& contender, const Point& point) {
 
 void RunProgress::judging(const Contender& contender, const Point& point, std::size_t windows) {
   if (terminal_) {
-    show(fmt::format("quality of {} on {}, {} windows", contender.name, point.model, windows));
+    show(fmt::format("quality of {} on {}, {}", contender.name, point.model, counted(windows, "window")));
   } else if (windows == 0) {
     print_message("quality of {} on {}\n", contender.name, point.model);
   }
 }
 
 void RunProgress::ended_badly(const Contender& contender, const std::string& fault) {
-  const std::string line = one_line(fmt::format("warning: {} did not shut down cleanly: {}", contender.name, fault), 400);
+  const std::string line =
+      one_line(fmt::format("warning: {} did not shut down cleanly: {}", contender.name, fault), 400);
   if (!told_.insert(line).second) return;
   print_message("{}{}\n", terminal_ ? "\r\x1b[K" : "", line);
 }

@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "conformance/rules.hpp"
+#include "support/counted.hpp"
 
 namespace inferbench::conformance {
 
@@ -48,14 +49,14 @@ class Refusals {
     change(call);
     ib_error error;
     const ib_status found = session_.forward(call, error);
-    if (!check_.expect_equal(found, status, what + " gives status")) return rewind();
+    if (!check_.expect_equal(found, status, "status for " + what)) return rewind();
     check_.expect_same(expected_, session_.last_logits(0, std::vector{5}), "the next token after " + what);
     rewind();
   }
 
   void expect_truncate(const std::string& what, std::int32_t slot, std::int32_t n_past) {
     ib_error error;
-    check_.expect_equal(session_.truncate(slot, n_past, error), IB_INVALID_ARGUMENT, what + " gives status");
+    check_.expect_equal(session_.truncate(slot, n_past, error), IB_INVALID_ARGUMENT, "status for " + what);
     check_.expect_same(expected_, session_.last_logits(0, std::vector{5}), "the next token after " + what);
     rewind();
   }
@@ -131,7 +132,8 @@ void short_buffers(Check& check) {
   Refusals refused(check);
   const auto row = static_cast<std::uint64_t>(refused.vocab());
   refused.expect("no buffer for logits", [](auto& call) { call.logits = nullptr; });
-  refused.expect("a buffer one value too short for all logits", [&](auto& call) { call.logits_capacity = 4 * row - 1; });
+  refused.expect("a buffer one value too short for all logits",
+                 [&](auto& call) { call.logits_capacity = 4 * row - 1; });
   refused.expect("a buffer one value too short for the last logits", [&](auto& call) {
     call.output = IB_OUTPUT_LAST_LOGITS;
     call.logits_capacity = 2 * row - 1;
@@ -178,7 +180,7 @@ void bad_sessions(Check& check) {
     ib_session* session = nullptr;
     ib_error error{};
     const ib_status status = model.table().session_create(model.get(), &params, &session, &error);
-    check.expect_equal(status, IB_INVALID_ARGUMENT, what + " gives status");
+    check.expect_equal(status, IB_INVALID_ARGUMENT, "status for " + what);
     if (!check.expect(session == nullptr, what + ": the out parameter was written") && status == IB_OK) {
       model.table().session_destroy(session);
     }
@@ -202,7 +204,7 @@ void bad_thread_counts(Check& check) {
     ib_context* context = nullptr;
     ib_error error{};
     const ib_status status = check.subject().table().init(&params, &context, &error);
-    check.expect_equal(status, IB_INVALID_ARGUMENT, fmt::format("init with {} threads gives status", n_threads));
+    check.expect_equal(status, IB_INVALID_ARGUMENT, "status of init with " + counted(n_threads, "thread"));
     check.expect(context == nullptr, "the out parameter was written");
   }
 }
@@ -229,7 +231,7 @@ void bad_models(Check& check) {
     TestModel weights;
     bad.change(weights);
     const Candidate model(check.subject(), weights.desc(), 2, nullptr, bad.precision);
-    check.expect_equal(model.status(), bad.status, std::string(bad.what) + " gives status");
+    check.expect_equal(model.status(), bad.status, std::string("status for ") + bad.what);
     check.expect(model.status() == IB_OK || model.get() == nullptr,
                  std::string(bad.what) + ": the out parameter was written");
   }

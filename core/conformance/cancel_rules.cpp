@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "conformance/rules.hpp"
+#include "support/counted.hpp"
 
 namespace inferbench::conformance {
 
@@ -37,7 +38,8 @@ void forward_polls(Check& check) {
   poll.reset();
   session.last_logits(0, test_tokens(10));
   check.expect(poll.n_asked >= weights.config().n_layers,
-               fmt::format("forward through {} layers asks {} times", weights.config().n_layers, poll.n_asked));
+               fmt::format("forward through {} asks {}", counted(weights.config().n_layers, "layer"),
+                           counted(poll.n_asked, "time")));
 }
 
 void cancel_and_revive(Check& check) {
@@ -61,7 +63,7 @@ void cancel_and_revive(Check& check) {
       if (at == 0) check.not_tried("forward never asks whether to stop");
       return;
     }
-    if (!check.expect_equal(status, IB_CANCELLED, fmt::format("yes to question {} gives status", at))) return;
+    if (!check.expect_equal(status, IB_CANCELLED, fmt::format("status after cancelling at question {}", at))) return;
     session.truncate(0, 20);
     session.truncate(1);
     poll.reset();
@@ -101,11 +103,13 @@ void model_create_polls(Check& check) {
     poll.reset(at);
     const Candidate model(check.subject(), weights.desc(), 2, &poll.host);
     if (model.status() == IB_OK && poll.n_asked <= at) break;
-    if (!check.expect_equal(model.status(), IB_CANCELLED, fmt::format("yes to question {} gives status", at))) return;
+    if (!check.expect_equal(model.status(), IB_CANCELLED, fmt::format("status after cancelling at question {}", at)))
+      return;
     ++n_cancelled;
   }
   check.expect(n_cancelled >= weights.config().n_layers,
-               fmt::format("model_create of {} layers asks {} times", weights.config().n_layers, n_cancelled));
+               fmt::format("model_create of {} asks {}", counted(weights.config().n_layers, "layer"),
+                           counted(n_cancelled, "time")));
 }
 
 void progress_in_order(Check& check) {
@@ -113,7 +117,9 @@ void progress_in_order(Check& check) {
   TestModel weights;
   const Candidate model(check.subject(), weights.desc(), 2, &poll.host);
   const std::vector<double>& reported = poll.progress;
-  if (!check.expect(reported.size() >= 10, fmt::format("model_create reports {} times", reported.size()))) return;
+  if (!check.expect(reported.size() >= 10,
+                    fmt::format("model_create reports its progress {}", counted(reported.size(), "time"))))
+    return;
   double last = 0;
   for (const double fraction : reported) {
     check.expect(fraction >= last && fraction <= 1, fmt::format("progress {} follows {}", fraction, last));
@@ -136,7 +142,8 @@ constexpr Rule kCancelRules[] = {
     {"callbacks.cancel_and_revive", "after a cancel, truncate restores the session", cancel_and_revive},
     {"callbacks.cancel_and_rewind", "truncate may rewind to before the cancelled call", cancel_and_rewind},
     {"callbacks.model_create_polls", "model_create asks at least once per layer whether to stop", model_create_polls},
-    {"callbacks.progress_in_order", "model_create reports its progress at least ten times, in order", progress_in_order},
+    {"callbacks.progress_in_order", "model_create reports its progress at least ten times, in order",
+     progress_in_order},
     {"callbacks.may_be_missing", "any callback may be null", callbacks_may_be_missing}};
 
 }  // namespace

@@ -178,11 +178,7 @@ std::vector<Case> make_cases() {
       {"untied head", "an untied head", untied, {}, kOneCall},
       {"inverse layer", "scale_attn_by_inverse_layer", inverse, {only_attention_1}, kOneCall},
       {"unscaled", "scale_attn_weights = 0", unscaled, {small_scores}, kOneCall},
-      {"calls",
-       "the positions or the cache of a sequence fed in several calls",
-       small,
-       {only_attention_0},
-       kFewCalls},
+      {"calls", "the positions or the cache of a sequence fed in several calls", small, {only_attention_0}, kFewCalls},
       {"rewinds", "the positions or the cache of a sequence after a truncate", small, {only_attention_0}, kRewinds},
       {"whole", "the residual sums, or the order of the layers", small, {}, kRewinds}};
   all.insert(all.end(), rest.begin(), rest.end());

@@ -8,6 +8,8 @@
 #include <cstring>
 #include <numeric>
 
+#include "support/counted.hpp"
+
 namespace inferbench::conformance {
 
 namespace {
@@ -58,7 +60,7 @@ std::string Check::note_positions(const std::vector<bool>& is_bad, Rows rows) {
   if (n_bad == is_bad.end() - begin && begin != is_bad.begin()) {
     return fmt::format("; right up to position {}, wrong from {} on", first - 1, first);
   }
-  return fmt::format("; wrong at {} of {} positions, first at {}", n_bad, is_bad.size(), first);
+  return fmt::format("; wrong at {} of {}, first at {}", n_bad, counted(is_bad.size(), "position"), first);
 }
 
 void Check::expect_near(std::span<const float> expected, std::span<const float> found, const std::string& what,
@@ -120,10 +122,9 @@ void Check::expect_logits(std::span<const double> expected, std::span<const floa
       bad_rows(expected, found, rows, [&](auto one, auto other) { return !(differ(one, other) <= kOfOneRow * most); }),
       rows);
   if (!finite) return void(expect(false, what + ": a logit is not finite" + where));
-  expect(false,
-         fmt::format("{}: logits are off by {:.3g} of their standard deviation (root mean square); "
-                     "{} may be off by at most {:.3g}{}",
-                     what, relative, subject_.judged_as, most, where));
+  expect(false, fmt::format("{}: logits are off by {:.3g} of their standard deviation (root mean square); "
+                            "{} may be off by at most {:.3g}{}",
+                            what, relative, subject_.judged_as, most, where));
 }
 
 std::vector<float> row_of(const std::vector<float>& logits, std::size_t row, std::int32_t vocab) {

@@ -9,6 +9,7 @@
 
 #include "conformance/process_state.hpp"
 #include "conformance/rules.hpp"
+#include "support/counted.hpp"
 
 namespace inferbench::conformance {
 
@@ -42,7 +43,8 @@ void init_again(Check& check) {
     check.expect_near(expected, Session(second).last_logits(0, ids), "a second context next to the first");
   }
   session.truncate(0);
-  check.expect_same(expected, session.last_logits(0, ids), "the first context, after others were created and destroyed");
+  check.expect_same(expected, session.last_logits(0, ids),
+                    "the first context, after others were created and destroyed");
 }
 
 void two_models(Check& check) {
@@ -121,7 +123,7 @@ void longer_structs(Check& check) {
   Longer call{batch.params(), {1, 2, 3, 4}};
   call.known.struct_size = sizeof(call);
   ib_error error;
-  check.expect_equal(Session(model).forward(call.known, error), IB_OK, "a longer ib_forward_params gives status");
+  check.expect_equal(Session(model).forward(call.known, error), IB_OK, "status for a longer ib_forward_params");
 }
 
 // The highest number of threads in this process while `work` ran, not counting the thread that counts.
@@ -158,8 +160,8 @@ void thread_count(Check& check) {
       session.last_logits(0, ids);
       session.truncate(0);
     });
-    check.expect(most <= before + n_threads - 1,
-                 fmt::format("told {} threads, it had {}", n_threads, most - before + 1));
+    check.expect(most <= before + n_threads - 1, fmt::format("init was told {}, but the backend ran {}",
+                                                             counted(n_threads, "thread"), most - before + 1));
   }
 }
 
@@ -171,7 +173,8 @@ void threads_are_joined(Check& check) {
       const Candidate model(check.subject(), weights.desc(), n_threads);
       Session(model).last_logits(0, test_tokens(40));
     }
-    check.expect_equal(n_threads_now(), before, fmt::format("threads after shutdown, told {}", n_threads));
+    check.expect_equal(n_threads_now(), before,
+                       fmt::format("threads after shutdown of a context with {}", counted(n_threads, "thread")));
   }
 }
 
@@ -202,7 +205,7 @@ void silent_stdout(Check& check) {
     session.truncate(0);
   }
   const std::string text = capture.stop();
-  check.expect(text.empty(), fmt::format("{} bytes were written to stdout", text.size()));
+  check.expect(text.empty(), fmt::format("the backend wrote {} to stdout", counted(text.size(), "byte")));
 }
 
 // The least memory growth, in bytes, of three times a hundred lives. A leak grows every time, while an allocator's
@@ -257,7 +260,7 @@ void memory_report(Check& check) {
     const Session session(model, n_slots);
     const ib_session_info& held = session.info();
     if (held.device_bytes > 0) {
-      check.not_tried(fmt::format("peak_bytes of {} slots: memory is on a device", n_slots));
+      check.not_tried(fmt::format("peak_bytes of {}: memory is on a device", counted(n_slots, "slot")));
     } else {
       check.expect(held.peak_bytes >= info.weights_bytes + held.kv_bytes + held.scratch_bytes,
                    fmt::format("peak_bytes is {}, less than weights, KV and scratch together", held.peak_bytes));
@@ -265,7 +268,7 @@ void memory_report(Check& check) {
     // Per position and layer: keys and values of `width` numbers each, at least half a byte per number.
     const auto least = static_cast<std::uint64_t>(n_slots) * static_cast<std::uint64_t>(config.context) *
                        static_cast<std::uint64_t>(config.n_layers) * static_cast<std::uint64_t>(config.width);
-    check.expect(held.kv_bytes >= least, fmt::format("kv_bytes of {} slots is {}", n_slots, held.kv_bytes));
+    check.expect(held.kv_bytes >= least, fmt::format("kv_bytes of {} is {}", counted(n_slots, "slot"), held.kv_bytes));
     if (n_slots == 1) kv_of_one = held.kv_bytes;
     check.expect(n_slots == 1 || held.kv_bytes >= 8 * kv_of_one, "kv_bytes hardly grows with the slots");
   }
@@ -299,11 +302,13 @@ constexpr Rule kLifeRules[] = {
     {"life.threads_are_joined", "shutdown joins every thread", threads_are_joined},
     {"life.affinity_is_left_alone", "the CPU affinity is not changed", affinity_is_left_alone, has_several_cpus},
     {"life.silent_stdout", "nothing is written to stdout", silent_stdout},
-    {"life.hundred_models", "100 models are created and destroyed without growth of memory or open files", hundred_lives,
+    {"life.hundred_models", "100 models are created and destroyed without growth of memory or open files",
+     hundred_lives, not_sanitized},
+    {"life.hundred_sessions", "100 sessions are created and destroyed without growth of memory", hundred_sessions,
      not_sanitized},
-    {"life.hundred_sessions", "100 sessions are created and destroyed without growth of memory", hundred_sessions, not_sanitized},
     {"life.memory_report", "the memory report is complete and plausible", memory_report},
-    {"life.memory_report_is_true", "the memory of the process grows by the reported amount", memory_report_is_true, not_sanitized}};
+    {"life.memory_report_is_true", "the memory of the process grows by the reported amount", memory_report_is_true,
+     not_sanitized}};
 
 }  // namespace
 

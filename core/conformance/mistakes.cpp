@@ -9,6 +9,7 @@
 #include <iterator>
 #include <utility>
 
+#include "support/counted.hpp"
 #include "support/error.hpp"
 
 namespace inferbench::conformance {
@@ -189,13 +190,13 @@ void add_positions_from(std::vector<Mistake>& all, std::int32_t from) {
       [](P at, std::int32_t n) { return at.past + at.index + (at.index >= n ? 1 : 0); });
   add("early_from_token", fmt::format("positions are one too low from token {} of a call on", from),
       [](P at, std::int32_t n) { return at.past + at.index - (at.index >= n ? 1 : 0); });
-  add("later_every", fmt::format("positions drift by one with every {} tokens of a call", from),
+  add("later_every", fmt::format("positions drift by one with every {} of a call", counted(from, "token")),
       [](P at, std::int32_t n) { return at.past + at.index + at.index / n; });
-  add("restart_every", fmt::format("positions restart with every {} tokens of a call", from),
+  add("restart_every", fmt::format("positions restart with every {} of a call", counted(from, "token")),
       [](P at, std::int32_t n) { return at.past + at.index % n; });
-  add("late_calls_from", fmt::format("positions are one too high in calls after the first {} tokens", from),
+  add("late_calls_from", fmt::format("positions are one too high in calls after the first {}", counted(from, "token")),
       [](P at, std::int32_t n) { return at.past + at.index + (at.past >= n ? 1 : 0); });
-  add("early_calls_from", fmt::format("positions are one too low in calls after the first {} tokens", from),
+  add("early_calls_from", fmt::format("positions are one too low in calls after the first {}", counted(from, "token")),
       [](P at, std::int32_t n) { return at.past + at.index - (at.past >= n ? 1 : 0); });
 }
 

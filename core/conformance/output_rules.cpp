@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "conformance/rules.hpp"
+#include "support/counted.hpp"
 
 namespace inferbench::conformance {
 
@@ -17,7 +18,7 @@ void last_is_last_row(Check& check) {
     const auto ids = test_tokens(n);
     const auto all = session.all_logits(0, ids);
     session.truncate(0);
-    check.expect_near(row_of(all, n - 1, session.vocab()), session.last_logits(0, ids), fmt::format("{} tokens", n));
+    check.expect_near(row_of(all, n - 1, session.vocab()), session.last_logits(0, ids), counted(n, "token"));
     session.truncate(0);
   }
 }
@@ -31,7 +32,7 @@ void greedy_is_argmax(Check& check) {
     const auto logits = session.last_logits(0, ids);
     session.truncate(0);
     const auto best = std::max_element(logits.begin(), logits.end()) - logits.begin();
-    check.expect_equal(session.greedy(0, ids), best, fmt::format("the greedy id after {} tokens", ids.size()));
+    check.expect_equal(session.greedy(0, ids), best, "the greedy id after " + counted(ids.size(), "token"));
     session.truncate(0);
   }
 }
@@ -86,7 +87,7 @@ void nothing_beyond_the_output(Check& check) {
     call.ids = ids.data();
     call.ids_capacity = ids.size();
     ib_error error;
-    if (!check.expect_equal(session.forward(call, error), IB_OK, fmt::format("output {} gives status", output))) return;
+    if (!check.expect_equal(session.forward(call, error), IB_OK, fmt::format("status for output {}", output))) return;
     const std::size_t rows = output == IB_OUTPUT_ALL_LOGITS ? 8 : output == IB_OUTPUT_LAST_LOGITS ? 2 : 0;
     const std::size_t n_ids = output == IB_OUTPUT_GREEDY ? 2 : 0;
     const auto end = logits.begin() + static_cast<std::ptrdiff_t>(rows * vocab);
@@ -111,7 +112,7 @@ void exact_buffers_suffice(Check& check) {
   call.logits = logits.data();
   call.logits_capacity = logits.size();
   ib_error error;
-  check.expect_equal(session.forward(call, error), IB_OK, "a buffer that is just large enough gives status");
+  check.expect_equal(session.forward(call, error), IB_OK, "status for a buffer of just the right size");
 }
 
 constexpr Rule kOutputRules[] = {

@@ -147,10 +147,9 @@ void prompts_are_computed(Check& check) {
   judge_reuse(check, phases[0], Prompt::kSameBeginning);
 }
 
-constexpr Rule kReuseRules[] = {
-    {"reuse.prompts_are_computed",
-     "a repeated prompt is computed again, unless the table declares IB_FLAG_PROMPT_CACHE",
-     prompts_are_computed, declares_a_cache}};
+constexpr Rule kReuseRules[] = {{"reuse.prompts_are_computed",
+                                 "a repeated prompt is computed again, unless the table declares IB_FLAG_PROMPT_CACHE",
+                                 prompts_are_computed, declares_a_cache}};
 
 }  // namespace
 

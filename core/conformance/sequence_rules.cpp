@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "conformance/rules.hpp"
+#include "support/counted.hpp"
 
 namespace inferbench::conformance {
 
@@ -41,7 +42,8 @@ void causal(Check& check) {
   const auto seen = static_cast<std::ptrdiff_t>(40) * model.vocab();
   check.expect_same({first.begin(), first.begin() + seen}, {second.begin(), second.begin() + seen},
                     "40 tokens before another one", {model.vocab()});
-  check.expect(row_of(first, 40, model.vocab()) != row_of(second, 40, model.vocab()), "a different token does not change the logits");
+  check.expect(row_of(first, 40, model.vocab()) != row_of(second, 40, model.vocab()),
+               "a different token does not change the logits");
 }
 
 void rows_are_independent(Check& check) {
@@ -152,7 +154,7 @@ void same_calls_same_bits(Check& check) {
       const Candidate model(check.subject(), weights.desc(), n_threads);
       const auto logits = Session(model).all_logits(0, test_tokens(70));
       if (repeat == 0) first = logits;
-      check.expect_same(first, logits, fmt::format("{} threads, repeat {}", n_threads, repeat));
+      check.expect_same(first, logits, fmt::format("{}, repeat {}", counted(n_threads, "thread"), repeat));
     }
   }
 }
@@ -164,7 +166,7 @@ void exactly_max_tokens(Check& check) {
     const Session session(model, 2, max_tokens);
     const auto ids = test_tokens(static_cast<std::size_t>(max_tokens));
     check.expect_near(Session(model).all_logits(0, ids), session.all_logits(1, ids),
-                      fmt::format("a slot of {} positions, filled", max_tokens), {model.vocab()});
+                      fmt::format("a slot of {}, filled", counted(max_tokens, "position")), {model.vocab()});
   }
 }
 
@@ -179,7 +181,8 @@ constexpr Rule kSequenceRules[] = {
     {"sequences.slots_are_independent", "slots advance and rewind independently", slots_are_independent},
     {"sequences.truncate_forgets",
      "after a truncate, logits are bit-identical to those of a session that never saw the rest", truncate_forgets},
-    {"sequences.same_calls_same_bits", "the same calls with the same number of threads give the same bits", same_calls_same_bits},
+    {"sequences.same_calls_same_bits", "the same calls with the same number of threads give the same bits",
+     same_calls_same_bits},
     {"sequences.exactly_max_tokens", "a slot holds max_tokens positions", exactly_max_tokens}};
 
 }  // namespace

@@ -61,7 +61,7 @@ void options_are_honoured(Check& check) {
         check.not_tried(what + ": unsupported on this machine");
         continue;
       }
-      if (!check.expect_equal(model.status(), IB_OK, what + ": model_create gives status")) continue;
+      if (!check.expect_equal(model.status(), IB_OK, what + ": status of model_create")) continue;
       const auto logits = Session(model).last_logits(0, ids);
       bool finite = true;
       for (const float logit : logits) finite = finite && logit - logit == 0;

@@ -11,6 +11,7 @@
 #include "experiment/section.hpp"
 #include "experiment/yaml_value.hpp"
 #include "plugin/options.hpp"
+#include "support/counted.hpp"
 #include "support/error.hpp"
 #include "support/one_line.hpp"
 #include "support/shortage.hpp"
@@ -184,7 +185,7 @@ class ContenderReader {
 
   static void check_count(std::int64_t count, const Position& at) {
     if (count <= kMaxContenders) return;
-    fail(at, fmt::format("backends: more than {} contenders, expected fewer", kMaxContenders),
+    fail(at, fmt::format("backends: more than {}, expected fewer", counted(kMaxContenders, "contender")),
          "shorten the lists of precisions and option values: they multiply");
   }
 

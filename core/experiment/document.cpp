@@ -9,6 +9,7 @@
 
 #include "experiment/bounds.hpp"
 #include "experiment/yaml_value.hpp"
+#include "support/counted.hpp"
 #include "support/error.hpp"
 #include "support/one_line.hpp"
 
@@ -49,7 +50,7 @@ YamlNode read_base(const YamlNode& node, std::vector<Link>& chain, const Experim
       std::any_of(chain.begin(), chain.end(), [&](const Link& link) { return link.file == next.file; });
   if (is_cycle) fail_cycle(node, chain, next);
   if (chain.size() > kMaxExtends) {
-    fail(node.at, fmt::format("extends: more than {} files extend one another, expected fewer", kMaxExtends),
+    fail(node.at, fmt::format("extends: more than {} extend one another, expected fewer", counted(kMaxExtends, "file")),
          "merge some of them");
   }
   std::string text;

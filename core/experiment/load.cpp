@@ -17,6 +17,7 @@
 #include "experiment/targets.hpp"
 #include "experiment/yaml_value.hpp"
 #include "plugin/plugin_path.hpp"
+#include "support/counted.hpp"
 #include "support/suggest.hpp"
 
 namespace inferbench {
@@ -61,8 +62,9 @@ void check_trials(const Experiment& experiment, const YamlNode& root) {
   if (trials <= kMaxTrials) return;
   const YamlEntry* measure = root.find("measure");
   fail(measure == nullptr ? root.at : measure->at,
-       fmt::format("{} points x {} contenders x {} repetitions make {} trials, expected at most {}",
-                   experiment.points.size(), experiment.contenders.size(), repetitions, trials, kMaxTrials),
+       fmt::format("{} x {} x {} make {}, expected at most {}", counted(experiment.points.size(), "point"),
+                   counted(experiment.contenders.size(), "contender"), counted(repetitions, "repetition"),
+                   counted(trials, "trial"), kMaxTrials),
        "use fewer blocks, points or contenders");
 }
 

@@ -9,6 +9,7 @@
 #include "experiment/bounds.hpp"
 #include "experiment/section.hpp"
 #include "experiment/yaml_value.hpp"
+#include "support/counted.hpp"
 #include "support/suggest.hpp"
 
 namespace inferbench {
@@ -104,7 +105,7 @@ class ShapeReader {
       check_dimension(spec, at);
       if (std::find(specs_.begin(), specs_.end(), spec) == specs_.end()) specs_.push_back(spec);
       if (specs_.size() > static_cast<std::size_t>(kMaxPoints)) {
-        fail(at, fmt::format("ops: more than {} shapes, expected fewer", kMaxPoints),
+        fail(at, fmt::format("ops: more than {}, expected fewer", counted(kMaxPoints, "shape")),
              "shorten the lists: they multiply");
       }
       return;

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "measure/cpu_choice.hpp"
+#include "support/counted.hpp"
 #include "support/precision.hpp"
 
 namespace inferbench {
@@ -58,13 +59,8 @@ std::string parameters_text(std::uint64_t n) {
   return millions < 10 ? fmt::format("{:.1f}M", millions) : fmt::format("{:.0f}M", millions);
 }
 
-// "1 point", "2 points".
-std::string count(std::size_t n, const char* noun) {
-  return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s");
-}
-
 std::string models_text(const Experiment& experiment) {
-  std::string text = fmt::format("\n{}\n", count(experiment.models.size(), "model"));
+  std::string text = fmt::format("\n{}\n", counted(experiment.models.size(), "model"));
   for (const ModelFacts& facts : experiment.model_facts) {
     text += fmt::format("  {}  {} parameters, context {}\n", facts.reference, parameters_text(facts.n_parameters),
                         facts.config.context);
@@ -73,7 +69,7 @@ std::string models_text(const Experiment& experiment) {
 }
 
 std::string contenders_text(const Experiment& experiment) {
-  std::string text = fmt::format("\n{}\n", count(experiment.contenders.size(), "contender"));
+  std::string text = fmt::format("\n{}\n", counted(experiment.contenders.size(), "contender"));
   for (const Contender& contender : experiment.contenders) {
     text += fmt::format("  {}  {} in {}", contender.name, contender.plugin, contender.precision);
     for (const auto& [key, value] : contender.options) text += fmt::format(", {} {}", key, value);
@@ -91,7 +87,7 @@ std::string points_text(const Experiment& experiment) {
   };
   const bool past = used(&Point::past_tokens);
   const bool prefix = used(&Point::shared_prefix_tokens);
-  std::string text = fmt::format("\n{}\n", count(experiment.points.size(), "point"));
+  std::string text = fmt::format("\n{}\n", counted(experiment.points.size(), "point"));
   text += fmt::format("  {:>6} {:>8} {:>6} {:>8}{}{}  {}\n", "prompt", "generate", "batch", "threads",
                       past ? "     past" : "", prefix ? " shared prefix" : "", "model");
   for (std::size_t i = 0; i < std::min(kListed, experiment.points.size()); ++i) {
@@ -134,9 +130,9 @@ std::string plan_text(const Experiment& experiment) {
   const auto warmup = static_cast<std::size_t>(experiment.measure.warmup);
   std::string text = fmt::format("experiment {}\n", experiment.name);
   text += models_text(experiment) + contenders_text(experiment) + points_text(experiment);
-  text += fmt::format("\n{}: {} x {} x {}, {} of them warm-up\n", count(pairs * (blocks + warmup), "trial"),
-                      count(experiment.points.size(), "point"), count(experiment.contenders.size(), "contender"),
-                      count(blocks + warmup, "repetition"), pairs * warmup);
+  text += fmt::format("\n{}: {} x {} x {}, {} of them warm-up\n", counted(pairs * (blocks + warmup), "trial"),
+                      counted(experiment.points.size(), "point"), counted(experiment.contenders.size(), "contender"),
+                      counted(blocks + warmup, "repetition"), pairs * warmup);
   if (!experiment.measure.cpus.empty()) text += fmt::format("on the CPUs {}\n", cpu_list_text(experiment.measure.cpus));
   if (experiment.measure.until) {
     text +=

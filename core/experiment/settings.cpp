@@ -11,6 +11,7 @@
 #include "experiment/bounds.hpp"
 #include "experiment/section.hpp"
 #include "experiment/yaml_value.hpp"
+#include "support/counted.hpp"
 #include "support/error.hpp"
 #include "support/suggest.hpp"
 
@@ -41,8 +42,8 @@ void check_length(const YamlNode& node, const std::string& what, const std::file
   }
   if (found >= needed) return;
   fail(node.at,
-       fmt::format("{}: '{}' has only {} tokens of {}, expected at least {}: {}", what, text.string(), found,
-                   model.name, needed, reason),
+       fmt::format("{}: '{}' has only {} for {}, expected at least {}: {}", what, text.string(),
+                   counted(found, "token"), model.name, needed, reason),
        "give a longer text");
 }
 

@@ -11,6 +11,7 @@
 #include "experiment/section.hpp"
 #include "experiment/yaml_value.hpp"
 #include "model/distinct_names.hpp"
+#include "support/counted.hpp"
 #include "support/error.hpp"
 #include "support/suggest.hpp"
 
@@ -78,7 +79,8 @@ std::vector<AxisValue> read_axis(const YamlNode& node, const Key& key, std::int3
       axis.push_back({value, item->at, false});
     }
     if (axis.size() > static_cast<std::size_t>(kMaxPoints)) {
-      fail(item->at, fmt::format("{}: more than {} values, expected fewer", what, kMaxPoints), "shorten the list");
+      fail(item->at, fmt::format("{}: more than {}, expected fewer", what, counted(kMaxPoints, "value")),
+           "shorten the list");
     }
   }
   return axis;
@@ -143,7 +145,8 @@ void check_size(const Sweep& sweep, std::size_t n_models) {
   for (const auto& axis : sweep.axes) {
     points *= static_cast<std::int64_t>(axis.size());
     if (points <= kMaxPoints) continue;
-    fail(axis.front().at, fmt::format("sweep: the axes multiply to more than {} points, expected fewer", kMaxPoints),
+    fail(axis.front().at,
+         fmt::format("sweep: the axes multiply to more than {}, expected fewer", counted(kMaxPoints, "point")),
          "shorten the lists, or split the experiment");
   }
 }
@@ -176,9 +179,10 @@ void check_context(const Point& point, const SweepModel& model, const Chosen& ch
   const std::string past = point.past_tokens > 0 ? fmt::format("{} past + ", point.past_tokens) : "";
   const std::string fewer = point.past_tokens > 0 ? "fewer past_tokens or generate_tokens" : "fewer generate_tokens";
   fail(to_blame(chosen, room).at,
-       fmt::format("sweep: {}{} prompt + {} generated tokens need {} positions, but the model {} has a context of {}; "
+       fmt::format("sweep: {}{} prompt + {} need {}, but the model {} has a context of {}; "
                    "expected {}",
-                   past, point.prompt_tokens, point.generate_tokens, positions, quote(model.written), context,
+                   past, point.prompt_tokens, counted(point.generate_tokens, "generated token"),
+                   counted(positions, "position"), quote(model.written), context,
                    room >= 1 ? fmt::format("prompt_tokens up to {} there", room) : fewer),
        fmt::format("shorten it, or exclude it: {{model: {}, prompt_tokens: {}}}", model.written, point.prompt_tokens));
 }
@@ -188,18 +192,19 @@ void check_point(const Point& point, const SweepModel& model, const Chosen& chos
   const std::int64_t prefix_room = std::int64_t{point.past_tokens} + point.prompt_tokens;
   if (point.shared_prefix_tokens > prefix_room) {
     fail(chosen[kPrefixAxis]->at,
-         fmt::format("sweep: a shared prefix of {} tokens is longer than the {} tokens of past and prompt, expected "
+         fmt::format("sweep: a shared prefix of {} is longer than the {} of past and prompt, expected "
                      "shared_prefix_tokens up to {} there",
-                     point.shared_prefix_tokens, prefix_room, prefix_room),
+                     counted(point.shared_prefix_tokens, "token"), counted(prefix_room, "token"), prefix_room),
          fmt::format("shorten it, or exclude it: {{shared_prefix_tokens: {}, prompt_tokens: {}}}",
                      point.shared_prefix_tokens, point.prompt_tokens));
   }
   const std::int64_t tokens = positions_of(point);
   if (tokens * point.batch > std::numeric_limits<std::int32_t>::max()) {
-    fail(chosen[kBatchAxis]->at,
-         fmt::format("sweep: a batch of {} sequences of {} positions is {} positions, expected at most {}", point.batch,
-                     tokens, tokens * point.batch, std::numeric_limits<std::int32_t>::max()),
-         "use a smaller batch");
+    fail(
+        chosen[kBatchAxis]->at,
+        fmt::format("sweep: a batch of {} with {} each needs {}, expected at most {}", counted(point.batch, "sequence"),
+                    counted(tokens, "position"), tokens * point.batch, std::numeric_limits<std::int32_t>::max()),
+        "use a smaller batch");
   }
 }
 
@@ -262,7 +267,7 @@ Sweep read_sweep(const YamlNode* node, const Position& fallback, const std::vect
   if (exclude == nullptr || (exclude->kind == YamlNode::Kind::kList && exclude->items.empty())) return sweep;
   sweep.exclude_at = exclude->at;
   if (exclude->items.size() > kMaxExclusions) {
-    fail(exclude->at, fmt::format("sweep.exclude: more than {} entries, expected fewer", kMaxExclusions),
+    fail(exclude->at, fmt::format("sweep.exclude: more than {}, expected fewer", counted(kMaxExclusions, "entry")),
          "exclude whole lists of values: {batch: [4, 8], prompt_tokens: [512, 1024]}");
   }
   for (const YamlNode* item : read_items(*exclude, "sweep.exclude")) {

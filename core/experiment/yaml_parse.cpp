@@ -15,6 +15,7 @@
 
 #include "experiment/yaml_tree.hpp"
 #include "experiment/yaml_value.hpp"
+#include "support/counted.hpp"
 #include "support/error.hpp"
 #include "support/utf8.hpp"
 
@@ -139,12 +140,13 @@ class TreeBuilder : public YAML::EventHandler {
     for (const YamlEntry& entry : node.entries) bytes_ += entry.key.size();
     if (nodes_ > kMaxYamlNodes || bytes_ > kMaxYamlBytes) {
       fail(at,
-           fmt::format("the experiment exceeds {} values or {} MiB here with all aliases expanded",
-                       kMaxYamlNodes, kMaxYamlBytes >> 20U),
+           fmt::format("the experiment exceeds {} or {} MiB here with all aliases expanded",
+                       counted(kMaxYamlNodes, "value"), kMaxYamlBytes >> 20U),
            kBoundsCure);
     }
     if (depth > kMaxYamlDepth) {
-      fail(at, fmt::format("nested more than {} levels deep", kMaxYamlDepth), "an experiment needs six levels at most");
+      fail(at, fmt::format("nested more than {} deep", counted(kMaxYamlDepth, "level")),
+           "an experiment needs six levels at most");
     }
     for (const YamlNode& item : node.items) count(item, at, depth + 1);
     for (const YamlEntry& entry : node.entries) count(entry.value, at, depth + 1);

@@ -13,6 +13,7 @@
 #include "model/safetensors_layout.hpp"
 #include "model/shard_index.hpp"
 #include "model/weights_storage.hpp"
+#include "support/counted.hpp"
 #include "support/error.hpp"
 
 namespace inferbench {
@@ -44,8 +45,8 @@ void check_index(const ShardIndex& index, const fs::path& index_path, std::span<
   }
   for (const auto& [tensor, file_name] : index.file_of) {
     if (by_name.contains(tensor)) continue;
-    throw Error(fmt::format("{}: the index says that tensor {} is in {}, but it is not", index_path.string(), in_quotes(tensor),
-                            in_quotes(file_name)),
+    throw Error(fmt::format("{}: the index says that tensor {} is in {}, but it is not", index_path.string(),
+                            in_quotes(tensor), in_quotes(file_name)),
                 "fetch the index and the shards again");
   }
 }
@@ -109,8 +110,8 @@ void check_nothing_besides(std::span<const SafetensorsFile> files, const NameMap
       const std::string_view name = canonical_name(tensor.name);
       if (!names.contains(name) || is_mask_buffer(name)) continue;
       if (config.tied_head && name == "lm_head.weight") continue;
-      throw Error(fmt::format("{}: tensor {} belongs to no GPT-2 of {} layers", file.path().string(),
-                              in_quotes(tensor.name), config.n_layers),
+      throw Error(fmt::format("{}: tensor {} is not part of a GPT-2 with {}", file.path().string(),
+                              in_quotes(tensor.name), counted(config.n_layers, "layer")),
                   "config.json and the weights are of different models, or the model is more than a GPT-2");
     }
   }
@@ -152,8 +153,9 @@ Checkpoint Checkpoint::open(const fs::path& folder, const ModelConfig& config) {
     if (found == names.end()) {
       throw Error(
           fmt::format("{}: tensor {} is missing", checkpoint.files_.front().path().string(), in_quotes(spec.name)),
-          spec.name == "lm_head.weight" ? "config.json says tie_word_embeddings: false; set it to true if the model has no head of its own"
-                                        : "config.json requires it; fetch both files again");
+          spec.name == "lm_head.weight"
+              ? "config.json says tie_word_embeddings: false; set it to true if the model has no head of its own"
+              : "config.json requires it; fetch both files again");
     }
     const BoundTensor bound = found->second;
     const SafetensorsFile& file = checkpoint.files_[bound.file];

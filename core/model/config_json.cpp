@@ -52,7 +52,7 @@ class ConfigReader {
     const Json* inner = find("n_inner");
     config.inner = inner == nullptr ? 4 * config.width : integer("n_inner", *inner, 1, kMaxInner);
     if (config.width % config.n_heads != 0) {
-      fail("n_head", fmt::format("{} heads (n_head) do not divide a width (n_embd) of {}", config.n_heads, config.width),
+      fail("n_head", fmt::format("n_head {} does not divide n_embd {}", config.n_heads, config.width),
            "n_embd must be a multiple of n_head");
     }
     if (const Json* n_ctx = find("n_ctx"); n_ctx != nullptr && *n_ctx != config.context) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "model/in_quotes.hpp"
+#include "support/counted.hpp"
 #include "support/error.hpp"
 #include "support/one_line.hpp"
 
@@ -29,7 +30,7 @@ class Guard {
       case Event::array_start:
         keys_.emplace_back();
         if (keys_.size() > kMaxDepth) {
-          throw Error(fmt::format("{}: JSON nested deeper than {} levels", file_, kMaxDepth), kCure);
+          throw Error(fmt::format("{}: JSON nested deeper than {}", file_, counted(kMaxDepth, "level")), kCure);
         }
         break;
       case Event::object_end:

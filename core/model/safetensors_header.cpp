@@ -11,6 +11,7 @@
 #include "model/guarded_json.hpp"
 #include "model/in_quotes.hpp"
 #include "model/safetensors_layout.hpp"
+#include "support/counted.hpp"
 #include "support/error.hpp"
 
 namespace inferbench {
@@ -36,7 +37,7 @@ class HeaderReader final : public nlohmann::json_sax<nlohmann::json> {
   bool number_unsigned(number_unsigned_t value) override {
     if (state_ == State::kShape) {
       if (tensor_.shape.size() == kMaxSafetensorsRank)
-        fail(fmt::format("more than {} dimensions", kMaxSafetensorsRank));
+        fail(fmt::format("more than {}", counted(kMaxSafetensorsRank, "dimension")));
       tensor_.shape.push_back(value);
     } else if (state_ == State::kOffsets && n_offsets_ < 2) {
       (n_offsets_++ == 0 ? tensor_.begin : tensor_.end) = value;

@@ -66,7 +66,8 @@ class Memory {
   explicit Memory(std::size_t n_bytes) : n_bytes_(n_bytes) {
     void* data = ::mmap(nullptr, n_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (data == MAP_FAILED) {
-      throw Error(fmt::format("not enough memory for {} MiB of synthetic weights", n_bytes_ >> 20U), "use a smaller shape");
+      throw Error(fmt::format("not enough memory for {} MiB of synthetic weights", n_bytes_ >> 20U),
+                  "use a smaller shape");
     }
     data_ = static_cast<float*>(data);
     ::madvise(data, n_bytes_, MADV_HUGEPAGE);

@@ -39,7 +39,8 @@ std::string failure_text(std::string_view call, ib_status status, const ib_error
 
 std::string unasked_cancel_text(std::string_view call, const ib_error& error) {
   const std::string line = line_of(error);
-  return fmt::format("{}: it returned CANCELLED although no cancellation was requested{}{}", call, line.empty() ? "" : ": ", line);
+  return fmt::format("{}: it returned CANCELLED although no cancellation was requested{}{}", call,
+                     line.empty() ? "" : ": ", line);
 }
 
 void throw_status(const Plugin& plugin, std::string_view call, ib_status status, const std::string& text) {

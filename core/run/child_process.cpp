@@ -19,6 +19,7 @@
 #include <fstream>
 
 #include "measure/clock.hpp"
+#include "support/counted.hpp"
 #include "support/one_line.hpp"
 #include "support/shortage.hpp"
 
@@ -83,7 +84,7 @@ void require_files_for_workers(std::size_t n) {
   constexpr std::size_t kToStart = 4;    // both ends of two pairs, temporarily
   constexpr std::size_t kOfTheRun = 12;  // run.json, trials.jsonl, /proc, a folder for fsync, ...
   require_descriptors(n * kOfEach + kToStart + kOfTheRun,
-                      n == 1 ? "1 worker needs" : fmt::format("{} workers at once need", n));
+                      fmt::format("running {} at once needs", counted(n, "worker")));
 }
 
 std::string to_string(const ChildEnd& end) {

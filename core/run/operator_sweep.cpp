@@ -11,6 +11,7 @@
 #include "ops/operator_inputs.hpp"
 #include "results/operator_attempts.hpp"
 #include "run/blocks.hpp"
+#include "support/counted.hpp"
 
 namespace inferbench {
 
@@ -86,7 +87,7 @@ class PointSweep : private BlockedPoint {
   static void judge(OperatorRow& row, const std::vector<float>& output, const reference::Values& reference) {
     if (output.size() != reference.size()) {
       row.status = TrialStatus::kWrongOutput;
-      row.error = fmt::format("{} values instead of {}", output.size(), reference.size());
+      row.error = fmt::format("{} instead of {}", counted(output.size(), "value"), reference.size());
       return;
     }
     row.distance = operator_error(output, reference);
@@ -94,7 +95,8 @@ class PointSweep : private BlockedPoint {
     if (row.distance->max <= row.tolerance->max && row.distance->rms <= row.tolerance->rms) return;
     row.status = TrialStatus::kWrongOutput;
     row.error = fmt::format(
-        "largest error {:.2g}, root mean square error {:.2g} of the output's root mean square; {} may have {:.2g} and {:.2g}",
+        "largest error {:.2g}, root mean square error {:.2g} of the output's root mean square; {} may have {:.2g} and "
+        "{:.2g}",
         row.distance->max, row.distance->rms, row.precision, row.tolerance->max, row.tolerance->rms);
   }
 
@@ -142,7 +144,8 @@ class PointSweep : private BlockedPoint {
     row.stderr_tail = sample.stderr_tail;
     if (row.ok() && row.tolerance && !(sample.change <= row.tolerance->max)) {
       row.status = TrialStatus::kWrongOutput;
-      row.error = fmt::format("a later run's result differs from the first by {:.2g} of the output's root mean square", sample.change);
+      row.error = fmt::format("a later run's result differs from the first by {:.2g} of the output's root mean square",
+                              sample.change);
     }
     if (!row.ok()) {
       runners_[index]->unload();

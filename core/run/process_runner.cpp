@@ -17,6 +17,7 @@
 #include "measure/clock.hpp"
 #include "results/outcome_json.hpp"
 #include "run/child_process.hpp"
+#include "support/counted.hpp"
 #include "support/error.hpp"
 #include "support/shortage.hpp"
 #include "worker/frame.hpp"
@@ -94,8 +95,8 @@ void ProcessRunner::unload() {
       note_teardown_fault("at its exit: the worker " + to_string(end));
     }
     if (const int left = child_->left_behind(); left > 0) {
-      note_teardown_fault(fmt::format("at its exit: the worker left {} behind, killed by the host",
-                                      left == 1 ? "1 process" : fmt::format("{} processes", left)));
+      note_teardown_fault(
+          fmt::format("at its exit: the worker left {} behind, killed by the host", counted(left, "process")));
     }
   }
   child_.reset();
@@ -136,8 +137,7 @@ ProcessRunner::Exchange ProcessRunner::failed(TrialStatus status, std::string er
   if (child_) {
     child_->kill();
     if (const int left = child_->left_behind(); left > 0) {
-      result.error +=
-          fmt::format("; it left {} behind, killed", left == 1 ? "1 process" : fmt::format("{} processes", left));
+      result.error += fmt::format("; it left {} behind, killed", counted(left, "process"));
     }
     result.tail = child_->output_tail();
   }
@@ -326,7 +326,7 @@ ProcessRunner::Exchange ProcessRunner::wait_for(std::vector<std::uint8_t> outgoi
 ProcessRunner::Exchange ProcessRunner::late() {
   const int signal = child_->take_stop();
   const char* name = signal == 0 ? nullptr : sigabbrev_np(signal);
-  return failed(TrialStatus::kTimeout, fmt::format("took longer than {} s{}", timeout_s_,
+  return failed(TrialStatus::kTimeout, fmt::format("longer than {} s{}", timeout_s_,
                                                    name == nullptr ? "" : fmt::format("; SIG{} stopped it", name)));
 }
 

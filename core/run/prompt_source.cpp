@@ -12,6 +12,7 @@
 
 #include "model/model.hpp"
 #include "model/synthetic_formula.hpp"
+#include "support/counted.hpp"
 #include "support/error.hpp"
 #include "text/model_text.hpp"
 
@@ -97,8 +98,8 @@ PromptSource::PromptSource(const Experiment& experiment) : experiment_(&experime
     Text text{encode_file(*experiment.prompts.file, model), {}};
     const std::int32_t needed = longest_prompt(experiment, reference);
     if (text.ids.size() < static_cast<std::size_t>(needed)) {
-      throw Error(fmt::format("{} is {} tokens of {}, the longest prompt is {}", experiment.prompts.file->string(),
-                              text.ids.size(), reference, needed),
+      throw Error(fmt::format("{} has {} for {}, but the longest prompt has {}", experiment.prompts.file->string(),
+                              counted(text.ids.size(), "token"), reference, needed),
                   "give a longer text or a smaller sweep.prompt_tokens");
     }
     for (const Point& point : experiment.points) {
@@ -156,9 +157,9 @@ std::vector<std::string> PromptSource::notes() const {
     const std::int64_t different = different_prompts(point);
     if (different >= needed) continue;
     std::string note = fmt::format(
-        "{}: prompts repeat: of {} token{} there are {}, and a process runs up to {}; a backend that remembers prompts "
-        "is faster by that",
-        point.model, own_length(point), own_length(point) == 1 ? "" : "s", different, needed);
+        "{}: prompts repeat: only {} of {} exist, and a process runs up to {}; a backend that caches prompts gains "
+        "from that",
+        point.model, counted(different, "different prompt"), counted(own_length(point), "token"), needed);
     if (std::find(notes.begin(), notes.end(), note) == notes.end()) notes.push_back(std::move(note));
   }
   return notes;

@@ -17,6 +17,7 @@
 #include "quality/window_source.hpp"
 #include "results/utc_time.hpp"
 #include "run/make_requests.hpp"
+#include "support/counted.hpp"
 
 namespace inferbench {
 
@@ -207,8 +208,8 @@ class QualitySweep {
     const double kl = agreement.reference->kl.value;
     const bool own_bound = experiment_.quality->max_kl.contains(record.contender);
     if (agreement.not_finite > 0) {
-      record.error = fmt::format("{} of {} tokens have logits that are not finite, first in {}", agreement.not_finite,
-                                 agreement.tokens, agreement.first_not_finite);
+      record.error = fmt::format("{} of {} have logits that are not finite, first in {}", agreement.not_finite,
+                                 counted(agreement.tokens, "token"), agreement.first_not_finite);
     } else if (record.max_kl && !(kl <= *record.max_kl)) {
       record.error = fmt::format("KL to {} is {:.3g} nats per token, more than the bound of {:.3g} for {}",
                                  record.reference, kl, *record.max_kl, own_bound ? record.contender : record.precision);

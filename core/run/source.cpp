@@ -13,6 +13,7 @@
 #include "experiment/resolved_paths.hpp"
 #include "results/moved_run.hpp"
 #include "results/run_place.hpp"
+#include "support/counted.hpp"
 #include "support/error.hpp"
 #include "support/one_line.hpp"
 
@@ -97,7 +98,8 @@ RunSource open_source(const RunChoice& choice, const PluginPath& plugins) {
     const Shard shard = parse_shard(choice.shard);
     Experiment experiment = load_experiment(choice.experiment, choice.overrides, plugins);
     if (plan_points(experiment, shard).empty()) {
-      throw Error(fmt::format("--shard {}: the experiment has only {} points", choice.shard, experiment.points.size()),
+      throw Error(fmt::format("--shard {}: the experiment has only {}", choice.shard,
+                              counted(experiment.points.size(), "point")),
                   "split it over fewer machines");
     }
     return {std::move(experiment), shard, std::nullopt, std::nullopt, std::nullopt};

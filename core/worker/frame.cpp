@@ -74,7 +74,8 @@ std::optional<std::vector<std::uint8_t>> FrameBuffer::next() {
   if (bytes_.size() < kLengthBytes) return std::nullopt;
   std::size_t length = 0;
   for (std::size_t i = 0; i < kLengthBytes; ++i) length |= static_cast<std::size_t>(bytes_[i]) << (8 * i);
-  if (length > kMaxFrameBytes) throw ProtocolError(fmt::format("a frame claims to have {} bytes, which is too many", length));
+  if (length > kMaxFrameBytes)
+    throw ProtocolError(fmt::format("a frame claims to have {} bytes, which is too many", length));
   if (bytes_.size() - kLengthBytes < length) return std::nullopt;
   const auto begin = bytes_.begin() + kLengthBytes;
   const auto end = begin + static_cast<std::ptrdiff_t>(length);

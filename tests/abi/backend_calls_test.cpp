@@ -191,8 +191,9 @@ TEST_F(BackendCalls, ACancelThatNobodyAskedForIsAFaultOfItsOwn) {
   const BackendSession opened = session();
   const std::array<std::int32_t, 1> token{1};
   set_fault("forward_cancels");
-  expect_error([&] { opened.greedy(0, token); }, IB_INTERNAL,
-               "backend misbehaving: forward: it returned CANCELLED although nobody asked: for no reason");
+  expect_error(
+      [&] { opened.greedy(0, token); }, IB_INTERNAL,
+      "backend misbehaving: forward: it returned CANCELLED although no cancellation was requested: for no reason");
 }
 
 TEST_F(BackendCalls, RawCallsHaveNamesForTheirFailures) {
@@ -216,7 +217,7 @@ TEST_F(BackendCalls, RawCallsHaveNamesForTheirFailures) {
   EXPECT_STREQ(failure("forward_silent").what(), "forward: it returned \"device lost\" without a message");
   EXPECT_STREQ(failure("forward_odd_status").what(), "forward: it returned \"unknown status 42\" without a message");
   EXPECT_STREQ(failure("forward_cancels").what(),
-               "forward: it returned CANCELLED although nobody asked: for no reason");
+               "forward: it returned CANCELLED although no cancellation was requested: for no reason");
   EXPECT_EQ(failure("forward_cancels").status(), IB_INTERNAL);
 }
 

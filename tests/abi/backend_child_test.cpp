@@ -29,7 +29,7 @@ using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-constexpr const char* kDefect = "a defect of the backend: tell its author";
+constexpr const char* kDefect = "this is a defect of the backend; tell its author";
 
 BackendChild::Serve serving(const std::function<std::string(std::string_view)>& serve) {
   return serve;

@@ -113,7 +113,7 @@ TEST(BackendsCommand, BrokenAndShadowedAreListed) {
 
   const Ended text = run("backends " + folders);
   EXPECT_EQ(text.exit_code, 0) << text.out;
-  EXPECT_THAT(text.out, HasSubstr("  shadowed by " + good.string() + " (use this one by its path)\n"));
+  EXPECT_THAT(text.out, HasSubstr("  shadowed by " + good.string() + " (select this one by its path)\n"));
   EXPECT_THAT(text.out, HasSubstr("not usable:\n  " + broken.string() +
                                   ": a static constructor throws: no license found\n    hint: "));
 

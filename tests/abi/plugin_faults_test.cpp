@@ -29,7 +29,7 @@ const fs::path kGood = fs::path(INFERBENCH_TEST_PLUGINS) / "libminimal_c.so";
 
 constexpr const char* kTable = "compare its table with the comments of inferbench/backend.h and build it again";
 constexpr const char* kConstructor =
-    "a backend starts its work in init() and needs no static constructors; tell its author, or take the file away";
+    "a backend must do its work in init(), not in static constructors; tell its author, or remove the file";
 
 fs::path faulty(const std::string& name) {
   return fs::path(INFERBENCH_FAULTY_PLUGINS) / ("lib" + name + ".so");
@@ -105,7 +105,7 @@ TEST(PluginFaults, NoReadPermission) {
 
 TEST(PluginFaults, Empty) {
   const TestFolder folder;
-  expect_failure(folder.write("libx.so", ""), "is empty", "build or copy it again; the last attempt was cut off");
+  expect_failure(folder.write("libx.so", ""), "is empty", "build or copy it again; the file is incomplete");
 }
 
 TEST(PluginFaults, NotElf) {
@@ -163,9 +163,9 @@ TEST(PluginFaults, CutOff) {
     const fs::path path = folder.write("libcut" + std::to_string(size) + ".so", bytes.substr(0, size));
     const std::size_t headers = header.e_phoff + header.e_phnum * sizeof(Elf64_Phdr);
     expect_failure(path,
-                   "is cut off: " + std::to_string(size) + " bytes of at least " +
-                       std::to_string(size < headers ? headers : loaded),
-                   "build or copy it again; the last attempt was cut off");
+                   "is truncated: " + std::to_string(size) + " of at least " +
+                       std::to_string(size < headers ? headers : loaded) + " bytes",
+                   "build or copy it again; the file is incomplete");
   }
   const fs::path path = folder.write("libheader.so", bytes.substr(0, 20));
   expect_failure(path, "is not an ELF file", "give the shared library that the build made (cc -shared -fPIC)");
@@ -175,18 +175,18 @@ TEST(PluginFaults, CutOff) {
 
 TEST(PluginFaults, UnresolvedSymbol) {
   expect_failure(faulty("unresolved_symbol"),
-                 "needs the symbol 'a_function_of_nobody', which no library that it is linked with provides",
+                 "needs the symbol 'a_function_of_nobody', which none of its libraries provides",
                  "link it with the library that defines 'a_function_of_nobody'");
 }
 
 TEST(PluginFaults, MissingLibrary) {
   expect_failure(faulty("missing_library"),
                  "needs the library 'libnowhere.so': cannot open shared object file: No such file or directory",
-                 "install 'libnowhere.so', or link with -Wl,-rpath to where it lies");
+                 "install 'libnowhere.so', or link with -Wl,-rpath to its folder");
 }
 
 TEST(PluginFaults, NoSymbol) {
-  expect_failure(faulty("no_symbol"), "does not export 'inferbench_backend_v1', so it is no inferbench backend",
+  expect_failure(faulty("no_symbol"), "does not export 'inferbench_backend_v1', so it is not an inferbench backend",
                  "define it as IB_EXPORT const ib_backend inferbench_backend_v1 (see inferbench/backend.h)");
 }
 

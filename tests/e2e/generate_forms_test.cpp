@@ -70,7 +70,7 @@ TEST(SideBySide, EachBackendTakesItsOwnOptions) {
   nobody.emplace_back("nonsense=1");
   const auto result = generate_with({"cpu_ref", "cpu_quant"}, nobody);
   EXPECT_EQ(result.exit_code, 2);
-  EXPECT_THAT(result.err, HasSubstr("none of the backends has --option nonsense=1"));
+  EXPECT_THAT(result.err, HasSubstr("none of the backends has the option nonsense=1"));
 }
 
 TEST(Chat, ContinuesEachLineOfAPipe) {
@@ -103,8 +103,9 @@ TEST(Chat, SlidesWhenTheContextIsFull) {
 }
 
 TEST(Chat, WrongUseIsNamed) {
-  for (const auto& [result, what] : {std::pair{generate_with({"cpu_ref", "cpu_quant"}, {"--chat"}), "one backend"},
-                                     std::pair{generate_with({"cpu_ref"}, {"--chat", "--json"}), "no --json"}}) {
+  for (const auto& [result, what] :
+       {std::pair{generate_with({"cpu_ref", "cpu_quant"}, {"--chat"}), "one backend"},
+        std::pair{generate_with({"cpu_ref"}, {"--chat", "--json"}), "does not support --json"}}) {
     EXPECT_EQ(result.exit_code, 2);
     EXPECT_THAT(result.err, HasSubstr(what));
   }

@@ -141,7 +141,7 @@ TEST(Ops, AWrongResultIsWrongOutputAndTheOthersGoOn) {
   EXPECT_EQ(result.exit_code, 3);
   expect_narrow(result.out);
   EXPECT_THAT(result.out,
-              AllOf(HasSubstr("cpu_ref:fp32"), HasSubstr("baseline"), HasSubstr("wrong_output: a value is off by")));
+              AllOf(HasSubstr("cpu_ref:fp32"), HasSubstr("baseline"), HasSubstr("wrong_output: largest error")));
   const auto later = run_faulty("later");
   EXPECT_EQ(later.exit_code, 3);
   EXPECT_THAT(later.out, HasSubstr("wrong_output: a later run's result differs from the first by"));

@@ -114,7 +114,7 @@ TEST_F(RunQuality, ATextThatAModelCannotReadIsAnErrorBeforeTheRun) {
   const std::string text = data + "/shakespeare/validation.txt";
   refused(text, "[synthetic:gpt2]", "the model synthetic:gpt2 has no tokenizer");
   refused(text, "[" + data + "/shakespeare, " + data + "/tiny]", ".*tiny: no tokenizer there: missing vocab.json");
-  refused(short_text, "[" + data + "/shakespeare]", ".*short.txt' has only [0-9]+ tokens of shakespeare");
+  refused(short_text, "[" + data + "/shakespeare]", ".*short.txt' has only [0-9]+ tokens for shakespeare");
 }
 
 TEST_F(RunQuality, ABoundOfAContenderGoesBeforeThatOfItsPrecision) {

@@ -110,7 +110,7 @@ TEST_F(RunSessionTest, TwoNamesOfOneModelAreAMistake) {
   };
   EXPECT_THAT(refusal("[./model, ./model/]"), HasSubstr("'./model/' is the same as './model'"));
   EXPECT_THAT(refusal("[./model, ./link]"), HasSubstr("'./link' is the same as './model'"));
-  EXPECT_THAT(refusal("[./model, ./copy]"), HasSubstr("are copies of one model (SHA-256 "));
+  EXPECT_THAT(refusal("[./model, ./copy]"), HasSubstr("are the same model (SHA-256 "));
 }
 
 // For another run, a renamed folder is the same model, but different weights under the same name are not.
@@ -218,7 +218,7 @@ TEST_F(RunSessionTest, ReproduceRunsTheSameExperimentAgain) {
   std::filesystem::remove(yaml);  // run.json is enough
   const ProgramResult again = run_program_in(folder(), {"run", "--reproduce", first + "/run.json"});
   ASSERT_EQ(again.exit_code, 0) << again.err;
-  EXPECT_THAT(again.err, Not(HasSubstr("not as in that run")));
+  EXPECT_THAT(again.err, Not(HasSubstr("differs from that run")));
   const RunData before = read_run(first);
   const RunData after = read_run(folder_in(again));
   EXPECT_EQ(after.info.resolved_yaml, before.info.resolved_yaml);
@@ -233,7 +233,7 @@ TEST_F(RunSessionTest, ReproduceRunsTheSameExperimentAgain) {
   std::ofstream(folder() / "other.json") << info;
   const ProgramResult other = run_program_in(folder(), {"run", "--reproduce", (folder() / "other.json").string()});
   EXPECT_EQ(other.exit_code, 0);
-  EXPECT_THAT(other.err, HasSubstr("not as in that run: cpu.model: Another CPU, now"));
+  EXPECT_THAT(other.err, HasSubstr("differs from that run: cpu.model: Another CPU, now"));
   EXPECT_EQ(run_program_in(folder(), {"run", "--reproduce", first, "--set", "measure.blocks=2"}).exit_code, 2);
 }
 

@@ -93,7 +93,7 @@ const std::vector<Case> kCases{
      "missing_base.yaml:1:10: extends: cannot read '" + kFolder +
          "nowhere.yaml': No such file or directory; expected an experiment file"},
     {"AliasBomb", "alias_bomb.yaml",
-     "alias_bomb.yaml:5:16: the experiment grows beyond 50000 values or 4 MiB here, aliases counted at full length"},
+     "alias_bomb.yaml:5:16: the experiment exceeds 50000 values or 4 MiB here with all aliases expanded"},
     {"TooManyTrials", "too_many_trials.yaml",
      "too_many_trials.yaml:4:1: 64 points x 2 contenders x 10001 repetitions make 1280128 trials, expected at most "
      "1000000"},

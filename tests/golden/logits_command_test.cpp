@@ -86,7 +86,7 @@ TEST_F(LogitsCommand, RefusesWhatIsNotTokenIds) {
   expect_refused("", "is not JSON");
   expect_refused("{\"a\": 1}", "found object");
   expect_refused("7", "found number");
-  expect_refused("[]", "no token ids");
+  expect_refused("[]", "the array of token ids is empty");
   expect_refused("[[1, 2], []]", "case 1");
   expect_refused("[[1, 2], 3]", "case 1");
   expect_refused("[1, 2.5]", "2.5 at index 1");

@@ -23,7 +23,7 @@ TEST(TextColumns, HighlightOnlyWhatDiffersAndOnlyInColour) {
   EXPECT_THAT(text, HasSubstr("one t\x1b[33moo\x1b[0m"));
   EXPECT_THAT(text, Not(HasSubstr("\x1b[33mone")));
   EXPECT_THAT(render_columns({{"a", "x", 1}, {"b", "x", 1}}, 60, true), Not(HasSubstr("\x1b")));
-  EXPECT_THAT(render_columns({{"a", "x", 1}, {"b", "x", 1}}, 60, false), HasSubstr("b: the same"));
+  EXPECT_THAT(render_columns({{"a", "x", 1}, {"b", "x", 1}}, 60, false), HasSubstr("b: identical"));
 }
 
 TEST(TextColumns, WrapAfterTheirWidthAndCountCharactersNotBytes) {

@@ -401,7 +401,7 @@ TEST(ExperimentLoad, TargetsThatNothingCouldMeetAreMistakes) {
   EXPECT_THAT(refusal("quality: {}\ntargets: [{metric: perplexity, at_most: 1}]\n"),
               testing::HasSubstr("perplexity needs a text"));
   EXPECT_THAT(refusal("quality: {}\ntargets: [{metric: kl, batch: 1, at_most: 1}]\n"),
-              testing::HasSubstr("kl is measured once for each model, at no point"));
+              testing::HasSubstr("kl is measured once for each model, not at points"));
   EXPECT_THAT(refusal("quality: {}\ntargets: [{metric: top1_agreement, at_least: 99}]\n"),
               testing::HasSubstr("top1_agreement is a share, found 99, expected at most 1"));
   EXPECT_THAT(refusal("regressions: [{metric: ttft_ms}]\n"), testing::HasSubstr("'threshold' is missing"));

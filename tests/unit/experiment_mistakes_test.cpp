@@ -220,7 +220,7 @@ std::vector<Mistake> sweep_mistakes() {
       {"NotANumber", with("prompt_tokens: .nan"),
        "/exp/e.yaml:3:24: sweep.prompt_tokens: found '.nan', expected a whole number from 1 to 16777216"},
       {"TwiceOnTheAxis", with("batch: [1, 2, 1]"),
-       "/exp/e.yaml:3:23: sweep.batch: 1 is on the axis twice, expected distinct values"},
+       "/exp/e.yaml:3:23: sweep.batch: 1 occurs twice on the axis, expected distinct values"},
       {"MoreThreadsThanCpus", with("threads: [1, 3]"),
        "/exp/e.yaml:3:22: sweep.threads: found '3', expected a whole number from 1 to 2 (the CPUs usable here), all, "
        "or doubling"},
@@ -246,7 +246,7 @@ std::vector<Mistake> sweep_mistakes() {
        "/exp/e.yaml:3:48: sweep: 1000 past + 8 prompt + 18 generated tokens need 1025 positions, but the model "
        "'synthetic:gpt2' has a context of 1024; expected prompt_tokens up to 7 there"},
       {"PastAloneBeyondTheContext", with("past_tokens: [0, 1024], prompt_tokens: 8, generate_tokens: 1"),
-       "/exp/e.yaml:3:26: sweep: 1024 past + 8 prompt + 1 generated tokens need 1032 positions, but the model "
+       "/exp/e.yaml:3:26: sweep: 1024 past + 8 prompt + 1 generated token need 1032 positions, but the model "
        "'synthetic:gpt2' has a context of 1024; expected fewer past_tokens or generate_tokens"},
       {"NegativePast", with("past_tokens: -1"),
        "/exp/e.yaml:3:22: sweep.past_tokens: found '-1', expected a whole number from 0 to 16777216"},
@@ -255,7 +255,7 @@ std::vector<Mistake> sweep_mistakes() {
        "expected "
        "shared_prefix_tokens up to 12 there"},
       {"BatchOfTooManyTokens", kBackends + "models: huge\nsweep: {prompt_tokens: 16777216, batch: [1, 129]}\n",
-       "/exp/e.yaml:3:45: sweep: a batch of 129 sequences of 16777247 positions is 2164264863 positions, expected at "
+       "/exp/e.yaml:3:45: sweep: a batch of 129 sequences with 16777247 positions each needs 2164264863, expected at "
        "most 2147483647"},
       {"TooManyPoints",
        with("prompt_tokens: [1,2,3,4,5,6,7,8,9,10], generate_tokens: [1,2,3,4,5,6,7,8,9,10], batch: "
@@ -284,7 +284,7 @@ std::vector<Mistake> setting_mistakes() {
       {"TooManyTrials",
        extra("sweep: {prompt_tokens: [1,2,3,4,5,6,7,8,9,10], batch: [1,2,3,4,5,6,7,8,9,10,11]}\n"
              "measure: {blocks: 10000}\n"),
-       "/exp/e.yaml:4:1: 110 points x 1 contenders x 10001 repetitions make 1100110 trials, expected at most 1000000"},
+       "/exp/e.yaml:4:1: 110 points x 1 contender x 10001 repetitions make 1100110 trials, expected at most 1000000"},
       {"NoBlocks", extra("measure: {blocks: 0}\n"),
        "/exp/e.yaml:3:19: measure.blocks: found '0', expected a whole number from 1 to 10000"},
       {"NegativeCooldown", extra("measure: {cooldown_s: -0.5}\n"),
@@ -336,15 +336,15 @@ std::vector<Mistake> setting_mistakes() {
       {"PromptFileWithoutTokenizer", kBackends + "models: [./shakespeare, huge]\nprompts: {file: long.txt}\n",
        "/exp/e.yaml:3:17: prompts.file: the model huge has no tokenizer; give a folder"},
       {"PromptFileTooShort", extra("sweep: {prompt_tokens: [8, 65]}\nprompts: {file: short.txt}\n"),
-       "/exp/e.yaml:4:17: prompts.file: '/exp/short.txt' has only 64 tokens of synthetic:gpt2, expected at least 65: "
+       "/exp/e.yaml:4:17: prompts.file: '/exp/short.txt' has only 64 tokens for synthetic:gpt2, expected at least 65: "
        "the longest prompt"},
       {"QualityTextWithoutTokenizer", kBackends + "models: [./shakespeare, huge]\nquality: {text: long.txt}\n",
        "/exp/e.yaml:3:17: quality.text: the model huge has no tokenizer; give a folder"},
       {"QualityTextTooShort", extra("quality: {text: short.txt}\n"),
-       "/exp/e.yaml:3:17: quality.text: '/exp/short.txt' has only 64 tokens of synthetic:gpt2, expected at least 257: "
+       "/exp/e.yaml:3:17: quality.text: '/exp/short.txt' has only 64 tokens for synthetic:gpt2, expected at least 257: "
        "one window of predictions"},
       {"QualityTextEmpty", extra("quality: {text: empty.txt}\n"),
-       "/exp/e.yaml:3:17: quality.text: '/exp/empty.txt' has only 0 tokens of synthetic:gpt2, expected at least 257: "
+       "/exp/e.yaml:3:17: quality.text: '/exp/empty.txt' has only 0 tokens for synthetic:gpt2, expected at least 257: "
        "one window of predictions"},
       {"QualityReferenceUnknown", extra("quality: {reference: cpu_rex}\n"),
        "/exp/e.yaml:3:22: quality.reference: no backend 'cpu_rex' in /lib/inferbench; did you mean 'cpu_ref'? known "
@@ -352,10 +352,10 @@ std::vector<Mistake> setting_mistakes() {
       {"QualityNoWindows", extra("quality: {windows: 0}\n"),
        "/exp/e.yaml:3:20: quality.windows: found '0', expected a whole number from 1 to 16777216"},
       {"QualityPrecisionUnknown", extra("quality: {max_kl: {fp31: 1}}\n"),
-       "/exp/e.yaml:3:20: quality.max_kl: no contender or precision is called 'fp31'; did you mean 'fp32'? known "
+       "/exp/e.yaml:3:20: quality.max_kl: no contender or precision has the name 'fp31'; did you mean 'fp32'? known "
        "names: cpu_ref:fp32, fp32"},
       {"QualityContenderUnknown", extra("quality: {max_kl: {cpu_ref:fp16: 1}}\n"),
-       "/exp/e.yaml:3:20: quality.max_kl: no contender or precision is called 'cpu_ref:fp16'; did you mean "
+       "/exp/e.yaml:3:20: quality.max_kl: no contender or precision has the name 'cpu_ref:fp16'; did you mean "
        "'cpu_ref:fp32'? known names: cpu_ref:fp32, fp32"},
       {"QualityNotANumber", extra("quality: {max_kl: {fp32: .nan}}\n"),
        "/exp/e.yaml:3:26: quality.max_kl.fp32: found '.nan', expected a number from 0 to 100"},

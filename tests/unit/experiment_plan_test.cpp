@@ -196,7 +196,7 @@ measure: {blocks: 3, warmup: 1}
       32       16      4        2  shakespeare
 
 16 trials: 2 points x 2 contenders x 4 repetitions, 4 of them warm-up
-estimated time: 14 s (a guess from 50 GFLOP/s and 8 GB/s a thread; nothing was measured)
+estimated time: 14 s (a guess from 50 GFLOP/s and 8 GB/s per thread; nothing was measured)
 )");
 }
 

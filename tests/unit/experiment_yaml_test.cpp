@@ -122,7 +122,7 @@ TEST(ExperimentYaml, SyntaxErrorsKeepTheirPlace) {
 }
 
 TEST(ExperimentYaml, RefusesAliasesInsideTheirAnchor) {
-  EXPECT_EQ(error_of("a: &x [1, *x]\n"), "f.yaml:1:11: this alias stands inside its own anchor");
+  EXPECT_EQ(error_of("a: &x [1, *x]\n"), "f.yaml:1:11: this alias is inside its own anchor");
 }
 
 // Each level is a list of ten references to the level below.
@@ -137,9 +137,9 @@ std::string alias_bomb(int levels, const std::string& first) {
 
 TEST(ExperimentYaml, AliasBombsEndEarly) {
   EXPECT_EQ(error_of(alias_bomb(9, "[x,x,x,x,x,x,x,x,x,x]")),
-            "f.yaml:5:18: the experiment grows beyond 50000 values or 4 MiB here, aliases counted at full length");
+            "f.yaml:5:18: the experiment exceeds 50000 values or 4 MiB here with all aliases expanded");
   // Few nodes with long texts.
-  EXPECT_THAT(error_of(alias_bomb(3, std::string(10'000, 'x'))), HasSubstr("grows beyond 50000 values or 4 MiB"));
+  EXPECT_THAT(error_of(alias_bomb(3, std::string(10'000, 'x'))), HasSubstr("exceeds 50000 values or 4 MiB"));
   // Each level adds only one to the depth and one alias, so this tests depth, not size.
   std::string deep = "a0: &a0 x\n";
   for (int i = 1; i < 100; ++i) deep += fmt::format("a{0}: &a{0} [*a{1}]\n", i, i - 1);

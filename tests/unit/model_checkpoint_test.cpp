@@ -104,7 +104,7 @@ TEST_F(CheckpointTest, ReadsWhatAWrapperSaved) {
   Tensors twice = tensors_of(kConfig, "module.");
   twice.push_back({"_orig_mod.ln_f.bias", "F32", {4}});
   write(twice);
-  EXPECT_THAT(open_error(), HasSubstr("tensor 'ln_f.bias' is there twice"));
+  EXPECT_THAT(open_error(), HasSubstr("tensor 'ln_f.bias' occurs twice"));
 }
 
 TEST_F(CheckpointTest, NamesTheFileThatGitLfsLeftUnfetched) {
@@ -167,7 +167,7 @@ TEST_F(CheckpointTest, NamesAnExtraTensor) {
     Tensors tensors = tensors_of(kConfig);
     tensors.push_back({name, "F32", {4}});
     write(tensors);
-    EXPECT_THAT(open_error(), AllOf(HasSubstr(name), HasSubstr("belongs to no GPT-2 of 1 layers")));
+    EXPECT_THAT(open_error(), AllOf(HasSubstr(name), HasSubstr("is not part of a GPT-2 with 1 layer")));
   }
 }
 
@@ -175,7 +175,7 @@ TEST_F(CheckpointTest, NamesATensorOfTheWrongShape) {
   Tensors tensors = tensors_of(kConfig);
   find(tensors, "h.0.attn.c_attn.weight").shape = {12, 4};
   write(tensors);
-  EXPECT_THAT(open_error(), HasSubstr("'h.0.attn.c_attn.weight': shape [12, 4], but config.json asks for [4, 12]"));
+  EXPECT_THAT(open_error(), HasSubstr("'h.0.attn.c_attn.weight': shape [12, 4], but config.json requires [4, 12]"));
   tensors = tensors_of(kConfig);
   find(tensors, "ln_f.bias").shape = {4, 1};
   write(tensors);
@@ -195,7 +195,7 @@ TEST_F(CheckpointTest, RefusesATensorWithAndWithoutPrefix) {
   Tensors tensors = tensors_of(kConfig);
   tensors.push_back({"transformer.ln_f.bias", "F32", {4}});
   write(tensors);
-  EXPECT_THAT(open_error(), HasSubstr("tensor 'ln_f.bias' is there twice"));
+  EXPECT_THAT(open_error(), HasSubstr("tensor 'ln_f.bias' occurs twice"));
 }
 
 TEST_F(CheckpointTest, NamesTheFileThatLacks) {
@@ -277,7 +277,7 @@ TEST_F(ShardTest, RefusesAnIndexThatDisagreesWithTheShards) {
   map_["transformer.more.weight"] = "a.safetensors";
   write_index();
   EXPECT_THAT(open_error(),
-              AllOf(HasSubstr("'transformer.more.weight'"), HasSubstr("'a.safetensors', which lacks it")));
+              AllOf(HasSubstr("'transformer.more.weight'"), HasSubstr("is in 'a.safetensors', but it is not")));
 }
 
 TEST_F(ShardTest, RefusesFileNamesThatLeaveTheFolder) {
@@ -295,7 +295,7 @@ TEST_F(ShardTest, ATensorInTwoShardsIsRefused) {
   write_safetensors(path("b.safetensors"), second);
   map_["wte.weight"] = "b.safetensors";
   write_index();
-  EXPECT_THAT(open_error(), HasSubstr("tensor 'wte.weight' is there twice"));
+  EXPECT_THAT(open_error(), HasSubstr("tensor 'wte.weight' occurs twice"));
 }
 
 TEST(ShardIndex, RefusesBrokenIndexes) {
@@ -306,7 +306,7 @@ TEST(ShardIndex, RefusesBrokenIndexes) {
   EXPECT_THAT(index_error(R"({"weight_map":{}})"), HasSubstr("no \"weight_map\""));
   EXPECT_THAT(index_error(R"({"weight_map":[]})"), HasSubstr("no \"weight_map\""));
   EXPECT_THAT(index_error(R"({"weight_map":{"a":1}})"), HasSubstr("tensor 'a' has no file name"));
-  EXPECT_THAT(index_error(R"({"weight_map":{"a":"x","a":"y"}})"), HasSubstr("key 'a' stands twice"));
+  EXPECT_THAT(index_error(R"({"weight_map":{"a":"x","a":"y"}})"), HasSubstr("key 'a' occurs twice"));
   EXPECT_THAT(index_error(R"({"weight_map":{"a":"x\u0000y"}})"), HasSubstr("not the name of a file"));
 }
 

@@ -97,8 +97,8 @@ TEST(SafetensorsHeader, RefusesWrongFields) {
   EXPECT_THAT(json_error(R"({"a":{}})"), AllOf(HasSubstr("'a'"), HasSubstr("lacks one of dtype")));
   EXPECT_THAT(json_error(R"({"a":{"dtype":"F32","shape":[]}})"), HasSubstr("lacks one of"));
   EXPECT_THAT(json_error(R"({"a":{"color":1}})"), HasSubstr("unknown field 'color'"));
-  EXPECT_THAT(json_error(R"({"a":{"dtype":"F32","dtype":"F16"}})"), HasSubstr("dtype stands twice"));
-  EXPECT_THAT(json_error(R"({"a":{"shape":[],"shape":[]}})"), HasSubstr("shape stands twice"));
+  EXPECT_THAT(json_error(R"({"a":{"dtype":"F32","dtype":"F16"}})"), HasSubstr("dtype occurs twice"));
+  EXPECT_THAT(json_error(R"({"a":{"shape":[],"shape":[]}})"), HasSubstr("shape occurs twice"));
   EXPECT_THAT(json_error(R"({"a":{"dtype":4}})"), HasSubstr("a number where"));
   EXPECT_THAT(json_error(R"({"a":{"shape":{}}})"), HasSubstr("an object where"));
   EXPECT_THAT(json_error(R"({"a":{"shape":[[1]]}})"), HasSubstr("an array where"));
@@ -114,9 +114,9 @@ TEST(SafetensorsHeader, RefusesWrongFields) {
 
 TEST(SafetensorsHeader, RefusesDuplicates) {
   const std::string tensor = R"("a":{"dtype":"I8","shape":[1],"data_offsets":[0,1]})";
-  EXPECT_THAT(json_error("{" + tensor + "," + tensor + "}", 1), HasSubstr("tensor 'a' stands twice"));
-  EXPECT_THAT(json_error(R"({"__metadata__":{},"__metadata__":{}})"), HasSubstr("stands twice"));
-  EXPECT_THAT(json_error(R"({"__metadata__":{"k":"1","k":"2"}})"), HasSubstr("key 'k' stands twice"));
+  EXPECT_THAT(json_error("{" + tensor + "," + tensor + "}", 1), HasSubstr("tensor 'a' occurs twice"));
+  EXPECT_THAT(json_error(R"({"__metadata__":{},"__metadata__":{}})"), HasSubstr("occurs twice"));
+  EXPECT_THAT(json_error(R"({"__metadata__":{"k":"1","k":"2"}})"), HasSubstr("key 'k' occurs twice"));
 }
 
 TEST(SafetensorsHeader, RefusesMetadataOtherThanText) {
@@ -153,7 +153,7 @@ TEST(SafetensorsHeader, RefusesOffsetsOutsideTheFile) {
   EXPECT_THAT(json_error(R"({"a":{"dtype":"I8","shape":[9],"data_offsets":[0,9]}})", 8),
               AllOf(HasSubstr("'a'"), HasSubstr("ends at byte 9 of a data section of 8"), HasSubstr("truncated")));
   EXPECT_THAT(json_error(R"({"a":{"dtype":"I8","shape":[2],"data_offsets":[18446744073709551614,0]}})", 2),
-              HasSubstr("begins at 18446744073709551614 and ends before"));
+              HasSubstr("begins at 18446744073709551614 but already ends"));
   EXPECT_THAT(
       json_error(R"({"a":{"dtype":"I8","shape":[1],"data_offsets":[18446744073709551614,18446744073709551615]}})", 2),
       HasSubstr("of a data section of 2"));

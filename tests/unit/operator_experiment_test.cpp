@@ -129,15 +129,15 @@ TEST_F(OperatorExperiments, MistakesOfTheCommandLineNameTheFlag) {
     EXPECT_THAT(error_of(flags), HasSubstr("ops.shape.rows: found")) << shape;
   }
   flags.shapes = {"rows=1000000,in=16777216"};
-  EXPECT_THAT(error_of(flags), HasSubstr("larger than this program makes"));
+  EXPECT_THAT(error_of(flags), HasSubstr("larger than this program can create"));
   flags.ops = {"attention"};
   flags.shapes = {"heads=100000,head_dim=100000"};
-  EXPECT_THAT(error_of(flags), HasSubstr("expected a width of all heads of at most 2^24"));
+  EXPECT_THAT(error_of(flags), HasSubstr("expected at most 2^24 for heads x head_dim"));
   flags.ops = {"gelu"};
   flags.shapes = {"activation=gelu_now"};
   EXPECT_THAT(error_of(flags), HasSubstr("did you mean 'gelu_new'?"));
   flags.ops.clear();
-  EXPECT_THAT(error_of(flags), HasSubstr("no --op says of which operator"));
+  EXPECT_THAT(error_of(flags), HasSubstr("no --op names the operator"));
   flags = with_backend();
   flags.blocks = "0";
   EXPECT_THAT(error_of(flags), HasSubstr("--blocks 0: measure.blocks: found '0', expected a whole number from 1"));

@@ -125,7 +125,8 @@ TEST(PromptSource, ASharedPrefixIsTheSameInEveryTrialAndSequenceAndNothingElseIs
 TEST(PromptSource, SaysWhereTokensAreTooFew) {
   const Experiment experiment = experiment_of("m", 11, 1, 20);
   EXPECT_THAT(PromptSource(experiment).notes(),
-              ElementsAre(HasSubstr("m: prompts repeat: of 1 token there are 11, and a process runs up to 120")));
+              ElementsAre(HasSubstr(
+                  "m: prompts repeat: only 11 different prompts of 1 token exist, and a process runs up to 120")));
 }
 
 // Fixed expectations, because a resumed run, or another machine, must use the same prompts.
@@ -172,7 +173,7 @@ TEST_F(PromptFileTest, SaysWhereTheTextRepeatsItself) {
   std::string text;
   for (int i = 0; i < 100; ++i) text += "the same again and ";
   EXPECT_THAT(PromptSource(with_text(text, 8, 3)).notes(),
-              ElementsAre(HasSubstr("prompts repeat: of 8 tokens there are ")));
+              ElementsAre(HasSubstr("different prompts of 8 tokens exist")));
 }
 
 }  // namespace

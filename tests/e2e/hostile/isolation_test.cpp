@@ -162,7 +162,7 @@ TEST_F(Isolation, ACrashInACallIsOneError) {
     EXPECT_THAT(result.err, HasSubstr("inferbench: error: " + where +
                                       "backend ending:fp32 crashed: signal 11 (Segmentation fault) "
                                       "during forward: the last words\n"
-                                      "inferbench: hint: a defect of the backend: tell its author\n"))
+                                      "inferbench: hint: this is a defect of the backend; tell its author\n"))
         << name;
   }
   EXPECT_THAT(files(), Not(testing::Contains(HasSubstr("logits"))));

@@ -42,7 +42,7 @@ class ReplacedTest : public HostileTest {
   void expect_noticed(const ProgramResult& result, const fs::path& path, std::size_t rows) const {
     EXPECT_EQ(result.exit_code, 2) << result.out;
     EXPECT_THAT(result.err, AllOf(HasSubstr("changed during the run"), HasSubstr(path.string()),
-                                  HasSubstr("hint: start a new run; or put the file back")));
+                                  HasSubstr("hint: start a new run, or restore the file")));
     const RunData kept = read_run(only_run_folder());
     EXPECT_EQ(kept.trials.size(), rows);
     for (const TrialRecord& row : kept.trials) EXPECT_TRUE(row.ok()) << row.id << ": " << row.outcome.error;
