@@ -52,10 +52,10 @@ void add_analyze_command(CLI::App& app, CommandContext&) {
       ->allow_extra_args(false);
   add_json_flag(command, options->json);
   command.footer(
-      "Shares are of the variance of the metric's logarithm: what an axis alone explains, averaged over all orders of\n"
-      "entry (Shapley's value of R2); interactions: between configurations, but no sum of such effects; repeats: "
-      "noise.\n"
-      "An exponent says how a contender's metric grows along an axis while the others stand still: 1 doubles with it.");
+      "Shares are parts of the variance of the metric's logarithm. The share of an axis is what it explains alone,\n"
+      "averaged over all orders of entry (Shapley's value of R2). Interactions are differences between\n"
+      "configurations that no sum of such effects explains. Repeats are noise. An exponent says how a contender's\n"
+      "metric grows along an axis with the others fixed: 1 means that doubling the axis doubles the metric.");
   command.callback([options] { analyze(*options); });
 }
 

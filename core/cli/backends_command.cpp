@@ -164,9 +164,8 @@ void add_backends_command(CLI::App& app, CommandContext&) {
   CLI::App* command = app.add_subcommand("backends", "List the backends: where they are and what each supports");
   command->footer(
       "Looks for lib*.so in --plugin-dir, then in INFERBENCH_PLUGIN_PATH (folders separated by ':'), then in the\n"
-      "lib/inferbench of this build or install. Each library is loaded in its own process. A library that does not "
-      "load,\n"
-      "or takes longer than 10 s, is listed with the reason; the exit code is 0.");
+      "lib/inferbench of this build or install. Each library is loaded in its own process. A library that does not\n"
+      "load, or takes longer than 10 s, is listed with the reason; the exit code is 0.");
   add_plugin_dir_option(*command, arguments->plugin_dirs);
   add_json_flag(*command, arguments->json);
   command->callback([arguments] { run_backends(*arguments); });

@@ -104,11 +104,10 @@ int check(const CheckOptions& options) {
 }
 
 constexpr const char* kCheckFooter =
-    "Each verdict comes from a 99% interval: pass if the entire interval is within the bound, fail if all of it is\n"
-    "beyond, otherwise unclear. To resolve an unclear verdict, add blocks or stop other programs. Fewer than five\n"
-    "blocks and missing measurements are unclear, too. A contender that failed in all trials fails; one that failed "
-    "in\n"
-    "some trials cannot pass.\n"
+    "Each verdict comes from a 99% interval: pass if the entire interval is within the bound, fail if all of it\n"
+    "is beyond, otherwise unclear. To resolve an unclear verdict, add blocks or stop other programs. Fewer than\n"
+    "five blocks and missing measurements are unclear, too. A contender that failed in all trials fails; one that\n"
+    "failed in some trials cannot pass.\n"
     "A threshold is [METRIC][@KEY=VALUE,...]=PERCENT, such as decode_tokens_per_s=3% or ttft_ms@prompt=512=10%.\n"
     "Keys: prompt, generate, batch, threads, model, contender. If several thresholds match, the one with the most\n"
     "conditions counts.\n"

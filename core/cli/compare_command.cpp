@@ -43,11 +43,10 @@ void compare(const CompareOptions& options) {
 }
 
 constexpr const char* kCompareFooter =
-    "Points are matched by model (weights and configuration), lengths, batch and threads; contenders by name. Each "
-    "ratio\n"
-    "is the speed of B over the speed of A, with a 99% interval for independent samples. It holds for these two runs\n"
-    "only: a single pair cannot show what else changed between them, such as the room temperature. Repeat both runs\n"
-    "to find out.";
+    "Points are matched by model (weights and configuration), lengths, batch and threads; contenders by name.\n"
+    "Each ratio is the speed of B over the speed of A, with a 99% interval for independent samples. It holds for\n"
+    "these two runs only: a single pair cannot show what else changed between them, such as the room temperature.\n"
+    "Repeat both runs to find out.";
 
 }  // namespace
 

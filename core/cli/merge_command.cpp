@@ -14,6 +14,7 @@
 #include "results/merge_runs.hpp"
 #include "results/run_folder.hpp"
 #include "results/run_place.hpp"
+#include "support/counted.hpp"
 #include "support/print.hpp"
 
 namespace inferbench {
@@ -56,8 +57,8 @@ void print_merged(const RunFolder& folder, bool json) {
       print_message("inferbench: warning: {} differs: {}\n", part.folder, line);
   }
   if (folder.trials().size() < info.planned_trials) {
-    print_message("inferbench: warning: {} of {} planned trials are there; run --resume would make the others\n",
-                  folder.trials().size(), info.planned_trials);
+    print_message("inferbench: warning: only {} of {} exist; run --resume makes the others\n", folder.trials().size(),
+                  counted(info.planned_trials, "planned trial"));
   }
   print_result("{}\n", folder.path().string());
 }
@@ -82,9 +83,9 @@ void add_merge_command(CLI::App& app, CommandContext&) {
       ->capture_default_str();
   add_json_flag(*command, options->json);
   command->footer(
-      "Prints the new folder. Folders of different experiments or models are refused, and the error says what "
-      "differs;\n"
-      "where the files are does not matter. Where machines or builds differ, run.json and a warning say how.");
+      "Prints the new folder. Folders of different experiments or models are refused; the error says what differs.\n"
+      "The location of the files does not matter. If machines or builds differ, run.json and a warning list the\n"
+      "differences.");
   command->callback([options] { merge(*options); });
 }
 

@@ -219,10 +219,9 @@ void add_perplexity_command(CLI::App& app, CommandContext& context) {
   add_plugin_dir_option(*command, arguments->settings.plugin_dirs);
   add_json_flag(*command, arguments->json);
   command->footer(
-      "The text is split into windows of the model's context length. Each starts with an empty cache. The mean is over "
-      "all\n"
-      "tokens except the first, each counted once. Perplexity per word and per byte is comparable between tokenizers;\n"
-      "words are separated by white space.\n"
+      "The text is split into windows of the model's context length. Each starts with an empty cache. The mean is\n"
+      "over all tokens except the first, each counted once. Perplexity per word and per byte is comparable between\n"
+      "tokenizers; words are separated by white space.\n"
       "  inferbench perplexity --backend cpu_quant:int8 --reference cpu_ref --model gpt2 --text wiki.txt\n"
       "Exit codes: 0 done, 1 logits that are not finite, 2 wrong use or input.");
   command->callback([arguments, &context] { context.exit_code = static_cast<int>(perplexity(*arguments)); });

@@ -206,12 +206,10 @@ void add_fit(CLI::App& predict) {
       ->type_name("MS");
   add_json_flag(command, arguments->json);
   command.footer(
-      "Three methods compete for each target: a sum of physical terms, boosted trees, and boosted trees on the "
-      "residuals\n"
-      "of the sum. Each predicts configurations left out of its fit (one model size, prompt length or batch at a "
-      "time,\n"
-      "and a third of the points). The method with the smallest mean error is kept. configs/predict_sweep.yaml is a\n"
-      "sweep to learn from.");
+      "Three methods compete for each target: a sum of physical terms, boosted trees, and boosted trees on the\n"
+      "residuals of the sum. Each predicts configurations left out of its fit (one model size, prompt length or\n"
+      "batch at a time, and a third of the points). The method with the smallest mean error is kept.\n"
+      "configs/predict_sweep.yaml is a sweep to learn from.");
   command.callback([arguments] { fit(*arguments); });
 }
 
@@ -250,9 +248,8 @@ void add_ask(CLI::App& predict) {
       ->check(CLI::PositiveNumber)
       ->type_name("MS");
   command.footer(
-      "The interval should cover nine of ten new configurations, judging by those left out in `predict fit`. A verdict "
-      "is\n"
-      "yes or no if the entire interval agrees, otherwise unclear.\n"
+      "The interval should cover nine of ten new configurations, judging by those left out in `predict fit`. A\n"
+      "verdict is yes or no if the entire interval agrees, otherwise unclear.\n"
       "  inferbench predict ask --model model.json --point model=synthetic:gpt2-large,prompt_tokens=256,batch=[1,8]\n"
       "  inferbench predict ask --model model.json --fit-memory 2 --max-ms 50");
   command.callback([arguments] { ask(*arguments); });
