@@ -25,8 +25,8 @@ found=$(sources "\"[^\"]*\{[^{}\".]*\}( [a-z-]+)? ($nouns)([^a-z/_]|$)")
 found+=$'\n'$(sources '[=!]= 1 \? "(s|es|y|ies)?"')
 found+=$'\n'$(sources "\) \+ \" ($nouns)([^a-z/_]|$)")
 for place in "${allowed[@]}"; do
-  [ -n "$(grep -F "${place#*:}" "${place%%:*}" || true)" ] || found+=$'\n'"$place: allowed here, but no longer there"
   found=$(awk -v file="${place%%:*}:" -v text="${place#*:}" 'index($0, file) != 1 || index($0, text) == 0' <<<"$found")
+  grep -qF "${place#*:}" "${place%%:*}" || found+=$'\n'"allowed, but no longer there: $place"
 done
 found=$(sed '/^$/d' <<<"$found")
 [ -z "$found" ] && exit 0
