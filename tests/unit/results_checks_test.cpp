@@ -252,7 +252,8 @@ TEST(RunNotes, NameUnknownPeaksStoppedLoadsAndBadEnds) {
                                     HasSubstr("kept 12.0 MiB of an earlier point"))));
   EXPECT_THAT(notes, Contains(HasSubstr("a load of reference was disturbed, and its load_ms includes that time: a "
                                         "signal stopped the process")));
-  EXPECT_THAT(notes, Contains(HasSubstr("quant did not shut down cleanly in 12 workers: in shutdown: the worker was killed")));
+  EXPECT_THAT(notes,
+              Contains(HasSubstr("quant did not shut down cleanly in 12 workers: in shutdown: the worker was killed")));
 }
 
 TEST(RunFolderTeardown, CountsFaultsAndSurvivesAResume) {

@@ -72,7 +72,8 @@ TEST(MergeRuns, RefusesWhatDoesNotBelongTogether) {
   parts[1].data.info.models[0].sha256 = "other";
   EXPECT_THAT(
       refusal_of(parts),
-      HasSubstr("part1 and part2 ran different models: model 'synthetic:gpt2': different weights (SHA-256 cc and other)"));
+      HasSubstr(
+          "part1 and part2 ran different models: model 'synthetic:gpt2': different weights (SHA-256 cc and other)"));
   parts = {part(1), part(2)};
   parts[1].data.info.resolved_yaml += "x: 1\n";
   EXPECT_EQ(refusal_of(parts), "part2 ran a different experiment from part1: x: absent, now 1");

@@ -43,7 +43,8 @@ TEST(RunPlace, OfAnExperimentIsItsLatestRun) {
   EXPECT_EQ(find_run(earlier), earlier);
   EXPECT_EQ(find_run(earlier / "run.json"), earlier);
   EXPECT_EQ(find_run("/nowhere/run"), "/nowhere/run");
-  EXPECT_THAT(refusal_when([&] { find_run(root.path()); }), HasSubstr("contains runs of sample, but is not a run itself"));
+  EXPECT_THAT(refusal_when([&] { find_run(root.path()); }),
+              HasSubstr("contains runs of sample, but is not a run itself"));
   // The link points to the latest run.
   EXPECT_TRUE(fs::is_symlink(root.path() / "sample" / "latest"));
   EXPECT_TRUE(fs::equivalent(root.path() / "sample" / "latest", earlier));
