@@ -94,9 +94,9 @@ void put_notes(std::string& text, const OperatorResults& results) {
     }
   }
   text +=
-      "\ntime: one run, median of the blocks. of limit: share of the read bandwidth (mem) or of the\narithmetic "
-      "peak (alu), whichever takes longer. error: largest difference from float64 as a multiple of\nits root mean "
-      "square, and the tolerance.\n";
+      "\ntime: one run, median of the blocks. of limit: share of the read bandwidth (mem) or of the\n"
+      "arithmetic peak (alu), whichever takes longer. error: largest difference from float64 as a\n"
+      "multiple of its root mean square, and the tolerance.\n";
   std::set<std::string> told;
   for (const OperatorResult& point : results.points) {
     for (const OperatorRow& row : point.rows) {

@@ -95,8 +95,7 @@ class PointSweep : private BlockedPoint {
     if (row.distance->max <= row.tolerance->max && row.distance->rms <= row.tolerance->rms) return;
     row.status = TrialStatus::kWrongOutput;
     row.error = fmt::format(
-        "largest error {:.2g}, root mean square error {:.2g} of the output's root mean square; {} may have {:.2g} and "
-        "{:.2g}",
+        "largest error {:.2g}, overall {:.2g}, in root mean squares of the output; {} allows {:.2g}, {:.2g}",
         row.distance->max, row.distance->rms, row.precision, row.tolerance->max, row.tolerance->rms);
   }
 

@@ -127,7 +127,7 @@ TEST_F(RunSessionTest, ComparesModelsByWhatTheyHold) {
   std::ofstream(two + "/run.json") << info;
   const ProgramResult other = run_program_in(folder(), {"compare", one, two});
   EXPECT_EQ(other.exit_code, 2);
-  EXPECT_THAT(other.err, HasSubstr("no point in common; model 'model': other weights"));
+  EXPECT_THAT(other.err, HasSubstr("no point in common; model 'model': different weights"));
 }
 
 TEST_F(RunSessionTest, AMovedFolderIsResumedAndReproduced) {

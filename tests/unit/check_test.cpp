@@ -387,7 +387,7 @@ TEST(CheckText, SaysTheSameOnce) {
     report.results.push_back({"r", "y", fmt::format("p{}", i), CheckVerdict::kFail, "signal 11"});
   }
   EXPECT_THAT(check_console(report, false, false),
-              HasSubstr("fail    r\n        y\n        p0\n        and 2 points more\n        signal 11\nfail    0 "));
+              HasSubstr("fail    r\n        y\n        p0\n        and 2 more points\n        signal 11\nfail    0 "));
 }
 
 TEST(CheckText, HasEveryVerdict) {

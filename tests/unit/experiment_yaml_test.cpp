@@ -143,12 +143,12 @@ TEST(ExperimentYaml, AliasBombsEndEarly) {
   // Each level adds only one to the depth and one alias, so this tests depth, not size.
   std::string deep = "a0: &a0 x\n";
   for (int i = 1; i < 100; ++i) deep += fmt::format("a{0}: &a{0} [*a{1}]\n", i, i - 1);
-  EXPECT_THAT(error_of(deep), HasSubstr(": nested more than 32 deep"));
+  EXPECT_THAT(error_of(deep), HasSubstr(": nested more than 32 levels deep"));
 }
 
 TEST(ExperimentYaml, DeepNestingEndsEarly) {
   EXPECT_EQ(dump(parse("a: [[[1]]]")), "1:1{a@1:1 1:4[1:5[1:6[1:7=1 ] ] ] }");
-  EXPECT_EQ(error_of("a: " + std::string(40, '[') + std::string(40, ']')), "f.yaml:1:36: nested more than 32 deep");
+  EXPECT_EQ(error_of("a: " + std::string(40, '[') + std::string(40, ']')), "f.yaml:1:36: nested more than 32 levels deep");
   EXPECT_THAT(error_of("a: " + std::string(100'000, '[')), HasSubstr("f.yaml:1:"));
   EXPECT_THAT(error_of(std::string(100'000, '{')), HasSubstr("f.yaml:1:"));
 }

@@ -44,7 +44,7 @@ TEST(HostWarnings, NameEachProblem) {
   state.others_busy = std::nullopt;
   EXPECT_THAT(warnings_of(state), IsEmpty()) << "unknown";
   state.quota = 2.5;
-  EXPECT_THAT(warnings_of(state), ElementsAre(HasSubstr("4 threads on a CPU quota of 2.5 CPUs")));
+  EXPECT_THAT(warnings_of(state), ElementsAre(HasSubstr("4 threads with a CPU quota of 2.5")));
   state.quota = 4;
   EXPECT_THAT(warnings_of(state), IsEmpty());
   state.others_busy = 2;

@@ -37,7 +37,7 @@ TEST(FindDisturbance, LetsAQuietMachinePass) {
 TEST(FindDisturbance, NamesWhatDisturbed) {
   Interference seen = quiet();
   seen.spin_ms = 0.7;
-  EXPECT_THAT(find_disturbance(seen, {}, kSecondOnTwoThreads), HasSubstr("spin before it took 1.40 times"));
+  EXPECT_THAT(find_disturbance(seen, {}, kSecondOnTwoThreads), HasSubstr("spin before it took 1.40x"));
   seen = quiet();
   seen.run_delay_ms = 60;
   EXPECT_THAT(find_disturbance(seen, {}, kSecondOnTwoThreads), HasSubstr("waited 60 ms for a CPU"));

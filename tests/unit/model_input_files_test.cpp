@@ -81,7 +81,7 @@ TEST_F(InputFilesTest, AMissingFileIsNamed) {
   const fs::path path = write("text", "x");
   files.add("prompts.file", {path});
   fs::remove(path);
-  EXPECT_THAT(files.find_change(), AllOf(HasSubstr("prompts.file is gone"), HasSubstr(path.string())));
+  EXPECT_THAT(files.find_change(), AllOf(HasSubstr("prompts.file disappeared"), HasSubstr(path.string())));
   EXPECT_THROW(files.add("another", {path.parent_path() / "nowhere"}), Error);
 }
 

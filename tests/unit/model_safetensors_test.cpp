@@ -103,8 +103,8 @@ TEST(SafetensorsHeader, RefusesWrongFields) {
   EXPECT_THAT(json_error(R"({"a":{"shape":{}}})"), HasSubstr("an object where"));
   EXPECT_THAT(json_error(R"({"a":{"shape":[[1]]}})"), HasSubstr("an array where"));
   EXPECT_THAT(json_error(R"({"a":{"shape":[-1]}})"), HasSubstr("a negative number where"));
-  EXPECT_THAT(json_error(R"({"a":{"shape":[1.0]}})"), HasSubstr("no 64-bit integer"));
-  EXPECT_THAT(json_error(R"({"a":{"shape":[18446744073709551616]}})"), HasSubstr("no 64-bit integer"));
+  EXPECT_THAT(json_error(R"({"a":{"shape":[1.0]}})"), HasSubstr("not a 64-bit integer"));
+  EXPECT_THAT(json_error(R"({"a":{"shape":[18446744073709551616]}})"), HasSubstr("not a 64-bit integer"));
   EXPECT_THAT(json_error(R"({"a":{"shape":[1e999]}})"), HasSubstr("not valid JSON: number overflow"));
   EXPECT_THAT(json_error(R"({"a":{"data_offsets":[0]}})"), HasSubstr("not [begin, end]"));
   EXPECT_THAT(json_error(R"({"a":{"data_offsets":[0,1,2]}})"), HasSubstr("a number where"));
