@@ -30,6 +30,7 @@ class HeaderReader final : public nlohmann::json_sax<nlohmann::json> {
   bool boolean(bool /*value*/) override { unexpected("a boolean"); }
   bool number_integer(number_integer_t /*value*/) override { unexpected("a negative number"); }
   bool number_float(number_float_t /*value*/, const string_t& /*text*/) override {
+    if (state_ == State::kStart) unexpected("a number");
     fail("a number is not a 64-bit integer");
   }
   bool binary(binary_t& /*value*/) override { unexpected("binary"); }
