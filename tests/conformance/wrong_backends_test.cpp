@@ -211,7 +211,7 @@ TEST(ConformanceCommand, MistakesAreNamedAndExitWithTwo) {
   expect_error(conformance({"libnowhere.so"}), "libnowhere.so");
   expect_error(conformance({INFERBENCH_WRONG_PLUGIN, "--precision", "int3"}), "no precision 'int3'");
   expect_error(conformance({INFERBENCH_WRONG_PLUGIN, "--option", "nonsense=1"}), "nonsense");
-  expect_error(conformance({INFERBENCH_WRONG_PLUGIN, "--judge-as", "half"}), "no precision is known as 'half'");
+  expect_error(conformance({INFERBENCH_WRONG_PLUGIN, "--judge-as", "half"}), "unknown precision 'half'");
   expect_error(conformance({INFERBENCH_WRONG_PLUGIN, "--rule", "sequence.causal"}), "did you mean");
 }
 

@@ -90,7 +90,7 @@ TEST_F(Predict, AskFindsWhatFitsAndStaysFast) {
   EXPECT_GT(yes, 5U);
   EXPECT_GT(no, 5U);
   const auto table = run_program({"predict", "ask", "--model", model_, "--fit-memory", "3", "--max-ms", "40"});
-  EXPECT_THAT(table.out, AllOf(HasSubstr(fmt::format("{} fit", yes)), HasSubstr(fmt::format("{} do not fit", no))));
+  EXPECT_THAT(table.out, AllOf(HasSubstr(fmt::format("fit: {},", yes)), HasSubstr(fmt::format("do not fit: {}", no))));
 }
 
 TEST_F(Predict, AskWarnsBeyondTheMeasuredAndRefusesFarBeyond) {
