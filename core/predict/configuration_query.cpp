@@ -49,7 +49,7 @@ std::vector<NamedShape> shapes_of(const Predictor& predictor, const PointQuery& 
   if (const auto layers = query.find("layers"); layers != query.end()) {
     for (const std::int32_t layer : counts(layers->second)) {
       for (const std::int32_t width : counts(query.at("width"))) {
-        shapes.push_back({fmt::format("{} layers of {}", layer, width), gpt2_shape(layer, width)});
+        shapes.push_back({fmt::format("{} of {}", counted(layer, "layer"), width), gpt2_shape(layer, width)});
       }
     }
   } else if (const auto models = query.find("model"); models != query.end()) {

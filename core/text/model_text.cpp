@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "support/counted.hpp"
 #include "support/error.hpp"
 #include "text/token_stream.hpp"
 
@@ -22,9 +23,9 @@ Tokenizer tokenizer_of(const Model& model) {
   }
   Tokenizer tokenizer = Tokenizer::load(*model.folder(), model.config().vocab);
   if (tokenizer.size() > model.config().vocab) {
-    throw Error(
-        fmt::format("the tokenizer has {} tokens, but the model knows only {}", tokenizer.size(), model.config().vocab),
-        "take the tokenizer's files from where the model came from");
+    throw Error(fmt::format("the tokenizer has {}, but the model knows only {}", counted(tokenizer.size(), "token"),
+                            model.config().vocab),
+                "take the tokenizer's files from where the model came from");
   }
   return tokenizer;
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "model/in_quotes.hpp"
+#include "support/counted.hpp"
 #include "support/error.hpp"
 #include "text/byte_alphabet.hpp"
 #include "text/tokenizer_file.hpp"
@@ -38,8 +39,8 @@ std::vector<const VocabEntry*> order_by_id(const std::vector<VocabEntry>& entrie
   if (beyond == nullptr) return by_id;
   for (std::size_t id = 0; id < by_id.size(); ++id) {
     if (by_id[id] == nullptr) {
-      throw Error(fmt::format("{}:{}: token {} has id {}, but there are {} tokens and none has id {}", file,
-                              beyond->line, in_quotes(beyond->token), beyond->id, entries.size(), id),
+      throw Error(fmt::format("{}:{}: token {} has id {}, but of {} none has id {}", file, beyond->line,
+                              in_quotes(beyond->token), beyond->id, counted(entries.size(), "token"), id),
                   kTakeBothAgain);
     }
   }

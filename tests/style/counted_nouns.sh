@@ -11,7 +11,7 @@ nouns+='|entries|warnings|differences|configurations|calls|events'
 
 # Literals that count nothing or never 1, as FILE:TEXT.
 allowed=(
-  'core/results/run_place.cpp:{} holds runs of {}'  # the first {} is a folder
+  'core/results/run_place.cpp:{} contains runs of {}'  # the first {} is a folder
 )
 
 sources() {

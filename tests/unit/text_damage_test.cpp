@@ -126,8 +126,7 @@ TEST_F(DamagedTokenizer, OneTokenTwice) {
 
 TEST_F(DamagedTokenizer, IdsWithAHole) {
   write("vocab.json", vocab(",\n\"abcd\": 259"));
-  EXPECT_THAT(error(),
-              HasSubstr("vocab.json:260: token 'abcd' has id 259, but there are 259 tokens and none has id 258"));
+  EXPECT_THAT(error(), HasSubstr("vocab.json:260: token 'abcd' has id 259, but of 259 tokens none has id 258"));
 }
 
 TEST_F(DamagedTokenizer, AByteWithoutToken) {

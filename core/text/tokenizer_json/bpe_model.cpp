@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "model/in_quotes.hpp"
+#include "support/counted.hpp"
 #include "support/utf8.hpp"
 #include "text/tokenizer_json/unicode.hpp"
 
@@ -61,8 +62,8 @@ void BpeModel::read_vocabulary(const JsonPart& part, std::size_t n_added) {
     }
     const auto index = static_cast<std::size_t>(id);
     if (index >= is_taken.size()) {
-      part.fail(
-          fmt::format("{} has the id {}, but there are only {} tokens", in_quotes(entry.key), id, is_taken.size()));
+      part.fail(fmt::format("{} has the id {}, but there are only {}", in_quotes(entry.key), id,
+                            counted(is_taken.size(), "token")));
     }
     if (is_taken[index]) {
       part.fail(fmt::format("{} and {} have the same id {}", in_quotes(tokens_[index]), in_quotes(entry.key), id));

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "model/in_quotes.hpp"
+#include "support/counted.hpp"
 
 namespace inferbench::tokenizer_json {
 namespace {
@@ -28,8 +29,8 @@ void check_ids(const JsonPart& part, const std::vector<AddedToken>& added, const
                             token.id, in_quotes(model.tokens()[id])));
     }
     if (id >= end) {
-      part.fail(fmt::format("{} has the id {}, but there are only {} tokens", in_quotes(token.content), token.id,
-                            model.tokens().size() + added.size()));
+      part.fail(fmt::format("{} has the id {}, but there are only {}", in_quotes(token.content), token.id,
+                            counted(model.tokens().size() + added.size(), "token")));
     }
   }
 }
