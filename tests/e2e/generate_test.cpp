@@ -79,7 +79,8 @@ TEST(Generate, MistakesAreNamedAndExitWithTwo) {
     EXPECT_EQ(result.out, "");
     EXPECT_THAT(result.err, AllOf(StartsWith("inferbench: error: "), HasSubstr(what)));
   };
-  expect_error(generate({"--prompt", "x", "--max-tokens", "256"}), "add up to 257, more than the model's context of 256");
+  expect_error(generate({"--prompt", "x", "--max-tokens", "256"}),
+               "add up to 257, more than the model's context of 256");
   expect_error(generate({"--prompt", "-"}, std::string(300, '!')), "more than the model's context of 256");
   expect_error(generate({"--prompt", "x", "--max-tokens", "0"}), "--max-tokens");
   expect_error(generate({"--prompt", "x", "--temperature", "-1"}), "temperature -1");

@@ -148,7 +148,8 @@ TEST(ExperimentYaml, AliasBombsEndEarly) {
 
 TEST(ExperimentYaml, DeepNestingEndsEarly) {
   EXPECT_EQ(dump(parse("a: [[[1]]]")), "1:1{a@1:1 1:4[1:5[1:6[1:7=1 ] ] ] }");
-  EXPECT_EQ(error_of("a: " + std::string(40, '[') + std::string(40, ']')), "f.yaml:1:36: nested more than 32 levels deep");
+  EXPECT_EQ(error_of("a: " + std::string(40, '[') + std::string(40, ']')),
+            "f.yaml:1:36: nested more than 32 levels deep");
   EXPECT_THAT(error_of("a: " + std::string(100'000, '[')), HasSubstr("f.yaml:1:"));
   EXPECT_THAT(error_of(std::string(100'000, '{')), HasSubstr("f.yaml:1:"));
 }
