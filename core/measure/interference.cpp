@@ -123,6 +123,11 @@ Interference InterferenceWatch::seen() const {
   return seen;
 }
 
+double lost_ms(const Interference& seen) {
+  return seen.standstill.stalled_ms.value_or(0) + seen.standstill.suspended_ms.value_or(0) +
+         seen.run_delay_ms.value_or(0) + seen.steal_ms.value_or(0) + seen.throttled_ms.value_or(0);
+}
+
 std::string find_disturbance(const Interference& seen, const ResourceUse& used, const TrialExtent& extent) {
   std::vector<std::string> found = find_standstills(seen.standstill, extent.wall_s);
   const double thread_ms = 1000 * extent.wall_s * extent.threads;

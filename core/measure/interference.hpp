@@ -49,6 +49,9 @@ struct TrialExtent {
   double fastest_spin_ms = 0;  ///< fastest spin of the run so far; 0: none yet
 };
 
+/// Time that was lost to the events of find_disturbance, in ms, summed over threads and CPUs: to rank disturbed trials.
+double lost_ms(const Interference& seen);
+
 /// Why the trial's times are not those of a quiet machine, as one line; empty if there is no sign of that.
 /// interference.cpp has the thresholds and the reasons for them.
 std::string find_disturbance(const Interference& seen, const ResourceUse& used, const TrialExtent& extent);

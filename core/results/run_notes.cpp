@@ -41,10 +41,15 @@ void note_disturbed(const RunData& run, std::vector<std::string>& notes) {
                     counted(run.replaced.size(), "trial"), was_or_were(run.replaced.size())));
   }
   if (n == 0) return;
-  const auto first = std::find_if(run.trials.begin(), run.trials.end(), disturbed);
-  notes.push_back(fmt::format("{} of {} {} disturbed but {} included, such as {}: {}", n,
-                              counted(run.trials.size(), "trial"), was_or_were(n), n == 1 ? "is" : "are", first->id,
-                              first->disturbed_by));
+  // The worst one: behind the first, which may have waited a few ms, a trial that was stopped must not go unseen.
+  const auto less_lost = [](const TrialRecord& a, const TrialRecord& b) {
+    if (a.disturbed() != b.disturbed()) return b.disturbed();
+    return lost_ms(a.outcome.interference) < lost_ms(b.outcome.interference);
+  };
+  const auto worst = std::max_element(run.trials.begin(), run.trials.end(), less_lost);
+  notes.push_back(fmt::format("{} of {} {} disturbed but {} included, {} {}: {}", n,
+                              counted(run.trials.size(), "trial"), was_or_were(n), n == 1 ? "is" : "are",
+                              n == 1 ? "namely" : "the worst", worst->id, worst->disturbed_by));
 }
 
 void note_processes(const RunData& run, std::vector<std::string>& notes) {

@@ -147,6 +147,19 @@ TEST(RunNotes, SayNothingOfAQuietRun) {
   EXPECT_THAT(run_notes(run_of(trials)), IsEmpty());
 }
 
+TEST(RunNotes, NameTheWorstDisturbedTrial) {
+  std::vector<TrialRecord> trials;
+  for (int block = 0; block < 6; ++block) trials.push_back(sample_trial("quant", block, 2 + 0.01 * block));
+  trials[1].disturbed_by = "its threads waited 7 ms for a CPU";
+  trials[1].outcome.interference.run_delay_ms = 7;
+  trials[3].disturbed_by = "a signal stopped the process";
+  trials[3].outcome.interference.standstill.stalled_ms = 500;
+  trials[4].outcome.interference.run_delay_ms = 900;  // of so long a trial that it does not count as disturbed
+  EXPECT_THAT(
+      run_notes(run_of(trials)),
+      Contains("2 of 6 trials were disturbed but are included, the worst p0.quant.b3: a signal stopped the process"));
+}
+
 TEST(RunNotes, NameWhatAReaderShouldKnow) {
   std::vector<TrialRecord> trials;
   for (int block = 0; block < 6; ++block) trials.push_back(sample_trial("quant", block, 2 + 0.01 * block));
@@ -161,7 +174,7 @@ TEST(RunNotes, NameWhatAReaderShouldKnow) {
       run_notes(run),
       ElementsAre(
           HasSubstr("1 trial was run again"),
-          "1 of 6 trials was disturbed but is included, such as p0.quant.b1: 3 pages read from disk",
+          "1 of 6 trials was disturbed but is included, namely p0.quant.b1: 3 pages read from disk",
           "quant should have been loaded with a cold page cache, but 50% of its files were in memory",
           "quant used 130 MiB but reports 100 MiB (+30%)",
           "2 values of quant are far from the others but included, such as ttft_ms at synthetic:gpt2: prompt 32, "
