@@ -12,13 +12,14 @@
 //                    void forward(const ib_forward_params&);
 //                    void truncate(std::int32_t slot, std::int32_t n_past); };
 //
-//   constexpr ib_precision_info kPrecisions[] = {{"fp32", "weights, activations and sums in fp32"}};
+//   constexpr ib_precision_info kPrecisions[] = {{"fp32", "weights, activations and sums in fp32", 32, 0}};
 //   extern "C" IB_EXPORT constinit const ib_backend inferbench_backend_v1 =
 //       inferbench::make_table<Context, Model, Session>({.name = "mine",
 //                                                        .version = "1.0",
 //                                                        .build = "g++ 12.2 -O3",
 //                                                        .license = "Apache-2.0",
 //                                                        .doc = "what it is, in one line",
+//                                                        .features = IB_FEATURES_GPT2 | IB_FEATURES_LLAMA,
 //                                                        .precisions = kPrecisions});
 //
 // Constructors and methods throw Failure (or anything else); the table's functions turn it into a status and a message.
@@ -123,10 +124,22 @@ struct BackendFunctions {
   static ib_status init(const ib_init_params* params, ib_context** context, ib_error* error) noexcept {
     return guard(error, [&] {
       require(params != nullptr && context != nullptr, "null argument");
-      require(IB_HAS(ib_init_params, params, n_threads), "ib_init_params is shorter than that of ABI 1.0");
+      require(IB_HAS(ib_init_params, params, device), "ib_init_params is shorter than that of ABI 1.0");
       require(params->n_threads >= 1, "n_threads must be at least 1");
+      require(params->device != nullptr, "device is null");
       *context = reinterpret_cast<ib_context*>(new Context(*params));
     });
+  }
+  /// init of a backend that knows only the device "cpu".
+  static ib_status init_on_cpu(const ib_init_params* params, ib_context** context, ib_error* error) noexcept {
+    const ib_status status = guard(error, [&] {
+      require(params != nullptr && IB_HAS(ib_init_params, params, device) && params->device != nullptr,
+              "ib_init_params is null, or shorter than that of ABI 1.0, or device is null");
+      if (std::string_view(params->device) != "cpu") {
+        throw Failure(IB_UNSUPPORTED, "no device '" + std::string(params->device) + "', only 'cpu'");
+      }
+    });
+    return status == IB_OK ? init(params, context, error) : status;
   }
   static void shutdown(ib_context* context) noexcept { delete object(context); }
 
@@ -173,14 +186,18 @@ struct BackendFunctions {
 /// What a backend says about itself: the fields of ib_backend that are not functions over the three classes. Strings
 /// and arrays are borrowed; they must live as long as the library.
 struct BackendDescription {
-  const char* name;                                 ///< [a-z0-9_]+
-  const char* version;                              ///< of the backend
-  const char* build;                                ///< compiler, flags, libraries: whatever tells two builds apart
-  const char* license;                              ///< SPDX expression
-  const char* doc;                                  ///< one line
-  std::uint64_t flags = 0;                          ///< IB_FLAG_*
-  std::span<const ib_precision_info> precisions;    ///< at least one; the first is the default
-  std::span<const ib_option_info> options = {};     ///< the schema of model_create's options
+  const char* name;                               ///< [a-z0-9_]+
+  const char* version;                            ///< of the backend
+  const char* build;                              ///< compiler, flags, libraries: whatever tells two builds apart
+  const char* license;                            ///< SPDX expression
+  const char* doc;                                ///< one line
+  std::uint64_t flags = 0;                        ///< IB_FLAG_*
+  std::uint64_t features = 0;                     ///< IB_FEATURE_*: what it computes
+  std::span<const ib_precision_info> precisions;  ///< at least one; the first is the default
+  std::span<const ib_option_info> options = {};   ///< the schema of model_create's options
+  std::int32_t n_driver_threads = 0;              ///< see ib_backend
+  /// See ib_backend; null: only the device "cpu", and any other name is refused before Context sees it.
+  ib_status (*devices)(const ib_device_info**, std::uint64_t*, ib_error*) = nullptr;
   const void* (*extension)(const char*) = nullptr;  ///< see ib_backend; op_bench.hpp has one
 };
 
@@ -199,11 +216,15 @@ constexpr ib_backend make_table(const BackendDescription& about) {
           .license = about.license,
           .doc = about.doc,
           .flags = about.flags,
+          .features = about.features,
           .precisions = about.precisions.data(),
           .n_precisions = about.precisions.size(),
           .options = about.options.data(),
           .n_options = about.options.size(),
-          .init = Functions::init,
+          .n_driver_threads = about.n_driver_threads,
+          .reserved = 0,
+          .devices = about.devices,
+          .init = about.devices == nullptr ? Functions::init_on_cpu : Functions::init,
           .shutdown = Functions::shutdown,
           .model_create = Functions::model_create,
           .model_destroy = Functions::model_destroy,

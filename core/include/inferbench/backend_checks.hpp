@@ -15,26 +15,48 @@
 
 #include "inferbench/backend.h"
 #include "inferbench/backend_failure.hpp"
+#include "inferbench/decoder.hpp"
 
 namespace inferbench {
 
 // ---- weights ----
 
-/// Throws Failure(IB_INVALID_ARGUMENT) unless the parameters of model_create are whole and the sizes make sense.
-/// Tensors are not looked at: see TensorMap.
-inline void check_model_params(const ib_model_params& params) {
-  require(IB_HAS(ib_model_params, &params, n_options), "ib_model_params is shorter than that of ABI 1.0");
+/// Throws Failure(IB_INVALID_ARGUMENT) unless a description's sizes and tables make sense. Tensors are not looked at:
+/// see TensorMap.
+inline void check_model_desc(const ib_model_desc& desc) {
+  require(IB_HAS(ib_model_desc, &desc, n_tensors), "ib_model_desc is shorter than that of ABI 1.0");
+  require(desc.n_layers >= 1 && desc.n_heads >= 1 && desc.n_kv_heads >= 1 && desc.head_dim >= 1 &&
+              desc.hidden_size >= 1 && desc.intermediate_size >= 1 && desc.max_positions >= 1,
+          "layers, heads, head_dim, hidden_size, intermediate_size and max_positions must be at least 1");
+  require(desc.n_heads % desc.n_kv_heads == 0, "n_heads is not a multiple of n_kv_heads");
+  require(desc.norm_epsilon > 0, "norm_epsilon is not above 0");
+  require(desc.layers != nullptr, "layers is null");
+  require(desc.n_rotary_tables == 0 || (desc.rotary_frequencies != nullptr && desc.rotary_scales != nullptr),
+          "the rotary tables are null");
+  for (std::int32_t i = 0; i < desc.n_layers; ++i) {
+    const ib_layer_desc& layer = desc.layers[i];
+    require(layer.window >= 0, "a window is negative");
+    require(layer.rotary_table >= -1 && layer.rotary_table < desc.n_rotary_tables, "a layer has no such rotary table");
+    require(layer.rotary_table < 0 || desc.head_dim % 2 == 0, "heads of an odd size cannot be rotated");
+  }
+}
+
+/// Throws Failure unless the parameters of model_create are whole: IB_INVALID_ARGUMENT, or IB_UNSUPPORTED where the
+/// model needs a feature that is not in `features` (IB_FEATURE_*), which the host has checked before.
+inline void check_model_params(const ib_model_params& params, std::uint64_t features = ~std::uint64_t{0}) {
+  require(IB_HAS(ib_model_params, &params, folder), "ib_model_params is shorter than that of ABI 1.0");
   require(params.precision != nullptr, "precision is null");
   require(params.options != nullptr || params.n_options == 0, "options is null");
   require(params.desc != nullptr, "desc is null");
   const ib_model_desc& desc = *params.desc;
-  require(IB_HAS(ib_model_desc, &desc, n_tensors), "ib_model_desc is shorter than that of ABI 1.0");
-  require(desc.n_layers >= 1 && desc.n_heads >= 1 && desc.width >= 1 && desc.inner >= 1 && desc.context >= 1 &&
-              desc.vocab >= 1,
-          "layers, heads, width, inner, context and vocab must be at least 1");
-  require(desc.width % desc.n_heads == 0, "width is not a multiple of the heads");
-  require(desc.layer_norm_epsilon > 0, "layer_norm_epsilon is not above 0");
+  check_model_desc(desc);
+  require(desc.vocab_size >= 1, "vocab_size must be at least 1");
   require(desc.tensors != nullptr && desc.n_tensors > 0, "there are no tensors");
+  const std::uint64_t missing = decoder::required_features(desc) & ~features;
+  for (const decoder::FeatureName& known : decoder::kFeatureNames) {
+    if ((missing & known.feature) == 0) continue;
+    throw Failure(IB_UNSUPPORTED, "no " + std::string(known.noun) + ", which the model needs");
+  }
 }
 
 /// Bytes of one element; throws Failure(IB_UNSUPPORTED) for an unknown dtype.
@@ -60,11 +82,14 @@ class TensorMap {
     const auto found = tensors_.find(name);
     if (found == tensors_.end()) throw Failure(IB_INVALID_ARGUMENT, "tensor '" + name + "' is missing");
     const ib_tensor& tensor = *found->second;
-    const bool same_shape = tensor.rank == static_cast<std::int32_t>(shape.size()) && shape.size() <= IB_MAX_RANK &&
-                            std::equal(shape.begin(), shape.end(), tensor.shape);
-    std::uint64_t n_bytes = dtype_bytes(tensor.dtype);
-    for (const std::int64_t extent : shape) n_bytes *= static_cast<std::uint64_t>(extent);
-    if (!same_shape || tensor.n_bytes != n_bytes) {
+    bool fits = tensor.rank == static_cast<std::int32_t>(shape.size()) && shape.size() <= IB_MAX_RANK &&
+                std::equal(shape.begin(), shape.end(), tensor.shape);
+    std::uint64_t last = 0;  // element
+    for (std::size_t i = 0; fits && i < shape.size(); ++i) {
+      fits = tensor.strides[i] >= 1;
+      last += static_cast<std::uint64_t>(tensor.shape[i] - 1) * static_cast<std::uint64_t>(tensor.strides[i]);
+    }
+    if (!fits || tensor.n_bytes != (last + 1) * dtype_bytes(tensor.dtype)) {
       throw Failure(IB_INVALID_ARGUMENT, "tensor '" + name + "' has another shape than the model's sizes ask for");
     }
     return tensor;
@@ -81,21 +106,23 @@ struct SessionLimits {
   std::int32_t n_slots = 0;
   std::int32_t max_tokens = 0;          ///< positions per slot
   std::int64_t max_forward_tokens = 0;  ///< of one call, all sequences together
-  std::int32_t vocab = 0;
+  std::int32_t vocab_size = 0;
 };
 
-/// The limits that session_create's parameters set, for a model of that context and vocabulary. Throws
-/// Failure(IB_INVALID_ARGUMENT).
-inline SessionLimits checked_session_limits(const ib_session_params& params, std::int32_t context, std::int32_t vocab) {
+/// The limits that session_create's parameters set, for a model of these sizes. Throws Failure(IB_INVALID_ARGUMENT).
+inline SessionLimits checked_session_limits(const ib_session_params& params, std::int32_t max_positions,
+                                            std::int32_t vocab_size) {
   require(IB_HAS(ib_session_params, &params, max_forward_tokens), "ib_session_params is shorter than that of ABI 1.0");
   require(params.n_slots >= 1, "n_slots must be at least 1");
-  if (params.max_tokens < 1 || params.max_tokens > context) {
+  if (params.max_tokens < 1 || params.max_tokens > max_positions) {
     throw Failure(IB_INVALID_ARGUMENT, "max_tokens is " + std::to_string(params.max_tokens) +
-                                           ", but must be 1 to the model's context of " + std::to_string(context));
+                                           ", but must be 1 to the model's " + std::to_string(max_positions) +
+                                           " positions");
   }
   require(params.max_forward_tokens >= 0, "max_forward_tokens is negative");
   const std::int64_t all = static_cast<std::int64_t>(params.n_slots) * params.max_tokens;
-  return {params.n_slots, params.max_tokens, params.max_forward_tokens == 0 ? all : params.max_forward_tokens, vocab};
+  return {params.n_slots, params.max_tokens, params.max_forward_tokens == 0 ? all : params.max_forward_tokens,
+          vocab_size};
 }
 
 namespace detail {
@@ -114,9 +141,9 @@ inline void check_sequence(const ib_sequence& sequence, const SessionLimits& lim
                                            " more exceed max_tokens " + std::to_string(limits.max_tokens));
   }
   for (std::int32_t i = 0; i < sequence.n_tokens; ++i) {
-    if (sequence.tokens[i] >= 0 && sequence.tokens[i] < limits.vocab) continue;
+    if (sequence.tokens[i] >= 0 && sequence.tokens[i] < limits.vocab_size) continue;
     throw Failure(IB_INVALID_ARGUMENT, "token " + std::to_string(sequence.tokens[i]) +
-                                           " is outside the vocabulary of " + std::to_string(limits.vocab));
+                                           " is outside the vocabulary of " + std::to_string(limits.vocab_size));
   }
 }
 
@@ -135,24 +162,38 @@ inline void check_slots_differ(std::span<const ib_sequence> sequences, std::int3
   }
 }
 
-inline void check_output(const ib_forward_params& params, std::uint64_t n_tokens, std::int32_t vocab) {
-  const std::uint64_t sequences = static_cast<std::uint64_t>(params.n_sequences);
-  switch (params.output) {
+/// How much of the caller's buffers a sequence's output takes.
+struct OutputSize {
+  std::uint64_t rows = 0;  ///< of logits
+  std::uint64_t ids = 0;
+};
+
+inline OutputSize output_size(const ib_sequence& sequence) {
+  switch (sequence.output) {
     case IB_OUTPUT_NONE:
-      return;
-    case IB_OUTPUT_GREEDY:
-      require(params.ids != nullptr && params.ids_capacity >= sequences, "the buffer for ids is too small");
-      return;
+      return {};
     case IB_OUTPUT_LAST_LOGITS:
-    case IB_OUTPUT_ALL_LOGITS: {
-      const std::uint64_t rows = params.output == IB_OUTPUT_ALL_LOGITS ? n_tokens : sequences;
-      require(params.logits != nullptr && params.logits_capacity >= rows * static_cast<std::uint64_t>(vocab),
-              "the buffer for logits is too small");
-      return;
-    }
+      return {1, 0};
+    case IB_OUTPUT_ALL_LOGITS:
+      return {static_cast<std::uint64_t>(sequence.n_tokens), 0};
+    case IB_OUTPUT_GREEDY:
+      return {0, 1};
     default:
-      throw Failure(IB_UNSUPPORTED, "unknown output " + std::to_string(params.output));
+      throw Failure(IB_UNSUPPORTED, "unknown output " + std::to_string(sequence.output));
   }
+}
+
+inline void check_output(const ib_forward_params& params, std::int32_t vocab_size) {
+  OutputSize all;
+  for (std::int32_t i = 0; i < params.n_sequences; ++i) {
+    const OutputSize size = output_size(params.sequences[i]);
+    all.rows += size.rows;
+    all.ids += size.ids;
+  }
+  require(all.ids == 0 || (params.ids != nullptr && params.ids_capacity >= all.ids), "the buffer for ids is too small");
+  require(all.rows == 0 ||
+              (params.logits != nullptr && params.logits_capacity >= all.rows * static_cast<std::uint64_t>(vocab_size)),
+          "the buffer for logits is too small");
 }
 
 }  // namespace detail
@@ -176,7 +217,7 @@ inline std::int64_t check_forward(const ib_forward_params& params, const Session
     throw Failure(IB_INVALID_ARGUMENT, std::to_string(n_tokens) + " tokens in one call exceed max_forward_tokens " +
                                            std::to_string(limits.max_forward_tokens));
   }
-  detail::check_output(params, static_cast<std::uint64_t>(n_tokens), limits.vocab);
+  detail::check_output(params, limits.vocab_size);
   return n_tokens;
 }
 

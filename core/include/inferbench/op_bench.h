@@ -26,54 +26,53 @@ extern "C" {
 
 #define IB_EXT_OP_BENCH_V1 "inferbench.op_bench.v1"
 
-/* What an operator computes, of the input x; see ib_model_desc for layer_norm and activation. Matrices are row-major
- * and dense. A weight is named as below; where a layer of ib_model_desc has it, that is its name without "h.{i}.".
+/* What an operator computes, of the input x. Its sizes, flags and weights are those of the one layer of a description
+ * (ib_model_desc with n_layers 1), which has only the tensors that the operator uses, under the names that they have
+ * there, such as "layer.0.mlp_up.weight". Matrices are row-major and dense; hidden is hidden_size, inner
+ * intermediate_size, q n_heads head_dim, kv n_kv_heads head_dim.
  *
- *   LAYER_NORM  x [rows, width] -> [rows, width]     layer_norm(x); weight, bias [width]
- *   LINEAR      x [rows, width] -> [rows, outputs]   x * weight + bias; weight [width, outputs], bias [outputs]
- *   ATTENTION   x [rows, 3 width] -> [rows, width]   rows are the queries, keys and values (width each) of consecutive
- *               positions `past` to past + rows - 1 of one sequence; per head of width / heads columns:
- *               softmax(q k^T / sqrt(width / heads), causal) v, over the `past` positions and those of x up to its own.
- *               Storing x's keys and values in the cache is a part of it. No weights
- *   GELU        x [rows, width] -> [rows, width]     activation(x), as `activation` says (ReLU too); no weights
- *   SOFTMAX     x [rows, width] -> [rows, width]     exp(x) / sum of the row's exp(x); no weights
- *   MLP         x [rows, width] -> [rows, width]     activation(x * c_fc.weight + c_fc.bias) * c_proj.weight +
- *               c_proj.bias; shapes as in ib_model_desc, with `inner`
- *   BLOCK       x [rows, width] -> [rows, width]     a whole layer of ib_model_desc at positions `past` to
- *               past + rows - 1, residual sums included; its weights are ln_1.weight to mlp.c_proj.bias, twelve
+ *   NORM        x [rows, hidden] -> [rows, hidden]      norm(x; attn_norm)
+ *   LINEAR      x [rows, hidden] -> [rows, inner]       x * transpose(mlp_up), + its bias where mlp_bias
+ *   ATTENTION   x [rows, q + 2 kv] -> [rows, q]         rows are the queries, keys and values of consecutive positions
+ *               `past` to past + rows - 1 of one sequence, as the projections hand them on: what the layer does between
+ *               them and attn_out, that is qk_norm, rotation, storing keys and values in the cache, soft cap, window.
+ *               Weights: attn_q_norm and attn_k_norm where qk_norm
+ *   ACTIVATION  x [rows, inner] -> [rows, inner]        activation(x); where gated x [rows, 2 inner], the gate's
+ *               columns before the up projection's: activation(gate) * up. No weights
+ *   SOFTMAX     x [rows, hidden] -> [rows, hidden]      exp(x) / sum of the row's exp(x); no weights
+ *   MLP         x [rows, hidden] -> [rows, hidden]      mlp_up, mlp_gate where gated, activation, mlp_down, with their
+ *               biases where mlp_bias
+ *   LAYER       x [rows, hidden] -> [rows, hidden]      the whole layer at positions `past` to past + rows - 1, sums
+ *               with the residual stream included; all of the layer's weights
+ *   ROTARY      x [rows, q + kv] -> [rows, q + kv]      queries and keys of those positions, rotated; no weights
  */
-#define IB_OP_LAYER_NORM 0
+#define IB_OP_NORM 0
 #define IB_OP_LINEAR 1
 #define IB_OP_ATTENTION 2
-#define IB_OP_GELU 3
+#define IB_OP_ACTIVATION 3
 #define IB_OP_SOFTMAX 4
 #define IB_OP_MLP 5
-#define IB_OP_BLOCK 6
+#define IB_OP_LAYER 6
+#define IB_OP_ROTARY 7
 
-/* All that determines an operator. What its operator does not use is 0 or NULL. */
+/* All that determines an operator. */
 typedef struct ib_op_desc {
   uint64_t struct_size;
-  int32_t op;         /* IB_OP_*; an unknown one is IB_UNSUPPORTED */
-  int32_t rows;       /* at least 1 */
-  int32_t width;      /* at least 1; ATTENTION, BLOCK: a multiple of heads */
-  int32_t outputs;    /* LINEAR */
-  int32_t inner;      /* MLP, BLOCK */
-  int32_t heads;      /* ATTENTION, BLOCK */
-  int32_t past;       /* ATTENTION, BLOCK: positions in the cache before x, at least 0 */
-  int32_t activation; /* GELU, MLP, BLOCK: IB_ACTIVATION_* */
+  int32_t op;   /* IB_OP_*; an unknown one is IB_UNSUPPORTED */
+  int32_t rows; /* at least 1 */
+  int32_t past; /* ATTENTION, LAYER, ROTARY: positions before x, at least 0; else 0 */
   /* Weights and past keys and values are held n_copies times, each in its own memory, at least 1: run() is told which
    * to use. Going through more of them than the caches hold makes each run read its weights from memory, as decoding
    * does. Input, result and work space are there once. */
   int32_t n_copies;
-  int32_t reserved;
-  double layer_norm_epsilon;      /* LAYER_NORM, BLOCK; above 0 */
+  const ib_model_desc* desc;      /* one layer; its vocab_size may be 0, its other sizes make sense */
   const char* precision;          /* one of the table's precisions */
   const ib_option_value* options; /* n_options of them: all of the schema */
   uint64_t n_options;
-  const ib_tensor* tensors; /* the weights: n_tensors of them, any dtype of backend.h, order unspecified */
-  uint64_t n_tensors;
-  const float* input;   /* x; ATTENTION: 3 * width columns */
-  const float* past_kv; /* ATTENTION, BLOCK with past > 0: [past, 2 width], each row's keys, then its values */
+  const float* input; /* x */
+  /* ATTENTION, LAYER with past > 0: [past, 2 kv], each row's keys, then its values, as the cache holds them: keys after
+   * qk_norm and rotation. */
+  const float* past_kv;
 } ib_op_desc;
 
 /* What an operator is, once prepared. Owned by the operator; lives until destroy. */

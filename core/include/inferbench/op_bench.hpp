@@ -14,9 +14,12 @@
 #include <cstdint>
 #include <cstring>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "inferbench/backend_checks.hpp"
 #include "inferbench/backend_failure.hpp"
+#include "inferbench/decoder.hpp"
 #include "inferbench/op_bench.h"
 
 namespace inferbench {
@@ -26,42 +29,84 @@ inline bool is_op_bench(const char* name) {
 }
 
 /// Columns of the operator's input x, and of its result.
-inline std::int64_t op_input_columns(const ib_op_desc& desc) {
-  return (desc.op == IB_OP_ATTENTION ? std::int64_t{3} : 1) * desc.width;
+inline std::int64_t op_input_columns(const ib_op_desc& op) {
+  const ib_model_desc& desc = *op.desc;
+  switch (op.op) {
+    case IB_OP_ATTENTION:
+      return decoder::query_size(desc) + 2 * decoder::kv_size(desc);
+    case IB_OP_ROTARY:
+      return decoder::query_size(desc) + decoder::kv_size(desc);
+    case IB_OP_ACTIVATION:
+      return (desc.gated != 0 ? std::int64_t{2} : 1) * desc.intermediate_size;
+    default:
+      return desc.hidden_size;
+  }
 }
-inline std::int64_t op_output_columns(const ib_op_desc& desc) {
-  return desc.op == IB_OP_LINEAR ? desc.outputs : desc.width;
+inline std::int64_t op_output_columns(const ib_op_desc& op) {
+  const ib_model_desc& desc = *op.desc;
+  switch (op.op) {
+    case IB_OP_ATTENTION:
+      return decoder::query_size(desc);
+    case IB_OP_ROTARY:
+      return decoder::query_size(desc) + decoder::kv_size(desc);
+    case IB_OP_LINEAR:
+    case IB_OP_ACTIVATION:
+      return desc.intermediate_size;
+    default:
+      return desc.hidden_size;
+  }
 }
 
-inline bool op_has_heads(const ib_op_desc& desc) {
-  return desc.op == IB_OP_ATTENTION || desc.op == IB_OP_BLOCK;
+/// Whether the operator has positions, and `past` means something.
+inline bool op_has_positions(std::int32_t op) {
+  return op == IB_OP_ATTENTION || op == IB_OP_LAYER || op == IB_OP_ROTARY;
 }
-inline bool op_has_inner(const ib_op_desc& desc) {
-  return desc.op == IB_OP_MLP || desc.op == IB_OP_BLOCK;
+
+/// The tensors that the operator's description must have.
+inline std::vector<decoder::TensorSpec> op_tensors(const ib_op_desc& op) {
+  const auto is_used = [&op](std::string_view name) {
+    switch (op.op) {
+      case IB_OP_NORM:
+        return name.starts_with("layer.0.attn_norm.");
+      case IB_OP_LINEAR:
+        return name.starts_with("layer.0.mlp_up.");
+      case IB_OP_ATTENTION:
+        return name.starts_with("layer.0.attn_q_norm.") || name.starts_with("layer.0.attn_k_norm.");
+      case IB_OP_MLP:
+        return name.starts_with("layer.0.mlp_up.") || name.starts_with("layer.0.mlp_gate.") ||
+               name.starts_with("layer.0.mlp_down.");
+      case IB_OP_LAYER:
+        return true;
+      default:
+        return false;
+    }
+  };
+  std::vector<decoder::TensorSpec> list = decoder::layer_tensors(*op.desc, 0);
+  std::erase_if(list, [&](const decoder::TensorSpec& spec) { return !is_used(spec.name); });
+  return list;
 }
 
 /// Throws Failure unless the description is whole and its sizes make sense: IB_UNSUPPORTED for an operator or an
 /// activation that this header does not know, else IB_INVALID_ARGUMENT. Weights are not looked at: see TensorMap.
-inline void check_op_desc(const ib_op_desc& desc) {
-  require(IB_HAS(ib_op_desc, &desc, past_kv), "ib_op_desc is shorter than that of inferbench.op_bench.v1");
-  if (desc.op < IB_OP_LAYER_NORM || desc.op > IB_OP_BLOCK) {
-    throw Failure(IB_UNSUPPORTED, "unknown operator " + std::to_string(desc.op));
+inline void check_op_desc(const ib_op_desc& op) {
+  require(IB_HAS(ib_op_desc, &op, past_kv), "ib_op_desc is shorter than that of inferbench.op_bench.v1");
+  if (op.op < IB_OP_NORM || op.op > IB_OP_ROTARY) {
+    throw Failure(IB_UNSUPPORTED, "unknown operator " + std::to_string(op.op));
   }
-  require(desc.rows >= 1 && desc.width >= 1 && desc.n_copies >= 1, "rows, width and n_copies must be at least 1");
-  require(desc.op != IB_OP_LINEAR || desc.outputs >= 1, "outputs must be at least 1");
-  require(!op_has_inner(desc) || desc.inner >= 1, "inner must be at least 1");
-  if (op_has_heads(desc)) {
-    require(desc.heads >= 1 && desc.width % desc.heads == 0, "width is not a multiple of the heads");
-    require(desc.past >= 0 && (desc.past == 0 || desc.past_kv != nullptr), "past is negative, or past_kv is null");
-  }
-  if ((desc.op == IB_OP_GELU || op_has_inner(desc)) &&
-      (desc.activation < IB_ACTIVATION_GELU_TANH || desc.activation > IB_ACTIVATION_RELU)) {
+  require(op.rows >= 1 && op.n_copies >= 1, "rows and n_copies must be at least 1");
+  require(op.precision != nullptr && op.input != nullptr && op.desc != nullptr, "precision, input or desc is null");
+  require(op.options != nullptr || op.n_options == 0, "options is null");
+  const ib_model_desc& desc = *op.desc;
+  check_model_desc(desc);
+  require(desc.n_layers == 1, "an operator's description has one layer");
+  require(op.past >= 0, "past is negative");
+  require(op.past == 0 || op.op == IB_OP_ROTARY || !op_has_positions(op.op) || op.past_kv != nullptr,
+          "past_kv is null");
+  require(op.op != IB_OP_ROTARY || desc.layers[0].rotary_table >= 0, "the layer has no rotary table");
+  const bool activates = op.op == IB_OP_ACTIVATION || op.op == IB_OP_MLP || op.op == IB_OP_LAYER;
+  if (activates && decoder::activation_feature(desc.activation) == 0) {
     throw Failure(IB_UNSUPPORTED, "unknown activation " + std::to_string(desc.activation));
   }
-  require((desc.op != IB_OP_LAYER_NORM && desc.op != IB_OP_BLOCK) || desc.layer_norm_epsilon > 0,
-          "layer_norm_epsilon is not above 0");
-  require(desc.precision != nullptr && desc.input != nullptr, "precision or input is null");
-  require(desc.options != nullptr || desc.n_options == 0, "options is null");
   require(desc.tensors != nullptr || desc.n_tensors == 0, "tensors is null");
 }
 

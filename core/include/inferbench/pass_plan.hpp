@@ -9,7 +9,7 @@
 //   plan_.begin(params, lengths_.held());
 //   while (plan_.next()) {
 //     ...run plan_.n_rows() rows through the layers, attention segment by segment...
-//     ...the head for plan_.output_rows(); results go to row plan_.first_output() of the output and those after it...
+//     ...the head for the rows of plan_.outputs(); each says where its logits, or its id, go...
 //   }
 //   lengths_.advance(params);                   // only now: a cancelled call leaves each slot as it was
 #pragma once
@@ -34,6 +34,13 @@ struct PassSegment {
   const std::int32_t* tokens;   ///< [n_rows], borrowed from the call's parameters
 };
 
+/// A row of a pass whose logits the caller wants.
+struct PassOutput {
+  std::int32_t row;    ///< of the pass
+  bool greedy;         ///< the caller wants the id of the greatest logit, else the logits
+  std::int64_t index;  ///< row of the caller's logits, or index into its ids
+};
+
 /// Goes through the tokens of a forward call, pass by pass, in the order of the call. All memory is allocated by the
 /// constructor.
 class PassPlan {
@@ -42,22 +49,23 @@ class PassPlan {
   /// most `max_segment_rows`. Throws std::bad_alloc.
   explicit PassPlan(const SessionLimits& limits, std::int32_t max_rows, std::int32_t max_segment_rows = INT32_MAX)
       : max_rows_(rows_that_fit(limits, max_rows)),
-        max_outputs_(std::min(max_rows_, limits.n_slots)),
+        max_greedy_(std::min(max_rows_, limits.n_slots)),
         max_segment_rows_(max_segment_rows) {
     const auto rows = static_cast<std::size_t>(max_rows_);
     tokens_.reserve(rows);
     positions_.reserve(rows);
+    outputs_.reserve(rows);
     output_rows_.reserve(rows);
     const std::int32_t full_segments = max_rows_ / max_segment_rows_;
-    segments_.reserve(std::min(rows, static_cast<std::size_t>(max_outputs_) + static_cast<std::size_t>(full_segments)));
+    segments_.reserve(std::min(rows, static_cast<std::size_t>(max_greedy_) + static_cast<std::size_t>(full_segments)));
   }
 
   // ---- sizes of work space ----
 
   /// Most rows of a pass.
   std::int32_t max_rows() const { return max_rows_; }
-  /// Most output rows of a pass for LAST_LOGITS and GREEDY: one per sequence that ends in it.
-  std::int32_t max_outputs() const { return max_outputs_; }
+  /// Most rows of a pass for GREEDY: one per sequence that ends in it.
+  std::int32_t max_greedy() const { return max_greedy_; }
 
   // ---- a call ----
 
@@ -67,7 +75,8 @@ class PassPlan {
     params_ = &params;
     held_ = held;
     sequence_ = taken_ = 0;
-    rows_before_ = first_output_ = 0;
+    rows_before_ = 0;
+    logits_given_ = ids_given_ = 0;
     call_rows_ = 0;
     for (std::int32_t i = 0; i < params.n_sequences; ++i) call_rows_ += params.sequences[i].n_tokens;
     clear();
@@ -79,11 +88,11 @@ class PassPlan {
     clear();
     params_ = nullptr;
     call_rows_ = n_rows_wanted;
-    rows_before_ = first_output_ = 0;
+    rows_before_ = 0;
     tokens_.assign(static_cast<std::size_t>(n_rows_wanted), 0);
     for (std::int32_t row = 0; row < n_rows_wanted; ++row) {
       positions_.push_back(past + row);
-      output_rows_.push_back(row);
+      add_output(row, row, false);
       if (row % max_segment_rows_ != 0) continue;
       segments_.push_back({0, row, std::min(max_segment_rows_, n_rows_wanted - row), past + row, tokens_.data() + row});
     }
@@ -92,19 +101,15 @@ class PassPlan {
   /// Takes the next rows, as many as fit. False when none are left. Allocates nothing.
   bool next() {
     rows_before_ += n_rows();
-    first_output_ += static_cast<std::int64_t>(output_rows_.size());
     clear();
-    const bool all_logits = params_->output == IB_OUTPUT_ALL_LOGITS;
     while (sequence_ < params_->n_sequences && n_rows() < max_rows_) {
       const ib_sequence& sequence = params_->sequences[sequence_];
       add_segment(sequence, std::min({sequence.n_tokens - taken_, max_rows_ - n_rows(), max_segment_rows_}));
       if (taken_ < sequence.n_tokens) continue;
-      if (!all_logits && params_->output != IB_OUTPUT_NONE) output_rows_.push_back(n_rows() - 1);
+      if (sequence.output == IB_OUTPUT_LAST_LOGITS) add_output(n_rows() - 1, logits_given_++, false);
+      if (sequence.output == IB_OUTPUT_GREEDY) add_output(n_rows() - 1, ids_given_++, true);
       ++sequence_;
       taken_ = 0;
-    }
-    if (all_logits) {
-      for (std::int32_t row = 0; row < n_rows(); ++row) output_rows_.push_back(row);
     }
     return n_rows() > 0;
   }
@@ -116,11 +121,10 @@ class PassPlan {
   std::span<const std::int32_t> positions() const { return positions_; }  ///< [n_rows], each in its sequence
   std::span<const PassSegment> segments() const { return segments_; }     ///< together all rows, in order
 
-  /// Rows whose logits the caller wants, ascending: none (NONE), the last row of each sequence that ends in this pass
-  /// (LAST_LOGITS, GREEDY), or all (ALL_LOGITS).
+  /// The rows whose logits the caller wants, ascending, and where they go.
+  std::span<const PassOutput> outputs() const { return outputs_; }
+  /// The rows of outputs() alone.
   std::span<const std::int32_t> output_rows() const { return output_rows_; }
-  /// Row of the caller's logits [.., vocab], or index into its ids, for the first of output_rows(); the others follow.
-  std::int64_t first_output() const { return first_output_; }
 
   // ---- progress of the call ----
 
@@ -137,13 +141,20 @@ class PassPlan {
     tokens_.clear();
     positions_.clear();
     segments_.clear();
+    outputs_.clear();
     output_rows_.clear();
+  }
+
+  void add_output(std::int32_t row, std::int64_t index, bool greedy) {
+    outputs_.push_back({row, greedy, index});
+    output_rows_.push_back(row);
   }
 
   void add_segment(const ib_sequence& sequence, std::int32_t n_rows_taken) {
     const std::int32_t position = held_[static_cast<std::size_t>(sequence.slot)] + taken_;
     segments_.push_back({sequence.slot, n_rows(), n_rows_taken, position, sequence.tokens + taken_});
     for (std::int32_t i = 0; i < n_rows_taken; ++i) {
+      if (sequence.output == IB_OUTPUT_ALL_LOGITS) add_output(n_rows(), logits_given_++, false);
       tokens_.push_back(sequence.tokens[taken_ + i]);
       positions_.push_back(position + i);
     }
@@ -151,7 +162,7 @@ class PassPlan {
   }
 
   std::int32_t max_rows_;
-  std::int32_t max_outputs_;
+  std::int32_t max_greedy_;
   std::int32_t max_segment_rows_;
 
   const ib_forward_params* params_ = nullptr;
@@ -160,11 +171,13 @@ class PassPlan {
   std::int32_t taken_ = 0;     // tokens already taken from it
   std::int64_t call_rows_ = 0;
   std::int64_t rows_before_ = 0;
-  std::int64_t first_output_ = 0;
+  std::int64_t logits_given_ = 0;  // rows of the caller's logits that earlier outputs take
+  std::int64_t ids_given_ = 0;
 
   std::vector<std::int32_t> tokens_;
   std::vector<std::int32_t> positions_;
   std::vector<PassSegment> segments_;
+  std::vector<PassOutput> outputs_;
   std::vector<std::int32_t> output_rows_;
 };
 
