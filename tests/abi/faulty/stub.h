@@ -2,6 +2,7 @@
  *
  * A table that passes every check and does nothing. Each plugin in this folder breaks it in one place.
  * In the initializer of the table, STUB_TABLE(name, precisions, options) follows IB_BACKEND_HEADER.
+ * The pieces in order: STUB_STRINGS, flags, STUB_FEATURES, STUB_ARRAYS, STUB_DRIVER_THREADS, init, STUB_FUNCTIONS.
  */
 #ifndef INFERBENCH_TESTS_FAULTY_STUB_H
 #define INFERBENCH_TESTS_FAULTY_STUB_H
@@ -58,19 +59,22 @@ static ib_status stub_truncate(ib_session* session, int32_t slot, int32_t n_past
   return IB_UNSUPPORTED;
 }
 
-static const ib_precision_info stub_precisions[] = {{"fp32", "none"}};
+static const ib_precision_info stub_precisions[] = {{"fp32", "none", 32, 0}};
 static const ib_option_info stub_options[] = {{"tile", IB_OPTION_INT, 0, "8", 1, 64, NULL, "none"}};
 
 // NOLINTEND(modernize-use-nullptr,readability-identifier-naming)
 
 #define STUB_STRINGS(name) name, "1.0.0", "test", "Apache-2.0", "a table of the tests"
 #define STUB_ARRAYS(precisions, options) precisions, STUB_LENGTH(precisions), options, STUB_LENGTH(options)
+#define STUB_FEATURES IB_FEATURES_GPT2
+/* No threads of drivers, reserved, only the device "cpu". */
+#define STUB_DRIVER_THREADS 0, 0, NULL
 /* The functions after init. */
 #define STUB_FUNCTIONS                                                                                              \
   stub_shutdown, stub_model_create, stub_model_destroy, stub_model_info, stub_session_create, stub_session_destroy, \
       stub_session_info, stub_forward, stub_truncate, NULL
 
 #define STUB_TABLE(name, precisions, options) \
-  STUB_STRINGS(name), 0, STUB_ARRAYS(precisions, options), stub_init, STUB_FUNCTIONS
+  STUB_STRINGS(name), 0, STUB_FEATURES, STUB_ARRAYS(precisions, options), STUB_DRIVER_THREADS, stub_init, STUB_FUNCTIONS
 
 #endif /* INFERBENCH_TESTS_FAULTY_STUB_H */

@@ -28,6 +28,8 @@ const OUTPUT_LAST_LOGITS: i32 = 1;
 const OUTPUT_ALL_LOGITS: i32 = 2;
 const OUTPUT_GREEDY: i32 = 3;
 
+const ALL_FEATURES: u64 = 0x0f_0000_7fff; // IB_FEATURE_*
+
 #[repr(C)]
 pub struct Error {
     message: [u8; 512],
@@ -38,15 +40,31 @@ pub struct ModelDesc {
     struct_size: u64,
     n_layers: i32,
     n_heads: i32,
-    width: i32,
-    inner: i32,
-    context: i32,
-    vocab: i32,
+    n_kv_heads: i32,
+    head_dim: i32,
+    hidden_size: i32,
+    intermediate_size: i32,
+    max_positions: i32,
+    vocab_size: i32,
+    norm: i32,
     activation: i32,
-    scale_attn_weights: i32,
-    scale_attn_by_inverse_layer: i32,
+    learned_positions: i32,
+    qkv_bias: i32,
+    attn_out_bias: i32,
+    mlp_bias: i32,
+    qk_norm: i32,
+    post_norm: i32,
+    gated: i32,
     tied_head: i32,
-    layer_norm_epsilon: f64,
+    norm_epsilon: f64,
+    embedding_scale: f64,
+    attention_soft_cap: f64,
+    logit_soft_cap: f64,
+    layers: *const c_void,
+    rotary_frequencies: *const f64,
+    rotary_scales: *const f64,
+    n_rotary_tables: i32,
+    reserved: i32,
     tensors: *const c_void,
     n_tensors: u64,
 }
@@ -55,6 +73,8 @@ pub struct ModelDesc {
 pub struct PrecisionInfo {
     name: *const c_char,
     doc: *const c_char,
+    weight_bits: i32,
+    integer_products: i32,
 }
 
 #[repr(C)]
@@ -94,6 +114,7 @@ pub struct InitParams {
     host: *const Host,
     n_threads: i32,
     reserved: i32,
+    device: *const c_char,
 }
 
 #[repr(C)]
@@ -103,6 +124,7 @@ pub struct ModelParams {
     precision: *const c_char,
     options: *const OptionValue,
     n_options: u64,
+    folder: *const c_char,
 }
 
 #[repr(C)]
@@ -137,6 +159,8 @@ pub struct Sequence {
     slot: i32,
     n_tokens: i32,
     tokens: *const i32,
+    output: i32,
+    reserved: i32,
 }
 
 #[repr(C)]
@@ -144,7 +168,7 @@ pub struct ForwardParams {
     struct_size: u64,
     sequences: *const Sequence,
     n_sequences: i32,
-    output: i32,
+    reserved: i32,
     logits: *mut f32,
     logits_capacity: u64,
     ids: *mut i32,
@@ -163,10 +187,14 @@ pub struct Table {
     license: *const c_char,
     doc: *const c_char,
     flags: u64,
+    features: u64,
     precisions: *const PrecisionInfo,
     n_precisions: u64,
     options: *const OptionInfo,
     n_options: u64,
+    n_driver_threads: i32,
+    reserved: i32,
+    devices: Option<unsafe extern "C" fn(*mut *const c_void, *mut u64, *mut Error) -> i32>,
     init: unsafe extern "C" fn(*const InitParams, *mut *mut Context, *mut Error) -> i32,
     shutdown: unsafe extern "C" fn(*mut Context),
     model_create: unsafe extern "C" fn(*mut Context, *const ModelParams, *mut *mut Model, *mut Error) -> i32,
@@ -200,8 +228,8 @@ pub struct Context {
 
 pub struct Model {
     context: *const Context,
-    context_size: i32,
-    vocab: i32,
+    max_positions: i32,
+    vocab_size: i32,
     step: i64,
     far: bool,
     info: ModelInfo,
@@ -258,6 +286,9 @@ unsafe extern "C" fn init(params: *const InitParams, context: *mut *mut Context,
     guard(error, || {
         require((*params).struct_size >= size_of::<InitParams>() as u64, "ib_init_params is too short")?;
         require((*params).n_threads >= 1, "n_threads must be at least 1")?;
+        if CStr::from_ptr((*params).device).to_bytes() != b"cpu" {
+            return Err((UNSUPPORTED, "the only device is 'cpu'"));
+        }
         *context = Box::into_raw(Box::new(Context { host: (*params).host }));
         Ok(())
     })
@@ -283,8 +314,8 @@ unsafe extern "C" fn model_create(
         }
         let mut made = Box::new(Model {
             context,
-            context_size: desc.context,
-            vocab: desc.vocab,
+            max_positions: desc.max_positions,
+            vocab_size: desc.vocab_size,
             step: 1,
             far: false,
             info: ModelInfo {
@@ -329,8 +360,8 @@ unsafe extern "C" fn session_create(
         let params = &*params;
         require(params.struct_size >= size_of::<SessionParams>() as u64, "ib_session_params is too short")?;
         require(params.n_slots >= 1, "n_slots must be at least 1")?;
-        let fits = params.max_tokens >= 1 && params.max_tokens <= (*model).context_size;
-        require(fits, "max_tokens must be 1 to the model's context")?;
+        let fits = params.max_tokens >= 1 && params.max_tokens <= (*model).max_positions;
+        require(fits, "max_tokens must be 1 to the model's positions")?;
         require(params.max_forward_tokens >= 0, "max_forward_tokens is negative")?;
         let kv_bytes = params.n_slots as u64 * size_of::<i32>() as u64;
         *session = Box::into_raw(Box::new(Session {
@@ -363,32 +394,32 @@ unsafe extern "C" fn session_info(session: *const Session) -> *const SessionInfo
 
 impl Model {
     fn favourite(&self, token: i32, position: i32) -> i32 {
-        ((i64::from(token) + self.step * (i64::from(position) + 1)) % i64::from(self.vocab)) as i32
+        ((i64::from(token) + self.step * (i64::from(position) + 1)) % i64::from(self.vocab_size)) as i32
     }
 
     fn logits(&self, token: i32, position: i32) -> impl Iterator<Item = f32> + '_ {
         let best = self.favourite(token, position);
         let sign = if self.far { 1.0 } else { -1.0 };
-        (0..self.vocab).map(move |v| sign * (v - best).abs() as f32)
+        (0..self.vocab_size).map(move |v| sign * (v - best).abs() as f32)
     }
 
     fn greedy(&self, token: i32, position: i32) -> i32 {
         let best = self.favourite(token, position);
         match self.far {
             false => best,
-            true if best >= self.vocab - 1 - best => 0, // the lowest id where equal
-            true => self.vocab - 1,
+            true if best >= self.vocab_size - 1 - best => 0, // the lowest id where equal
+            true => self.vocab_size - 1,
         }
     }
 }
 
 /// Checks for everything that the header calls INVALID_ARGUMENT, before any state changes.
 unsafe fn check_forward<'a>(session: &Session, params: &'a ForwardParams) -> Result<&'a [Sequence], (i32, &'static str)> {
-    let vocab = (*session.model).vocab;
+    let vocab_size = (*session.model).vocab_size;
     require(params.struct_size >= size_of::<ForwardParams>() as u64, "ib_forward_params is too short")?;
     require(params.n_sequences >= 1 && !params.sequences.is_null(), "there are no sequences")?;
     let sequences = from_raw_parts(params.sequences, params.n_sequences as usize);
-    let mut n_tokens = 0_i64;
+    let (mut n_tokens, mut n_rows, mut n_ids) = (0_i64, 0_i64, 0_u64); // n_rows: of logits
     for (i, sequence) in sequences.iter().enumerate() {
         require(sequence.slot >= 0 && (sequence.slot as usize) < session.held.len(), "no such slot")?;
         require(sequences[..i].iter().all(|earlier| earlier.slot != sequence.slot), "a slot comes twice")?;
@@ -396,24 +427,22 @@ unsafe fn check_forward<'a>(session: &Session, params: &'a ForwardParams) -> Res
         let after = i64::from(session.held[sequence.slot as usize]) + i64::from(sequence.n_tokens);
         require(after <= i64::from(session.max_tokens), "more tokens than max_tokens")?;
         let tokens = from_raw_parts(sequence.tokens, sequence.n_tokens as usize);
-        require(tokens.iter().all(|&token| token >= 0 && token < vocab), "a token is outside the vocabulary")?;
+        require(tokens.iter().all(|&token| token >= 0 && token < vocab_size), "a token is outside the vocabulary")?;
         n_tokens += i64::from(sequence.n_tokens);
+        match sequence.output {
+            OUTPUT_NONE => {}
+            OUTPUT_LAST_LOGITS => n_rows += 1,
+            OUTPUT_ALL_LOGITS => n_rows += i64::from(sequence.n_tokens),
+            OUTPUT_GREEDY => n_ids += 1,
+            _ => return Err((UNSUPPORTED, "unknown output")),
+        }
     }
     require(n_tokens <= session.max_forward_tokens, "more tokens than max_forward_tokens")?;
-    let floats = |rows: i64| (rows * i64::from(vocab)) as u64;
-    match params.output {
-        OUTPUT_NONE => {}
-        OUTPUT_LAST_LOGITS | OUTPUT_ALL_LOGITS => {
-            let rows = if params.output == OUTPUT_ALL_LOGITS { n_tokens } else { i64::from(params.n_sequences) };
-            let fits = !params.logits.is_null() && params.logits_capacity >= floats(rows);
-            require(fits, "the buffer for logits is too small")?;
-        }
-        OUTPUT_GREEDY => {
-            let fits = !params.ids.is_null() && params.ids_capacity >= params.n_sequences as u64;
-            require(fits, "the buffer for ids is too small")?;
-        }
-        _ => return Err((UNSUPPORTED, "unknown output")),
-    }
+    let n_floats = (n_rows * i64::from(vocab_size)) as u64;
+    let logits_fit = n_rows == 0 || (!params.logits.is_null() && params.logits_capacity >= n_floats);
+    require(logits_fit, "the buffer for logits is too small")?;
+    let ids_fit = n_ids == 0 || (!params.ids.is_null() && params.ids_capacity >= n_ids);
+    require(ids_fit, "the buffer for ids is too small")?;
     Ok(sequences)
 }
 
@@ -423,20 +452,21 @@ unsafe extern "C" fn forward(session: *mut Session, params: *const ForwardParams
         let sequences = check_forward(session, params)?;
         let model = &*session.model;
         (*model.context).check_cancelled()?;
-        let mut out = params.logits;
-        for (i, sequence) in sequences.iter().enumerate() {
+        let (mut logits, mut ids) = (params.logits, params.ids); // where the next row, and the next id, go
+        for sequence in sequences {
             let held = &mut session.held[sequence.slot as usize];
             let tokens = from_raw_parts(sequence.tokens, sequence.n_tokens as usize);
             for (j, &token) in tokens.iter().enumerate() {
                 let (position, is_last) = (*held + j as i32, j + 1 == tokens.len());
-                if params.output == OUTPUT_ALL_LOGITS || (is_last && params.output == OUTPUT_LAST_LOGITS) {
+                if sequence.output == OUTPUT_ALL_LOGITS || (is_last && sequence.output == OUTPUT_LAST_LOGITS) {
                     for logit in model.logits(token, position) {
-                        *out = logit;
-                        out = out.add(1);
+                        *logits = logit;
+                        logits = logits.add(1);
                     }
                 }
-                if is_last && params.output == OUTPUT_GREEDY {
-                    *params.ids.add(i) = model.greedy(token, position);
+                if is_last && sequence.output == OUTPUT_GREEDY {
+                    *ids = model.greedy(token, position);
+                    ids = ids.add(1);
                 }
             }
             *held += sequence.n_tokens;
@@ -456,7 +486,7 @@ unsafe extern "C" fn session_truncate(session: *mut Session, slot: i32, n_past: 
 }
 
 static PRECISIONS: [PrecisionInfo; 1] =
-    [PrecisionInfo { name: c_text!("none"), doc: c_text!("no weights are read") }];
+    [PrecisionInfo { name: c_text!("none"), doc: c_text!("no weights are read"), weight_bits: 32, integer_products: 0 }];
 
 struct Choices([*const c_char; 3]);
 unsafe impl Sync for Choices {}
@@ -497,10 +527,14 @@ pub static inferbench_backend_v1: Table = Table {
     license: c_text!("Apache-2.0"),
     doc: c_text!("the smallest whole backend in Rust; runs no model"),
     flags: 0,
+    features: ALL_FEATURES, // it runs no model, so it accepts any
     precisions: PRECISIONS.as_ptr(),
     n_precisions: 1,
     options: OPTIONS.as_ptr(),
     n_options: 2,
+    n_driver_threads: 0,
+    reserved: 0,
+    devices: None, // only "cpu"
     init,
     shutdown,
     model_create,

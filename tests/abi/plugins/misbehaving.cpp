@@ -54,7 +54,7 @@ struct Model {
 struct Session {
   Session(Model& model, const ib_session_params& params)
       : host(model.host),
-        limits(inferbench::checked_session_limits(params, model.shape.context, model.shape.vocab)),
+        limits(inferbench::checked_session_limits(params, model.shape.max_positions, model.shape.vocab_size)),
         held(static_cast<std::size_t>(limits.n_slots), 0) {
     if (is_fault("session_info_short")) session_info.struct_size = offsetof(ib_session_info, peak_bytes);
   }
@@ -68,8 +68,13 @@ struct Session {
     host.throw_if_cancelled();
     ++session_info.kv_bytes;
     if (is_fault("forward_writes_nothing")) return;
-    if (params.output == IB_OUTPUT_GREEDY) std::fill_n(params.ids, params.n_sequences, 0);
-    if (params.output == IB_OUTPUT_LAST_LOGITS) std::fill_n(params.logits, params.n_sequences * limits.vocab, 0.0F);
+    float* logits = params.logits;
+    std::int32_t* ids = params.ids;
+    for (std::int32_t i = 0; i < params.n_sequences; ++i) {
+      const std::int32_t output = params.sequences[i].output;
+      if (output == IB_OUTPUT_GREEDY) *ids++ = 0;
+      if (output == IB_OUTPUT_LAST_LOGITS) logits = std::fill_n(logits, limits.vocab_size, 0.0F);
+    }
   }
   void truncate(std::int32_t slot, std::int32_t n_past) { inferbench::check_truncate(slot, n_past, held); }
 
@@ -92,7 +97,7 @@ ib_status init(const ib_init_params* params, ib_context** context, ib_error* err
     std::strcpy(error->message, "  one\n\ttwo \033[31mthree\xff");
     return IB_INTERNAL;
   }
-  return Functions::init(params, context, error);
+  return Functions::init_on_cpu(params, context, error);
 }
 
 ib_status model_create(ib_context* context, const ib_model_params* params, ib_model** model, ib_error* error) {
@@ -124,7 +129,7 @@ ib_status forward(ib_session* session, const ib_forward_params* params, ib_error
   return Functions::forward(session, params, error);
 }
 
-constexpr ib_precision_info kPrecisions[] = {{"fp32", "the first"}, {"int8", "the second"}};
+constexpr ib_precision_info kPrecisions[] = {{"fp32", "the first", 32, 0}, {"int8", "the second", 8, 1}};
 
 constexpr ib_backend spoiled_table() {
   ib_backend table = inferbench::make_table<Context, Model, Session>({
@@ -133,6 +138,7 @@ constexpr ib_backend spoiled_table() {
       .build = "test",
       .license = "Apache-2.0",
       .doc = "breaks a rule on demand",
+      .features = IB_FEATURES_GPT2 | IB_FEATURES_LLAMA | IB_FEATURES_GEMMA,
       .precisions = kPrecisions,
   });
   table.init = init;
