@@ -5,30 +5,33 @@
 #include <map>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "inferbench/backend.h"
 #include "reference/operators.hpp"
 
 namespace inferbench::reference {
 
-/// The factor that a layer's attention scores are multiplied by.
-double attention_scale(const ib_model_desc& desc, std::int32_t layer);
-
-/// GPT-2 as backend.h defines it (see ib_model_desc), in float64 and plain loops. A backend's logits are compared with
-/// its results. Independent of every backend.
+/// A decoder as backend.h defines it (see ib_model_desc), in float64 and plain loops. A backend's logits are compared
+/// with its results. Independent of every backend.
 class Decoder {
  public:
-  /// Copies the tensors, which may have any dtype of the header. They must be complete.
+  /// Copies everything that `desc` points to. The tensors may have any dtype and strides; they must be complete.
   explicit Decoder(const ib_model_desc& desc);
+  Decoder(const Decoder&) = delete;
+  Decoder& operator=(const Decoder&) = delete;
 
-  /// Logits [tokens.size(), vocab] of a sequence that starts with `tokens`.
+  /// Logits [tokens.size(), vocab_size] of a sequence that starts with `tokens`.
   Values logits(std::span<const std::int32_t> tokens) const;
 
  private:
   const Values& weight(const std::string& name) const { return tensors_.at(name); }
+  Values embed(std::span<const std::int32_t> tokens) const;
 
-  ib_model_desc shape_;
-  std::size_t width_;
+  ib_model_desc desc_;
+  std::vector<ib_layer_desc> layers_;
+  std::vector<double> frequencies_;
+  std::vector<double> scales_;
   std::map<std::string, Values> tensors_;
 };
 

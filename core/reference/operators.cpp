@@ -2,11 +2,11 @@
 #include "reference/operators.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstring>
 #include <numbers>
-#include <span>
 
 namespace inferbench::reference {
 
@@ -19,6 +19,19 @@ double half_to_double(std::uint16_t bits) {
   return (bits >> 15U) != 0 ? -magnitude : magnitude;
 }
 
+double value_at(const void* data, std::int32_t dtype, std::int64_t index) {
+  const auto* bytes = static_cast<const std::byte*>(data);
+  if (dtype == IB_DTYPE_F32) {
+    float value = 0;
+    std::memcpy(&value, bytes + index * static_cast<std::int64_t>(sizeof(value)), sizeof(value));
+    return value;
+  }
+  std::uint16_t bits = 0;
+  std::memcpy(&bits, bytes + index * static_cast<std::int64_t>(sizeof(bits)), sizeof(bits));
+  return dtype == IB_DTYPE_F16 ? half_to_double(bits)
+                               : double{std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16U)};
+}
+
 // scores -> softmax(scores), in place.
 void softmax(std::span<double> scores) {
   const double most = *std::max_element(scores.begin(), scores.end());
@@ -27,55 +40,69 @@ void softmax(std::span<double> scores) {
   for (double& score : scores) score /= sum;
 }
 
+// Several sums at once, which the compiler makes vectors of.
+double dot(const double* a, const double* b, std::size_t n) {
+  constexpr std::size_t kLanes = 8;
+  std::array<double, kLanes> sums{};
+  std::size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (std::size_t lane = 0; lane < kLanes; ++lane) sums[lane] += a[i + lane] * b[i + lane];
+  }
+  for (; i < n; ++i) sums[0] += a[i] * b[i];
+  double sum = 0;
+  for (const double part : sums) sum += part;
+  return sum;
+}
+
 }  // namespace
 
 Values values_of(const ib_tensor& tensor) {
-  std::size_t n = 1;
-  for (std::int32_t d = 0; d < tensor.rank; ++d) n *= static_cast<std::size_t>(tensor.shape[d]);
-  const auto* bytes = static_cast<const std::byte*>(tensor.data);
-  Values values(n);
-  const bool is_wide = tensor.dtype == IB_DTYPE_F32;
-  for (std::size_t i = 0; i < n && is_wide; ++i) {
-    float value = 0;
-    std::memcpy(&value, bytes + i * sizeof(value), sizeof(value));
-    values[i] = value;
-  }
-  for (std::size_t i = 0; i < n && !is_wide; ++i) {
-    std::uint16_t bits = 0;
-    std::memcpy(&bits, bytes + i * sizeof(bits), sizeof(bits));
-    values[i] = tensor.dtype == IB_DTYPE_F16 ? half_to_double(bits)
-                                             : double{std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16U)};
+  const std::int64_t rows = tensor.shape[0];
+  const std::int64_t columns = tensor.rank == 2 ? tensor.shape[1] : 1;
+  Values values;
+  values.reserve(static_cast<std::size_t>(rows * columns));
+  for (std::int64_t i = 0; i < rows; ++i) {
+    for (std::int64_t j = 0; j < columns; ++j) {
+      values.push_back(value_at(tensor.data, tensor.dtype, i * tensor.strides[0] + j * tensor.strides[1]));
+    }
   }
   return values;
 }
 
 Values layer_norm(const Values& x, const Values& weight, const Values& bias, double epsilon) {
-  const std::size_t width = weight.size();
-  const auto n = static_cast<double>(width);
+  const std::size_t size = weight.size();
+  const auto n = static_cast<double>(size);
   Values y(x.size());
-  for (std::size_t row = 0; row < x.size(); row += width) {
+  for (std::size_t row = 0; row < x.size(); row += size) {
     double mean = 0;
-    for (std::size_t i = 0; i < width; ++i) mean += x[row + i] / n;
+    for (std::size_t i = 0; i < size; ++i) mean += x[row + i] / n;
     double variance = 0;
-    for (std::size_t i = 0; i < width; ++i) variance += (x[row + i] - mean) * (x[row + i] - mean) / n;
+    for (std::size_t i = 0; i < size; ++i) variance += (x[row + i] - mean) * (x[row + i] - mean) / n;
     const double factor = 1 / std::sqrt(variance + epsilon);
-    for (std::size_t i = 0; i < width; ++i) y[row + i] = (x[row + i] - mean) * factor * weight[i] + bias[i];
+    for (std::size_t i = 0; i < size; ++i) y[row + i] = (x[row + i] - mean) * factor * weight[i] + bias[i];
   }
   return y;
 }
 
-Values linear(const Values& x, const Values& weight, const Values& bias) {
-  const std::size_t outputs = bias.size();
-  const std::size_t inputs = weight.size() / outputs;
+Values rms_norm(const Values& x, const Values& weight, double epsilon) {
+  const std::size_t size = weight.size();
+  Values y(x.size());
+  for (std::size_t row = 0; row < x.size(); row += size) {
+    const double mean_square = dot(x.data() + row, x.data() + row, size) / static_cast<double>(size);
+    const double factor = 1 / std::sqrt(mean_square + epsilon);
+    for (std::size_t i = 0; i < size; ++i) y[row + i] = x[row + i] * factor * weight[i];
+  }
+  return y;
+}
+
+Values linear(const Values& x, const Values& weight, std::size_t inputs, const Values& bias) {
+  const std::size_t outputs = weight.size() / inputs;
   const std::size_t rows = x.size() / inputs;
   Values y(rows * outputs);
-  for (std::size_t r = 0; r < rows; ++r) {
-    std::copy(bias.begin(), bias.end(), y.begin() + static_cast<std::ptrdiff_t>(r * outputs));
-    for (std::size_t i = 0; i < inputs; ++i) {
-      const double input = x[r * inputs + i];
-      const double* column = weight.data() + i * outputs;
-      double* sums = y.data() + r * outputs;
-      for (std::size_t o = 0; o < outputs; ++o) sums[o] += input * column[o];
+  for (std::size_t o = 0; o < outputs; ++o) {
+    const double* const of_output = weight.data() + o * inputs;
+    for (std::size_t r = 0; r < rows; ++r) {
+      y[r * outputs + o] = dot(x.data() + r * inputs, of_output, inputs) + (bias.empty() ? 0 : bias[o]);
     }
   }
   return y;
@@ -87,33 +114,17 @@ Values softmax_rows(const Values& x, std::size_t columns) {
   return y;
 }
 
-Values attend(const Values& qkv, std::size_t width, std::size_t n_heads, double scale, std::size_t first) {
-  const std::size_t head_width = width / n_heads;
-  const std::size_t positions = qkv.size() / (3 * width);
-  Values out((positions - first) * width);
-  for (std::size_t head = 0; head < n_heads; ++head) {
-    for (std::size_t t = first; t < positions; ++t) {
-      const double* q = qkv.data() + t * 3 * width + head * head_width;
-      Values scores(t + 1);
-      for (std::size_t past = 0; past <= t; ++past) {
-        const double* k = qkv.data() + past * 3 * width + width + head * head_width;
-        for (std::size_t d = 0; d < head_width; ++d) scores[past] += scale * q[d] * k[d];
-      }
-      softmax(scores);
-      double* to = out.data() + (t - first) * width + head * head_width;
-      for (std::size_t past = 0; past <= t; ++past) {
-        const double* v = qkv.data() + past * 3 * width + 2 * width + head * head_width;
-        for (std::size_t d = 0; d < head_width; ++d) to[d] += scores[past] * v[d];
-      }
-    }
-  }
-  return out;
+void soft_cap(std::span<double> values, double cap) {
+  if (cap == 0) return;
+  for (double& value : values) value = cap * std::tanh(value / cap);
 }
 
 Values activate(Values x, std::int32_t activation) {
   for (double& value : x) {
     if (activation == IB_ACTIVATION_RELU) {
       value = std::max(value, 0.0);
+    } else if (activation == IB_ACTIVATION_SILU) {
+      value = value / (1 + std::exp(-value));
     } else if (activation == IB_ACTIVATION_GELU_ERF) {
       value = 0.5 * value * (1 + std::erf(value / std::numbers::sqrt2));
     } else {
@@ -124,31 +135,62 @@ Values activate(Values x, std::int32_t activation) {
   return x;
 }
 
-Values with_past(const Values& qkv, const Values& past_kv, std::size_t width) {
-  const std::size_t past = past_kv.size() / (2 * width);
-  Values all(past * 3 * width);
-  for (std::size_t t = 0; t < past; ++t) {
-    std::copy_n(past_kv.data() + t * 2 * width, 2 * width, all.data() + t * 3 * width + width);
+void rotate(Values& x, std::size_t heads, std::span<const double> frequencies, double scale, std::int64_t first) {
+  const std::size_t half = frequencies.size();
+  const std::size_t rows = x.size() / (heads * 2 * half);
+  for (std::size_t row = 0; row < rows; ++row) {
+    const double position = static_cast<double>(first) + static_cast<double>(row);
+    for (std::size_t j = 0; j < half; ++j) {
+      const double cosine = scale * std::cos(position * frequencies[j]);
+      const double sine = scale * std::sin(position * frequencies[j]);
+      for (std::size_t head = 0; head < heads; ++head) {
+        double& low = x[(row * heads + head) * 2 * half + j];
+        double& high = x[(row * heads + head) * 2 * half + half + j];
+        const double rotated = low * cosine - high * sine;
+        high = high * cosine + low * sine;
+        low = rotated;
+      }
+    }
   }
-  all.insert(all.end(), qkv.begin(), qkv.end());
-  return all;
 }
 
-Values layer(Values x, const WeightLookup& weight, const LayerShape& shape, const Values& past_kv) {
-  const auto add = [&](const Values& y) {
-    for (std::size_t i = 0; i < x.size(); ++i) x[i] += y[i];
-  };
-  const auto norm = [&](const std::string& name) {
-    return layer_norm(x, weight(name + ".weight"), weight(name + ".bias"), shape.epsilon);
-  };
-  const auto product = [&](const Values& from, const std::string& name) {
-    return linear(from, weight(name + ".weight"), weight(name + ".bias"));
-  };
-  const std::size_t width = weight("ln_1.weight").size();
-  const Values qkv = with_past(product(norm("ln_1"), "attn.c_attn"), past_kv, width);
-  add(product(attend(qkv, width, shape.n_heads, shape.attention_scale, past_kv.size() / (2 * width)), "attn.c_proj"));
-  add(product(activate(product(norm("ln_2"), "mlp.c_fc"), shape.activation), "mlp.c_proj"));
-  return x;
+Values attend(const Values& q, const Values& k, const Values& v, const AttentionShape& shape) {
+  const std::size_t head_dim = shape.head_dim;
+  const std::size_t query_size = shape.n_heads * head_dim;
+  const std::size_t kv_size = shape.n_kv_heads * head_dim;
+  const std::size_t rows = q.size() / query_size;
+  const std::size_t past = k.size() / kv_size - rows;
+  Values out(q.size());
+  for (std::size_t head = 0; head < shape.n_heads; ++head) {
+    const std::size_t kv_head = head / (shape.n_heads / shape.n_kv_heads);
+    for (std::size_t row = 0; row < rows; ++row) {
+      const std::size_t end = past + row + 1;
+      const std::size_t begin = shape.window > 0 && end > shape.window ? end - shape.window : 0;
+      Values scores(end - begin);
+      for (std::size_t at = begin; at < end; ++at) {
+        const double* const key = k.data() + at * kv_size + kv_head * head_dim;
+        scores[at - begin] = shape.scale * dot(q.data() + row * query_size + head * head_dim, key, head_dim);
+      }
+      soft_cap(scores, shape.soft_cap);
+      softmax(scores);
+      double* const to = out.data() + row * query_size + head * head_dim;
+      for (std::size_t at = begin; at < end; ++at) {
+        const double* const value = v.data() + at * kv_size + kv_head * head_dim;
+        for (std::size_t d = 0; d < head_dim; ++d) to[d] += scores[at - begin] * value[d];
+      }
+    }
+  }
+  return out;
+}
+
+Values columns_of(const Values& x, std::size_t columns, std::size_t first, std::size_t n) {
+  Values part;
+  part.reserve(x.size() / columns * n);
+  for (std::size_t row = 0; row < x.size(); row += columns) {
+    const auto begin = x.begin() + static_cast<std::ptrdiff_t>(row + first);
+    part.insert(part.end(), begin, begin + static_cast<std::ptrdiff_t>(n));
+  }
+  return part;
 }
 
 }  // namespace inferbench::reference

@@ -3,54 +3,57 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
-#include <string>
+#include <span>
 #include <vector>
 
 #include "inferbench/backend.h"
 
 namespace inferbench::reference {
 
-// GPT-2's operators as backend.h and op_bench.h define them, in float64 and plain loops. Matrices are row-major and
-// dense. The caller must pass consistent sizes.
+// The operations of ib_model_desc in float64 and plain loops. Matrices are row-major and dense. The caller must pass
+// consistent sizes.
 
 using Values = std::vector<double>;
 
-/// The elements of a tensor of any dtype of backend.h.
+/// The elements of a tensor of any dtype and strides, dense.
 Values values_of(const ib_tensor& tensor);
 
-/// (x - mean) / sqrt(variance + epsilon) * weight + bias, row by row; x [rows, weight.size()], biased variance.
+/// IB_NORM_LAYER, row by row; x [rows, weight.size()].
 Values layer_norm(const Values& x, const Values& weight, const Values& bias, double epsilon);
 
-/// x [rows, inputs] * weight [inputs, bias.size()] + bias
-Values linear(const Values& x, const Values& weight, const Values& bias);
+/// IB_NORM_RMS, row by row; x [rows, weight.size()]. With a weight of head_dim values, a row is a head.
+Values rms_norm(const Values& x, const Values& weight, double epsilon);
 
-/// softmax of each row; x [rows, columns].
+/// x [rows, inputs] * transpose(weight [outputs, inputs]) + bias [outputs]; an empty bias is none.
+Values linear(const Values& x, const Values& weight, std::size_t inputs, const Values& bias = {});
+
+/// Softmax of each row; x [rows, columns].
 Values softmax_rows(const Values& x, std::size_t columns);
 
-/// Per head: softmax(scale * q k^T, causal) v, for the rows from `first` on. qkv [positions, 3 width]: queries, keys,
-/// values. Returns [positions - first, width].
-Values attend(const Values& qkv, std::size_t width, std::size_t n_heads, double scale, std::size_t first = 0);
+/// cap(s; c) of ib_model_desc, for each value. A cap of 0 changes nothing.
+void soft_cap(std::span<double> values, double cap);
 
 /// Applies IB_ACTIVATION_* `activation` to each value.
 Values activate(Values x, std::int32_t activation);
 
-/// The parameters of a layer besides its weights.
-struct LayerShape {
+/// Rotates heads as ib_model_desc says. x [rows, heads, 2 * frequencies.size()]; row i is at position first + i.
+void rotate(Values& x, std::size_t heads, std::span<const double> frequencies, double scale, std::int64_t first);
+
+/// The parameters of a layer's attention.
+struct AttentionShape {
   std::size_t n_heads = 1;
-  std::int32_t activation = IB_ACTIVATION_GELU_TANH;
-  double epsilon = 1e-5;
-  double attention_scale = 1;
+  std::size_t n_kv_heads = 1;
+  std::size_t head_dim = 1;
+  double scale = 1;
+  double soft_cap = 0;
+  std::size_t window = 0;  ///< 0: none
 };
 
-/// Returns a weight by its name in ib_model_desc, without "h.{i}.".
-using WeightLookup = std::function<const Values&(const std::string& name)>;
+/// Per head: softmax(cap(scale * q k^T), causal, within the window) v. q [rows, n_heads head_dim], k and v [positions,
+/// n_kv_heads head_dim]; the rows of q are the last positions. Returns [rows, n_heads head_dim].
+Values attend(const Values& q, const Values& k, const Values& v, const AttentionShape& shape);
 
-/// A layer of ib_model_desc, residual sums included, applied to consecutive positions x [rows, width]. The positions of
-/// past_kv [past, 2 width] come before them; each row has the keys, then the values.
-Values layer(Values x, const WeightLookup& weight, const LayerShape& shape, const Values& past_kv = {});
-
-/// The rows of past_kv, with zeros as queries, followed by the rows of qkv.
-Values with_past(const Values& qkv, const Values& past_kv, std::size_t width);
+/// Columns [first, first + n) of x [rows, columns].
+Values columns_of(const Values& x, std::size_t columns, std::size_t first, std::size_t n);
 
 }  // namespace inferbench::reference
