@@ -70,8 +70,8 @@ TEST(OptionReader, ReadsByKeyAndType) {
 
 TEST(TensorMap, ChecksNameShapeAndBytes) {
   const std::array<float, 6> data{};
-  std::array tensors{ib_tensor{"a", IB_DTYPE_F32, 2, {2, 3, 0, 0}, data.data(), 24},
-                     ib_tensor{"b", IB_DTYPE_F16, 1, {6, 0, 0, 0}, data.data(), 12}};
+  std::array tensors{ib_tensor{"a", IB_DTYPE_F32, 2, {2, 3, 0, 0}, {3, 1, 0, 0}, data.data(), 24},
+                     ib_tensor{"b", IB_DTYPE_F16, 1, {6, 0, 0, 0}, {1, 0, 0, 0}, data.data(), 12}};
   ib_model_desc desc{};
   desc.struct_size = sizeof(desc);
   desc.tensors = tensors.data();
@@ -90,6 +90,146 @@ TEST(TensorMap, ChecksNameShapeAndBytes) {
   expect_help_fails([&] { TensorMap{desc}; }, IB_INVALID_ARGUMENT, "two tensors have the same name");
 }
 
+// Views of one buffer of 4 x 6 floats: transposed, and a part of it.
+TEST(TensorMap, ChecksStridesAgainstBytes) {
+  const std::array<float, 24> data{};
+  std::array tensors{ib_tensor{"transposed", IB_DTYPE_F32, 2, {6, 4, 0, 0}, {1, 6, 0, 0}, data.data(), 24 * 4},
+                     ib_tensor{"part", IB_DTYPE_F32, 2, {4, 2, 0, 0}, {6, 1, 0, 0}, data.data() + 2, (3 * 6 + 2) * 4},
+                     ib_tensor{"column", IB_DTYPE_F32, 1, {4, 0, 0, 0}, {6, 0, 0, 0}, data.data(), (3 * 6 + 1) * 4}};
+  const TensorMap map(tensors.data(), tensors.size());
+  EXPECT_EQ(map.get("transposed", {6, 4}).strides[1], 6);
+  EXPECT_EQ(map.get("part", {4, 2}).data, data.data() + 2);
+  EXPECT_EQ(map.get("column", {4}).strides[0], 6);
+  tensors[1].n_bytes = 4 * 2 * 4;  // as if it were dense
+  expect_help_fails([&] { map.get("part", {4, 2}); }, IB_INVALID_ARGUMENT, "tensor 'part' has another shape");
+  tensors[2].strides[0] = 0;
+  tensors[2].n_bytes = 4;
+  expect_help_fails([&] { map.get("column", {4}); }, IB_INVALID_ARGUMENT, "tensor 'column' has another shape");
+}
+
+class CheckModel : public ::testing::Test {
+ protected:
+  CheckModel() {
+    desc_.struct_size = sizeof(desc_);
+    desc_.n_layers = 2;
+    desc_.n_heads = 4;
+    desc_.n_kv_heads = 2;
+    desc_.head_dim = 8;
+    desc_.hidden_size = 32;
+    desc_.intermediate_size = 48;
+    desc_.max_positions = 16;
+    desc_.vocab_size = 10;
+    desc_.norm = IB_NORM_RMS;
+    desc_.activation = IB_ACTIVATION_SILU;
+    desc_.gated = desc_.tied_head = 1;
+    desc_.norm_epsilon = 1e-5;
+    desc_.embedding_scale = 1;
+    desc_.layers = layers_.data();
+    desc_.rotary_frequencies = frequencies_.data();
+    desc_.rotary_scales = &scale_;
+    desc_.n_rotary_tables = 1;
+    desc_.tensors = &tensor_;
+    desc_.n_tensors = 1;
+    params_.struct_size = sizeof(params_);
+    params_.desc = &desc_;
+    params_.precision = "fp32";
+  }
+  void expect_invalid(const char* message) const {
+    expect_help_fails([this] { check_model_params(params_); }, IB_INVALID_ARGUMENT, message);
+  }
+
+  std::array<ib_layer_desc, 2> layers_{ib_layer_desc{0, 0, 0.5}, ib_layer_desc{0, 0, 0.5}};
+  std::array<double, 4> frequencies_{};
+  double scale_ = 1;
+  ib_tensor tensor_{};
+  ib_model_desc desc_{};
+  ib_model_params params_{};
+};
+
+TEST_F(CheckModel, ADescriptionThatMakesSensePasses) {
+  check_model_params(params_);
+  check_model_params(params_, IB_FEATURES_LLAMA);
+  params_.folder = "/models/x";
+  check_model_params(params_);
+}
+
+TEST_F(CheckModel, StructSizes) {
+  desc_.struct_size = offsetof(ib_model_desc, n_tensors);
+  expect_invalid("ib_model_desc is shorter than that of ABI 1.0");
+  desc_.struct_size = sizeof(desc_);
+  params_.struct_size = offsetof(ib_model_params, folder);
+  expect_invalid("ib_model_params is shorter than that of ABI 1.0");
+}
+
+TEST_F(CheckModel, Pointers) {
+  params_.precision = nullptr;
+  expect_invalid("precision is null");
+  params_.precision = "fp32";
+  params_.n_options = 1;
+  expect_invalid("options is null");
+  params_.n_options = 0;
+  desc_.layers = nullptr;
+  expect_invalid("layers is null");
+  desc_.layers = layers_.data();
+  desc_.rotary_scales = nullptr;
+  expect_invalid("the rotary tables are null");
+  desc_.rotary_scales = &scale_;
+  desc_.tensors = nullptr;
+  expect_invalid("there are no tensors");
+}
+
+TEST_F(CheckModel, Sizes) {
+  for (std::int32_t ib_model_desc::*size :
+       {&ib_model_desc::n_layers, &ib_model_desc::n_heads, &ib_model_desc::n_kv_heads, &ib_model_desc::head_dim,
+        &ib_model_desc::hidden_size, &ib_model_desc::intermediate_size, &ib_model_desc::max_positions}) {
+    const std::int32_t good = desc_.*size;
+    desc_.*size = 0;
+    expect_invalid("must be at least 1");
+    desc_.*size = good;
+  }
+  desc_.vocab_size = 0;
+  expect_invalid("vocab_size must be at least 1");
+  desc_.vocab_size = 10;
+  desc_.n_kv_heads = 3;
+  expect_invalid("n_heads is not a multiple of n_kv_heads");
+  desc_.n_kv_heads = 2;
+  desc_.norm_epsilon = 0;
+  expect_invalid("norm_epsilon is not above 0");
+}
+
+TEST_F(CheckModel, Layers) {
+  layers_[1].rotary_table = 1;
+  expect_invalid("a layer has no such rotary table");
+  layers_[1].rotary_table = -2;
+  expect_invalid("a layer has no such rotary table");
+  layers_[1].rotary_table = -1;
+  layers_[0].window = -1;
+  expect_invalid("a window is negative");
+  layers_[0].window = 0;
+  desc_.head_dim = 7;
+  expect_invalid("heads of an odd size cannot be rotated");
+  layers_[0].rotary_table = -1;  // none is rotated now
+  check_model_params(params_);
+}
+
+TEST_F(CheckModel, MissingFeaturesAreNamed) {
+  const auto expect_unsupported = [this](std::uint64_t features, const char* message) {
+    expect_help_fails([&] { check_model_params(params_, features); }, IB_UNSUPPORTED, message);
+  };
+  expect_unsupported(IB_FEATURES_LLAMA & ~IB_FEATURE_ROTARY, "no rotary positions, which the model needs");
+  layers_[1].window = 8;
+  expect_unsupported(IB_FEATURES_LLAMA & ~IB_FEATURE_WINDOW, "no sliding windows, which the model needs");
+  layers_[1].window = 16;  // hides nothing
+  check_model_params(params_, IB_FEATURES_LLAMA & ~IB_FEATURE_WINDOW);
+}
+
+TEST(DtypeBytes, OfEveryDtype) {
+  EXPECT_EQ(dtype_bytes(IB_DTYPE_F32), 4U);
+  EXPECT_EQ(dtype_bytes(IB_DTYPE_F16), 2U);
+  EXPECT_EQ(dtype_bytes(IB_DTYPE_BF16), 2U);
+  expect_help_fails([] { dtype_bytes(3); }, IB_UNSUPPORTED, "unknown dtype 3");
+}
+
 TEST(SessionLimits, AreCheckedAgainstTheModel) {
   ib_session_params params{};
   params.struct_size = sizeof(params);
@@ -97,11 +237,11 @@ TEST(SessionLimits, AreCheckedAgainstTheModel) {
   params.max_tokens = 8;
   const SessionLimits limits = checked_session_limits(params, 8, 100);
   EXPECT_EQ(limits.max_forward_tokens, 24);
-  EXPECT_EQ(limits.vocab, 100);
+  EXPECT_EQ(limits.vocab_size, 100);
   params.max_forward_tokens = 5;
   EXPECT_EQ(checked_session_limits(params, 8, 100).max_forward_tokens, 5);
   expect_help_fails([&] { checked_session_limits(params, 7, 100); }, IB_INVALID_ARGUMENT,
-                    "max_tokens is 8, but must be 1 to the model's context of 7");
+                    "max_tokens is 8, but must be 1 to the model's 7 positions");
   params.struct_size = 12;
   expect_help_fails([&] { checked_session_limits(params, 8, 100); }, IB_INVALID_ARGUMENT,
                     "shorter than that of ABI 1.0");
@@ -113,7 +253,6 @@ class CheckForward : public ::testing::Test {
     params_.struct_size = sizeof(params_);
     params_.sequences = sequences_.data();
     params_.n_sequences = 2;
-    params_.output = IB_OUTPUT_LAST_LOGITS;
     params_.logits = logits_.data();
     params_.logits_capacity = 20;
     params_.ids = ids_.data();
@@ -124,7 +263,8 @@ class CheckForward : public ::testing::Test {
   }
 
   std::array<std::int32_t, 3> tokens_{0, 5, 9};
-  std::array<ib_sequence, 2> sequences_{ib_sequence{2, 3, tokens_.data()}, ib_sequence{0, 1, tokens_.data()}};
+  std::array<ib_sequence, 2> sequences_{ib_sequence{2, 3, tokens_.data(), IB_OUTPUT_LAST_LOGITS, 0},
+                                        ib_sequence{0, 1, tokens_.data(), IB_OUTPUT_LAST_LOGITS, 0}};
   std::array<float, 20> logits_{};
   std::array<std::int32_t, 2> ids_{};
   ib_forward_params params_{};
@@ -160,12 +300,11 @@ TEST_F(CheckForward, Slots) {
 
 TEST_F(CheckForward, ManySlots) {
   std::vector<ib_sequence> many;
-  for (std::int32_t slot = 0; slot < 100; ++slot) many.push_back({slot, 1, tokens_.data()});
+  for (std::int32_t slot = 0; slot < 100; ++slot) many.push_back({slot, 1, tokens_.data(), IB_OUTPUT_NONE, 0});
   held_.assign(100, 0);
   limits_ = {100, 8, 800, 10};
   params_.sequences = many.data();
   params_.n_sequences = 100;
-  params_.output = IB_OUTPUT_NONE;
   EXPECT_EQ(check_forward(params_, limits_, held_), 100);
   many[99].slot = 40;
   expect_invalid("a slot comes twice");
@@ -174,9 +313,10 @@ TEST_F(CheckForward, ManySlots) {
 TEST_F(CheckForward, Tokens) {
   sequences_[1].n_tokens = 0;
   expect_invalid("a sequence has no tokens");
-  sequences_[1] = {0, 1, nullptr};
+  sequences_[1].n_tokens = 1;
+  sequences_[1].tokens = nullptr;
   expect_invalid("a sequence has no tokens");
-  sequences_[1] = {0, 1, tokens_.data()};
+  sequences_[1].tokens = tokens_.data();
   tokens_[2] = 10;
   expect_invalid("token 10 is outside the vocabulary of 10");
   tokens_[2] = -1;
@@ -195,19 +335,38 @@ TEST_F(CheckForward, Outputs) {
   params_.logits_capacity = 19;
   expect_invalid("the buffer for logits is too small");
   params_.logits_capacity = 20;
-  params_.output = IB_OUTPUT_ALL_LOGITS;  // four rows of ten logits
+  sequences_[0].output = IB_OUTPUT_ALL_LOGITS;  // four rows of ten logits, together with the other sequence's
   expect_invalid("the buffer for logits is too small");
-  params_.output = IB_OUTPUT_LAST_LOGITS;
+  sequences_[0].output = IB_OUTPUT_LAST_LOGITS;
   params_.logits = nullptr;
   expect_invalid("the buffer for logits is too small");
-  params_.output = IB_OUTPUT_GREEDY;
+  sequences_[0].output = sequences_[1].output = IB_OUTPUT_GREEDY;
   EXPECT_EQ(check_forward(params_, limits_, held_), 4);
   params_.ids_capacity = 1;
   expect_invalid("the buffer for ids is too small");
-  params_.output = IB_OUTPUT_NONE;
+  params_.ids_capacity = 2;
+  params_.ids = nullptr;
+  expect_invalid("the buffer for ids is too small");
+  sequences_[0].output = sequences_[1].output = IB_OUTPUT_NONE;
   EXPECT_EQ(check_forward(params_, limits_, held_), 4);
-  params_.output = 4;
+  sequences_[1].output = 4;
   expect_help_fails([this] { check_forward(params_, limits_, held_); }, IB_UNSUPPORTED, "unknown output 4");
+}
+
+TEST_F(CheckForward, EachSequenceTakesItsPartOfTheBuffers) {
+  sequences_[0].output = IB_OUTPUT_NONE;  // a chunk of a prompt
+  sequences_[1].output = IB_OUTPUT_GREEDY;
+  params_.logits = nullptr;
+  params_.logits_capacity = 0;
+  params_.ids_capacity = 1;
+  EXPECT_EQ(check_forward(params_, limits_, held_), 4);
+  sequences_[0].output = IB_OUTPUT_LAST_LOGITS;
+  expect_invalid("the buffer for logits is too small");
+  params_.logits = logits_.data();
+  params_.logits_capacity = 10;  // of one sequence
+  EXPECT_EQ(check_forward(params_, limits_, held_), 4);
+  params_.ids_capacity = 0;
+  expect_invalid("the buffer for ids is too small");
 }
 
 TEST(CheckTruncate, SlotAndPosition) {

@@ -59,10 +59,17 @@ struct TableSession : Counted {
   ib_session_info info_{sizeof(ib_session_info), 0, 0, 0, 0};
 };
 
-constexpr ib_precision_info kTwoPrecisions[] = {{"fp32", "the first"}, {"int8", "the second"}};
+constexpr ib_precision_info kTwoPrecisions[] = {{"fp32", "the first", 32, 0}, {"int8", "the second", 8, 1}};
 constexpr ib_option_info kOneOption[] = {{"tile", IB_OPTION_INT, 0, "4", 1, 64, nullptr, "rows of a tile"}};
 const void* any_extension(const char* name) {
   return name;
+}
+
+ib_status two_devices(const ib_device_info** devices, std::uint64_t* n_devices, ib_error*) {
+  static constexpr ib_device_info kDevices[] = {{"cpu", "a processor", 0}, {"gpu:0", "a card", 1 << 30}};
+  *devices = kDevices;
+  *n_devices = 2;
+  return IB_OK;
 }
 
 constexpr BackendDescription kShort = {
@@ -80,8 +87,11 @@ constexpr BackendDescription kFull = {
     .license = "Apache-2.0",
     .doc = "one line",
     .flags = IB_FLAG_CONCURRENT_SESSIONS,
+    .features = IB_FEATURES_GPT2,
     .precisions = kTwoPrecisions,
     .options = kOneOption,
+    .n_driver_threads = 3,
+    .devices = two_devices,
     .extension = any_extension,
 };
 using Functions = BackendFunctions<TableContext, TableModel, TableSession>;
@@ -97,10 +107,14 @@ TEST(BackendTable, HasTheHeaderAndTheDescription) {
   EXPECT_STREQ(kTable.license, "Apache-2.0");
   EXPECT_STREQ(kTable.doc, "one line");
   EXPECT_EQ(kTable.flags, IB_FLAG_CONCURRENT_SESSIONS);
+  EXPECT_EQ(kTable.features, IB_FEATURES_GPT2);
   EXPECT_EQ(kTable.precisions, kTwoPrecisions);
   EXPECT_EQ(kTable.n_precisions, 2U);
   EXPECT_EQ(kTable.options, kOneOption);
   EXPECT_EQ(kTable.n_options, 1U);
+  EXPECT_EQ(kTable.n_driver_threads, 3);
+  EXPECT_EQ(kTable.reserved, 0);
+  EXPECT_EQ(kTable.devices, two_devices);
   EXPECT_EQ(kTable.extension, any_extension);
 }
 
@@ -111,6 +125,9 @@ TEST(BackendTable, TheHostAcceptsIt) {
 TEST(BackendTable, WhatTheDescriptionLeavesOutIsNone) {
   constexpr ib_backend table = make_table<TableContext, TableModel, TableSession>(kShort);
   EXPECT_EQ(table.flags, 0U);
+  EXPECT_EQ(table.features, 0U);
+  EXPECT_EQ(table.n_driver_threads, 0);
+  EXPECT_EQ(table.devices, nullptr);
   EXPECT_EQ(table.options, nullptr);
   EXPECT_EQ(table.n_options, 0U);
   EXPECT_EQ(table.extension, nullptr);
@@ -135,11 +152,15 @@ class BackendTableCalls : public ::testing::Test {
   BackendTableCalls() {
     init_.struct_size = sizeof(init_);
     init_.n_threads = 1;
-    tensor_ = {"wte.weight", IB_DTYPE_F32, 2, {1, 2, 0, 0}, weights_, sizeof(weights_)};
+    init_.device = "gpu:0";
+    tensor_ = {"token_embedding.weight", IB_DTYPE_F32, 2, {1, 2, 0, 0}, {2, 1, 0, 0}, weights_, sizeof(weights_)};
     desc_.struct_size = sizeof(desc_);
-    desc_.n_layers = desc_.n_heads = desc_.inner = desc_.context = desc_.vocab = 1;
-    desc_.width = 2;
-    desc_.layer_norm_epsilon = 1e-5;
+    desc_.n_layers = desc_.n_heads = desc_.n_kv_heads = desc_.intermediate_size = 1;
+    desc_.max_positions = desc_.vocab_size = 1;
+    desc_.hidden_size = desc_.head_dim = 2;
+    desc_.norm_epsilon = 1e-5;
+    desc_.embedding_scale = 1;
+    desc_.layers = &layer_;
     desc_.tensors = &tensor_;
     desc_.n_tensors = 1;
     model_params_.struct_size = sizeof(model_params_);
@@ -187,6 +208,7 @@ class BackendTableCalls : public ::testing::Test {
   float weights_[2] = {};
   ib_init_params init_{};
   ib_tensor tensor_{};
+  ib_layer_desc layer_{0, -1, 1};
   ib_model_desc desc_{};
   ib_model_params model_params_{};
   ib_session_params session_params_{};
@@ -240,6 +262,37 @@ TEST_F(BackendTableCalls, RefuseNull) {
   expect_refused(kTable.forward(session_, nullptr, &error_));
   expect_refused(kTable.session_truncate(nullptr, 0, 0, &error_));
   EXPECT_EQ(n_alive, 3);
+}
+
+TEST_F(BackendTableCalls, InitNeedsThreadsAndADevice) {
+  init_.n_threads = 0;
+  EXPECT_EQ(kTable.init(&init_, &no_context_, &error_), IB_INVALID_ARGUMENT);
+  EXPECT_STREQ(error_.message, "n_threads must be at least 1");
+  init_.n_threads = 1;
+  init_.device = nullptr;
+  EXPECT_EQ(kTable.init(&init_, &no_context_, &error_), IB_INVALID_ARGUMENT);
+  EXPECT_STREQ(error_.message, "device is null");
+  init_.device = "cpu";
+  init_.struct_size = offsetof(ib_init_params, device);
+  EXPECT_EQ(kTable.init(&init_, &no_context_, &error_), IB_INVALID_ARGUMENT);
+  EXPECT_STREQ(error_.message, "ib_init_params is shorter than that of ABI 1.0");
+  EXPECT_EQ(no_context_, nullptr);
+}
+
+// Without a list of devices there is only "cpu", and Context never sees another name.
+TEST_F(BackendTableCalls, WithoutDevicesThereIsOnlyTheCpu) {
+  constexpr ib_backend table = make_table<TableContext, TableModel, TableSession>(kShort);
+  EXPECT_EQ(table.init(&init_, &no_context_, &error_), IB_UNSUPPORTED);
+  EXPECT_STREQ(error_.message, "no device 'gpu:0', only 'cpu'");
+  init_.device = nullptr;
+  EXPECT_EQ(table.init(&init_, &no_context_, &error_), IB_INVALID_ARGUMENT);
+  EXPECT_STREQ(error_.message, "device is null");
+  EXPECT_EQ(table.init(nullptr, &no_context_, &error_), IB_INVALID_ARGUMENT);
+  EXPECT_STREQ(error_.message, "null argument");
+  EXPECT_EQ(no_context_, nullptr);
+  init_.device = "cpu";
+  ASSERT_EQ(table.init(&init_, &context_, &error_), IB_OK);
+  EXPECT_EQ(n_alive, 1);
 }
 
 TEST_F(BackendTableCalls, DestroyingNullDoesNothing) {

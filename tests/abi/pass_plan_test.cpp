@@ -20,31 +20,40 @@ void PrintTo(const PassSegment& segment, std::ostream* out) {
        << segment.first_position;
 }
 
+bool operator==(const PassOutput& a, const PassOutput& b) {
+  return a.row == b.row && a.greedy == b.greedy && a.index == b.index;
+}
+void PrintTo(const PassOutput& output, std::ostream* out) {
+  *out << "row " << output.row << " to " << (output.greedy ? "id " : "logits ") << output.index;
+}
+
 namespace {
 
 using Ints = std::vector<std::int32_t>;
 using Segments = std::vector<PassSegment>;
+using Outputs = std::vector<PassOutput>;
 
 template <typename Span>
 auto vector_of(const Span& span) {
   return std::vector(span.begin(), span.end());
 }
 
-/// A call of sequences with `lengths` tokens, for slots n-1 down to 0; all tokens differ.
+/// A call of sequences with `lengths` tokens, for slots n-1 down to 0; all tokens differ. `outputs`: one per sequence.
 struct PlannedCall {
   explicit PlannedCall(const Ints& lengths, std::int32_t output = IB_OUTPUT_LAST_LOGITS)
+      : PlannedCall(lengths, Ints(lengths.size(), output)) {}
+  PlannedCall(const Ints& lengths, const Ints& outputs)
       : tokens(static_cast<std::size_t>(std::accumulate(lengths.begin(), lengths.end(), 0))) {
     std::iota(tokens.begin(), tokens.end(), 100);
     const std::int32_t* next = tokens.data();
     auto slot = static_cast<std::int32_t>(lengths.size());
-    for (const std::int32_t n : lengths) {
-      sequences.push_back({--slot, n, next});
-      next += n;
+    for (std::size_t i = 0; i < lengths.size(); ++i) {
+      sequences.push_back({--slot, lengths[i], next, outputs[i], 0});
+      next += lengths[i];
     }
     params.struct_size = sizeof(params);
     params.sequences = sequences.data();
     params.n_sequences = static_cast<std::int32_t>(sequences.size());
-    params.output = output;
   }
   PlannedCall(const PlannedCall&) = delete;
   PlannedCall& operator=(const PlannedCall&) = delete;
@@ -66,8 +75,8 @@ TEST(PassPlan, OneTokenOfOneSequence) {
   EXPECT_EQ(vector_of(plan.segments()), (Segments{{0, 0, 1, 7, call.tokens.data()}}));
   EXPECT_EQ(vector_of(plan.tokens()), Ints{100});
   EXPECT_EQ(vector_of(plan.positions()), Ints{7});
+  EXPECT_EQ(vector_of(plan.outputs()), (Outputs{{0, false, 0}}));
   EXPECT_EQ(vector_of(plan.output_rows()), Ints{0});
-  EXPECT_EQ(plan.first_output(), 0);
   EXPECT_FALSE(plan.next());
 }
 
@@ -83,8 +92,7 @@ TEST(PassPlan, LongSequenceTakesSeveralPasses) {
     ASSERT_TRUE(plan.next());
     EXPECT_EQ(vector_of(plan.segments()), Segments{expected[pass]});
     EXPECT_EQ(plan.rows_before(), static_cast<std::int64_t>(2 * pass));
-    EXPECT_EQ(vector_of(plan.output_rows()), pass == 2 ? Ints{0} : Ints{});
-    EXPECT_EQ(plan.first_output(), 0);
+    EXPECT_EQ(vector_of(plan.outputs()), (pass == 2 ? Outputs{{0, false, 0}} : Outputs{}));
   }
   EXPECT_FALSE(plan.next());
 }
@@ -101,12 +109,12 @@ TEST(PassPlan, RaggedBatchAcrossPasses) {
             (Segments{{3, 0, 2, 20, tokens}, {2, 2, 1, 9, tokens + 2}, {1, 3, 1, 50, tokens + 3}}));
   EXPECT_EQ(vector_of(plan.tokens()), (Ints{100, 101, 102, 103}));
   EXPECT_EQ(vector_of(plan.positions()), (Ints{20, 21, 9, 50}));
+  EXPECT_EQ(vector_of(plan.outputs()), (Outputs{{1, false, 0}, {2, false, 1}}));
   EXPECT_EQ(vector_of(plan.output_rows()), (Ints{1, 2}));
-  EXPECT_EQ(plan.first_output(), 0);
   ASSERT_TRUE(plan.next());
   EXPECT_EQ(vector_of(plan.segments()), (Segments{{1, 0, 2, 51, tokens + 4}, {0, 2, 2, 0, tokens + 6}}));
+  EXPECT_EQ(vector_of(plan.outputs()), (Outputs{{1, false, 2}, {3, false, 3}}));
   EXPECT_EQ(vector_of(plan.output_rows()), (Ints{1, 3}));
-  EXPECT_EQ(plan.first_output(), 2);
   EXPECT_EQ(plan.rows_before(), 4);
   EXPECT_FALSE(plan.next());
 }
@@ -116,25 +124,44 @@ TEST(PassPlan, EveryOutputSaysItsRows) {
   PassPlan plan({2, 8, 16, 1000}, 3);
   struct Expected {
     std::int32_t output;
-    Ints first_rows, second_rows;
-    std::int64_t second_output;
+    Outputs first_pass, second_pass;
   };
-  const std::vector<Expected> all{{IB_OUTPUT_NONE, {}, {}, 0},
-                                  {IB_OUTPUT_LAST_LOGITS, {1}, {1}, 1},
-                                  {IB_OUTPUT_GREEDY, {1}, {1}, 1},
-                                  {IB_OUTPUT_ALL_LOGITS, {0, 1, 2}, {0, 1}, 3}};
+  const std::vector<Expected> all{
+      {IB_OUTPUT_NONE, {}, {}},
+      {IB_OUTPUT_LAST_LOGITS, {{1, false, 0}}, {{1, false, 1}}},
+      {IB_OUTPUT_GREEDY, {{1, true, 0}}, {{1, true, 1}}},
+      {IB_OUTPUT_ALL_LOGITS, {{0, false, 0}, {1, false, 1}, {2, false, 2}}, {{0, false, 3}, {1, false, 4}}}};
   for (const Expected& expected : all) {
     SCOPED_TRACE(expected.output);
     const PlannedCall call({2, 3}, expected.output);
     plan.begin(call.params, held);
     ASSERT_TRUE(plan.next());
-    EXPECT_EQ(vector_of(plan.output_rows()), expected.first_rows);
-    EXPECT_EQ(plan.first_output(), 0);
+    EXPECT_EQ(vector_of(plan.outputs()), expected.first_pass);
     ASSERT_TRUE(plan.next());
-    EXPECT_EQ(vector_of(plan.output_rows()), expected.second_rows);
-    EXPECT_EQ(plan.first_output(), expected.second_output);
+    EXPECT_EQ(vector_of(plan.outputs()), expected.second_pass);
     EXPECT_FALSE(plan.next());
   }
+}
+
+// A chunk of a prompt, two decoding sequences and one that wants all of its logits: rows of logits and ids are counted
+// apart from each other, in the order of the call.
+TEST(PassPlan, SequencesOfOneCallWantDifferentOutputs) {
+  const PlannedCall call({3, 1, 2, 1}, Ints{IB_OUTPUT_NONE, IB_OUTPUT_GREEDY, IB_OUTPUT_ALL_LOGITS, IB_OUTPUT_GREEDY});
+  const Ints held{5, 0, 8, 0};
+  PassPlan whole(kWide, 8);
+  whole.begin(call.params, held);
+  ASSERT_TRUE(whole.next());
+  EXPECT_EQ(vector_of(whole.outputs()), (Outputs{{3, true, 0}, {4, false, 0}, {5, false, 1}, {6, true, 1}}));
+  EXPECT_EQ(vector_of(whole.output_rows()), (Ints{3, 4, 5, 6}));
+  EXPECT_FALSE(whole.next());
+
+  PassPlan cut(kWide, 5);  // between the two rows of logits
+  cut.begin(call.params, held);
+  ASSERT_TRUE(cut.next());
+  EXPECT_EQ(vector_of(cut.outputs()), (Outputs{{3, true, 0}, {4, false, 0}}));
+  ASSERT_TRUE(cut.next());
+  EXPECT_EQ(vector_of(cut.outputs()), (Outputs{{0, false, 1}, {1, true, 1}}));
+  EXPECT_FALSE(cut.next());
 }
 
 TEST(PassPlan, LongSegmentsAreCut) {
@@ -153,27 +180,54 @@ TEST(PassPlan, LongSegmentsAreCut) {
 TEST(PassPlan, SizesAreBoundedByTheLimits) {
   const PassPlan by_pass({3, 100, 300, 10}, 8);
   EXPECT_EQ(by_pass.max_rows(), 8);
-  EXPECT_EQ(by_pass.max_outputs(), 3);
+  EXPECT_EQ(by_pass.max_greedy(), 3);
   const PassPlan by_call({3, 100, 2, 10}, 8);
   EXPECT_EQ(by_call.max_rows(), 2);
-  EXPECT_EQ(by_call.max_outputs(), 2);
+  EXPECT_EQ(by_call.max_greedy(), 2);
   const PassPlan by_slots({3, 2, 300, 10}, 8);  // more than the slots hold is never fed
   EXPECT_EQ(by_slots.max_rows(), 6);
   const PassPlan huge({1 << 20, 1 << 20, std::int64_t{1} << 40, 10}, 512);
   EXPECT_EQ(huge.max_rows(), 512);
 }
 
+/// An output by the index of its token in the call; else like PassOutput.
+struct OutputOfCall {
+  std::int64_t token;
+  bool greedy;
+  std::int64_t index;
+  bool operator==(const OutputOfCall&) const = default;
+};
+void PrintTo(const OutputOfCall& output, std::ostream* out) {
+  *out << "token " << output.token << " to " << (output.greedy ? "id " : "logits ") << output.index;
+}
+
+/// As the ABI says it, without passes.
+std::vector<OutputOfCall> expected_outputs(const PlannedCall& call) {
+  std::vector<OutputOfCall> outputs;
+  std::int64_t token = 0;
+  std::int64_t n_rows = 0;
+  std::int64_t n_ids = 0;
+  for (const ib_sequence& sequence : call.sequences) {
+    for (std::int32_t i = 0; i < sequence.n_tokens; ++i, ++token) {
+      const bool last = i + 1 == sequence.n_tokens;
+      const bool wants_row =
+          sequence.output == IB_OUTPUT_ALL_LOGITS || (last && sequence.output == IB_OUTPUT_LAST_LOGITS);
+      if (wants_row) outputs.push_back({token, false, n_rows++});
+      if (last && sequence.output == IB_OUTPUT_GREEDY) outputs.push_back({token, true, n_ids++});
+    }
+  }
+  return outputs;
+}
+
 // What must hold of any call: every token once and in order, every output once and at its place, no limit broken, and
 // the memory of the constructor.
 void expect_whole(const PlannedCall& call, const Ints& held, PassPlan& plan, std::int32_t max_rows, std::int32_t cap) {
   Ints fed, positions, expected_positions;
-  std::vector<std::int64_t> outputs;  // for each output in order, the index of its token in the call
-  std::vector<std::int64_t> expected_outputs;
+  std::vector<OutputOfCall> outputs;
   plan.begin(call.params, held);
   while (plan.next()) {
     EXPECT_LE(plan.n_rows(), max_rows);
     EXPECT_EQ(plan.rows_before(), static_cast<std::int64_t>(fed.size()));
-    EXPECT_EQ(plan.first_output(), static_cast<std::int64_t>(outputs.size()));
     std::int32_t row = 0;
     for (const PassSegment& segment : plan.segments()) {
       EXPECT_EQ(segment.first_row, row);
@@ -185,22 +239,35 @@ void expect_whole(const PlannedCall& call, const Ints& held, PassPlan& plan, std
       }
     }
     EXPECT_EQ(row, plan.n_rows());
-    for (const std::int32_t output : plan.output_rows()) outputs.push_back(plan.rows_before() + output);
+    Ints output_rows;
+    std::int32_t n_greedy = 0;
+    for (const PassOutput& output : plan.outputs()) {
+      outputs.push_back({plan.rows_before() + output.row, output.greedy, output.index});
+      output_rows.push_back(output.row);
+      if (output.greedy) ++n_greedy;
+    }
+    EXPECT_EQ(vector_of(plan.output_rows()), output_rows);
+    EXPECT_LE(n_greedy, plan.max_greedy());
     fed.insert(fed.end(), plan.tokens().begin(), plan.tokens().end());
     positions.insert(positions.end(), plan.positions().begin(), plan.positions().end());
   }
-  std::int64_t index = 0;
   for (const ib_sequence& sequence : call.sequences) {
-    for (std::int32_t i = 0; i < sequence.n_tokens; ++i, ++index) {
+    for (std::int32_t i = 0; i < sequence.n_tokens; ++i) {
       expected_positions.push_back(held[static_cast<std::size_t>(sequence.slot)] + i);
-      const bool last = i + 1 == sequence.n_tokens && call.params.output != IB_OUTPUT_NONE;
-      if (last || call.params.output == IB_OUTPUT_ALL_LOGITS) expected_outputs.push_back(index);
     }
   }
   EXPECT_EQ(fed, call.tokens);
   EXPECT_EQ(positions, expected_positions);
-  EXPECT_EQ(outputs, expected_outputs);
+  EXPECT_EQ(outputs, expected_outputs(call));
   EXPECT_EQ(plan.call_rows(), static_cast<std::int64_t>(fed.size()));
+}
+
+/// Outputs for `n` sequences: all alike for 0 to 3, else a mix.
+Ints outputs_of(std::int32_t kind, std::size_t n) {
+  Ints outputs;
+  for (std::size_t i = 0; i < n; ++i)
+    outputs.push_back(kind < 4 ? kind : (kind + 3 * static_cast<std::int32_t>(i)) % 4);
+  return outputs;
 }
 
 TEST(PassPlan, AnyCallIsFedWhole) {
@@ -214,14 +281,16 @@ TEST(PassPlan, AnyCallIsFedWhole) {
       plan.next();
       const auto* const segments = plan.segments().data();
       const auto* const tokens = plan.tokens().data();
+      const auto* const outputs = plan.outputs().data();
       for (const Ints& lengths : batches) {
-        for (std::int32_t output = IB_OUTPUT_NONE; output <= IB_OUTPUT_GREEDY; ++output) {
-          SCOPED_TRACE(testing::Message() << "rows " << max_rows << ", cap " << cap << ", output " << output
+        for (std::int32_t kind = 0; kind < 8; ++kind) {
+          const PlannedCall call(lengths, outputs_of(kind, lengths.size()));
+          SCOPED_TRACE(testing::Message() << "rows " << max_rows << ", cap " << cap << ", outputs " << kind
                                           << ", lengths " << testing::PrintToString(lengths));
-          const PlannedCall call(lengths, output);
           expect_whole(call, held, plan, max_rows, cap);
           EXPECT_EQ(plan.segments().data(), segments) << "segments were reallocated";
           EXPECT_EQ(plan.tokens().data(), tokens) << "tokens were reallocated";
+          EXPECT_EQ(plan.outputs().data(), outputs) << "outputs were reallocated";
         }
       }
     }
@@ -249,7 +318,8 @@ TEST(PassPlan, RowsWithoutACall) {
   EXPECT_EQ(vector_of(plan.tokens()), Ints(5, 0));
   EXPECT_EQ(vector_of(plan.positions()), (Ints{7, 8, 9, 10, 11}));
   EXPECT_EQ(vector_of(plan.output_rows()), (Ints{0, 1, 2, 3, 4}));
-  EXPECT_EQ(plan.first_output(), 0);
+  EXPECT_EQ(vector_of(plan.outputs()),
+            (Outputs{{0, false, 0}, {1, false, 1}, {2, false, 2}, {3, false, 3}, {4, false, 4}}));
   EXPECT_EQ(plan.call_rows(), 5);
   plan.begin_rows(1, 0);
   EXPECT_EQ(vector_of(plan.segments()), (Segments{{0, 0, 1, 0, tokens}}));
@@ -270,7 +340,7 @@ TEST(SlotLengths, AreCheckedAdvancedAndTruncated) {
   EXPECT_EQ(lengths[1], 2);
   EXPECT_EQ(lengths[0], 3);
   EXPECT_EQ(lengths.check(call.params), 8);
-  EXPECT_EQ(lengths.limits().vocab, 1000);
+  EXPECT_EQ(lengths.limits().vocab_size, 1000);
 }
 
 }  // namespace
