@@ -75,7 +75,7 @@ TEST_F(BackendCalls, ReportsWhatTheBackendSays) {
   EXPECT_EQ(loaded.info().weights_bytes, 11U);
   EXPECT_EQ(loaded.info().decode_weights_bytes, 22U);
   EXPECT_STREQ(loaded.info().device, "cpu");
-  EXPECT_EQ(loaded.config().vocab, tiny_weights().config().vocab);
+  EXPECT_EQ(loaded.config().vocab_size, tiny_weights().config().vocab_size);
   const BackendSession opened(loaded, 1, 4);
   EXPECT_EQ(opened.info().kv_bytes, 1U);
   opened.truncate(0, 0);
@@ -94,7 +94,7 @@ TEST_F(BackendCalls, ErrorsNameBackendCallAndStatus) {
   const std::array<std::int32_t, 1> token{-1};
   expect_error([&] { session().last_logits(0, token); }, IB_INVALID_ARGUMENT,
                "backend misbehaving: forward: invalid argument: token -1 is outside the vocabulary of " +
-                   std::to_string(tiny_weights().config().vocab));
+                   std::to_string(tiny_weights().config().vocab_size));
 }
 
 TEST_F(BackendCalls, StatusesHaveCures) {
@@ -158,7 +158,7 @@ TEST_F(BackendCalls, ExceptionAcrossTheBorderBecomesAnError) {
   const std::array<std::int32_t, 1> token{1};
   expect_error([&] { opened.greedy(0, token); }, IB_INTERNAL,
                "backend misbehaving: forward: internal error: it threw an exception across the ABI: across the border");
-  const ib_sequence sequence{0, 1, token.data()};
+  const ib_sequence sequence{0, 1, token.data(), IB_OUTPUT_GREEDY, 0};
   ib_forward_params params{};
   params.struct_size = sizeof(params);
   params.sequences = &sequence;
@@ -200,12 +200,11 @@ TEST_F(BackendCalls, RawCallsHaveNamesForTheirFailures) {
   const BackendSession opened = session();
   const std::array<std::int32_t, 1> token{1};
   std::int32_t id = 0;
-  const ib_sequence sequence{0, 1, token.data()};
+  const ib_sequence sequence{0, 1, token.data(), IB_OUTPUT_GREEDY, 0};
   ib_forward_params params{};
   params.struct_size = sizeof(params);
   params.sequences = &sequence;
   params.n_sequences = 1;
-  params.output = IB_OUTPUT_GREEDY;
   params.ids = &id;
   params.ids_capacity = 1;
   const auto failure = [&](const char* fault) {

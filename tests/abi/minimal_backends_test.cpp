@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <numeric>
 #include <string>
+#include <vector>
 
 #include "abi/tiny_weights.hpp"
 #include "plugin/backend.hpp"
@@ -21,10 +22,10 @@ using ::testing::ElementsAre;
 
 // The logits that the comment in minimal_c.c defines.
 std::vector<float> expected_logits(std::int32_t token, std::int32_t position, std::int64_t step, bool far) {
-  const std::int32_t vocab = tiny_weights().config().vocab;
-  const auto favourite = static_cast<std::int32_t>((token + step * (position + 1)) % vocab);
-  std::vector<float> logits(static_cast<std::size_t>(vocab));
-  for (std::int32_t v = 0; v < vocab; ++v) {
+  const std::int32_t vocab_size = tiny_weights().config().vocab_size;
+  const auto favourite = static_cast<std::int32_t>((token + step * (position + 1)) % vocab_size);
+  std::vector<float> logits(static_cast<std::size_t>(vocab_size));
+  for (std::int32_t v = 0; v < vocab_size; ++v) {
     const auto distance = static_cast<float>(std::abs(v - favourite));
     logits[static_cast<std::size_t>(v)] = far ? distance : -distance;
   }
@@ -103,26 +104,42 @@ TEST_P(MinimalBackend, TruncateRewinds) {
   EXPECT_EQ(session.last_logits(0, last), expected_logits(3, 2, 1, false));
 }
 
-TEST_P(MinimalBackend, RaggedSequencesInOneCall) {
-  const BackendSession session(model(), 3, 16);
-  const std::array<std::int32_t, 2> first{10, 11};
-  const std::array<std::int32_t, 1> second{20};
-  const std::array sequences{ib_sequence{2, 2, first.data()}, ib_sequence{0, 1, second.data()}};
+// A chunk of a prompt, a sequence that wants all of its logits, and two that want an id: logits and ids are counted
+// apart from each other.
+TEST_P(MinimalBackend, RaggedSequencesWithTheirOwnOutputs) {
+  const BackendSession session(model(), 4, 16);
+  const std::array<std::int32_t, 2> two{10, 11};
+  const std::array<std::int32_t, 1> one{20};
+  std::array sequences{
+      ib_sequence{2, 2, two.data(), IB_OUTPUT_GREEDY, 0}, ib_sequence{0, 1, one.data(), IB_OUTPUT_NONE, 0},
+      ib_sequence{3, 2, two.data(), IB_OUTPUT_ALL_LOGITS, 0}, ib_sequence{1, 1, one.data(), IB_OUTPUT_GREEDY, 0}};
+  const auto vocab_size = static_cast<std::size_t>(tiny_weights().config().vocab_size);
   std::array<std::int32_t, 2> ids{-1, -1};
+  std::vector<float> logits(2 * vocab_size);
   ib_forward_params params{};
   params.struct_size = sizeof(params);
   params.sequences = sequences.data();
-  params.n_sequences = 2;
-  params.output = IB_OUTPUT_GREEDY;
+  params.n_sequences = static_cast<std::int32_t>(sequences.size());
+  params.logits = logits.data();
+  params.logits_capacity = logits.size();
   params.ids = ids.data();
   params.ids_capacity = ids.size();
   ib_error error{};
   ASSERT_EQ(session.forward(params, error), IB_OK) << error.message;
   EXPECT_THAT(ids, ElementsAre(13, 21));
+  std::vector<float> expected = expected_logits(10, 0, 1, false);
+  const std::vector<float> second_row = expected_logits(11, 1, 1, false);
+  expected.insert(expected.end(), second_row.begin(), second_row.end());
+  EXPECT_EQ(logits, expected);
+
   params.ids_capacity = 1;
   EXPECT_EQ(session.forward(params, error), IB_INVALID_ARGUMENT);
   EXPECT_STREQ(error.message, "the buffer for ids is too small");
-  params.output = 77;
+  params.ids_capacity = 2;
+  params.logits_capacity = logits.size() - 1;
+  EXPECT_EQ(session.forward(params, error), IB_INVALID_ARGUMENT);
+  EXPECT_STREQ(error.message, "the buffer for logits is too small");
+  sequences[3].output = 77;
   EXPECT_EQ(session.forward(params, error), IB_UNSUPPORTED);
 }
 
