@@ -6,7 +6,6 @@
 namespace inferbench::cpu_ref {
 namespace {
 
-constexpr std::int64_t kDepth = 256;      // inputs summed at a time: a panel's stretch is 32 KiB
 constexpr std::int64_t kGroupPanels = 4;  // panels of one work item
 constexpr std::int64_t kGroupRows = 240;  // rows of one work item: its stretch of x is 240 KiB, within any L2 cache
 

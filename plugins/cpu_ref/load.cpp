@@ -30,35 +30,46 @@ void Loader::advance(std::int64_t n) {
   host_.throw_if_cancelled();
 }
 
-void Loader::copy(const std::string& name, std::initializer_list<std::int64_t> shape, float* to) {
-  const ib_tensor& tensor = tensors_.get(name, shape);
-  const std::int64_t total = n_elements(tensor);
-  for (std::int64_t begin = 0; begin < total; begin += kStretch) {
-    const std::int64_t n = std::min(kStretch, total - begin);
-    pool_.parallel_for((n + kItem - 1) / kItem, [&](std::int64_t item, int) {
-      const std::int64_t first = item * kItem;
-      read_values(tensor, begin + first, std::min(kItem, n - first), to + begin + first);
+void Loader::vector(const std::string& name, std::int64_t n, float* to) {
+  read_vector(tensors_.get(name, {n}), 0, n, to);
+  advance(n);
+}
+
+void Loader::table(const std::string& name, std::int64_t rows, std::int64_t columns, float* to) {
+  const ib_tensor& tensor = tensors_.get(name, {rows, columns});
+  const std::int64_t item_rows = std::clamp<std::int64_t>(kItem / columns, 1, rows);
+  const std::int64_t step = std::max(item_rows, kStretch / columns / item_rows * item_rows);
+  for (std::int64_t begin = 0; begin < rows; begin += step) {
+    const std::int64_t n = std::min(step, rows - begin);
+    pool_.parallel_for((n + item_rows - 1) / item_rows, [&](std::int64_t item, int) {
+      const std::int64_t row = begin + item * item_rows;
+      const std::int64_t count = std::min(item_rows, begin + n - row);
+      copy_block(tensor, {row, count, 0, columns}, to + row * columns, columns, 1);
     });
-    advance(n);
+    advance(n * columns);
   }
 }
 
-void Loader::pack(const std::string& name, const PackedMatrix& to, bool transposed) {
-  const std::int64_t rows = transposed ? to.outputs : to.inputs;
-  const std::int64_t columns = transposed ? to.inputs : to.outputs;
-  const ib_tensor& tensor = tensors_.get(name, {rows, columns});
+void Loader::pack(const std::string& name, const PackedMatrix& to, std::int64_t first, std::int64_t n_outputs) {
+  const ib_tensor& tensor = tensors_.get(name, {n_outputs, to.inputs});
+  const std::int64_t end = first + n_outputs;
+  const std::int64_t last_panel = (end + kPanel - 1) / kPanel;
   const std::int64_t step = std::max<std::int64_t>(1, kStretch / (to.inputs * kPanel));  // panels
-  for (std::int64_t first = 0; first < to.n_panels(); first += step) {
-    const std::int64_t n = std::min(step, to.n_panels() - first);
-    pool_.parallel_for(n, [&](std::int64_t item, int) {
-      if (transposed) {
-        pack_panel_transposed(tensor, to, first + item);
-      } else {
-        pack_panel(tensor, to, first + item);
-      }
-    });
-    advance(std::min(n * kPanel, to.outputs - first * kPanel) * to.inputs);
+  for (std::int64_t p = first / kPanel; p < last_panel; p += step) {
+    const std::int64_t n = std::min(step, last_panel - p);
+    pool_.parallel_for(n, [&](std::int64_t item, int) { pack_panel(tensor, to, first, p + item); });
+    advance((std::min(end, (p + n) * kPanel) - std::max(first, p * kPanel)) * to.inputs);
   }
+}
+
+void Loader::norm(const std::string& name, std::int64_t size, const Norm& to) {
+  vector(name + ".weight", size, to.weight);
+  if (to.bias != nullptr) vector(name + ".bias", size, to.bias);
+}
+
+void Loader::linear(const std::string& name, const Linear& to, std::int64_t first, std::int64_t n_outputs) {
+  pack(name + ".weight", to.weight, first, n_outputs);
+  if (to.bias != nullptr) vector(name + ".bias", n_outputs, to.bias + first);
 }
 
 }  // namespace inferbench::cpu_ref

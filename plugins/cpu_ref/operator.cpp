@@ -12,112 +12,97 @@
 namespace inferbench::cpu_ref {
 namespace {
 
-Shape shape_of(const ib_op_desc& desc) {
-  Shape shape;
-  shape.n_layers = op_has_heads(desc) ? desc.n_copies : 1;  // of the cache
-  shape.n_heads = op_has_heads(desc) ? desc.heads : 1;
-  shape.width = desc.width;
-  shape.head_width = shape.width / shape.n_heads;
-  // The work space that is `inner` wide holds the results of these.
-  shape.inner = desc.op == IB_OP_LINEAR ? desc.outputs : op_has_inner(desc) ? desc.inner : desc.width;
-  shape.context = std::int64_t{desc.past} + desc.rows;
-  shape.vocab = 1;
-  shape.activation = desc.activation;
-  shape.epsilon = static_cast<float>(desc.layer_norm_epsilon);
+bool has_cache(std::int32_t op) {
+  return op == IB_OP_ATTENTION || op == IB_OP_LAYER;
+}
+
+Shape shape_of_op(const ib_op_desc& op) {
+  Shape shape = shape_of(*op.desc);
+  shape.n_layers = has_cache(op.op) ? op.n_copies : 0;  // of the cache
+  shape.max_positions = std::int64_t{op.past} + op.rows;
+  shape.vocab_size = 1;
+  if (op.op == IB_OP_LINEAR) shape.gated = false;  // mlp_up by itself
   return shape;
 }
 
-Model model_for(Context& context, const ib_op_desc& desc) {
-  if (desc.rows > kPassRows) {
-    throw Failure(IB_UNSUPPORTED, "a forward pass takes at most " + std::to_string(kPassRows) + " rows at once");
+LayerParts parts_of_op(std::int32_t op) {
+  switch (op) {
+    case IB_OP_NORM:
+      return kAttnNorm;
+    case IB_OP_LINEAR:
+      return kMlpIn;
+    case IB_OP_ATTENTION:
+      return kQkNorm;
+    case IB_OP_MLP:
+      return kMlpIn | kMlpDown;
+    case IB_OP_LAYER:
+      return kAllParts;
+    default:
+      return kNoParts;
   }
-  return {context, kernels_for(desc.precision, OptionReader(desc.options, desc.n_options)), shape_of(desc)};
 }
 
-ib_session_params session_for(const ib_op_desc& desc) {
+Model model_for(Context& context, const ib_op_desc& op) {
+  if (op.rows > kPassRows) {
+    throw Failure(IB_UNSUPPORTED, "a forward pass takes at most " + std::to_string(kPassRows) + " rows at once");
+  }
+  require(op.past <= INT32_MAX - op.rows, "past and rows exceed 31 bits");
+  return {context, kernels_for(op.precision, OptionReader(op.options, op.n_options)), shape_of_op(op), *op.desc};
+}
+
+ib_session_params session_for(const ib_op_desc& op) {
   ib_session_params params{};
   params.struct_size = sizeof(params);
   params.n_slots = 1;
-  params.max_tokens = desc.past + desc.rows;
-  params.max_forward_tokens = desc.rows;
+  params.max_tokens = op.past + op.rows;
+  params.max_forward_tokens = op.rows;
   return params;
-}
-
-// The weights of one copy that the operator has; how many floats they take.
-std::int64_t lay_out(std::int32_t op, const Shape& shape, Layer& layer, float* base) {
-  Parts parts(base);
-  if (op == IB_OP_LAYER_NORM || op == IB_OP_BLOCK) layer.ln_1 = parts.norm(shape.width);
-  if (op == IB_OP_BLOCK) {
-    layer.attn_in = parts.linear(shape.width, 3 * shape.width);
-    layer.attn_out = parts.linear(shape.width, shape.width);
-    layer.ln_2 = parts.norm(shape.width);
-  }
-  if (op == IB_OP_LINEAR || op == IB_OP_MLP || op == IB_OP_BLOCK) {
-    layer.mlp_in = parts.linear(shape.width, shape.inner);
-  }
-  if (op == IB_OP_MLP || op == IB_OP_BLOCK) layer.mlp_out = parts.linear(shape.inner, shape.width);
-  return parts.n_floats();
-}
-
-void load_layer(Loader& load, std::int32_t op, const Shape& shape, const Layer& layer) {
-  const auto norm = [&](const std::string& name, const Norm& to) {
-    load.copy(name + "weight", {shape.width}, to.weight);
-    load.copy(name + "bias", {shape.width}, to.bias);
-  };
-  const auto linear = [&](const std::string& name, const Linear& to) {
-    load.pack(name + "weight", to.weight, false);
-    load.copy(name + "bias", {to.weight.outputs}, to.bias);
-  };
-  if (op == IB_OP_LAYER_NORM) norm("", layer.ln_1);
-  if (op == IB_OP_LINEAR) linear("", layer.mlp_in);
-  if (op == IB_OP_MLP) {
-    linear("c_fc.", layer.mlp_in);
-    linear("c_proj.", layer.mlp_out);
-  }
-  if (op == IB_OP_BLOCK) {
-    norm("ln_1.", layer.ln_1);
-    linear("attn.c_attn.", layer.attn_in);
-    linear("attn.c_proj.", layer.attn_out);
-    norm("ln_2.", layer.ln_2);
-    linear("mlp.c_fc.", layer.mlp_in);
-    linear("mlp.c_proj.", layer.mlp_out);
-  }
-}
-
-void copy_rows(const Rows& from, const Rows& to, std::int64_t columns) {
-  for (std::int64_t r = 0; r < from.n; ++r) std::copy_n(from.row(r), columns, to.row(r));
 }
 
 }  // namespace
 
 Operator::Operator(Context& context, const ib_op_desc& desc)
     : op_(desc.op),
-      columns_(op_output_columns(desc)),
+      input_columns_(op_input_columns(desc)),
+      output_columns_(op_output_columns(desc)),
       model_(model_for(context, desc)),
       session_(model_, session_for(desc)) {
   load_weights(desc);
-  if (op_has_heads(desc)) store_past(desc);
+  if (has_cache(op_)) store_past(desc);
+  session_.plan.begin_rows(desc.rows, desc.past);
+  session_.rotary.reach(model_.shape.max_positions, context.pool);
   place_rows(desc);
   info_.struct_size = sizeof(info_);
-  if (op_has_heads(desc)) {
-    info_.kv_bytes = static_cast<std::uint64_t>(2 * model_.shape.context * model_.shape.width) * sizeof(float);
+  if (has_cache(op_)) {
+    const std::int64_t window = model_.layers.front().window;
+    // The first row sees `window` positions; each row after it one more that is new.
+    const std::int64_t seen =
+        window == 0 ? model_.shape.max_positions : std::min(model_.shape.max_positions, window + desc.rows - 1);
+    info_.kv_bytes = static_cast<std::uint64_t>(2 * seen * model_.shape.kv_size()) * sizeof(float);
   }
   info_.kernels = model_.engine.kernels->name;
 }
 
 void Operator::load_weights(const ib_op_desc& desc) {
+  const LayerParts wanted = parts_of_op(op_);
+  const auto lay_out = [&](Layer& layer, float* base) {
+    Parts parts(base);
+    lay_out_layer(parts, model_.shape, wanted, layer);
+    return parts.n_floats();
+  };
   model_.layers.resize(static_cast<std::size_t>(desc.n_copies));
-  const std::int64_t n_floats = lay_out(op_, model_.shape, model_.layers.front(), nullptr);
+  for (Layer& layer : model_.layers) describe_layer(*desc.desc, 0, layer);
+  const std::int64_t n_floats = lay_out(model_.layers.front(), nullptr);
   info_.weights_bytes = static_cast<std::uint64_t>(n_floats) * sizeof(float);
   if (n_floats == 0) return;
   model_.storage = Buffer(n_floats * desc.n_copies);
   float* base = model_.storage.data();
   for (Layer& layer : model_.layers) {
-    lay_out(op_, model_.shape, layer, base);
+    lay_out(layer, base);
     base += n_floats;
   }
-  Loader load(desc.tensors, desc.n_tensors, model_.context->pool, model_.context->host);
-  load_layer(load, op_, model_.shape, model_.layers.front());
+  Loader load(desc.desc->tensors, desc.desc->n_tensors, model_.context->pool, model_.context->host);
+  load_layer(load, model_.shape, wanted, 0, model_.layers.front());
   model_.engine.pool->parallel_for(desc.n_copies - 1, [&](std::int64_t copy, int) {
     std::copy_n(model_.storage.data(), n_floats, model_.storage.data() + (copy + 1) * n_floats);
   });
@@ -125,70 +110,87 @@ void Operator::load_weights(const ib_op_desc& desc) {
 
 void Operator::store_past(const ib_op_desc& desc) {
   const Shape& shape = model_.shape;
-  model_.engine.pool->parallel_for(shape.n_layers * shape.n_heads, [&](std::int64_t item, int) {
-    const std::int64_t head = item % shape.n_heads;
+  model_.engine.pool->parallel_for(shape.n_layers * shape.n_kv_heads, [&](std::int64_t item, int) {
+    const std::int64_t head = item % shape.n_kv_heads;
     for (std::int64_t position = 0; position < desc.past; ++position) {
-      const float* key = desc.past_kv + position * 2 * shape.width + head * shape.head_width;
-      session_.cache.store(0, item / shape.n_heads, head, position, key, key + shape.width);
+      const float* key = desc.past_kv + position * 2 * shape.kv_size() + head * shape.head_dim;
+      session_.cache.store(0, item / shape.n_kv_heads, head, position, key, key + shape.kv_size());
     }
   });
-  session_.plan.begin_rows(desc.rows, desc.past);
 }
 
 void Operator::place_rows(const ib_op_desc& desc) {
-  const std::int64_t columns = op_input_columns(desc);
   const auto rows = std::int64_t{desc.rows};
-  input_ = session_.x;
-  result_ = session_.normed;
-  if (op_ == IB_OP_LINEAR || op_ == IB_OP_MLP) input_ = session_.normed;
-  if (op_ == IB_OP_LINEAR || op_ == IB_OP_GELU || op_ == IB_OP_SOFTMAX) result_ = session_.hidden;
-  if (op_ == IB_OP_MLP || op_ == IB_OP_BLOCK) result_ = session_.x;
-  if (op_ == IB_OP_ATTENTION) input_ = session_.qkv;
-  if (op_ == IB_OP_BLOCK) {
-    storage_ = Buffer(rows * columns);
-    input_ = {storage_.data(), rows, columns};
+  storage_ = Buffer(rows * stride_of(input_columns_));
+  input_ = {storage_.data(), rows, stride_of(input_columns_)};
+  for (std::int64_t r = 0; r < rows; ++r) {
+    std::copy_n(desc.input + r * input_columns_, input_columns_, input_.row(r));
   }
-  input_ = input_.first(rows);
+  switch (op_) {
+    case IB_OP_NORM:
+    case IB_OP_SOFTMAX:
+      result_ = session_.normed;
+      break;
+    case IB_OP_LINEAR:
+    case IB_OP_ATTENTION:
+    case IB_OP_ACTIVATION:
+      result_ = session_.wide;
+      break;
+    case IB_OP_ROTARY:
+      result_ = session_.qkv;
+      break;
+    default:
+      result_ = session_.x;
+  }
   result_ = result_.first(rows);
-  for (std::int64_t r = 0; r < rows; ++r) std::copy_n(desc.input + r * columns, columns, input_.row(r));
 }
 
 template <typename Operation>
-void Operator::on_copied_rows(Operation operation) {
+void Operator::on_copied_rows(const Rows& work, Operation operation) {
   model_.engine.pool->parallel_for(input_.n, [&](std::int64_t r, int) {
-    std::copy_n(input_.row(r), columns_, result_.row(r));
-    operation(result_.row(r));
+    std::copy_n(input_.row(r), input_columns_, work.row(r));
+    operation(r, work.row(r));
   });
+}
+
+void Operator::run_attention_of(std::int32_t copy) {
+  const Layer& layer = model_.layers[static_cast<std::size_t>(copy)];
+  if (layer.q_norm == nullptr && layer.rotary_table < 0) return run_attention(session_, copy, input_, result_);
+  const Rows qkv = session_.qkv.first(input_.n);  // queries and keys change in place
+  on_copied_rows(qkv, [](std::int64_t, float*) {});
+  run_attention(session_, copy, qkv, result_);
 }
 
 void Operator::run(std::int32_t copy) {
   const Layer& layer = model_.layers[static_cast<std::size_t>(copy)];
-  const Kernels& kernels = *model_.engine.kernels;
   switch (op_) {
-    case IB_OP_LAYER_NORM:
-      return layer_norm(model_, layer.ln_1, input_, result_);
+    case IB_OP_NORM:
+      return norm(model_, layer.attn_norm, input_, result_);
     case IB_OP_LINEAR:
       return linear(model_.engine, layer.mlp_in.weight, layer.mlp_in.bias, input_, result_, Into::kReplace);
     case IB_OP_ATTENTION:
-      return attention(session_, copy, input_, result_);
-    case IB_OP_GELU:
-      return on_copied_rows([apply = activation_of(model_), this](float* row) { apply(row, columns_); });
+      return run_attention_of(copy);
+    case IB_OP_ACTIVATION:
+      return on_copied_rows(result_, [this](std::int64_t, float* row) { activate_row(model_, row); });
     case IB_OP_SOFTMAX:
-      return on_copied_rows([&](float* row) { kernels.softmax(row, columns_, round_up(columns_, 16), 1.0F); });
-    case IB_OP_MLP: {
-      const Rows hidden = session_.hidden.first(input_.n);
-      linear(model_.engine, layer.mlp_in.weight, layer.mlp_in.bias, input_, hidden, Into::kReplace);
-      activate(model_, hidden);
-      return linear(model_.engine, layer.mlp_out.weight, layer.mlp_out.bias, hidden, result_, Into::kReplace);
-    }
+      return on_copied_rows(result_, [this](std::int64_t, float* row) {
+        model_.engine.kernels->softmax(row, output_columns_, round_up(output_columns_, 16), 1.0F);
+      });
+    case IB_OP_MLP:
+      return run_mlp(model_, layer, input_, session_.wide.first(input_.n), result_, Into::kReplace);
+    case IB_OP_ROTARY:
+      return on_copied_rows(result_, [&](std::int64_t r, float* row) {
+        rotate_row(session_, layer, session_.plan.positions().data()[r], row);
+      });
     default:
-      copy_rows(input_, result_, columns_);
+      on_copied_rows(result_, [](std::int64_t, float*) {});
       return run_layer(session_, copy, input_.n);
   }
 }
 
 void Operator::output(float* result) const {
-  copy_rows(result_, {result, result_.n, columns_}, columns_);
+  for (std::int64_t r = 0; r < result_.n; ++r)
+    std::copy_n(result_.row(r), output_columns_, result + r * output_columns_);
 }
 
 }  // namespace inferbench::cpu_ref

@@ -9,7 +9,7 @@
 namespace inferbench::cpu_ref {
 
 /// A single operator as op_bench.h describes it: a model that has as many layers as there are copies, with just the
-/// weights that the operator needs, and a session whose work space holds the input. `run` calls what run_layer calls.
+/// weights that the operator needs, and a session whose work space it uses. `run` calls what run_layer calls.
 class Operator {
  public:
   /// `desc` is checked already. Throws Failure: IB_UNSUPPORTED for more rows than a forward pass takes at once.
@@ -24,17 +24,19 @@ class Operator {
   void load_weights(const ib_op_desc& desc);
   void store_past(const ib_op_desc& desc);
   void place_rows(const ib_op_desc& desc);
-  /// result row = operation(input row), for operations that work in place.
+  void run_attention_of(std::int32_t copy);
+  /// `work` row = input row, then operation(its number, work row), for operations that change their input.
   template <typename Operation>
-  void on_copied_rows(Operation operation);
+  void on_copied_rows(const Rows& work, Operation operation);
 
   std::int32_t op_;
-  std::int64_t columns_;  ///< of the result
+  std::int64_t input_columns_;
+  std::int64_t output_columns_;
   Model model_;
   Session session_;
   Buffer storage_;
-  Rows input_;   ///< where the operator reads it; of a block, the copy that is put into session_.x
-  Rows result_;  ///< where it writes
+  Rows input_;   ///< as the caller gave it; run never changes it
+  Rows result_;  ///< where run writes
   ib_op_info info_{};
 };
 

@@ -6,32 +6,48 @@
 #include "inferbench/backend_values.hpp"
 
 namespace inferbench::cpu_ref {
+namespace {
 
-void pack_panel(const ib_tensor& tensor, const PackedMatrix& matrix, std::int64_t p) {
-  float* panel = matrix.data + p * matrix.inputs * kPanel;
-  const std::int64_t columns = matrix.columns(p);
-  for (std::int64_t k = 0; k < matrix.inputs; ++k) {
-    read_values(tensor, k * matrix.outputs + p * kPanel, columns, panel + k * kPanel);
-    std::fill(panel + k * kPanel + columns, panel + (k + 1) * kPanel, 0.0F);
+// Values of one line that are read before they are spread out. With lines of this length, the part of a panel that is
+// written stays in the L1 cache.
+constexpr std::int64_t kLine = 64;
+
+}  // namespace
+
+void copy_block(const ib_tensor& tensor, const Block& block, float* to, std::int64_t row_step,
+                std::int64_t column_step) {
+  const bool by_rows = tensor.strides[1] <= tensor.strides[0];
+  const std::int64_t n_lines = by_rows ? block.n_rows : block.n_columns;
+  const std::int64_t length = by_rows ? block.n_columns : block.n_rows;
+  const std::int64_t line_step = by_rows ? row_step : column_step;
+  const std::int64_t value_step = by_rows ? column_step : row_step;
+  const auto read = [&](std::int64_t line, std::int64_t begin, std::int64_t n, float* out) {
+    if (by_rows) {
+      read_row(tensor, block.row + line, block.column + begin, n, out);
+    } else {
+      read_column(tensor, block.column + line, block.row + begin, n, out);
+    }
+  };
+  if (value_step == 1) {
+    for (std::int64_t line = 0; line < n_lines; ++line) read(line, 0, length, to + line * line_step);
+    return;
+  }
+  for (std::int64_t begin = 0; begin < length; begin += kLine) {
+    const std::int64_t n = std::min(kLine, length - begin);
+    float values[kLine];
+    for (std::int64_t line = 0; line < n_lines; ++line) {
+      read(line, begin, n, values);
+      float* out = to + line * line_step + begin * value_step;
+      for (std::int64_t i = 0; i < n; ++i) out[i * value_step] = values[i];
+    }
   }
 }
 
-void pack_panel_transposed(const ib_tensor& tensor, const PackedMatrix& matrix, std::int64_t p) {
-  constexpr std::int64_t kStep = 64;  // inputs at a time: the part of the panel that is written stays in the L1 cache
+void pack_panel(const ib_tensor& tensor, const PackedMatrix& matrix, std::int64_t first, std::int64_t p) {
   float* panel = matrix.data + p * matrix.inputs * kPanel;
-  const std::int64_t columns = matrix.columns(p);
-  for (std::int64_t k0 = 0; k0 < matrix.inputs; k0 += kStep) {
-    const std::int64_t n = std::min(kStep, matrix.inputs - k0);
-    float row[kStep];
-    for (std::int64_t j = 0; j < kPanel; ++j) {
-      if (j < columns) {
-        read_values(tensor, (p * kPanel + j) * matrix.inputs + k0, n, row);
-      } else {
-        std::fill(row, row + n, 0.0F);
-      }
-      for (std::int64_t k = 0; k < n; ++k) panel[(k0 + k) * kPanel + j] = row[k];
-    }
-  }
+  const std::int64_t begin = std::max(first, p * kPanel);
+  const std::int64_t end = std::min(first + tensor.shape[0], (p + 1) * kPanel);
+  copy_block(tensor, {begin - first, end - begin, 0, matrix.inputs}, panel + begin % kPanel, 1, kPanel);
 }
 
 }  // namespace inferbench::cpu_ref

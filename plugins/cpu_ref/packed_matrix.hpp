@@ -23,10 +23,21 @@ struct PackedMatrix {
   std::int64_t columns(std::int64_t p) const { return p + 1 < n_panels() ? kPanel : outputs - p * kPanel; }
 };
 
-/// Fills panel p of `matrix` from a tensor [inputs, outputs], as Hugging Face stores GPT-2's linear weights.
-void pack_panel(const ib_tensor& tensor, const PackedMatrix& matrix, std::int64_t p);
+/// A rectangle of a matrix.
+struct Block {
+  std::int64_t row = 0;
+  std::int64_t n_rows = 0;
+  std::int64_t column = 0;
+  std::int64_t n_columns = 0;
+};
 
-/// Fills panel p of `matrix` from a tensor [outputs, inputs], as embeddings and heads are stored.
-void pack_panel_transposed(const ib_tensor& tensor, const PackedMatrix& matrix, std::int64_t p);
+/// to[r * row_step + c * column_step] = element [block.row + r, block.column + c] of the tensor, as fp32. Reads along
+/// the dimension in which the tensor is stored.
+void copy_block(const ib_tensor& tensor, const Block& block, float* to, std::int64_t row_step,
+                std::int64_t column_step);
+
+/// Fills, in panel p of `matrix`, the outputs `first` and after it from a tensor [n_outputs, inputs]: those of the
+/// tensor's outputs that are in this panel. The rest of the panel, padding included, stays as it is.
+void pack_panel(const ib_tensor& tensor, const PackedMatrix& matrix, std::int64_t first, std::int64_t p);
 
 }  // namespace inferbench::cpu_ref

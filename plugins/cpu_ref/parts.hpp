@@ -3,7 +3,8 @@
 
 #include <cstdint>
 
-#include "model.hpp"
+#include "buffer.hpp"
+#include "layer.hpp"
 
 namespace inferbench::cpu_ref {
 
@@ -13,10 +14,9 @@ class Parts {
   explicit Parts(float* base) : base_(base) {}
 
   float* vector(std::int64_t n) { return take(n); }
-  Linear linear(std::int64_t inputs, std::int64_t outputs) {
-    Linear linear{{nullptr, inputs, outputs}, nullptr};
-    linear.weight.data = take(linear.weight.n_floats());
-    linear.bias = take(outputs);
+  Linear linear(std::int64_t inputs, std::int64_t outputs, bool has_bias) {
+    Linear linear{matrix(inputs, outputs), nullptr};
+    if (has_bias) linear.bias = take(outputs);
     return linear;
   }
   PackedMatrix matrix(std::int64_t inputs, std::int64_t outputs) {
@@ -24,7 +24,11 @@ class Parts {
     matrix.data = take(matrix.n_floats());
     return matrix;
   }
-  Norm norm(std::int64_t width) { return {take(width), take(width)}; }
+  Norm norm(const Shape& shape) {
+    Norm norm{take(shape.hidden_size), nullptr};
+    if (shape.norm == IB_NORM_LAYER) norm.bias = take(shape.hidden_size);
+    return norm;
+  }
   std::int64_t n_floats() const { return used_; }
 
  private:

@@ -14,7 +14,7 @@ using inferbench::cpu_ref::Operator;
 using inferbench::cpu_ref::Session;
 
 constexpr ib_precision_info kPrecisions[] = {
-    {"fp32", "weights, activations, KV cache and sums in IEEE binary32, whatever the checkpoint's type"},
+    {"fp32", "weights, activations, KV cache and sums in IEEE binary32, whatever the checkpoint's type", 32, 0},
 };
 
 constexpr const char* kIsaChoices[] = {"auto", "generic", "avx2", "avx512", nullptr};
@@ -35,6 +35,7 @@ extern "C" IB_EXPORT constinit const ib_backend inferbench_backend_v1 =
         .doc =
             "the yardstick: fp32 on any x86-64 CPU, one plain operation after the other; sessions share its threads, "
             "so that only one may be in a call at a time",
+        .features = IB_FEATURES_GPT2 | IB_FEATURES_LLAMA | IB_FEATURES_GEMMA,
         .precisions = kPrecisions,
         .options = kOptions,
         .extension = inferbench::op_bench_extension<Context, Operator>,

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "buffer.hpp"
 #include "inferbench/backend.hpp"
 #include "kv_cache.hpp"
 #include "model.hpp"
+#include "rotary_tables.hpp"
 
 namespace inferbench::cpu_ref {
 
@@ -18,7 +20,16 @@ struct Rows {
 
   float* row(std::int64_t r) const { return data + r * stride; }
   Rows first(std::int64_t count) const { return {data, count, stride}; }
+  /// The columns from `first_column` on.
+  Rows from_column(std::int64_t first_column) const { return {data + first_column, n, stride}; }
 };
+
+/// The stride of rows of that many columns: a cache line more than a multiple of one, so that rows of a power of two do
+/// not all meet in one cache set. Softmax also writes its padding there, where a window begins in the middle of a
+/// panel.
+constexpr std::int64_t stride_of(std::int64_t columns) {
+  return round_up(columns, 16) + 16;
+}
 
 /// Rows of one sequence that are attended together, at most: a segment of a pass.
 constexpr std::int32_t kSegmentRows = 24;
@@ -37,15 +48,18 @@ struct Session {
   const Model& model;
   SlotLengths lengths;
   PassPlan plan;
+  std::vector<PassOutput> picked;  ///< outputs of a pass that are handled together; room for all
 
   KvCache cache;
+  RotaryTables rotary;
   Buffer scratch;
-  Rows x;       ///< [pass rows, width] the residual stream
-  Rows normed;  ///< [pass rows, width] a layer norm's result; then attention's
-  Rows qkv;     ///< [pass rows, 3 width]
-  Rows hidden;  ///< [pass rows, inner]
-  Rows logits;  ///< [sequences of a pass, vocab], for greedy
-  Rows scores;  ///< [threads * kSegmentRows, max_tokens rounded up to 32]
+  Rows x;                   ///< [pass rows, hidden_size] the residual stream
+  Rows normed;              ///< [pass rows, hidden_size] a norm's result
+  Rows qkv;                 ///< [pass rows, qkv_size]
+  Rows wide;                ///< [pass rows, query_size or mlp_in_size] attention's result; then the MLP's hidden layer
+  Rows logits;              ///< [sequences of a pass, vocab_size], for greedy
+  Rows scores;              ///< [threads * score_rows, max_tokens rounded up to 32]
+  std::int64_t score_rows;  ///< of one thread: query rows that share keys, at most
 
  private:
   ib_session_info info_{};

@@ -17,7 +17,7 @@ struct Context {
 class Model {
  public:
   Model(Context& context, const ib_model_params& params)
-      : host(context.host), context_size(params.desc->context), vocab(params.desc->vocab) {
+      : host(context.host), max_positions(params.desc->max_positions), vocab_size(params.desc->vocab_size) {
     for (int i = 0; i <= 10; ++i) {
       host.progress(i / 10.0);
       host.throw_if_cancelled();
@@ -26,8 +26,8 @@ class Model {
   const ib_model_info& info() const { return info_; }
 
   const inferbench::HostCalls host;
-  const std::int32_t context_size;
-  const std::int32_t vocab;
+  const std::int32_t max_positions;
+  const std::int32_t vocab_size;
 
  private:
   ib_model_info info_{sizeof(ib_model_info), 0, 0, "cpu", "none"};
@@ -36,16 +36,23 @@ class Model {
 class Session {
  public:
   Session(Model& model, const ib_session_params& params)
-      : host_(model.host), lengths_(inferbench::checked_session_limits(params, model.context_size, model.vocab)) {}
+      : host_(model.host),
+        lengths_(inferbench::checked_session_limits(params, model.max_positions, model.vocab_size)) {}
   const ib_session_info& info() const { return info_; }
 
   void forward(const ib_forward_params& params) {
-    const std::int64_t n_tokens = lengths_.check(params);
+    lengths_.check(params);
     host_.throw_if_cancelled();
-    const auto vocab = static_cast<std::int64_t>(lengths_.limits().vocab);
-    if (params.output == IB_OUTPUT_GREEDY) std::fill_n(params.ids, params.n_sequences, 0);
-    if (params.output == IB_OUTPUT_LAST_LOGITS) std::fill_n(params.logits, params.n_sequences * vocab, 0.0F);
-    if (params.output == IB_OUTPUT_ALL_LOGITS) std::fill_n(params.logits, n_tokens * vocab, 0.0F);
+    std::int64_t n_rows = 0;
+    std::int64_t n_ids = 0;
+    for (std::int32_t i = 0; i < params.n_sequences; ++i) {
+      const ib_sequence& sequence = params.sequences[i];
+      if (sequence.output == IB_OUTPUT_GREEDY) ++n_ids;
+      if (sequence.output == IB_OUTPUT_LAST_LOGITS) ++n_rows;
+      if (sequence.output == IB_OUTPUT_ALL_LOGITS) n_rows += sequence.n_tokens;
+    }
+    std::fill_n(params.ids, n_ids, 0);
+    std::fill_n(params.logits, n_rows * lengths_.limits().vocab_size, 0.0F);
     lengths_.advance(params);
   }
 
@@ -57,7 +64,7 @@ class Session {
   ib_session_info info_{sizeof(ib_session_info), 0, 0, 0, 0};
 };
 
-constexpr ib_precision_info kPrecisions[] = {{"none", "no weights are read"}};
+constexpr ib_precision_info kPrecisions[] = {{"none", "no weights are read", 32, 0}};
 
 }  // namespace
 
@@ -69,5 +76,7 @@ extern "C" IB_EXPORT constinit const ib_backend inferbench_backend_v1 =
         .license = "Apache-2.0",
         .doc = "does nothing; measures what the host costs",
         .flags = IB_FLAG_CONCURRENT_SESSIONS,
+        // Whatever a model needs: it computes none of it.
+        .features = IB_FEATURES_GPT2 | IB_FEATURES_LLAMA | IB_FEATURES_GEMMA,
         .precisions = kPrecisions,
     });

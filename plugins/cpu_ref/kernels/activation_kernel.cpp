@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The MLP's activations, element by element, in place.
+// The MLP's activations, and the product with the gate, element by element, in place.
 #include "kernels/kernel_functions.hpp"
 #include "kernels/vec.hpp"
 
@@ -37,6 +37,11 @@ INFERBENCH_INLINE Vec relu_of(Vec x) {
   return max(set1(0.0F), x);
 }
 
+// x / (1 + e^(-x)); far below zero, where exp() stops at e^88.3, the result is below 1e-37 |x|.
+INFERBENCH_INLINE Vec silu_of(Vec x) {
+  return div(x, add(set1(1.0F), exp(sub(set1(0.0F), x))));
+}
+
 // A partial vector at the end goes through a copy, so that every element is computed alike.
 template <Vec (*kFunction)(Vec)>
 INFERBENCH_INLINE void apply(float* x, int64_t n) {
@@ -61,6 +66,14 @@ void gelu_erf(float* x, int64_t n) {
 }
 void relu(float* x, int64_t n) {
   apply<relu_of>(x, n);
+}
+void silu(float* x, int64_t n) {
+  apply<silu_of>(x, n);
+}
+void multiply_by(float* x, const float* factors, int64_t n) {
+  const int64_t whole = n / kLanes * kLanes;
+  for (int64_t i = 0; i < whole; i += kLanes) store(x + i, mul(load(x + i), load(factors + i)));
+  for (int64_t i = whole; i < n; ++i) x[i] *= factors[i];
 }
 
 }  // namespace INFERBENCH_ISA

@@ -27,13 +27,27 @@ struct Kernels {
   /// >= 1.
   void (*softmax)(float* scores, int64_t n, int64_t padded, float scale);
 
-  /// y = (x - mean(x)) / sqrt(variance(x) + epsilon) * weight + bias; all [width]. y may be x.
-  void (*layer_norm)(const float* x, const float* weight, const float* bias, int64_t width, float epsilon, float* y);
+  /// x[0..n) := cap * tanh(scale * x[0..n) / cap), in place. cap > 0.
+  void (*soft_cap)(float* x, int64_t n, float scale, float cap);
+
+  /// y = (x - mean(x)) / sqrt(variance(x) + epsilon) * weight + bias; all [n]. y may be x.
+  void (*layer_norm)(const float* x, const float* weight, const float* bias, int64_t n, float epsilon, float* y);
+
+  /// y = x / sqrt(mean(x^2) + epsilon) * weight; all [n]. y may be x.
+  void (*rms_norm)(const float* x, const float* weight, int64_t n, float epsilon, float* y);
+
+  /// head[j], head[half + j] := head[j] cosines[j] - head[half + j] sines[j], head[half + j] cosines[j] + head[j]
+  /// sines[j], for j < half. The same bits with every instruction set.
+  void (*rotate)(float* head, const float* cosines, const float* sines, int64_t half);
 
   /// x[0..n) := activation(x), in place; see IB_ACTIVATION_* for the formulas.
   void (*gelu_tanh)(float* x, int64_t n);
   void (*gelu_erf)(float* x, int64_t n);
   void (*relu)(float* x, int64_t n);
+  void (*silu)(float* x, int64_t n);
+
+  /// x[i] := x[i] * factors[i], for i < n.
+  void (*multiply_by)(float* x, const float* factors, int64_t n);
 
   /// Index of the greatest value; the lowest index where equal; 0 where none is comparable (all NaN). n >= 1.
   int64_t (*argmax)(const float* x, int64_t n);

@@ -7,7 +7,20 @@
 namespace inferbench::cpu_ref::INFERBENCH_ISA {
 
 const Kernels kKernels = {
-    INFERBENCH_TEXT(INFERBENCH_ISA), kTileRows, linear_tile, softmax, layer_norm, gelu_tanh, gelu_erf, relu, argmax,
+    .name = INFERBENCH_TEXT(INFERBENCH_ISA),
+    .tile_rows = kTileRows,
+    .linear_tile = linear_tile,
+    .softmax = softmax,
+    .soft_cap = soft_cap,
+    .layer_norm = layer_norm,
+    .rms_norm = rms_norm,
+    .rotate = rotate,
+    .gelu_tanh = gelu_tanh,
+    .gelu_erf = gelu_erf,
+    .relu = relu,
+    .silu = silu,
+    .multiply_by = multiply_by,
+    .argmax = argmax,
 };
 
 }  // namespace inferbench::cpu_ref::INFERBENCH_ISA
