@@ -8,7 +8,9 @@
 #include <unordered_map>
 #include <utility>
 
-#include "model/canonical_tensors.hpp"
+#include "inferbench/backend_values.hpp"
+#include "model/checkpoint_names.hpp"
+#include "model/families/families.hpp"
 #include "model/in_quotes.hpp"
 #include "model/safetensors_layout.hpp"
 #include "model/shard_index.hpp"
@@ -76,18 +78,18 @@ NameMap map_names(std::span<const SafetensorsFile> files) {
   NameMap names;
   for (std::size_t i = 0; i < files.size(); ++i) {
     for (const SafetensorsTensor& tensor : files[i].tensors()) {
-      const std::string_view name = canonical_name(tensor.name);
+      const std::string_view name = checkpoint_name(tensor.name);
       if (!names.emplace(name, BoundTensor{i, &tensor}).second) {
         throw Error(fmt::format("{}: tensor {} occurs twice", files[i].path().string(), in_quotes(name)),
-                    "with and without a prefix (transformer., module., _orig_mod.), or in two shards: keep one");
+                    "with and without a prefix (model., transformer., module., ...), or in two shards: keep one");
       }
     }
   }
   return names;
 }
 
-void check_shape(const SafetensorsFile& file, const SafetensorsTensor& tensor, const TensorSpec& spec) {
-  const std::vector<std::uint64_t> wanted(spec.shape.begin(), spec.shape.end());
+void check_shape(const SafetensorsFile& file, const SafetensorsTensor& tensor, const StoredTensor& stored) {
+  const std::vector<std::uint64_t> wanted(stored.shape.begin(), stored.shape.end());
   if (tensor.shape == wanted) return;
   throw Error(fmt::format("{}: tensor {}: shape {}, but config.json requires {}", file.path().string(),
                           in_quotes(tensor.name), shape_text(tensor.shape), shape_text(wanted)),
@@ -103,16 +105,19 @@ std::int32_t dtype_code(const SafetensorsFile& file, const SafetensorsTensor& te
               "convert the file to F32, F16 or BF16");
 }
 
-// `names`: the tensors that the config does not ask for. Only mask buffers and the copy of a tied head may be there.
+// `names`: the tensors that the config does not ask for. Only buffers and the copy of a tied head may be there.
 void check_nothing_besides(std::span<const SafetensorsFile> files, const NameMap& names, const ModelConfig& config) {
+  const Family& family = family_of(config);
   for (const SafetensorsFile& file : files) {
     for (const SafetensorsTensor& tensor : file.tensors()) {
-      const std::string_view name = canonical_name(tensor.name);
-      if (!names.contains(name) || is_mask_buffer(name)) continue;
+      const std::string_view name = checkpoint_name(tensor.name);
+      if (!names.contains(name) || family.is_unused(name)) continue;
       if (config.tied_head && name == "lm_head.weight") continue;
-      throw Error(fmt::format("{}: tensor {} is not part of a GPT-2 with {}", file.path().string(),
-                              in_quotes(tensor.name), counted(config.n_layers, "layer")),
-                  "config.json and the weights are of different models, or the model is more than a GPT-2");
+      throw Error(
+          fmt::format("{}: tensor {} is not part of a {} model with {}", file.path().string(), in_quotes(tensor.name),
+                      family.name, counted(config.n_layers, "layer")),
+          fmt::format("config.json and the weights are of different models, or the model is more than a plain {}",
+                      family.name));
     }
   }
 }
@@ -120,22 +125,39 @@ void check_nothing_besides(std::span<const SafetensorsFile> files, const NameMap
 class MappedStorage final : public Weights::Storage {
  public:
   MappedStorage(Checkpoint checkpoint, const ModelConfig& config)
-      : Storage(canonical_tensors(config)), checkpoint_(std::move(checkpoint)) {
-    for (const BoundTensor& bound : checkpoint_.tensors()) {
+      : Storage(decoder::tensors(model_desc(config))), checkpoint_(std::move(checkpoint)) {
+    for (std::size_t i = 0; i < checkpoint_.stored().size(); ++i) {
+      const StoredTensor& stored = checkpoint_.stored()[i];
+      const BoundTensor& bound = checkpoint_.tensors()[i];
       const SafetensorsFile& file = checkpoint_.files()[bound.file];
-      const auto bytes = file.bytes(*bound.tensor);
       const std::int32_t dtype = dtype_code(file, *bound.tensor);
-      const std::size_t alignment = dtype == IB_DTYPE_F32 ? 4 : 2;
-      const bool aligned = reinterpret_cast<std::uintptr_t>(bytes.data()) % alignment == 0;
-      add_tensor(dtype, aligned ? bytes.data() : copy(bytes), bytes.size());
+      const void* data = aligned(file.bytes(*bound.tensor), dtype);
+      if (stored.add_one) {
+        add_views(stored, IB_DTYPE_F32, one_plus(data, dtype, stored.n_elements()));
+      } else {
+        add_views(stored, dtype, data);
+      }
     }
   }
 
  private:
-  const void* copy(std::span<const std::byte> bytes) {
-    auto& words = copies_.emplace_back((bytes.size() + 3) / 4);
-    std::memcpy(words.data(), bytes.data(), bytes.size());
-    return words.data();
+  std::uint32_t* new_words(std::size_t n) { return copies_.emplace_back(n).data(); }
+
+  const void* aligned(std::span<const std::byte> bytes, std::int32_t dtype) {
+    const std::size_t alignment = dtype == IB_DTYPE_F32 ? 4 : 2;
+    if (reinterpret_cast<std::uintptr_t>(bytes.data()) % alignment == 0) return bytes.data();
+    void* copy = new_words((bytes.size() + 3) / 4);
+    std::memcpy(copy, bytes.data(), bytes.size());
+    return copy;
+  }
+
+  const void* one_plus(const void* data, std::int32_t dtype, std::int64_t n) {
+    std::vector<float> values(static_cast<std::size_t>(n));
+    read_values(data, dtype, 1, n, values.data());
+    for (float& value : values) value += 1;
+    std::uint32_t* copy = new_words(values.size());
+    std::memcpy(copy, values.data(), values.size() * sizeof(float));
+    return copy;
   }
 
   Checkpoint checkpoint_;
@@ -147,19 +169,20 @@ class MappedStorage final : public Weights::Storage {
 Checkpoint Checkpoint::open(const fs::path& folder, const ModelConfig& config) {
   Checkpoint checkpoint;
   checkpoint.files_ = open_files(folder);
+  checkpoint.stored_ = family_of(config).stored_tensors(config);
   NameMap names = map_names(checkpoint.files_);
-  for (const TensorSpec& spec : canonical_tensors(config)) {
-    const auto found = names.find(spec.name);
+  for (const StoredTensor& stored : checkpoint.stored_) {
+    const auto found = names.find(stored.name);
     if (found == names.end()) {
       throw Error(
-          fmt::format("{}: tensor {} is missing", checkpoint.files_.front().path().string(), in_quotes(spec.name)),
-          spec.name == "lm_head.weight"
-              ? "config.json says tie_word_embeddings: false; set it to true if the model has no head of its own"
+          fmt::format("{}: tensor {} is missing", checkpoint.files_.front().path().string(), in_quotes(stored.name)),
+          stored.role == decoder::TensorRole::kHead
+              ? "config.json says that the head is not tied; set tie_word_embeddings: true if the model has no head"
               : "config.json requires it; fetch both files again");
     }
     const BoundTensor bound = found->second;
     const SafetensorsFile& file = checkpoint.files_[bound.file];
-    check_shape(file, *bound.tensor, spec);
+    check_shape(file, *bound.tensor, stored);
     dtype_code(file, *bound.tensor);
     checkpoint.tensors_.push_back(bound);
     names.erase(found);

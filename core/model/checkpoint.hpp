@@ -5,13 +5,14 @@
 #include <memory>
 #include <vector>
 
+#include "model/families/family.hpp"
 #include "model/model.hpp"
 #include "model/model_config.hpp"
 #include "model/safetensors_file.hpp"
 
 namespace inferbench {
 
-/// The location of a canonical tensor in a checkpoint.
+/// The location of a tensor in a checkpoint.
 struct BoundTensor {
   std::size_t file = 0;
   const SafetensorsTensor* tensor = nullptr;
@@ -26,15 +27,18 @@ class Checkpoint {
 
   std::vector<std::filesystem::path> paths() const;
   std::span<const SafetensorsFile> files() const { return files_; }
-  /// One per canonical_tensors(config), in the same order.
+  /// The tensors of the model's family, and where each is.
+  std::span<const StoredTensor> stored() const { return stored_; }
   std::span<const BoundTensor> tensors() const { return tensors_; }
 
-  /// Views of the mapped files; tensors that are not aligned to their element are copied.
+  /// Views of the mapped files; tensors that are not aligned to their element are copied, and those that are stored
+  /// with 1 subtracted are computed in F32.
   static std::shared_ptr<const Weights::Storage> storage(Checkpoint checkpoint, const ModelConfig& config);
 
  private:
   std::vector<SafetensorsFile> files_;
-  std::vector<BoundTensor> tensors_;
+  std::vector<StoredTensor> stored_;
+  std::vector<BoundTensor> tensors_;  // as stored_
 };
 
 }  // namespace inferbench

@@ -9,12 +9,14 @@
 
 namespace inferbench {
 
-/// Reads a Hugging Face GPT-2 config.json. `file` names it in messages. Every setting that would change the logits is
-/// either honored or refused: throws Error that names the file, the key and the accepted values. Flags have the
-/// defaults of transformers.GPT2Config; the shape has no defaults.
+/// Reads a Hugging Face config.json of any of families(). `file` names it in messages. Every setting that would change
+/// the logits is either honored or refused: throws Error that names the file, the key and the accepted values. Settings
+/// have the defaults of transformers' configuration classes; sizes have none, except where a published file leaves them
+/// out.
 ModelConfig parse_config(std::string_view json, const std::string& file = "config.json");
 
-/// The same, from a file.
+/// The same, from a file. If a generation_config.json beside it names the tokens that end a text, they replace those of
+/// config.json.
 ModelConfig read_config(const std::filesystem::path& path);
 
 }  // namespace inferbench

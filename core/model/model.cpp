@@ -6,7 +6,6 @@
 #include <system_error>
 #include <utility>
 
-#include "model/canonical_tensors.hpp"
 #include "model/checkpoint.hpp"
 #include "model/config_json.hpp"
 #include "model/hub_cache.hpp"

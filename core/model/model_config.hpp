@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "inferbench/backend.h"
+#include "inferbench/decoder.hpp"
 
 inline bool operator==(const ib_layer_desc& a, const ib_layer_desc& b) {
   return a.window == b.window && a.rotary_table == b.rotary_table && a.attention_scale == b.attention_scale;
@@ -99,6 +100,15 @@ inline ib_model_desc model_desc(const ModelConfig& config) {
   desc.rotary_scales = config.rotary_scales.empty() ? nullptr : config.rotary_scales.data();
   desc.n_rotary_tables = static_cast<std::int32_t>(config.rotary_scales.size());
   return desc;
+}
+
+/// Number of elements of all tensors; a tied head counts once.
+inline std::uint64_t count_parameters(const ModelConfig& config) {
+  std::uint64_t n = 0;
+  for (const decoder::TensorSpec& spec : decoder::tensors(model_desc(config))) {
+    n += static_cast<std::uint64_t>(spec.n_elements());
+  }
+  return n;
 }
 
 }  // namespace inferbench

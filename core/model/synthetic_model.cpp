@@ -5,7 +5,6 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <charconv>
 #include <system_error>
@@ -13,7 +12,8 @@
 #include <utility>
 #include <vector>
 
-#include "model/canonical_tensors.hpp"
+#include "model/config_json.hpp"
+#include "model/families/families.hpp"
 #include "model/in_quotes.hpp"
 #include "model/synthetic_formula.hpp"
 #include "model/weights_storage.hpp"
@@ -26,38 +26,26 @@ namespace {
 constexpr std::string_view kScheme = "synthetic:";
 constexpr std::string_view kSeed = "seed=";
 
-struct Shape {
-  std::string_view name;
-  std::int32_t n_layers;
-  std::int32_t n_heads;
-  std::int32_t width;
-};
-
-// Radford et al. 2019, "Language Models are Unsupervised Multitask Learners", as published on the Hugging Face hub.
-constexpr std::array<Shape, 4> kShapes = {
-    {{"gpt2", 12, 12, 768}, {"gpt2-medium", 24, 16, 1024}, {"gpt2-large", 36, 20, 1280}, {"gpt2-xl", 48, 25, 1600}}};
-
-ModelConfig config_of(const Shape& shape) {
-  ModelConfig config;
-  config.n_layers = shape.n_layers;
-  config.n_heads = shape.n_heads;
-  config.width = shape.width;
-  config.inner = 4 * shape.width;
-  config.context = 1024;
-  config.vocab = 50257;
-  config.eos_token = 50256;
-  return config;
-}
-
-const Shape& find_shape(std::string_view name) {
+const SyntheticShape& find_shape(std::string_view name) {
   std::vector<std::string> names;
-  for (const Shape& shape : kShapes) {
-    if (shape.name == name) return shape;
-    names.push_back(fmt::format("{}{}", kScheme, shape.name));
+  for (const Family* family : families()) {
+    for (const SyntheticShape& shape : family->shapes) {
+      if (shape.name == name) return shape;
+      names.push_back(fmt::format("{}{}", kScheme, shape.name));
+    }
   }
   const std::string reference = fmt::format("{}{}", kScheme, name);
   throw Error(fmt::format("model {}: unknown shape", in_quotes(reference)),
               suggestion(reference, "synthetic models", names));
+}
+
+SyntheticDistribution distribution_of(const StoredTensor& stored, const Family& family) {
+  SyntheticDistribution distribution = synthetic_distribution(stored.role);
+  const bool embedding =
+      stored.role == decoder::TensorRole::kTokenEmbedding || stored.role == decoder::TensorRole::kHead;
+  if (embedding) distribution.amplitude = family.embedding_amplitude;
+  if (stored.add_one) distribution.mean -= 1;
+  return distribution;
 }
 
 // Anonymous memory, in huge pages if available. Pages are first touched by the thread that fills them.
@@ -89,6 +77,7 @@ struct FillTask {
   std::uint64_t stream = 0;
   std::uint64_t first = 0;
   SyntheticDistribution distribution = {};
+  bool add_one = false;  // to the generated values, as for stored ones
 };
 
 void fill_in_parallel(std::span<const FillTask> tasks) {
@@ -97,6 +86,8 @@ void fill_in_parallel(std::span<const FillTask> tasks) {
     for (std::size_t i = next++; i < tasks.size(); i = next++) {
       const FillTask& task = tasks[i];
       fill_synthetic(task.out, task.stream, task.first, task.distribution.amplitude, task.distribution.mean);
+      if (!task.add_one) continue;
+      for (float& value : task.out) value += 1;
     }
   };
   std::vector<std::jthread> threads;
@@ -111,18 +102,21 @@ void fill_in_parallel(std::span<const FillTask> tasks) {
 class SyntheticStorage final : public Weights::Storage {
  public:
   explicit SyntheticStorage(const SyntheticReference& reference)
-      : Storage(canonical_tensors(reference.config)), memory_(total_bytes(specs())) {
+      : Storage(decoder::tensors(model_desc(reference.config))),
+        family_(family_of(reference.config)),
+        stored_(family_.stored_tensors(reference.config)),
+        memory_(total_bytes(stored_)) {
     constexpr std::uint64_t kTaskElements = std::uint64_t{1} << 20U;
     std::vector<FillTask> tasks;
     float* out = memory_.data();
-    for (const TensorSpec& spec : specs()) {
-      const std::uint64_t n = spec.n_elements();
-      const std::uint64_t stream = synthetic_stream(spec.name, reference.seed);
+    for (const StoredTensor& stored : stored_) {
+      const auto n = static_cast<std::uint64_t>(stored.n_elements());
+      const std::uint64_t stream = synthetic_stream(stored.name, reference.seed);
       for (std::uint64_t first = 0; first < n; first += kTaskElements) {
         const std::uint64_t length = std::min(kTaskElements, n - first);
-        tasks.push_back({{out + first, length}, stream, first, synthetic_distribution(spec.role)});
+        tasks.push_back({{out + first, length}, stream, first, distribution_of(stored, family_), stored.add_one});
       }
-      add_tensor(IB_DTYPE_F32, out, n * sizeof(float));
+      add_views(stored, IB_DTYPE_F32, out);
       out += padded(n);
     }
     fill_in_parallel(tasks);
@@ -132,20 +126,24 @@ class SyntheticStorage final : public Weights::Storage {
   // Each tensor starts on a cache line.
   static std::uint64_t padded(std::uint64_t n_elements) { return (n_elements + 15) / 16 * 16; }
 
-  static std::size_t total_bytes(std::span<const TensorSpec> specs) {
+  static std::size_t total_bytes(std::span<const StoredTensor> tensors) {
     std::uint64_t n = 0;
-    for (const TensorSpec& spec : specs) n += padded(spec.n_elements());
+    for (const StoredTensor& stored : tensors) n += padded(static_cast<std::uint64_t>(stored.n_elements()));
     return static_cast<std::size_t>(n * sizeof(float));
   }
 
+  const Family& family_;
+  std::vector<StoredTensor> stored_;
   Memory memory_;
 };
 
 }  // namespace
 
-SyntheticDistribution synthetic_distribution(TensorRole role) {
+SyntheticDistribution synthetic_distribution(decoder::TensorRole role) {
+  using decoder::TensorRole;
   switch (role) {
     case TensorRole::kTokenEmbedding:
+    case TensorRole::kHead:
       return {0.12F, 0.0F};
     case TensorRole::kPositionEmbedding:
       return {0.02F, 0.0F};
@@ -186,9 +184,9 @@ SyntheticReference parse_synthetic(std::string_view reference) {
                   "write ?seed=N with N from 0 to 18446744073709551615");
     }
   }
-  const Shape& shape = find_shape(rest);
+  const SyntheticShape& shape = find_shape(rest);
   result.shape = shape.name;
-  result.config = config_of(shape);
+  result.config = parse_config(shape.config_json, fmt::format("{}{}", kScheme, shape.name));
   return result;
 }
 

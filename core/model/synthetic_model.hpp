@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "model/canonical_tensors.hpp"
+#include "inferbench/decoder.hpp"
 #include "model/model.hpp"
 #include "model/model_config.hpp"
 
@@ -24,12 +24,12 @@ struct SyntheticReference {
   std::string short_name() const;
 };
 
-/// Weights of synthetic models are uniform in mean +- amplitude.
+/// Weights of synthetic models are uniform in mean +- amplitude. A family may differ from these (Family).
 struct SyntheticDistribution {
   float amplitude;
   float mean;
 };
-SyntheticDistribution synthetic_distribution(TensorRole role);
+SyntheticDistribution synthetic_distribution(decoder::TensorRole role);
 
 /// Whether `reference` begins with "synthetic:".
 bool is_synthetic(std::string_view reference);

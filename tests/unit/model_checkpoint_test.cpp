@@ -3,9 +3,10 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "model/canonical_tensors.hpp"
 #include "model/checkpoint.hpp"
+#include "model/checkpoint_names.hpp"
 #include "model/config_json.hpp"
+#include "model/families/families.hpp"
 #include "model/model.hpp"
 #include "model/safetensors_writer.hpp"
 #include "model/shard_index.hpp"
@@ -29,9 +30,10 @@ using Tensors = std::vector<SafetensorsWriter::Tensor>;
 // The tensors of kConfig, as a checkpoint declares them.
 Tensors tensors_of(const char* config, const std::string& prefix = "") {
   Tensors tensors;
-  for (const TensorSpec& spec : canonical_tensors(parse_config(config))) {
-    const std::string name = (spec.name == "lm_head.weight" ? "" : prefix) + spec.name;
-    tensors.push_back({name, "F32", std::vector<std::uint64_t>(spec.shape.begin(), spec.shape.end())});
+  const ModelConfig parsed = parse_config(config);
+  for (const StoredTensor& stored : family_of(parsed).stored_tensors(parsed)) {
+    const std::string name = (stored.name == "lm_head.weight" ? "" : prefix) + stored.name;
+    tensors.push_back({name, "F32", std::vector<std::uint64_t>(stored.shape.begin(), stored.shape.end())});
   }
   return tensors;
 }
@@ -55,7 +57,7 @@ void write_safetensors(const std::filesystem::path& path, const Tensors& tensors
   SafetensorsWriter writer(path, tensors);
   for (const auto& tensor : tensors) {
     std::vector<std::byte> bytes(bytes_of(tensor));
-    for (std::uint64_t i = 0; i < bytes.size(); ++i) bytes[i] = value(std::string(canonical_name(tensor.name)), i);
+    for (std::uint64_t i = 0; i < bytes.size(); ++i) bytes[i] = value(std::string(checkpoint_name(tensor.name)), i);
     writer.write_bytes(bytes);
   }
   writer.finish();
@@ -71,11 +73,26 @@ class CheckpointTest : public testing::Test {
   std::string open_error() const {
     return error_of([&] { open(); });
   }
+  // Every element of every view has the bytes that were written for it.
   void expect_values(const Weights& weights) const {
-    for (const ib_tensor& tensor : weights.tensors()) {
-      const auto* bytes = static_cast<const std::byte*>(tensor.data);
-      for (std::uint64_t i = 0; i < tensor.n_bytes; ++i) {
-        ASSERT_EQ(bytes[i], value(tensor.name, i)) << tensor.name << " byte " << i;
+    const ModelConfig& config = weights.config();
+    for (const StoredTensor& stored : family_of(config).stored_tensors(config)) {
+      for (const TensorView& view : stored.views) expect_view(weights, stored, view);
+    }
+  }
+  static void expect_view(const Weights& weights, const StoredTensor& stored, const TensorView& view) {
+    const auto tensors = weights.tensors();
+    const auto found = std::find_if(tensors.begin(), tensors.end(), [&](const auto& t) { return t.name == view.name; });
+    ASSERT_NE(found, tensors.end()) << view.name;
+    const std::int64_t n_bytes = found->dtype == IB_DTYPE_F32 ? 4 : 2;
+    for (std::int64_t i = 0; i < view.shape[0]; ++i) {
+      for (std::int64_t j = 0; j < std::max<std::int64_t>(view.shape[1], 1); ++j) {
+        const std::int64_t element = i * found->strides[0] + j * found->strides[1];
+        const auto* bytes = static_cast<const std::byte*>(found->data) + element * n_bytes;
+        for (std::int64_t k = 0; k < n_bytes; ++k) {
+          const auto at = static_cast<std::uint64_t>((view.offset + element) * n_bytes + k);
+          ASSERT_EQ(bytes[k], value(stored.name, at)) << view.name << " element " << i << ", " << j;
+        }
       }
     }
   }
@@ -92,7 +109,7 @@ TEST_F(CheckpointTest, ReadsWithAndWithoutPrefix) {
   expect_values(open().weights());
   write(tensors_of(kUntied, "transformer."), kUntied);
   expect_values(open().weights());
-  EXPECT_EQ(open().weights().tensors().size(), 17U);
+  EXPECT_EQ(open().weights().tensors().size(), 21U);
 }
 
 TEST_F(CheckpointTest, ReadsWhatAWrapperSaved) {
@@ -134,7 +151,7 @@ TEST_F(CheckpointTest, IgnoresMaskBuffersAndTheCopyOfATiedHead) {
   tensors.push_back({"lm_head.weight", "F32", {5, 4}});
   write(tensors);
   const Weights weights = open().weights();
-  EXPECT_EQ(weights.tensors().size(), 16U);
+  EXPECT_EQ(weights.tensors().size(), 20U);
   expect_values(weights);
 }
 
@@ -167,7 +184,7 @@ TEST_F(CheckpointTest, NamesAnExtraTensor) {
     Tensors tensors = tensors_of(kConfig);
     tensors.push_back({name, "F32", {4}});
     write(tensors);
-    EXPECT_THAT(open_error(), AllOf(HasSubstr(name), HasSubstr("is not part of a GPT-2 with 1 layer")));
+    EXPECT_THAT(open_error(), AllOf(HasSubstr(name), HasSubstr("is not part of a GPT-2 model with 1 layer")));
   }
 }
 

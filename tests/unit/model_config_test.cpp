@@ -36,34 +36,49 @@ TEST(ConfigJson, DefaultsAreHuggingFaces) {
   const ModelConfig config = config_of(gpt2());
   EXPECT_EQ(config.n_layers, 2);
   EXPECT_EQ(config.n_heads, 4);
-  EXPECT_EQ(config.width, 64);
-  EXPECT_EQ(config.inner, 256);
-  EXPECT_EQ(config.context, 128);
-  EXPECT_EQ(config.vocab, 257);
+  EXPECT_EQ(config.hidden_size, 64);
+  EXPECT_EQ(config.intermediate_size, 256);
+  EXPECT_EQ(config.max_positions, 128);
+  EXPECT_EQ(config.vocab_size, 257);
   EXPECT_EQ(config.activation, IB_ACTIVATION_GELU_TANH);
-  EXPECT_TRUE(config.scale_attn_weights);
-  EXPECT_FALSE(config.scale_attn_by_inverse_layer);
+  EXPECT_EQ(config.n_kv_heads, 4);
+  EXPECT_EQ(config.head_dim, 16);
+  EXPECT_EQ(config.model_type, "gpt2");
+  EXPECT_EQ(config.norm, IB_NORM_LAYER);
+  EXPECT_TRUE(config.learned_positions && config.qkv_bias && config.attn_out_bias && config.mlp_bias);
+  EXPECT_FALSE(config.gated || config.qk_norm || config.post_norm);
+  EXPECT_EQ(config.layers, (std::vector<ib_layer_desc>(2, {0, -1, 0.25})));
+  EXPECT_TRUE(config.rotary_frequencies.empty() && config.rotary_scales.empty());
   EXPECT_TRUE(config.tied_head);
-  EXPECT_EQ(config.layer_norm_epsilon, 1e-5);
-  EXPECT_EQ(config.eos_token, -1);
+  EXPECT_EQ(config.norm_epsilon, 1e-5);
+  EXPECT_TRUE(config.end_tokens.empty());
 }
 
 TEST(ConfigJson, HonoursEachFlag) {
   EXPECT_EQ(parse_with("activation_function", "gelu_new").activation, IB_ACTIVATION_GELU_TANH);
   EXPECT_EQ(parse_with("activation_function", "gelu").activation, IB_ACTIVATION_GELU_ERF);
   EXPECT_EQ(parse_with("activation_function", "relu").activation, IB_ACTIVATION_RELU);
-  EXPECT_FALSE(parse_with("scale_attn_weights", false).scale_attn_weights);
-  EXPECT_TRUE(parse_with("scale_attn_by_inverse_layer_idx", true).scale_attn_by_inverse_layer);
+  EXPECT_EQ(parse_with("scale_attn_weights", false).layers, (std::vector<ib_layer_desc>(2, {0, -1, 1})));
+  EXPECT_EQ(parse_with("scale_attn_by_inverse_layer_idx", true).layers,
+            (std::vector<ib_layer_desc>{{0, -1, 0.25}, {0, -1, 0.125}}));
   EXPECT_FALSE(parse_with("tie_word_embeddings", false).tied_head);
-  EXPECT_EQ(parse_with("n_inner", 160).inner, 160);
-  EXPECT_EQ(parse_with("n_inner", nullptr).inner, 256);
-  EXPECT_EQ(parse_with("layer_norm_epsilon", 1e-3).layer_norm_epsilon, 1e-3);
-  EXPECT_EQ(parse_with("layer_norm_epsilon", 1).layer_norm_epsilon, 1.0);
-  EXPECT_EQ(parse_with("eos_token_id", 256).eos_token, 256);
-  EXPECT_EQ(parse_with("eos_token_id", nullptr).eos_token, -1);
-  EXPECT_EQ(parse_with("eos_token_id", 50256).eos_token, -1) << "not in the vocabulary";
-  EXPECT_EQ(parse_with("eos_token_id", Json::array({7})).eos_token, 7);
-  EXPECT_THAT(error_with("eos_token_id", Json::array({7, 8})), HasSubstr("eos_token_id: an array is not an integer"));
+  EXPECT_EQ(parse_with("n_inner", 160).intermediate_size, 160);
+  EXPECT_EQ(parse_with("n_inner", nullptr).intermediate_size, 256);
+  EXPECT_EQ(parse_with("layer_norm_epsilon", 1e-3).norm_epsilon, 1e-3);
+  EXPECT_EQ(parse_with("layer_norm_epsilon", 1).norm_epsilon, 1.0);
+}
+
+TEST(ConfigJson, EndTokensAreOneOrSeveral) {
+  using Tokens = std::vector<std::int32_t>;
+  EXPECT_EQ(parse_with("eos_token_id", 256).end_tokens, Tokens{256});
+  EXPECT_EQ(parse_with("eos_token_id", nullptr).end_tokens, Tokens{});
+  EXPECT_EQ(parse_with("eos_token_id", 50256).end_tokens, Tokens{}) << "not in the vocabulary";
+  EXPECT_EQ(parse_with("eos_token_id", Json::array({9, 257, 7, 9})).end_tokens, (Tokens{7, 9}));
+  EXPECT_EQ(parse_with("eos_token_id", Json::array()).end_tokens, Tokens{});
+  for (const Json& value :
+       {Json(-2), Json("</s>"), Json(1.5), Json::array({1, "x"}), Json::array({Json::array({1})})}) {
+    EXPECT_THAT(error_with("eos_token_id", value), HasSubstr("c.json: eos_token_id: ")) << value;
+  }
 }
 
 TEST(ConfigJson, OtherNamesOfTheSameActivationAreTheSame) {
@@ -71,7 +86,10 @@ TEST(ConfigJson, OtherNamesOfTheSameActivationAreTheSame) {
     EXPECT_EQ(parse_with("activation_function", name).activation, IB_ACTIVATION_GELU_TANH) << name;
   }
   EXPECT_EQ(parse_with("activation_function", "gelu_python").activation, IB_ACTIVATION_GELU_ERF);
-  for (const char* name : {"quick_gelu", "gelu_10", "silu", "relu2", "GELU", ""}) {
+  for (const char* name : {"silu", "swish"}) {
+    EXPECT_EQ(parse_with("activation_function", name).activation, IB_ACTIVATION_SILU) << name;
+  }
+  for (const char* name : {"quick_gelu", "gelu_10", "mish", "relu2", "GELU", ""}) {
     EXPECT_THAT(error_with("activation_function", name), HasSubstr("is not supported")) << name;
   }
 }
@@ -95,13 +113,13 @@ TEST(ConfigJson, ReadsHuggingFacesCommonNames) {
   const Json json = {{"model_type", "gpt2"}, {"num_hidden_layers", 2},         {"num_attention_heads", 4},
                      {"hidden_size", 64},    {"max_position_embeddings", 128}, {"vocab_size", 257}};
   EXPECT_EQ(config_of(json), config_of(gpt2()));
-  EXPECT_EQ(parse_with("hidden_size", 64).width, 64);
+  EXPECT_EQ(parse_with("hidden_size", 64).hidden_size, 64);
   EXPECT_THAT(error_with("hidden_size", 32), HasSubstr("c.json: n_embd: is 64, but hidden_size is 32"));
 }
 
-TEST(ConfigJson, RefusesWhatIsNoPlainGpt2) {
-  EXPECT_THAT(error_with("model_type", "llama"),
-              AllOf(HasSubstr("c.json: model_type: 'llama'"), HasSubstr("\"gpt2\"")));
+TEST(ConfigJson, RefusesWhatIsNotAPlainGpt2) {
+  EXPECT_THAT(error_with("model_type", "t5"),
+              AllOf(HasSubstr("c.json: model_type: 't5' is not supported"), HasSubstr("gpt2, llama")));
   EXPECT_THAT(error_with("model_type", nullptr), HasSubstr("model_type: is missing"));
   EXPECT_THAT(error_with("model_type", 3), HasSubstr("model_type: 3"));
   EXPECT_THAT(error_with("architectures", Json::array({"GPT2ForSequenceClassification"})), HasSubstr("architectures"));
@@ -115,8 +133,8 @@ TEST(ConfigJson, RefusesWhatIsNoPlainGpt2) {
 
 TEST(ConfigJson, RefusesUnknownActivations) {
   EXPECT_THAT(
-      error_with("activation_function", "swish"),
-      AllOf(HasSubstr("activation_function: 'swish'"), HasSubstr("\"gelu\", \"gelu_python\", \"relu\" are supported")));
+      error_with("activation_function", "mish"),
+      AllOf(HasSubstr("activation_function: 'mish'"), HasSubstr("\"relu\", \"silu\", \"swish\" are supported")));
   EXPECT_THAT(error_with("activation_function", 1), HasSubstr("activation_function: 1"));
   EXPECT_THAT(error_with("activation_function", Json::array({"relu"})), HasSubstr("an array"));
 }
@@ -161,8 +179,6 @@ TEST(ConfigJson, RefusesWrongFlagsAndEpsilons) {
   for (const Json& value : {Json(0), Json(-1e-5), Json(1.5), Json(1e300), Json("1e-5"), Json(true)}) {
     EXPECT_THAT(error_with("layer_norm_epsilon", value), HasSubstr("layer_norm_epsilon")) << value;
   }
-  EXPECT_THAT(error_with("eos_token_id", -2), HasSubstr("eos_token_id"));
-  EXPECT_THAT(error_with("eos_token_id", Json::array({1, 2})), HasSubstr("eos_token_id"));
 }
 
 std::string text_error(std::string_view text) {

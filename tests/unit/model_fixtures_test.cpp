@@ -8,7 +8,7 @@
 #include <map>
 #include <string>
 
-#include "model/canonical_tensors.hpp"
+#include "inferbench/decoder.hpp"
 #include "model/model.hpp"
 #include "model/safetensors_file.hpp"
 #include "support/test_paths.hpp"
@@ -20,7 +20,7 @@ const std::filesystem::path kData = test_paths::kData;
 
 struct Fixture {
   const char* folder;
-  std::int32_t n_layers, n_heads, width, inner, context, vocab;
+  std::int32_t n_layers, n_heads, hidden_size, intermediate_size, max_positions, vocab_size;
   std::int32_t dtype;
   bool tied;
   std::size_t n_files;
@@ -42,35 +42,37 @@ TEST_P(ModelFixture, OpensWithItsShape) {
   const ModelConfig& config = model.config();
   EXPECT_EQ(config.n_layers, expected.n_layers);
   EXPECT_EQ(config.n_heads, expected.n_heads);
-  EXPECT_EQ(config.width, expected.width);
-  EXPECT_EQ(config.inner, expected.inner);
-  EXPECT_EQ(config.context, expected.context);
-  EXPECT_EQ(config.vocab, expected.vocab);
+  EXPECT_EQ(config.hidden_size, expected.hidden_size);
+  EXPECT_EQ(config.intermediate_size, expected.intermediate_size);
+  EXPECT_EQ(config.max_positions, expected.max_positions);
+  EXPECT_EQ(config.vocab_size, expected.vocab_size);
   EXPECT_EQ(config.tied_head, expected.tied);
   EXPECT_EQ(config.activation, IB_ACTIVATION_GELU_TANH);
-  EXPECT_EQ(config.layer_norm_epsilon, 1e-5);
+  EXPECT_EQ(config.norm_epsilon, 1e-5);
 }
 
 TEST_P(ModelFixture, GivesEveryTensorUnderItsCanonicalName) {
   const Fixture& expected = GetParam();
   const Model model = Model::open(expected.folder, kData);
   const Weights weights = model.weights();
-  const auto specs = canonical_tensors(model.config());
+  const auto specs = decoder::tensors(model_desc(model.config()));
   ASSERT_EQ(weights.tensors().size(), specs.size());
   std::uint64_t n_elements = 0;
   for (std::size_t i = 0; i < specs.size(); ++i) {
     const ib_tensor& tensor = weights.tensors()[i];
     EXPECT_EQ(tensor.name, specs[i].name);
     EXPECT_EQ(tensor.dtype, expected.dtype) << tensor.name;
-    ASSERT_EQ(tensor.rank, static_cast<std::int32_t>(specs[i].shape.size())) << tensor.name;
+    ASSERT_EQ(tensor.rank, specs[i].rank) << tensor.name;
+    std::int64_t last = 0;
     for (std::int32_t d = 0; d < IB_MAX_RANK; ++d) {
-      const auto index = static_cast<std::size_t>(d);
-      EXPECT_EQ(tensor.shape[d], d < tensor.rank ? specs[i].shape[index] : 0) << tensor.name;
+      EXPECT_EQ(tensor.shape[d], d < tensor.rank ? specs[i].shape[static_cast<std::size_t>(d)] : 0) << tensor.name;
+      EXPECT_EQ(tensor.strides[d] >= 1, d < tensor.rank) << tensor.name;
+      if (d < tensor.rank) last += (tensor.shape[d] - 1) * tensor.strides[d];
     }
     const std::uint64_t element = expected.dtype == IB_DTYPE_F32 ? 4 : 2;
-    EXPECT_EQ(tensor.n_bytes, specs[i].n_elements() * element) << tensor.name;
+    EXPECT_EQ(tensor.n_bytes, (static_cast<std::uint64_t>(last) + 1) * element) << tensor.name;
     EXPECT_EQ(reinterpret_cast<std::uintptr_t>(tensor.data) % element, 0U) << tensor.name;
-    n_elements += specs[i].n_elements();
+    n_elements += static_cast<std::uint64_t>(specs[i].n_elements());
   }
   EXPECT_EQ(model.n_parameters(), n_elements);
 }
@@ -82,14 +84,14 @@ TEST_P(ModelFixture, DescriptionCarriesTheConfig) {
   EXPECT_EQ(desc.struct_size, sizeof(ib_model_desc));
   EXPECT_EQ(desc.n_layers, GetParam().n_layers);
   EXPECT_EQ(desc.n_heads, GetParam().n_heads);
-  EXPECT_EQ(desc.width, GetParam().width);
-  EXPECT_EQ(desc.inner, GetParam().inner);
-  EXPECT_EQ(desc.context, GetParam().context);
-  EXPECT_EQ(desc.vocab, GetParam().vocab);
+  EXPECT_EQ(desc.hidden_size, GetParam().hidden_size);
+  EXPECT_EQ(desc.intermediate_size, GetParam().intermediate_size);
+  EXPECT_EQ(desc.max_positions, GetParam().max_positions);
+  EXPECT_EQ(desc.vocab_size, GetParam().vocab_size);
   EXPECT_EQ(desc.tied_head, GetParam().tied ? 1 : 0);
-  EXPECT_EQ(desc.scale_attn_weights, 1);
-  EXPECT_EQ(desc.scale_attn_by_inverse_layer, 0);
-  EXPECT_EQ(desc.layer_norm_epsilon, 1e-5);
+  EXPECT_EQ(desc.layers, weights.config().layers.data());
+  EXPECT_EQ(desc.n_rotary_tables, 0);
+  EXPECT_EQ(desc.norm_epsilon, 1e-5);
   EXPECT_EQ(desc.tensors, weights.tensors().data());
   EXPECT_EQ(desc.n_tensors, weights.tensors().size());
 }

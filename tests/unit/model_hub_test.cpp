@@ -83,8 +83,8 @@ TEST_F(HubTest, FindsAModelInEachPlace) {
     set(place.variable, base);
     const Model model = Model::open("someone/tiny-gpt2");
     EXPECT_EQ(model.name(), "someone/tiny-gpt2");
-    EXPECT_EQ(model.config().width, 64);
-    EXPECT_EQ(model.weights().tensors().size(), 28U);
+    EXPECT_EQ(model.config().hidden_size, 64);
+    EXPECT_EQ(model.weights().tensors().size(), 36U);
     EXPECT_EQ(model.sha256(), Model::open(kTiny.string()).sha256());
     ::unsetenv(place.variable);
   }

@@ -6,8 +6,8 @@
 
 #include "model/input_files.hpp"
 #include "model/sha256.hpp"
+#include "model_test_support.hpp"
 #include "support/error.hpp"
-#include "unit/results_fixture.hpp"
 
 namespace inferbench {
 namespace {
@@ -26,7 +26,7 @@ class InputFilesTest : public testing::Test {
   const fs::path& folder() const { return folder_.path(); }
 
  private:
-  test::TemporaryFolder folder_;
+  model_test::TempFolder folder_;
 };
 
 TEST_F(InputFilesTest, TheDigestIsThatOfAllBytes) {
