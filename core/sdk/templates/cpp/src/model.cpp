@@ -1,129 +1,128 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model.hpp"
 
-#include <bit>
-#include <cmath>
-#include <cstring>
-#include <initializer_list>
-#include <limits>
+#include <string>
+#include <string_view>
+
+#include "inferbench/backend_values.hpp"
+#include "inferbench/decoder.hpp"
 
 namespace {
 
 using inferbench::Failure;
 
-// ---- numbers ----
-
-/// IEEE 754 binary16: 1 sign bit, 5 bits of exponent, 10 bits of fraction.
-float half_to_float(std::uint16_t half) {
-  const int exponent = (half >> 10U) & 0x1f;
-  const int fraction = half & 0x3ff;
-  float value = 0;
-  if (exponent == 0x1f) {
-    value = fraction == 0 ? std::numeric_limits<float>::infinity() : std::numeric_limits<float>::quiet_NaN();
-  } else if (exponent == 0) {
-    value = std::ldexp(static_cast<float>(fraction), -24);
-  } else {
-    value = std::ldexp(static_cast<float>(1024 + fraction), exponent - 25);
-  }
-  return (half >> 15U) != 0 ? -value : value;
-}
-
-/// bfloat16 is the upper half of a binary32.
-float bfloat_to_float(std::uint16_t bits) {
-  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16U);
-}
-
-std::vector<float> as_floats(const ib_tensor& tensor) {
-  const std::size_t n = tensor.n_bytes / inferbench::dtype_bytes(tensor.dtype);
-  std::vector<float> values(n);
-  if (tensor.dtype == IB_DTYPE_F32) {
-    std::memcpy(values.data(), tensor.data, tensor.n_bytes);
-    return values;
-  }
-  const auto* halves = static_cast<const std::uint16_t*>(tensor.data);
-  for (std::size_t i = 0; i < n; ++i) {
-    values[i] = tensor.dtype == IB_DTYPE_F16 ? half_to_float(halves[i]) : bfloat_to_float(halves[i]);
-  }
-  return values;
-}
-
-// ---- tensors by name ----
-
-/// Copies tensors, one after the other; reports progress and obeys the host's wish to stop.
+/// Copies tensors, one after the other; reports progress and stops when the host asks it to.
 class Loader {
  public:
-  Loader(const inferbench::HostCalls& host, const ib_model_desc& desc)
-      : host_(host), tensors_(desc), n_tensors_(desc.n_tensors) {}
+  Loader(const inferbench::HostCalls& host, const ib_model_desc& desc) : host_(host), desc_(desc), tensors_(desc) {}
 
-  std::vector<float> take(const std::string& name, std::initializer_list<std::int64_t> shape) {
-    host_.throw_if_cancelled();
-    std::vector<float> values = as_floats(tensors_.get(name, shape));
-    host_.progress(static_cast<double>(++n_taken_) / static_cast<double>(n_tensors_));
-    n_bytes_ += values.size() * sizeof(float);
+  std::vector<float> vector(const std::string& name, std::int64_t n) {
+    const ib_tensor& tensor = tensors_.get(name, {n});
+    std::vector<float> values(static_cast<std::size_t>(n));
+    inferbench::read_vector(tensor, 0, n, values.data());
+    finish(values);
     return values;
   }
-  LayerNorm layer_norm(const std::string& name, std::int32_t width) {
-    LayerNorm norm;
-    norm.weight = take(name + ".weight", {width});
-    norm.bias = take(name + ".bias", {width});
+  std::vector<float> matrix(const std::string& name, std::int64_t rows, std::int64_t columns) {
+    const ib_tensor& tensor = tensors_.get(name, {rows, columns});
+    std::vector<float> values(static_cast<std::size_t>(rows * columns));
+    for (std::int64_t row = 0; row < rows; ++row) {
+      inferbench::read_row(tensor, row, 0, columns, values.data() + row * columns);
+    }
+    finish(values);
+    return values;
+  }
+  Norm norm(const std::string& name) {
+    Norm norm{vector(name + ".weight", desc_.hidden_size), {}};
+    if (desc_.norm == IB_NORM_LAYER) norm.bias = vector(name + ".bias", desc_.hidden_size);
     return norm;
   }
-  Linear linear(const std::string& name, std::int32_t n_in, std::int32_t n_out) {
-    Linear linear{n_in, n_out, {}, {}};
-    linear.weight = take(name + ".weight", {n_in, n_out});
-    linear.bias = take(name + ".bias", {n_out});
+  Linear linear(const std::string& name, std::int64_t n_out, std::int64_t n_in, std::int32_t has_bias) {
+    Linear linear{matrix(name + ".weight", n_out, n_in), {}};
+    if (has_bias != 0) linear.bias = vector(name + ".bias", n_out);
     return linear;
   }
   std::uint64_t n_bytes() const { return n_bytes_; }
 
  private:
+  void finish(const std::vector<float>& values) {
+    host_.throw_if_cancelled();
+    host_.progress(static_cast<double>(++n_taken_) / static_cast<double>(desc_.n_tensors));
+    n_bytes_ += values.size() * sizeof(float);
+  }
+
   const inferbench::HostCalls& host_;
+  const ib_model_desc& desc_;
   inferbench::TensorMap tensors_;
-  std::uint64_t n_tensors_;
   std::uint64_t n_taken_ = 0;
   std::uint64_t n_bytes_ = 0;
 };
 
-Layer load_layer(Loader& loader, const std::string& prefix, std::int32_t width, std::int32_t inner) {
+Layer load_layer(Loader& loader, const ib_model_desc& desc, std::int32_t index) {
+  const auto name = [index](const char* part) { return inferbench::decoder::layer_tensor_name(index, part); };
+  const std::int64_t query_size = inferbench::decoder::query_size(desc);
+  const std::int64_t kv_size = inferbench::decoder::kv_size(desc);
   Layer layer;
-  layer.ln_1 = loader.layer_norm(prefix + "ln_1", width);
-  layer.c_attn = loader.linear(prefix + "attn.c_attn", width, 3 * width);
-  layer.attn_c_proj = loader.linear(prefix + "attn.c_proj", width, width);
-  layer.ln_2 = loader.layer_norm(prefix + "ln_2", width);
-  layer.c_fc = loader.linear(prefix + "mlp.c_fc", width, inner);
-  layer.mlp_c_proj = loader.linear(prefix + "mlp.c_proj", inner, width);
+  layer.desc = desc.layers[index];
+  layer.attn_norm = loader.norm(name("attn_norm"));
+  layer.attn_q = loader.linear(name("attn_q"), query_size, desc.hidden_size, desc.qkv_bias);
+  layer.attn_k = loader.linear(name("attn_k"), kv_size, desc.hidden_size, desc.qkv_bias);
+  layer.attn_v = loader.linear(name("attn_v"), kv_size, desc.hidden_size, desc.qkv_bias);
+  if (desc.qk_norm != 0) {
+    layer.attn_q_norm.weight = loader.vector(name("attn_q_norm.weight"), desc.head_dim);
+    layer.attn_k_norm.weight = loader.vector(name("attn_k_norm.weight"), desc.head_dim);
+  }
+  layer.attn_out = loader.linear(name("attn_out"), desc.hidden_size, query_size, desc.attn_out_bias);
+  if (desc.post_norm != 0) layer.attn_post_norm = loader.norm(name("attn_post_norm"));
+  layer.mlp_norm = loader.norm(name("mlp_norm"));
+  if (desc.gated != 0) {
+    layer.mlp_gate = loader.linear(name("mlp_gate"), desc.intermediate_size, desc.hidden_size, desc.mlp_bias);
+  }
+  layer.mlp_up = loader.linear(name("mlp_up"), desc.intermediate_size, desc.hidden_size, desc.mlp_bias);
+  layer.mlp_down = loader.linear(name("mlp_down"), desc.hidden_size, desc.intermediate_size, desc.mlp_bias);
+  if (desc.post_norm != 0) layer.mlp_post_norm = loader.norm(name("mlp_post_norm"));
   return layer;
+}
+
+/// A code that this backend does not know may come from a later ABI.
+void check_codes(const ib_model_params& params) {
+  if (params.precision != std::string_view("fp32")) throw Failure(IB_UNSUPPORTED, "the only precision is 'fp32'");
+  const ib_model_desc& desc = *params.desc;
+  if (desc.norm != IB_NORM_LAYER && desc.norm != IB_NORM_RMS) {
+    throw Failure(IB_UNSUPPORTED, "unknown norm " + std::to_string(desc.norm));
+  }
+  if (inferbench::decoder::activation_feature(desc.activation) == 0) {
+    throw Failure(IB_UNSUPPORTED, "unknown activation " + std::to_string(desc.activation));
+  }
 }
 
 }  // namespace
 
-Model::Model(Context& used_context, const ib_model_params& params)
-    : host(used_context.host),
-      n_heads(params.desc->n_heads),
-      width(params.desc->width),
-      context(params.desc->context),
-      vocab(params.desc->vocab),
-      activation(params.desc->activation),
-      scale_attn_weights(params.desc->scale_attn_weights != 0),
-      scale_attn_by_inverse_layer(params.desc->scale_attn_by_inverse_layer != 0),
-      layer_norm_epsilon(params.desc->layer_norm_epsilon) {
-  const ib_model_desc& desc = *params.desc;
-  if (params.precision != std::string_view("fp32")) throw Failure(IB_UNSUPPORTED, "the only precision is 'fp32'");
-  if (activation < IB_ACTIVATION_GELU_TANH || activation > IB_ACTIVATION_RELU) {
-    throw Failure(IB_UNSUPPORTED, "unknown activation " + std::to_string(activation));
-  }
+Model::Model(Context& context, const ib_model_params& params) : host(context.host), desc(*params.desc) {
+  check_codes(params);
   Loader loader(host, desc);
-  wte = loader.take("wte.weight", {vocab, width});
-  wpe = loader.take("wpe.weight", {context, width});
-  for (std::int32_t i = 0; i < desc.n_layers; ++i) {
-    layers.push_back(load_layer(loader, "h." + std::to_string(i) + ".", width, desc.inner));
+  token_embedding = loader.matrix("token_embedding.weight", desc.vocab_size, desc.hidden_size);
+  if (desc.learned_positions != 0) {
+    position_embedding = loader.matrix("position_embedding.weight", desc.max_positions, desc.hidden_size);
   }
-  ln_f = loader.layer_norm("ln_f", width);
-  if (desc.tied_head == 0) lm_head = loader.take("lm_head.weight", {vocab, width});
+  for (std::int32_t i = 0; i < desc.n_layers; ++i) layers.push_back(load_layer(loader, desc, i));
+  final_norm = loader.norm("final_norm");
+  if (desc.tied_head == 0) own_head = loader.matrix("head.weight", desc.vocab_size, desc.hidden_size);
 
-  // A step reads all but the embeddings, of which it reads one row each; a tied head reads all of wte.
-  const auto row = static_cast<std::uint64_t>(width) * sizeof(float);
-  std::uint64_t unread = static_cast<std::uint64_t>(context - 1) * row;
-  if (!lm_head.empty()) unread += static_cast<std::uint64_t>(vocab - 1) * row;
+  if (desc.n_rotary_tables > 0) {
+    const std::int64_t n = std::int64_t{desc.n_rotary_tables} * (desc.head_dim / 2);
+    rotary_frequencies.assign(desc.rotary_frequencies, desc.rotary_frequencies + n);
+    rotary_scales.assign(desc.rotary_scales, desc.rotary_scales + desc.n_rotary_tables);
+  }
+  // They point to the host's memory, which may be gone after this call.
+  desc.layers = nullptr;
+  desc.rotary_frequencies = desc.rotary_scales = nullptr;
+  desc.tensors = nullptr;
+
+  // A step reads all weights, but one row of each embedding. A tied head reads all of token_embedding.
+  const auto row = static_cast<std::uint64_t>(desc.hidden_size) * sizeof(float);
+  std::uint64_t unread = 0;
+  if (desc.learned_positions != 0) unread += static_cast<std::uint64_t>(desc.max_positions - 1) * row;
+  if (desc.tied_head == 0) unread += static_cast<std::uint64_t>(desc.vocab_size - 1) * row;
   info_ = {sizeof(info_), loader.n_bytes(), loader.n_bytes() - unread, "cpu", "plain C++, one thread"};
 }

@@ -2,31 +2,36 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <vector>
 
 #include "inferbench/backend.hpp"
 
-/// y = x * weight + bias; weight [in, out] as GPT-2's checkpoints have it.
+/// y = x * transpose(weight) + bias
 struct Linear {
-  std::int32_t n_in = 0;
-  std::int32_t n_out = 0;
-  std::vector<float> weight;
-  std::vector<float> bias;
+  std::vector<float> weight;  ///< [n_out, n_in]
+  std::vector<float> bias;    ///< [n_out], or empty: none
 };
 
-struct LayerNorm {
+struct Norm {
   std::vector<float> weight;
-  std::vector<float> bias;
+  std::vector<float> bias;  ///< of a layer norm
 };
 
 struct Layer {
-  LayerNorm ln_1;
-  Linear c_attn;  ///< [width, 3 width]: queries, keys, values
-  Linear attn_c_proj;
-  LayerNorm ln_2;
-  Linear c_fc;
-  Linear mlp_c_proj;
+  ib_layer_desc desc{};  ///< window, rotary table, attention scale
+  Norm attn_norm;
+  Linear attn_q;
+  Linear attn_k;
+  Linear attn_v;
+  Norm attn_q_norm;  ///< [head_dim], where qk_norm
+  Norm attn_k_norm;
+  Linear attn_out;
+  Norm attn_post_norm;  ///< where post_norm
+  Norm mlp_norm;
+  Linear mlp_gate;  ///< where gated
+  Linear mlp_up;
+  Linear mlp_down;
+  Norm mlp_post_norm;  ///< where post_norm
 };
 
 struct Context {
@@ -34,28 +39,24 @@ struct Context {
   inferbench::HostCalls host;
 };
 
-/// GPT-2's weights as fp32, copied from the host's tensors. Throws inferbench::Failure.
+/// The weights as fp32, copied from the host's tensors. Throws inferbench::Failure.
 class Model {
  public:
   Model(Context& context, const ib_model_params& params);
   const ib_model_info& info() const { return info_; }
 
-  inferbench::HostCalls host;
-  std::int32_t n_heads;
-  std::int32_t width;
-  std::int32_t context;
-  std::int32_t vocab;
-  std::int32_t activation;  ///< IB_ACTIVATION_*
-  bool scale_attn_weights;
-  bool scale_attn_by_inverse_layer;
-  double layer_norm_epsilon;
-  std::vector<float> wte;  ///< [vocab, width]
-  std::vector<float> wpe;  ///< [context, width]
-  std::vector<Layer> layers;
-  LayerNorm ln_f;
-  std::vector<float> lm_head;  ///< [vocab, width]; empty where the model is tied
+  /// The output head: [vocab_size, hidden_size].
+  const std::vector<float>& head() const { return desc.tied_head != 0 ? token_embedding : own_head; }
 
-  const std::vector<float>& head() const { return lm_head.empty() ? wte : lm_head; }
+  inferbench::HostCalls host;
+  ib_model_desc desc;                      ///< sizes and flags; its pointers are gone
+  std::vector<float> token_embedding;      ///< [vocab_size, hidden_size]
+  std::vector<float> position_embedding;   ///< [max_positions, hidden_size], where learned_positions
+  std::vector<Layer> layers;               ///< [n_layers]
+  Norm final_norm;                         ///< [hidden_size]
+  std::vector<float> own_head;             ///< [vocab_size, hidden_size], unless tied_head
+  std::vector<double> rotary_frequencies;  ///< [n_rotary_tables, head_dim / 2]
+  std::vector<double> rotary_scales;       ///< [n_rotary_tables]
 
  private:
   ib_model_info info_{};

@@ -9,7 +9,7 @@ mod model;
 mod operations;
 mod session;
 
-use std::ffi::c_char;
+use std::ffi::{c_char, CStr};
 use std::mem::size_of;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
@@ -91,6 +91,9 @@ unsafe extern "C" fn init(params: *const abi::InitParams, context: *mut *mut Con
     guard(error, || {
         require((*params).struct_size >= size_of::<abi::InitParams>() as u64, "ib_init_params is too short")?;
         require((*params).n_threads >= 1, "n_threads must be at least 1")?; // one is never more
+        if CStr::from_ptr((*params).device).to_bytes() != b"cpu" {
+            return Err(Failure::new(abi::UNSUPPORTED, "the only device is 'cpu'"));
+        }
         *context = Box::into_raw(Box::new(Context { host: HostCalls((*params).host) }));
         Ok(())
     })
@@ -155,8 +158,33 @@ macro_rules! c_text {
     };
 }
 
-static PRECISIONS: [abi::PrecisionInfo; 1] =
-    [abi::PrecisionInfo { name: c_text!("fp32"), doc: c_text!("fp32 weights and activations, f64 sums") }];
+static PRECISIONS: [abi::PrecisionInfo; 1] = [abi::PrecisionInfo {
+    name: c_text!("fp32"),
+    doc: c_text!("fp32 weights and activations, f64 sums"),
+    weight_bits: 32,
+    integer_products: 0,
+}];
+
+/// All of ABI 1.0. Leave out what you do not compute: the host then refuses the models that need it.
+const FEATURES: u64 = abi::FEATURE_LAYER_NORM
+    | abi::FEATURE_RMS_NORM
+    | abi::FEATURE_LEARNED_POSITIONS
+    | abi::FEATURE_ROTARY
+    | abi::FEATURE_GROUPED_HEADS
+    | abi::FEATURE_FREE_HEAD_DIM
+    | abi::FEATURE_PLAIN_MLP
+    | abi::FEATURE_GATED_MLP
+    | abi::FEATURE_LINEAR_BIAS
+    | abi::FEATURE_QK_NORM
+    | abi::FEATURE_POST_NORM
+    | abi::FEATURE_WINDOW
+    | abi::FEATURE_ATTENTION_SOFT_CAP
+    | abi::FEATURE_LOGIT_SOFT_CAP
+    | abi::FEATURE_EMBEDDING_SCALE
+    | abi::FEATURE_GELU_TANH
+    | abi::FEATURE_GELU_ERF
+    | abi::FEATURE_RELU
+    | abi::FEATURE_SILU;
 
 #[no_mangle]
 pub static inferbench_backend_v1: abi::Table = abi::Table {
@@ -168,12 +196,16 @@ pub static inferbench_backend_v1: abi::Table = abi::Table {
     version: c_text!(env!("CARGO_PKG_VERSION")),
     build: c_text!("Rust 2021"),
     license: c_text!("Apache-2.0"),
-    doc: c_text!("GPT-2 in plain Rust, one thread, a token at a time"),
+    doc: c_text!("dense decoders in plain Rust, one thread, a token at a time"),
     flags: abi::FLAG_CONCURRENT_SESSIONS, // a session has its own work space; the model is only read
+    features: FEATURES,
     precisions: PRECISIONS.as_ptr(),
     n_precisions: 1,
     options: std::ptr::null(),
     n_options: 0,
+    n_driver_threads: 0,
+    reserved: 0,
+    devices: None, // only "cpu"
     init,
     shutdown,
     model_create,
@@ -189,8 +221,11 @@ pub static inferbench_backend_v1: abi::Table = abi::Table {
 
 // The sizes of backend.h on 64-bit machines.
 const _: () = {
-    assert!(size_of::<abi::Tensor>() == 64);
-    assert!(size_of::<abi::ModelDesc>() == 72);
+    assert!(size_of::<abi::Tensor>() == 96);
+    assert!(size_of::<abi::LayerDesc>() == 16);
+    assert!(size_of::<abi::ModelDesc>() == 160);
+    assert!(size_of::<abi::ModelParams>() == 48);
+    assert!(size_of::<abi::Sequence>() == 24);
     assert!(size_of::<abi::ForwardParams>() == 56);
-    assert!(size_of::<abi::Table>() == 192);
+    assert!(size_of::<abi::Table>() == 216);
 };

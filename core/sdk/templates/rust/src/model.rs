@@ -1,40 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// GPT-2's weights as fp32, copied from the host's tensors.
+// The weights as fp32, copied from the host's tensors.
 
 use std::ffi::CStr;
 use std::mem::size_of;
+use std::ptr::null;
 use std::slice::from_raw_parts;
 
 use crate::abi;
-use crate::operations::{LayerNorm, Linear};
+use crate::operations::{Linear, Norm};
 use crate::{Context, Failure, HostCalls};
 
 pub struct Layer {
-    pub ln_1: LayerNorm,
-    pub c_attn: Linear,
-    pub attn_c_proj: Linear,
-    pub ln_2: LayerNorm,
-    pub c_fc: Linear,
-    pub mlp_c_proj: Linear,
+    pub desc: abi::LayerDesc, // window, rotary table, attention scale
+    pub attn_norm: Norm,
+    pub attn_q: Linear,
+    pub attn_k: Linear,
+    pub attn_v: Linear,
+    pub head_norms: Option<(Norm, Norm)>, // attn_q_norm and attn_k_norm: [head_dim], where qk_norm
+    pub attn_out: Linear,
+    pub attn_post_norm: Option<Norm>,
+    pub mlp_norm: Norm,
+    pub mlp_gate: Option<Linear>,
+    pub mlp_up: Linear,
+    pub mlp_down: Linear,
+    pub mlp_post_norm: Option<Norm>,
 }
 
 pub struct Model {
     pub host: HostCalls,
-    pub n_heads: usize,
-    pub width: usize,
-    pub inner: usize,
-    pub context: i32,
-    pub vocab: i32,
-    pub activation: i32,
-    pub scale_attn_weights: bool,
-    pub scale_attn_by_inverse_layer: bool,
-    pub layer_norm_epsilon: f64,
-    pub wte: Vec<f32>, // [vocab, width]
-    pub wpe: Vec<f32>, // [context, width]
+    pub desc: abi::ModelDesc, // sizes and flags; its pointers are gone
+    pub token_embedding: Vec<f32>,            // [vocab_size, hidden_size]
+    pub position_embedding: Option<Vec<f32>>, // [max_positions, hidden_size], where learned_positions
     pub layers: Vec<Layer>,
-    pub ln_f: LayerNorm,
-    pub lm_head: Option<Vec<f32>>, // [vocab, width], where the model is not tied
+    pub final_norm: Norm,
+    pub own_head: Option<Vec<f32>>,   // [vocab_size, hidden_size], unless tied_head
+    pub rotary_frequencies: Vec<f64>, // [n_rotary_tables, head_dim / 2]
+    pub rotary_scales: Vec<f64>,      // [n_rotary_tables]
     pub info: abi::ModelInfo,
 }
 
@@ -65,6 +67,15 @@ fn bfloat_to_float(bits: u16) -> f32 {
     f32::from_bits(u32::from(bits) << 16)
 }
 
+/// The element that is `index` elements after the first one. SAFETY: it is one of the tensor's.
+unsafe fn element(tensor: &abi::Tensor, index: usize) -> f32 {
+    match tensor.dtype {
+        abi::DTYPE_F32 => *tensor.data.cast::<f32>().add(index),
+        abi::DTYPE_F16 => half_to_float(*tensor.data.cast::<u16>().add(index)),
+        _ => bfloat_to_float(*tensor.data.cast::<u16>().add(index)),
+    }
+}
+
 fn bytes_of(dtype: i32) -> Option<u64> {
     match dtype {
         abi::DTYPE_F32 => Some(4),
@@ -75,87 +86,146 @@ fn bytes_of(dtype: i32) -> Option<u64> {
 
 // ---- tensors by name ----
 
-/// Copies tensors, one after the other; reports progress and obeys the host's wish to stop.
+/// Copies tensors, one after the other; reports progress and stops when the host asks it to.
 struct Loader<'a> {
     host: &'a HostCalls,
+    desc: &'a abi::ModelDesc,
     tensors: &'a [abi::Tensor],
     n_taken: usize,
     n_floats: usize,
 }
 
 impl Loader<'_> {
-    fn take(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, Failure> {
-        self.host.check_cancelled()?;
+    fn find(&self, name: &str, shape: &[usize]) -> Result<&abi::Tensor, Failure> {
         // SAFETY: the host's names are NUL-terminated.
         let named = |tensor: &&abi::Tensor| unsafe { CStr::from_ptr(tensor.name) }.to_bytes() == name.as_bytes();
         let Some(tensor) = self.tensors.iter().find(named) else {
             return invalid(format!("tensor '{name}' is missing"));
         };
         let Some(element) = bytes_of(tensor.dtype) else {
-            return unsupported(format!("tensor '{name}' is of unknown dtype {}", tensor.dtype));
+            return unsupported(format!("tensor '{name}' has unknown dtype {}", tensor.dtype));
         };
-        let n: usize = shape.iter().product();
         let same_shape = tensor.rank as usize == shape.len() && shape.iter().zip(&tensor.shape).all(|(&a, &b)| a as i64 == b);
-        if !same_shape || tensor.n_bytes != n as u64 * element {
-            return invalid(format!("tensor '{name}' is not of the shape that the sizes ask for"));
+        let last: u64 = shape.iter().zip(&tensor.strides).map(|(&n, &stride)| (n as u64 - 1) * stride as u64).sum();
+        if !same_shape || tensor.n_bytes != (last + 1) * element {
+            return invalid(format!("tensor '{name}' has another shape than the model's sizes ask for"));
         }
-        let mut values = crate::allocate(n)?;
-        // SAFETY: the host has checked that `data` is n_bytes long and aligned to its element.
-        unsafe {
-            match tensor.dtype {
-                abi::DTYPE_F32 => values.copy_from_slice(from_raw_parts(tensor.data.cast::<f32>(), n)),
-                dtype => {
-                    let convert = if dtype == abi::DTYPE_F16 { half_to_float } else { bfloat_to_float };
-                    for (to, &from) in values.iter_mut().zip(from_raw_parts(tensor.data.cast::<u16>(), n)) {
-                        *to = convert(from);
-                    }
-                }
+        Ok(tensor)
+    }
+
+    /// A dense copy of the tensor of this name and shape.
+    fn take(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, Failure> {
+        self.host.check_cancelled()?;
+        let tensor = self.find(name, shape)?;
+        let columns = shape.get(1).copied().unwrap_or(1);
+        let strides = [tensor.strides[0] as usize, tensor.strides[1] as usize];
+        let mut values = crate::allocate(shape[0] * columns)?;
+        for (i, row) in values.chunks_exact_mut(columns).enumerate() {
+            for (j, value) in row.iter_mut().enumerate() {
+                // SAFETY: `find` has compared the shape, and the host has checked that all elements are there.
+                *value = unsafe { element(tensor, i * strides[0] + j * strides[1]) };
             }
         }
         self.n_taken += 1;
-        self.n_floats += n;
+        self.n_floats += values.len();
         self.host.progress(self.n_taken as f64 / self.tensors.len() as f64);
         Ok(values)
     }
 
-    fn layer_norm(&mut self, name: &str, width: usize) -> Result<LayerNorm, Failure> {
-        Ok(LayerNorm {
-            weight: self.take(&format!("{name}.weight"), &[width])?,
-            bias: self.take(&format!("{name}.bias"), &[width])?,
-        })
+    fn norm(&mut self, name: &str) -> Result<Norm, Failure> {
+        let shape = [self.desc.hidden_size as usize];
+        let weight = self.take(&format!("{name}.weight"), &shape)?;
+        let bias = match self.desc.norm {
+            abi::NORM_LAYER => self.take(&format!("{name}.bias"), &shape)?,
+            _ => Vec::new(),
+        };
+        Ok(Norm { weight, bias })
     }
 
-    fn linear(&mut self, name: &str, n_in: usize, n_out: usize) -> Result<Linear, Failure> {
-        Ok(Linear {
-            weight: self.take(&format!("{name}.weight"), &[n_in, n_out])?,
-            bias: self.take(&format!("{name}.bias"), &[n_out])?,
-        })
+    fn linear(&mut self, name: &str, n_out: usize, n_in: usize, has_bias: bool) -> Result<Linear, Failure> {
+        let weight = self.take(&format!("{name}.weight"), &[n_out, n_in])?;
+        let bias = if has_bias { self.take(&format!("{name}.bias"), &[n_out])? } else { Vec::new() };
+        Ok(Linear { weight, bias })
     }
 
-    fn layer(&mut self, index: i32, width: usize, inner: usize) -> Result<Layer, Failure> {
-        let name = |part: &str| format!("h.{index}.{part}");
+    fn layer(&mut self, index: i32, desc: abi::LayerDesc) -> Result<Layer, Failure> {
+        let name = |part: &str| format!("layer.{index}.{part}");
+        let (hidden, intermediate) = (self.desc.hidden_size as usize, self.desc.intermediate_size as usize);
+        let (query_size, kv_size) = (self.desc.query_size(), self.desc.kv_size());
+        let (qkv_bias, mlp_bias) = (self.desc.qkv_bias != 0, self.desc.mlp_bias != 0);
+        let head_norm = |loader: &mut Self, part: &str| -> Result<Norm, Failure> {
+            Ok(Norm { weight: loader.take(&name(part), &[loader.desc.head_dim as usize])?, bias: Vec::new() })
+        };
         Ok(Layer {
-            ln_1: self.layer_norm(&name("ln_1"), width)?,
-            c_attn: self.linear(&name("attn.c_attn"), width, 3 * width)?,
-            attn_c_proj: self.linear(&name("attn.c_proj"), width, width)?,
-            ln_2: self.layer_norm(&name("ln_2"), width)?,
-            c_fc: self.linear(&name("mlp.c_fc"), width, inner)?,
-            mlp_c_proj: self.linear(&name("mlp.c_proj"), inner, width)?,
+            desc,
+            attn_norm: self.norm(&name("attn_norm"))?,
+            attn_q: self.linear(&name("attn_q"), query_size, hidden, qkv_bias)?,
+            attn_k: self.linear(&name("attn_k"), kv_size, hidden, qkv_bias)?,
+            attn_v: self.linear(&name("attn_v"), kv_size, hidden, qkv_bias)?,
+            head_norms: match self.desc.qk_norm {
+                0 => None,
+                _ => Some((head_norm(self, "attn_q_norm.weight")?, head_norm(self, "attn_k_norm.weight")?)),
+            },
+            attn_out: self.linear(&name("attn_out"), hidden, query_size, self.desc.attn_out_bias != 0)?,
+            attn_post_norm: match self.desc.post_norm {
+                0 => None,
+                _ => Some(self.norm(&name("attn_post_norm"))?),
+            },
+            mlp_norm: self.norm(&name("mlp_norm"))?,
+            mlp_gate: match self.desc.gated {
+                0 => None,
+                _ => Some(self.linear(&name("mlp_gate"), intermediate, hidden, mlp_bias)?),
+            },
+            mlp_up: self.linear(&name("mlp_up"), intermediate, hidden, mlp_bias)?,
+            mlp_down: self.linear(&name("mlp_down"), hidden, intermediate, mlp_bias)?,
+            mlp_post_norm: match self.desc.post_norm {
+                0 => None,
+                _ => Some(self.norm(&name("mlp_post_norm"))?),
+            },
         })
     }
 }
 
 // ---- the model ----
 
-fn check(params: &abi::ModelParams, desc: &abi::ModelDesc) -> Result<(), Failure> {
-    let sizes = [desc.n_layers, desc.n_heads, desc.width, desc.inner, desc.context, desc.vocab];
-    if sizes.iter().any(|&size| size < 1) {
-        return invalid("layers, heads, width, inner, context and vocab must be at least 1");
+impl abi::ModelDesc {
+    /// Values of one token's queries.
+    pub fn query_size(&self) -> usize {
+        self.n_heads as usize * self.head_dim as usize
     }
-    if desc.width % desc.n_heads != 0 {
-        return invalid("width is not a multiple of the heads");
+    /// Values of one token's keys in one layer, and of its values.
+    pub fn kv_size(&self) -> usize {
+        self.n_kv_heads as usize * self.head_dim as usize
     }
-    if !(abi::ACTIVATION_GELU_TANH..=abi::ACTIVATION_RELU).contains(&desc.activation) {
+}
+
+fn check(params: &abi::ModelParams, desc: &abi::ModelDesc, layers: &[abi::LayerDesc]) -> Result<(), Failure> {
+    let sizes = [
+        desc.n_heads,
+        desc.n_kv_heads,
+        desc.head_dim,
+        desc.hidden_size,
+        desc.intermediate_size,
+        desc.max_positions,
+        desc.vocab_size,
+    ];
+    if layers.is_empty() || sizes.iter().any(|&size| size < 1) {
+        return invalid("all sizes must be at least 1");
+    }
+    if desc.n_heads % desc.n_kv_heads != 0 {
+        return invalid("n_heads is not a multiple of n_kv_heads");
+    }
+    if layers.iter().any(|layer| layer.rotary_table < -1 || layer.rotary_table >= desc.n_rotary_tables) {
+        return invalid("a layer has no such rotary table");
+    }
+    if desc.head_dim % 2 != 0 && layers.iter().any(|layer| layer.rotary_table >= 0) {
+        return invalid("heads of an odd size cannot be rotated");
+    }
+    // Codes that this backend does not know may come from a later ABI.
+    if !(abi::NORM_LAYER..=abi::NORM_RMS).contains(&desc.norm) {
+        return unsupported(format!("unknown norm {}", desc.norm));
+    }
+    if !(abi::ACTIVATION_GELU_TANH..=abi::ACTIVATION_SILU).contains(&desc.activation) {
         return unsupported(format!("unknown activation {}", desc.activation));
     }
     // SAFETY: the host's precision is NUL-terminated.
@@ -163,6 +233,11 @@ fn check(params: &abi::ModelParams, desc: &abi::ModelDesc) -> Result<(), Failure
         return unsupported("the only precision is 'fp32'");
     }
     Ok(())
+}
+
+/// `n` values, none of which is read where `n` is 0: the pointer may be null then.
+unsafe fn values_at<'a, T>(pointer: *const T, n: i32) -> &'a [T] {
+    if n > 0 { from_raw_parts(pointer, n as usize) } else { &[] }
 }
 
 impl Model {
@@ -176,49 +251,54 @@ impl Model {
         if desc.struct_size < size_of::<abi::ModelDesc>() as u64 {
             return invalid("ib_model_desc is too short");
         }
-        check(params, desc)?;
-        let (width, inner) = (desc.width as usize, desc.inner as usize);
-        let (context_size, vocab) = (desc.context as usize, desc.vocab as usize);
+        let layer_descs = values_at(desc.layers, desc.n_layers);
+        check(params, desc, layer_descs)?;
+        let (hidden, vocab_size) = (desc.hidden_size as usize, desc.vocab_size as usize);
+        let max_positions = desc.max_positions as usize;
         let tensors = from_raw_parts(desc.tensors, desc.n_tensors as usize);
-        let mut loader = Loader { host: &context.host, tensors, n_taken: 0, n_floats: 0 };
-        let wte = loader.take("wte.weight", &[vocab, width])?;
-        let wpe = loader.take("wpe.weight", &[context_size, width])?;
-        let layers = (0..desc.n_layers).map(|i| loader.layer(i, width, inner)).collect::<Result<Vec<_>, _>>()?;
-        let ln_f = loader.layer_norm("ln_f", width)?;
-        let lm_head = match desc.tied_head {
-            0 => Some(loader.take("lm_head.weight", &[vocab, width])?),
+        let mut loader = Loader { host: &context.host, desc, tensors, n_taken: 0, n_floats: 0 };
+        let token_embedding = loader.take("token_embedding.weight", &[vocab_size, hidden])?;
+        let position_embedding = match desc.learned_positions {
+            0 => None,
+            _ => Some(loader.take("position_embedding.weight", &[max_positions, hidden])?),
+        };
+        let layers = (0..).zip(layer_descs).map(|(i, &of_layer)| loader.layer(i, of_layer)).collect::<Result<Vec<_>, _>>()?;
+        let final_norm = loader.norm("final_norm")?;
+        let own_head = match desc.tied_head {
+            0 => Some(loader.take("head.weight", &[vocab_size, hidden])?),
             _ => None,
         };
-        // A step reads all but the embeddings, of which it reads one row each; a tied head reads all of wte.
-        let unread_rows = context_size - 1 + if lm_head.is_some() { vocab - 1 } else { 0 };
+        // A step reads all weights, but one row of each embedding. A tied head reads all of token_embedding.
+        let unread_positions = if position_embedding.is_some() { max_positions - 1 } else { 0 };
+        let unread_rows = unread_positions + if own_head.is_some() { vocab_size - 1 } else { 0 };
         let info = abi::ModelInfo {
             struct_size: size_of::<abi::ModelInfo>() as u64,
             weights_bytes: 4 * loader.n_floats as u64,
-            decode_weights_bytes: 4 * (loader.n_floats - unread_rows * width) as u64,
+            decode_weights_bytes: 4 * (loader.n_floats - unread_rows * hidden) as u64,
             device: c"cpu".as_ptr(),
             kernels: c"plain Rust, one thread".as_ptr(),
         };
         Ok(Model {
             host: context.host,
-            n_heads: desc.n_heads as usize,
-            width,
-            inner,
-            context: desc.context,
-            vocab: desc.vocab,
-            activation: desc.activation,
-            scale_attn_weights: desc.scale_attn_weights != 0,
-            scale_attn_by_inverse_layer: desc.scale_attn_by_inverse_layer != 0,
-            layer_norm_epsilon: desc.layer_norm_epsilon,
-            wte,
-            wpe,
+            desc: abi::ModelDesc {
+                layers: null(),
+                rotary_frequencies: null(),
+                rotary_scales: null(),
+                tensors: null(),
+                ..*desc
+            },
+            token_embedding,
+            position_embedding,
             layers,
-            ln_f,
-            lm_head,
+            final_norm,
+            own_head,
+            rotary_frequencies: values_at(desc.rotary_frequencies, desc.n_rotary_tables * (desc.head_dim / 2)).to_vec(),
+            rotary_scales: values_at(desc.rotary_scales, desc.n_rotary_tables).to_vec(),
             info,
         })
     }
 
     pub fn head(&self) -> &[f32] {
-        self.lm_head.as_ref().unwrap_or(&self.wte)
+        self.own_head.as_ref().unwrap_or(&self.token_embedding)
     }
 }

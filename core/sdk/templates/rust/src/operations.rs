@@ -1,45 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// GPT-2's operations on one token. Sums are f64: slow, but close to the exact result whatever the width. A fast backend
+// The operations on one token. Sums are f64: slow, but close to the exact result whatever the sizes. A fast backend
 // would be measured against it.
 
 use crate::abi;
 
-/// y = x * weight + bias; weight [in, out] as GPT-2's checkpoints have it.
+/// y = x * transpose(weight) + bias
 pub struct Linear {
-    pub weight: Vec<f32>,
-    pub bias: Vec<f32>,
+    pub weight: Vec<f32>, // [n_out, n_in]
+    pub bias: Vec<f32>,   // [n_out], or empty: none
 }
 
 impl Linear {
-    /// sums[out] = x[in] * weight + bias; `sums` may be longer.
-    pub fn apply(&self, x: &[f32], sums: &mut [f64]) {
-        let sums = &mut sums[..self.bias.len()];
-        for (sum, &bias) in sums.iter_mut().zip(&self.bias) {
-            *sum = f64::from(bias);
-        }
-        for (&xi, row) in x.iter().zip(self.weight.chunks_exact(self.bias.len())) {
-            for (sum, &weight) in sums.iter_mut().zip(row) {
-                *sum += f64::from(xi) * f64::from(weight);
-            }
+    /// y[n_out] = x[n_in] * transpose(weight) + bias
+    pub fn apply(&self, x: &[f32], y: &mut [f32]) {
+        for (i, (out, row)) in y.iter_mut().zip(self.weight.chunks_exact(x.len())).enumerate() {
+            let bias = self.bias.get(i).map_or(0.0, |&bias| f64::from(bias));
+            *out = (dot(row, x) + bias) as f32;
         }
     }
 }
 
-pub struct LayerNorm {
+pub struct Norm {
     pub weight: Vec<f32>,
-    pub bias: Vec<f32>,
+    pub bias: Vec<f32>, // of a layer norm, else empty
 }
 
-impl LayerNorm {
-    /// y = (x - mean(x)) / sqrt(variance(x) + epsilon) * weight + bias
-    pub fn apply(&self, x: &[f32], epsilon: f64, y: &mut [f32]) {
+impl Norm {
+    /// x = norm(x), of a kind NORM_*
+    pub fn apply(&self, kind: i32, epsilon: f64, x: &mut [f32]) {
         let n = x.len() as f64;
-        let mean = x.iter().map(|&v| f64::from(v)).sum::<f64>() / n;
-        let variance = x.iter().map(|&v| (f64::from(v) - mean).powi(2)).sum::<f64>() / n;
-        let scale = 1.0 / (variance + epsilon).sqrt();
-        for (i, out) in y.iter_mut().enumerate() {
-            *out = ((f64::from(x[i]) - mean) * scale * f64::from(self.weight[i]) + f64::from(self.bias[i])) as f32;
+        let mean = match kind {
+            abi::NORM_LAYER => x.iter().map(|&v| f64::from(v)).sum::<f64>() / n,
+            _ => 0.0,
+        };
+        let squares = x.iter().map(|&v| (f64::from(v) - mean).powi(2)).sum::<f64>();
+        let scale = 1.0 / (squares / n + epsilon).sqrt();
+        for (i, (v, &weight)) in x.iter_mut().zip(&self.weight).enumerate() {
+            let bias = self.bias.get(i).map_or(0.0, |&bias| f64::from(bias));
+            *v = ((f64::from(*v) - mean) * scale * f64::from(weight) + bias) as f32;
         }
     }
 }
@@ -51,6 +50,7 @@ pub fn activate(activation: i32, x: f64) -> f64 {
             0.5 * x * (1.0 + (std::f64::consts::FRAC_2_PI.sqrt() * (x + 0.044715 * x.powi(3))).tanh())
         }
         abi::ACTIVATION_GELU_ERF => 0.5 * x * (1.0 + erf(x * std::f64::consts::FRAC_1_SQRT_2)),
+        abi::ACTIVATION_SILU => x / (1.0 + (-x).exp()),
         _ => x.max(0.0),
     }
 }
@@ -66,8 +66,33 @@ fn erf(x: f64) -> f64 {
     unsafe { c_erf(x) }
 }
 
+/// cap * tanh(x / cap), or x where `cap` is 0.
+fn soft_cap(x: f64, cap: f64) -> f64 {
+    if cap == 0.0 { x } else { cap * (x / cap).tanh() }
+}
+
+/// Eight sums side by side: the compiler keeps them in vector registers, and an addition waits for none of the others.
 fn dot(a: &[f32], b: &[f32]) -> f64 {
-    a.iter().zip(b).map(|(&x, &y)| f64::from(x) * f64::from(y)).sum()
+    let mut sums = [0.0; 8];
+    for (a, b) in a.chunks_exact(8).zip(b.chunks_exact(8)) {
+        for ((sum, &x), &y) in sums.iter_mut().zip(a).zip(b) {
+            *sum += f64::from(x) * f64::from(y);
+        }
+    }
+    let rest = a.len() / 8 * 8;
+    let of_rest: f64 = a[rest..].iter().zip(&b[rest..]).map(|(&x, &y)| f64::from(x) * f64::from(y)).sum();
+    sums.iter().sum::<f64>() + of_rest
+}
+
+/// Rotates one head to its position, by halves; frequencies [head_dim / 2].
+pub fn rotate(head: &mut [f32], position: usize, frequencies: &[f64], scale: f64) {
+    let (first, second) = head.split_at_mut(frequencies.len());
+    for ((a, b), &frequency) in first.iter_mut().zip(second).zip(frequencies) {
+        let (sine, cosine) = (position as f64 * frequency).sin_cos();
+        let (x, y) = (f64::from(*a), f64::from(*b));
+        *a = (scale * (x * cosine - y * sine)) as f32;
+        *b = (scale * (y * cosine + x * sine)) as f32;
+    }
 }
 
 fn softmax(a: &mut [f64]) {
@@ -82,31 +107,30 @@ fn softmax(a: &mut [f64]) {
     }
 }
 
-/// One head, from column `first` on: out[n] = softmax(scale * q keys^T) values; keys, values [positions, stride].
-pub fn attend(
-    q: &[f32],
-    keys: &[f32],
-    values: &[f32],
-    first: usize,
-    stride: usize,
-    scale: f64,
-    weights: &mut [f64],
-    out: &mut [f32],
-) {
+/// Keys and values of one layer that a token sees: [positions, stride].
+pub struct Seen<'a> {
+    pub keys: &'a [f32],
+    pub values: &'a [f32],
+    pub stride: usize,
+}
+
+/// One head of queries: out[head_dim] = softmax(cap(scale * q keys^T)) values. Keys and values are the columns of `seen`
+/// from `first` on; `scores` is work space for one number a position.
+pub fn attend(q: &[f32], seen: &Seen, first: usize, scale: f64, cap: f64, scores: &mut [f64], out: &mut [f32]) {
     let columns = first..first + q.len();
-    for (weight, key) in weights.iter_mut().zip(keys.chunks_exact(stride)) {
-        *weight = scale * dot(q, &key[columns.clone()]);
+    for (score, key) in scores.iter_mut().zip(seen.keys.chunks_exact(seen.stride)) {
+        *score = soft_cap(scale * dot(q, &key[columns.clone()]), cap);
     }
-    softmax(weights);
+    softmax(scores);
     for (i, out) in out.iter_mut().enumerate() {
-        let of_column = values.chunks_exact(stride).map(|value| f64::from(value[first + i]));
-        *out = weights.iter().zip(of_column).map(|(weight, value)| weight * value).sum::<f64>() as f32;
+        let of_column = seen.values.chunks_exact(seen.stride).map(|value| f64::from(value[first + i]));
+        *out = scores.iter().zip(of_column).map(|(score, value)| score * value).sum::<f64>() as f32;
     }
 }
 
-/// logits[vocab] = head[vocab, width] * x[width]
-pub fn apply_head(head: &[f32], x: &[f32], logits: &mut [f32]) {
+/// logits[vocab_size] = cap(head[vocab_size, hidden_size] * x[hidden_size])
+pub fn apply_head(head: &[f32], x: &[f32], cap: f64, logits: &mut [f32]) {
     for (logit, row) in logits.iter_mut().zip(head.chunks_exact(x.len())) {
-        *logit = dot(row, x) as f32;
+        *logit = soft_cap(dot(row, x), cap) as f32;
     }
 }
