@@ -9,55 +9,68 @@
 
 #include "attention.hpp"
 #include "model.hpp"
+#include "norm.hpp"
 #include "product.hpp"
+#include "rotary.hpp"
 
 namespace inferbench::onednn {
 
 // Tokens that one pass through the layers takes; longer calls make several, which bounds the work space.
 constexpr std::int32_t kPassRows = 512;
 
-struct LayerSizes {
+/// What a pass takes at most, and its KV cache.
+struct PassSizes {
   std::int64_t max_rows = 0;
-  std::int64_t width = 0;
-  std::int64_t inner = 0;
-  std::int64_t max_outputs = 0;  ///< of any product
-  std::int32_t activation = 0;   ///< IB_ACTIVATION_*
-  float epsilon = 0;
+  std::int64_t segment_rows = 0;
+  std::int64_t n_cached_layers = 0;
+  std::int64_t n_slots = 0;
+  std::int64_t max_tokens = 0;  ///< of a slot
+  std::int64_t max_output = 0;  ///< values of the largest product outside the layers
 };
 
 /// A layer's operations, with the primitives made so far and their work space. Throws dnnl::error, std::bad_alloc.
 class LayerPass {
  public:
-  LayerPass(Context& context, Precision precision, const LayerSizes& sizes, const AttentionShape& attention_shape);
+  /// Of `desc` only numbers and flags are looked at.
+  LayerPass(Context& context, Precision precision, const ib_model_desc& desc, const RotaryTables& tables,
+            const PassSizes& sizes);
 
-  /// x's first `rows` rows through `layer`, the index-th of the cache, in place; `segments` says whose they are.
-  void run(const Layer& layer, std::size_t index, float attention_scale, std::span<const PassSegment> segments,
-           std::int64_t rows);
+  /// x's first `rows` rows through `layer`, the index-th of the cache, in place; `segments` says whose they are. Their
+  /// positions were given to `rotary`.
+  void run(const Layer& layer, std::size_t index, std::span<const PassSegment> segments, std::int64_t rows);
 
   // Its operations. All matrices are dense.
-  void layer_norm(const LayerNorm& norm, const float* from, std::int64_t rows, float* to);
+  void norm(const Norm& norm, const float* from, std::int64_t rows, float* to);
   void product(const Linear& linear, const float* from, std::int64_t rows, float* to, Then then);
   /// to [rows, columns] = activation(from)
   void activate(const float* from, std::int64_t rows, std::int64_t columns, float* to);
   /// to [rows, columns] = softmax of each row
   void softmax(const float* from, std::int64_t rows, std::int64_t columns, float* to);
-  /// The first product of an MLP, activation included, then the second.
+  /// All between the projections of queries, keys and values and that of the output: projected [rows, q + 2 kv] to
+  /// [rows, q].
+  void attend(const Layer& layer, std::size_t index, std::span<const PassSegment> segments, const float* projected,
+              std::int64_t rows, float* to);
+  /// to = mlp(from), or what `then` says.
   void mlp(const Layer& layer, const float* from, std::int64_t rows, float* to, Then then);
 
   std::uint64_t scratch_bytes() const;
 
   Attention attention;
-  std::vector<float> x;       ///< [rows, width] the residual stream
-  std::vector<float> normed;  ///< [rows, width]
-  std::vector<float> qkv;     ///< [rows, 3 width]
-  std::vector<float> hidden;  ///< [rows, inner]
+  Rotary rotary;
+  std::vector<float> x;       ///< [rows, hidden] the residual stream
+  std::vector<float> normed;  ///< [rows, hidden]
 
  private:
   Context& context_;
-  LayerSizes sizes_;
+  ib_model_desc desc_;  // numbers and flags
+  Norms norms_;
   Products products_;
-  std::map<std::int64_t, dnnl::layer_normalization_forward> norms_;  // by rows
-  std::map<std::int64_t, dnnl::softmax_forward> softmaxes_;          // by rows; columns never change
+  Then activation_;
+  std::vector<float> qkv_;                                   // [rows, q + 2 kv]
+  std::vector<float> attended_;                              // [rows, q]
+  std::vector<float> gate_;                                  // [rows, intermediate], activated; empty: no gate
+  std::vector<float> up_;                                    // [rows, intermediate]
+  std::map<std::int64_t, dnnl::softmax_forward> softmaxes_;  // by rows; columns never change
 };
 
 }  // namespace inferbench::onednn

@@ -26,24 +26,30 @@ dnnl::memory::desc packed_layout(const dnnl::engine& engine, Precision precision
 }
 
 /// Codes of all weights in their own order, with a scale and a sum for each channel.
-std::vector<std::int8_t> quantize(const std::vector<float>& weight, bool transposed, Linear& linear) {
-  const auto inputs = static_cast<std::size_t>(linear.inputs);
-  const auto outputs = static_cast<std::size_t>(linear.outputs);
-  const auto at = [&](std::size_t k, std::size_t n) { return transposed ? n * inputs + k : k * outputs + n; };
-  linear.scales.assign(outputs, 0);
-  linear.sums.assign(outputs, 0);
-  std::vector<std::int8_t> codes(weight.size());
-  for (std::size_t n = 0; n < outputs; ++n) {
+std::vector<std::int8_t> quantize(const Matrix& weight, Linear& linear) {
+  const std::int64_t inputs = weight.inputs;
+  const std::int64_t outputs = weight.outputs;
+  const std::int64_t next_input = weight.by_outputs ? 1 : outputs;
+  linear.scales.assign(static_cast<std::size_t>(outputs), 0);
+  linear.sums.assign(static_cast<std::size_t>(outputs), 0);
+  std::vector<std::int8_t> codes(weight.values.size());
+#pragma omp parallel for
+  for (std::int64_t n = 0; n < outputs; ++n) {
+    const std::int64_t first = weight.by_outputs ? n * inputs : n;
+    const float* from = weight.values.data() + first;
+    std::int8_t* to = codes.data() + first;
     float largest = 0;
-    for (std::size_t k = 0; k < inputs; ++k) largest = std::max(largest, std::abs(weight[at(k, n)]));
+    for (std::int64_t k = 0; k < inputs; ++k) largest = std::max(largest, std::abs(from[k * next_input]));
     const float scale = largest / 127;
     const float inverse = scale > 0 ? 1 / scale : 0;
-    linear.scales[n] = scale;
-    for (std::size_t k = 0; k < inputs; ++k) {
-      const auto code = static_cast<std::int32_t>(std::lrint(weight[at(k, n)] * inverse));
-      codes[at(k, n)] = static_cast<std::int8_t>(std::clamp(code, -127, 127));
-      linear.sums[n] += codes[at(k, n)];
+    std::int32_t sum = 0;
+    for (std::int64_t k = 0; k < inputs; ++k) {
+      const auto code = static_cast<std::int32_t>(std::lrint(from[k * next_input] * inverse));
+      to[k * next_input] = static_cast<std::int8_t>(std::clamp(code, -127, 127));
+      sum += to[k * next_input];
     }
+    linear.scales[static_cast<std::size_t>(n)] = scale;
+    linear.sums[static_cast<std::size_t>(n)] = sum;
   }
   return codes;
 }
@@ -62,25 +68,22 @@ std::uint64_t Linear::bytes() const {
   return weight.get_desc().get_size() + (bias.size() + scales.size() + sums.size()) * sizeof(float);
 }
 
-Linear pack_linear(const dnnl::engine& engine, dnnl::stream& stream, Precision precision, std::int64_t inputs,
-                   std::int64_t outputs, const std::vector<float>& weight, bool transposed, std::vector<float> bias) {
+Linear pack_linear(const dnnl::engine& engine, dnnl::stream& stream, Precision precision, const Matrix& weight,
+                   std::vector<float> bias) {
   Linear linear;
-  linear.inputs = inputs;
-  linear.outputs = outputs;
+  linear.inputs = weight.inputs;
+  linear.outputs = weight.outputs;
   linear.bias = std::move(bias);
-  linear.weight = dnnl::memory(packed_layout(engine, precision, inputs, outputs), engine);
-  const Tag tag = transposed ? Tag::ba : Tag::ab;
-  if (precision == Precision::kInt8) {
-    std::vector<std::int8_t> codes = quantize(weight, transposed, linear);
-    dnnl::memory plain({{inputs, outputs}, Type::s8, tag}, engine, codes.data());
-    dnnl::reorder(plain, linear.weight).execute(stream, plain, linear.weight);
-    stream.wait();
-  } else {
-    // oneDNN takes no const pointer; a reorder does not write to its source.
-    dnnl::memory plain({{inputs, outputs}, Type::f32, tag}, engine, const_cast<float*>(weight.data()));
-    dnnl::reorder(plain, linear.weight).execute(stream, plain, linear.weight);
-    stream.wait();
-  }
+  linear.weight = dnnl::memory(packed_layout(engine, precision, weight.inputs, weight.outputs), engine);
+  const bool narrow = precision == Precision::kInt8;
+  const dnnl::memory::desc layout({weight.inputs, weight.outputs}, narrow ? Type::s8 : Type::f32,
+                                  weight.by_outputs ? Tag::ba : Tag::ab);
+  std::vector<std::int8_t> codes;
+  if (narrow) codes = quantize(weight, linear);
+  const void* values = narrow ? static_cast<const void*>(codes.data()) : weight.values.data();
+  dnnl::memory plain = input_memory(engine, layout, values);
+  dnnl::reorder(plain, linear.weight).execute(stream, plain, linear.weight);
+  stream.wait();
   return linear;
 }
 

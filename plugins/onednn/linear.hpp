@@ -25,8 +25,16 @@ struct Linear {
   void own_weight(const dnnl::engine& engine);
 };
 
-/// Packs `weight`: [inputs, outputs], or [outputs, inputs] where `transposed`. Throws dnnl::error, std::bad_alloc.
-Linear pack_linear(const dnnl::engine& engine, dnnl::stream& stream, Precision precision, std::int64_t inputs,
-                   std::int64_t outputs, const std::vector<float>& weight, bool transposed, std::vector<float> bias);
+/// A linear layer's weights as they were read.
+struct Matrix {
+  std::int64_t inputs = 0;
+  std::int64_t outputs = 0;
+  bool by_outputs = true;     ///< values are [outputs, inputs], else [inputs, outputs]
+  std::vector<float> values;  ///< dense
+};
+
+/// `bias` [outputs], or empty. Throws dnnl::error, std::bad_alloc.
+Linear pack_linear(const dnnl::engine& engine, dnnl::stream& stream, Precision precision, const Matrix& weight,
+                   std::vector<float> bias);
 
 }  // namespace inferbench::onednn

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "context.hpp"
@@ -13,23 +14,39 @@
 namespace inferbench::onednn {
 
 /// Reads and packs tensor after tensor; after each it reports progress and asks the host whether to go on. Names are
-/// "PREFIXweight" and "PREFIXbias". Throws Failure, dnnl::error, std::bad_alloc.
+/// those of ib_model_desc without ".weight" and ".bias". Throws Failure, dnnl::error, std::bad_alloc.
 class Loader {
  public:
-  Loader(Context& context, const ib_tensor* tensors, std::uint64_t n_tensors, Precision precision)
-      : context_(context), tensors_(tensors, n_tensors), n_tensors_(n_tensors), precision_(precision) {}
+  /// `desc` and its tensors outlive the loader.
+  Loader(Context& context, const ib_model_desc& desc, Precision precision)
+      : context_(context), desc_(desc), tensors_(desc), precision_(precision) {}
 
-  std::vector<float> take(const std::string& name, std::initializer_list<std::int64_t> shape);
-  LayerNorm layer_norm(const std::string& prefix, std::int64_t width);
-  Linear linear(const std::string& prefix, std::int64_t inputs, std::int64_t outputs);
-  /// Of `rows` [vocab, width].
-  Linear head(const std::vector<float>& rows, std::int64_t vocab, std::int64_t width);
-  Layer layer(const std::string& prefix, std::int64_t width, std::int64_t inner);
+  /// A dense copy, [rows, columns].
+  std::vector<float> matrix(const std::string& name, std::int64_t rows, std::int64_t columns);
+  /// The weight [n] of a norm of heads.
+  std::vector<float> vector(const std::string& name, std::int64_t n);
+  Norm norm(const std::string& name);
+
+  /// Outputs of linear layers that follow each other in one product.
+  struct Part {
+    std::string name;
+    std::int64_t outputs;
+  };
+  Linear linear(std::initializer_list<Part> parts, std::int64_t inputs, bool has_bias);
+
+  // Parts of layer `index`.
+  Norm layer_norm(std::int32_t index, std::string_view name);
+  Linear mlp_up(std::int32_t index);
+  void read_mlp(std::int32_t index, Layer& layer);
+  void read_qk_norms(std::int32_t index, Layer& layer);
+  Layer layer(std::int32_t index);
 
  private:
+  void report();
+
   Context& context_;
+  const ib_model_desc& desc_;
   TensorMap tensors_;
-  std::uint64_t n_tensors_;
   std::uint64_t n_taken_ = 0;
   Precision precision_;
 };

@@ -7,56 +7,54 @@
 
 #include "context.hpp"
 #include "linear.hpp"
+#include "norm.hpp"
+#include "rotary.hpp"
 
 namespace inferbench::onednn {
 
-struct LayerNorm {
-  std::vector<float> weight;  ///< [width]
-  std::vector<float> bias;    ///< [width]
-
-  std::uint64_t bytes() const { return (weight.size() + bias.size()) * sizeof(float); }
-};
+/// What this backend computes.
+constexpr std::uint64_t kFeatures = IB_FEATURES_GPT2 | IB_FEATURES_LLAMA;
 
 struct Layer {
-  LayerNorm ln_1;
-  Linear c_attn;  ///< [width, 3 width]: queries, keys, values
-  Linear attn_c_proj;
-  LayerNorm ln_2;
-  Linear c_fc;
-  Linear mlp_c_proj;
+  ib_layer_desc desc{};
+  Norm attn_norm;
+  Linear attn_qkv;            ///< the queries' outputs, then the keys', then the values'
+  std::vector<float> q_norm;  ///< [head_dim]; empty: none
+  std::vector<float> k_norm;  ///< the same
+  Linear attn_out;
+  Norm mlp_norm;
+  Linear mlp_gate;  ///< nothing where the MLP is not gated
+  Linear mlp_up;
+  Linear mlp_down;
 
   std::uint64_t bytes() const;
 };
 
+/// `desc` without its pointers, which are null.
+ib_model_desc numbers_of(const ib_model_desc& desc);
+
 /// Throws Failure for a precision that is not offered.
 Precision precision_of(std::string_view name);
 
-/// GPT-2's weights, packed by oneDNN. Immutable once created. Throws Failure, dnnl::error, std::bad_alloc.
+/// A decoder's weights, packed by oneDNN. Immutable once created. Throws Failure, dnnl::error, std::bad_alloc.
 class Model {
  public:
   Model(Context& context, const ib_model_params& params);
   const ib_model_info& info() const { return info_; }
-  /// The factor of layer `layer`'s attention scores.
-  float attention_scale(std::size_t layer) const;
 
   Context& context;
   Precision precision;
-  std::int64_t n_heads;
-  std::int64_t width;
-  std::int64_t inner;
-  std::int64_t n_positions;
-  std::int64_t vocab;
-  std::int32_t activation;  ///< IB_ACTIVATION_*
-  float epsilon;
-  std::vector<float> wte;  ///< [vocab, width]
-  std::vector<float> wpe;  ///< [n_positions, width]
+  ib_model_desc desc;  ///< numbers_of the parameters'
+  RotaryTables rotary_tables;
+  std::vector<float> token_embedding;     ///< [vocab_size, hidden_size]
+  std::vector<float> position_embedding;  ///< [max_positions, hidden_size]; empty: none
   std::vector<Layer> layers;
-  LayerNorm ln_f;
-  Linear head;  ///< [width, vocab]; a copy of wte where it is tied, as oneDNN wants it packed
+  Norm final_norm;
+  Linear head;  ///< where it is tied, a copy of token_embedding, as oneDNN wants it packed
 
  private:
-  bool scale_attn_weights_;
-  bool scale_attn_by_inverse_layer_;
+  void load(const ib_model_desc& from);
+
   ib_model_info info_{};
 };
 

@@ -2,7 +2,6 @@
 #include "operator.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <string>
 
 #include "inferbench/op_bench.hpp"
@@ -11,34 +10,55 @@
 namespace inferbench::onednn {
 namespace {
 
-LayerSizes sizes_of(const ib_op_desc& desc) {
-  if (desc.rows > kPassRows) {
+void check_op_supported(const ib_op_desc& op) {
+  if (op.rows > kPassRows) {
     throw Failure(IB_UNSUPPORTED, "a forward pass takes at most " + std::to_string(kPassRows) + " rows at once");
   }
-  LayerSizes sizes;
-  sizes.max_rows = desc.rows;
-  sizes.width = desc.width;
-  sizes.inner = op_has_inner(desc) ? desc.inner : 1;
-  sizes.max_outputs = op_output_columns(desc);
-  sizes.activation = desc.activation;
-  sizes.epsilon = static_cast<float>(desc.layer_norm_epsilon);
+  if (op.op == IB_OP_ACTIVATION && op.desc->gated != 0) {
+    throw Failure(IB_UNSUPPORTED, "a gate is activated and applied at the end of the products before it");
+  }
+  const bool attends = op.op == IB_OP_ATTENTION || op.op == IB_OP_LAYER;
+  if (attends && op.desc->attention_soft_cap != 0) throw Failure(IB_UNSUPPORTED, "no soft cap of attention scores");
+  if (op.op == IB_OP_LAYER && op.desc->post_norm != 0) {
+    throw Failure(IB_UNSUPPORTED, "no norm after attention and MLP");
+  }
+}
+
+/// Sizes of the work space: an MLP's only where there is one.
+ib_model_desc op_numbers(const ib_op_desc& op) {
+  check_op_supported(op);
+  ib_model_desc desc = numbers_of(*op.desc);
+  if (op.op != IB_OP_MLP && op.op != IB_OP_LAYER && op.op != IB_OP_LINEAR) desc.intermediate_size = 1;
+  return desc;
+}
+
+bool has_cache(std::int32_t op) {
+  return op == IB_OP_ATTENTION || op == IB_OP_LAYER;
+}
+
+SessionLimits op_limits(const ib_op_desc& op) {
+  return {1, has_cache(op.op) ? op.past + op.rows : op.rows, op.rows, 0};
+}
+
+PassSizes op_sizes(const ib_op_desc& op) {
+  PassSizes sizes;
+  sizes.max_rows = op.rows;
+  const std::int32_t max_tokens = has_cache(op.op) ? op.past + op.rows : 1;
+  sizes.segment_rows = std::min(has_cache(op.op) ? op.rows : 1, segment_rows(*op.desc, max_tokens));
+  sizes.n_cached_layers = has_cache(op.op) ? op.n_copies : 1;
+  sizes.n_slots = 1;
+  sizes.max_tokens = max_tokens;
   return sizes;
 }
 
-AttentionShape attention_shape_of(const ib_op_desc& desc) {
-  if (!op_has_heads(desc)) return {1, 1, 1, 1, 1, 1};
-  return {desc.n_copies, desc.heads, desc.width / desc.heads, 1, std::int64_t{desc.past} + desc.rows, desc.rows};
-}
-
-Layer load_layer(Loader& loader, const ib_op_desc& desc) {
+Layer load_op_layer(Loader& loader, const ib_op_desc& op) {
+  if (op.op == IB_OP_LAYER) return loader.layer(0);
   Layer layer;
-  if (desc.op == IB_OP_LAYER_NORM) layer.ln_1 = loader.layer_norm("", desc.width);
-  if (desc.op == IB_OP_LINEAR) layer.c_fc = loader.linear("", desc.width, desc.outputs);
-  if (desc.op == IB_OP_MLP) {
-    layer.c_fc = loader.linear("c_fc.", desc.width, desc.inner);
-    layer.mlp_c_proj = loader.linear("c_proj.", desc.inner, desc.width);
-  }
-  if (desc.op == IB_OP_BLOCK) layer = loader.layer("", desc.width, desc.inner);
+  layer.desc = op.desc->layers[0];
+  if (op.op == IB_OP_NORM) layer.attn_norm = loader.layer_norm(0, "attn_norm");
+  if (op.op == IB_OP_LINEAR) layer.mlp_up = loader.mlp_up(0);
+  if (op.op == IB_OP_MLP) loader.read_mlp(0, layer);
+  if (op.op == IB_OP_ATTENTION) loader.read_qk_norms(0, layer);
   return layer;
 }
 
@@ -46,27 +66,31 @@ Layer load_layer(Loader& loader, const ib_op_desc& desc) {
 
 Operator::Operator(Context& context, const ib_op_desc& desc)
     : context_(context),
-      desc_(desc),
-      input_(desc.input, desc.input + std::int64_t{desc.rows} * op_input_columns(desc)),
-      result_(static_cast<std::size_t>(desc.rows * op_output_columns(desc))),
-      pass_(context, precision_of(desc.precision), sizes_of(desc), attention_shape_of(desc)) {
+      op_(desc.op),
+      desc_(op_numbers(desc)),
+      rows_(desc.rows),
+      precision_(precision_of(desc.precision)),
+      input_(desc.input, desc.input + rows_ * op_input_columns(desc)),
+      result_(static_cast<std::size_t>(rows_ * op_output_columns(desc))),
+      plan_(op_limits(desc), kPassRows, segment_rows(*desc.desc, op_limits(desc).max_tokens)),
+      pass_(context, precision_, desc_, RotaryTables(*desc.desc), op_sizes(desc)) {
   context.use_threads();
-  load_weights(desc, precision_of(desc.precision));
-  if (op_has_heads(desc)) store_past(desc);
+  load_weights(desc);
+  plan_.begin_rows(desc.rows, desc.past);
+  pass_.rotary.set_positions(plan_.positions());
+  if (has_cache(op_)) store_past(desc);
   info_.struct_size = sizeof info_;
   info_.kernels = "oneDNN";
-  desc_.tensors = nullptr;
-  desc_.input = desc_.past_kv = nullptr;
 }
 
-void Operator::load_weights(const ib_op_desc& desc, Precision precision) {
-  Loader loader(context_, desc.tensors, desc.n_tensors, precision);
-  layers_.push_back(load_layer(loader, desc));
+void Operator::load_weights(const ib_op_desc& desc) {
+  Loader loader(context_, *desc.desc, precision_);
+  layers_.push_back(load_op_layer(loader, desc));
   info_.weights_bytes = layers_.front().bytes();
   layers_.reserve(static_cast<std::size_t>(desc.n_copies));
   for (std::int32_t copy = 1; copy < desc.n_copies; ++copy) {
     Layer layer = layers_.front();
-    for (Linear* linear : {&layer.c_attn, &layer.attn_c_proj, &layer.c_fc, &layer.mlp_c_proj}) {
+    for (Linear* linear : {&layer.attn_qkv, &layer.attn_out, &layer.mlp_gate, &layer.mlp_up, &layer.mlp_down}) {
       linear->own_weight(context_.engine);
     }
     layers_.push_back(std::move(layer));
@@ -74,19 +98,22 @@ void Operator::load_weights(const ib_op_desc& desc, Precision precision) {
 }
 
 void Operator::store_past(const ib_op_desc& desc) {
-  const std::int64_t width = desc.width;
-  segment_ = {0, 0, desc.rows, desc.past, nullptr};
-  const std::int64_t head_width = width / desc.heads;
-  attention_scale_ = static_cast<float>(1 / std::sqrt(static_cast<double>(head_width)));
-  info_.kv_bytes =
-      2 * static_cast<std::uint64_t>(desc.past + desc.rows) * static_cast<std::uint64_t>(width) * sizeof(float);
-  std::vector<float> rows(static_cast<std::size_t>(desc.past * 3 * width));
-  for (std::int64_t i = 0; i < desc.past; ++i) {
-    std::copy_n(desc.past_kv + i * 2 * width, 2 * width, rows.data() + i * 3 * width + width);
-  }
+  const std::int64_t kv_size = decoder::kv_size(desc_);
+  const std::int32_t window = layers_.front().desc.window;
+  const std::int32_t first_seen = window > 0 ? std::max(desc.past + 1 - window, 0) : 0;
+  info_.kv_bytes = 2 * static_cast<std::uint64_t>(desc.past + desc.rows - first_seen) *
+                   static_cast<std::uint64_t>(kv_size) * sizeof(float);
+  if (desc.past == 0) return;
+  const Heads past{nullptr, desc.past_kv, desc.past_kv + kv_size, 2 * kv_size};
   for (std::int32_t copy = 0; copy < desc.n_copies; ++copy) {
-    pass_.attention.append(static_cast<std::size_t>(copy), {0, 0, desc.past, 0, nullptr}, rows.data());
+    pass_.attention.append(static_cast<std::size_t>(copy), {0, 0, desc.past, 0, nullptr}, past);
   }
+}
+
+void Operator::rotate() {
+  const std::int64_t n_heads = std::int64_t{desc_.n_heads} + desc_.n_kv_heads;
+  pass_.rotary.run(layers_.front().desc.rotary_table, input_.data(), rows_, n_heads, n_heads * desc_.head_dim,
+                   result_.data());
 }
 
 void Operator::run(std::int32_t copy) {
@@ -94,28 +121,29 @@ void Operator::run(std::int32_t copy) {
   const auto index = static_cast<std::size_t>(copy);
   const Layer& layer = layers_[index];
   const float* x = input_.data();
-  const std::int64_t rows = desc_.rows;
-  switch (desc_.op) {
-    case IB_OP_LAYER_NORM:
-      return pass_.layer_norm(layer.ln_1, x, rows, result_.data());
+  switch (op_) {
+    case IB_OP_NORM:
+      return pass_.norm(layer.attn_norm, x, rows_, result_.data());
     case IB_OP_LINEAR:
-      return pass_.product(layer.c_fc, x, rows, result_.data(), Then::kStore);
+      return pass_.product(layer.mlp_up, x, rows_, result_.data(), Then::kStore);
     case IB_OP_ATTENTION:
-      return pass_.attention.run(context_.stream, index, segment_, attention_scale_, x, result_.data());
-    case IB_OP_GELU:
-      return pass_.activate(x, rows, desc_.width, result_.data());
+      return pass_.attend(layer, index, plan_.segments(), x, rows_, result_.data());
+    case IB_OP_ACTIVATION:
+      return pass_.activate(x, rows_, static_cast<std::int64_t>(input_.size()) / rows_, result_.data());
     case IB_OP_SOFTMAX:
-      return pass_.softmax(x, rows, desc_.width, result_.data());
+      return pass_.softmax(x, rows_, desc_.hidden_size, result_.data());
     case IB_OP_MLP:
-      return pass_.mlp(layer, x, rows, result_.data(), Then::kStore);
+      return pass_.mlp(layer, x, rows_, result_.data(), Then::kStore);
+    case IB_OP_ROTARY:
+      return rotate();
     default:
       std::copy(input_.begin(), input_.end(), pass_.x.begin());
-      return pass_.run(layer, index, attention_scale_, {&segment_, 1}, rows);
+      return pass_.run(layer, index, plan_.segments(), rows_);
   }
 }
 
 void Operator::output(float* result) const {
-  const std::vector<float>& from = desc_.op == IB_OP_BLOCK ? pass_.x : result_;
+  const std::vector<float>& from = op_ == IB_OP_LAYER ? pass_.x : result_;
   std::copy(from.begin(), from.end(), result);
 }
 

@@ -14,7 +14,8 @@ namespace inferbench::onednn {
 /// are oneDNN's own primitives (in fp32 a forward pass lets the product before apply the activation).
 class Operator {
  public:
-  /// `desc` is checked already. Throws Failure: IB_UNSUPPORTED for more rows than a forward pass takes at once.
+  /// `desc` is checked already. Throws Failure: IB_UNSUPPORTED for more rows than a forward pass takes at once, and for
+  /// what this backend does not compute.
   Operator(Context& context, const ib_op_desc& desc);
 
   const ib_op_info& info() const { return info_; }
@@ -22,17 +23,20 @@ class Operator {
   void output(float* result) const;
 
  private:
-  void load_weights(const ib_op_desc& desc, Precision precision);
+  void load_weights(const ib_op_desc& desc);
   void store_past(const ib_op_desc& desc);
+  void rotate();
 
   Context& context_;
-  ib_op_desc desc_;           ///< numbers only
+  std::int32_t op_;
+  ib_model_desc desc_;  ///< numbers and flags
+  std::int64_t rows_;
+  Precision precision_;
   std::vector<float> input_;  ///< as ib_op_desc::input
   std::vector<float> result_;
   std::vector<Layer> layers_;  ///< [copies] with what the operator needs
+  PassPlan plan_;
   LayerPass pass_;
-  PassSegment segment_{};
-  float attention_scale_ = 1;
   ib_op_info info_{};
 };
 

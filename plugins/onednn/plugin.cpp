@@ -14,10 +14,11 @@ using inferbench::onednn::Operator;
 using inferbench::onednn::Session;
 
 constexpr ib_precision_info kPrecisions[] = {
-    {"fp32", "weights, activations, KV cache and sums in IEEE binary32"},
+    {"fp32", "weights, activations, KV cache and sums in IEEE binary32", 32, 0},
     {"int8",
      "weights in 8 bits with a scale per output channel, activations in 8 bits (7 "
-     "where the CPU has no VNNI) with a scale per token, sums in 32-bit integers; attention and KV cache in fp32"},
+     "where the CPU has no VNNI) with a scale per token, sums in 32-bit integers; attention and KV cache in fp32",
+     8, 1},
 };
 
 }  // namespace
@@ -28,7 +29,9 @@ extern "C" IB_EXPORT constinit const ib_backend inferbench_backend_v1 =
         .version = INFERBENCH_VERSION,
         .build = INFERBENCH_BUILD,
         .license = "Apache-2.0",
-        .doc = "GPT-2 on oneDNN's primitives; sessions share its stream, so that only one may be in a call at a time",
+        .doc =
+            "decoders on oneDNN's primitives; sessions share its stream, so that only one may be in a call at a time",
+        .features = inferbench::onednn::kFeatures,
         .precisions = kPrecisions,
         .extension = inferbench::op_bench_extension<Context, Operator>,
     });

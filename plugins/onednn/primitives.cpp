@@ -23,17 +23,6 @@ dnnl::matmul make_matmul(const dnnl::engine& engine, const dnnl::memory::desc& x
   return dnnl::matmul(dnnl::matmul::primitive_desc(engine, x, w, bias, y, attributes));
 }
 
-dnnl::matmul make_scaled_matmul(const dnnl::engine& engine, const dnnl::memory::desc& x, const dnnl::memory::desc& w,
-                                const dnnl::memory::desc& y) {
-  dnnl::primitive_attr scaled;
-  scaled.set_scales_mask(DNNL_ARG_SRC, 0);
-  return make_matmul(engine, x, w, y, scaled);
-}
-
-int scale_argument() {
-  return DNNL_ARG_ATTR_SCALES | DNNL_ARG_SRC;
-}
-
 dnnl::memory::desc packed_weights(const dnnl::engine& engine, const dnnl::memory::desc& x, const dnnl::memory::desc& w,
                                   const dnnl::memory::desc& y) {
   return dnnl::matmul::primitive_desc(engine, x, w, y).weights_desc();
@@ -50,14 +39,14 @@ dnnl::layer_normalization_forward make_layer_norm(const dnnl::engine& engine, co
       dnnl::layer_normalization_forward::primitive_desc(engine, kInference, layout, layout, epsilon, kNormFlags));
 }
 
-dnnl::eltwise_forward make_activation(const dnnl::engine& engine, dnnl::algorithm algorithm,
+dnnl::eltwise_forward make_activation(const dnnl::engine& engine, dnnl::algorithm algorithm, float alpha,
                                       const dnnl::memory::desc& layout) {
   return dnnl::eltwise_forward(
-      dnnl::eltwise_forward::primitive_desc(engine, kInference, algorithm, layout, layout, 0.0F, 0.0F));
+      dnnl::eltwise_forward::primitive_desc(engine, kInference, algorithm, layout, layout, alpha, 0.0F));
 }
 
-void append_activation(dnnl::post_ops& operations, dnnl::algorithm algorithm) {
-  operations.append_eltwise(algorithm, 0, 0);
+void append_activation(dnnl::post_ops& operations, dnnl::algorithm algorithm, float alpha) {
+  operations.append_eltwise(algorithm, alpha, 0);
 }
 
 #else
@@ -71,17 +60,6 @@ dnnl::matmul make_matmul(const dnnl::engine& engine, const dnnl::memory::desc& x
                          const dnnl::memory::desc& bias, const dnnl::memory::desc& y,
                          const dnnl::primitive_attr& attributes) {
   return dnnl::matmul({dnnl::matmul::desc(x, w, bias, y), attributes, engine});
-}
-
-dnnl::matmul make_scaled_matmul(const dnnl::engine& engine, const dnnl::memory::desc& x, const dnnl::memory::desc& w,
-                                const dnnl::memory::desc& y) {
-  dnnl::primitive_attr scaled;
-  scaled.set_output_scales(0, {DNNL_RUNTIME_F32_VAL});
-  return make_matmul(engine, x, w, y, scaled);
-}
-
-int scale_argument() {
-  return DNNL_ARG_ATTR_OUTPUT_SCALES;
 }
 
 dnnl::memory::desc packed_weights(const dnnl::engine& engine, const dnnl::memory::desc& x, const dnnl::memory::desc& w,
@@ -99,13 +77,13 @@ dnnl::layer_normalization_forward make_layer_norm(const dnnl::engine& engine, co
       {dnnl::layer_normalization_forward::desc(kInference, layout, epsilon, kNormFlags), engine});
 }
 
-dnnl::eltwise_forward make_activation(const dnnl::engine& engine, dnnl::algorithm algorithm,
+dnnl::eltwise_forward make_activation(const dnnl::engine& engine, dnnl::algorithm algorithm, float alpha,
                                       const dnnl::memory::desc& layout) {
-  return dnnl::eltwise_forward({dnnl::eltwise_forward::desc(kInference, algorithm, layout, 0, 0), engine});
+  return dnnl::eltwise_forward({dnnl::eltwise_forward::desc(kInference, algorithm, layout, alpha, 0), engine});
 }
 
-void append_activation(dnnl::post_ops& operations, dnnl::algorithm algorithm) {
-  operations.append_eltwise(1, algorithm, 0, 0);
+void append_activation(dnnl::post_ops& operations, dnnl::algorithm algorithm, float alpha) {
+  operations.append_eltwise(1, algorithm, alpha, 0);
 }
 
 #endif

@@ -7,7 +7,7 @@
 namespace inferbench::onednn {
 
 // The one place where oneDNN's major versions differ. 2.x (Debian 12 has 2.6) makes a primitive of an operation's
-// `desc`, and scales results by "output scales"; 3.x (Debian 13 has 3.7) has neither. All throw dnnl::error.
+// `desc`, which 3.x (Debian 13 has 3.7) no longer has. All throw dnnl::error.
 
 /// y = x w, all float32 or all of an integer product; y += and an activation come with `attributes`.
 dnnl::matmul make_matmul(const dnnl::engine& engine, const dnnl::memory::desc& x, const dnnl::memory::desc& w,
@@ -17,11 +17,6 @@ dnnl::matmul make_matmul(const dnnl::engine& engine, const dnnl::memory::desc& x
 dnnl::matmul make_matmul(const dnnl::engine& engine, const dnnl::memory::desc& x, const dnnl::memory::desc& w,
                          const dnnl::memory::desc& bias, const dnnl::memory::desc& y,
                          const dnnl::primitive_attr& attributes);
-
-/// y = factor x w. The factor, one float, is an argument of each execution under the key scale_argument().
-dnnl::matmul make_scaled_matmul(const dnnl::engine& engine, const dnnl::memory::desc& x, const dnnl::memory::desc& w,
-                                const dnnl::memory::desc& y);
-int scale_argument();
 
 /// The layout that w, of format `any`, has in the product of these.
 dnnl::memory::desc packed_weights(const dnnl::engine& engine, const dnnl::memory::desc& x, const dnnl::memory::desc& w,
@@ -34,9 +29,14 @@ dnnl::softmax_forward make_softmax(const dnnl::engine& engine, const dnnl::memor
 dnnl::layer_normalization_forward make_layer_norm(const dnnl::engine& engine, const dnnl::memory::desc& layout,
                                                   float epsilon);
 
-/// An activation without parameters.
-dnnl::eltwise_forward make_activation(const dnnl::engine& engine, dnnl::algorithm algorithm,
+/// An activation with its first parameter: swish's factor, the negative slope of relu.
+dnnl::eltwise_forward make_activation(const dnnl::engine& engine, dnnl::algorithm algorithm, float alpha,
                                       const dnnl::memory::desc& layout);
-void append_activation(dnnl::post_ops& operations, dnnl::algorithm algorithm);
+void append_activation(dnnl::post_ops& operations, dnnl::algorithm algorithm, float alpha);
+
+/// Memory that a primitive only reads: oneDNN takes no const pointer.
+inline dnnl::memory input_memory(const dnnl::engine& engine, const dnnl::memory::desc& layout, const void* data) {
+  return {layout, engine, const_cast<void*>(data)};
+}
 
 }  // namespace inferbench::onednn

@@ -11,19 +11,23 @@
 
 namespace inferbench::onednn {
 
-/// What happens to a product before it is stored.
-enum class Then { kStore, kAddTo, kGeluTanh, kGeluErf, kRelu };
+/// What happens to a product before it is stored; kTimes multiplies it by another matrix, element by element.
+enum class Then { kStore, kAddTo, kTimes, kGeluTanh, kGeluErf, kRelu, kSilu };
+
+/// The activation of IB_ACTIVATION_*. Throws Failure(IB_UNSUPPORTED) for an unknown one.
+Then activation_step(std::int32_t activation);
 
 /// y = x * weight + bias, then `Then`, for any number of rows. oneDNN's primitives are made for a shape: they are kept,
 /// by layer shape and number of rows.
 class Products {
  public:
-  /// `max_rows`: of any product; `max_inputs`, `max_outputs`: of any layer (work space for int8).
-  Products(const dnnl::engine& engine, Precision precision, std::int64_t max_rows, std::int64_t max_inputs,
-           std::int64_t max_outputs);
+  /// Work space for int8: `max_rows` of any product, values of a product's input and of its output at most.
+  Products(const dnnl::engine& engine, Precision precision, std::int64_t max_rows, std::int64_t max_input,
+           std::int64_t max_output);
 
-  /// x [rows, inputs], y [rows, outputs], both dense.
-  void run(dnnl::stream& stream, const Linear& linear, const float* x, std::int64_t rows, float* y, Then then);
+  /// x [rows, inputs], y [rows, outputs], both dense; `factor` [rows, outputs], not y, for kTimes.
+  void run(dnnl::stream& stream, const Linear& linear, const float* x, std::int64_t rows, float* y, Then then,
+           const float* factor = nullptr);
 
   /// y [rows, columns] = the activation that `then` is, of x; y may be x.
   void activate(dnnl::stream& stream, std::int64_t rows, std::int64_t columns, const float* x, float* y, Then then);
@@ -34,8 +38,10 @@ class Products {
   using Key = std::tuple<std::int64_t, std::int64_t, std::int64_t, Then, bool>;
 
   const dnnl::matmul& matmul(const Linear& linear, std::int64_t rows, Then then);
-  void run_int8(dnnl::stream& stream, const Linear& linear, const float* x, std::int64_t rows, float* y, Then then);
+  void run_int8(dnnl::stream& stream, const Linear& linear, const float* x, std::int64_t rows, float* y, Then then,
+                const float* factor);
   void quantize_rows(const float* x, std::int64_t rows, std::int64_t inputs);
+  void scale_sums(const Linear& linear, std::int64_t rows, float* y, Then then, const float* factor) const;
 
   dnnl::engine engine_;
   Precision precision_;

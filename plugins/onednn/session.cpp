@@ -5,18 +5,36 @@
 #include <new>
 
 namespace inferbench::onednn {
+namespace {
+
+// Rows that the head takes at once: with a large vocabulary its results need most of the work space.
+constexpr std::int32_t kHeadRows = 64;
+
+std::int64_t head_rows(const PassPlan& plan) {
+  return std::min(plan.max_rows(), kHeadRows);
+}
+
+PassSizes pass_sizes(const PassPlan& plan, const SessionLimits& limits, const Model& model) {
+  PassSizes sizes;
+  sizes.max_rows = plan.max_rows();
+  sizes.segment_rows = std::min({plan.max_rows(), limits.max_tokens, segment_rows(model.desc, limits.max_tokens)});
+  sizes.n_cached_layers = model.desc.n_layers;
+  sizes.n_slots = limits.n_slots;
+  sizes.max_tokens = limits.max_tokens;
+  sizes.max_output = head_rows(plan) * model.desc.vocab_size;
+  return sizes;
+}
+
+}  // namespace
 
 Session::Session(Model& model, const ib_session_params& params)
     : model_(model),
-      lengths_(checked_session_limits(params, static_cast<std::int32_t>(model.n_positions),
-                                      static_cast<std::int32_t>(model.vocab))),
-      plan_(lengths_.limits(), kPassRows),
-      pass_(model.context, model.precision,
-            {plan_.max_rows(), model.width, model.inner, model.vocab, model.activation, model.epsilon},
-            {static_cast<std::int64_t>(model.layers.size()), model.n_heads, model.width / model.n_heads,
-             lengths_.limits().n_slots, lengths_.limits().max_tokens,
-             std::min(plan_.max_rows(), lengths_.limits().max_tokens)}),
-      logits_(static_cast<std::size_t>(plan_.max_outputs() * model.vocab)) {
+      lengths_(checked_session_limits(params, model.desc.max_positions, model.desc.vocab_size)),
+      plan_(lengths_.limits(), kPassRows, segment_rows(model.desc, lengths_.limits().max_tokens)),
+      pass_(model.context, model.precision, model.desc, model.rotary_tables,
+            pass_sizes(plan_, lengths_.limits(), model)),
+      logits_(static_cast<std::size_t>(std::min(plan_.max_greedy(), kHeadRows)) *
+              static_cast<std::size_t>(model.desc.vocab_size)) {
   info_.struct_size = sizeof info_;
   info_.kv_bytes = pass_.attention.kv_bytes();
   info_.scratch_bytes = pass_.scratch_bytes() + logits_.size() * sizeof(float);
@@ -39,44 +57,57 @@ void Session::truncate(std::int32_t slot, std::int32_t n_past) {
 }
 
 void Session::run_pass() {
-  const std::int64_t width = model_.width;
+  const std::int64_t hidden = model_.desc.hidden_size;
   for (std::int32_t row = 0; row < plan_.n_rows(); ++row) {
-    const float* token = model_.wte.data() + plan_.tokens()[static_cast<std::size_t>(row)] * width;
-    const float* position = model_.wpe.data() + plan_.positions()[static_cast<std::size_t>(row)] * width;
-    float* x = pass_.x.data() + row * width;
-    for (std::int64_t c = 0; c < width; ++c) x[c] = token[c] + position[c];
+    const auto i = static_cast<std::size_t>(row);
+    float* x = pass_.x.data() + row * hidden;
+    std::copy_n(model_.token_embedding.data() + plan_.tokens()[i] * hidden, hidden, x);
+    if (model_.position_embedding.empty()) continue;
+    const float* position = model_.position_embedding.data() + plan_.positions()[i] * hidden;
+    for (std::int64_t c = 0; c < hidden; ++c) x[c] += position[c];
   }
+  pass_.rotary.set_positions(plan_.positions());
   for (std::size_t i = 0; i < model_.layers.size(); ++i) {
     model_.context.host.throw_if_cancelled();
-    pass_.run(model_.layers[i], i, model_.attention_scale(i), plan_.segments(), plan_.n_rows());
+    pass_.run(model_.layers[i], i, plan_.segments(), plan_.n_rows());
   }
 }
 
 void Session::write_output(const ib_forward_params& params) {
-  const auto rows = plan_.output_rows();
-  const auto n = static_cast<std::int64_t>(rows.size());
-  if (n == 0) return;
-  const float* from = pass_.x.data();
-  if (n < plan_.n_rows()) {
-    // The output rows side by side: qkv is free by now.
-    for (std::int64_t j = 0; j < n; ++j) {
-      const float* x = pass_.x.data() + rows[static_cast<std::size_t>(j)] * model_.width;
-      std::copy_n(x, model_.width, pass_.qkv.data() + j * model_.width);
-    }
-    from = pass_.qkv.data();
+  const std::span<const PassOutput> outputs = plan_.outputs();
+  const std::int64_t hidden = model_.desc.hidden_size;
+  // The residual stream is done with: its output rows move to the front, in their order.
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (outputs[i].row == static_cast<std::int32_t>(i)) continue;
+    std::copy_n(pass_.x.data() + outputs[i].row * hidden, hidden,
+                pass_.x.data() + static_cast<std::int64_t>(i) * hidden);
   }
-  pass_.layer_norm(model_.ln_f, from, n, pass_.normed.data());
-  if (params.output != IB_OUTPUT_GREEDY) {
-    float* logits = params.logits + plan_.first_output() * model_.vocab;
-    pass_.product(model_.head, pass_.normed.data(), n, logits, Then::kStore);
+  if (outputs.empty()) return;
+  pass_.norm(model_.final_norm, pass_.x.data(), static_cast<std::int64_t>(outputs.size()), pass_.normed.data());
+  for (std::size_t begin = 0; begin < outputs.size();) {
+    std::size_t end = begin + 1;
+    while (end < outputs.size() && end - begin < kHeadRows && outputs[end].greedy == outputs[begin].greedy) ++end;
+    write_alike(outputs.subspan(begin, end - begin), pass_.normed.data() + static_cast<std::int64_t>(begin) * hidden,
+                params);
+    begin = end;
+  }
+}
+
+/// `outputs`, at most kHeadRows, are either all logits or all ids, so that they follow each other in the caller's
+/// buffer.
+void Session::write_alike(std::span<const PassOutput> outputs, const float* normed, const ib_forward_params& params) {
+  const std::int64_t vocab_size = model_.desc.vocab_size;
+  const auto n = static_cast<std::int64_t>(outputs.size());
+  if (!outputs.front().greedy) {
+    pass_.product(model_.head, normed, n, params.logits + outputs.front().index * vocab_size, Then::kStore);
     return;
   }
-  pass_.product(model_.head, pass_.normed.data(), n, logits_.data(), Then::kStore);
+  pass_.product(model_.head, normed, n, logits_.data(), Then::kStore);
   for (std::int64_t j = 0; j < n; ++j) {
-    const float* logits = logits_.data() + j * model_.vocab;
+    const float* logits = logits_.data() + j * vocab_size;
     // max_element gives the first of equal values: the lowest id, as the ABI requires.
-    const auto id = std::max_element(logits, logits + model_.vocab) - logits;
-    params.ids[plan_.first_output() + j] = static_cast<std::int32_t>(id);
+    const auto id = std::max_element(logits, logits + vocab_size) - logits;
+    params.ids[outputs.front().index + j] = static_cast<std::int32_t>(id);
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "layer_pass.hpp"
@@ -21,12 +22,13 @@ class Session {
  private:
   void run_pass();
   void write_output(const ib_forward_params& params);
+  void write_alike(std::span<const PassOutput> outputs, const float* normed, const ib_forward_params& params);
 
   const Model& model_;
   SlotLengths lengths_;
   PassPlan plan_;
   LayerPass pass_;
-  std::vector<float> logits_;  // [output rows, vocab], for greedy
+  std::vector<float> logits_;  // [output rows, vocab_size], for greedy
   ib_session_info info_{};
 };
 

@@ -4,28 +4,56 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <map>
 
+#include "inferbench/backend.h"
 #include "inferbench/pass_plan.hpp"
 
 namespace inferbench::torch_backend {
 
-/// A segment of a pass with what all layers need of it.
-struct Segment : PassSegment {
-  explicit Segment(const PassSegment& rows);
-  at::Tensor mask;  ///< causal_mask of its rows
-};
-
 struct AttentionShape {
   std::int64_t n_layers = 0;
   std::int64_t n_heads = 0;
-  std::int64_t head_width = 0;
+  std::int64_t n_kv_heads = 0;
+  std::int64_t head_dim = 0;
   std::int64_t n_slots = 0;
   std::int64_t max_tokens = 0;
+  double soft_cap = 0;  ///< of scores; 0: none
 };
 
-/// What is added to the scores: 0 for what a token may see, -infinity for its future: [n, past + n]. Undefined for few
-/// tokens, which need none.
-at::Tensor causal_mask(std::int64_t n, std::int64_t past);
+/// Most rows that a segment should have, so that the scores of a head stay small where sequences are long.
+std::int32_t segment_rows(const ib_model_desc& desc, std::int64_t max_tokens);
+
+/// Positions of a cache that the rows of a segment see, all rows together.
+struct KeyRange {
+  std::int64_t begin;
+  std::int64_t n;
+};
+/// `window` as in ib_layer_desc.
+KeyRange seen_keys(const PassSegment& rows, std::int64_t window);
+
+/// What is added to the scores: 0 for what a token may see, -infinity for its future and for what its window does not
+/// reach: [rows, seen_keys].
+at::Tensor causal_mask(const PassSegment& rows, std::int64_t window);
+
+/// A segment of a pass with what its layers share.
+class Segment : public PassSegment {
+ public:
+  explicit Segment(const PassSegment& rows) : PassSegment(rows) {}
+  /// causal_mask, made at the first call for that window.
+  const at::Tensor& mask(std::int64_t window);
+
+ private:
+  std::map<std::int64_t, at::Tensor> masks_;  // by window
+};
+
+/// What attention reads of a pass: queries [rows, n_heads, head_dim], keys and values [rows, n_kv_heads, head_dim],
+/// normed and rotated.
+struct Heads {
+  at::Tensor queries;
+  at::Tensor keys;
+  at::Tensor values;
+};
 
 /// KV cache, reserved once, and causal attention.
 class Attention {
@@ -33,24 +61,24 @@ class Attention {
   /// Allocates the cache.
   explicit Attention(const AttentionShape& shape);
 
-  /// Stores the keys and values of qkv [rows, 3 width] and writes softmax(scale q k^T + mask) v to the segment's rows
-  /// of out [rows, width].
-  void run(std::int64_t layer, const Segment& segment, double scale, const at::Tensor& qkv, at::Tensor& out);
+  /// Stores the segment's keys and values, and writes softmax(scale q k^T) v to its rows of
+  /// out [rows, n_heads head_dim]. `layer` is the index in the cache.
+  void run(std::int64_t layer, const ib_layer_desc& desc, Segment& segment, const Heads& heads, at::Tensor& out);
 
-  /// Stores keys and values [n, n_heads, head_width] of the positions from `past` on.
+  /// Stores keys and values [n, n_kv_heads, head_dim] of the positions from `past` on.
   void append(std::int64_t layer, std::int64_t slot, std::int64_t past, const at::Tensor& keys,
               const at::Tensor& values);
 
   std::uint64_t kv_bytes() const;
 
  private:
-  static at::Tensor one_token(const at::Tensor& q, const at::Tensor& keys, const at::Tensor& values);
-  static at::Tensor many_tokens(const at::Tensor& q, const at::Tensor& keys, const at::Tensor& values,
-                                const at::Tensor& mask);
+  at::Tensor one_token(const at::Tensor& q, const at::Tensor& keys, const at::Tensor& values) const;
+  at::Tensor many_tokens(const at::Tensor& q, const at::Tensor& keys, const at::Tensor& values,
+                         const at::Tensor& mask) const;
 
   AttentionShape shape_;
-  at::Tensor keys_;    // [n_slots, n_layers, n_heads, max_tokens, head_width]
-  at::Tensor values_;  // [n_slots, n_layers, n_heads, head_width, max_tokens]: transposed, as a product wants them
+  at::Tensor keys_;    // [n_slots, n_layers, n_kv_heads, max_tokens, head_dim]
+  at::Tensor values_;  // [n_slots, n_layers, n_kv_heads, head_dim, max_tokens]: transposed, as a product wants them
 };
 
 }  // namespace inferbench::torch_backend

@@ -3,7 +3,7 @@
 
 #include <ATen/ATen.h>
 
-#include "inferbench/backend.h"
+#include "inferbench/decoder.hpp"
 
 namespace inferbench::torch_backend {
 namespace {
@@ -16,43 +16,75 @@ std::uint64_t bytes_of(const std::unique_ptr<Linear>& linear) {
   return linear == nullptr ? 0 : linear->bytes();
 }
 
-}  // namespace
-
-std::uint64_t LayerNorm::bytes() const {
-  return bytes_of(weight) + bytes_of(bias);
-}
-
-at::Tensor LayerNorm::run(const at::Tensor& x, double epsilon) const {
-  return at::layer_norm(x, {weight.size(0)}, weight, bias, epsilon);
-}
-
-std::uint64_t Layer::bytes() const {
-  return ln_1.bytes() + ln_2.bytes() + bytes_of(c_attn) + bytes_of(attn_c_proj) + bytes_of(c_fc) + bytes_of(mlp_c_proj);
-}
-
-at::Tensor Layer::mlp(const at::Tensor& x, std::int32_t activation) const {
-  at::Tensor hidden = c_fc->run(x);
-  activate(hidden, activation);
-  return mlp_c_proj->run(hidden);
-}
-
-void activate(at::Tensor& x, std::int32_t activation) {
-  if (activation == IB_ACTIVATION_GELU_TANH) {
-    at::gelu_(x, "tanh");
-  } else if (activation == IB_ACTIVATION_GELU_ERF) {
-    at::gelu_(x, "none");
-  } else {
-    at::relu_(x);
+void activate(std::int32_t activation, const at::Tensor& x, at::Tensor& out) {
+  switch (activation) {
+    case IB_ACTIVATION_GELU_TANH:
+      at::gelu_out(out, x, "tanh");
+      break;
+    case IB_ACTIVATION_GELU_ERF:
+      at::gelu_out(out, x, "none");
+      break;
+    case IB_ACTIVATION_SILU:
+      at::silu_out(out, x);
+      break;
+    default:
+      at::clamp_min_out(out, x, 0);
   }
 }
 
-void run_layer(const Layer& layer, std::int64_t index, double attention_scale, const LayerSettings& settings,
-               const std::vector<Segment>& segments, Attention& attention, at::Tensor& x) {
-  const at::Tensor qkv = layer.c_attn->run(layer.ln_1.run(x, settings.epsilon));
-  at::Tensor attended = at::empty_like(x);
-  for (const Segment& segment : segments) attention.run(index, segment, attention_scale, qkv, attended);
-  x.add_(layer.attn_c_proj->run(attended));
-  x.add_(layer.mlp(layer.ln_2.run(x, settings.epsilon), settings.activation));
+at::Tensor with_post_norm(const Norm& norm, const ib_model_desc& desc, at::Tensor x) {
+  return norm.weight.defined() ? norm.run(x, desc.norm_epsilon) : x;
+}
+
+}  // namespace
+
+std::uint64_t Layer::bytes() const {
+  return attn_norm.bytes() + bytes_of(attn_qkv) + bytes_of(q_norm) + bytes_of(k_norm) + bytes_of(attn_out) +
+         attn_post_norm.bytes() + mlp_norm.bytes() + bytes_of(mlp_up) + bytes_of(mlp_down) + mlp_post_norm.bytes();
+}
+
+at::Tensor activated(const ib_model_desc& desc, const at::Tensor& x) {
+  at::Tensor out = at::empty({x.size(0), desc.intermediate_size});
+  if (desc.gated == 0) {
+    activate(desc.activation, x, out);
+    return out;
+  }
+  activate(desc.activation, x.narrow(1, 0, desc.intermediate_size), out);
+  return out.mul_(x.narrow(1, desc.intermediate_size, desc.intermediate_size));
+}
+
+at::Tensor run_mlp(const Layer& layer, const ib_model_desc& desc, const at::Tensor& x) {
+  return layer.mlp_down->run(activated(desc, layer.mlp_up->run(x)));
+}
+
+at::Tensor attend(const Layer& layer, std::int64_t index, const ib_model_desc& desc, Pass& pass, Attention& attention,
+                  const at::Tensor& qkv) {
+  const std::int64_t rows = qkv.size(0);
+  const std::int64_t n_heads = desc.n_heads;
+  const std::int64_t n_kv_heads = desc.n_kv_heads;
+  const at::Tensor all = qkv.view({rows, n_heads + 2 * n_kv_heads, desc.head_dim});
+  Heads heads{all.narrow(1, 0, n_heads), all.narrow(1, n_heads, n_kv_heads),
+              all.narrow(1, n_heads + n_kv_heads, n_kv_heads)};
+  if (layer.q_norm.defined()) {
+    heads.queries = rms_norm(heads.queries, layer.q_norm, desc.norm_epsilon);
+    heads.keys = rms_norm(heads.keys, layer.k_norm, desc.norm_epsilon);
+  }
+  if (layer.desc.rotary_table >= 0) {
+    heads.queries = pass.rotation.run(layer.desc.rotary_table, heads.queries);
+    heads.keys = pass.rotation.run(layer.desc.rotary_table, heads.keys);
+  }
+  at::Tensor out = at::empty({rows, decoder::query_size(desc)});
+  for (Segment& segment : pass.segments) attention.run(index, layer.desc, segment, heads, out);
+  return out;
+}
+
+void run_layer(const Layer& layer, std::int64_t index, const ib_model_desc& desc, Pass& pass, Attention& attention,
+               at::Tensor& x) {
+  const at::Tensor qkv = layer.attn_qkv->run(layer.attn_norm.run(x, desc.norm_epsilon));
+  const at::Tensor attended = attend(layer, index, desc, pass, attention, qkv);
+  x.add_(with_post_norm(layer.attn_post_norm, desc, layer.attn_out->run(attended)));
+  const at::Tensor y = run_mlp(layer, desc, layer.mlp_norm.run(x, desc.norm_epsilon));
+  x.add_(with_post_norm(layer.mlp_post_norm, desc, y));
 }
 
 }  // namespace inferbench::torch_backend

@@ -9,46 +9,52 @@
 
 #include "attention.hpp"
 #include "linear.hpp"
+#include "norm.hpp"
+#include "rotary.hpp"
 
 namespace inferbench::torch_backend {
 
 // Tokens that one pass through the layers takes; longer calls make several, which bounds the work space.
 constexpr std::int32_t kPassRows = 512;
 
-struct LayerNorm {
-  at::Tensor weight;  ///< [width]
-  at::Tensor bias;    ///< [width]
-
-  std::uint64_t bytes() const;
-  /// x [rows, width] -> [rows, width]
-  at::Tensor run(const at::Tensor& x, double epsilon) const;
-};
-
 struct Layer {
-  LayerNorm ln_1;
-  std::unique_ptr<Linear> c_attn;  ///< width -> 3 width: queries, keys, values
-  std::unique_ptr<Linear> attn_c_proj;
-  LayerNorm ln_2;
-  std::unique_ptr<Linear> c_fc;
-  std::unique_ptr<Linear> mlp_c_proj;
+  ib_layer_desc desc{};
+  Norm attn_norm;
+  std::unique_ptr<Linear> attn_qkv;  ///< the queries' outputs, then the keys', then the values'
+  at::Tensor q_norm;                 ///< [head_dim]; undefined: none
+  at::Tensor k_norm;                 ///< the same
+  std::unique_ptr<Linear> attn_out;
+  Norm attn_post_norm;  ///< may not be there
+  Norm mlp_norm;
+  std::unique_ptr<Linear> mlp_up;  ///< where the MLP is gated, the gate's outputs, then its own
+  std::unique_ptr<Linear> mlp_down;
+  Norm mlp_post_norm;  ///< may not be there
 
   /// Of all that is there.
   std::uint64_t bytes() const;
-  /// x [rows, width] -> mlp_c_proj(activation(c_fc(x))) [rows, width]
-  at::Tensor mlp(const at::Tensor& x, std::int32_t activation) const;
 };
 
-/// What is the same for all layers.
-struct LayerSettings {
-  std::int32_t activation = 0;  ///< IB_ACTIVATION_*
-  double epsilon = 0;
+/// A pass's rows: what all layers share.
+struct Pass {
+  std::vector<Segment> segments;
+  Rotation rotation;
 };
 
-/// x = activation(x)
-void activate(at::Tensor& x, std::int32_t activation);
+/// What a layer computes, in parts. `desc` everywhere: only its numbers and flags are looked at.
 
-/// x [rows, width] through `layer`, the index-th of the cache, in place; `segments` says whose its rows are.
-void run_layer(const Layer& layer, std::int64_t index, double attention_scale, const LayerSettings& settings,
-               const std::vector<Segment>& segments, Attention& attention, at::Tensor& x);
+/// activation(x) [rows, intermediate] of x, or where gated activation(gate) * up of x [rows, 2 intermediate].
+at::Tensor activated(const ib_model_desc& desc, const at::Tensor& x);
+
+/// x [rows, hidden] -> [rows, hidden]
+at::Tensor run_mlp(const Layer& layer, const ib_model_desc& desc, const at::Tensor& x);
+
+/// All between the projections of queries, keys and values and that of the output: qkv [rows, q + 2 kv] -> [rows, q].
+/// `index`: of the layer in the cache.
+at::Tensor attend(const Layer& layer, std::int64_t index, const ib_model_desc& desc, Pass& pass, Attention& attention,
+                  const at::Tensor& qkv);
+
+/// x [rows, hidden] through `layer`, in place.
+void run_layer(const Layer& layer, std::int64_t index, const ib_model_desc& desc, Pass& pass, Attention& attention,
+               at::Tensor& x);
 
 }  // namespace inferbench::torch_backend

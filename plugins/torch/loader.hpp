@@ -7,6 +7,7 @@
 #include <initializer_list>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "context.hpp"
 #include "layer.hpp"
@@ -17,23 +18,41 @@ namespace inferbench::torch_backend {
 bool is_int8(const char* precision);
 
 /// Reads and packs tensor after tensor; after each it reports progress and asks the host whether to go on. Names are
-/// "PREFIXweight" and "PREFIXbias". Throws Failure, c10::Error.
+/// those of ib_model_desc without ".weight" and ".bias". Throws Failure, c10::Error.
 class Loader {
  public:
-  Loader(Context& context, const ib_tensor* tensors, std::uint64_t n_tensors, bool int8)
-      : context_(context), tensors_(tensors, n_tensors), n_tensors_(n_tensors), int8_(int8) {}
+  /// `desc` and its tensors outlive the loader.
+  Loader(Context& context, const ib_model_desc& desc, bool int8)
+      : context_(context), desc_(desc), tensors_(desc), int8_(int8) {}
 
-  at::Tensor take(const std::string& name, std::initializer_list<std::int64_t> shape);
-  LayerNorm layer_norm(const std::string& prefix, std::int64_t width);
-  std::unique_ptr<Linear> linear(const std::string& prefix, std::int64_t inputs, std::int64_t outputs);
+  /// A dense copy, [rows, columns].
+  at::Tensor matrix(const std::string& name, std::int64_t rows, std::int64_t columns);
+  Norm norm(const std::string& name);
+
+  /// Outputs of linear layers that follow each other in one product.
+  struct Part {
+    std::string name;
+    std::int64_t outputs;
+  };
+  std::unique_ptr<Linear> linear(std::initializer_list<Part> parts, std::int64_t inputs, bool has_bias);
   /// `weight` [outputs, inputs]; `bias` [outputs] or undefined.
   std::unique_ptr<Linear> pack(const at::Tensor& weight, const at::Tensor& bias) const;
-  Layer layer(const std::string& prefix, std::int64_t width, std::int64_t inner);
+
+  // Parts of layer `index`.
+  Norm layer_norm(std::int32_t index, std::string_view name);
+  /// The MLP's first product without the gate.
+  std::unique_ptr<Linear> mlp_up(std::int32_t index);
+  void read_mlp(std::int32_t index, Layer& layer);
+  void read_qk_norms(std::int32_t index, Layer& layer);
+  Layer layer(std::int32_t index);
 
  private:
+  at::Tensor vector(const std::string& name, std::int64_t n);
+  void report();
+
   Context& context_;
+  const ib_model_desc& desc_;
   TensorMap tensors_;
-  std::uint64_t n_tensors_;
   std::uint64_t n_taken_ = 0;
   bool int8_;
 };

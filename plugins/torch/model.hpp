@@ -12,32 +12,31 @@
 
 namespace inferbench::torch_backend {
 
-/// GPT-2's weights as libtorch's tensors. Immutable once created. Throws Failure, std::bad_alloc.
+/// What this backend computes.
+constexpr std::uint64_t kFeatures = IB_FEATURES_GPT2 | IB_FEATURES_LLAMA | IB_FEATURES_GEMMA;
+
+/// `desc` without its pointers, which are null. Throws Failure(IB_UNSUPPORTED) for a norm or an activation that is
+/// unknown.
+ib_model_desc numbers_of(const ib_model_desc& desc);
+
+/// A decoder's weights as libtorch's tensors. Immutable once created. Throws Failure, std::bad_alloc.
 class Model {
  public:
   Model(Context& context, const ib_model_params& params);
   const ib_model_info& info() const { return info_; }
-  /// The factor of layer `layer`'s attention scores.
-  double attention_scale(std::size_t layer) const;
 
   Context& context;
-  std::int64_t n_heads;
-  std::int64_t width;
-  std::int64_t inner;
-  std::int64_t n_positions;
-  std::int64_t vocab;
-  LayerSettings settings;
-  at::Tensor wte;  ///< [vocab, width]
-  at::Tensor wpe;  ///< [n_positions, width]
+  ib_model_desc desc;  ///< numbers_of the parameters'
+  RotaryTables rotary_tables;
+  at::Tensor token_embedding;     ///< [vocab_size, hidden_size]
+  at::Tensor position_embedding;  ///< [max_positions, hidden_size]; undefined: none
   std::vector<Layer> layers;
-  LayerNorm ln_f;
-  std::unique_ptr<Linear> head;  ///< width -> vocab; in fp32 it shares wte where it is tied
+  Norm final_norm;
+  std::unique_ptr<Linear> head;  ///< hidden -> vocabulary; in fp32 it shares token_embedding where it is tied
 
  private:
   void load(const ib_model_params& params);
 
-  bool scale_attn_weights_;
-  bool scale_attn_by_inverse_layer_;
   ib_model_info info_{};
 };
 

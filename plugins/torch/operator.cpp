@@ -4,32 +4,39 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <cmath>
 #include <string>
 
 #include "inferbench/op_bench.hpp"
 #include "loader.hpp"
+#include "model.hpp"
 #include "torch_call.hpp"
 
 namespace inferbench::torch_backend {
 namespace {
 
-Layer load_layer(Loader& loader, const ib_op_desc& desc) {
+Layer load_op_layer(Loader& loader, const ib_op_desc& op) {
+  if (op.op == IB_OP_LAYER) return loader.layer(0);
   Layer layer;
-  if (desc.op == IB_OP_LAYER_NORM) layer.ln_1 = loader.layer_norm("", desc.width);
-  if (desc.op == IB_OP_LINEAR) layer.c_fc = loader.linear("", desc.width, desc.outputs);
-  if (desc.op == IB_OP_MLP) {
-    layer.c_fc = loader.linear("c_fc.", desc.width, desc.inner);
-    layer.mlp_c_proj = loader.linear("c_proj.", desc.inner, desc.width);
-  }
-  if (desc.op == IB_OP_BLOCK) layer = loader.layer("", desc.width, desc.inner);
+  layer.desc = op.desc->layers[0];
+  if (op.op == IB_OP_NORM) layer.attn_norm = loader.layer_norm(0, "attn_norm");
+  if (op.op == IB_OP_LINEAR) layer.mlp_up = loader.mlp_up(0);
+  if (op.op == IB_OP_MLP) loader.read_mlp(0, layer);
+  if (op.op == IB_OP_ATTENTION) loader.read_qk_norms(0, layer);
   return layer;
+}
+
+/// Segments and angles as forward would have them.
+Pass op_pass(const ib_op_desc& op) {
+  const std::int32_t max_tokens = op.past + op.rows;
+  PassPlan plan({1, max_tokens, op.rows, 0}, kPassRows, segment_rows(*op.desc, max_tokens));
+  plan.begin_rows(op.rows, op.past);
+  return {{plan.segments().begin(), plan.segments().end()}, {RotaryTables(*op.desc), plan.positions()}};
 }
 
 }  // namespace
 
 Operator::Operator(Context& context, const ib_op_desc& desc)
-    : context_(context), op_(desc.op), settings_{desc.activation, desc.layer_norm_epsilon} {
+    : context_(context), op_(desc.op), desc_(numbers_of(*desc.desc)) {
   if (desc.rows > kPassRows) {
     throw Failure(IB_UNSUPPORTED, "a forward pass takes at most " + std::to_string(kPassRows) + " rows at once");
   }
@@ -44,52 +51,55 @@ void Operator::load(const ib_op_desc& desc) {
   input_ = at::empty({desc.rows, op_input_columns(desc)});
   std::copy_n(desc.input, input_.numel(), input_.data_ptr<float>());
   for (std::int32_t copy = 0; copy < desc.n_copies; ++copy) {
-    Loader loader(context_, desc.tensors, desc.n_tensors, int8);
-    layers_.push_back(load_layer(loader, desc));
+    Loader loader(context_, *desc.desc, int8);
+    layers_.push_back(load_op_layer(loader, desc));
   }
   info_.weights_bytes = layers_.front().bytes();
-  if (op_has_heads(desc)) store_past(desc);
+  if (!op_has_positions(op_)) return;
+  pass_.emplace(op_pass(desc));
+  if (op_ != IB_OP_ROTARY) store_past(desc);
 }
 
 void Operator::store_past(const ib_op_desc& desc) {
-  const std::int64_t head_width = desc.width / desc.heads;
   const std::int64_t past = desc.past;
-  attention_.emplace(AttentionShape{desc.n_copies, desc.heads, head_width, 1, past + desc.rows});
-  attention_scale_ = 1 / std::sqrt(static_cast<double>(head_width));
-  segments_.emplace_back(PassSegment{0, 0, desc.rows, desc.past, nullptr});
-  info_.kv_bytes = attention_->kv_bytes() / static_cast<std::uint64_t>(desc.n_copies);
+  attention_.emplace(AttentionShape{desc.n_copies, desc_.n_heads, desc_.n_kv_heads, desc_.head_dim, 1, past + desc.rows,
+                                    desc_.attention_soft_cap});
+  const KeyRange seen = seen_keys({0, 0, desc.rows, desc.past, nullptr}, layers_.front().desc.window);
+  info_.kv_bytes =
+      2 * static_cast<std::uint64_t>(seen.n) * static_cast<std::uint64_t>(decoder::kv_size(desc_)) * sizeof(float);
   if (past == 0) return;
-  at::Tensor kv = at::empty({past, 2, desc.heads, head_width});
+  at::Tensor kv = at::empty({past, 2, desc_.n_kv_heads, desc_.head_dim});
   std::copy_n(desc.past_kv, kv.numel(), kv.data_ptr<float>());
   for (std::int32_t copy = 0; copy < desc.n_copies; ++copy) {
     attention_->append(copy, 0, 0, kv.select(1, 0), kv.select(1, 1));
   }
 }
 
+at::Tensor Operator::rotated() const {
+  const std::int64_t n_heads = std::int64_t{desc_.n_heads} + desc_.n_kv_heads;
+  return pass_->rotation.run(layers_.front().desc.rotary_table, input_.view({input_.size(0), n_heads, desc_.head_dim}));
+}
+
 at::Tensor Operator::result_of(std::int32_t copy) {
   const Layer& layer = layers_[static_cast<std::size_t>(copy)];
   switch (op_) {
-    case IB_OP_LAYER_NORM:
-      return layer.ln_1.run(input_, settings_.epsilon);
+    case IB_OP_NORM:
+      return layer.attn_norm.run(input_, desc_.norm_epsilon);
     case IB_OP_LINEAR:
-      return layer.c_fc->run(input_);
-    case IB_OP_ATTENTION: {
-      at::Tensor out = at::empty({input_.size(0), input_.size(1) / 3});
-      attention_->run(copy, segments_.front(), attention_scale_, input_, out);
-      return out;
-    }
-    case IB_OP_GELU: {
-      at::Tensor out = input_.clone();
-      activate(out, settings_.activation);
-      return out;
-    }
+      return layer.mlp_up->run(input_);
+    case IB_OP_ATTENTION:
+      return attend(layer, copy, desc_, *pass_, *attention_, input_);
+    case IB_OP_ACTIVATION:
+      return activated(desc_, input_);
     case IB_OP_SOFTMAX:
       return at::softmax(input_, -1);
     case IB_OP_MLP:
-      return layer.mlp(input_, settings_.activation);
+      return run_mlp(layer, desc_, input_);
+    case IB_OP_ROTARY:
+      return rotated();
     default: {
       at::Tensor out = input_.clone();
-      run_layer(layer, copy, attention_scale_, settings_, segments_, *attention_, out);
+      run_layer(layer, copy, desc_, *pass_, *attention_, out);
       return out;
     }
   }

@@ -29,16 +29,16 @@ class Operator {
   void load(const ib_op_desc& desc);
   void store_past(const ib_op_desc& desc);
   at::Tensor result_of(std::int32_t copy);
+  at::Tensor rotated() const;
 
   Context& context_;
   std::int32_t op_;
-  LayerSettings settings_;
+  ib_model_desc desc_;         // numbers and flags
   at::Tensor input_;           // as ib_op_desc::input
   at::Tensor result_;          // of the latest run
   std::vector<Layer> layers_;  // [copies] with what the operator needs
   std::optional<Attention> attention_;
-  std::vector<Segment> segments_;
-  double attention_scale_ = 1;
+  std::optional<Pass> pass_;  // of operators with positions
   ib_op_info info_{};
 };
 

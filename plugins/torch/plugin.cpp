@@ -19,10 +19,11 @@ using inferbench::torch_backend::Operator;
 using inferbench::torch_backend::Session;
 
 constexpr ib_precision_info kPrecisions[] = {
-    {"fp32", "weights, activations, KV cache and sums in IEEE binary32"},
+    {"fp32", "weights, activations, KV cache and sums in IEEE binary32", 32, 0},
     {"int8",
      "weights in 8 bits with a scale per output channel, activations in 7 bits with a scale per token, sums in "
-     "32-bit integers; attention and KV cache in fp32"},
+     "32-bit integers; attention and KV cache in fp32",
+     8, 1},
 };
 
 // int8 is listed only where this build of libtorch has an engine for it.
@@ -39,8 +40,9 @@ extern "C" IB_EXPORT const ib_backend inferbench_backend_v1 = inferbench::make_t
     .version = INFERBENCH_VERSION,
     .build = INFERBENCH_BUILD,
     .license = "Apache-2.0",
-    .doc = "GPT-2 on libtorch's operators; its threads are the process's, so that only one session may be in a call at "
-           "a time",
+    .doc = "decoders on libtorch's operators; its threads are the process's, so that only one session may be in a call "
+           "at a time",
+    .features = inferbench::torch_backend::kFeatures,
     .precisions = precisions(),
     .extension = inferbench::op_bench_extension<Context, Operator>,
 });

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <span>
 
+#include "soft_cap.hpp"
 #include "torch_call.hpp"
 
 namespace inferbench::torch_backend {
@@ -16,18 +17,21 @@ at::Tensor view(std::span<const std::int32_t> values) {
   return at::from_blob(const_cast<std::int32_t*>(values.data()), {static_cast<std::int64_t>(values.size())}, at::kInt);
 }
 
+// Rows that the head takes at once: with a large vocabulary its results need most of the work space.
+constexpr std::int32_t kHeadRows = 64;
+
 }  // namespace
 
 Session::Session(Model& model, const ib_session_params& params)
     : model_(model),
-      lengths_(checked_session_limits(params, static_cast<std::int32_t>(model.n_positions),
-                                      static_cast<std::int32_t>(model.vocab))),
-      plan_(lengths_.limits(), kPassRows) {
+      lengths_(checked_session_limits(params, model.desc.max_positions, model.desc.vocab_size)),
+      plan_(lengths_.limits(), kPassRows, segment_rows(model.desc, lengths_.limits().max_tokens)) {
   model_.context.use_threads();
+  const ib_model_desc& desc = model.desc;
   in_torch([&] {
-    attention_.emplace(AttentionShape{static_cast<std::int64_t>(model.layers.size()), model.n_heads,
-                                      model.width / model.n_heads, lengths_.limits().n_slots,
-                                      lengths_.limits().max_tokens});
+    attention_.emplace(AttentionShape{desc.n_layers, desc.n_heads, desc.n_kv_heads, desc.head_dim,
+                                      lengths_.limits().n_slots, lengths_.limits().max_tokens,
+                                      desc.attention_soft_cap});
   });
   info_.struct_size = sizeof info_;
   info_.kv_bytes = attention_->kv_bytes();
@@ -36,14 +40,19 @@ Session::Session(Model& model, const ib_session_params& params)
 }
 
 // What the tensors of a pass hold where it holds most: the residual stream with the MLP's input and output in both
-// layouts, one head's scores in four forms, or the logits in two.
+// layouts, the scores of the heads that share keys in four forms, or the logits in two.
 std::uint64_t Session::scratch_bytes() const {
+  const ib_model_desc& desc = model_.desc;
   const std::int64_t keys = lengths_.limits().max_tokens;
   const std::int64_t max_rows = plan_.max_rows();
-  const std::int64_t stream = max_rows * 4 * model_.width;
-  const std::int64_t mlp = max_rows * 3 * model_.inner;
-  const std::int64_t attention = max_rows * (6 * model_.width + 5 * keys) + 2 * model_.width * keys;
-  const std::int64_t logits = 2 * plan_.max_outputs() * model_.vocab;
+  const std::int64_t segment = std::min(plan_.max_rows(), segment_rows(desc, keys));
+  const std::int64_t group = desc.n_heads / desc.n_kv_heads;
+  const std::int64_t query_size = decoder::query_size(desc);
+  const std::int64_t stream = max_rows * 4 * desc.hidden_size;
+  const std::int64_t mlp = max_rows * (desc.gated != 0 ? 5 : 3) * desc.intermediate_size;
+  const std::int64_t attention = max_rows * (5 * query_size + 3 * decoder::kv_size(desc)) +
+                                 segment * keys * (4 * group + 1) + 2 * desc.head_dim * keys;
+  const std::int64_t logits = std::int64_t{2} * std::min(plan_.max_rows(), kHeadRows) * desc.vocab_size;
   return static_cast<std::uint64_t>(stream + std::max({mlp, attention, logits})) * sizeof(float);
 }
 
@@ -61,35 +70,47 @@ void Session::truncate(std::int32_t slot, std::int32_t n_past) {
   lengths_.truncate(slot, n_past);
 }
 
-// The residual stream after the last layer: [rows, width].
+// The residual stream after the last layer: [rows, hidden_size].
 at::Tensor Session::run_pass() {
-  segments_.clear();
-  for (const PassSegment& segment : plan_.segments()) segments_.emplace_back(segment);
-  at::Tensor x = model_.wte.index_select(0, view(plan_.tokens()));
-  x.add_(model_.wpe.index_select(0, view(plan_.positions())));
+  const ib_model_desc& desc = model_.desc;
+  Pass pass{{plan_.segments().begin(), plan_.segments().end()}, {model_.rotary_tables, plan_.positions()}};
+  at::Tensor x = model_.token_embedding.index_select(0, view(plan_.tokens()));
+  if (desc.embedding_scale != 1) x.mul_(desc.embedding_scale);
+  if (desc.learned_positions != 0) x.add_(model_.position_embedding.index_select(0, view(plan_.positions())));
   for (std::size_t i = 0; i < model_.layers.size(); ++i) {
     model_.context.host.throw_if_cancelled();
-    run_layer(model_.layers[i], static_cast<std::int64_t>(i), model_.attention_scale(i), model_.settings, segments_,
-              *attention_, x);
+    run_layer(model_.layers[i], static_cast<std::int64_t>(i), desc, pass, *attention_, x);
   }
   return x;
 }
 
-at::Tensor Session::logits(const at::Tensor& x) const {
-  return model_.head->run(model_.ln_f.run(x, model_.settings.epsilon));
+void Session::write_output(const ib_forward_params& params, const at::Tensor& x) {
+  const std::span<const PassOutput> outputs = plan_.outputs();
+  if (outputs.empty()) return;
+  const bool is_all = plan_.n_rows() == static_cast<std::int32_t>(outputs.size());
+  const at::Tensor wanted = is_all ? x : x.index_select(0, view(plan_.output_rows()));
+  const at::Tensor normed = model_.final_norm.run(wanted, model_.desc.norm_epsilon);
+  for (std::size_t begin = 0; begin < outputs.size();) {
+    std::size_t end = begin + 1;
+    while (end < outputs.size() && end - begin < kHeadRows && outputs[end].greedy == outputs[begin].greedy) ++end;
+    write_alike(outputs.subspan(begin, end - begin),
+                normed.narrow(0, static_cast<std::int64_t>(begin), static_cast<std::int64_t>(end - begin)), params);
+    begin = end;
+  }
 }
 
-void Session::write_output(const ib_forward_params& params, const at::Tensor& x) {
-  const std::int64_t vocab = model_.vocab;
-  const auto rows = plan_.output_rows();
-  const auto n = static_cast<std::int64_t>(rows.size());
-  if (n == 0) return;
-  const at::Tensor wanted = logits(n == x.size(0) ? x : x.index_select(0, view(rows)));
-  const std::int64_t first = plan_.first_output();
-  if (params.output != IB_OUTPUT_GREEDY) {
-    at::from_blob(params.logits + first * vocab, {n, vocab}).copy_(wanted);
-  } else {  // argmax gives the first of equal values: the lowest id, as the ABI requires
-    at::from_blob(params.ids + first, {n}, at::kInt).copy_(wanted.argmax(1));
+// `outputs` are either all logits or all ids, so that they follow each other in the caller's buffer.
+void Session::write_alike(std::span<const PassOutput> outputs, const at::Tensor& normed,
+                          const ib_forward_params& params) const {
+  const auto n = static_cast<std::int64_t>(outputs.size());
+  const std::int64_t vocab_size = model_.desc.vocab_size;
+  const PassOutput& first = outputs.front();
+  at::Tensor logits = model_.head->run(normed);
+  soft_cap(logits, model_.desc.logit_soft_cap);
+  if (first.greedy) {  // argmax gives the first of equal values: the lowest id, as the ABI requires
+    at::from_blob(params.ids + first.index, {n}, at::kInt).copy_(logits.argmax(1));
+  } else {
+    at::from_blob(params.logits + first.index * vocab_size, {n, vocab_size}).copy_(logits);
   }
 }
 

@@ -5,7 +5,7 @@
 
 #include <cstdint>
 #include <optional>
-#include <vector>
+#include <span>
 
 #include "attention.hpp"
 #include "model.hpp"
@@ -24,14 +24,14 @@ class Session {
  private:
   at::Tensor run_pass();
   void write_output(const ib_forward_params& params, const at::Tensor& x);
-  at::Tensor logits(const at::Tensor& x) const;
+  void write_alike(std::span<const PassOutput> outputs, const at::Tensor& normed,
+                   const ib_forward_params& params) const;
   std::uint64_t scratch_bytes() const;
 
   const Model& model_;
   SlotLengths lengths_;
   PassPlan plan_;
   std::optional<Attention> attention_;
-  std::vector<Segment> segments_;  // of the present pass
   ib_session_info info_{};
 };
 
