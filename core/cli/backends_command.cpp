@@ -12,8 +12,10 @@
 
 #include "cli/commands.hpp"
 #include "cli/common_options.hpp"
+#include "inferbench/decoder.hpp"
 #include "plugin/options.hpp"
 #include "plugin/plugin_path.hpp"
+#include "support/fit_text.hpp"
 #include "support/one_line.hpp"
 #include "support/print.hpp"
 
@@ -22,10 +24,20 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr std::size_t kTextWidth = 100;
+
 struct Arguments {
   std::vector<std::filesystem::path> plugin_dirs;
   bool json = false;
 };
+
+std::vector<std::string> feature_names(std::uint64_t features) {
+  std::vector<std::string> names;
+  for (const decoder::FeatureName& known : decoder::kFeatureNames) {
+    if ((features & known.feature) != 0) names.emplace_back(known.name);
+  }
+  return names;
+}
 
 // ---- JSON ----
 
@@ -55,10 +67,20 @@ Json plugin_json(const PluginDescription& plugin) {
                {"concurrent_sessions", (plugin.flags & IB_FLAG_CONCURRENT_SESSIONS) != 0},
                {"prompt_cache", (plugin.flags & IB_FLAG_PROMPT_CACHE) != 0},
                {"extensions", plugin.extensions},
+               {"features", feature_names(plugin.features)},
+               {"driver_threads", plugin.n_driver_threads},
+               {"devices", Json::array()},
+               {"device_problem", plugin.device_problem.empty() ? Json() : Json(plugin.device_problem)},
                {"precisions", Json::array()},
                {"options", Json::array()}};
   for (const PrecisionDescription& precision : plugin.precisions) {
-    json["precisions"].push_back({{"name", precision.name}, {"doc", precision.doc}});
+    json["precisions"].push_back({{"name", precision.name},
+                                  {"doc", precision.doc},
+                                  {"weight_bits", precision.weight_bits},
+                                  {"integer_products", precision.integer_products}});
+  }
+  for (const DeviceDescription& device : plugin.devices) {
+    json["devices"].push_back({{"id", device.id}, {"name", device.name}, {"memory_bytes", device.memory_bytes}});
   }
   for (const OptionDescription& option : plugin.options) json["options"].push_back(option_json(option));
   return json;
@@ -104,6 +126,29 @@ void print_rows(std::string_view label, const std::vector<std::vector<std::strin
   }
 }
 
+// Words, wrapped.
+void print_features(std::uint64_t features) {
+  std::string label = "features";
+  std::string names;
+  for (const std::string& name : feature_names(features)) names += (names.empty() ? "" : " ") + name;
+  for (const std::string& line : wrap_text(names, kTextWidth)) {
+    print_field(label, line);
+    label.clear();
+  }
+}
+
+void print_devices(const PluginDescription& plugin) {
+  if (!plugin.device_problem.empty()) return print_field("devices", "none: " + plugin.device_problem);
+  std::vector<std::vector<std::string>> rows;
+  for (const DeviceDescription& device : plugin.devices) {
+    rows.push_back({device.id, one_line(device.name, 80)});
+    if (device.memory_bytes > 0) {
+      rows.back().push_back(fmt::format("{:.0f} MiB", static_cast<double>(device.memory_bytes) / (1024.0 * 1024.0)));
+    }
+  }
+  print_rows("devices", rows);
+}
+
 void print_plugin(const PluginDescription& plugin, const std::filesystem::path& shadowed_by) {
   print_result("{} {}\n", plugin.name, one_line(plugin.version, 80));
   print_field("", plugin.doc);
@@ -125,6 +170,8 @@ void print_plugin(const PluginDescription& plugin, const std::filesystem::path& 
                     one_line(option.doc)});
   }
   print_rows("options", rows);
+  print_features(plugin.features);
+  print_devices(plugin);
   if ((plugin.flags & IB_FLAG_PROMPT_CACHE) != 0)
     print_field("caches", "prompts: may reuse results of earlier prompts");
   print_result("\n");

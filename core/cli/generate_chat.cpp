@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
 #include <memory>
@@ -20,6 +21,7 @@ namespace inferbench {
 namespace {
 
 constexpr std::int32_t kTurnTokens = 64;
+constexpr std::int32_t kMostPositions = 8192;  // of the cache, however many the model could have
 
 /// Lines from a terminal, with editing and history, or from a pipe, unchanged.
 class LineReader {
@@ -61,7 +63,7 @@ void generate_chat(const GenerateArguments& arguments) {
   const Tokenizer tokenizer = tokenizer_of(model);
   const std::int32_t n_new = arguments.max_tokens.value_or(kTurnTokens);
   const FoundBackend found = find_backend(arguments.backends.front(), arguments.settings);
-  const std::int32_t capacity = model.config().context;
+  const std::int32_t capacity = std::min(model.config().max_positions, kMostPositions);
   IsolatedSession session(found, arguments.settings, model, {capacity, capacity}, sampling, terminal_callbacks());
   SlidingContext context(capacity, [&] { session.clear(); });
 
@@ -80,7 +82,7 @@ void generate_chat(const GenerateArguments& arguments) {
     fresh.insert(fresh.end(), ids.begin(), ids.end());
     StreamDecoder decoder(tokenizer, fresh);
     const auto next = [&](std::span<const std::int32_t> fed) { return session.next(context.make_room(fed)); };
-    const Generated turn = generate_tokens(next, fresh, n_new, model.config().eos_token,
+    const Generated turn = generate_tokens(next, fresh, n_new, model.config().end_tokens,
                                            [&](std::int32_t id) { write_out(decoder.push(id)); });
     write_out(decoder.flush() + "\n");
     print_turn(turn, context);

@@ -66,7 +66,7 @@ void generate_once(const GenerateArguments& arguments) {
   const Tokenizer tokenizer = tokenizer_of(model);
   const std::string prompt = read_prompt(*arguments.prompt);
   const std::vector<std::int32_t> prompt_ids = encode_prompt(tokenizer, prompt, model.config());
-  const std::int32_t n_new = tokens_to_make(arguments.max_tokens, prompt_ids.size(), model.config().context);
+  const std::int32_t n_new = tokens_to_make(arguments.max_tokens, prompt_ids.size(), model.config().max_positions);
 
   // The last token is generated but never fed.
   const auto n_prompt = static_cast<std::int32_t>(prompt_ids.size());
@@ -78,7 +78,7 @@ void generate_once(const GenerateArguments& arguments) {
   std::string text;
   if (stream && arguments.echo) write_out(prompt);
   Generated generated =
-      generate_tokens([&](auto fed) { return session.next(fed); }, prompt_ids, n_new, model.config().eos_token,
+      generate_tokens([&](auto fed) { return session.next(fed); }, prompt_ids, n_new, model.config().end_tokens,
                       [&](std::int32_t id) {
                         const std::string piece = decoder.push(id);
                         text += piece;

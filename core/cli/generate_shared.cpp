@@ -42,7 +42,7 @@ std::string read_prompt(const std::string& argument) {
 std::vector<std::int32_t> encode_prompt(const Tokenizer& tokenizer, const std::string& text,
                                         const ModelConfig& config) {
   std::vector<std::int32_t> ids = tokenizer.add_special(tokenizer.encode(text));
-  if (ids.empty() && config.eos_token >= 0) ids.push_back(config.eos_token);
+  if (ids.empty() && !config.end_tokens.empty()) ids.push_back(config.end_tokens.front());
   if (ids.empty())
     throw Error("the prompt is empty, and the model names no end-of-text token to start with", "give a prompt");
   return ids;
@@ -66,7 +66,7 @@ NextToken pick_from(const BackendSession& session, Sampler& sampler) {
 }
 
 Generated generate_tokens(const NextTimedToken& next, std::span<const std::int32_t> prompt, std::int32_t n_new,
-                          std::int32_t end_of_text, const std::function<void(std::int32_t)>& emit) {
+                          std::span<const std::int32_t> end_tokens, const std::function<void(std::int32_t)>& emit) {
   Generated generated;
   std::span<const std::int32_t> fed = prompt;
   for (std::int32_t step = 0; step < n_new; ++step) {
@@ -78,7 +78,7 @@ Generated generate_tokens(const NextTimedToken& next, std::span<const std::int32
       generated.timing.decode_ms += ms;
     }
     generated.timing.decode_steps = step;
-    if (token.id == end_of_text) {
+    if (std::binary_search(end_tokens.begin(), end_tokens.end(), token.id)) {
       generated.end_of_text = true;
       break;
     }

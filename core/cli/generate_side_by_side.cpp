@@ -74,7 +74,7 @@ Result generate_with(const Side& side, const GenerateArguments& arguments, const
   Result result;
   result.name = side.backend.name();
   result.generated =
-      generate_tokens([&](auto fed) { return session.next(fed); }, prompt, n_new, model.config().eos_token,
+      generate_tokens([&](auto fed) { return session.next(fed); }, prompt, n_new, model.config().end_tokens,
                       [&](std::int32_t id) { result.text += decoder.push(id); });
   result.text += decoder.flush();
   result.generated.timing.load_ms = session.load_ms();
@@ -149,7 +149,7 @@ void generate_side_by_side(const GenerateArguments& arguments) {
   const Tokenizer tokenizer = tokenizer_of(model);
   const std::string prompt = read_prompt(*arguments.prompt);
   const std::vector<std::int32_t> prompt_ids = encode_prompt(tokenizer, prompt, model.config());
-  const std::int32_t n_new = tokens_to_make(arguments.max_tokens, prompt_ids.size(), model.config().context);
+  const std::int32_t n_new = tokens_to_make(arguments.max_tokens, prompt_ids.size(), model.config().max_positions);
   std::vector<Result> results;
   for (const Side& side : sides) {
     Result result = generate_with(side, arguments, model, tokenizer, prompt_ids, n_new);

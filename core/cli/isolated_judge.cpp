@@ -48,14 +48,14 @@ std::vector<Window> windows_of(std::string_view bytes) {
 class JudgeServer {
  public:
   JudgeServer(FoundBackend tested, std::optional<FoundBackend> reference, BackendArguments settings, Model model,
-              std::int32_t batch, HostCallbacks callbacks)
+              JudgeShape shape, HostCallbacks callbacks)
       : affinity_(settings.threads),
         found_(std::move(tested)),
         found_reference_(std::move(reference)),
         settings_(std::move(settings)),
         model_(std::move(model)),
         weights_(model_.weights()),
-        batch_(batch),
+        shape_(shape),
         callbacks_(std::move(callbacks)) {}
 
   std::string serve(std::string_view request) {
@@ -71,7 +71,7 @@ class JudgeServer {
     }
     if (!runner_) {
       runner_ =
-          std::make_unique<WindowRunner>(*tested_, reference_, tested_->config().context, batch_, settings_.threads);
+          std::make_unique<WindowRunner>(*tested_, reference_, shape_.context, shape_.batch, settings_.threads);
     }
     return raw_bytes(runner_->run(windows_of(request.substr(1))));
   }
@@ -83,7 +83,7 @@ class JudgeServer {
   BackendArguments settings_;
   Model model_;
   Weights weights_;
-  std::int32_t batch_;
+  JudgeShape shape_;
   HostCallbacks callbacks_;
   std::optional<BackendModel> tested_;
   std::optional<BackendModel> reference_;
@@ -93,11 +93,11 @@ class JudgeServer {
 }  // namespace
 
 IsolatedJudge::IsolatedJudge(const FoundBackend& tested, const std::optional<FoundBackend>& reference,
-                             const BackendArguments& settings, const Model& model, std::int32_t batch,
+                             const BackendArguments& settings, const Model& model, JudgeShape shape,
                              const HostCallbacks& callbacks)
     : child_(
           [=]() -> BackendChild::Serve {
-            const auto server = std::make_shared<JudgeServer>(tested, reference, settings, model, batch, callbacks);
+            const auto server = std::make_shared<JudgeServer>(tested, reference, settings, model, shape, callbacks);
             return [server](std::string_view request) { return server->serve(request); };
           },
           reference ? fmt::format("backend {} or its reference {}", tested.name(), reference->name())

@@ -15,23 +15,28 @@
 
 namespace inferbench {
 
+/// How much a judge's sessions hold.
+struct JudgeShape {
+  std::int32_t context = 0;  ///< most tokens that a window predicts from
+  std::int32_t batch = 1;    ///< windows per call
+};
+
 /// WindowRunner in a child process: a backend, optionally compared with a reference, judges windows of tokens there. A
 /// backend that crashes ends only that process. The functions throw Error; BackendError if the backend reports an
 /// error.
 class IsolatedJudge {
  public:
   /// Starts the child and builds the model there, once for each backend. The options in `settings` apply only to
-  /// `tested`. Windows are as long as the model's context, `batch` per call. `callbacks` run in the child.
+  /// `tested`. `callbacks` run in the child.
   IsolatedJudge(const FoundBackend& tested, const std::optional<FoundBackend>& reference,
-                const BackendArguments& settings, const Model& model, std::int32_t batch,
-                const HostCallbacks& callbacks);
+                const BackendArguments& settings, const Model& model, JudgeShape shape, const HostCallbacks& callbacks);
   ~IsolatedJudge();  ///< shuts the backends down; problems become a warning on stderr
   IsolatedJudge(const IsolatedJudge&) = delete;
   IsolatedJudge& operator=(const IsolatedJudge&) = delete;
 
   const std::string& kernels() const { return kernels_; }  ///< of the tested backend
 
-  /// At most `batch` windows. Returns one result per window, in order.
+  /// At most `shape.batch` windows. Returns one result per window, in order.
   std::vector<WindowAgreement> judge(std::span<const Window> windows);
 
  private:

@@ -71,9 +71,9 @@ Case parse_case(const nlohmann::json& json, const std::string& where, const Mode
     throw Error(fmt::format("{}: expected an array of token ids, found {}", where, json.type_name()), kTokensCure);
   }
   if (json.empty()) throw Error(where + ": the array of token ids is empty", kTokensCure);
-  if (json.size() > static_cast<std::size_t>(config.context)) {
+  if (json.size() > static_cast<std::size_t>(config.max_positions)) {
     throw Error(
-        fmt::format("{}: {} exceed the model's context of {}", where, counted(json.size(), "token"), config.context),
+        fmt::format("{}: {} exceed the model's context of {}", where, counted(json.size(), "token"), config.max_positions),
         "give fewer tokens, or split them into several cases");
   }
   Case ids;
@@ -81,10 +81,10 @@ Case parse_case(const nlohmann::json& json, const std::string& where, const Mode
   for (const auto& id : json) {
     // A number beyond int64 is stored as unsigned; it is not a token id either.
     const bool integer = id.is_number_integer() && (!id.is_number_unsigned() || id <= INT64_MAX);
-    if (!integer || id.get<std::int64_t>() < 0 || id.get<std::int64_t>() >= config.vocab) {
+    if (!integer || id.get<std::int64_t>() < 0 || id.get<std::int64_t>() >= config.vocab_size) {
       throw Error(
           fmt::format("{}: {} at index {} is not a token id of this model", where, one_line(id.dump(), 60), ids.size()),
-          fmt::format("token ids are whole numbers from 0 to {}", config.vocab - 1));
+          fmt::format("token ids are whole numbers from 0 to {}", config.vocab_size - 1));
     }
     ids.push_back(id.get<std::int32_t>());
   }
@@ -118,7 +118,7 @@ void logits(const LogitsArguments& arguments) {
   std::vector<SafetensorsWriter::Tensor> tensors;
   std::size_t longest = 0;
   for (const Case& ids : cases) {
-    const auto vocab = static_cast<std::uint64_t>(model.config().vocab);
+    const auto vocab = static_cast<std::uint64_t>(model.config().vocab_size);
     tensors.push_back({fmt::format("case{}.logits", tensors.size()), "F32", {ids.size(), vocab}});
     longest = std::max(longest, ids.size());
   }

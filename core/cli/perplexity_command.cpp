@@ -35,6 +35,7 @@ struct PerplexityArguments {
   std::int32_t batch = 1;
   std::size_t windows = TextWindows::kAll;
   std::size_t stride = 0;
+  std::size_t context = 0;
   BackendArguments settings;
   bool json = false;
 };
@@ -139,7 +140,7 @@ void print_text(const PerplexityArguments& arguments, const std::string& backend
 }
 
 void print_perplexity_json(const PerplexityArguments& arguments, const FoundBackend& tested, const std::string& kernels,
-                           const std::optional<FoundBackend>& reference, std::int32_t context,
+                           const std::optional<FoundBackend>& reference, std::size_t context,
                            const Agreement& agreement, const TextSize& size) {
   const TextLoss loss = text_loss(agreement, size);
   nlohmann::ordered_json json = {
@@ -150,7 +151,7 @@ void print_perplexity_json(const PerplexityArguments& arguments, const FoundBack
       {"model", arguments.model},
       {"text", arguments.text.string()},
       {"context", context},
-      {"stride", arguments.stride == 0 ? static_cast<std::size_t>(context) : arguments.stride},
+      {"stride", arguments.stride == 0 ? context : arguments.stride},
       {"threads", arguments.settings.threads}};
   if (reference) json["reference"] = reference->name();
   json.update(to_json(agreement));
@@ -164,16 +165,17 @@ void print_perplexity_json(const PerplexityArguments& arguments, const FoundBack
 
 ExitCode perplexity(const PerplexityArguments& arguments) {
   const Model model = Model::open(arguments.model);
-  TextWindows source(model, arguments.text, arguments.windows, arguments.stride);
+  TextWindows source(model, arguments.text, arguments.windows, arguments.stride, arguments.context);
   WindowBatch batch = first_batch(arguments, source);
   const FoundBackend tested = find_backend(arguments.backend, arguments.settings);
   std::optional<FoundBackend> reference;
   if (!arguments.reference.empty()) reference = find_backend(arguments.reference, arguments.settings.plugin_dirs);
-  IsolatedJudge judge(tested, reference, arguments.settings, model, arguments.batch, terminal_callbacks());
+  IsolatedJudge judge(tested, reference, arguments.settings, model,
+                      {static_cast<std::int32_t>(source.context()), arguments.batch}, terminal_callbacks());
   const auto windows = judge_text(arguments, std::move(batch), source, judge);
   const Agreement agreement = summarize_agreement(windows, reference.has_value());
   if (arguments.json) {
-    print_perplexity_json(arguments, tested, judge.kernels(), reference, model.config().context, agreement,
+    print_perplexity_json(arguments, tested, judge.kernels(), reference, source.context(), agreement,
                           source.judged());
   } else {
     print_text(arguments, tested.name(), reference ? reference->name() : "", agreement, source.judged());
@@ -212,6 +214,9 @@ void add_perplexity_command(CLI::App& app, CommandContext& context) {
           "context - N tokens before it [the context]")
       ->check(CLI::PositiveNumber)
       ->type_name("N");
+  command->add_option("--context", arguments->context, "Tokens of a window [the model's context, at most 2048]")
+      ->check(CLI::PositiveNumber)
+      ->type_name("N");
   command->add_option("--option", arguments->settings.options, "Option of the backend, KEY=VALUE; may be given again")
       ->allow_extra_args(false)
       ->type_name("K=V");
@@ -219,7 +224,7 @@ void add_perplexity_command(CLI::App& app, CommandContext& context) {
   add_plugin_dir_option(*command, arguments->settings.plugin_dirs);
   add_json_flag(*command, arguments->json);
   command->footer(
-      "The text is split into windows of the model's context length. Each starts with an empty cache. The mean is\n"
+      "The text is split into windows of --context tokens. Each starts with an empty cache. The mean is\n"
       "over all tokens except the first, each counted once. Perplexity per word and per byte is comparable between\n"
       "tokenizers; words are separated by white space.\n"
       "  inferbench perplexity --backend cpu_quant:int8 --reference cpu_ref --model gpt2 --text wiki.txt\n"

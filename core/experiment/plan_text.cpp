@@ -63,7 +63,7 @@ std::string models_text(const Experiment& experiment) {
   std::string text = fmt::format("\n{}\n", counted(experiment.models.size(), "model"));
   for (const ModelFacts& facts : experiment.model_facts) {
     text += fmt::format("  {}  {} parameters, context {}\n", facts.reference, parameters_text(facts.n_parameters),
-                        facts.config.context);
+                        facts.config.max_positions);
   }
   return text;
 }

@@ -191,7 +191,7 @@ std::optional<Quality> read_quality(const YamlNode* node, const ContenderList& l
   if (const YamlNode* text = section.find("text")) {
     quality.text = read_readable(*text, "quality.text", lookups);
     for (const ModelFacts& model : models) {
-      const auto needed = static_cast<std::size_t>(std::min(model.config.context, kMinTextTokens)) + 1;
+      const auto needed = static_cast<std::size_t>(std::min(model.config.max_positions, kMinTextTokens)) + 1;
       check_length(*text, "quality.text", *quality.text, model, needed, "one window of predictions", lookups);
     }
   }

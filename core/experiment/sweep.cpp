@@ -172,7 +172,7 @@ const AxisValue& to_blame(const Chosen& chosen, std::int64_t room) {
 
 void check_context(const Point& point, const SweepModel& model, const Chosen& chosen) {
   const std::int64_t positions = positions_of(point);
-  const std::int64_t context = model.facts.config.context;
+  const std::int64_t context = model.facts.config.max_positions;
   if (positions <= context) return;
   // The last generated token is never fed, so it needs no position.
   const std::int64_t room = context - (positions - point.prompt_tokens);

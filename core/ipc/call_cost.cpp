@@ -20,12 +20,7 @@ constexpr int kStepsPerSample = 500;  // the context is 1024
 /// A model with one small layer, all zeros, and GPT-2's vocabulary.
 ModelConfig small_config() {
   ModelConfig config;
-  config.n_layers = 1;
-  config.n_heads = 1;
-  config.width = 4;
-  config.inner = 4;
-  config.context = kContext;
-  config.vocab = 50257;
+  set_gpt2_sizes(config, 1, 1, 4, kContext, 50257);
   return config;
 }
 
@@ -49,11 +44,10 @@ class Call {
       : session_(model, batch, kContext),
         tokens_(static_cast<std::size_t>(n_tokens), 7),
         ids_(static_cast<std::size_t>(batch)) {
-    for (std::int32_t slot = 0; slot < batch; ++slot) sequences_.push_back({slot, n_tokens, tokens_.data()});
+    for (std::int32_t slot = 0; slot < batch; ++slot) sequences_.push_back({slot, n_tokens, tokens_.data(), IB_OUTPUT_GREEDY, 0});
     params_.struct_size = sizeof(params_);
     params_.sequences = sequences_.data();
     params_.n_sequences = batch;
-    params_.output = IB_OUTPUT_GREEDY;
     params_.ids = ids_.data();
     params_.ids_capacity = ids_.size();
   }

@@ -48,7 +48,7 @@ double measure_call_overhead_ns(const Plugin& null_backend) {
   const BackendSession session(model, 1, kSteps);
   const SessionCall call{session.get(), null_backend.table().forward};
   const std::vector<std::int32_t> prompt{0};
-  TrialLoop loop(1, 1, kSteps, prompt, config.vocab);
+  TrialLoop loop(1, 1, kSteps, prompt, config.vocab_size);
   double least = HUGE_VAL;
   for (int repetition = 0; repetition < kRepetitions; ++repetition) {
     session.truncate(0, 0);

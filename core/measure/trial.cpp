@@ -74,12 +74,11 @@ ib_status TrialLoop::fill(const SessionCall& call, std::int32_t chunk, ib_error&
   params.struct_size = sizeof(params);
   params.sequences = sequences_.data();
   params.n_sequences = batch_;
-  params.output = IB_OUTPUT_NONE;
   ib_status status = IB_OK;
   for (std::int32_t begin = 0; status == IB_OK && begin < past_tokens_; begin += chunk) {
     const std::int32_t n = std::min(chunk, past_tokens_ - begin);
     for (std::size_t row = 0; row < sequences_.size(); ++row) {
-      sequences_[row] = {static_cast<std::int32_t>(row), n, tokens_of(row, begin)};
+      sequences_[row] = {static_cast<std::int32_t>(row), n, tokens_of(row, begin), IB_OUTPUT_NONE, 0};
     }
     status = call.forward(call.session, &params, &error);
   }
@@ -96,11 +95,11 @@ ib_status TrialLoop::run(const SessionCall& call, ib_error& error) {
   params.struct_size = sizeof(params);
   params.sequences = sequences_.data();
   params.n_sequences = batch_;
-  params.output = IB_OUTPUT_GREEDY;
   params.ids_capacity = rows;
   params.ids = ids_.data();
   for (std::size_t row = 0; row < rows; ++row) {
-    sequences_[row] = {static_cast<std::int32_t>(row), prompt_tokens_, tokens_of(row, past_tokens_)};
+    sequences_[row] = {static_cast<std::int32_t>(row), prompt_tokens_, tokens_of(row, past_tokens_),
+                       IB_OUTPUT_GREEDY, 0};
   }
 
   times_.submit = now_ns();
@@ -120,7 +119,7 @@ bool TrialLoop::take_ids(std::size_t step) {
   const std::int32_t* emitted = ids_.data() + step * rows;
   bool good = true;
   for (std::size_t row = 0; row < rows; ++row) {
-    sequences_[row] = {static_cast<std::int32_t>(row), 1, emitted + row};
+    sequences_[row] = {static_cast<std::int32_t>(row), 1, emitted + row, IB_OUTPUT_GREEDY, 0};
     // As unsigned numbers, negative ids are too large as well.
     good &= static_cast<std::uint32_t>(emitted[row]) < static_cast<std::uint32_t>(vocab_);
   }
@@ -146,7 +145,7 @@ std::vector<ib_sequence> TrialLoop::last_fed() const {
   for (std::size_t row = 0; row < rows; ++row) {
     const std::int32_t* token = before_last == 0 ? tokens_of(row, past_tokens_ + prompt_tokens_ - 1)
                                                  : ids_.data() + (before_last - 1) * rows + row;
-    fed.push_back({static_cast<std::int32_t>(row), 1, token});
+    fed.push_back({static_cast<std::int32_t>(row), 1, token, IB_OUTPUT_LAST_LOGITS, 0});
   }
   return fed;
 }

@@ -76,7 +76,7 @@ class TrialLoop {
   std::span<const std::int32_t> ids() const { return ids_; }
 
   /// After a complete run: the last token that was fed to each sequence, whose logits determined the last id. One token
-  /// per sequence.
+  /// per sequence, with the logits after it as the output.
   std::vector<ib_sequence> last_fed() const;
 
  private:

@@ -32,9 +32,11 @@ class Weights {
   /// The description for model_create; it borrows from *this.
   ib_model_desc desc() const;
   const ModelConfig& config() const { return config_; }
+  const std::optional<std::filesystem::path>& folder() const { return folder_; }
 
  private:
   ModelConfig config_;
+  std::optional<std::filesystem::path> folder_;
   std::shared_ptr<const Storage> storage_;
 };
 

@@ -11,6 +11,7 @@
 #include <map>
 #include <utility>
 
+#include "inferbench/decoder.hpp"
 #include "plugin/checked_call.hpp"
 #include "plugin/logit_check.hpp"
 
@@ -59,6 +60,23 @@ std::string_view status_name(ib_status status) {
       return "unknown status";
   }
 }
+
+namespace {
+
+std::string default_device(const Plugin& plugin) {
+  const PluginDescription& about = plugin.description();
+  if (!about.devices.empty()) return about.devices.front().id;
+  throw BackendError(IB_UNSUPPORTED, fmt::format("backend {}: no device: {}", about.name, about.device_problem));
+}
+
+void require_features(const Plugin& plugin, const ib_model_desc& desc) {
+  const std::string_view missing = missing_feature(decoder::required_features(desc), plugin.table().features);
+  if (missing.empty()) return;
+  throw BackendError(IB_UNSUPPORTED,
+                     fmt::format("backend {} has no {}, which the model needs", plugin.name(), missing));
+}
+
+}  // namespace
 
 // ---- context ----
 
@@ -136,6 +154,7 @@ struct BackendContext::Impl {
 
   Plugin plugin;
   HostCallbacks callbacks;
+  std::string device;
   ib_host host{};
   bool in_call = false;
   bool cancel_asked = false;           // by on_is_cancelled, since the last call() began
@@ -143,12 +162,15 @@ struct BackendContext::Impl {
   ib_context* context = nullptr;
 };
 
-BackendContext::BackendContext(Plugin plugin, std::int32_t n_threads, HostCallbacks callbacks)
+BackendContext::BackendContext(Plugin plugin, std::int32_t n_threads, HostCallbacks callbacks,
+                               const std::string& device)
     : impl_(std::make_shared<Impl>(std::move(plugin), std::move(callbacks))) {
+  impl_->device = device.empty() ? default_device(impl_->plugin) : device;
   ib_init_params params{};
   params.struct_size = sizeof(params);
   params.host = &impl_->host;
   params.n_threads = n_threads;
+  params.device = impl_->device.c_str();
   impl_->call("init", [&](ib_error& error) { return impl_->plugin.table().init(&params, &impl_->context, &error); });
   if (impl_->context == nullptr) throw_status(impl_->plugin, "init", IB_INTERNAL, "it returned ok, but no context");
 }
@@ -193,12 +215,14 @@ BackendModel::BackendModel(BackendContext context, const Weights& weights, const
   const Plugin& plugin = impl_->context.plugin();
   const std::string wanted = precision.empty() ? plugin.precisions().front().name : precision;
   const ib_model_desc desc = weights.desc();
+  require_features(plugin, desc);
   ib_model_params params{};
   params.struct_size = sizeof(params);
   params.desc = &desc;
   params.precision = wanted.c_str();
   params.options = options.values().data();
   params.n_options = options.values().size();
+  if (weights.folder()) params.folder = weights.folder()->c_str();
   impl_->context.impl_->call("model_create", [&](ib_error& error) {
     return plugin.table().model_create(impl_->context.get(), &params, &impl_->model, &error);
   });
@@ -236,12 +260,11 @@ struct BackendSession::Impl {
   /// Forwards one sequence.
   void forward(std::int32_t slot, std::span<const std::int32_t> tokens, std::int32_t output, std::span<float> logits,
                std::span<std::int32_t> ids) {
-    const ib_sequence sequence{slot, static_cast<std::int32_t>(tokens.size()), tokens.data()};
+    const ib_sequence sequence{slot, static_cast<std::int32_t>(tokens.size()), tokens.data(), output, 0};
     ib_forward_params params{};
     params.struct_size = sizeof(params);
     params.sequences = &sequence;
     params.n_sequences = 1;
-    params.output = output;
     params.logits = logits.data();
     params.logits_capacity = logits.size();
     params.ids = ids.data();
@@ -307,7 +330,7 @@ BackendError BackendSession::failure(std::string_view call, ib_status status, co
 }
 
 std::vector<float> BackendSession::all_logits(std::int32_t slot, std::span<const std::int32_t> tokens) const {
-  const auto vocab = static_cast<std::size_t>(impl_->model.config().vocab);
+  const auto vocab = static_cast<std::size_t>(impl_->model.config().vocab_size);
   std::vector<float> logits(tokens.size() * vocab);
   mark_unwritten(logits);
   impl_->forward(slot, tokens, IB_OUTPUT_ALL_LOGITS, logits, {});
@@ -316,7 +339,7 @@ std::vector<float> BackendSession::all_logits(std::int32_t slot, std::span<const
 }
 
 std::vector<float> BackendSession::last_logits(std::int32_t slot, std::span<const std::int32_t> tokens) const {
-  std::vector<float> logits(static_cast<std::size_t>(impl_->model.config().vocab));
+  std::vector<float> logits(static_cast<std::size_t>(impl_->model.config().vocab_size));
   mark_unwritten(logits);
   impl_->forward(slot, tokens, IB_OUTPUT_LAST_LOGITS, logits, {});
   impl_->require_finite(slot, logits, logits.size());
@@ -325,7 +348,7 @@ std::vector<float> BackendSession::last_logits(std::int32_t slot, std::span<cons
 
 std::int32_t BackendSession::greedy(std::int32_t slot, std::span<const std::int32_t> tokens) const {
   constexpr std::int32_t kNoId = std::numeric_limits<std::int32_t>::min();
-  const std::int32_t vocab = impl_->model.config().vocab;
+  const std::int32_t vocab = impl_->model.config().vocab_size;
   std::int32_t id = kNoId;
   impl_->forward(slot, tokens, IB_OUTPUT_GREEDY, {}, {&id, 1});
   if (id >= 0 && id < vocab) return id;

@@ -55,8 +55,8 @@ struct HostCallbacks {
 /// function below that made the call. (The raw BackendSession::forward returns IB_CANCELLED.)
 class BackendContext {
  public:
-  /// Throws BackendError.
-  BackendContext(Plugin plugin, std::int32_t n_threads, HostCallbacks callbacks = {});
+  /// `device`: one of the plugin's devices; empty: its first. Throws BackendError.
+  BackendContext(Plugin plugin, std::int32_t n_threads, HostCallbacks callbacks = {}, const std::string& device = {});
   const Plugin& plugin() const;
   ib_context* get() const;
 
@@ -80,7 +80,8 @@ class BackendContext {
 /// RAII view of ib_model; keeps its context alive.
 class BackendModel {
  public:
-  /// The weights may be freed afterwards. If `precision` is empty, the backend's first is used. Throws BackendError.
+  /// The weights may be freed afterwards. If `precision` is empty, the backend's first is used. Throws BackendError:
+  /// IB_UNSUPPORTED, without a call of the backend, if the model needs a feature that it lacks.
   BackendModel(BackendContext context, const Weights& weights, const std::string& precision,
                const OptionValues& options);
   /// Padded with zeros if the backend was built against an older minor version; no string is null.

@@ -3,12 +3,22 @@
 
 #include <algorithm>
 
+#include "inferbench/decoder.hpp"
 #include "inferbench/op_bench.h"
+#include "plugin/table_check.hpp"
+#include "support/one_line.hpp"
 
 namespace inferbench {
 
 bool PluginDescription::has_precision(std::string_view precision) const {
   return std::any_of(precisions.begin(), precisions.end(), [&](const auto& info) { return info.name == precision; });
+}
+
+std::optional<PrecisionMeaning> PluginDescription::meaning_of(std::string_view precision) const {
+  for (const PrecisionDescription& info : precisions) {
+    if (precision.empty() || info.name == precision) return PrecisionMeaning{info.weight_bits, info.integer_products};
+  }
+  return std::nullopt;
 }
 
 const std::vector<std::string>& known_extensions() {
@@ -25,6 +35,36 @@ OptionDescription describe_option(const ib_option_info& option) {
   return described;
 }
 
+std::string_view missing_feature(std::uint64_t needed, std::uint64_t has) {
+  for (const decoder::FeatureName& known : decoder::kFeatureNames) {
+    if ((needed & ~has & known.feature) != 0) return known.noun;
+  }
+  return (needed & ~has) == 0 ? std::string_view() : "a feature that this host has no name for";
+}
+
+namespace {
+
+void describe_devices(const ib_backend& table, PluginDescription& described) {
+  if (table.devices == nullptr) {
+    described.devices.push_back({"cpu", "", 0});
+    return;
+  }
+  const ib_device_info* devices = nullptr;
+  std::uint64_t n = 0;
+  ib_error error{};
+  const ib_status status = table.devices(&devices, &n, &error);
+  if (status != IB_OK) {
+    error.message[sizeof(error.message) - 1] = '\0';
+    described.device_problem = error.message[0] == '\0' ? "it gives no reason" : one_line(error.message);
+    return;
+  }
+  for (const ib_device_info& device : checked_devices(devices, n, described.path.string())) {
+    described.devices.push_back({device.id, device.name, device.memory_bytes});
+  }
+}
+
+}  // namespace
+
 PluginDescription describe_table(const ib_backend& table, const std::filesystem::path& path) {
   PluginDescription described;
   described.path = path;
@@ -36,8 +76,12 @@ PluginDescription describe_table(const ib_backend& table, const std::filesystem:
   described.abi_major = table.abi_major;
   described.abi_minor = table.abi_minor;
   described.flags = table.flags;
+  described.features = table.features;
+  described.n_driver_threads = table.n_driver_threads;
   for (std::uint64_t i = 0; i < table.n_precisions; ++i) {
-    described.precisions.push_back({table.precisions[i].name, table.precisions[i].doc});
+    const ib_precision_info& precision = table.precisions[i];
+    described.precisions.push_back(
+        {precision.name, precision.doc, precision.weight_bits, precision.integer_products != 0});
   }
   for (std::uint64_t i = 0; i < table.n_options; ++i) described.options.push_back(describe_option(table.options[i]));
   for (const std::string& extension : known_extensions()) {
@@ -45,6 +89,7 @@ PluginDescription describe_table(const ib_backend& table, const std::filesystem:
       described.extensions.push_back(extension);
     }
   }
+  describe_devices(table, described);
   return described;
 }
 

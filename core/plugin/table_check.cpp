@@ -63,7 +63,23 @@ class TableCheck {
       name(precision.name, fmt::format("precisions[{}].name", i));
       text(precision.doc, fmt::format("precisions[{}].doc", i));
       if (!names.insert(precision.name).second) fail(fmt::format("it offers precision '{}' twice", precision.name));
+      if (precision.weight_bits < 1 || precision.weight_bits > 64) {
+        fail(fmt::format("precision '{}' has {} bits a weight, not 1 to 64", precision.name, precision.weight_bits));
+      }
     }
+  }
+
+  void features() const {
+    const auto has = [this](std::uint64_t features) { return (table_.features & features) != 0; };
+    if (!has(IB_FEATURE_LAYER_NORM | IB_FEATURE_RMS_NORM)) fail("its features have neither layer_norm nor rms_norm");
+    if (!has(IB_FEATURE_PLAIN_MLP | IB_FEATURE_GATED_MLP)) fail("its features have neither plain_mlp nor gated_mlp");
+    if (!has(IB_FEATURE_LEARNED_POSITIONS | IB_FEATURE_ROTARY)) {
+      fail("its features have neither learned_positions nor rotary");
+    }
+    if (!has(IB_FEATURE_GELU_TANH | IB_FEATURE_GELU_ERF | IB_FEATURE_RELU | IB_FEATURE_SILU)) {
+      fail("its features have no activation");
+    }
+    if (table_.n_driver_threads < 0) fail("its n_driver_threads is negative");
   }
 
   void options() const {
@@ -149,7 +165,8 @@ struct Field {
 // NOLINTBEGIN(bugprone-sizeof-expression): fields that are pointers have a pointer's size
 constexpr std::array kFields{
     FIELD(name),           FIELD(version),         FIELD(build),        FIELD(license),       FIELD(doc),
-    FIELD(flags),          FIELD(precisions),      FIELD(n_precisions), FIELD(options),       FIELD(n_options),
+    FIELD(flags),          FIELD(features),        FIELD(precisions),   FIELD(n_precisions),  FIELD(options),
+    FIELD(n_options),      FIELD(n_driver_threads), FIELD(devices),
     FIELD(init),           FIELD(shutdown),        FIELD(model_create), FIELD(model_destroy), FIELD(model_info),
     FIELD(session_create), FIELD(session_destroy), FIELD(session_info), FIELD(forward),       FIELD(session_truncate),
 };
@@ -184,6 +201,33 @@ bool is_well_formed_name(std::string_view name) {
   return !name.empty() && name.size() <= kLongestName && std::all_of(name.begin(), name.end(), good);
 }
 
+std::span<const ib_device_info> checked_devices(const ib_device_info* devices, std::uint64_t n,
+                                                const std::string& path) {
+  const auto fail = [&path](const std::string& fault) { throw Error(fmt::format("{}: {}", path, fault), kAuthor); };
+  if (n == 0) fail("devices returned ok, but no device");
+  if (n > kMostEntries) fail(fmt::format("devices returned {}, more than {}", n, kMostEntries));
+  if (devices == nullptr) fail("devices returned ok, but its array is null");
+  std::set<std::string_view> ids;
+  for (const ib_device_info& device : std::span(devices, n)) {
+    if (device.id == nullptr || device.name == nullptr) fail("a device has no id or no name");
+    if (strnlen(device.name, kLongestText + 1) > kLongestText) fail("the name of a device is too long");
+    if (!is_device_id(device.id)) {
+      fail(fmt::format("device '{}' is not named like cpu or cuda:0", one_line(device.id, 80)));
+    }
+    if (!ids.insert(device.id).second) fail(fmt::format("it has device '{}' twice", device.id));
+  }
+  return {devices, n};
+}
+
+bool is_device_id(std::string_view id) {
+  const auto colon = id.find(':');
+  if (!is_well_formed_name(id.substr(0, colon))) return false;
+  if (colon == std::string_view::npos) return true;
+  const std::string_view number = id.substr(colon + 1);
+  return !number.empty() && number.size() <= 9 &&
+         std::all_of(number.begin(), number.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
 ib_backend checked_table(const ib_backend* raw, const std::string& path) {
   check_header(*raw, path);
   ib_backend table{};
@@ -191,6 +235,7 @@ ib_backend checked_table(const ib_backend* raw, const std::string& path) {
   const TableCheck check(table, path);
   check.strings();
   check.functions();
+  check.features();
   check.precisions();
   check.options();
   return table;

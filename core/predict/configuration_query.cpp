@@ -22,12 +22,7 @@ struct NamedShape {
 
 ModelConfig gpt2_shape(std::int32_t layers, std::int32_t width) {
   ModelConfig shape;
-  shape.n_layers = layers;
-  shape.width = width;
-  shape.n_heads = std::max(1, width / 64);
-  shape.inner = 4 * width;
-  shape.context = 1024;
-  shape.vocab = 50257;
+  set_gpt2_sizes(shape, layers, std::max(1, width / 64), width, 1024, 50257);
   return shape;
 }
 

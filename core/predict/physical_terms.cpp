@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "model/decoder_shape.hpp"
+#include "inferbench/decoder.hpp"
 #include "predict/machine_rates.hpp"
 #include "support/error.hpp"
 
@@ -20,26 +20,38 @@ struct Work {
   double batch, prompt, past;
   double context;         // positions that a decode step attends to, mean over the steps
   double linear_weights;  // of all layers
+  double query_size;
   double kv_values;       // of one token, in all layers
+  double kv_read;         // of one decode step of one sequence, in all layers
+  double seen;            // share of the pairs of prefill's attention that windows leave
   double bytes_per_s, ops_per_s, fp32_per_s;
   double weights_bytes;
 };
 
+double learned_positions(const ModelConfig& shape) {
+  return shape.learned_positions ? shape.max_positions : 0;
+}
+
 Work work_of(const Setting& setting, const Workload& load) {
   const double per_weight = setting.bytes_per_weight > 0 ? setting.bytes_per_weight : kBytesPerWeight;
   const double bytes = decode_weights(load.shape) * per_weight;
-  const decoder::Shape shape = decoder_shape(load.shape);
+  const ib_model_desc desc = model_desc(load.shape);
+  const double context = load.past_tokens + load.prompt_tokens + 0.5 * load.generate_tokens;
+  const double pairs = desc.n_layers * decoder::attended_pairs(load.past_tokens, load.prompt_tokens);
   const MachineRates rates = machine_rates(setting.limits, load.threads, bytes);
   return {static_cast<double>(load.shape.n_layers),
-          static_cast<double>(load.shape.width),
-          static_cast<double>(load.shape.inner),
-          static_cast<double>(load.shape.vocab),
+          static_cast<double>(load.shape.hidden_size),
+          static_cast<double>(load.shape.intermediate_size),
+          static_cast<double>(load.shape.vocab_size),
           static_cast<double>(load.batch),
           static_cast<double>(load.prompt_tokens),
           static_cast<double>(load.past_tokens),
-          load.past_tokens + load.prompt_tokens + 0.5 * load.generate_tokens,
-          decoder::linear_weights(shape),
-          decoder::kv_values_per_token(shape),
+          context,
+          decoder::linear_weights(desc),
+          static_cast<double>(decoder::query_size(desc)),
+          decoder::kv_values_per_token(desc),
+          decoder::kv_values_read(desc, context),
+          decoder::attended_pairs_of_layers(desc, load.past_tokens, load.prompt_tokens) / pairs,
           rates.bytes_per_s,
           setting.integer_products ? rates.int8_ops_per_s : rates.fp32_flops_per_s,
           rates.fp32_flops_per_s,
@@ -59,7 +71,7 @@ std::vector<double> decode_terms(const Work& w) {
           kMsPerS * w.weights_bytes / w.bytes_per_s,
           kMsPerS * decoder::kOpsPerWeight * w.batch * head_and_layers / w.ops_per_s,
           kMsPerS * decoder::kOpsPerWeight * std::max(0.0, w.batch - kFewSequences) * head_and_layers / w.ops_per_s,
-          kMsPerS * w.batch * w.context * w.kv_values * kBytesPerCached / w.bytes_per_s,
+          kMsPerS * w.batch * w.kv_read * kBytesPerCached / w.bytes_per_s,
           w.batch * w.layers,
           kMsPerS * w.batch * w.layers * w.width * kBytesPerCached / w.bytes_per_s};
 }
@@ -73,7 +85,7 @@ std::vector<double> ttft_terms(const Work& w) {
           kMsPerS * w.weights_bytes / w.bytes_per_s,
           kMsPerS * decoder::kOpsPerWeight * tokens * w.linear_weights / w.ops_per_s,
           kMsPerS * decoder::kOpsPerWeight * w.batch * w.vocab * w.width / w.ops_per_s,
-          kMsPerS * 2 * tokens * (w.prompt + 2 * w.past) * w.layers * w.width / w.fp32_per_s,
+          kMsPerS * 2 * tokens * (w.prompt + 2 * w.past) * w.seen * w.layers * w.query_size / w.fp32_per_s,
           kMsPerS * tokens * w.layers * (w.width + w.inner) * kBytesPerCached / w.bytes_per_s};
 }
 
@@ -81,26 +93,26 @@ std::vector<double> memory_terms(const Work& w, const Workload& load) {
   const double positions = w.batch * (w.past + load.prompt_tokens + load.generate_tokens - 1);
   return {1,
           w.linear_weights,
-          (w.vocab + load.shape.context) * w.width,
+          (w.vocab + learned_positions(load.shape)) * w.width,
           positions * w.kv_values,
           w.batch * w.prompt * (w.width + w.inner),
           w.batch * w.vocab};
 }
 
 std::vector<double> load_terms(const Work& w, const Workload& load) {
-  return {1, w.linear_weights, (w.vocab + load.shape.context) * w.width};
+  return {1, w.linear_weights, (w.vocab + learned_positions(load.shape)) * w.width};
 }
 
 }  // namespace
 
 double decode_weights(const ModelConfig& shape) {
-  return decoder::linear_weights(decoder_shape(shape)) + decoder::head_weights(decoder_shape(shape));
+  return decoder::linear_weights(model_desc(shape)) + decoder::head_weights(model_desc(shape));
 }
 
 double model_weights(const ModelConfig& shape) {
   const double heads = shape.tied_head ? 1 : 2;
-  return decoder::linear_weights(decoder_shape(shape)) +
-         (heads * shape.vocab + shape.context) * static_cast<double>(shape.width);
+  return decoder::linear_weights(model_desc(shape)) +
+         (heads * shape.vocab_size + learned_positions(shape)) * static_cast<double>(shape.hidden_size);
 }
 
 const std::vector<std::string>& physical_term_names(std::string_view target) {

@@ -9,8 +9,7 @@
 
 namespace inferbench {
 
-/// Number of weights that one decode step multiplies by: 4 width^2 + 2 width inner per layer, plus vocab x width for
-/// the head.
+/// Number of weights that one decode step multiplies by: all linear layers and the head.
 double decode_weights(const ModelConfig& shape);
 
 /// Number of weights of all matrices and embeddings, without biases and norms: the model's size.

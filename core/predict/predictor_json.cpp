@@ -6,6 +6,7 @@
 #include "predict/physical_terms.hpp"
 #include "predict/predictor.hpp"
 #include "predict/run_drift.hpp"
+#include "results/config_json.hpp"
 #include "support/error.hpp"
 #include "support/json_problem.hpp"
 #include "support/optional_json.hpp"
@@ -101,22 +102,12 @@ Json contender_json(const ContenderFacts& facts, const MeasuredRanges& ranges) {
 }
 
 Json model_json(const KnownModel& model) {
-  const ModelConfig& shape = model.shape;
-  return {{"reference", model.reference}, {"n_layers", shape.n_layers},  {"n_heads", shape.n_heads},
-          {"width", shape.width},         {"inner", shape.inner},        {"context", shape.context},
-          {"vocab", shape.vocab},         {"tied_head", shape.tied_head}};
+  return {{"reference", model.reference}, {"shape", config_to_json(model.shape)}};
 }
 
 KnownModel known_model_from(const Json& json) {
-  KnownModel model{json.at("reference").get<std::string>(), {}};
-  model.shape.n_layers = json.at("n_layers").get<std::int32_t>();
-  model.shape.n_heads = json.at("n_heads").get<std::int32_t>();
-  model.shape.width = json.at("width").get<std::int32_t>();
-  model.shape.inner = json.at("inner").get<std::int32_t>();
-  model.shape.context = json.at("context").get<std::int32_t>();
-  model.shape.vocab = json.at("vocab").get<std::int32_t>();
-  model.shape.tied_head = json.at("tied_head").get<bool>();
-  return model;
+  // Predictors of earlier versions have the sizes of a GPT-2 beside the reference.
+  return {json.at("reference").get<std::string>(), config_from_json(json.value("shape", json))};
 }
 
 }  // namespace

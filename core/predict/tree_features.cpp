@@ -28,7 +28,7 @@ std::vector<double> tree_features(const std::vector<std::string>& contenders, co
       machine_rates(setting.limits, workload.threads, decode_weights(shape) * setting.bytes_per_weight);
   const double machine = setting.limits == nullptr ? 0 : 1;
   for (const double value : {model_weights(shape), static_cast<double>(shape.n_layers),
-                             static_cast<double>(shape.width), static_cast<double>(workload.prompt_tokens),
+                             static_cast<double>(shape.hidden_size), static_cast<double>(workload.prompt_tokens),
                              workload.past_tokens + workload.prompt_tokens + 0.5 * workload.generate_tokens,
                              static_cast<double>(workload.batch), static_cast<double>(workload.threads)}) {
     row.push_back(std::log(value));

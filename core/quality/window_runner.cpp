@@ -27,7 +27,7 @@ std::size_t chunk_tokens(std::size_t vocab, std::int32_t batch, std::int32_t max
 
 WindowRunner::WindowRunner(const BackendModel& tested, const std::optional<BackendModel>& reference,
                            std::int32_t max_tokens, std::int32_t batch, std::int32_t threads)
-    : vocab_(static_cast<std::size_t>(tested.config().vocab)),
+    : vocab_(static_cast<std::size_t>(tested.config().vocab_size)),
       max_tokens_(max_tokens),
       batch_(batch),
       threads_(static_cast<std::size_t>(threads)),
@@ -46,13 +46,12 @@ void WindowRunner::forward(Side& side, std::span<const Window> windows, std::spa
   std::vector<ib_sequence> sequences;
   for (const WindowChunk& chunk : chunks) {
     sequences.push_back({static_cast<std::int32_t>(chunk.window), static_cast<std::int32_t>(chunk.n),
-                         windows[chunk.window].ids.data() + chunk.begin});
+                         windows[chunk.window].ids.data() + chunk.begin, IB_OUTPUT_ALL_LOGITS, 0});
   }
   ib_forward_params params{};
   params.struct_size = sizeof(params);
   params.sequences = sequences.data();
   params.n_sequences = static_cast<std::int32_t>(sequences.size());
-  params.output = IB_OUTPUT_ALL_LOGITS;
   params.logits = side.logits.data();
   params.logits_capacity = side.logits.size();
   mark_unwritten(side.logits);

@@ -18,16 +18,26 @@ namespace inferbench {
 namespace {
 
 constexpr std::int32_t kSeededTokens = 256;
+constexpr std::int32_t kDefaultWindow = 2048;
 constexpr std::uint64_t kFirstStream = fnv1a64("quality");  // far from the streams that trials use
 
 }  // namespace
 
-TextWindows::TextWindows(const Model& model, const std::filesystem::path& text, std::size_t limit, std::size_t stride)
+std::size_t default_window(const ModelConfig& config) {
+  return static_cast<std::size_t>(std::min(config.max_positions, kDefaultWindow));
+}
+
+TextWindows::TextWindows(const Model& model, const std::filesystem::path& text, std::size_t limit, std::size_t stride,
+                         std::size_t context)
     : tokenizer_(tokenizer_of(model)),
       stream_(tokenizer_, text),
-      context_(static_cast<std::size_t>(model.config().context)),
+      context_(context == 0 ? default_window(model.config()) : context),
       stride_(stride == 0 ? context_ : stride),
       left_(limit) {
+  if (const auto most = static_cast<std::size_t>(model.config().max_positions); context_ > most) {
+    throw Error(fmt::format("a context of {} exceeds the model's {}", counted(context_, "token"), most),
+                fmt::format("give a context from 1 to {}", most));
+  }
   if (stride_ <= context_) return;
   throw Error(fmt::format("a stride of {} would skip tokens: the context is {}", counted(stride_, "token"), context_),
               fmt::format("give a stride from 1 to {}", context_));
@@ -62,9 +72,9 @@ void TextWindows::count(const Window& window) {
 }
 
 std::vector<std::vector<std::int32_t>> seeded_windows(const ModelConfig& config, std::size_t n) {
-  const auto ids = static_cast<std::size_t>(std::min(config.context, kSeededTokens)) + 1;
+  const auto ids = static_cast<std::size_t>(std::min(config.max_positions, kSeededTokens)) + 1;
   std::vector<std::vector<std::int32_t>> windows;
-  for (std::size_t w = 0; w < n; ++w) windows.push_back(synthetic_prompt(kFirstStream + w, ids, config.vocab));
+  for (std::size_t w = 0; w < n; ++w) windows.push_back(synthetic_prompt(kFirstStream + w, ids, config.vocab_size));
   return windows;
 }
 

@@ -8,6 +8,7 @@
 #include "measure/machine_limits.hpp"
 #include "model/model_config.hpp"
 #include "results/trial_record.hpp"
+#include "support/precision.hpp"
 
 namespace inferbench {
 
@@ -20,7 +21,9 @@ double prefill_flops(const ModelConfig& config, std::int32_t prompt_tokens, std:
 /// Fills the record's shares from its load, its metrics and the limits for its threads: decode_bandwidth_share =
 /// decode_weights_bytes / decode time per token / read bandwidth of a buffer of that size (the key-value cache is not
 /// counted), and prefill_peak_share = prefill_flops / ttft / peak. Absent if an input is missing. A share above 1 means
-/// that the weights stayed in a cache, or that the limits were measured on a disturbed machine.
-void set_limit_shares(TrialRecord& record, const ModelConfig& config, const MachineLimits& limits);
+/// that the weights stayed in a cache, or that the limits were measured on a disturbed machine. `precision`: what the
+/// backend says of the record's precision, which decides the peak; nullopt: judged by its name.
+void set_limit_shares(TrialRecord& record, const ModelConfig& config, const MachineLimits& limits,
+                      const std::optional<PrecisionMeaning>& precision = std::nullopt);
 
 }  // namespace inferbench

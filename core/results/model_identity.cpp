@@ -15,12 +15,11 @@ bool same_config(const ModelIdentity& a, const ModelIdentity& b) {
   if (!a.shape || !b.shape) return true;
   ModelConfig ours = *a.shape;
   ModelConfig theirs = *b.shape;
-  ours.eos_token = theirs.eos_token;  // no measured generation ends at it, so it has no effect
+  ours.end_tokens = theirs.end_tokens;  // no measured generation ends at one, so they have no effect
   if (!a.whole_config || !b.whole_config) {
     ours.activation = theirs.activation;
-    ours.scale_attn_weights = theirs.scale_attn_weights;
-    ours.scale_attn_by_inverse_layer = theirs.scale_attn_by_inverse_layer;
-    ours.layer_norm_epsilon = theirs.layer_norm_epsilon;
+    ours.norm_epsilon = theirs.norm_epsilon;
+    ours.layers = theirs.layers;
   }
   return ours == theirs;
 }

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "experiment/point_fields.hpp"
+#include "results/config_json.hpp"
 #include "results/experiment_difference.hpp"
 #include "results/model_identity.hpp"
 #include "support/dom_fields.hpp"
@@ -40,6 +41,10 @@ Json json_of(const PluginIdentity& plugin) {
   Json object{{"contender", plugin.contender}, {"path", plugin.path},   {"name", plugin.name},
               {"version", plugin.version},     {"build", plugin.build}, {"sha256", plugin.sha256}};
   if (plugin.prompt_cache) object["prompt_cache"] = true;
+  if (plugin.precision) {
+    object["weight_bits"] = plugin.precision->bits;
+    object["integer_products"] = plugin.precision->integer;
+  }
   return object;
 }
 
@@ -47,16 +52,14 @@ Json json_of(const FileIdentity& file) {
   return Json{{"role", file.role}, {"paths", file.paths}, {"sha256", file.sha256}};
 }
 
-Json json_of(const ModelConfig& config, bool whole) {
-  Json object{{"n_layers", config.n_layers},  {"n_heads", config.n_heads}, {"width", config.width},
-              {"inner", config.inner},        {"context", config.context}, {"vocab", config.vocab},
-              {"tied_head", config.tied_head}};
-  if (!whole) return object;
-  object["activation"] = config.activation;
-  object["scale_attn_weights"] = config.scale_attn_weights;
-  object["scale_attn_by_inverse_layer"] = config.scale_attn_by_inverse_layer;
-  object["layer_norm_epsilon"] = config.layer_norm_epsilon;
-  return object;
+// The sizes alone, if more was never known.
+Json shape_json(const ModelIdentity& model) {
+  if (model.whole_config) return config_to_json(*model.shape);
+  const ModelConfig& config = *model.shape;
+  return {{"n_layers", config.n_layers},      {"n_heads", config.n_heads},
+          {"width", config.hidden_size},      {"inner", config.intermediate_size},
+          {"context", config.max_positions},  {"vocab", config.vocab_size},
+          {"tied_head", config.tied_head}};
 }
 
 Json json_of(const ModelIdentity& model) {
@@ -64,7 +67,7 @@ Json json_of(const ModelIdentity& model) {
               {"name", model.name},
               {"sha256", model.sha256},
               {"n_parameters", model.n_parameters}};
-  if (model.shape) object["shape"] = json_of(*model.shape, model.whole_config);
+  if (model.shape) object["shape"] = shape_json(model);
   if (!model.earlier_references.empty()) object["earlier_references"] = model.earlier_references;
   return object;
 }
@@ -98,37 +101,20 @@ Point point_from(const Json& object) {
 }
 
 PluginIdentity plugin_from(const Json& object) {
-  return {object.at("contender").get<std::string>(), object.at("path").get<std::string>(),
+  PluginIdentity plugin{object.at("contender").get<std::string>(), object.at("path").get<std::string>(),
           object.at("name").get<std::string>(),      object.at("version").get<std::string>(),
           object.at("build").get<std::string>(),     object.at("sha256").get<std::string>(),
-          object.value("prompt_cache", false)};
+          object.value("prompt_cache", false), std::nullopt};
+  if (object.contains("weight_bits")) {
+    plugin.precision = PrecisionMeaning{integer_of<std::int32_t>(object.at("weight_bits")),
+                                        object.at("integer_products").get<bool>()};
+  }
+  return plugin;
 }
 
 FileIdentity file_from(const Json& object) {
   return {object.at("role").get<std::string>(), object.at("paths").get<std::vector<std::string>>(),
           object.at("sha256").get<std::string>()};
-}
-
-// Earlier versions left out the configuration values that do not affect speed.
-bool has_whole_config(const Json& shape) {
-  return shape.contains("layer_norm_epsilon");
-}
-
-ModelConfig shape_from(const Json& object) {
-  ModelConfig config;
-  config.n_layers = integer_of<std::int32_t>(object.at("n_layers"));
-  config.n_heads = integer_of<std::int32_t>(object.at("n_heads"));
-  config.width = integer_of<std::int32_t>(object.at("width"));
-  config.inner = integer_of<std::int32_t>(object.at("inner"));
-  config.context = integer_of<std::int32_t>(object.at("context"));
-  config.vocab = integer_of<std::int32_t>(object.at("vocab"));
-  config.tied_head = object.at("tied_head").get<bool>();
-  if (!has_whole_config(object)) return config;
-  config.activation = integer_of<std::int32_t>(object.at("activation"));
-  config.scale_attn_weights = object.at("scale_attn_weights").get<bool>();
-  config.scale_attn_by_inverse_layer = object.at("scale_attn_by_inverse_layer").get<bool>();
-  config.layer_norm_epsilon = object.at("layer_norm_epsilon").get<double>();
-  return config;
 }
 
 ModelIdentity model_from(const Json& object) {
@@ -139,8 +125,8 @@ ModelIdentity model_from(const Json& object) {
                       std::nullopt,
                       false};
   if (object.contains("shape")) {
-    model.shape = shape_from(object.at("shape"));
-    model.whole_config = has_whole_config(object.at("shape"));
+    model.shape = config_from_json(object.at("shape"));
+    model.whole_config = is_whole_config(object.at("shape"));
   }
   if (const auto earlier = object.find("earlier_references"); earlier != object.end()) {
     model.earlier_references = earlier->get<std::vector<std::string>>();

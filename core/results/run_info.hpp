@@ -12,6 +12,7 @@
 #include "experiment/plan.hpp"
 #include "measure/machine_limits.hpp"
 #include "model/model_config.hpp"
+#include "support/precision.hpp"
 
 namespace inferbench {
 
@@ -24,6 +25,8 @@ struct PluginIdentity {
   std::string build;
   std::string sha256;         ///< of the file
   bool prompt_cache = false;  ///< IB_FLAG_PROMPT_CACHE; false in folders of earlier versions
+  /// What the backend says of the contender's precision. Absent in folders of earlier versions.
+  std::optional<PrecisionMeaning> precision;
 
   friend bool operator==(const PluginIdentity&, const PluginIdentity&) = default;
 };

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "inferbench/decoder.hpp"
 #include "measure/clock.hpp"
 #include "measure/resources.hpp"
 #include "results/skip_error.hpp"
@@ -80,7 +81,7 @@ bool ContenderPool::all_fit() const {
   for (const Point& point : experiment_.points) {
     if (point.model != group_model_ || point.threads != group_threads_) continue;
     const double positions = 1.0 * point.batch * (point.past_tokens + point.prompt_tokens + point.generate_tokens);
-    cache = std::max(cache, 2 * 4.0 * positions * facts->config.n_layers * facts->config.width);
+    cache = std::max(cache, 4.0 * positions * decoder::kv_values_per_token(model_desc(facts->config)));
   }
   const auto n = static_cast<double>(states_.size());
   const double needed = 4.0 * static_cast<double>(facts->n_parameters) * (n + 1) + cache * n;

@@ -34,7 +34,8 @@ std::vector<PluginIdentity> identify_plugins(const Experiment& experiment, const
     const std::string path = plugin.path.string();
     const std::string hash = files.add("the backend of " + contender.name, {path});
     const bool prompt_cache = (plugin.flags & IB_FLAG_PROMPT_CACHE) != 0;
-    identities.push_back({contender.name, path, plugin.name, plugin.version, plugin.build, hash, prompt_cache});
+    identities.push_back({contender.name, path, plugin.name, plugin.version, plugin.build, hash, prompt_cache,
+                          plugin.meaning_of(contender.precision)});
   }
   return identities;
 }

@@ -40,7 +40,7 @@ std::int32_t vocab_of(const Experiment& experiment, const std::string& model) {
   const auto found = std::find_if(experiment.model_facts.begin(), experiment.model_facts.end(),
                                   [&](const ModelFacts& facts) { return facts.reference == model; });
   if (found == experiment.model_facts.end()) throw Error("the experiment has no model " + model);
-  return found->config.vocab;
+  return found->config.vocab_size;
 }
 
 // Length of the part that differs between sequences: everything but the shared prefix, which is shorter than the

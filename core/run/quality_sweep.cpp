@@ -66,9 +66,9 @@ class Windows {
 TrialRequest short_trial(const ModelConfig& config, std::uint64_t stream, double timeout_s) {
   TrialRequest request;
   request.batch = 2;
-  request.prompt_tokens = std::clamp(config.context / 2, 1, 32);
-  request.generate_tokens = std::clamp(config.context - request.prompt_tokens, 1, 16);
-  request.prompts = synthetic_prompt(stream, 2 * static_cast<std::size_t>(request.prompt_tokens), config.vocab);
+  request.prompt_tokens = std::clamp(config.max_positions / 2, 1, 32);
+  request.generate_tokens = std::clamp(config.max_positions - request.prompt_tokens, 1, 16);
+  request.prompts = synthetic_prompt(stream, 2 * static_cast<std::size_t>(request.prompt_tokens), config.vocab_size);
   request.timeout_s = timeout_s;
   request.check_logits = false;  // the windows have already checked many more
   return request;

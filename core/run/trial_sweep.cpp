@@ -200,8 +200,16 @@ class TrialSweep : private BlockedPoint {
         find_disturbance(record.outcome.interference, record.outcome.used.value_or(ResourceUse{}), extent);
     if (!folder_.info().machine) return;
     for (const ModelFacts& facts : experiment_.model_facts) {
-      if (facts.reference == record.point.model) set_limit_shares(record, facts.config, *folder_.info().machine);
+      if (facts.reference != record.point.model) continue;
+      set_limit_shares(record, facts.config, *folder_.info().machine, precision_of(record.contender));
     }
+  }
+
+  std::optional<PrecisionMeaning> precision_of(const std::string& contender) const {
+    for (const PluginIdentity& plugin : setup_.plugins) {
+      if (plugin.contender == contender) return plugin.precision;
+    }
+    return std::nullopt;
   }
 
   const SweepSetup& setup_;

@@ -10,6 +10,8 @@ namespace inferbench {
 struct PrecisionMeaning {
   int bits = 0;          ///< per weight, without scales
   bool integer = false;  ///< weights are integers times scales, and products can run in integer arithmetic
+
+  friend bool operator==(const PrecisionMeaning&, const PrecisionMeaning&) = default;
 };
 
 /// nullopt if the name contains no bit count from 1 to 64.

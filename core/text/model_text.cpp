@@ -21,10 +21,10 @@ Tokenizer tokenizer_of(const Model& model) {
     throw Error(fmt::format("the model {} has no tokenizer: its weights are synthetic", model.reference()),
                 "give a folder or a hub name, such as gpt2");
   }
-  Tokenizer tokenizer = Tokenizer::load(*model.folder(), model.config().vocab);
-  if (tokenizer.size() > model.config().vocab) {
+  Tokenizer tokenizer = Tokenizer::load(*model.folder(), model.config().vocab_size);
+  if (tokenizer.size() > model.config().vocab_size) {
     throw Error(fmt::format("the tokenizer has {}, but the model knows only {}", counted(tokenizer.size(), "token"),
-                            model.config().vocab),
+                            model.config().vocab_size),
                 "take the tokenizer's files from where the model came from");
   }
   return tokenizer;

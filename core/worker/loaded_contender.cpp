@@ -221,7 +221,7 @@ const BackendSession& LoadedContender::session_for(const SessionShape& shape) {
 }
 
 void LoadedContender::prepare(const TrialRequest& request, const SessionShape& shape, std::optional<TrialLoop>& loop) {
-  loop.emplace(request.batch, request.prompt_tokens, request.generate_tokens, request.prompts, model_->config().vocab,
+  loop.emplace(request.batch, request.prompt_tokens, request.generate_tokens, request.prompts, model_->config().vocab_size,
                request.past_tokens);
   const BackendSession& session = session_for(shape);
   ib_error error{};
@@ -252,7 +252,7 @@ void LoadedContender::run_measured(const TrialRequest& request, TrialLoop& loop,
 }
 
 void LoadedContender::check_output(const TrialRequest& request, const TrialLoop& loop, TrialOutcome& outcome) const {
-  if (loop.wrong_id()) throw WrongOutput(describe(*loop.wrong_id(), model_->config().vocab));
+  if (loop.wrong_id()) throw WrongOutput(describe(*loop.wrong_id(), model_->config().vocab_size));
   outcome.digest = digest_of(loop.ids());
   outcome.ids.assign(loop.ids().begin(), loop.ids().end());
   outcome.metrics = derive_metrics(loop.times(), request.batch, request.prompt_tokens);
@@ -266,7 +266,7 @@ void LoadedContender::check_output(const TrialRequest& request, const TrialLoop&
 // session may be full, so its last position is computed again.
 void LoadedContender::check_logits(const TrialLoop& loop) const {
   const std::vector<ib_sequence> fed = loop.last_fed();
-  const auto vocab = static_cast<std::size_t>(model_->config().vocab);
+  const auto vocab = static_cast<std::size_t>(model_->config().vocab_size);
   const std::size_t at_once = std::clamp<std::size_t>(kLogitsAtOnce / vocab, 1, fed.size());
   std::vector<float> logits(at_once * vocab);
   for (std::size_t begin = 0; begin < fed.size(); begin += at_once) {
@@ -278,7 +278,6 @@ void LoadedContender::check_logits(const TrialLoop& loop) const {
     params.struct_size = sizeof(params);
     params.sequences = sequences.data();
     params.n_sequences = static_cast<std::int32_t>(sequences.size());
-    params.output = IB_OUTPUT_LAST_LOGITS;
     params.logits = written.data();
     params.logits_capacity = written.size();
     ib_error error{};

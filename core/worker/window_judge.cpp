@@ -37,7 +37,7 @@ WindowJudge::WindowJudge(BackendModel tested, const LoadRequest& load, const std
 
 WindowAgreement WindowJudge::judge(const WindowRequest& request) {
   const ModelConfig& config = tested_.config();
-  check_ids(request.ids, static_cast<std::size_t>(config.context) + 1, config.vocab);
+  check_ids(request.ids, static_cast<std::size_t>(config.max_positions) + 1, config.vocab_size);
   const auto tokens = static_cast<std::int32_t>(request.ids.size()) - 1;
   if (!runner_ || tokens > runner_tokens_) {
     runner_.reset();  // freed first: both may not fit into memory
@@ -50,8 +50,8 @@ WindowAgreement WindowJudge::judge(const WindowRequest& request) {
 
 MarginOutcome measure_margin(const BackendModel& model, const MarginRequest& request) {
   const ModelConfig& config = model.config();
-  check_ids(request.ids, static_cast<std::size_t>(config.context), config.vocab);
-  check_ids({request.own, request.other}, 2, config.vocab);
+  check_ids(request.ids, static_cast<std::size_t>(config.max_positions), config.vocab_size);
+  check_ids({request.own, request.other}, 2, config.vocab_size);
   const auto n = static_cast<std::int32_t>(request.ids.size());
   const std::vector<float> logits = BackendSession(model, 1, n).last_logits(0, request.ids);
   const auto size = static_cast<double>(logits.size());

@@ -67,10 +67,10 @@ ExperimentLookups lookups_of(const StubWorld& world) {
   ExperimentLookups lookups = world.lookups();
   lookups.model = [](const std::string& reference, const fs::path& folder) {
     ModelFacts facts = StubWorld::model(reference, folder);
-    facts.config.context = 1024;
+    facts.config.max_positions = 1024;
     facts.config.n_heads = 12;
-    facts.config.width = reference == "synthetic:gpt2-medium" ? 1024 : 768;
-    facts.config.inner = 3072;
+    facts.config.hidden_size = reference == "synthetic:gpt2-medium" ? 1024 : 768;
+    facts.config.intermediate_size = 3072;
     return facts;
   };
   return lookups;

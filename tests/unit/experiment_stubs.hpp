@@ -72,7 +72,7 @@ struct StubWorld {
   static ModelFacts model(const std::string& reference, const std::filesystem::path& folder) {
     const auto facts = [](std::string resolved, std::string name, std::int32_t context, std::uint64_t parameters) {
       ModelFacts result{resolved, std::move(name), {}, parameters, resolved};
-      result.config.context = context;
+      result.config.max_positions = context;
       return result;
     };
     if (reference == "synthetic:gpt2") return facts(reference, reference, 1024, 124'439'808);

@@ -83,7 +83,7 @@ class DecodeLoop : public testing::Test {
       : weights_(Model::open("tiny", test_paths::kData).weights()),
         plugin_(null_plugin()),
         session_(BackendModel(BackendContext(plugin_, 1), weights_, "", OptionValues(plugin_.options(), {})), 2, 64),
-        loop_(2, 4, 60, std::vector<std::int32_t>(8, 1), weights_.config().vocab) {}
+        loop_(2, 4, 60, std::vector<std::int32_t>(8, 1), weights_.config().vocab_size) {}
 
   ib_status run() {
     session_.truncate(0, 0);

@@ -26,9 +26,9 @@ class OperatorExperiments : public testing::Test {
       if (reference != "synthetic:gpt2") throw Error("no model '" + reference + "'", "give another");
       ModelFacts facts;
       facts.config.n_heads = 12;
-      facts.config.width = 768;
-      facts.config.inner = 3072;
-      facts.config.context = 1024;
+      facts.config.hidden_size = 768;
+      facts.config.intermediate_size = 3072;
+      facts.config.max_positions = 1024;
       return facts;
     };
     if (text.empty()) return load_operator_experiment(std::nullopt, flags, lookups);

@@ -26,12 +26,12 @@ inline MadeUpSweep physical_sweep() {
   sweep.law = [](const Contender& contender, const ModelConfig& shape, const Point& point) {
     const double bytes = contender.precision == "fp32" ? 4 : 1;
     const double weights = decode_weights(shape);
-    const double blocks = weights - static_cast<double>(shape.vocab) * shape.width;
+    const double blocks = weights - static_cast<double>(shape.vocab_size) * shape.hidden_size;
     const double steps = kCallMs + kLayerMs * shape.n_layers;
     const double reading = kSecondsPerGigabyte * weights * bytes * 1e-6;
     const double decode = steps + reading + kSecondsPerGigaop * 2 * point.batch * weights * 1e-6;
     const double ttft = steps + reading + kSecondsPerGigaop * 2 * point.batch * point.prompt_tokens * blocks * 1e-6;
-    const double cache = 8.0 * point.batch * (point.prompt_tokens + 7) * shape.n_layers * shape.width;
+    const double cache = 8.0 * point.batch * (point.prompt_tokens + 7) * shape.n_layers * shape.hidden_size;
     return MadeUpTimes{ttft, decode, 30e6 + weights * bytes + cache, 30e6 + weights * (bytes + 4)};
   };
   return sweep;

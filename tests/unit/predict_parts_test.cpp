@@ -79,10 +79,10 @@ ModelConfig small_shape() {
   ModelConfig shape;
   shape.n_layers = 12;
   shape.n_heads = 12;
-  shape.width = 768;
-  shape.inner = 3072;
-  shape.context = 1024;
-  shape.vocab = 50257;
+  shape.hidden_size = 768;
+  shape.intermediate_size = 3072;
+  shape.max_positions = 1024;
+  shape.vocab_size = 50257;
   return shape;
 }
 

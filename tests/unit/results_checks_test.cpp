@@ -72,9 +72,9 @@ MachineLimits limits() {
 ModelConfig small_shape() {
   ModelConfig config;
   config.n_layers = 2;
-  config.width = 8;
-  config.inner = 32;
-  config.vocab = 100;
+  config.hidden_size = 8;
+  config.intermediate_size = 32;
+  config.vocab_size = 100;
   return config;
 }
 

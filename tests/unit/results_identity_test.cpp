@@ -23,7 +23,7 @@ TEST(ModelIdentity, IsTheWeightsAndTheConfiguration) {
   other.shape->n_heads = 6;  // the same weights with another number of heads
   EXPECT_FALSE(same_model(model, other));
   other = model;
-  other.shape->eos_token = 5;
+  other.shape->end_tokens = {5};
   EXPECT_TRUE(same_model(model, other));
 }
 

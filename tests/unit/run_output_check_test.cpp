@@ -34,7 +34,7 @@ class OutputCheckTest : public testing::Test {
     experiment.models = {"m"};
     ModelFacts facts;
     facts.reference = "m";
-    facts.config.vocab = 100;
+    facts.config.vocab_size = 100;
     experiment.model_facts = {facts};
     return experiment;
   }

@@ -26,7 +26,7 @@ Experiment experiment_of(const std::string& model, std::int32_t vocab, std::int3
   experiment.points = {{model, prompt, 4, batch, 1}};
   ModelFacts facts;
   facts.reference = model;
-  facts.config.vocab = vocab;
+  facts.config.vocab_size = vocab;
   experiment.model_facts = {facts};
   experiment.measure.blocks = 5;
   experiment.measure.warmup = 2;

@@ -125,7 +125,7 @@ class SimulatedSweep : private SweepObserver {
     experiment.baseline = "reference";
     experiment.models = {"synthetic:gpt2"};
     experiment.model_facts = {{"synthetic:gpt2", "synthetic:gpt2", {}, 1000}};
-    experiment.model_facts.front().config.vocab = 100;
+    experiment.model_facts.front().config.vocab_size = 100;
     for (std::int32_t i = 0; i < points; ++i) experiment.points.push_back({"synthetic:gpt2", 8 + i, 4, 1, 1});
     experiment.measure = {5, 1, 0, seed};
   }
