@@ -74,8 +74,8 @@ std::int32_t tokens_to_make(const std::optional<std::int32_t>& wanted, std::size
 /// result.
 NextToken pick_from(const BackendSession& session, Sampler& sampler);
 
-/// Feeds the prompt, then each chosen token, up to one of `end_tokens` (ascending); `emit` gets every token as soon as it
-/// is chosen.
+/// Feeds the prompt, then each chosen token, up to one of `end_tokens` (ascending); `emit` gets every token as soon as
+/// it is chosen.
 Generated generate_tokens(const NextTimedToken& next, std::span<const std::int32_t> prompt, std::int32_t n_new,
                           std::span<const std::int32_t> end_tokens, const std::function<void(std::int32_t)>& emit);
 

@@ -70,8 +70,7 @@ class JudgeServer {
       return {};
     }
     if (!runner_) {
-      runner_ =
-          std::make_unique<WindowRunner>(*tested_, reference_, shape_.context, shape_.batch, settings_.threads);
+      runner_ = std::make_unique<WindowRunner>(*tested_, reference_, shape_.context, shape_.batch, settings_.threads);
     }
     return raw_bytes(runner_->run(windows_of(request.substr(1))));
   }

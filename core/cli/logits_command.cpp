@@ -72,9 +72,9 @@ Case parse_case(const nlohmann::json& json, const std::string& where, const Mode
   }
   if (json.empty()) throw Error(where + ": the array of token ids is empty", kTokensCure);
   if (json.size() > static_cast<std::size_t>(config.max_positions)) {
-    throw Error(
-        fmt::format("{}: {} exceed the model's context of {}", where, counted(json.size(), "token"), config.max_positions),
-        "give fewer tokens, or split them into several cases");
+    throw Error(fmt::format("{}: {} exceed the model's context of {}", where, counted(json.size(), "token"),
+                            config.max_positions),
+                "give fewer tokens, or split them into several cases");
   }
   Case ids;
   ids.reserve(json.size());

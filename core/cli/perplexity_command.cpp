@@ -143,16 +143,15 @@ void print_perplexity_json(const PerplexityArguments& arguments, const FoundBack
                            const std::optional<FoundBackend>& reference, std::size_t context,
                            const Agreement& agreement, const TextSize& size) {
   const TextLoss loss = text_loss(agreement, size);
-  nlohmann::ordered_json json = {
-      {"backend", tested.plugin.name},
-      {"precision", tested.precision},
-      {"kernels", kernels},
-      {"reference", nullptr},
-      {"model", arguments.model},
-      {"text", arguments.text.string()},
-      {"context", context},
-      {"stride", arguments.stride == 0 ? context : arguments.stride},
-      {"threads", arguments.settings.threads}};
+  nlohmann::ordered_json json = {{"backend", tested.plugin.name},
+                                 {"precision", tested.precision},
+                                 {"kernels", kernels},
+                                 {"reference", nullptr},
+                                 {"model", arguments.model},
+                                 {"text", arguments.text.string()},
+                                 {"context", context},
+                                 {"stride", arguments.stride == 0 ? context : arguments.stride},
+                                 {"threads", arguments.settings.threads}};
   if (reference) json["reference"] = reference->name();
   json.update(to_json(agreement));
   json["words"] = size.words;
@@ -175,8 +174,7 @@ ExitCode perplexity(const PerplexityArguments& arguments) {
   const auto windows = judge_text(arguments, std::move(batch), source, judge);
   const Agreement agreement = summarize_agreement(windows, reference.has_value());
   if (arguments.json) {
-    print_perplexity_json(arguments, tested, judge.kernels(), reference, source.context(), agreement,
-                          source.judged());
+    print_perplexity_json(arguments, tested, judge.kernels(), reference, source.context(), agreement, source.judged());
   } else {
     print_text(arguments, tested.name(), reference ? reference->name() : "", agreement, source.judged());
   }

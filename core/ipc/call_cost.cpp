@@ -44,7 +44,8 @@ class Call {
       : session_(model, batch, kContext),
         tokens_(static_cast<std::size_t>(n_tokens), 7),
         ids_(static_cast<std::size_t>(batch)) {
-    for (std::int32_t slot = 0; slot < batch; ++slot) sequences_.push_back({slot, n_tokens, tokens_.data(), IB_OUTPUT_GREEDY, 0});
+    for (std::int32_t slot = 0; slot < batch; ++slot)
+      sequences_.push_back({slot, n_tokens, tokens_.data(), IB_OUTPUT_GREEDY, 0});
     params_.struct_size = sizeof(params_);
     params_.sequences = sequences_.data();
     params_.n_sequences = batch;

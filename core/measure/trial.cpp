@@ -98,8 +98,8 @@ ib_status TrialLoop::run(const SessionCall& call, ib_error& error) {
   params.ids_capacity = rows;
   params.ids = ids_.data();
   for (std::size_t row = 0; row < rows; ++row) {
-    sequences_[row] = {static_cast<std::int32_t>(row), prompt_tokens_, tokens_of(row, past_tokens_),
-                       IB_OUTPUT_GREEDY, 0};
+    sequences_[row] = {static_cast<std::int32_t>(row), prompt_tokens_, tokens_of(row, past_tokens_), IB_OUTPUT_GREEDY,
+                       0};
   }
 
   times_.submit = now_ns();

@@ -15,14 +15,21 @@ using Json = nlohmann::json;
 }  // namespace
 
 std::string description_bytes(const PluginDescription& description) {
-  Json json = {{"path", description.path.string()},  {"name", description.name},
-               {"version", description.version},     {"build", description.build},
-               {"license", description.license},     {"doc", description.doc},
-               {"abi_major", description.abi_major}, {"abi_minor", description.abi_minor},
-               {"flags", description.flags},         {"features", description.features},
+  Json json = {{"path", description.path.string()},
+               {"name", description.name},
+               {"version", description.version},
+               {"build", description.build},
+               {"license", description.license},
+               {"doc", description.doc},
+               {"abi_major", description.abi_major},
+               {"abi_minor", description.abi_minor},
+               {"flags", description.flags},
+               {"features", description.features},
                {"n_driver_threads", description.n_driver_threads},
-               {"precisions", Json::array()},        {"options", Json::array()},
-               {"extensions", description.extensions}, {"devices", Json::array()},
+               {"precisions", Json::array()},
+               {"options", Json::array()},
+               {"extensions", description.extensions},
+               {"devices", Json::array()},
                {"device_problem", description.device_problem}};
   for (const PrecisionDescription& precision : description.precisions) {
     json["precisions"].push_back({{"name", precision.name},
@@ -65,8 +72,8 @@ PluginDescription description_from_bytes(std::string_view bytes) {
     json.at("device_problem").get_to(description.device_problem);
     json.at("extensions").get_to(description.extensions);
     for (const Json& precision : json.at("precisions")) {
-      description.precisions.push_back({precision.at("name"), precision.at("doc"), precision.at("weight_bits"),
-                                        precision.at("integer_products")});
+      description.precisions.push_back(
+          {precision.at("name"), precision.at("doc"), precision.at("weight_bits"), precision.at("integer_products")});
     }
     for (const Json& device : json.at("devices")) {
       description.devices.push_back({device.at("id"), device.at("name"), device.at("memory_bytes")});

@@ -164,11 +164,29 @@ struct Field {
 // The fields that a table of ABI 1.0 must include. `extension` may be null, so it may also be missing.
 // NOLINTBEGIN(bugprone-sizeof-expression): fields that are pointers have a pointer's size
 constexpr std::array kFields{
-    FIELD(name),           FIELD(version),         FIELD(build),        FIELD(license),       FIELD(doc),
-    FIELD(flags),          FIELD(features),        FIELD(precisions),   FIELD(n_precisions),  FIELD(options),
-    FIELD(n_options),      FIELD(n_driver_threads), FIELD(devices),
-    FIELD(init),           FIELD(shutdown),        FIELD(model_create), FIELD(model_destroy), FIELD(model_info),
-    FIELD(session_create), FIELD(session_destroy), FIELD(session_info), FIELD(forward),       FIELD(session_truncate),
+    FIELD(name),
+    FIELD(version),
+    FIELD(build),
+    FIELD(license),
+    FIELD(doc),
+    FIELD(flags),
+    FIELD(features),
+    FIELD(precisions),
+    FIELD(n_precisions),
+    FIELD(options),
+    FIELD(n_options),
+    FIELD(n_driver_threads),
+    FIELD(devices),
+    FIELD(init),
+    FIELD(shutdown),
+    FIELD(model_create),
+    FIELD(model_destroy),
+    FIELD(model_info),
+    FIELD(session_create),
+    FIELD(session_destroy),
+    FIELD(session_info),
+    FIELD(forward),
+    FIELD(session_truncate),
 };
 // NOLINTEND(bugprone-sizeof-expression)
 #undef FIELD

@@ -21,9 +21,9 @@ struct Work {
   double context;         // positions that a decode step attends to, mean over the steps
   double linear_weights;  // of all layers
   double query_size;
-  double kv_values;       // of one token, in all layers
-  double kv_read;         // of one decode step of one sequence, in all layers
-  double seen;            // share of the pairs of prefill's attention that windows leave
+  double kv_values;  // of one token, in all layers
+  double kv_read;    // of one decode step of one sequence, in all layers
+  double seen;       // share of the pairs of prefill's attention that windows leave
   double bytes_per_s, ops_per_s, fp32_per_s;
   double weights_bytes;
 };

@@ -31,8 +31,8 @@ class TextWindows {
   static constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
 
   /// At most `limit` windows. `stride`: 1 to the context; 0 means the context. `context`: 1 to the model's positions; 0
-  /// means default_window. Throws Error like tokenizer_of, and if the file cannot be read, the stride is greater than the
-  /// context, or the context is greater than the model's.
+  /// means default_window. Throws Error like tokenizer_of, and if the file cannot be read, the stride is greater than
+  /// the context, or the context is greater than the model's.
   TextWindows(const Model& model, const std::filesystem::path& text, std::size_t limit = kAll, std::size_t stride = 0,
               std::size_t context = 0);
 

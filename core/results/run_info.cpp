@@ -56,9 +56,8 @@ Json json_of(const FileIdentity& file) {
 Json shape_json(const ModelIdentity& model) {
   if (model.whole_config) return config_to_json(*model.shape);
   const ModelConfig& config = *model.shape;
-  return {{"n_layers", config.n_layers},      {"n_heads", config.n_heads},
-          {"width", config.hidden_size},      {"inner", config.intermediate_size},
-          {"context", config.max_positions},  {"vocab", config.vocab_size},
+  return {{"n_layers", config.n_layers},       {"n_heads", config.n_heads},       {"width", config.hidden_size},
+          {"inner", config.intermediate_size}, {"context", config.max_positions}, {"vocab", config.vocab_size},
           {"tied_head", config.tied_head}};
 }
 
@@ -102,12 +101,12 @@ Point point_from(const Json& object) {
 
 PluginIdentity plugin_from(const Json& object) {
   PluginIdentity plugin{object.at("contender").get<std::string>(), object.at("path").get<std::string>(),
-          object.at("name").get<std::string>(),      object.at("version").get<std::string>(),
-          object.at("build").get<std::string>(),     object.at("sha256").get<std::string>(),
-          object.value("prompt_cache", false), std::nullopt};
+                        object.at("name").get<std::string>(),      object.at("version").get<std::string>(),
+                        object.at("build").get<std::string>(),     object.at("sha256").get<std::string>(),
+                        object.value("prompt_cache", false),       std::nullopt};
   if (object.contains("weight_bits")) {
-    plugin.precision = PrecisionMeaning{integer_of<std::int32_t>(object.at("weight_bits")),
-                                        object.at("integer_products").get<bool>()};
+    plugin.precision =
+        PrecisionMeaning{integer_of<std::int32_t>(object.at("weight_bits")), object.at("integer_products").get<bool>()};
   }
   return plugin;
 }

@@ -221,8 +221,8 @@ const BackendSession& LoadedContender::session_for(const SessionShape& shape) {
 }
 
 void LoadedContender::prepare(const TrialRequest& request, const SessionShape& shape, std::optional<TrialLoop>& loop) {
-  loop.emplace(request.batch, request.prompt_tokens, request.generate_tokens, request.prompts, model_->config().vocab_size,
-               request.past_tokens);
+  loop.emplace(request.batch, request.prompt_tokens, request.generate_tokens, request.prompts,
+               model_->config().vocab_size, request.past_tokens);
   const BackendSession& session = session_for(shape);
   ib_error error{};
   const SessionCall call{session.get(), model_->plugin().table().forward};

@@ -24,8 +24,9 @@ RunInfo full_info() {
   info.resolved_yaml = "name: full\nbackends:\n  - {plugin: cpu_ref, name: reference}\n# <script>alert(1)</script>\n";
   info.contenders.push_back({kHostileName, "cpu_quant", "int4", {}});
   info.plugins.push_back({kHostileName, "/p/libcpu_quant.so", "cpu_quant", "1", "gcc", "bb"});
-  info.models.push_back({"synthetic:gpt2-medium", "synthetic:gpt2-medium", "dd", 354'823'168,
-                         ModelConfig{24, 16, 1024, 4096, 1024, 50257}});
+  ModelConfig medium;
+  set_gpt2_sizes(medium, 24, 16, 1024, 1024, 50257);
+  info.models.push_back({"synthetic:gpt2-medium", "synthetic:gpt2-medium", "dd", 354'823'168, medium});
   info.points.clear();
   for (const char* model : {"synthetic:gpt2", "synthetic:gpt2-medium"}) {
     for (const std::int32_t prompt : {32, 128}) {

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -45,16 +46,19 @@ void check_greedy(const BackendSession& session, const Case& one, double error) 
   }
 }
 
+// More than any fixture has, whatever its model allows.
+constexpr std::int32_t kPositions = 1024;
+
 class GoldenTest : public testing::Test {
  public:
   GoldenTest(const Settings& settings, std::string fixture) : settings_(settings), fixture_(std::move(fixture)) {}
 
   void TestBody() override {
     const Model model = Model::open(model_reference(fixture_));
-    const auto vocab = static_cast<std::size_t>(model.config().vocab);
+    const auto vocab = static_cast<std::size_t>(model.config().vocab_size);
     const BackendModel packed = settings_.backend.create_model(
         BackendContext(Plugin::load(settings_.backend.plugin), settings_.threads), model.weights());
-    const BackendSession session(packed, 1, model.config().context);
+    const BackendSession session(packed, 1, std::min(model.config().max_positions, kPositions));
     for (const Case& one : read_cases(fixture_)) {
       const Distance found = distance(one.logits, logits_of(session, one, vocab), vocab);
       const double judged = settings_.measure == "kl" ? found.kl : found.deviation;

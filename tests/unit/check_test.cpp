@@ -446,7 +446,7 @@ TEST(CompareRuns, NeverPairsOtherWeights) {
                  "dddddddddddd)");
   }
   b = checked_run(4);
-  b.info.models[0].shape->layer_norm_epsilon = 1e-6;
+  b.info.models[0].shape->norm_epsilon = 1e-6;
   EXPECT_THROW(compare_runs(a, b, "old", "new"), Error);
   b.info.models[0].whole_config = false;  // written by an earlier version, which did not store the configuration
   EXPECT_NO_THROW(compare_runs(a, b, "old", "new"));

@@ -67,8 +67,7 @@ ExperimentLookups lookups_of(const StubWorld& world) {
   ExperimentLookups lookups = world.lookups();
   lookups.model = [](const std::string& reference, const fs::path& folder) {
     ModelFacts facts = StubWorld::model(reference, folder);
-    facts.config.max_positions = 1024;
-    facts.config.n_heads = 12;
+    set_gpt2_sizes(facts.config, 12, 12, reference == "synthetic:gpt2-medium" ? 1020 : 768, 1024, 50257);
     facts.config.hidden_size = reference == "synthetic:gpt2-medium" ? 1024 : 768;
     facts.config.intermediate_size = 3072;
     return facts;

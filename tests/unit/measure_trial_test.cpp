@@ -53,9 +53,10 @@ struct FakeSession {
 
   static ib_status forward(ib_session* session, const ib_forward_params* params, ib_error* error) {
     auto& self = *reinterpret_cast<FakeSession*>(session);
-    std::vector<std::int32_t> call{params->n_sequences, params->output};
+    std::vector<std::int32_t> call{params->n_sequences, params->sequences[0].output};
     for (std::int32_t i = 0; i < params->n_sequences; ++i) {
       const ib_sequence& sequence = params->sequences[i];
+      EXPECT_EQ(sequence.output, params->sequences[0].output);
       for (std::int32_t j = 0; j < sequence.n_tokens; ++j) {
         self.sums[static_cast<std::size_t>(sequence.slot)] += sequence.tokens[j];
       }
@@ -67,7 +68,7 @@ struct FakeSession {
       error->message[1] = '\0';
       return IB_OUT_OF_MEMORY;
     }
-    if (params->output == IB_OUTPUT_NONE) return IB_OK;
+    if (params->sequences[0].output == IB_OUTPUT_NONE) return IB_OK;
     if (params->ids_capacity < static_cast<std::uint64_t>(params->n_sequences)) return IB_INVALID_ARGUMENT;
     const bool wrong = self.wrong_at == static_cast<int>(self.fed.size()) - 1;
     for (std::int32_t i = 0; i < params->n_sequences; ++i) {

@@ -77,12 +77,7 @@ TEST(NonnegativeLeastSquares, IsOptimalOnRandomProblems) {
 
 ModelConfig small_shape() {
   ModelConfig shape;
-  shape.n_layers = 12;
-  shape.n_heads = 12;
-  shape.hidden_size = 768;
-  shape.intermediate_size = 3072;
-  shape.max_positions = 1024;
-  shape.vocab_size = 50257;
+  set_gpt2_sizes(shape, 12, 12, 768, 1024, 50257);
   return shape;
 }
 

@@ -71,10 +71,7 @@ MachineLimits limits() {
 
 ModelConfig small_shape() {
   ModelConfig config;
-  config.n_layers = 2;
-  config.hidden_size = 8;
-  config.intermediate_size = 32;
-  config.vocab_size = 100;
+  set_gpt2_sizes(config, 2, 2, 8, 16, 100);
   return config;
 }
 

@@ -41,7 +41,9 @@ inline RunInfo sample_info() {
   info.environment = R"({"cpu":{"model":"X"}})";
   info.plugins = {{"reference", "/p/libcpu_ref.so", "cpu_ref", "1", "gcc", "aa"},
                   {"quant", "/p/libcpu_quant.so", "cpu_quant", "1", "gcc", "bb"}};
-  info.models = {{"synthetic:gpt2", "synthetic:gpt2", "cc", 124'439'808, ModelConfig{12, 12, 768, 3072, 1024, 50257}}};
+  ModelConfig config;
+  set_gpt2_sizes(config, 12, 12, 768, 1024, 50257);
+  info.models = {{"synthetic:gpt2", "synthetic:gpt2", "cc", 124'439'808, config}};
   return info;
 }
 

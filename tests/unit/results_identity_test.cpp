@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 
+#include "results/config_json.hpp"
 #include "results/model_identity.hpp"
 #include "unit/results_fixture.hpp"
 
@@ -29,7 +30,7 @@ TEST(ModelIdentity, IsTheWeightsAndTheConfiguration) {
 
 TEST(ModelIdentity, SurvivesRunJson) {
   RunInfo info = sample_info();
-  info.models[0].shape->layer_norm_epsilon = 1e-6;
+  info.models[0].shape->norm_epsilon = 1e-6;
   info.models[0].shape->activation = IB_ACTIVATION_RELU;
   const ModelIdentity back = parse_run_info(to_json_text(info)).models[0];
   EXPECT_TRUE(back.whole_config);
@@ -44,10 +45,44 @@ TEST(ModelIdentity, OfAnEarlierVersionComparesWhatItKept) {
   ModelIdentity back = parse_run_info(to_json_text(info)).models[0];
   EXPECT_FALSE(back.whole_config);
   ModelIdentity now = sample_info().models[0];
-  now.shape->layer_norm_epsilon = 1e-6;
+  now.shape->norm_epsilon = 1e-6;
   EXPECT_TRUE(same_model(back, now));
   back.shape.reset();
   EXPECT_TRUE(same_model(back, now));
+}
+
+// What determines the logits of any family comes back from run.json.
+TEST(ModelIdentity, KeepsADescriptionOfAnyKind) {
+  RunInfo info = sample_info();
+  ModelConfig& config = *info.models[0].shape;
+  config.model_type = "gemma3_text";
+  config.n_kv_heads = 4;
+  config.norm = IB_NORM_RMS;
+  config.learned_positions = false;
+  config.qk_norm = config.post_norm = config.gated = true;
+  config.embedding_scale = 27.712812921102035;
+  config.attention_soft_cap = 50;
+  config.rotary_frequencies.assign(static_cast<std::size_t>(config.head_dim), 0.1);
+  config.rotary_scales = {1, 1.25};
+  config.layers[5] = {512, 1, 0.0625};
+  const ModelIdentity back = parse_run_info(to_json_text(info)).models[0];
+  EXPECT_TRUE(back.shape == info.models[0].shape);
+  EXPECT_FALSE(same_model(back, sample_info().models[0]));
+}
+
+// Written by earlier versions, which knew only GPT-2.
+TEST(ModelIdentity, ReadsTheShapeOfAGpt2) {
+  const auto read = [](const char* text) { return config_from_json(nlohmann::ordered_json::parse(text)); };
+  const ModelConfig config = read(R"({"n_layers": 12, "n_heads": 12, "width": 768, "inner": 3072, "context": 1024,
+      "vocab": 50257, "tied_head": true, "activation": 0, "scale_attn_weights": true,
+      "scale_attn_by_inverse_layer": false, "layer_norm_epsilon": 1e-5})");
+  EXPECT_TRUE(config == *sample_info().models[0].shape);
+  const ModelConfig scaled = read(R"({"n_layers": 2, "n_heads": 2, "width": 8, "inner": 32, "context": 16,
+      "vocab": 50, "tied_head": false, "activation": 2, "scale_attn_weights": false,
+      "scale_attn_by_inverse_layer": true, "layer_norm_epsilon": 1e-6})");
+  EXPECT_EQ(scaled.layers[0].attention_scale, 1);
+  EXPECT_EQ(scaled.layers[1].attention_scale, 0.5);
+  EXPECT_EQ(scaled.activation, IB_ACTIVATION_RELU);
 }
 
 TEST(ModelIdentity, NamesWhatChangedUnderOneName) {
