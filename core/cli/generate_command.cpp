@@ -19,8 +19,12 @@ void generate(const GenerateArguments& arguments) {
     if (arguments.prompt) {
       throw Error("--chat reads its lines from standard input and takes no --prompt", "leave out one of the two");
     }
+    if (arguments.raw && arguments.system) throw Error("--raw has no system message", "leave out one of the two");
     if (arguments.json || arguments.echo) throw Error("--chat does not support --json or --echo", "leave them out");
     return generate_chat(arguments);
+  }
+  if (arguments.raw || arguments.system || arguments.context) {
+    throw Error("--raw, --system and --context belong to --chat", "leave them out, or give --chat");
   }
   if (!arguments.prompt) throw Error("--prompt is required", "give a text, - for standard input, or --chat");
   if (arguments.backends.size() == 1) return generate_once(arguments);
@@ -56,7 +60,14 @@ void add_generate_command(CLI::App& app, CommandContext&) {
   command->add_option("--model", arguments->model, "Folder or hub name")->required()->type_name("MODEL");
   command->add_option("--prompt", arguments->prompt, "Text to continue; - reads standard input")->type_name("TEXT");
   command->add_flag("--chat", arguments->chat,
-                    "Continue line by line, keeping the conversation in the context; Ctrl-D ends");
+                    "Talk line by line, keeping the conversation in the context; Ctrl-D ends. An instruction model is "
+                    "spoken to in its format, another one continues the text");
+  command->add_option("--system", arguments->system, "Chat: the system message [that of the model's template, or none]")
+      ->type_name("TEXT");
+  command->add_flag("--raw", arguments->raw, "Chat: only continue the text, whatever format the model knows");
+  command->add_option("--context", arguments->context, "Chat: positions of the cache [the model's, at most 8192]")
+      ->check(CLI::Range(2, std::numeric_limits<std::int32_t>::max()))
+      ->type_name("N");
   add_sampling_options(*command, *arguments);
   command->add_option("--option", arguments->settings.options, "Option of the backend, KEY=VALUE; may be given again")
       ->allow_extra_args(false)

@@ -29,6 +29,9 @@ struct GenerateArguments {
   std::optional<std::uint64_t> seed;
   BackendArguments settings;
   bool chat = false;
+  bool raw = false;                     ///< chat without the model's format
+  std::optional<std::string> system;    ///< chat: the system message
+  std::optional<std::int32_t> context;  ///< chat: positions of the cache
   bool echo = false;
   bool json = false;
 };

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "text/chat_format.hpp"
+
+namespace inferbench {
+
+/// What the files of an instruction model say about conversations.
+struct ChatFiles {
+  std::string chat_template;   ///< Jinja
+  std::filesystem::path file;  ///< where it stands
+  std::string bos;             ///< spelling of the token; empty: none
+  std::string eos;
+};
+
+/// Reads tokenizer_config.json, and chat_template.jinja or chat_template.json where they stand beside it. nullopt if
+/// the model has no template. Throws Error for files that cannot be read.
+std::optional<ChatFiles> read_chat_files(const std::filesystem::path& folder);
+
+struct ChatMessage {
+  enum class Role : std::uint8_t { kUser, kAssistant };
+  Role role;
+  std::string text;
+};
+
+/// Writes conversations in a model's format.
+class ChatWriter {
+ public:
+  /// `date`: for formats that name it, such as "26 Jul 2024". Throws Error that names the known formats if the template
+  /// is none of them.
+  ChatWriter(const ChatFiles& files, std::string date);
+
+  const ChatFormat& format() const { return format_; }
+
+  /// The text up to the place where the model writes its first answer. `system` empty: what the template says without
+  /// one. Throws Error if there is a system message and the format has no place for it.
+  std::string first_turn(std::string_view user, std::string_view system) const;
+
+  /// The text between the model's answer and the place where it writes its next one.
+  std::string next_turn(std::string_view user) const;
+
+  /// A whole conversation, which begins with a user's message and alternates; the model writes after it.
+  std::string conversation(const std::vector<ChatMessage>& messages, std::string_view system) const;
+
+ private:
+  std::string filled(std::string_view text) const;
+  std::string_view message(std::string_view text) const;
+
+  ChatFormat format_;
+  std::string bos_;
+  std::string eos_;
+  std::string date_;
+  std::string default_system_;
+};
+
+/// Today's date as templates write it: "26 Jul 2024".
+std::string chat_date();
+
+}  // namespace inferbench
