@@ -5,8 +5,7 @@
 #include <array>
 #include <memory>
 
-#include "model/canonical_tensors.hpp"
-#include "model/weights_storage.hpp"
+#include "ipc/zero_weights.hpp"
 #include "plugin/backend.hpp"
 #include "plugin/backend_child.hpp"
 #include "support/raw_bytes.hpp"
@@ -23,19 +22,6 @@ ModelConfig small_config() {
   set_gpt2_sizes(config, 1, 1, 4, kContext, 50257);
   return config;
 }
-
-class ZeroStorage final : public Weights::Storage {
- public:
-  explicit ZeroStorage(const ModelConfig& config) : Storage(canonical_tensors(config)) {
-    std::size_t largest = 0;
-    for (const TensorSpec& spec : specs()) largest = std::max(largest, static_cast<std::size_t>(spec.n_elements()));
-    zeros_.resize(largest);
-    for (const TensorSpec& spec : specs()) add_tensor(IB_DTYPE_F32, zeros_.data(), spec.n_elements() * sizeof(float));
-  }
-
- private:
-  std::vector<float> zeros_;  // used for every tensor
-};
 
 /// `batch` sequences of `n_tokens` each with greedy output, like the calls of the measured loop.
 class Call {
@@ -83,7 +69,7 @@ constexpr std::array kShapes{Shape{"decode, batch 1", 1, 1, kStepsPerSample},
 
 std::vector<Cost> measure_shapes(const Plugin& null_backend, const CostEffort& effort) {
   const ModelConfig config = small_config();
-  const Weights weights(config, std::make_shared<ZeroStorage>(config));
+  const Weights weights(config, std::make_shared<ZeroWeights>(config));
   const BackendModel model(BackendContext(null_backend, 1), weights, "", OptionValues(null_backend.options(), {}));
   std::vector<Cost> costs;
   for (const Shape& shape : kShapes) {

@@ -8,42 +8,18 @@
 #include <string>
 #include <vector>
 
-#include "measure/huge_buffer.hpp"
+#include "ipc/zero_weights.hpp"
 #include "measure/trial.hpp"
 #include "model/model.hpp"
-#include "model/weights_storage.hpp"
 #include "plugin/backend.hpp"
 
 namespace inferbench {
-
-namespace {
-
-// GPT-2's tensors, all views of the same zeros. Nobody reads them, so no memory is touched.
-class UntouchedWeights : public Weights::Storage {
- public:
-  explicit UntouchedWeights(const ModelConfig& config)
-      : Weights::Storage(canonical_tensors(config)), zeros_(largest_bytes(specs())) {
-    for (const TensorSpec& spec : specs()) add_tensor(IB_DTYPE_F32, zeros_.data(), bytes_of(spec));
-  }
-
- private:
-  static std::uint64_t bytes_of(const TensorSpec& spec) { return spec.n_elements() * sizeof(float); }
-  static std::uint64_t largest_bytes(std::span<const TensorSpec> specs) {
-    std::uint64_t largest = 0;
-    for (const TensorSpec& spec : specs) largest = std::max(largest, bytes_of(spec));
-    return largest;
-  }
-
-  HugeBuffer zeros_;
-};
-
-}  // namespace
 
 double measure_call_overhead_ns(const Plugin& null_backend) {
   constexpr std::int32_t kSteps = 1000;
   constexpr int kRepetitions = 50;
   const ModelConfig config = Model::open("synthetic:gpt2").config();
-  const Weights weights(config, std::make_shared<UntouchedWeights>(config));
+  const Weights weights(config, std::make_shared<ZeroWeights>(config));
   const BackendModel model(BackendContext(null_backend, 1), weights, "", OptionValues(null_backend.options(), {}));
   const BackendSession session(model, 1, kSteps);
   const SessionCall call{session.get(), null_backend.table().forward};

@@ -104,7 +104,8 @@ const std::vector<fs::path>& Model::files() const {
 Weights Model::weights() const {
   if (impl_->synthetic) return {impl_->config, synthetic_storage(*impl_->synthetic)};
   // Opened again, since the files may have changed.
-  return {impl_->config, Checkpoint::storage(Checkpoint::open(*impl_->folder, impl_->config), impl_->config)};
+  return {impl_->config, Checkpoint::storage(Checkpoint::open(*impl_->folder, impl_->config), impl_->config),
+          impl_->folder};
 }
 
 std::string Model::sha256() const {

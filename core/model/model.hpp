@@ -20,7 +20,9 @@ namespace inferbench {
 class Weights {
  public:
   class Storage;  // defined by each source of weights
-  Weights(ModelConfig config, std::shared_ptr<const Storage> storage);
+  /// `folder`: of the model's files, if there is one.
+  Weights(ModelConfig config, std::shared_ptr<const Storage> storage,
+          std::optional<std::filesystem::path> folder = std::nullopt);
   Weights(Weights&&) noexcept = default;
   Weights& operator=(Weights&&) noexcept = default;
   Weights(const Weights&) = delete;
@@ -32,7 +34,7 @@ class Weights {
   /// The description for model_create; it borrows from *this.
   ib_model_desc desc() const;
   const ModelConfig& config() const { return config_; }
-  const std::optional<std::filesystem::path>& folder() const { return folder_; }
+  const std::optional<std::filesystem::path>& folder() const { return folder_; }  ///< of the model's files
 
  private:
   ModelConfig config_;

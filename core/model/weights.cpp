@@ -47,8 +47,9 @@ void Weights::Storage::add_views(const StoredTensor& stored, std::int32_t dtype,
   }
 }
 
-Weights::Weights(ModelConfig config, std::shared_ptr<const Storage> storage)
-    : config_(std::move(config)), storage_(std::move(storage)) {}
+Weights::Weights(ModelConfig config, std::shared_ptr<const Storage> storage,
+                 std::optional<std::filesystem::path> folder)
+    : config_(std::move(config)), folder_(std::move(folder)), storage_(std::move(storage)) {}
 
 std::span<const ib_tensor> Weights::tensors() const {
   return storage_->tensors();
