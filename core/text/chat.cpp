@@ -25,7 +25,7 @@ constexpr const char* kTakeAgain = "take the file again from where the model cam
 // What Llama 3.1's template writes where nobody tells it the date.
 constexpr std::string_view kFixedDate = "26 Jul 2024";
 
-bool exists(const fs::path& path) {
+bool is_there(const fs::path& path) {
   std::error_code ignored;
   return fs::exists(path, ignored);
 }
@@ -69,15 +69,15 @@ std::string_view trimmed(std::string_view text) {
 std::optional<ChatFiles> read_chat_files(const fs::path& folder) {
   ChatFiles files;
   const fs::path config = folder / "tokenizer_config.json";
-  if (exists(config)) {
+  if (is_there(config)) {
     const Json json = read_json(config);
     if (!json.is_object()) throw Error(config.string() + ": an object was expected", kTakeAgain);
     files = {template_text(json), config, token_text(json, "bos_token"), token_text(json, "eos_token")};
   }
-  if (const fs::path path = folder / "chat_template.jinja"; exists(path)) {
+  if (const fs::path path = folder / "chat_template.jinja"; is_there(path)) {
     files.chat_template = read_tokenizer_file(path, kTakeAgain);
     files.file = path;
-  } else if (const fs::path other = folder / "chat_template.json"; files.chat_template.empty() && exists(other)) {
+  } else if (const fs::path other = folder / "chat_template.json"; files.chat_template.empty() && is_there(other)) {
     const Json json = read_json(other);
     files.chat_template = json.is_object() ? template_text(json) : "";
     files.file = other;
