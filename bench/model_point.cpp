@@ -5,16 +5,17 @@
 
 #include <algorithm>
 
+#include "inferbench/decoder.hpp"
 #include "model/synthetic_formula.hpp"
 
 namespace inferbench::bench {
 namespace {
 
 // Every run has a different prompt, so that a backend gains nothing by remembering earlier ones.
-std::vector<std::int32_t> prompts_of(const Point& point, std::int32_t vocab, std::uint64_t run) {
+std::vector<std::int32_t> prompts_of(const Point& point, std::int32_t vocab_size, std::uint64_t run) {
   constexpr std::uint64_t kFirstStream = 7;
   return synthetic_prompt(kFirstStream + run,
-                          static_cast<std::size_t>(point.batch) * static_cast<std::size_t>(point.prompt), vocab);
+                          static_cast<std::size_t>(point.batch) * static_cast<std::size_t>(point.prompt), vocab_size);
 }
 
 }  // namespace
@@ -38,25 +39,23 @@ PointRun::PointRun(const BackendModel& model, const Point& point)
     : model_(model),
       point_(point),
       session_(model, point.batch, point.prompt + point.generate),
-      loop_(point.batch, point.prompt, point.generate, prompts_of(point, model.config().vocab, 0),
-            model.config().vocab) {}
+      loop_(point.batch, point.prompt, point.generate, prompts_of(point, model.config().vocab_size, 0),
+            model.config().vocab_size) {}
 
 double PointRun::tokens_per_second() {
-  loop_ = TrialLoop(point_.batch, point_.prompt, point_.generate, prompts_of(point_, model_.config().vocab, n_runs_++),
-                    model_.config().vocab);
+  loop_ = TrialLoop(point_.batch, point_.prompt, point_.generate,
+                    prompts_of(point_, model_.config().vocab_size, n_runs_++), model_.config().vocab_size);
   for (std::int32_t slot = 0; slot < point_.batch; ++slot) session_.truncate(slot, 0);
   ib_error error{};
   const ib_status status = loop_.run({session_.get(), model_.plugin().table().forward}, error);
   if (status != IB_OK) throw session_.failure("forward", status, error);
-  if (loop_.wrong_id()) throw Error(describe(*loop_.wrong_id(), model_.config().vocab), "the backend is broken");
+  if (loop_.wrong_id()) throw Error(describe(*loop_.wrong_id(), model_.config().vocab_size), "the backend is broken");
   const TrialMetrics metrics = derive_metrics(loop_.times(), point_.batch, point_.prompt);
   return point_.is_decode() ? *metrics.decode_tokens_per_s : metrics.prefill_tokens_per_s;
 }
 
 double PointRun::layer_operations() const {
-  const ModelConfig& config = model_.config();
-  const double weights_per_layer = 4.0 * config.width * config.width + 2.0 * config.width * config.inner;
-  return 2.0 * config.n_layers * weights_per_layer;
+  return decoder::kOpsPerWeight * decoder::linear_weights(model_desc(model_.config()));
 }
 
 }  // namespace inferbench::bench

@@ -34,11 +34,12 @@ struct Session {
 // ReLU, the simplest correct operator.
 class Operator {
  public:
-  Operator(Context&, const ib_op_desc& desc)
-      : fault_(inferbench::OptionReader(desc.options, desc.n_options).text("fault")),
-        x_(desc.input, desc.input + std::int64_t{desc.rows} * desc.width),
+  Operator(Context&, const ib_op_desc& op)
+      : fault_(inferbench::OptionReader(op.options, op.n_options).text("fault")),
+        x_(op.input, op.input + op.rows * inferbench::op_input_columns(op)),
         y_(x_.size()) {
-    if (desc.op != IB_OP_GELU) throw inferbench::Failure(IB_UNSUPPORTED, "there is only the activation");
+    const bool offered = op.op == IB_OP_ACTIVATION && op.desc->gated == 0;
+    if (!offered) throw inferbench::Failure(IB_UNSUPPORTED, "there is only the activation without a gate");
   }
   const ib_op_info& info() const { return info_; }
   void run(std::int32_t) {
@@ -61,7 +62,7 @@ class Operator {
   ib_op_info info_{sizeof(ib_op_info), 0, 0, "plain"};
 };
 
-constexpr ib_precision_info kPrecisions[] = {{"fp32", "all in fp32"}};
+constexpr ib_precision_info kPrecisions[] = {{"fp32", "all in fp32", 32, 0}};
 constexpr const char* kFaults[] = {"none", "wrong", "later", "abort", "fail", nullptr};
 constexpr ib_option_info kOptions[] = {{"fault", IB_OPTION_CHOICE, 0, "none", 0, 0, kFaults, "what goes wrong"}};
 
@@ -74,6 +75,7 @@ extern "C" IB_EXPORT constinit const ib_backend inferbench_backend_v1 =
         .build = "test",
         .license = "Apache-2.0",
         .doc = "an operator that goes wrong",
+        .features = IB_FEATURES_GPT2,
         .precisions = kPrecisions,
         .options = kOptions,
         .extension = inferbench::op_bench_extension<Context, Operator>,

@@ -10,7 +10,7 @@ struct BadIds : faulty::NoFault {
   static void write_id(const faulty::Model& model, std::int32_t& to, std::int32_t right) {
     if (model.fault == "no_id") return;
     to = right;
-    if (model.fault == "wrong_id") to = model.vocab;
+    if (model.fault == "wrong_id") to = model.vocab_size;
     if (model.fault == "negative_id") to = -7;
   }
 };

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -34,7 +35,7 @@ struct Context {
 };
 
 struct Model {
-  Model(Context& owner, const ib_model_params& params) : context(owner), vocab(params.desc->vocab) {
+  Model(Context& owner, const ib_model_params& params) : context(owner), vocab_size(params.desc->vocab_size) {
     const inferbench::OptionReader options(params);
     fault = options.text("fault");
     at = options.text("at");
@@ -48,7 +49,7 @@ struct Model {
   std::string at;
   std::int64_t from = 0;
   std::int64_t spin_us = 0;
-  std::int32_t vocab;
+  std::int32_t vocab_size;
   std::vector<std::vector<char>> hoard;  ///< memory that outlives the sessions
 
  private:
@@ -97,33 +98,38 @@ class Session {
 
   /// Counts the call. Returns whether it is one that goes wrong.
   bool begin_forward(const ib_forward_params& params) {
-    if (params.output == IB_OUTPUT_GREEDY) ++forwards_;  // the host also asks for logits
+    const auto is_greedy = [](const ib_sequence& sequence) { return sequence.output == IB_OUTPUT_GREEDY; };
+    // The host also asks for logits.
+    if (std::any_of(params.sequences, params.sequences + params.n_sequences, is_greedy)) ++forwards_;
     bad_ = model_.at == "forward" && (model_.from == 0 || forwards_ > model_.from);
     return bad_;
   }
 
   void forward(const ib_forward_params& params) {
     float* logits = params.logits;
+    std::int32_t* to = params.ids;
     for (std::int32_t i = 0; i < params.n_sequences; ++i) {
       const ib_sequence& sequence = params.sequences[i];
       std::int64_t& sum = sums_[static_cast<std::size_t>(sequence.slot)];
       std::int32_t id = 0;
       for (std::int32_t j = 0; j < sequence.n_tokens; ++j) {
-        inferbench::require(sequence.tokens[j] >= 0 && sequence.tokens[j] < model_.vocab, "was fed with a wrong id");
+        inferbench::require(sequence.tokens[j] >= 0 && sequence.tokens[j] < model_.vocab_size,
+                            "was fed with a wrong id");
         sum += sequence.tokens[j] + 1;
-        id = static_cast<std::int32_t>(sum % model_.vocab);
+        id = static_cast<std::int32_t>(sum % model_.vocab_size);
         const bool last = j + 1 == sequence.n_tokens;
-        if (params.output == IB_OUTPUT_ALL_LOGITS || (params.output == IB_OUTPUT_LAST_LOGITS && last)) {
+        if (sequence.output == IB_OUTPUT_ALL_LOGITS || (sequence.output == IB_OUTPUT_LAST_LOGITS && last)) {
           write_logits(logits, id);
-          logits += model_.vocab;
+          logits += model_.vocab_size;
         }
       }
-      if (params.output != IB_OUTPUT_GREEDY) continue;
+      if (sequence.output != IB_OUTPUT_GREEDY) continue;
       if (bad_) {
-        Hooks::write_id(model_, params.ids[i], id);
+        Hooks::write_id(model_, *to, id);
       } else {
-        params.ids[i] = id;
+        *to = id;
       }
+      ++to;
     }
     spin(model_.spin_us);
   }
@@ -132,7 +138,7 @@ class Session {
 
  private:
   void write_logits(float* logits, std::int32_t id) const {
-    for (std::int32_t token = 0; token < model_.vocab; ++token) {
+    for (std::int32_t token = 0; token < model_.vocab_size; ++token) {
       const float right = token == id ? 1.0F : 0.0F;
       if (bad_ && token == 17) {
         Hooks::write_logit(model_, logits[token], right);
@@ -149,7 +155,7 @@ class Session {
   ib_session_info info_{sizeof(ib_session_info), 2000, 3000, 6000, 0};
 };
 
-inline constexpr ib_precision_info kPrecisions[] = {{"fp32", "none of it is true"}};
+inline constexpr ib_precision_info kPrecisions[] = {{"fp32", "none of it is true", 32, 0}};
 inline constexpr const char* kPlaces[] = {"forward",       "session",         "load", "shutdown",
                                           "model_destroy", "session_destroy", nullptr};
 
@@ -195,6 +201,7 @@ constexpr ib_backend make_table(const char* name) {
       .build = "test",
       .license = "Apache-2.0",
       .doc = "goes wrong as told",
+      .features = IB_FEATURES_GPT2 | IB_FEATURES_LLAMA | IB_FEATURES_GEMMA,  // there is no model that it could not run
       .precisions = kPrecisions,
       .options = kOptions<Hooks>,
   });

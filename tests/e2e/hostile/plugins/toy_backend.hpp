@@ -34,15 +34,15 @@ struct Context {
 struct Model {
   Model(Context& context, const ib_model_params& params)
       : host(context.host),
-        context_size(params.desc->context),
-        vocab(params.desc->vocab),
+        max_positions(params.desc->max_positions),
+        vocab_size(params.desc->vocab_size),
         fault(inferbench::OptionReader(params).text("fault")),
         spin_us(inferbench::OptionReader(params).integer("spin_us")) {}
   const ib_model_info& info() const { return info_; }
 
   inferbench::HostCalls host;
-  std::int32_t context_size;
-  std::int32_t vocab;
+  std::int32_t max_positions;
+  std::int32_t vocab_size;
   std::string fault;     ///< selects the fault, in a plugin with several
   std::int64_t spin_us;  ///< simulated computing time per token
 
@@ -64,7 +64,7 @@ class Session {
  public:
   Session(Model& model, const ib_session_params& params)
       : model_(model),
-        lengths_(inferbench::checked_session_limits(params, model.context_size, model.vocab)),
+        lengths_(inferbench::checked_session_limits(params, model.max_positions, model.vocab_size)),
         histories_(lengths_.held().size()) {}
   const ib_session_info& info() const { return info_; }
 
@@ -84,17 +84,18 @@ class Session {
   /// The work of forward after its checks, without the simulated computing time.
   void advance(const ib_forward_params& params) {
     float* row = params.logits;
+    std::int32_t* id = params.ids;
     for (std::int32_t i = 0; i < params.n_sequences; ++i) {
       const ib_sequence& sequence = params.sequences[i];
       std::vector<std::int32_t>& history = histories_[static_cast<std::size_t>(sequence.slot)];
       for (std::int32_t j = 0; j < sequence.n_tokens; ++j) {
         history.push_back(sequence.tokens[j]);
         const bool last = j + 1 == sequence.n_tokens;
-        if (params.output == IB_OUTPUT_ALL_LOGITS || (params.output == IB_OUTPUT_LAST_LOGITS && last)) {
-          row = std::copy_n(logits_of(history).begin(), model_.vocab, row);
+        if (sequence.output == IB_OUTPUT_ALL_LOGITS || (sequence.output == IB_OUTPUT_LAST_LOGITS && last)) {
+          row = std::copy_n(logits_of(history).begin(), model_.vocab_size, row);
         }
       }
-      if (params.output == IB_OUTPUT_GREEDY) params.ids[i] = id_of(history);
+      if (sequence.output == IB_OUTPUT_GREEDY) *id++ = id_of(history);
     }
     lengths_.advance(params);
   }
@@ -114,12 +115,12 @@ class Session {
   }
 
   std::int32_t id_of(const std::vector<std::int32_t>& history) const {
-    return static_cast<std::int32_t>(hash_of(history) % static_cast<std::uint64_t>(model_.vocab));
+    return static_cast<std::int32_t>(hash_of(history) % static_cast<std::uint64_t>(model_.vocab_size));
   }
 
   // 1 for the greedy id; smaller and pairwise different values elsewhere.
   std::vector<float> logits_of(const std::vector<std::int32_t>& history) const {
-    std::vector<float> row(static_cast<std::size_t>(model_.vocab));
+    std::vector<float> row(static_cast<std::size_t>(model_.vocab_size));
     for (std::size_t i = 0; i < row.size(); ++i) row[i] = -static_cast<float>(i % 97) / 97;
     row[static_cast<std::size_t>(id_of(history))] = 1;
     return row;
@@ -131,7 +132,9 @@ class Session {
   ib_session_info info_{sizeof(ib_session_info), 2000, 3000, 6000, 0};
 };
 
-inline constexpr ib_precision_info kPrecisions[] = {{"fp32", "none of it is true"}};
+/// There is no model that it could not run.
+inline constexpr std::uint64_t kFeatures = IB_FEATURES_GPT2 | IB_FEATURES_LLAMA | IB_FEATURES_GEMMA;
+inline constexpr ib_precision_info kPrecisions[] = {{"fp32", "none of it is true", 32, 0}};
 inline constexpr ib_option_info kOptions[] = {
     {"fault", IB_OPTION_TEXT, 0, "", 0, 0, nullptr, "which fault, in plugins that have several"},
     {"spin_us", IB_OPTION_INT, 0, "0", 0, 1e7, nullptr, "microseconds of computing for each token"}};
@@ -144,6 +147,7 @@ constexpr ib_backend make_table(const char* name, const char* doc, std::uint64_t
                                                           .license = "Apache-2.0",
                                                           .doc = doc,
                                                           .flags = flags,
+                                                          .features = kFeatures,
                                                           .precisions = kPrecisions,
                                                           .options = kOptions});
 }
