@@ -7,17 +7,20 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <list>
+#include <span>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
 
 #include "inferbench/backend.hpp"
+#include "inferbench/backend_values.hpp"
 #include "model.hpp"
 #include "session.hpp"
 
@@ -49,94 +52,103 @@ void bind_to_first_cpu() {
   sched_setaffinity(0, sizeof(set), &set);
 }
 
-/// The caller's description with the fault applied; owns the tensors that differ.
+/// The caller's description with the fault applied; owns the tensors that differ. A fault in a tensor that the model
+/// does not have changes nothing.
 class Altered {
  public:
   Altered(const ib_model_params& params, std::string_view fault)
       : tensors_(params.desc->tensors, params.desc->tensors + params.desc->n_tensors),
+        layers_(params.desc->layers, params.desc->layers + params.desc->n_layers),
         desc_(*params.desc),
         params_(params) {
-    if (fault == "dropped_bias") own("h.0.attn.c_proj.bias");
-    if (fault == "swapped_heads") swap_heads("h.0.attn.c_proj.weight");
-    if (fault == "same_scale") desc_.scale_attn_by_inverse_layer = 0;
+    if (fault == "dropped_bias") clear("layer.0.attn_out.bias");
+    if (fault == "swapped_heads") swap_heads("layer.0.attn_out.weight");
+    if (fault == "same_scale") {
+      for (ib_layer_desc& layer : layers_) layer.attention_scale = layers_.front().attention_scale;
+    }
     if (fault == "one_gelu" && desc_.activation == IB_ACTIVATION_GELU_ERF) desc_.activation = IB_ACTIVATION_GELU_TANH;
-    // Assumes that the first two tensors are wte and wpe. To simulate that, a bias is zeroed if they are not.
-    if (fault == "fixed_order" && std::string_view(tensors_[0].name) != "wte.weight") own("h.0.mlp.c_fc.bias");
+    // Assumes that the first tensor is the token embedding. To simulate that, a norm is zeroed if it is not.
+    if (fault == "fixed_order" && std::string_view(tensors_[0].name) != "token_embedding.weight") {
+      clear("layer.0.mlp_norm.weight");
+    }
     if (fault == "any_precision") params_.precision = "fp32";
     if (fault == "transposed") transpose_projections();
     if (fault == "late_from_32") shift_positions(32);
     if (fault == "bf16_weights") round_to_bf16();
     desc_.tensors = tensors_.data();
+    desc_.layers = layers_.data();
     params_.desc = &desc_;
   }
 
   const ib_model_params& params() const { return params_; }
 
  private:
-  // Replaces the tensor by an all-zero copy.
-  std::vector<char>& own(std::string_view name) {
+  /// The tensor, or null if the model has none of that name.
+  ib_tensor* find(std::string_view name) {
     const auto tensor =
         std::find_if(tensors_.begin(), tensors_.end(), [&](const ib_tensor& t) { return name == t.name; });
-    if (tensor == tensors_.end()) throw Failure(IB_INVALID_ARGUMENT, "tensor is missing");
-    std::vector<char>& bytes = owned_.emplace_back(tensor->n_bytes);
-    original_ = static_cast<const char*>(tensor->data);
-    tensor->data = bytes.data();
-    return bytes;
+    return tensor == tensors_.end() ? nullptr : &*tensor;
   }
 
-  // Swaps rows [0, head) and [head, 2 head) of the projection, which swaps the results of two heads.
+  /// Replaces the tensor by a dense fp32 copy, and returns it.
+  std::vector<float>& own(ib_tensor& tensor) {
+    const std::int64_t columns = tensor.rank == 2 ? tensor.shape[1] : 1;
+    std::vector<float>& values = owned_.emplace_back(static_cast<std::size_t>(tensor.shape[0] * columns));
+    for (std::int64_t row = 0; row < tensor.shape[0]; ++row) {
+      inferbench::read_row(tensor, row, 0, columns, values.data() + row * columns);
+    }
+    tensor.dtype = IB_DTYPE_F32;
+    tensor.strides[0] = columns;
+    tensor.strides[1] = tensor.rank == 2 ? 1 : 0;
+    tensor.data = values.data();
+    tensor.n_bytes = values.size() * sizeof(float);
+    return values;
+  }
+
+  void clear(std::string_view name) {
+    if (ib_tensor* tensor = find(name); tensor != nullptr) std::ranges::fill(own(*tensor), 0.0F);
+  }
+
+  // Swaps columns [0, head_dim) and [head_dim, 2 head_dim) of the projection, which swaps the results of two heads.
   void swap_heads(std::string_view name) {
-    std::vector<char>& bytes = own_copy(name);
-    const auto heads = static_cast<std::size_t>(desc_.n_heads);
-    const auto half = static_cast<std::ptrdiff_t>(bytes.size() / heads);
-    if (heads > 1) std::rotate(bytes.begin(), bytes.begin() + half, bytes.begin() + 2 * half);
+    ib_tensor* tensor = find(name);
+    if (tensor == nullptr || desc_.n_heads < 2) return;
+    std::vector<float>& values = own(*tensor);
+    for (float* row = values.data(); row != values.data() + values.size(); row += tensor->shape[1]) {
+      std::swap_ranges(row, row + desc_.head_dim, row + desc_.head_dim);
+    }
   }
 
-  // Replaces the tensor by a copy with the same values.
-  std::vector<char>& own_copy(std::string_view name) {
-    std::vector<char>& bytes = own(name);
-    std::memcpy(bytes.data(), original_, bytes.size());
-    return bytes;
-  }
-
-  // Reads square matrices as if they were [out, in].
+  // Reads square matrices as if they were [inputs, outputs].
   void transpose_projections() {
-    const auto width = static_cast<std::size_t>(desc_.width);
     for (std::int32_t i = 0; i < desc_.n_layers; ++i) {
-      std::vector<char>& bytes = own("h." + std::to_string(i) + ".attn.c_proj.weight");
-      const std::size_t size = bytes.size() / width / width;
-      for (std::size_t at = 0; at < width * width; ++at) {
-        std::memcpy(bytes.data() + at * size, original_ + (at % width * width + at / width) * size, size);
-      }
+      ib_tensor* tensor = find(inferbench::decoder::layer_tensor_name(i, "attn_out.weight"));
+      if (tensor != nullptr && tensor->shape[0] == tensor->shape[1]) std::swap(tensor->strides[0], tensor->strides[1]);
     }
   }
 
   // Positions from `first` on use the embedding of the next position.
   void shift_positions(std::ptrdiff_t first) {
-    std::vector<char>& bytes = own_copy("wpe.weight");
-    const auto row = static_cast<std::ptrdiff_t>(bytes.size()) / desc_.context;
-    if (desc_.context > first + 1) {
-      std::copy(bytes.begin() + (first + 1) * row, bytes.end(), bytes.begin() + first * row);
-    }
+    ib_tensor* tensor = find("position_embedding.weight");
+    if (tensor == nullptr || desc_.max_positions <= first + 1) return;
+    std::vector<float>& values = own(*tensor);
+    std::copy(values.begin() + (first + 1) * desc_.hidden_size, values.end(),
+              values.begin() + first * desc_.hidden_size);
   }
 
   // Rounds to nearest, ties to even.
   void round_to_bf16() {
-    for (const ib_tensor& tensor : tensors_) {
-      if (tensor.dtype != IB_DTYPE_F32) continue;
-      std::vector<char>& bytes = own_copy(tensor.name);
-      for (std::size_t i = 0; i < bytes.size(); i += sizeof(std::uint32_t)) {
-        std::uint32_t bits = 0;
-        std::memcpy(&bits, bytes.data() + i, sizeof(bits));
-        bits = (bits + 0x7FFFU + (bits >> 16U & 1U)) & 0xFFFF0000U;
-        std::memcpy(bytes.data() + i, &bits, sizeof(bits));
+    for (ib_tensor& tensor : tensors_) {
+      for (float& value : own(tensor)) {
+        const auto bits = std::bit_cast<std::uint32_t>(value);
+        value = std::bit_cast<float>((bits + 0x7FFFU + (bits >> 16U & 1U)) & 0xFFFF0000U);
       }
     }
   }
 
   std::vector<ib_tensor> tensors_;
-  std::list<std::vector<char>> owned_;
-  const char* original_ = nullptr;
+  std::vector<ib_layer_desc> layers_;
+  std::list<std::vector<float>> owned_;
   ib_model_desc desc_;
   ib_model_params params_;
 };
@@ -146,11 +158,19 @@ void quick_gelu(float* x, std::int64_t n) {
 }
 
 // Copies x if there is no weight.
-void norm_or_copy(const float* x, const float* weight, const float* bias, std::int64_t width, float epsilon, float* y) {
+void layer_norm_or_copy(const float* x, const float* weight, const float* bias, std::int64_t n, float epsilon,
+                        float* y) {
   if (weight == nullptr) {
-    std::copy(x, x + width, y);
+    std::copy(x, x + n, y);
   } else {
-    ref::generic::kKernels.layer_norm(x, weight, bias, width, epsilon, y);
+    ref::generic::kKernels.layer_norm(x, weight, bias, n, epsilon, y);
+  }
+}
+void rms_norm_or_copy(const float* x, const float* weight, std::int64_t n, float epsilon, float* y) {
+  if (weight == nullptr) {
+    std::copy(x, x + n, y);
+  } else {
+    ref::generic::kKernels.rms_norm(x, weight, n, epsilon, y);
   }
 }
 
@@ -163,8 +183,9 @@ struct Model {
     model.engine.kernels = &kernels;
     if (fault == "quick_gelu") kernels.gelu_tanh = quick_gelu;
     if (fault == "no_final_norm") {
-      kernels.layer_norm = norm_or_copy;
-      model.ln_f.weight = nullptr;
+      kernels.layer_norm = layer_norm_or_copy;
+      kernels.rms_norm = rms_norm_or_copy;
+      model.final_norm.weight = nullptr;
     }
     if (fault == "memory_report") info_.weights_bytes = info_.decode_weights_bytes = 1000;
     if (fault == "leaks") std::memset(std::malloc(kLeak), 1, kLeak);
@@ -194,14 +215,14 @@ struct Model {
   ib_model_info info_{};
 };
 
-/// Keys and values of one position, for every layer and head.
+/// Keys and values of one position, for every layer and key-value head.
 class StalePosition {
  public:
   StalePosition(const ref::Session& session, std::int64_t slot, std::int64_t position)
       : slot_(slot), position_(position) {
-    each(session, [&](const float* key, const float* value, std::int64_t width) {
-      for (std::int64_t d = 0; d < width; ++d) floats_.push_back(key[d * ref::kPanel]);
-      for (std::int64_t d = 0; d < width; ++d) {
+    each(session, [&](const float* key, const float* value, std::int64_t head_dim) {
+      for (std::int64_t d = 0; d < head_dim; ++d) floats_.push_back(key[d * ref::kPanel]);
+      for (std::int64_t d = 0; d < head_dim; ++d) {
         floats_.push_back(value[d % ref::kPanel + d / ref::kPanel * session.lengths.limits().max_tokens * ref::kPanel]);
       }
     });
@@ -214,9 +235,9 @@ class StalePosition {
     const float* next = floats_.data();
     const ref::Shape& shape = session.model.shape;
     for (std::int64_t layer = 0; layer < shape.n_layers; ++layer) {
-      for (std::int64_t head = 0; head < shape.n_heads; ++head) {
-        session.cache.store(slot_, layer, head, position_, next, next + shape.head_width);
-        next += 2 * shape.head_width;
+      for (std::int64_t head = 0; head < shape.n_kv_heads; ++head) {
+        session.cache.store(slot_, layer, head, position_, next, next + shape.head_dim);
+        next += 2 * shape.head_dim;
       }
     }
   }
@@ -226,9 +247,9 @@ class StalePosition {
   void each(const ref::Session& session, Function function) const {
     const ref::Shape& shape = session.model.shape;
     for (std::int64_t layer = 0; layer < shape.n_layers; ++layer) {
-      for (std::int64_t head = 0; head < shape.n_heads; ++head) {
+      for (std::int64_t head = 0; head < shape.n_kv_heads; ++head) {
         function(session.cache.key_panel(slot_, layer, head, position_ / ref::kPanel) + position_ % ref::kPanel,
-                 session.cache.value_panel(slot_, layer, head, 0) + position_ * ref::kPanel, shape.head_width);
+                 session.cache.value_panel(slot_, layer, head, 0) + position_ * ref::kPanel, shape.head_dim);
       }
     }
   }
@@ -258,7 +279,9 @@ class Session {
     if (fault_ == "prints") static_cast<void>(!write(STDOUT_FILENO, "computing\n", 10));
     // If a sequence of the call already holds 32 tokens, all positions of the call are one too high.
     float* const positions = model_.position_embedding;
-    if (fault_ == "late_after_32" && has_past(params, 32)) model_.position_embedding += model_.shape.width;
+    if (fault_ == "late_after_32" && positions != nullptr && has_past(params, 32)) {
+      model_.position_embedding += model_.shape.hidden_size;
+    }
     try {
       session_.forward(params);
     } catch (...) {
@@ -286,7 +309,7 @@ class Session {
   // Replaces invalid tokens by token 0; `rooms` owns the replaced sequences.
   void replace_bad_tokens(ib_sequence& sequence, std::list<std::vector<std::int32_t>>& rooms) const {
     if (sequence.tokens == nullptr || sequence.n_tokens < 1) return;
-    const auto is_bad = [&](std::int32_t token) { return token < 0 || token >= session_.lengths.limits().vocab; };
+    const auto is_bad = [&](std::int32_t token) { return token < 0 || token >= session_.lengths.limits().vocab_size; };
     if (std::none_of(sequence.tokens, sequence.tokens + sequence.n_tokens, is_bad)) return;
     std::vector<std::int32_t>& room = rooms.emplace_back(sequence.tokens, sequence.tokens + sequence.n_tokens);
     std::replace_if(room.begin(), room.end(), is_bad, 0);
@@ -302,26 +325,27 @@ class Session {
   }
 
   void spoil(const ib_forward_params& params) {
-    const auto vocab = static_cast<std::size_t>(session_.lengths.limits().vocab);
-    const bool last = params.output == IB_OUTPUT_LAST_LOGITS;
-    const bool has_logits = last || params.output == IB_OUTPUT_ALL_LOGITS;
-    const auto n_sequences = static_cast<std::size_t>(params.n_sequences);
-    if (fault_ == "greedy_highest" && params.output == IB_OUTPUT_GREEDY && n_sequences == 1) {
-      params.ids[0] = highest(vocab);
+    const auto vocab_size = static_cast<std::size_t>(session_.lengths.limits().vocab_size);
+    const std::span sequences(params.sequences, static_cast<std::size_t>(params.n_sequences));
+    const auto wants = [](std::int32_t output) {
+      return [output](const ib_sequence& sequence) { return sequence.output == output; };
+    };
+    const auto n_ids = static_cast<std::size_t>(std::ranges::count_if(sequences, wants(IB_OUTPUT_GREEDY)));
+    const bool last = std::ranges::all_of(sequences, wants(IB_OUTPUT_LAST_LOGITS));
+    const bool has_logits = last || std::ranges::any_of(sequences, wants(IB_OUTPUT_ALL_LOGITS));
+    if (fault_ == "greedy_highest" && n_ids == 1) params.ids[0] = highest(vocab_size);
+    if (fault_ == "overflow" && n_ids > 0 && params.ids_capacity > n_ids) params.ids[n_ids] = 0;
+    if (fault_ == "neighbours" && last && sequences.size() > 1) {
+      params.logits[0] += 1e-4F * static_cast<float>(sequences[1].tokens[0]);
     }
-    if (fault_ == "overflow" && params.output == IB_OUTPUT_GREEDY && params.ids_capacity > n_sequences) {
-      params.ids[n_sequences] = 0;
-    }
-    if (fault_ == "neighbours" && last && n_sequences > 1)
-      params.logits[0] += 1e-4F * static_cast<float>(params.sequences[1].tokens[0]);
-    if (fault_ == "not_a_number" && has_logits) params.logits[vocab - 1] = std::numeric_limits<float>::quiet_NaN();
+    if (fault_ == "not_a_number" && has_logits) params.logits[vocab_size - 1] = std::numeric_limits<float>::quiet_NaN();
   }
 
   // The highest id with the largest logit. For greedy, the reference keeps the logits in its scratch memory.
-  std::int32_t highest(std::size_t vocab) const {
+  std::int32_t highest(std::size_t vocab_size) const {
     const float* row = session_.logits.row(0);
     std::size_t best = 0;
-    for (std::size_t i = 1; i < vocab; ++i) best = row[i] >= row[best] ? i : best;
+    for (std::size_t i = 1; i < vocab_size; ++i) best = row[i] >= row[best] ? i : best;
     return static_cast<std::int32_t>(best);
   }
 
@@ -346,7 +370,7 @@ ib_status model_create(ib_context* context, const ib_model_params* params, ib_mo
   return status;
 }
 
-constexpr ib_precision_info kPrecisions[] = {{"fp32", "as the reference"}};
+constexpr ib_precision_info kPrecisions[] = {{"fp32", "as the reference", 32, 0}};
 constexpr const char* kIsaChoices[] = {"auto", "generic", nullptr};
 constexpr ib_option_info kOptions[] = {
     {"fault", IB_OPTION_TEXT, 0, "none", 0, 0, nullptr, "what is wrong; see the tests"},
@@ -360,6 +384,7 @@ constexpr ib_backend wrong_table() {
       .build = "test",
       .license = "Apache-2.0",
       .doc = "the reference with one thing wrong",
+      .features = IB_FEATURES_GPT2 | IB_FEATURES_LLAMA | IB_FEATURES_GEMMA,
       .precisions = kPrecisions,
       .options = kOptions,
   });
