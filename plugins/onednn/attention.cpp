@@ -21,7 +21,7 @@ constexpr std::int64_t kMaxScores = 16 << 20;
 constexpr std::int64_t kMinSegmentRows = 16;
 
 // Fewer heads are copied faster than other threads wake up.
-constexpr std::int64_t kHeadsForThreads = 256;
+constexpr std::int64_t kCopiesForThreads = 256;
 
 std::int64_t round_up(std::int64_t value) {
   return (value + kKeyStep - 1) / kKeyStep * kKeyStep;
@@ -90,7 +90,7 @@ void Attention::append(std::size_t layer, const PassSegment& segment, const Head
   float* keys = keys_.data() + cache_offset(layer, segment.slot);
   float* values = values_.data() + cache_offset(layer, segment.slot);
   const std::int64_t n_heads = shape_.n_kv_heads;
-#pragma omp parallel for if (segment.n_rows * n_heads >= kHeadsForThreads)
+#pragma omp parallel for if (segment.n_rows * n_heads >= kCopiesForThreads)
   for (std::int64_t item = 0; item < segment.n_rows * n_heads; ++item) {
     const std::int64_t row = item / n_heads;
     const std::int64_t head = item % n_heads;
@@ -104,7 +104,7 @@ void Attention::append(std::size_t layer, const PassSegment& segment, const Head
 void Attention::gather_queries(const PassSegment& segment, const Heads& heads, float scale) {
   const std::int64_t head_dim = shape_.head_dim;
   const std::int64_t items = shape_.n_heads * segment.n_rows;
-#pragma omp parallel for if (items >= kHeadsForThreads)
+#pragma omp parallel for if (items >= kCopiesForThreads)
   for (std::int64_t item = 0; item < items; ++item) {
     const std::int64_t row = segment.first_row + item % segment.n_rows;
     const float* from = heads.queries + row * heads.stride + item / segment.n_rows * head_dim;
@@ -116,7 +116,7 @@ void Attention::gather_queries(const PassSegment& segment, const Heads& heads, f
 void Attention::scatter_output(const PassSegment& segment, float* out) const {
   const std::int64_t head_dim = shape_.head_dim;
   const std::int64_t items = shape_.n_heads * segment.n_rows;
-#pragma omp parallel for if (items >= kHeadsForThreads)
+#pragma omp parallel for if (items >= kCopiesForThreads)
   for (std::int64_t item = 0; item < items; ++item) {
     const std::int64_t row = segment.first_row + item % segment.n_rows;
     const std::int64_t to = (row * shape_.n_heads + item / segment.n_rows) * head_dim;

@@ -7,7 +7,7 @@ namespace inferbench::onednn {
 namespace {
 
 // Fewer heads are rotated faster than other threads wake up.
-constexpr std::int64_t kHeadsForThreads = 256;
+constexpr std::int64_t kRotationsForThreads = 256;
 
 }  // namespace
 
@@ -30,7 +30,7 @@ std::size_t Rotary::row_offset(std::int64_t table, std::int64_t row) const {
 void Rotary::set_positions(std::span<const std::int32_t> positions) {
   const auto n_tables = static_cast<std::int64_t>(tables_.scales.size());
   const auto rows = static_cast<std::int64_t>(positions.size());
-#pragma omp parallel for if (n_tables * rows >= kHeadsForThreads)
+#pragma omp parallel for if (n_tables * rows >= kRotationsForThreads)
   for (std::int64_t item = 0; item < n_tables * rows; ++item) {
     const std::int64_t table = item / rows;
     const double* frequencies = tables_.frequencies.data() + table * tables_.half;
@@ -47,7 +47,7 @@ void Rotary::set_positions(std::span<const std::int32_t> positions) {
 void Rotary::run(std::int32_t table, const float* from, std::int64_t rows, std::int64_t n_heads, std::int64_t stride,
                  float* to) const {
   const std::int64_t half = tables_.half;
-#pragma omp parallel for if (rows * n_heads >= kHeadsForThreads)
+#pragma omp parallel for if (rows * n_heads >= kRotationsForThreads)
   for (std::int64_t item = 0; item < rows * n_heads; ++item) {
     const std::int64_t row = item / n_heads;
     const float* cosines = cosines_.data() + row_offset(table, row);
