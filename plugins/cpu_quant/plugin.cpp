@@ -13,8 +13,9 @@ namespace inferbench::cpu_quant {
 namespace {
 
 constexpr ib_precision_info kPrecisions[] = {
-    {"int8", "weights int8, scales per channel and 32 inputs; activations int8 per 32; integer products, f32 sums"},
-    {"int4", "linear weights 4 bits, scales per channel and 16 inputs, head as int8; activations int8 per 32"},
+    {"int8", "weights int8, scales per channel and 32 inputs; activations int8 per 32; integer products, f32 sums", 8,
+     1},
+    {"int4", "linear weights 4 bits, scales per channel and 16 inputs, head as int8; activations int8 per 32", 4, 1},
 };
 
 #if defined(__clang__)
@@ -56,7 +57,8 @@ constexpr BackendDescription kDescription = {
     .version = CPU_QUANT_VERSION,
     .build = kCompiler,
     .license = "Apache-2.0",
-    .doc = "GPT-2 on int8 or int4 weights and int8 activations, parallel with oneTBB",
+    .doc = "int8 or int4 weights and int8 activations, parallel with oneTBB",
+    .features = IB_FEATURES_GPT2 | IB_FEATURES_LLAMA | IB_FEATURES_GEMMA,
     .precisions = kPrecisions,
     .options = kOptionSchema,
     .extension = extension,

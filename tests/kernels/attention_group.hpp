@@ -19,10 +19,15 @@ inline double half_value(uint16_t h) {
 }
 
 struct Shape {
-  int32_t heads = 1;
+  int32_t heads = 1;    // of keys
+  int32_t queries = 1;  // heads of queries for each of them
   int32_t head_dim = 64;
   int32_t capacity = 100;
   int32_t kv_type = kKvF16;
+  int32_t window = 0;
+  float soft_cap = 0.0F;
+  bool rotates = false;
+  bool normalizes = false;
 };
 
 inline void attend(const KernelTable& kernels, const AttentionArgs& args) {
@@ -36,45 +41,76 @@ class Group {
       : kernels_(kernels),
         shape_(shape),
         cache_(kv_group_bytes(shape.kv_type, shape.capacity, shape.head_dim, shape.heads)),
-        scratch_(attention_scratch_bytes(shape.head_dim, shape.capacity, shape.heads)),
+        scratch_(attention_scratch_bytes(shape.head_dim, shape.capacity, shape.heads * shape.queries)),
         q_(random.normals(int64_t{shape.capacity} * stride(), 2.0F)),
-        k_(random.normals(int64_t{shape.capacity} * stride())),
-        v_(random.normals(int64_t{shape.capacity} * stride())) {
+        k_(random.normals(int64_t{shape.capacity} * kv_stride())),
+        v_(random.normals(int64_t{shape.capacity} * kv_stride())) {
     std::memset(scratch_.data(), 0xff, static_cast<size_t>(scratch_.size()));  // NaNs: none of them may count
+    if (shape.rotates) {
+      for (int64_t i = 0; i < int64_t{shape.capacity} * rotary_stride(); ++i) {
+        const auto turn = static_cast<double>(i / rotary_stride() * (1 + i % rotary_stride() % (shape.head_dim / 2)));
+        const bool is_sine = i % rotary_stride() >= shape.head_dim / 2;
+        rotary_.push_back(1.1F * static_cast<float>(is_sine ? std::sin(0.1 * turn) : std::cos(0.1 * turn)));
+      }
+    }
+    if (!shape.normalizes) return;
+    q_norm_ = random.normals(shape.head_dim);
+    k_norm_ = random.normals(shape.head_dim);
   }
 
-  [[nodiscard]] int32_t columns() const { return shape_.heads * shape_.head_dim; }
+  [[nodiscard]] int32_t columns() const { return shape_.heads * shape_.queries * shape_.head_dim; }
   [[nodiscard]] int64_t stride() const { return columns() + 5; }
+  [[nodiscard]] int64_t kv_stride() const { return shape_.heads * shape_.head_dim + 5; }
+  [[nodiscard]] int64_t rotary_stride() const { return shape_.head_dim + 3; }
 
   [[nodiscard]] AttentionArgs args(int32_t first, int32_t n, std::vector<float>& out) {
     AttentionArgs a = {};
     a.q = q_.data() + first * stride();
-    a.k = k_.data() + first * stride();
-    a.v = v_.data() + first * stride();
+    a.k = k_.data() + first * kv_stride();
+    a.v = v_.data() + first * kv_stride();
     a.out = out.data();
     a.cache = cache_.data();
     a.scratch = scratch_.data();
-    a.q_stride = a.kv_stride = a.out_stride = stride();
+    a.q_stride = a.out_stride = stride();
+    a.kv_stride = kv_stride();
+    a.rotary = shape_.rotates ? rotary_.data() + first * rotary_stride() : nullptr;
+    a.rotary_stride = rotary_stride();
+    a.q_norm = shape_.normalizes ? q_norm_.data() : nullptr;
+    a.k_norm = shape_.normalizes ? k_norm_.data() : nullptr;
+    a.norm_epsilon = 1e-2F;
     a.n_rows = n;
     a.first_position = first;
     a.head_dim = shape_.head_dim;
     a.group_heads = a.n_heads = shape_.heads;
+    a.queries_per_head = shape_.queries;
+    a.window = shape_.window;
+    a.soft_cap = shape_.soft_cap;
     a.capacity = shape_.capacity;
     a.kv_type = shape_.kv_type;
     a.scale = 1.0F / std::sqrt(static_cast<float>(shape_.head_dim));
     return a;
   }
 
-  // The same for one head.
+  // The same for one head of keys.
   [[nodiscard]] AttentionArgs args_of_head(int32_t head, int32_t first, int32_t n, std::vector<float>& out) {
     AttentionArgs a = args(first, n, out);
     const int32_t column = head * shape_.head_dim;
-    a.q += column;
+    a.q += int64_t{column} * shape_.queries;
     a.k += column;
     a.v += column;
-    a.out += column;
+    a.out += int64_t{column} * shape_.queries;
     a.first_head = head;
     a.n_heads = 1;
+    return a;
+  }
+
+  // The same for one head of queries.
+  [[nodiscard]] AttentionArgs args_of_query(int32_t query, int32_t first, int32_t n, std::vector<float>& out) {
+    AttentionArgs a = args_of_head(query / shape_.queries, first, n, out);
+    const int32_t column = query % shape_.queries * shape_.head_dim;
+    a.q += column;
+    a.out += column;
+    a.queries_per_head = 1;
     return a;
   }
 
@@ -102,29 +138,56 @@ class Group {
     double score = 0.0;             // the largest magnitude of the terms that make a score
   };
 
-  // Attention of a row in double precision over what the cache holds, for a head.
-  [[nodiscard]] Exact exact(int32_t position, int32_t head) const {
-    const int32_t first = head * shape_.head_dim;
+  // The head from x on of the row at a position, normalized and rotated, in double precision.
+  [[nodiscard]] std::vector<double> prepared(const float* x, const std::vector<float>& norm, int32_t position) const {
+    const auto n = static_cast<size_t>(shape_.head_dim);
+    std::vector<double> z(x, x + n);
+    if (shape_.normalizes) {
+      double mean = 0.0;
+      for (const double v : z) mean += v * v / static_cast<double>(n);
+      for (size_t i = 0; i < n; ++i) z[i] *= norm[i] / std::sqrt(mean + double{1e-2F});
+    }
+    if (!shape_.rotates) return z;
+    const float* rotary = rotary_.data() + position * rotary_stride();
+    const std::vector<double> before = z;
+    for (size_t i = 0; i < n / 2; ++i) {
+      z[i] = before[i] * double{rotary[i]} - before[n / 2 + i] * double{rotary[n / 2 + i]};
+      z[n / 2 + i] = before[n / 2 + i] * double{rotary[i]} + before[i] * double{rotary[n / 2 + i]};
+    }
+    return z;
+  }
+
+  // Attention of a row in double precision over what the cache holds, for a head of queries.
+  [[nodiscard]] Exact exact(int32_t position, int32_t query) const {
+    const int32_t first = query / shape_.queries * shape_.head_dim;  // column of its keys
+    const int32_t start = shape_.window > 0 ? std::max(0, position + 1 - shape_.window) : 0;
+    const std::vector<double> q =
+        prepared(q_.data() + position * stride() + query * shape_.head_dim, q_norm_, position);
     std::vector<double> p(static_cast<size_t>(position) + 1);
     double largest = -1e300;
     Exact r;
-    for (int32_t j = 0; j <= position; ++j) {
+    for (int32_t j = start; j <= position; ++j) {
       double score = 0.0;
       double magnitude = 0.0;
-      for (int32_t d = first; d < first + shape_.head_dim; ++d) {
-        const double product = double{q_[static_cast<size_t>(position * stride() + d)]} * key(j, d);
+      for (int32_t d = 0; d < shape_.head_dim; ++d) {
+        const double product = q[static_cast<size_t>(d)] * key(j, first + d);
         score += product;
         magnitude += std::abs(product);
       }
       r.score = std::max(r.score, magnitude / std::sqrt(static_cast<double>(shape_.head_dim)));
-      p[static_cast<size_t>(j)] = score / std::sqrt(static_cast<double>(shape_.head_dim));
-      largest = std::max(largest, p[static_cast<size_t>(j)]);
+      score /= std::sqrt(static_cast<double>(shape_.head_dim));
+      if (shape_.soft_cap > 0) score = shape_.soft_cap * std::tanh(score / shape_.soft_cap);
+      p[static_cast<size_t>(j)] = score;
+      largest = std::max(largest, score);
     }
     double sum = 0.0;
-    for (double& x : p) sum += x = std::exp(x - largest);
+    for (int32_t j = start; j <= position; ++j) {
+      double& x = p[static_cast<size_t>(j)];
+      sum += x = std::exp(x - largest);
+    }
     r.out.resize(static_cast<size_t>(shape_.head_dim));
     r.magnitude.resize(static_cast<size_t>(shape_.head_dim));
-    for (int32_t j = 0; j <= position; ++j) {
+    for (int32_t j = start; j <= position; ++j) {
       for (int32_t d = 0; d < shape_.head_dim; ++d) {
         const double term = p[static_cast<size_t>(j)] / sum * value(j, first + d);
         r.out[static_cast<size_t>(d)] += term;
@@ -153,7 +216,7 @@ class Group {
 
   void expect_exact(const std::vector<float>& out, int32_t first, int32_t n) const {
     for (int32_t r = 0; r < n; ++r) {
-      for (int32_t head = 0; head < shape_.heads; ++head) {
+      for (int32_t head = 0; head < shape_.heads * shape_.queries; ++head) {
         const Exact want = exact(first + r, head);
         for (int32_t d = 0; d < shape_.head_dim; ++d) {
           const int64_t at = r * stride() + head * shape_.head_dim + d;
@@ -172,21 +235,15 @@ class Group {
   // What was appended came back from the cache within the type's rounding.
   void expect_stored(int32_t n) const {
     for (int32_t j = 0; j < n; ++j) {
-      double largest = 0.0;
-      for (int32_t d = 0; d < columns(); ++d) {
-        largest = std::max(largest, std::abs(double{k_[static_cast<size_t>(j * stride() + d)]}));
-        largest = std::max(largest, std::abs(double{v_[static_cast<size_t>(j * stride() + d)]}));
-      }
-      for (int32_t d = 0; d < columns(); ++d) {
-        const double k = k_[static_cast<size_t>(j * stride() + d)];
-        const double v = v_[static_cast<size_t>(j * stride() + d)];
-        const auto bound = [&](double x) {
-          return shape_.kv_type == kKvF32   ? 0.0
-                 : shape_.kv_type == kKvF16 ? std::abs(x) / 2048.0 + 3e-8
-                                            : largest / 127.0 * 0.501;
-        };
-        ASSERT_LE(std::abs(key(j, d) - k), bound(k)) << j << " " << d;
-        ASSERT_LE(std::abs(value(j, d) - v), bound(v)) << j << " " << d;
+      for (int32_t head = 0; head < shape_.heads; ++head) {
+        const int64_t from = j * kv_stride() + head * shape_.head_dim;
+        const std::vector<double> k = prepared(k_.data() + from, k_norm_, j);
+        const std::vector<double> v(v_.data() + from, v_.data() + from + shape_.head_dim);
+        for (int32_t d = 0; d < shape_.head_dim; ++d) {
+          const int32_t column = head * shape_.head_dim + d;
+          ASSERT_LE(std::abs(key(j, column) - k[static_cast<size_t>(d)]), rounding(k, d)) << j << " " << column;
+          ASSERT_LE(std::abs(value(j, column) - v[static_cast<size_t>(d)]), rounding(v, d)) << j << " " << column;
+        }
       }
     }
   }
@@ -195,6 +252,16 @@ class Group {
   [[nodiscard]] const Aligned<uint8_t>& cache() const { return cache_; }
 
  private:
+  // What storing element d of a head may leave; norm and rotation are in f32.
+  [[nodiscard]] double rounding(const std::vector<double>& x, int32_t d) const {
+    double largest = 0.0;
+    for (const double v : x) largest = std::max(largest, std::abs(v));
+    const double before = shape_.rotates || shape_.normalizes ? 1e-6 * largest : 0.0;
+    if (shape_.kv_type == kKvF32) return before;
+    if (shape_.kv_type == kKvF16) return before + std::abs(x[static_cast<size_t>(d)]) / 2048.0 + 3e-8;
+    return before + largest / 127.0 * 0.501;
+  }
+
   // An element of a block, times its scale; `base` is where the keys or values begin.
   [[nodiscard]] double stored(int64_t base, int32_t position, int32_t column, int32_t element) const {
     const int32_t block = position / kKvBlock * shape_.heads + column / shape_.head_dim;
@@ -212,6 +279,9 @@ class Group {
   std::vector<float> q_;
   std::vector<float> k_;
   std::vector<float> v_;
+  std::vector<float> rotary_;
+  std::vector<float> q_norm_;
+  std::vector<float> k_norm_;
 };
 
 }  // namespace inferbench::cpu_quant

@@ -7,16 +7,20 @@
 
 namespace inferbench::cpu_quant {
 
-void layernorm_float_rows(const float* x, std::int64_t stride, std::int32_t m, std::int32_t k, const float* weight,
-                          const float* bias, float epsilon, float* out, std::int64_t out_stride) {
+void norm_float_rows(const float* x, std::int64_t stride, std::int32_t m, std::int32_t k, const NormArgs& norm,
+                     float* out, std::int64_t out_stride) {
   for (std::int32_t r = 0; r < m; ++r) {
     const float* row = x + r * stride;
-    normalize(row, k, norm_of(row, k, epsilon), weight, bias, out + r * out_stride);
+    normalize(row, k, norm_of(row, k, norm), norm.weight, norm.bias, out + r * out_stride);
   }
 }
 
 void activate_float_rows(float* x, std::int64_t stride, std::int32_t m, std::int32_t k, std::int32_t activation) {
   activate_rows(x, stride, m, k, activation);
+}
+
+void gate_float_rows(float* x, std::int64_t stride, std::int32_t m, std::int32_t k, std::int32_t activation) {
+  gate_rows(x, stride, m, 0, k, activation);
 }
 
 }  // namespace inferbench::cpu_quant

@@ -161,7 +161,7 @@ TEST_P(QuantAttention, ANumberlessKeyMakesTheRowsThatSeeItNumberless) {
   Random random(26);
   for (const int32_t type : {kKvF32, kKvF16, kKvInt8}) {
     Group group(kernels(), {.head_dim = 64, .capacity = 100, .kv_type = type}, random);
-    group.keys()[static_cast<size_t>(50 * group.stride() + 3)] = std::numeric_limits<float>::quiet_NaN();
+    group.keys()[static_cast<size_t>(50 * group.kv_stride() + 3)] = std::numeric_limits<float>::quiet_NaN();
     const std::vector<float> out = group.step(0, 99);
     const std::vector<float> one = group.step(99, 1);
     for (int32_t r = 0; r < 99; ++r) {
@@ -177,6 +177,105 @@ TEST_P(QuantAttention, LargeScoresDoNotOverflow) {
   for (float& x : group.keys()) x *= 1000.0F;
   for (const auto& [first, n] : {std::pair<int32_t, int32_t>{0, 79}, {79, 1}}) {
     for (const float x : group.step(first, n)) ASSERT_TRUE(std::isfinite(x));
+  }
+}
+
+// Every count of heads of queries that share keys, the last ones of a chunk included.
+TEST_P(QuantAttention, HeadsOfQueriesShareKeys) {
+  Random random(31);
+  for (int32_t queries = 1; queries <= 9; ++queries) {
+    for (const int32_t type : {kKvF32, kKvF16, kKvInt8}) {
+      for (const int32_t dim : {24, 64}) {
+        Group group(kernels(), {.heads = 2, .queries = queries, .head_dim = dim, .capacity = 60, .kv_type = type},
+                    random);
+        group.expect_exact(group.step(0, 50), 0, 50);
+        group.expect_exact(group.step(50, 1), 50, 1);
+        group.expect_exact(group.step(51, 3), 51, 3);
+      }
+    }
+  }
+}
+
+TEST_P(QuantAttention, AHeadOfQueriesAloneIsTheSameAsAmongManyRows) {
+  Random random(32);
+  const Shape shape = {.heads = 2, .queries = 3, .head_dim = 64, .capacity = 70, .kv_type = kKvF16};
+  Group group(kernels(), shape, random);
+  const std::vector<float> want = group.step(0, 70);
+  std::vector<float> out(want.size(), 9.0F);
+  for (int32_t query = 0; query < 6; ++query) {
+    const AttentionArgs a = group.args_of_query(query, 0, 70, out);
+    attend(kernels(), a);
+  }
+  EXPECT_TRUE(same_bits(out.data(), want.data(), static_cast<int64_t>(want.size())));
+}
+
+// Windows that end within, at and across blocks of keys, for few rows and many.
+TEST_P(QuantAttention, WindowsHideWhatIsBeforeThem) {
+  Random random(33);
+  for (const int32_t window : {1, 2, 15, 16, 17, 31, 64, 65, 100, 256, 300}) {
+    for (const int32_t type : {kKvF16, kKvInt8}) {
+      const Shape shape = {
+          .heads = 1, .queries = 2, .head_dim = 32, .capacity = 600, .kv_type = type, .window = window};
+      Group group(kernels(), shape, random);
+      int32_t first = 0;
+      for (const int32_t n : {1, 3, 40, 2, 150, 1, 5, 333, 1, 1, 48, 15}) {
+        group.expect_exact(group.step(first, n), first, n);
+        if (HasFatalFailure()) FAIL() << "window " << window;
+        first += n;
+      }
+      EXPECT_EQ(first, 600);
+    }
+  }
+}
+
+// A position that the window hides may hold anything.
+TEST_P(QuantAttention, HiddenKeysDoNotCount) {
+  Random random(34);
+  const Shape shape = {.heads = 1, .head_dim = 32, .capacity = 80, .kv_type = kKvF32, .window = 10};
+  Group group(kernels(), shape, random);
+  for (int32_t i = 0; i < 50; ++i) {
+    for (int32_t d = 0; d < 32; ++d) group.keys()[static_cast<size_t>(i * group.kv_stride() + d)] = 1e4F;
+  }
+  group.step(0, 60);
+  for (const int32_t n : {1, 3, 16}) {
+    group.expect_exact(group.step(60, n), 60, n);
+  }
+}
+
+TEST_P(QuantAttention, ScoresAreCapped) {
+  Random random(35);
+  for (const int32_t type : {kKvF32, kKvInt8}) {
+    const Shape shape = {.heads = 2, .queries = 2, .head_dim = 48, .capacity = 90, .kv_type = type, .soft_cap = 1.5F};
+    Group group(kernels(), shape, random);
+    group.expect_exact(group.step(0, 80), 0, 80);
+    group.expect_exact(group.step(80, 1), 80, 1);
+    group.expect_exact(group.step(81, 3), 81, 3);
+  }
+}
+
+// Queries and keys are normalized, then rotated, each by the row of its position.
+TEST_P(QuantAttention, QueriesAndKeysAreNormalizedAndRotated) {
+  Random random(36);
+  for (const int32_t dim : {2, 6, 32, 40, 64, 100}) {
+    for (const bool normalizes : {false, true}) {
+      for (const bool rotates : {false, true}) {
+        const Shape shape = {.heads = 2,
+                             .queries = 2,
+                             .head_dim = dim,
+                             .capacity = 64,
+                             .kv_type = kKvF16,
+                             .rotates = rotates,
+                             .normalizes = normalizes};
+        Group group(kernels(), shape, random);
+        int32_t first = 0;
+        for (const int32_t n : {1, 37, 1, 20, 3}) {  // whole blocks of keys and parts of them
+          group.expect_exact(group.step(first, n), first, n);
+          first += n;
+        }
+        group.expect_stored(first);
+        if (HasFatalFailure()) FAIL() << "head_dim " << dim;
+      }
+    }
   }
 }
 

@@ -16,11 +16,10 @@ using Ints = std::vector<std::int32_t>;
 struct BatchCall {
   BatchCall(const Ints& lengths, std::int32_t output) : tokens(1000, 0) {
     std::int32_t slot = 0;
-    for (const std::int32_t n : lengths) sequences.push_back({slot++, n, tokens.data()});
+    for (const std::int32_t n : lengths) sequences.push_back({slot++, n, tokens.data(), output, 0});
     params.struct_size = sizeof params;
     params.sequences = sequences.data();
     params.n_sequences = slot;
-    params.output = output;
   }
   BatchCall(const BatchCall&) = delete;
   BatchCall& operator=(const BatchCall&) = delete;

@@ -143,7 +143,7 @@ TEST_F(QuantBf16, PartsMakeTheWholeRow) {
   }
 }
 
-TEST_F(QuantBf16, LayerNormIsThatOfFloatsRounded) {
+TEST_F(QuantBf16, NormsAreThoseOfFloatsRounded) {
   Random random(33);
   const int32_t m = 2;
   for (const int32_t k : kWidths) {
@@ -151,11 +151,29 @@ TEST_F(QuantBf16, LayerNormIsThatOfFloatsRounded) {
     const std::vector<float> x = random.normals(m * stride, 2.0F);
     const std::vector<float> weight = random.normals(k);
     const std::vector<float> bias = random.normals(k);
-    std::vector<float> floats(static_cast<size_t>(m * stride));
-    layernorm_float_rows(x.data(), stride, m, k, weight.data(), bias.data(), 1e-5F, floats.data(), stride);
+    for (const float* added : {bias.data(), static_cast<const float*>(nullptr)}) {
+      const NormArgs norm = {weight.data(), added, 1e-5F};
+      std::vector<float> floats(static_cast<size_t>(m * stride));
+      norm_float_rows(x.data(), stride, m, k, norm, floats.data(), stride);
+      Aligned<uint8_t> rows = dirty(m * bf16_row_bytes(k));
+      kernels().gemm_rows.from_norm(x.data(), stride, m, k, &norm, rows.data());
+      ASSERT_TRUE(holds(rows, floats, stride, m, k));
+    }
+  }
+}
+
+TEST_F(QuantBf16, GatedRowsAreThoseOfFloatsRounded) {
+  Random random(35);
+  const int32_t m = 3;
+  for (const int32_t k : kWidths) {
+    const int64_t stride = 2 * round_up(k, 16) + 2;
+    const std::vector<float> x = random.normals(m * stride, 2.0F);
+    std::vector<float> want = x;
+    gate_float_rows(want.data(), stride, m, k, kActivationSilu);
+    std::vector<float> in_place = x;
     Aligned<uint8_t> rows = dirty(m * bf16_row_bytes(k));
-    kernels().gemm_rows.from_layernorm(x.data(), stride, m, k, weight.data(), bias.data(), 1e-5F, rows.data());
-    ASSERT_TRUE(holds(rows, floats, stride, m, k));
+    kernels().gemm_rows.from_gated(in_place.data(), stride, m, whole_row(k), kActivationSilu, rows.data());
+    ASSERT_TRUE(holds(rows, want, stride, m, k));
   }
 }
 

@@ -84,18 +84,24 @@ std::vector<std::uint8_t> stored(const Case& c, const std::vector<float>& weight
   return bytes;
 }
 
+// A matrix of those bytes.
+WeightMatrix matrix_of(const Case& c, const void* data) {
+  const bool by_rows = c.channels_are_rows;
+  return {{{data, c.dtype, c.n, c.k, by_rows ? c.k : 1, by_rows ? 1 : c.n}}, false};
+}
+
 class QuantFormat : public testing::TestWithParam<Case> {};
 
 TEST_P(QuantFormat, PackedWeightsAreNearTheGivenOnes) {
   const Case c = GetParam();
   const std::vector<float> weights = random_weights(c);
   const std::vector<std::uint8_t> bytes = stored(c, weights);
-  const WeightSource source{bytes.data(), c.dtype, c.k, c.n, c.channels_are_rows};
+  const WeightMatrix matrix = matrix_of(c, bytes.data());
   Packed packed(packed_bytes(c.format, c.n, c.k));
   std::vector<float> sums(static_cast<std::size_t>(n_tiles(c.n) * kTile));
   const std::int32_t half = n_tiles(c.n) / 2;  // two calls, as two threads would
-  pack_tiles(source, c.format, 0, half, packed.data, sums.data());
-  pack_tiles(source, c.format, half, n_tiles(c.n), packed.data, sums.data() + half * kTile);
+  pack_tiles(matrix, c.format, 0, half, packed.data, sums.data());
+  pack_tiles(matrix, c.format, half, n_tiles(c.n), packed.data, sums.data() + half * kTile);
 
   double error = 0;
   double power = 0;
@@ -121,9 +127,9 @@ TEST_P(QuantFormat, PackedWeightsAreNearTheGivenOnes) {
 TEST_P(QuantFormat, PaddingIsNeutral) {
   const Case c = GetParam();
   const std::vector<std::uint8_t> bytes = stored(c, random_weights(c));
-  const WeightSource source{bytes.data(), c.dtype, c.k, c.n, c.channels_are_rows};
+  const WeightMatrix matrix = matrix_of(c, bytes.data());
   Packed packed(packed_bytes(c.format, c.n, c.k));
-  pack_tiles(source, c.format, 0, n_tiles(c.n), packed.data, nullptr);
+  pack_tiles(matrix, c.format, 0, n_tiles(c.n), packed.data, nullptr);
   for (std::int32_t channel = c.n; channel < n_tiles(c.n) * kTile; ++channel) {
     for (std::int32_t input = 0; input < c.k; ++input) {
       ASSERT_EQ(unpacked(c, packed.data, channel, input), 0.0F) << channel << ", " << input;
@@ -168,7 +174,7 @@ TEST(QuantFormat, ExtremeWeightsMakeNoGarbage) {
     fill(7, 1.0F);
     weights[7 * 64 + 1] = -1e6F;  // an outlier in the same group
     Packed packed(packed_bytes(format, 16, 64));
-    pack_tiles({weights.data(), IB_DTYPE_F32, 64, 16, true}, format, 0, 1, packed.data, nullptr);
+    pack_tiles(matrix_of(c, weights.data()), format, 0, 1, packed.data, nullptr);
     for (std::int32_t input = 0; input < 64; ++input) {
       EXPECT_EQ(unpacked(c, packed.data, 0, input), 0.0F);
       EXPECT_NEAR(unpacked(c, packed.data, 2, input), 0.0F, 1e-37F);
@@ -217,9 +223,49 @@ TEST(QuantFormat, SameBitsWhateverTheOrientation) {
     const std::int64_t bytes = packed_bytes(format, 40, 300);
     Packed from_rows(bytes);
     Packed from_columns(bytes);
-    pack_tiles({a.data(), IB_DTYPE_F32, 300, 40, true}, format, 0, n_tiles(40), from_rows.data, nullptr);
-    pack_tiles({b.data(), IB_DTYPE_F32, 300, 40, false}, format, 0, n_tiles(40), from_columns.data, nullptr);
+    pack_tiles(matrix_of(rows, a.data()), format, 0, n_tiles(40), from_rows.data, nullptr);
+    pack_tiles(matrix_of(columns, b.data()), format, 0, n_tiles(40), from_columns.data, nullptr);
     EXPECT_EQ(std::memcmp(from_rows.data, from_columns.data, static_cast<std::size_t>(bytes)), 0);
+  }
+}
+
+// Parts of a matrix, each from a tile of its own on, are the same bytes as packed alone, whichever way they are stored.
+TEST(QuantFormat, PartsAreTheirTiles) {
+  for (const WeightFormat format : kAllFormats) {
+    for (const bool interleaved : {false, true}) {
+      const std::vector<Case> cases = {{format, IB_DTYPE_BF16, true, 150, 300},
+                                       {format, IB_DTYPE_F32, false, interleaved ? 150 : 33, 300}};
+      std::vector<std::vector<std::uint8_t>> bytes;
+      WeightMatrix matrix;
+      matrix.interleaved = interleaved;
+      for (const Case& c : cases) {
+        bytes.push_back(stored(c, random_weights(c)));
+        matrix.parts.push_back(matrix_of(c, bytes.back().data()).parts.front());
+      }
+      const std::int64_t tile_bytes = packed_tile_bytes(format, 300);
+      Packed packed(matrix.n_tiles() * tile_bytes);
+      std::vector<float> sums(static_cast<std::size_t>(matrix.n_tiles() * kTile), -1.0F);
+      for (std::int32_t tile = 0; tile < matrix.n_tiles(); tile += 7) {  // items may begin anywhere
+        const std::int32_t end = std::min(tile + 7, matrix.n_tiles());
+        pack_tiles(matrix, format, tile, end, packed.data, sums.data() + tile * kTile);
+      }
+      EXPECT_EQ(matrix.n_tiles(), n_tiles(cases[0].n) + n_tiles(cases[1].n));
+      for (std::size_t part = 0; part < 2; ++part) {
+        const Case& c = cases[part];
+        Packed alone(packed_bytes(format, c.n, c.k));
+        std::vector<float> its_sums(static_cast<std::size_t>(n_tiles(c.n) * kTile), -1.0F);
+        pack_tiles(matrix_of(c, bytes[part].data()), format, 0, n_tiles(c.n), alone.data, its_sums.data());
+        for (std::int32_t t = 0; t < n_tiles(c.n); ++t) {
+          const std::int32_t at = matrix.first_tile(part) + (interleaved ? 2 * t : t);
+          EXPECT_EQ(std::memcmp(packed.data + at * tile_bytes, alone.data + t * tile_bytes,
+                                static_cast<std::size_t>(tile_bytes)),
+                    0)
+              << "tile " << t << " of part " << part;
+          EXPECT_TRUE(
+              std::equal(sums.begin() + at * kTile, sums.begin() + (at + 1) * kTile, its_sums.begin() + t * kTile));
+        }
+      }
+    }
   }
 }
 

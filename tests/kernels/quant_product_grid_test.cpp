@@ -47,7 +47,8 @@ TEST(QuantProductGrid, ItemsCoverTheProductOnce) {
     for (const int n_threads : {1, 2, 7, 32}) {
       for (const std::int32_t rows : {1, 2, 3, 8, 9, 17, 48, 100, 512}) {
         for (const std::int32_t n : {1, 16, 17, 100, 768, 3072, 5003}) {
-          for (const auto result : {ProductResult::Matrix, ProductResult::QuantizedRows, ProductResult::Logits}) {
+          for (const auto result :
+               {ProductResult::Matrix, ProductResult::QuantizedRows, ProductResult::GatedRows, ProductResult::Logits}) {
             SCOPED_TRACE(testing::Message() << n_threads << " threads, " << rows << " rows, " << n
                                             << " outputs, result " << static_cast<int>(result));
             const Linear linear = linear_of(n, 768, WeightFormat::Int8);
@@ -67,7 +68,7 @@ TEST(QuantProductGrid, ResultsOfItemsFitTheScratch) {
       for (const std::int32_t max_rows : {1, 40, 512}) {
         const std::uint64_t room = product_result_floats(kernels, width, max_rows);
         for (std::int32_t rows = 1; rows <= max_rows; ++rows) {
-          for (const auto result : {ProductResult::QuantizedRows, ProductResult::Logits}) {
+          for (const auto result : {ProductResult::QuantizedRows, ProductResult::GatedRows, ProductResult::Logits}) {
             const ProductGrid grid =
                 plan_product(kernels, 2, linear_of(50257, width, WeightFormat::Int8), rows, result);
             const auto used = static_cast<std::uint64_t>(std::min(grid.rows, rows) * grid.tiles * kTile);
@@ -86,6 +87,9 @@ TEST(QuantProductGrid, QuantizedRowsAreMadeOfWholePanels) {
         const ProductGrid grid =
             plan_product(kernels, 8, linear_of(n, 768, WeightFormat::Int4), rows, ProductResult::QuantizedRows);
         EXPECT_EQ(grid.tiles % kPanelTiles, 0) << rows << " rows, " << n << " outputs";
+        const ProductGrid gated =
+            plan_product(kernels, 8, linear_of(n, 768, WeightFormat::Int4), rows, ProductResult::GatedRows);
+        EXPECT_EQ(gated.tiles % (2 * kPanelTiles), 0) << rows << " rows, " << n << " gates and ups";
       }
     }
   }

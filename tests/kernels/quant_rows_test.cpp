@@ -160,7 +160,21 @@ TEST_P(QuantRows, QuantizationIsDefinedForEveryInput) {
   }
 }
 
-TEST_P(QuantRows, LayerNormIsThatOfDoublePrecision) {
+// The norm of a row by its definition.
+std::vector<double> exact_norm(const float* x, int32_t k, const NormArgs& norm) {
+  double mean = 0.0;
+  double variance = 0.0;
+  for (int32_t i = 0; i < k && norm.bias != nullptr; ++i) mean += double{x[i]} / k;
+  for (int32_t i = 0; i < k; ++i) variance += (x[i] - mean) * (x[i] - mean) / k;
+  std::vector<double> out(static_cast<size_t>(k));
+  for (int32_t i = 0; i < k; ++i) {
+    out[static_cast<size_t>(i)] =
+        (x[i] - mean) / std::sqrt(variance + norm.epsilon) * norm.weight[i] + (norm.bias == nullptr ? 0 : norm.bias[i]);
+  }
+  return out;
+}
+
+TEST_P(QuantRows, NormsAreThoseOfDoublePrecision) {
   Random random(12);
   for (const int32_t k : widths()) {
     const int32_t m = 2;
@@ -169,30 +183,65 @@ TEST_P(QuantRows, LayerNormIsThatOfDoublePrecision) {
     for (float& v : x) v += 5.0F;
     const std::vector<float> weight = random.normals(k);
     const std::vector<float> bias = random.normals(k);
-    std::vector<float> floats(static_cast<size_t>(m * stride));
-    layernorm_float_rows(x.data(), stride, m, k, weight.data(), bias.data(), 1e-5F, floats.data(), stride);
-    for (int32_t r = 0; r < m; ++r) {
-      const float* row = x.data() + r * stride;
-      double mean = 0.0;
-      double variance = 0.0;
-      for (int32_t i = 0; i < k; ++i) mean += row[i];
-      mean /= k;
-      for (int32_t i = 0; i < k; ++i) variance += (row[i] - mean) * (row[i] - mean);
-      variance /= k;
-      for (int32_t i = 0; i < k; ++i) {
-        const auto at = static_cast<size_t>(i);
-        const double exact = (row[i] - mean) / std::sqrt(variance + 1e-5F) * weight[at] + bias[at];
-        // One element has no variance: its mean rounds to itself exactly.
-        ASSERT_NEAR(floats[static_cast<size_t>(r * stride + i)], exact, 4e-6 * (1.0 + std::abs(exact)))
-            << k << " " << i;
+    for (const float* added : {bias.data(), static_cast<const float*>(nullptr)}) {
+      const NormArgs norm = {weight.data(), added, 1e-5F};
+      std::vector<float> floats(static_cast<size_t>(m * stride));
+      norm_float_rows(x.data(), stride, m, k, norm, floats.data(), stride);
+      for (int32_t r = 0; r < m; ++r) {
+        const std::vector<double> exact = exact_norm(x.data() + r * stride, k, norm);
+        for (int32_t i = 0; i < k; ++i) {
+          const double want = exact[static_cast<size_t>(i)];
+          // One element has no variance: its mean rounds to itself exactly.
+          ASSERT_NEAR(floats[static_cast<size_t>(r * stride + i)], want, 4e-6 * (1.0 + std::abs(want)))
+              << k << " " << i;
+        }
       }
+      Aligned<uint8_t> fused(m * quantized_row_bytes(k));
+      Aligned<uint8_t> apart(m * quantized_row_bytes(k));
+      kernels().gemv_rows.from_norm(x.data(), stride, m, k, &norm, fused.data());
+      generic().gemv_rows.from_floats(floats.data(), stride, m, whole_row(k), apart.data());
+      ASSERT_TRUE(same_rows(fused.data(), apart.data(), m, k)) << k;
     }
-    Aligned<uint8_t> fused(m * quantized_row_bytes(k));
-    Aligned<uint8_t> apart(m * quantized_row_bytes(k));
-    kernels().gemv_rows.from_layernorm(x.data(), stride, m, k, weight.data(), bias.data(), 1e-5F, fused.data());
-    generic().gemv_rows.from_floats(floats.data(), stride, m, whole_row(k), apart.data());
-    ASSERT_TRUE(same_rows(fused.data(), apart.data(), m, k)) << k;
   }
+}
+
+TEST_P(QuantRows, AddNormAddsTheNorm) {
+  Random random(17);
+  for (const int32_t k : widths()) {
+    const int32_t m = 2;
+    const std::vector<float> y = random.normals(m * (k + 3), 2.0F);
+    const std::vector<float> weight = random.normals(k);
+    const NormArgs norm = {weight.data(), nullptr, 1e-6F};
+    std::vector<float> floats(static_cast<size_t>(m * k));
+    norm_float_rows(y.data(), k + 3, m, k, norm, floats.data(), k);
+    std::vector<float> x = random.normals(m * (k + 5));
+    std::vector<float> want = x;
+    for (int32_t i = 0; i < m * k; ++i)
+      want[static_cast<size_t>(i / k * (k + 5) + i % k)] += floats[static_cast<size_t>(i)];
+    kernels().add_norm(y.data(), k + 3, m, k, &norm, x.data(), k + 5);
+    ASSERT_TRUE(same_bits(x.data(), want.data(), static_cast<int64_t>(x.size()))) << k;
+  }
+}
+
+TEST_P(QuantRows, SoftCapKeepsItsErrorBound) {
+  std::vector<float> x;
+  for (float v = -300.0F; v < 300.0F; v += 0.0137F) x.push_back(v);
+  for (const float v : {0.0F, -0.0F, 1e-30F, -1e-41F, 3e38F, -3e38F, kInf, -kInf}) x.push_back(v);
+  for (const float cap : {30.0F, 50.0F}) {
+    std::vector<float> mine = x;
+    std::vector<float> theirs = x;
+    const auto n = static_cast<int32_t>(x.size());
+    kernels().soft_cap(mine.data(), n, cap);
+    generic().soft_cap(theirs.data(), n, cap);
+    ASSERT_TRUE(same_bits(mine.data(), theirs.data(), n));
+    for (size_t i = 0; i < x.size(); ++i) {
+      const double want = cap * std::tanh(double{x[i]} / cap);
+      ASSERT_NEAR(mine[i], want, 4e-7 * std::abs(want) + 1e-37) << x[i];
+    }
+  }
+  std::vector<float> none = {kNan, 1.0F};
+  kernels().soft_cap(none.data(), 2, 30.0F);
+  EXPECT_TRUE(std::isnan(none[0]));
 }
 
 double gelu_tanh_exact(double x) {
@@ -202,6 +251,12 @@ double gelu_tanh_exact(double x) {
 double gelu_erf_exact(double x) {
   return 0.5 * x * std::erfc(-x / std::sqrt(2.0));
 }
+
+double silu_exact(double x) {
+  return x / (1.0 + std::exp(-x));
+}
+
+constexpr int32_t kActivations[] = {kActivationGeluTanh, kActivationGeluErf, kActivationRelu, kActivationSilu};
 
 /// x = activation(x), as from_activation leaves it.
 void activate(const KernelTable& kernels, std::vector<float>& x, int32_t activation) {
@@ -216,8 +271,8 @@ TEST_P(QuantRows, ActivationsKeepTheirErrorBounds) {
   for (const float v : {0.0F, -0.0F, 1e-30F, -1e-30F, 1e-41F, 3e38F, -3e38F, 1e20F, -1e15F}) x.push_back(v);
   const auto n = static_cast<int32_t>(x.size());
   const std::function<double(double)> exact[] = {gelu_tanh_exact, gelu_erf_exact,
-                                                 [](double v) { return v > 0.0 ? v : 0.0; }};
-  for (const int32_t activation : {kActivationGeluTanh, kActivationGeluErf, kActivationRelu}) {
+                                                 [](double v) { return v > 0.0 ? v : 0.0; }, silu_exact};
+  for (const int32_t activation : kActivations) {
     std::vector<float> mine = x;
     std::vector<float> theirs = x;
     activate(kernels(), mine, activation);
@@ -232,7 +287,7 @@ TEST_P(QuantRows, ActivationsKeepTheirErrorBounds) {
 }
 
 TEST_P(QuantRows, ActivationsOfNoNumberAreDefined) {
-  for (const int32_t activation : {kActivationGeluTanh, kActivationGeluErf, kActivationRelu}) {
+  for (const int32_t activation : kActivations) {
     std::vector<float> x = {kNan, kInf, -kInf};
     std::vector<float> theirs = x;
     activate(kernels(), x, activation);
@@ -247,7 +302,7 @@ TEST_P(QuantRows, ActivationsOfNoNumberAreDefined) {
 TEST_P(QuantRows, FusedActivationEqualsItsTwoSteps) {
   Random random(13);
   for (const int32_t k : widths()) {
-    for (const int32_t activation : {kActivationGeluTanh, kActivationGeluErf, kActivationRelu}) {
+    for (const int32_t activation : kActivations) {
       const int32_t m = 3;
       const int64_t stride = k + 2;
       const std::vector<float> x = random.normals(m * stride, 2.0F);
@@ -261,6 +316,39 @@ TEST_P(QuantRows, FusedActivationEqualsItsTwoSteps) {
       ASSERT_TRUE(same_rows(fused.data(), apart.data(), m, k)) << k;
       for (int32_t r = 0; r < m; ++r) {  // what lies between rows is not touched
         ASSERT_TRUE(same_bits(in_place.data() + r * stride + k, x.data() + r * stride + k, 2));
+      }
+    }
+  }
+}
+
+// Gates and ups by sixteens.
+TEST_P(QuantRows, GatedRowsAreActivationTimesUp) {
+  Random random(18);
+  for (const int32_t k : widths()) {
+    for (const int32_t activation : kActivations) {
+      const int32_t m = 3;
+      const int64_t columns = 2 * round_up(k, 16);
+      const int64_t stride = columns + 2;
+      const std::vector<float> x = random.normals(m * stride, 2.0F);
+      std::vector<float> want = x;
+      gate_float_rows(want.data(), stride, m, k, activation);
+      for (int32_t r = 0; r < m; ++r) {
+        std::vector<float> gates;
+        for (int32_t i = 0; i < k; ++i) gates.push_back(x[static_cast<size_t>(r * stride + i / 16 * 32 + i % 16)]);
+        activate_float_rows(gates.data(), k, 1, k, activation);
+        for (int32_t i = 0; i < k; ++i) {
+          const float up = x[static_cast<size_t>(r * stride + i / 16 * 32 + 16 + i % 16)];
+          ASSERT_EQ(want[static_cast<size_t>(r * stride + i)], gates[static_cast<size_t>(i)] * up) << k << " " << i;
+        }
+      }
+      Aligned<uint8_t> apart(m * quantized_row_bytes(k));
+      generic().gemv_rows.from_floats(want.data(), stride, m, whole_row(k), apart.data());
+      std::vector<float> in_place = x;
+      Aligned<uint8_t> fused(m * quantized_row_bytes(k));
+      kernels().gemv_rows.from_gated(in_place.data(), stride, m, whole_row(k), activation, fused.data());
+      ASSERT_TRUE(same_rows(fused.data(), apart.data(), m, k)) << k;
+      for (int32_t r = 0; r < m; ++r) {  // what lies between rows is not touched
+        ASSERT_TRUE(same_bits(in_place.data() + r * stride + columns, x.data() + r * stride + columns, 2));
       }
     }
   }

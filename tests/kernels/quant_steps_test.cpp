@@ -41,7 +41,7 @@ TEST(QuantSteps, WorkOnOneRowFollowsTheStepBefore) {
 
 TEST(QuantSteps, TwoInARowAreBothKeptInOrder) {
   StepList steps(1);
-  steps.add(Op::MlpProj, 0, 1, 4);
+  steps.add(Op::Down, 0, 1, 4);
   steps.add_row_work({Op::NormHead, -1}, 1);
   steps.add_row_work({Op::QuantizeAttention, 0}, 1);
   steps.add(Op::Head, -1, 1, 9);

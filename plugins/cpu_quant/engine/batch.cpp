@@ -13,9 +13,10 @@ constexpr std::int32_t kTilesPerThread = 3;
 
 Batch::Batch(const SessionLimits& limits, std::int32_t max_rows, const QueryTiling& tiling)
     : pass_(limits, max_rows), tiling_(tiling) {
-  const auto segments = static_cast<std::size_t>(pass_.max_outputs());
-  query_tiles_.reserve(segments + static_cast<std::size_t>(pass_.max_rows() / kFewestTileRows) + 1);
-  output_tiles_.reserve(segments);
+  const auto segments = static_cast<std::size_t>(pass_.max_greedy());  // one per slot at most
+  const auto rows = static_cast<std::size_t>(pass_.max_rows());
+  query_tiles_.reserve(segments + rows / kFewestTileRows + 1);
+  output_tiles_.reserve(rows);
 }
 
 bool Batch::next() {

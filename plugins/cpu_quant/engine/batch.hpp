@@ -21,7 +21,7 @@ struct QueryTile {
 /// How rows are cut into query tiles.
 struct QueryTiling {
   std::int32_t most_rows;  ///< of a tile
-  std::int32_t n_heads;    ///< each of which is an item of its own
+  std::int32_t n_heads;    ///< of queries, each of which is an item of its own
   std::int32_t n_threads;  ///< that are to have some items each
 };
 

@@ -24,8 +24,9 @@ namespace inferbench::cpu_quant {
 /// once keys and values are stored.
 class ForwardPass final : public PhasedWork {
  public:
-  /// All scratch memory is allocated here, for batches of at most max_rows rows. Throws std::bad_alloc.
-  ForwardPass(const Model& model, KvCache& cache, std::int32_t max_rows, std::int32_t n_slots);
+  /// All scratch memory is allocated here, for batches of at most max_rows rows, of which the best id is wanted of at
+  /// most max_greedy. Throws std::bad_alloc.
+  ForwardPass(const Model& model, KvCache& cache, std::int32_t max_rows, std::int32_t max_greedy);
 
   std::uint64_t scratch_bytes() const { return buffer_.size(); }
   Profile& profile() { return profile_; }
@@ -36,7 +37,7 @@ class ForwardPass final : public PhasedWork {
   // Single operators (forward_operator.cpp), on the layer of a copy. The batch's rows are those of the input.
   /// Puts the input where the operator reads it. Throws Failure for an operator that is a part of another here, and
   /// std::bad_alloc.
-  void place_input(const ib_op_desc& desc);
+  void place_input(const ib_op_desc& desc, const Batch& batch);
   /// False when the host cancelled.
   bool run_operator(std::int32_t op, std::int32_t layer, const Batch& batch);
   /// The latest result, dense rows.
@@ -50,12 +51,13 @@ class ForwardPass final : public PhasedWork {
   void idle(std::uint32_t phase, int thread, std::uint32_t spins) noexcept override;
 
  private:
-  /// An item of attention: heads of one group.
+  /// An item of attention: some heads of queries, with the heads of keys of one group that they share.
   struct HeadItem {
     const QueryTile* tile;
     std::int32_t index;  // of the tile
     std::int32_t group;
-    HeadRange heads;
+    HeadRange heads;    // of keys
+    HeadRange queries;  // as many for each of them
   };
 
   /// Memory that is about to be read.
@@ -77,38 +79,47 @@ class ForwardPass final : public PhasedWork {
   void add_attention(std::int32_t layer, std::int32_t rows, bool of_outputs);
   void record(Op op, std::int32_t layer, int thread, std::uint64_t begin, std::uint64_t bytes, std::uint64_t flops);
 
-  // forward_items.cpp: what the items compute
-  /// Some rows of n_rows.
-  void row_work(RowWork work, std::int32_t n_rows, RowRange rows);
-  void embed(std::int32_t begin, std::int32_t end);
+  // forward_items.cpp: items, and matrix products
   void run_product(const Step& step, std::uint32_t item, int thread);
   MatmulArgs product_args(const Step& step, const ProductItem& part, int thread) const;
   void finish_product(const Step& step, const ProductItem& part, const MatmulArgs& args);
+  void finish_activation(const Step& step, const ProductItem& part, const MatmulArgs& args);
+  void finish_logits(const Step& step, const ProductItem& part, const MatmulArgs& args);
   void multiply(const Step& step, const MatmulArgs& args, int thread);
   void stream(const MatmulArgs& args, bool int4);
-  void gather_outputs();
-  void run_append(const Step& step, std::uint32_t item, int thread);
-  void run_attention(const Step& step, std::uint32_t item, int thread);
-  AttentionArgs attention_args(const PassSegment& segment, std::int32_t layer, std::int32_t group, HeadRange heads,
-                               std::int32_t first_row) const;
-  /// By the segment, not by what the number of threads leaves of it in a tile: the two round differently.
-  static bool attends_few(const PassSegment& segment, bool of_outputs) {
-    return of_outputs || segment.n_rows <= kAttentionFewRows;
-  }
-  HeadItem head_item(const Step& step, std::uint32_t item) const;
   void pick_best();
+  const Layer& layer_of(std::int32_t layer) const { return model_.layers[static_cast<std::size_t>(layer)]; }
   const Linear& linear_of(const Step& step) const;
   ProductItem part_of(const Step& step, std::uint32_t item) const {
     return product_item(step.grid, item, step.rows, n_tiles(linear_of(step).n));
   }
+  /// Whether the best id of an output row is wanted: then all logits of the pass are made item by item.
+  bool wants_ids() const { return n_greedy_ > 0; }
+
+  // forward_rows.cpp: work on rows
+  /// Some rows of n_rows.
+  void row_work(RowWork work, std::int32_t n_rows, RowRange rows);
+  void norm_outputs(std::int32_t n_rows, RowRange rows);
+  void embed(std::int32_t begin, std::int32_t end);
+  void fill_rotary(const Batch& batch, std::int32_t begin, std::int32_t end);
+  void gather_outputs();
+
+  // forward_attention.cpp
+  void run_append(const Step& step, std::uint32_t item, int thread);
+  void run_attention(const Step& step, std::uint32_t item, int thread);
+  void record_attention(const Step& step, const AttentionArgs& args, int thread, std::uint64_t begin_ns);
+  AttentionArgs attention_args(const PassSegment& segment, std::int32_t layer, const HeadItem& item,
+                               std::int32_t first_row) const;
+  HeadItem head_item(const Step& step, std::uint32_t item) const;
+  /// By the segment, not by what the number of threads leaves of it in a tile: the two round differently.
+  static bool attends_few(const PassSegment& segment, bool of_outputs) {
+    return of_outputs || segment.n_rows <= kAttentionFewRows;
+  }
   /// Whether each head of attention makes whole parts of a quantized row.
   bool quantizes_heads() const { return cache_.head_dim() % 64 == 0; }
-  bool wants_ids() const { return params_->output == IB_OUTPUT_GREEDY; }
 
   // forward_operator.cpp
   void build_operator(std::int32_t op, std::int32_t layer);
-  /// Of qkv_'s rows.
-  std::int32_t qkv_columns() const { return std::max(3 * model_.shape.width, model_.linear_outputs); }
 
   // lookahead.cpp: what a thread will read next
   MemoryRange keys_of(const Step& step, std::uint32_t item) const;
@@ -135,17 +146,22 @@ class ForwardPass final : public PhasedWork {
   const ib_forward_params* params_ = nullptr;
   std::int32_t polled_layer_ = -1;
   std::atomic<bool> cancelled_{false};
+  std::int32_t n_greedy_ = 0;      // of the pass: output rows whose best id is wanted
+  std::int64_t first_greedy_ = 0;  // index of the first of their ids
 
   Buffer buffer_;
-  float* x_ = nullptr;                         // [rows][width] residual stream
-  float* qkv_ = nullptr;                       // [rows][3 width]
-  float* attention_ = nullptr;                 // [rows][width]
-  std::vector<float> placed_;                  // of an operator: [rows][width] what x begins with
-  std::uint8_t* width_rows_ = nullptr;         // [rows] of width, as row_kernels of the step writes them
-  std::uint8_t* hidden_rows_ = nullptr;        // [rows] of inner
-  Best* best_ = nullptr;                       // [tile blocks of the head][output rows]
+  QkvColumns columns_;
+  std::int32_t attention_columns_;      // of attention_: queries, or hidden_size where that is more
+  float* x_ = nullptr;                  // [rows][hidden_size] residual stream
+  float* qkv_ = nullptr;                // [rows][columns_.n]; of the operator LINEAR: [rows][its outputs]
+  float* attention_ = nullptr;          // [rows][queries] attention, then [rows][hidden_size] a branch's result
+  float* rotary_ = nullptr;             // [rows][tables][head_dim]: cosines and sines of the row's position
+  std::vector<float> placed_;           // of an operator: [rows][hidden_size] its input
+  std::uint8_t* input_rows_ = nullptr;  // [rows] of hidden_size or queries, as row_kernels of the step writes them
+  std::uint8_t* inner_rows_ = nullptr;  // [rows] of intermediate_size
+  Best* best_ = nullptr;                // [tile blocks of the head][greedy rows]
   std::vector<std::uint8_t*> thread_scratch_;  // per thread: a panel or tiles made ready, or attention's tiles
-  std::vector<float*> thread_result_;          // per thread: the result of one item of Fc, or of Head for ids
+  std::vector<float*> thread_result_;          // per thread: the result of one item of Up, or of Head for ids
 };
 
 }  // namespace inferbench::cpu_quant

@@ -8,17 +8,32 @@
 
 namespace inferbench::cpu_quant {
 
-void ForwardPass::place_input(const ib_op_desc& desc) {
-  if (desc.op == IB_OP_GELU) throw Failure(IB_UNSUPPORTED, "the activation is a part of the MLP's first product here");
+void ForwardPass::place_input(const ib_op_desc& desc, const Batch& batch) {
+  if (desc.op == IB_OP_ACTIVATION) {
+    throw Failure(IB_UNSUPPORTED, "the activation is a part of the MLP's first product here");
+  }
   if (desc.op == IB_OP_SOFTMAX) throw Failure(IB_UNSUPPORTED, "softmax is a part of attention here");
-  const auto n = static_cast<std::size_t>(desc.rows * op_input_columns(desc));
-  if (desc.op == IB_OP_LAYER_NORM) std::copy_n(desc.input, n, x_);
-  if (desc.op == IB_OP_ATTENTION) std::copy_n(desc.input, n, qkv_);
-  // A product reads quantized rows: what attention leaves is quantized before one, as here.
-  if (desc.op == IB_OP_LINEAR || desc.op == IB_OP_MLP) std::copy_n(desc.input, n, attention_);
-  // The MLP's second product adds to x.
-  if (desc.op == IB_OP_MLP) placed_.assign(n, 0.0F);
-  if (desc.op == IB_OP_BLOCK) placed_.assign(desc.input, desc.input + n);
+  if (desc.op == IB_OP_ROTARY) {
+    throw Failure(IB_UNSUPPORTED, "queries and keys are rotated where attention reads and stores them here");
+  }
+  const std::int64_t columns = op_input_columns(desc);
+  const std::int64_t n = desc.rows * columns;
+  if (desc.op == IB_OP_NORM) std::copy_n(desc.input, n, x_);
+  if (desc.op == IB_OP_LINEAR || desc.op == IB_OP_MLP || desc.op == IB_OP_LAYER) {
+    placed_.assign(desc.input, desc.input + n);
+  }
+  if (!op_has_positions(desc.op)) return;
+  fill_rotary(batch, 0, desc.rows);
+  if (desc.op != IB_OP_ATTENTION) return;
+  const std::int64_t queries = decoder::query_size(model_.shape);
+  const std::int64_t kv = decoder::kv_size(model_.shape);
+  for (std::int64_t row = 0; row < desc.rows; ++row) {
+    const float* from = desc.input + row * columns;
+    float* to = qkv_ + row * columns_.n;
+    std::copy_n(from, queries, to);
+    std::copy_n(from + queries, kv, to + columns_.k);
+    std::copy_n(from + queries + kv, kv, to + columns_.v);
+  }
 }
 
 bool ForwardPass::run_operator(std::int32_t op, std::int32_t layer, const Batch& batch) {
@@ -32,27 +47,24 @@ bool ForwardPass::run_operator(std::int32_t op, std::int32_t layer, const Batch&
 }
 
 void ForwardPass::build_operator(std::int32_t op, std::int32_t i) {
-  const Layer& layer = model_.layers[static_cast<std::size_t>(i)];
+  const Layer& layer = layer_of(i);
   const std::int32_t rows = batch_->pass().n_rows();
-  const auto heads = static_cast<std::size_t>(model_.shape.n_heads);
   switch (op) {
-    case IB_OP_LAYER_NORM:
+    case IB_OP_NORM:
       steps_.add_row_work({Op::NormAttention, i}, rows);
       break;
     case IB_OP_LINEAR:
-      steps_.add_row_work({Op::QuantizeAttention, i}, rows);
+      steps_.add_row_work({Op::PlaceRows, i}, rows);
       add_product(Op::Qkv, i, layer.attn_qkv, rows);
       break;
     case IB_OP_ATTENTION:
-      if (batch_->appends_first()) steps_.add(Op::Append, i, rows, batch_->pass().segments().size() * heads);
       add_attention(i, rows, false);
       if (!quantizes_heads()) steps_.add_row_work({Op::QuantizeAttention, i}, rows);
       break;
     case IB_OP_MLP:
-      steps_.add_row_work({Op::Place, i}, rows);
-      steps_.add_row_work({Op::QuantizeAttention, i}, rows);
-      add_product(Op::Fc, i, layer.mlp_fc, rows);
-      add_product(Op::MlpProj, i, layer.mlp_proj, rows);
+      steps_.add_row_work({Op::PlaceRows, i}, rows);
+      add_product(Op::Up, i, layer.mlp_up, rows);
+      add_product(Op::Down, i, layer.mlp_down, rows);
       break;
     default:
       steps_.add_row_work({Op::Place, i}, rows);
@@ -62,20 +74,21 @@ void ForwardPass::build_operator(std::int32_t op, std::int32_t i) {
 }
 
 void ForwardPass::read_result(std::int32_t op, float* result) const {
-  const std::int32_t width = model_.shape.width;
+  const std::int32_t hidden = model_.shape.hidden_size;
   const std::int32_t n_rows = batch_->pass().n_rows();
   const std::int64_t rows = n_rows;
   if (op == IB_OP_LINEAR) {
-    std::copy_n(qkv_, rows * model_.linear_outputs, result);
+    std::copy_n(qkv_, rows * model_.layers.front().attn_qkv.n, result);
   } else if (op == IB_OP_ATTENTION) {
-    std::copy_n(attention_, rows * width, result);
-  } else if (op != IB_OP_LAYER_NORM) {
-    std::copy_n(x_, rows * width, result);
+    std::copy_n(attention_, rows * decoder::query_size(model_.shape), result);
+  } else if (op != IB_OP_NORM) {
+    const bool is_branch = op == IB_OP_MLP && model_.shape.post_norm != 0;
+    std::copy_n(is_branch ? attention_ : x_, rows * hidden, result);
   } else {
     for (std::int32_t r = 0; r < n_rows; ++r) {
-      const std::uint8_t* row = product_row(width_rows_, width, n_rows, r);
-      for (std::int32_t i = 0; i < width; ++i) {
-        result[std::int64_t{r} * width + i] = signed_row_value(row_kernels(n_rows).format, row, width, i);
+      const std::uint8_t* row = product_row(input_rows_, hidden, n_rows, r);
+      for (std::int32_t i = 0; i < hidden; ++i) {
+        result[std::int64_t{r} * hidden + i] = signed_row_value(row_kernels(n_rows).format, row, hidden, i);
       }
     }
   }

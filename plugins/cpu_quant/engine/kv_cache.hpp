@@ -20,7 +20,7 @@ struct KvShape {
   std::int32_t type;
   std::int32_t n_slots;
   std::int32_t n_layers;
-  std::int32_t n_heads;
+  std::int32_t n_heads;  ///< of keys and values
   std::int32_t head_dim;
   std::int32_t capacity;
 };
@@ -50,7 +50,7 @@ class KvCache {
   std::int32_t group_of(std::int32_t head) const { return (n_groups_ * (head + 1) - 1) / shape_.n_heads; }
   std::int32_t most_heads() const { return ceil_div(shape_.n_heads, n_groups_); }  ///< of a group
 
-  /// Arguments for all heads of a group; the caller adds the rows.
+  /// Arguments for all heads of a group, a head of queries for each; the caller adds the rows.
   AttentionArgs args(std::int32_t slot, std::int32_t layer, std::int32_t group_index) {
     const HeadRange heads = group(group_index);
     const std::int64_t heads_before = (std::int64_t{slot} * shape_.n_layers + layer) * shape_.n_heads + heads.first;
@@ -58,6 +58,7 @@ class KvCache {
     args.cache = buffer_.data() + heads_before * head_bytes_;
     args.head_dim = shape_.head_dim;
     args.group_heads = args.n_heads = heads.n;
+    args.queries_per_head = 1;
     args.capacity = shape_.capacity;
     args.kv_type = shape_.type;
     return args;

@@ -20,12 +20,13 @@ constexpr std::int64_t kLine = 64;
 ForwardPass::MemoryRange ForwardPass::keys_of(const Step& step, std::uint32_t item) const {
   const HeadItem part = head_item(step, item);
   const PassSegment& segment = batch_->pass().segments()[static_cast<std::size_t>(part.tile->segment)];
-  const AttentionArgs args = attention_args(segment, step.layer, part.group, part.heads, part.tile->first_row);
-  const std::int32_t keys = args.first_position + part.tile->n_rows;
-  const std::int64_t blocks = kv_block_bytes(args.kv_type, args.head_dim) * args.n_heads;
+  const AttentionArgs args = attention_args(segment, step.layer, part, part.tile->first_row);
+  const std::int32_t first = first_seen(args.first_position, args.window) / kKvBlock;  // block of 16 positions
+  const std::int32_t end = ceil_div(args.first_position + part.tile->n_rows, kKvBlock);
+  const std::int64_t blocks = kv_block_bytes(args.kv_type, args.head_dim) * args.group_heads;
+  const std::uint8_t* keys = args.cache + first * blocks;
   // Some heads of a group are not contiguous in memory.
-  if (!step.by_group) return {args.cache, blocks};
-  return {args.cache, ceil_div(keys, kKvBlock) * blocks};
+  return {keys, step.by_group ? (end - first) * blocks : blocks};
 }
 
 /// What `thread` reads first of weights or keys in the step, or in the one after it where it has none.

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/buffer.hpp"
+#include "engine/model_shape.hpp"
 #include "engine/thread_team.hpp"
 #include "formats/pack.hpp"
 #include "inferbench/backend.h"
@@ -35,20 +36,29 @@ struct Linear {
   std::int64_t tile_bytes() const { return packed_tile_bytes(format, k); }
 };
 
-/// weight and bias of a LayerNorm, width floats each.
-struct Norm {
-  const float* weight = nullptr;
-  const float* bias = nullptr;
+struct Layer {
+  NormArgs attn_norm{};
+  Linear attn_qkv;                ///< hidden -> queries, keys, values: see QkvColumns
+  const float* q_norm = nullptr;  ///< head_dim floats, or null
+  const float* k_norm = nullptr;
+  Linear attn_out;            ///< queries -> hidden
+  NormArgs attn_post_norm{};  ///< weight null: none
+  NormArgs mlp_norm{};
+  Linear mlp_up;    ///< hidden -> intermediate; gated: a tile of gates, the tile of up that belongs to it, ...
+  Linear mlp_down;  ///< intermediate -> hidden
+  NormArgs mlp_post_norm{};
 };
 
-struct Layer {
-  Norm ln_1;
-  Linear attn_qkv;   ///< width -> 3 width
-  Linear attn_proj;  ///< width -> width
-  Norm ln_2;
-  Linear mlp_fc;    ///< width -> inner
-  Linear mlp_proj;  ///< inner -> width
-  float attention_scale = 1.0F;
+/// Where a row of the product with attn_qkv has its parts; each begins with a tile.
+struct QkvColumns {
+  std::int32_t k;
+  std::int32_t v;
+  std::int32_t n;  ///< of the row
+
+  explicit QkvColumns(const ib_model_desc& shape)
+      : k(n_tiles(shape.n_heads * shape.head_dim) * kTile),
+        v(k + n_tiles(shape.n_kv_heads * shape.head_dim) * kTile),
+        n(v + n_tiles(shape.n_kv_heads * shape.head_dim) * kTile) {}
 };
 
 /// The packed weights; immutable once made. All pointers lead into one buffer.
@@ -58,23 +68,31 @@ class Model {
   /// cancellation. Throws Failure (unsupported, invalid, cancelled) and std::bad_alloc.
   Model(Context& context, const ib_model_params& params);
   /// As many layers as the operator has copies, all alike, with just its weights; info()'s bytes are those of one.
-  Model(Context& context, const ib_op_desc& desc);
+  Model(Context& context, const ib_op_desc& op);
 
   Context& context;
-  const ib_model_desc shape;  ///< numbers only: its tensors are gone
+
+ private:
+  const ModelShape shape_;
+
+ public:
+  const ib_model_desc& shape;  ///< without tensors
   const Options options;
   const KernelTable& kernels;
-  const std::int32_t linear_outputs = 0;  ///< of attn_qkv in the model of a single product; else 0
   std::vector<Layer> layers;
-  Norm ln_f;
-  Linear head;                       ///< width -> vocab, no bias
-  Linear embedding;                  ///< wte by rows; the head itself where they are tied
-  const float* positions = nullptr;  ///< wpe [context][width]
+  NormArgs final_norm{};
+  Linear head;                       ///< hidden -> vocabulary, no bias
+  Linear embedding;                  ///< by rows; the head itself where they are tied
+  const float* positions = nullptr;  ///< [max_positions][hidden], or null
 
+  /// Query heads that share a head of keys.
+  std::int32_t queries_per_head() const { return shape.n_heads / shape.n_kv_heads; }
   const ib_model_info& info() const { return info_; }
 
  private:
-  class Builder;
+  friend class ModelBuilder;
+  void describe(std::uint64_t weights_bytes, std::uint64_t decode_weights_bytes);
+
   Buffer buffer_;
   ib_model_info info_{};
 };

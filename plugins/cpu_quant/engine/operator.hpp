@@ -14,16 +14,17 @@ namespace inferbench::cpu_quant {
 /// A single operator as op_bench.h describes it: some steps of a forward pass over a model whose layers are the copies.
 class Operator {
  public:
-  /// `desc` is checked already. Throws Failure: IB_UNSUPPORTED for an operator that is a part of another here, and for
+  /// `op` is checked already. Throws Failure: IB_UNSUPPORTED for an operator that is a part of another here, and for
   /// more rows than option `chunk` lets through at once.
-  Operator(Context& context, const ib_op_desc& desc);
+  Operator(Context& context, const ib_op_desc& op);
 
   const ib_op_info& info() const { return info_; }
   void run(std::int32_t copy);
   void output(float* result) const { pass_.read_result(op_, result); }
 
  private:
-  void append_past(const ib_op_desc& desc);
+  void append_past(const ib_op_desc& op);
+  std::uint64_t kv_bytes(const ib_op_desc& op) const;
 
   std::int32_t op_;
   Model model_;

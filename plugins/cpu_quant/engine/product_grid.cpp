@@ -36,25 +36,32 @@ std::int32_t streamed_tiles(const Linear& linear, int n_threads) {
   return std::max(1, std::min(fit, std::clamp(n_tiles(linear.n) / items, 1, kMostTiles)));
 }
 
+/// Tiles of an item are a multiple of this many.
+std::int32_t tile_unit(ProductResult result, bool streams) {
+  if (result == ProductResult::GatedRows) return 2 * kPanelTiles;
+  return streams && result != ProductResult::QuantizedRows ? 1 : kPanelTiles;
+}
+
 }  // namespace
 
 ProductGrid plan_product(const KernelTable& kernels, int n_threads, const Linear& linear, std::int32_t rows,
                          ProductResult result) {
   const std::int32_t tiles = n_tiles(linear.n);
   ProductGrid grid;
-  if (streams_weights(kernels, rows)) {
+  const bool streams = streams_weights(kernels, rows);
+  const std::int32_t unit = tile_unit(result, streams);
+  if (streams) {
     grid.rows = rows;
-    grid.tiles = streamed_tiles(linear, n_threads);
-    if (result == ProductResult::QuantizedRows) grid.tiles = ceil_div(grid.tiles, kPanelTiles) * kPanelTiles;
+    grid.tiles = ceil_div(streamed_tiles(linear, n_threads), unit) * unit;
   } else {
     const RowFormat format = kernels.gemm_rows.format;
     const bool few_at_once = result == ProductResult::Logits && format == RowFormat::Quantized;
     // Large row blocks read weights less often, but there must be enough items for all threads.
-    const std::int32_t enough = ceil_div(kItemsPerThread * n_threads, ceil_div(tiles, kPanelTiles));
+    const std::int32_t enough = ceil_div(kItemsPerThread * n_threads, ceil_div(tiles, unit));
     const std::int32_t needed = ceil_div(rows, few_at_once ? kHeadRows : row_block(format, linear.k));
     const std::int32_t blocks = std::max(needed, std::min(enough, ceil_div(rows, row_unit(format))));
     grid.rows = ceil_div(ceil_div(rows, blocks), row_unit(format)) * row_unit(format);
-    grid.tiles = kPanelTiles;
+    grid.tiles = unit;
   }
   grid.tile_blocks = ceil_div(tiles, grid.tiles);
   return grid;
@@ -73,7 +80,7 @@ ProductItem product_item(const ProductGrid& grid, std::uint32_t item, std::int32
 std::uint64_t product_result_floats(const KernelTable& kernels, std::int32_t width, std::int32_t max_rows) {
   const RowFormat format = kernels.gemm_rows.format;
   const std::int32_t rows = std::max(kHeadRows, std::min(max_rows, row_block(format, width)) + row_unit(format));
-  return static_cast<std::uint64_t>(kTile * std::max(kernels.streamed_rows * kMostTiles, rows * kPanelTiles));
+  return static_cast<std::uint64_t>(kTile * std::max(kernels.streamed_rows * kMostTiles, rows * 2 * kPanelTiles));
 }
 
 }  // namespace inferbench::cpu_quant

@@ -28,6 +28,7 @@ struct ProductItem {
 enum class ProductResult : std::int32_t {
   Matrix,         // rows of floats in memory
   QuantizedRows,  // activated and quantized item by item, in whole panels of tiles
+  GatedRows,      // the same of gates and ups, whose tiles take turns, in two panels
   Logits,         // of the head, which may be reduced to the best id item by item
 };
 

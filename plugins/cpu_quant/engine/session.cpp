@@ -5,13 +5,13 @@ namespace inferbench::cpu_quant {
 
 Session::Session(const Model& model, const ib_session_params& params)
     : model_(model),
-      lengths_(checked_session_limits(params, model.shape.context, model.shape.vocab)),
-      cache_({model.options.kv_type, lengths_.limits().n_slots, model.shape.n_layers, model.shape.n_heads,
-              model.shape.width / model.shape.n_heads, lengths_.limits().max_tokens},
+      lengths_(checked_session_limits(params, model.shape.max_positions, model.shape.vocab_size)),
+      cache_({model.options.kv_type, lengths_.limits().n_slots, model.shape.n_layers, model.shape.n_kv_heads,
+              model.shape.head_dim, lengths_.limits().max_tokens},
              model.context.team.n_threads(), model.context.memory),
       batch_(lengths_.limits(), model.options.chunk,
              {model.kernels.attention_rows, model.shape.n_heads, model.context.team.n_threads()}),
-      pass_(model, cache_, batch_.pass().max_rows(), lengths_.limits().n_slots) {
+      pass_(model, cache_, batch_.pass().max_rows(), batch_.pass().max_greedy()) {
   info_.struct_size = sizeof info_;
   info_.kv_bytes = cache_.bytes();
   info_.scratch_bytes = pass_.scratch_bytes();

@@ -7,38 +7,44 @@ namespace inferbench::cpu_quant {
 namespace {
 
 constexpr std::int32_t kRowsPerItem = 8;
-constexpr std::size_t kStepsPerLayer = 9;  // and three outside the layers
+constexpr std::size_t kStepsPerLayer = 11;  // and three outside the layers
 
 }  // namespace
 
 const char* operation_name(Op op) {
   switch (op) {
     case Op::Embed:
-      return "embed";
+      return "embedding";
     case Op::Place:
       return "place";
+    case Op::PlaceRows:
+      return "place_rows";
     case Op::NormAttention:
-      return "ln_1";
+      return "attn_norm";
     case Op::Qkv:
-      return "attn.c_attn";
+      return "attn_qkv";
     case Op::Append:
-      return "attn.append";
+      return "attn_append";
     case Op::Attention:
-      return "attn.attention";
+      return "attention";
     case Op::QuantizeAttention:
-      return "attn.quantize";
-    case Op::AttentionProj:
-      return "attn.c_proj";
+      return "attn_quantize";
+    case Op::AttentionOut:
+      return "attn_out";
+    case Op::AddAttention:
+      return "attn_post_norm";
     case Op::NormMlp:
-      return "ln_2";
-    case Op::Fc:
-      return "mlp.c_fc";
-    case Op::MlpProj:
-      return "mlp.c_proj";
+      return "mlp_norm";
+    case Op::Up:
+      return "mlp_up";
+    case Op::Down:
+      return "mlp_down";
+    case Op::AddMlp:
+      return "mlp_post_norm";
     case Op::NormHead:
-      return "ln_f";
+      return "final_norm";
     case Op::Head:
-      return "lm_head";
+      return "head";
   }
   return "";
 }

@@ -13,19 +13,22 @@ namespace inferbench::cpu_quant {
 
 /// What a step computes: a matrix product, attention, or work on rows.
 enum class Op : std::int32_t {
-  Embed,              // rows: x = embedding + position
-  Place,              // rows, of an operator: x = what it begins with
-  NormAttention,      // rows: width_rows = layer_norm(x; ln_1)
+  Embed,              // rows: x = embedding + position; rotary tables
+  Place,              // rows, of an operator: x = its input
+  PlaceRows,          // rows, of an operator: input_rows = its input, x = 0
+  NormAttention,      // rows: input_rows = attn_norm(x)
   Qkv,                // product: qkv
   Append,             // per segment and head: keys and values into the cache
-  Attention,          // per query tile and group of heads, or head: attention, width_rows of it where a head is whole
-                      // quantization blocks; appends too where each segment is one query tile
-  QuantizeAttention,  // rows: width_rows = attention, where Attention does not
-  AttentionProj,      // product: x += ...
-  NormMlp,            // rows: width_rows = layer_norm(x; ln_2)
-  Fc,                 // product: hidden_rows = activation(...)
-  MlpProj,            // product: x += ...
-  NormHead,           // output rows: width_rows = layer_norm(x; ln_f)
+  Attention,          // per query tile and group of heads, or head of queries: attention, input_rows of it where a head
+                      // is whole quantization blocks; appends too where no Append precedes
+  QuantizeAttention,  // rows: input_rows = attention, where Attention does not
+  AttentionOut,       // product: x += ..., or branch = ...
+  AddAttention,       // rows: x += attn_post_norm(branch)
+  NormMlp,            // rows: input_rows = mlp_norm(x)
+  Up,                 // product: inner_rows = activation(...), gated or not
+  Down,               // product: x += ..., or branch = ...
+  AddMlp,             // rows: x += mlp_post_norm(branch)
+  NormHead,           // output rows: input_rows = final_norm(x)
   Head,               // product: logits, or the best id of each item
 };
 
@@ -56,6 +59,7 @@ struct Step {
   std::uint32_t n_items;
   bool of_outputs = false;           ///< in the last layer: only the output rows go on, moved together
   bool by_group = false;             ///< attention: an item is a group of heads, not one
+  bool appends = false;              ///< attention: stores keys and values, too
   ProductGrid grid{};                ///< of a product
   std::uint32_t first_row_work = 0;  ///< see StepList::row_work_after
   std::uint32_t end_row_work = 0;

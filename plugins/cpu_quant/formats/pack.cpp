@@ -17,34 +17,60 @@ constexpr std::int32_t kChannels = 64;
 constexpr std::int32_t kQuads = kTile * 4;  // bytes of four inputs of a tile
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
-/// Up to kChannels channels of a matrix, and a super-block of them in f32: channel c from weights[c * kSuperBlock] on,
-/// zeros where the matrix ends.
+/// Up to kChannels / kTile tiles of a matrix, and a super-block of them in f32: channel c from weights[c * kSuperBlock]
+/// on, zeros where a part of the matrix ends.
 class ChannelPanel {
  public:
-  ChannelPanel(const WeightSource& source, std::int32_t first, std::int32_t channels)
-      : source_(source),
-        first_(first),
-        channels_(channels),
-        existing_(std::min(channels, static_cast<std::int32_t>(source.n_channels) - first)) {}
+  ChannelPanel(const WeightMatrix& matrix, std::int32_t first_tile, std::int32_t n_tiles)
+      : channels_(n_tiles * kTile), n_inputs_(matrix.n_inputs()) {
+    for (std::int32_t t = 0; t < n_tiles; ++t) {
+      const WeightMatrix::Tile tile = matrix.tile(first_tile + t);
+      whole_ &= tile.n == kTile;
+      for (std::int32_t c = 0; c < kTile; ++c) exists_[t * kTile + c] = c < tile.n;
+      if (n_runs_ > 0 && continues(runs_[n_runs_ - 1], tile)) {
+        runs_[n_runs_ - 1].n += tile.n;
+      } else {
+        runs_[n_runs_++] = {tile.part, tile.first, t * kTile, tile.n};
+      }
+    }
+  }
 
   std::int32_t channels() const { return channels_; }
-  std::int32_t existing() const { return existing_; }
+  bool exists(std::int32_t channel) const { return exists_[channel]; }
   const float* weights(std::int32_t channel) const { return block_ + channel * kSuperBlock; }
 
   void read(std::int32_t super_block) {
-    const std::int32_t inputs = super_block_inputs(static_cast<std::int32_t>(source_.n_inputs), super_block);
-    if (inputs < kSuperBlock || existing_ < channels_) std::fill(std::begin(block_), std::end(block_), 0.0F);
-    read_block(source_, first_, existing_, std::int64_t{super_block} * kSuperBlock, inputs, block_, kSuperBlock);
+    const std::int32_t inputs = super_block_inputs(n_inputs_, super_block);
+    if (inputs < kSuperBlock || !whole_) std::fill(std::begin(block_), std::end(block_), 0.0F);
+    for (std::int32_t i = 0; i < n_runs_; ++i) {
+      const Run& run = runs_[i];
+      read_block(*run.part, run.first, run.n, std::int64_t{super_block} * kSuperBlock, inputs,
+                 block_ + run.channel * kSuperBlock, kSuperBlock);
+    }
   }
 
   /// Replaces the channel by zeros.
   void clear(std::int32_t channel) { std::fill_n(block_ + channel * kSuperBlock, kSuperBlock, 0.0F); }
 
  private:
-  const WeightSource& source_;
-  std::int32_t first_;
+  /// Channels of one part that follow each other, the panel's from `channel` on.
+  struct Run {
+    const WeightSource* part;
+    std::int64_t first;
+    std::int32_t channel;
+    std::int32_t n;
+  };
+
+  static bool continues(const Run& run, const WeightMatrix::Tile& tile) {
+    return run.part == tile.part && run.first + run.n == tile.first;
+  }
+
   std::int32_t channels_;
-  std::int32_t existing_;
+  std::int32_t n_inputs_;
+  bool whole_ = true;
+  bool exists_[kChannels];
+  Run runs_[kChannels / kTile];
+  std::int32_t n_runs_ = 0;
   alignas(64) float block_[kChannels * kSuperBlock];
 };
 
@@ -88,7 +114,7 @@ void pack_int8(ChannelPanel& panel, std::int32_t k, bool is_signed, std::uint8_t
   float most[kChannels] = {};
   for (std::int32_t b = 0; b < n_super_blocks(k); ++b) {
     panel.read(b);
-    for (std::int32_t c = 0; c < panel.existing(); ++c) {
+    for (std::int32_t c = 0; c < panel.channels(); ++c) {
       const float block_most = largest(panel.weights(c));
       most[c] = block_most > most[c] || std::isnan(block_most) ? block_most : most[c];
     }
@@ -112,7 +138,7 @@ void pack_int8(ChannelPanel& panel, std::int32_t k, bool is_signed, std::uint8_t
   for (std::int32_t c = 0; c < panel.channels(); ++c) {
     const float scale = int8_channel_scale(most[c]);
     std::memcpy(tiles + i8_scale_offset(k, c), &scale, sizeof scale);
-    if (sums != nullptr && c < panel.existing()) sums[c] = scale * static_cast<float>(totals[c]);
+    if (sums != nullptr && panel.exists(c)) sums[c] = scale * static_cast<float>(totals[c]);
   }
 }
 
@@ -156,7 +182,7 @@ void pack_int4(ChannelPanel& panel, std::int32_t k, std::uint8_t* tiles, float* 
       quantize_int4(panel.weights(c), block);
       if (!finite) block.scale = kNan;
       const float sum = write_int4(block, k, c % kTile, b * kSuperBlock, tiles + c / kTile * i4_tile_bytes(k));
-      if (sums != nullptr && c < panel.existing()) sums[c] = b == 0 ? sum : sums[c] + sum;
+      if (sums != nullptr && panel.exists(c)) sums[c] = b == 0 ? sum : sums[c] + sum;
     }
   }
 }
@@ -171,13 +197,14 @@ std::int64_t packed_tile_bytes(WeightFormat format, std::int32_t k) {
   return format == WeightFormat::Int4 ? i4_tile_bytes(k) : i8_tile_bytes(k);
 }
 
-void pack_tiles(const WeightSource& source, WeightFormat format, std::int32_t tile_begin, std::int32_t tile_end,
+void pack_tiles(const WeightMatrix& matrix, WeightFormat format, std::int32_t tile_begin, std::int32_t tile_end,
                 std::uint8_t* packed, float* sums) {
-  const auto k = static_cast<std::int32_t>(source.n_inputs);
-  for (std::int32_t first = tile_begin * kTile; first < tile_end * kTile; first += kChannels) {
-    ChannelPanel panel(source, first, std::min(kChannels, tile_end * kTile - first));
-    std::uint8_t* tiles = packed + first / kTile * packed_tile_bytes(format, k);
-    float* panel_sums = sums == nullptr ? nullptr : sums + (first - tile_begin * kTile);
+  constexpr std::int32_t kTiles = kChannels / kTile;
+  const std::int32_t k = matrix.n_inputs();
+  for (std::int32_t first = tile_begin; first < tile_end; first += kTiles) {
+    ChannelPanel panel(matrix, first, std::min(kTiles, tile_end - first));
+    std::uint8_t* tiles = packed + first * packed_tile_bytes(format, k);
+    float* panel_sums = sums == nullptr ? nullptr : sums + std::int64_t{first - tile_begin} * kTile;
     if (format == WeightFormat::Int4) {
       pack_int4(panel, k, tiles, panel_sums);
     } else {

@@ -21,10 +21,11 @@ std::int64_t packed_bytes(WeightFormat format, std::int32_t n, std::int32_t k);
 std::int64_t packed_tile_bytes(WeightFormat format, std::int32_t k);
 
 /// Quantizes tiles [tile_begin, tile_end) and writes them where they belong in `packed`, which holds the whole matrix.
-/// `sums`, unless null: the sum of each existing channel's weights as quantized, from channel tile_begin * kTile on.
+/// `sums`, unless null: the sum of each existing channel's weights as quantized, from channel tile_begin * kTile on;
+/// the others' entries are left alone.
 /// A channel with a weight that is not finite gets NaN for a scale, so that what the model computes is NaN as with the
 /// weights themselves.
-void pack_tiles(const WeightSource& source, WeightFormat format, std::int32_t tile_begin, std::int32_t tile_end,
+void pack_tiles(const WeightMatrix& matrix, WeightFormat format, std::int32_t tile_begin, std::int32_t tile_end,
                 std::uint8_t* packed, float* sums);
 
 }  // namespace inferbench::cpu_quant

@@ -61,6 +61,8 @@ struct RowBlock {
   int32_t dims;
   int32_t n_rows;
   int32_t first_position;
+  int32_t window;
+  float soft_cap;
   float* keys;     // [head_dim][kAttentionKeys]
   float* values;   // [kAttentionKeys][dims]
   float* q;        // [kAttentionRows][dims], times the scale
@@ -74,6 +76,8 @@ struct RowBlock {
       : dims(static_cast<int32_t>(round_up(a.head_dim, 16))),
         n_rows(at_most(a.n_rows - first_row, kAttentionRows)),
         first_position(a.first_position + first_row),
+        window(a.window),
+        soft_cap(a.soft_cap),
         keys(static_cast<float*>(a.scratch)),
         values(keys + int64_t{kAttentionKeys} * dims),
         q(values + int64_t{kAttentionKeys} * dims),
@@ -83,13 +87,17 @@ struct RowBlock {
         largest(sum + int64_t{kAttentionRows} * 16),
         factor(largest + kAttentionRows) {}
 
-  // Keys of the block from `key` on that row r sees.
+  // Row r sees keys [first_visible, visible) of the block from `key` on.
   [[nodiscard]] int32_t visible(int32_t r, int32_t key) const {
     return at_most(first_position + r + 1 - key, kAttentionKeys);
   }
+  [[nodiscard]] int32_t first_visible(int32_t r, int32_t key) const {
+    const int32_t first = first_seen(first_position + r, window) - key;
+    return first > 0 ? first : 0;
+  }
 };
 
-void start_rows(const AttentionArgs& a, int64_t column, int32_t first_row, const RowBlock& block) {
+void start_rows(const AttentionArgs& a, int32_t query, int32_t first_row, const RowBlock& block) {
   for (int32_t r = 0; r < round_up(block.n_rows, Vec::kTileRows); ++r) {
     for (int32_t d = 0; d < block.dims; d += 16) {
       Vec::set(0.0F).store(block.q + r * block.dims + d);
@@ -99,7 +107,7 @@ void start_rows(const AttentionArgs& a, int64_t column, int32_t first_row, const
     block.largest[r] = -__builtin_inff();
     block.factor[r] = 1.0F;
     if (r >= block.n_rows) continue;
-    load_query(a.q + (first_row + r) * a.q_stride + column, a.scale, a.head_dim, block.q + r * block.dims);
+    load_query(a, first_row + r, query, block.q + r * block.dims);
   }
 }
 
@@ -128,15 +136,20 @@ void load_block(const AttentionArgs& a, const Cache<E>& cache, int32_t head, int
   }
 }
 
-// Scores of one row to probabilities relative to the running maximum; the first n of `vecs` vectors count.
-void soften_row(const RowBlock& block, int32_t r, int32_t n, int32_t vecs) {
+// Scores of one row to probabilities relative to the running maximum; of `vecs` vectors, those in [first, n) count.
+void soften_row(const RowBlock& block, int32_t r, int32_t first, int32_t n, int32_t vecs) {
   float* p = block.p + r * kAttentionKeys;
-  if (n <= 0) {
+  if (n <= first) {
     for (int32_t c = 0; c < vecs; ++c) Vec::set(0.0F).store(p + 16 * c);
     block.factor[r] = 1.0F;
     return;
   }
+  if (block.soft_cap > 0.0F) {
+    const Vec cap = Vec::set(block.soft_cap);
+    for (int32_t c = 0; c < vecs; ++c) soft_capped(Vec::load(p + 16 * c), cap).store(p + 16 * c);
+  }
   const float lowest = -__builtin_inff();
+  for (int32_t i = 0; i < first; ++i) p[i] = lowest;
   Vec score[kAttentionKeys / 16];
   Vec largest = Vec::set(block.largest[r]);
   for (int32_t c = 0; c < vecs; ++c) {
@@ -164,33 +177,35 @@ void soften_row(const RowBlock& block, int32_t r, int32_t n, int32_t vecs) {
 void attend_block(const AttentionArgs& a, int32_t key, const RowBlock& block) {
   for (int32_t r = 0; r < block.n_rows; r += Vec::kTileRows) {
     const int32_t n = block.visible(at_most(r + Vec::kTileRows, block.n_rows) - 1, key);
-    if (n <= 0) continue;
+    if (n <= block.first_visible(r, key)) continue;
     const int32_t vecs = (n + 15) / 16;
     float* p = block.p + r * kAttentionKeys;
     product<true>(block.q + r * block.dims, block.dims, block.keys, kAttentionKeys, a.head_dim, nullptr, p,
                   kAttentionKeys, vecs);
     for (int32_t i = r; i < r + Vec::kTileRows; ++i) {
-      soften_row(block, i, i < block.n_rows ? block.visible(i, key) : 0, vecs);
+      soften_row(block, i, block.first_visible(i, key), i < block.n_rows ? block.visible(i, key) : 0, vecs);
     }
     product<false>(p, kAttentionKeys, block.values, block.dims, n, block.factor + r, block.out + r * block.dims,
                    block.dims, block.dims / 16);
   }
 }
 
-// Rows from first_row on of one head, at most kAttentionRows.
+// Rows from first_row on of one head of queries, at most kAttentionRows.
 template <class E>
-void attend_rows(const AttentionArgs& a, const Cache<E>& cache, int32_t head, int32_t first_row) {
+void attend_rows(const AttentionArgs& a, const Cache<E>& cache, int32_t query, int32_t first_row) {
   const RowBlock block(a, first_row);
-  const int64_t column = int64_t{head} * a.head_dim;
-  start_rows(a, column, first_row, block);
+  const int32_t head = query / a.queries_per_head;
+  start_rows(a, query, first_row, block);
   const int32_t n_keys = block.first_position + block.n_rows;
-  for (int32_t key = 0; key < n_keys; key += kAttentionKeys) {
+  // Blocks are cut at the same positions whatever the first row: the same bits.
+  const int32_t first_key = first_seen(block.first_position, a.window) / kAttentionKeys * kAttentionKeys;
+  for (int32_t key = first_key; key < n_keys; key += kAttentionKeys) {
     load_block(a, cache, head, key, at_most(n_keys - key, kAttentionKeys), block);
     attend_block(a, key, block);
   }
   for (int32_t r = 0; r < block.n_rows; ++r) {
     write_quotient(block.out + r * block.dims, Vec::sum(Vec::load(block.sum + 16 * r)), a.head_dim,
-                   a.out + (first_row + r) * a.out_stride + column);
+                   a.out + (first_row + r) * a.out_stride + int64_t{query} * a.head_dim);
   }
 }
 
@@ -205,8 +220,8 @@ void attention_few(const AttentionArgs* args) {
 void attention_many(const AttentionArgs* args) {
   with_element(args->kv_type, [&](auto element) {
     const Cache<decltype(element)> cache(*args);
-    for (int32_t head = 0; head < args->n_heads; ++head) {
-      for (int32_t row = 0; row < args->n_rows; row += kAttentionRows) attend_rows(*args, cache, head, row);
+    for (int32_t query = 0; query < args->n_heads * args->queries_per_head; ++query) {
+      for (int32_t row = 0; row < args->n_rows; row += kAttentionRows) attend_rows(*args, cache, query, row);
     }
   });
 }

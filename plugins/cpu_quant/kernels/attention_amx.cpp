@@ -10,6 +10,7 @@
 // The order matters: what follows is written over the Vec above.
 #include "kv_cache.h"
 #include "math.h"
+#include "norms.h"
 #include "parts.h"
 #include "tiles_amx.h"
 
@@ -76,15 +77,20 @@ struct Block {
         largest(sum + kItemRows) {}
 };
 
-void load_queries(const AttentionArgs& a, const float* q, int32_t n_rows, const Block& block) {
+void load_queries(const AttentionArgs& a, int32_t query, int32_t first_row, int32_t n_rows, const Block& block) {
   constexpr int32_t kItemRowsAhead = 8;
+  constexpr int32_t kMostDims = 1024;
+  alignas(64) float room[kMostDims];
   const Vec scale = Vec::set(a.scale);
+  const float* q = a.q + first_row * a.q_stride + int64_t{query} * a.head_dim;
   for (int32_t r = 0; r < round_up(n_rows, kBlockRows); ++r) {
     for (int32_t d = 0; d < a.head_dim; d += 16) __builtin_prefetch(q + (r + kItemRowsAhead) * a.q_stride + d, 0, 3);
+    const float* row = r < n_rows ? prepared_head(q + r * a.q_stride, a.head_dim, a.q_norm, a.norm_epsilon,
+                                                  rotary_of(a, first_row + r), room)
+                                  : room;
     for (int32_t d = 0; d < block.dims; d += 16) {
       const int32_t n = r < n_rows ? a.head_dim - d : 0;
-      const Vec x =
-          Vec::mul(n >= 16 ? Vec::load(q + r * a.q_stride + d) : Vec::load_part(q + r * a.q_stride + d, n), scale);
+      const Vec x = Vec::mul(load_up_to(row + d, n), scale);
       const __m256i high = bf16_of(x);
       const __m256i low = bf16_of(Vec::sub(x, float_of(high)));
       auto* to = reinterpret_cast<__m256i*>(block.q + r * block.query_bytes + d / 32 * kParts * 64 + d % 32 * 2);
@@ -182,9 +188,15 @@ struct Visible {
   }
 };
 
-// Scores of a row to probabilities relative to the running maximum, n of them and zeros from there to the end. Returns
-// what the row's earlier results must be multiplied by.
-float soften_row(const float* score, int32_t n, int32_t end, float* largest, float* sum, uint8_t* p) {
+// Scores [first, n) of a row, capped, to probabilities relative to the running maximum, with zeros around them up to
+// the end. Returns what the row's earlier results must be multiplied by.
+float soften_row(float* score, int32_t first, int32_t n, int32_t end, float soft_cap, float* largest, float* sum,
+                 uint8_t* p) {
+  if (n <= first) n = 0;
+  if (soft_cap > 0.0F) {
+    for (int32_t i = 0; i < n; i += 16) soft_capped(Vec::load(score + i), Vec::set(soft_cap)).store(score + i);
+  }
+  for (int32_t i = 0; i < first && i < n; ++i) score[i] = -__builtin_inff();
   const Visible visible(n);
   auto* out = reinterpret_cast<__m256i*>(p);
   Vec most = Vec::set(*largest);
@@ -229,49 +241,54 @@ void multiply_values(int32_t first_row, int32_t n_rows, int32_t end, const float
   }
 }
 
-// Rows [first_row, first_row + n_rows) of the item, at most 32, of which the first sees `visible` of the block's keys,
-// up to n_keys that are there.
+// Rows [first_row, first_row + n_rows) of the item, at most 32, the first of them at `position`, with the block's
+// n_keys keys from position `key` on.
 template <bool kManyRows>
-void attend_block(int32_t first_row, int32_t n_rows, int32_t visible, int32_t n_keys, const Block& block) {
-  const int32_t seen = at_most(visible + n_rows - 1, n_keys);  // by the last row
-  if (seen <= 0) return;
+void attend_block(const AttentionArgs& a, int32_t first_row, int32_t n_rows, int32_t position, int32_t key,
+                  int32_t n_keys, const Block& block) {
+  const int32_t visible = position + 1 - key;                  // by the first row
+  const int32_t seen = at_most(visible + n_rows - 1, n_keys);  // by the last one
+  if (seen <= 0 || first_seen(position, a.window) - key >= seen) return;
   multiply_keys<kManyRows>(block.q + first_row * block.query_bytes, seen, block);
   const auto end = static_cast<int32_t>(round_up(seen, 32));
   float factor[kBlockRows];
   for (int32_t r = 0; r < n_rows; ++r) {
     const int32_t n = at_most(visible + r, n_keys);
-    factor[r] = soften_row(block.scores + r * kKeys, n > 0 ? n : 0, end, block.largest + first_row + r,
-                           block.sum + first_row + r, block.p + r * kProbabilityBytes);
+    const int32_t first = first_seen(position + r, a.window) - key;
+    factor[r] = soften_row(block.scores + r * kKeys, first > 0 ? first : 0, n, end, a.soft_cap,
+                           block.largest + first_row + r, block.sum + first_row + r, block.p + r * kProbabilityBytes);
   }
   finish_writes();
   multiply_values<kManyRows>(first_row, n_rows, end, factor, block);
 }
 
-// Rows from first_row on of one head, at most kItemRows.
+// Rows from first_row on of one head of queries, at most kItemRows.
 template <class E>
-void attend_rows(const AttentionArgs& a, const Cache<E>& cache, int32_t head, int32_t first_row) {
+void attend_rows(const AttentionArgs& a, const Cache<E>& cache, int32_t query, int32_t first_row) {
   const Block block(a);
-  const int64_t column = int64_t{head} * a.head_dim;
+  const int32_t head = query / a.queries_per_head;
   const int32_t n_rows = at_most(a.n_rows - first_row, kItemRows);
   const int32_t n_keys = a.first_position + first_row + n_rows;
-  load_queries(a, a.q + first_row * a.q_stride + column, n_rows, block);
-  for (int32_t key = 0; key < n_keys; key += kKeys) {
+  load_queries(a, query, first_row, n_rows, block);
+  // Blocks are cut at the same positions whatever the first row: the same bits.
+  const int32_t first_key = first_seen(a.first_position + first_row, a.window) / kKeys * kKeys;
+  for (int32_t key = first_key; key < n_keys; key += kKeys) {
     const int32_t n = at_most(n_keys - key, kKeys);
     load_keys(a, cache, head, key, n, block);
     load_values(a, cache, head, key, n, block);
     finish_writes();
     for (int32_t r = 0; r < n_rows; r += kBlockRows) {
       const int32_t rows = at_most(n_rows - r, kBlockRows);
-      const int32_t visible = a.first_position + first_row + r + 1 - key;
+      const int32_t position = a.first_position + first_row + r;
       if (rows > 16) {
-        attend_block<true>(r, rows, visible, n, block);
+        attend_block<true>(a, r, rows, position, key, n, block);
       } else {
-        attend_block<false>(r, rows, visible, n, block);
+        attend_block<false>(a, r, rows, position, key, n, block);
       }
     }
   }
   for (int32_t r = 0; r < n_rows; ++r) {
-    float* out = a.out + (first_row + r) * a.out_stride + column;
+    float* out = a.out + (first_row + r) * a.out_stride + int64_t{query} * a.head_dim;
     const Vec sum = Vec::set(block.sum[r]);
     for (int32_t d = 0; d < a.head_dim; d += 16) {
       Vec::div(Vec::load(block.out + r * block.dims + d), sum).store_part(out + d, a.head_dim - d);
@@ -283,8 +300,8 @@ void attention_many(const AttentionArgs* args) {
   configure(kBlockRows);
   with_element(args->kv_type, [&](auto element) {
     const Cache<decltype(element)> cache(*args);
-    for (int32_t head = 0; head < args->n_heads; ++head) {
-      for (int32_t row = 0; row < args->n_rows; row += kItemRows) attend_rows(*args, cache, head, row);
+    for (int32_t query = 0; query < args->n_heads * args->queries_per_head; ++query) {
+      for (int32_t row = 0; row < args->n_rows; row += kItemRows) attend_rows(*args, cache, query, row);
     }
   });
   _tile_release();

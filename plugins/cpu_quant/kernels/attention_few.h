@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Attention of few rows over Vec (vec_*.h): made to read keys and values once, in the order in which they lie: all
-// heads of 16 positions, then of the next 16.
+// heads of 16 positions, then of the next 16. Heads of queries that share keys take them from the L1 cache together.
 #pragma once
 
 #include "kernels.h"
 #include "kv_cache.h"
 #include "math.h"
+#include "norms.h"
 #include "parts.h"
 
 namespace {
@@ -21,10 +22,12 @@ constexpr uint64_t count(int n) {
   return static_cast<uint64_t>(n);
 }
 
-void load_query(const float* q, float scale, int32_t head_dim, float* out) {
-  for (int32_t d = 0; d < head_dim; d += 16) {
-    const int32_t n = head_dim - d;
-    Vec::mul(n >= 16 ? Vec::load(q + d) : Vec::load_part(q + d, n), Vec::set(scale)).store(out + d);
+// The query of a row and head times the scale, with zeros up to a multiple of 16.
+inline void load_query(const AttentionArgs& a, int32_t row, int32_t head, float* out) {
+  const float* q = prepared_head(a.q + row * a.q_stride + int64_t{head} * a.head_dim, a.head_dim, a.q_norm,
+                                 a.norm_epsilon, rotary_of(a, row), out);
+  for (int32_t d = 0; d < a.head_dim; d += 16) {
+    Vec::mul(load_up_to(q + d, a.head_dim - d), Vec::set(a.scale)).store(out + d);
   }
 }
 
@@ -47,6 +50,7 @@ struct Upcoming {
   const uint8_t* data;
 
   void fetch(int64_t first, int64_t bytes) const {
+    if (kAhead == FetchAhead::Nowhere) return;
     constexpr int kLocality = kAhead == FetchAhead::IntoL1 ? 3 : 2;
     for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(data + first + i, 0, kLocality);
   }
@@ -60,12 +64,12 @@ class Ahead {
 
  public:
   template <class E>
-  Ahead(const AttentionArgs& a, const Cache<E>& cache, int32_t n_keys, const void* idle)
+  Ahead(const AttentionArgs& a, const Cache<E>& cache, int32_t first_key, int32_t n_keys, const void* idle)
       : block_(cache.block_bytes()), idle_(static_cast<const uint8_t*>(idle)) {
     // Some heads of a group are not contiguous: left to the prefetchers of the processor.
     const int64_t bytes = a.n_heads == a.group_heads ? ceil_div(n_keys, kKvBlock) * cache.block_stride() : 0;
-    const void* keys = cache.keys(0, 0).elements;
-    const void* values = cache.values(0, 0).elements;
+    const void* keys = cache.keys(0, first_key).elements;
+    const void* values = cache.values(0, first_key).elements;
     const int64_t lead = bytes < kLead ? bytes : kLead;
     part_[0] = {static_cast<const uint8_t*>(keys) + lead, bytes - lead};
     part_[1] = {static_cast<const uint8_t*>(values), bytes};
@@ -93,30 +97,67 @@ class Ahead {
   Part part_[3];
 };
 
-// Scores of 16 keys.
-template <class E, FetchAhead kAhead>
-void score_block(KvBlock<E> keys, const float* q, int32_t head_dim, Upcoming<kAhead> ahead, float* score) {
+constexpr int32_t kQueriesTogether = 4;  // heads of queries that take a block of keys or values at once
+
+// Calls take<kQueries>(i) for heads of queries i to i + kQueries - 1 until all n have been taken.
+template <class F>
+void for_queries(int32_t n, const F& take) {
+  int32_t i = 0;
+  for (; i + kQueriesTogether <= n; i += kQueriesTogether) take.template operator()<kQueriesTogether>(i);
+  switch (n - i) {
+    case 3:
+      return take.template operator()<3>(i);
+    case 2:
+      return take.template operator()<2>(i);
+    case 1:
+      return take.template operator()<1>(i);
+    default:
+      return;
+  }
+}
+
+// Scores of 16 keys for kQueries heads, whose queries and scores are so many floats apart.
+struct Strides {
+  int64_t query;
+  int64_t score;
+};
+template <int kQueries, class E, FetchAhead kAhead>
+void score_block(KvBlock<E> keys, const float* q, int32_t head_dim, Strides strides, float soft_cap,
+                 Upcoming<kAhead> ahead, float* score) {
   constexpr int32_t kStep = 4;
+  constexpr int kChains = kQueries == 1 ? 2 : 1;  // of additions that wait for each other
   constexpr int64_t kVecBytes = kKvBlock * static_cast<int64_t>(sizeof(E));
-  Vec acc[2] = {Vec::set(0.0F), Vec::set(0.0F)};
-  const auto take = [&](int32_t d, Vec& to) {
-    to = Vec::madd(Vec::set(q[d]), load_elements(keys.elements + d * kKvBlock), to);
+  Vec acc[count(kQueries)][count(kChains)];
+  for (auto& chains : acc) {
+    for (Vec& sum : chains) sum = Vec::set(0.0F);
+  }
+  const auto take = [&](int32_t d, int chain) {
+    const Vec key = load_elements(keys.elements + d * kKvBlock);
+    for (int i = 0; i < kQueries; ++i) {
+      acc[i][chain] = Vec::madd(Vec::set(q[i * strides.query + d]), key, acc[i][chain]);
+    }
   };
   int32_t d = 0;
   for (; d + kStep <= head_dim; d += kStep) {
     ahead.fetch(d * kVecBytes, kStep * kVecBytes);
-    for (int32_t i = 0; i < kStep; ++i) take(d + i, acc[i % 2]);
+    for (int32_t i = 0; i < kStep; ++i) take(d + i, i % kChains);
   }
-  for (int32_t i = 0; d + i < head_dim; ++i) take(d + i, acc[i % 2]);
-  Vec sum = Vec::add(acc[0], acc[1]);
-  if (sizeof(E) == 1) sum = Vec::mul(sum, Vec::load(keys.scales));
-  sum.store(score);
+  for (int32_t i = 0; d + i < head_dim; ++i) take(d + i, i % kChains);
+  for (int i = 0; i < kQueries; ++i) {
+    Vec sum = kChains == 1 ? acc[i][0] : Vec::add(acc[i][0], acc[i][kChains - 1]);
+    if (sizeof(E) == 1) sum = Vec::mul(sum, Vec::load(keys.scales));
+    if (soft_cap > 0.0F) sum = soft_capped(sum, Vec::set(soft_cap));
+    sum.store(score + i * strides.score);
+  }
 }
 
-// Scores of n keys of a head to probabilities times the values' scales. Returns the sum of the probabilities.
+// Scores of keys [base, end) of a head to probabilities times the values' scales; those before `first` count nothing.
+// Returns the sum of the probabilities.
 template <class E>
-float soften(const Cache<E>& cache, int32_t head, float* score, int32_t n) {
+float soften(const Cache<E>& cache, int32_t head, float* score, int32_t base, int32_t first, int32_t end) {
   const float lowest = -__builtin_inff();
+  const int32_t n = end - base;
+  for (int32_t i = 0; i < first - base; ++i) score[i] = lowest;
   Vec largest = Vec::set(lowest);
   for (int32_t i = 0; i < n; i += 16) largest = Vec::max(Vec::fill_from(Vec::load(score + i), n - i, lowest), largest);
   const Vec shift = Vec::set(Vec::largest(largest));
@@ -124,102 +165,152 @@ float soften(const Cache<E>& cache, int32_t head, float* score, int32_t n) {
   for (int32_t i = 0; i < n; i += 16) {
     const Vec p = vec_exp(Vec::sub(Vec::fill_from(Vec::load(score + i), n - i, lowest), shift));
     sum = Vec::add(sum, p);
-    (sizeof(E) == 1 ? Vec::mul(p, Vec::load(cache.values(head, i).scales)) : p).store(score + i);
+    (sizeof(E) == 1 ? Vec::mul(p, Vec::load(cache.values(head, base + i).scales)) : p).store(score + i);
   }
   return Vec::sum(sum);
 }
 
-// mixed[key % 2][0, 16 * kVecs) += p[key] * values[key][...] for the first n keys of a block, head_dim apart; `tail` of
-// the last vector's lanes exist.
-template <class E, int kVecs, FetchAhead kAhead>
-void mix_part(const E* values, int32_t head_dim, const float* p, int32_t n, int32_t tail, Upcoming<kAhead> ahead,
-              float* mixed, int64_t stride) {
+// Sums of one head: of even and of odd positions, `sums` floats apart; of several: one each.
+template <int kQueries>
+constexpr int kMixChains = kQueries == 1 ? 2 : 1;
+
+// mixed[query][0, 16 * kVecs) += p[query][key] * values[key][...] for the first n keys of a block, head_dim apart;
+// `tail` of the last vector's lanes exist.
+template <int kQueries, int kVecs, class E, FetchAhead kAhead>
+void mix_part(const E* values, int32_t head_dim, const float* p, int64_t p_stride, int32_t n, int32_t tail,
+              Upcoming<kAhead> ahead, float* mixed, int64_t dims) {
+  constexpr int kChains = kMixChains<kQueries>;
   constexpr int64_t kPairBytes = int64_t{2} * kVecs * 16 * static_cast<int64_t>(sizeof(E));
-  Vec acc[2][count(kVecs)];
-  for (int c = 0; c < kVecs; ++c) {
-    acc[0][c] = Vec::load(mixed + 16 * c);
-    acc[1][c] = Vec::load(mixed + stride + 16 * c);
+  const auto at = [&](int query, int chain, int c) { return mixed + (2 * query + chain) * dims + 16 * c; };
+  Vec acc[count(kQueries)][count(kChains)][count(kVecs)];
+  for (int i = 0; i < kQueries; ++i) {
+    for (int chain = 0; chain < kChains; ++chain) {
+      for (int c = 0; c < kVecs; ++c) acc[i][chain][c] = Vec::load(at(i, chain, c));
+    }
   }
-  const auto take = [&](int32_t key, Vec(&to)[count(kVecs)]) {
-    const Vec factor = Vec::set(p[key]);
+  const auto take = [&](int32_t key, int chain) {
+    Vec value[count(kVecs)];
     for (int c = 0; c < kVecs; ++c) {
       const E* from = values + key * head_dim + 16 * c;
-      to[c] = Vec::madd(factor, c + 1 < kVecs ? load_elements(from) : load_elements_part(from, tail), to[c]);
+      value[c] = c + 1 < kVecs ? load_elements(from) : load_elements_part(from, tail);
+    }
+    for (int i = 0; i < kQueries; ++i) {
+      const Vec factor = Vec::set(p[i * p_stride + key]);
+      for (int c = 0; c < kVecs; ++c) acc[i][chain][c] = Vec::madd(factor, value[c], acc[i][chain][c]);
     }
   };
   int32_t key = 0;
   for (; key + 2 <= n; key += 2) {
     ahead.fetch(key / 2 * kPairBytes, kPairBytes);
-    take(key, acc[0]);
-    take(key + 1, acc[1]);
+    take(key, 0);
+    take(key + 1, kChains - 1);
   }
-  if (key < n) take(key, acc[0]);
-  for (int c = 0; c < kVecs; ++c) {
-    acc[0][c].store(mixed + 16 * c);
-    acc[1][c].store(mixed + stride + 16 * c);
+  if (key < n) take(key, 0);
+  for (int i = 0; i < kQueries; ++i) {
+    for (int chain = 0; chain < kChains; ++chain) {
+      for (int c = 0; c < kVecs; ++c) acc[i][chain][c].store(at(i, chain, c));
+    }
   }
 }
 
-template <class E, FetchAhead kAhead>
-void mix_block(KvBlock<E> values, int32_t head_dim, const float* p, int32_t n, Upcoming<kAhead> ahead, float* mixed,
-               int64_t stride) {
-  constexpr int kVecs = Vec::kDecodeVecs;
+template <int kQueries, class E, FetchAhead kAhead>
+void mix_block(KvBlock<E> values, int32_t head_dim, const float* p, int64_t p_stride, int32_t n, Upcoming<kAhead> ahead,
+               float* mixed, int64_t dims) {
+  constexpr int kVecs = kQueries == 1 ? Vec::kDecodeVecs : Vec::kDecodeVecs / 2;
   int32_t d = 0;
-  const auto ahead_of = [&] { return Upcoming<kAhead>{ahead.data + d * kKvBlock * static_cast<int64_t>(sizeof(E))}; };
+  const auto ahead_of = [&] {
+    return Upcoming<kAhead>{
+        kAhead == FetchAhead::Nowhere ? nullptr : ahead.data + d * kKvBlock * static_cast<int64_t>(sizeof(E))};
+  };
   for (; d + 16 * kVecs <= head_dim; d += 16 * kVecs) {
-    mix_part<E, kVecs>(values.elements + d, head_dim, p, n, 16, ahead_of(), mixed + d, stride);
+    mix_part<kQueries, kVecs>(values.elements + d, head_dim, p, p_stride, n, 16, ahead_of(), mixed + d, dims);
   }
   for (; d < head_dim; d += 16) {
-    mix_part<E, 1>(values.elements + d, head_dim, p, n, at_most(head_dim - d, 16), ahead_of(), mixed + d, stride);
+    mix_part<kQueries, 1>(values.elements + d, head_dim, p, p_stride, n, at_most(head_dim - d, 16), ahead_of(),
+                          mixed + d, dims);
   }
 }
 
-// Scratch memory of attend_row; dims is head_dim rounded up to 16, positions the keys rounded up to 16.
+// Scratch memory of attend_row; dims is head_dim rounded up to 16, positions the keys that are read. Heads are those of
+// queries.
 struct RowScratch {
   int64_t dims;
   int64_t positions;
+  int64_t heads;
   float* q;      // [heads][dims], times the scale
-  float* mixed;  // [heads][2][dims]: of even and of odd positions
+  float* mixed;  // [heads][2][dims]: see kMixChains
   float* sum;    // [heads]
   float* score;  // [heads][positions]
 
   RowScratch(const AttentionArgs& a, int32_t n_keys)
       : dims(round_up(a.head_dim, 16)),
         positions(round_up(n_keys, kKvBlock)),
+        heads(int64_t{a.n_heads} * a.queries_per_head),
         q(static_cast<float*>(a.scratch)),
-        mixed(q + a.n_heads * dims),
-        sum(mixed + a.n_heads * 2 * dims),
-        score(sum + round_up(a.n_heads, 16)) {}
+        mixed(q + heads * dims),
+        sum(mixed + heads * 2 * dims),
+        score(sum + round_up(heads, 16)) {}
 };
 
 template <FetchAhead kAhead, class E>
+void score_keys(const AttentionArgs& a, const Cache<E>& cache, int32_t base, int32_t end, const RowScratch& s,
+                Ahead<kAhead>& ahead) {
+  for (int32_t key = base; key < end; key += kKvBlock) {
+    for (int32_t head = 0; head < a.n_heads; ++head) {
+      const Upcoming<kAhead> upcoming = ahead.take();
+      for_queries(a.queries_per_head, [&]<int kQueries>(int32_t i) {
+        const int64_t query = int64_t{head} * a.queries_per_head + i;
+        const auto score = [&](auto fetched) {
+          score_block<kQueries>(cache.keys(head, key), s.q + query * s.dims, a.head_dim, {s.dims, s.positions},
+                                a.soft_cap, fetched, s.score + query * s.positions + (key - base));
+        };
+        if (i == 0) return score(upcoming);
+        score(Upcoming<FetchAhead::Nowhere>{nullptr});
+      });
+    }
+  }
+}
+
+template <FetchAhead kAhead, class E>
+void mix_values(const AttentionArgs& a, const Cache<E>& cache, int32_t base, int32_t end, const RowScratch& s,
+                Ahead<kAhead>& ahead) {
+  for (int32_t key = base; key < end; key += kKvBlock) {
+    for (int32_t head = 0; head < a.n_heads; ++head) {
+      const Upcoming<kAhead> upcoming = ahead.take();
+      for_queries(a.queries_per_head, [&]<int kQueries>(int32_t i) {
+        const int64_t query = int64_t{head} * a.queries_per_head + i;
+        const auto mix = [&](auto fetched) {
+          mix_block<kQueries>(cache.values(head, key), a.head_dim, s.score + query * s.positions + (key - base),
+                              s.positions, at_most(end - key, kKvBlock), fetched, s.mixed + query * 2 * s.dims, s.dims);
+        };
+        if (i == 0) return mix(upcoming);
+        mix(Upcoming<FetchAhead::Nowhere>{nullptr});
+      });
+    }
+  }
+}
+
+template <FetchAhead kAhead, class E>
 void attend_row(const AttentionArgs& a, const Cache<E>& cache, int32_t row) {
-  const int32_t n = a.first_position + row + 1;
-  const RowScratch s(a, n);
-  for (int32_t head = 0; head < a.n_heads; ++head) {
-    load_query(a.q + row * a.q_stride + head * a.head_dim, a.scale, a.head_dim, s.q + head * s.dims);
+  const int32_t position = a.first_position + row;
+  const int32_t first = first_seen(position, a.window);
+  const int32_t base = first / kKvBlock * kKvBlock;
+  const int32_t end = position + 1;
+  const RowScratch s(a, end - base);
+  for (int32_t query = 0; query < s.heads; ++query) load_query(a, row, query, s.q + query * s.dims);
+  for (int64_t i = 0; i < s.heads * 2 * s.dims; i += 16) Vec::set(0.0F).store(s.mixed + i);
+  Ahead<kAhead> ahead(a, cache, base, end - base, s.q);
+  score_keys(a, cache, base, end, s, ahead);
+  for (int32_t query = 0; query < s.heads; ++query) {
+    s.sum[query] = soften(cache, query / a.queries_per_head, s.score + query * s.positions, base, first, end);
   }
-  for (int64_t i = 0; i < a.n_heads * 2 * s.dims; i += 16) Vec::set(0.0F).store(s.mixed + i);
-  Ahead<kAhead> ahead(a, cache, n, s.q);
-  for (int32_t key = 0; key < n; key += kKvBlock) {
-    for (int32_t head = 0; head < a.n_heads; ++head) {
-      score_block(cache.keys(head, key), s.q + head * s.dims, a.head_dim, ahead.take(),
-                  s.score + head * s.positions + key);
-    }
-  }
-  for (int32_t head = 0; head < a.n_heads; ++head) s.sum[head] = soften(cache, head, s.score + head * s.positions, n);
-  for (int32_t key = 0; key < n; key += kKvBlock) {
-    for (int32_t head = 0; head < a.n_heads; ++head) {
-      mix_block(cache.values(head, key), a.head_dim, s.score + head * s.positions + key, at_most(n - key, kKvBlock),
-                ahead.take(), s.mixed + head * 2 * s.dims, s.dims);
-    }
-  }
-  for (int32_t head = 0; head < a.n_heads; ++head) {
-    float* mixed = s.mixed + head * 2 * s.dims;
+  mix_values(a, cache, base, end, s, ahead);
+  for (int32_t query = 0; query < s.heads; ++query) {
+    float* mixed = s.mixed + query * 2 * s.dims;
     for (int64_t d = 0; d < s.dims; d += 16) {
       Vec::add(Vec::load(mixed + d), Vec::load(mixed + s.dims + d)).store(mixed + d);
     }
-    write_quotient(mixed, s.sum[head], a.head_dim, a.out + row * a.out_stride + head * a.head_dim);
+    write_quotient(mixed, s.sum[query], a.head_dim, a.out + row * a.out_stride + int64_t{query} * a.head_dim);
   }
 }
 

@@ -61,34 +61,61 @@ static constexpr int64_t gemm_scratch_bytes(int32_t k) {
 static constexpr int32_t kActivationGeluTanh = 0;  // as IB_ACTIVATION_*
 static constexpr int32_t kActivationGeluErf = 1;
 static constexpr int32_t kActivationRelu = 2;
+static constexpr int32_t kActivationSilu = 3;
+
+// ---- norms -----------------------------------------------------------------------------------------------------
+
+// Layer norm, (x - mean) / sqrt(variance + epsilon) * weight + bias with the biased variance; or, where bias is null,
+// RMS norm, x / sqrt(mean of x^2 + epsilon) * weight.
+struct NormArgs {
+  const float* weight;
+  const float* bias;
+  float epsilon;
+};
 
 // ---- attention ------------------------------------------------------------------------------------------------------
 
-// Heads of one sequence: row r is at position first_position + r and sees positions 0 to that, itself included.
+// Heads of one sequence: row r is at position first_position + r and sees the positions from first_seen(...) to that,
+// itself included. Heads are those of keys and values; each is shared by queries_per_head heads of queries, which
+// follow each other.
 struct AttentionArgs {
-  const float* q;           // n_rows rows of n_heads * head_dim floats, q_stride apart
-  const float* k;           // kv_append: new keys and values, rows as q, kv_stride apart
+  const float* q;           // n_rows rows of n_heads * queries_per_head * head_dim floats, q_stride apart
+  const float* k;           // kv_append: n_rows rows of n_heads * head_dim new keys and values, kv_stride apart
   const float* v;           //
-  float* out;               // n_rows rows of n_heads * head_dim floats, out_stride apart
+  float* out;               // rows as q, out_stride apart
   uint8_t* cache;           // the group: kv_group_bytes(kv_type, capacity, head_dim, group_heads)
-  void* scratch;            // attention: attention_scratch_bytes(...) for n_heads, 64-byte aligned, one per thread
+  void* scratch;            // attention_scratch_bytes(...) for the heads of queries, 64-byte aligned, one per thread
   const uint8_t* upcoming;  // attention of few rows prefetches this many bytes, which the caller wants next; may be 0
   int64_t upcoming_bytes;
-  int64_t q_stride;  // in floats, as all strides here
+  const float* rotary;  // of row r, from r * rotary_stride on: head_dim / 2 cosines, then as many sines, both times
+                        // what the rotation scales by; null: queries and keys are not rotated
+  const float* q_norm;  // head_dim weights of the RMS norm of each query before its rotation; null: none
+  const float* k_norm;  // the same of each key
+  int64_t q_stride;     // in floats, as all strides here
   int64_t kv_stride;
   int64_t out_stride;
+  int64_t rotary_stride;
   int32_t n_rows;
   int32_t first_position;
   int32_t head_dim;  // 1 to 1024
   int32_t group_heads;
   int32_t first_head;  // heads [first_head, first_head + n_heads) of the group
   int32_t n_heads;
-  int32_t capacity;  // positions of the cache; first_position + n_rows <= capacity
-  int32_t kv_type;   // kKv*
-  float scale;       // scores are scale * q k^T
+  int32_t queries_per_head;
+  int32_t capacity;    // positions of the cache; first_position + n_rows <= capacity
+  int32_t window;      // see first_seen
+  int32_t kv_type;     // kKv*
+  float scale;         // scores are scale * q k^T
+  float soft_cap;      // and then soft_cap * tanh(score / soft_cap); 0: not
+  float norm_epsilon;  // of q_norm and k_norm
 };
 
-// Up to this many query rows, attention passes once over the keys and values of all of its heads.
+// The first position that a row at `position` sees: of the nearest `window` ones, its own among them; 0: of all.
+static constexpr int32_t first_seen(int32_t position, int32_t window) {
+  return window > 0 && position >= window ? position + 1 - window : 0;
+}
+
+// Up to this many query rows, attention passes once over the keys and values of all of its heads, a row at a time.
 static constexpr int32_t kAttentionFewRows = 3;
 // More are taken head after head in blocks of rows, with an online softmax over blocks of keys.
 static constexpr int32_t kAttentionRows = 48;
@@ -102,6 +129,7 @@ static constexpr int64_t amx_attention_bytes(int32_t head_dim) {
   return kAmxAttentionKeys * dim * 6 + kAmxAttentionRows * (dim * 8 + 72) + 32 * (kAmxAttentionKeys * 6 + 64 + 128);
 }
 
+// n_heads: of queries.
 static constexpr int64_t attention_scratch_bytes(int32_t head_dim, int32_t capacity, int32_t n_heads) {
   const int64_t dim = round_up(head_dim, 16);
   const int64_t many = 2 * kAttentionKeys * dim + kAttentionRows * (2 * dim + kAttentionKeys + 32);
@@ -119,13 +147,15 @@ struct RowKernels {
 
   // m rows of floats, stride floats apart, to that part of m signed rows; x: the part's first input.
   void (*from_floats)(const float* x, int64_t stride, int32_t m, RowPart part, uint8_t* rows);
-  // layer_norm(x; weight, bias, epsilon) of m rows of k floats (biased variance).
-  void (*from_layernorm)(const float* x, int64_t stride, int32_t m, int32_t k, const float* weight, const float* bias,
-                         float epsilon, uint8_t* rows);
+  // The norm of m rows of k floats.
+  void (*from_norm)(const float* x, int64_t stride, int32_t m, int32_t k, const NormArgs* norm, uint8_t* rows);
   // activation(x) (kActivation*), as from_floats: signed (unsigned_rows = 0), or unsigned with kGeluShift or kReluShift
-  // (1). x becomes activation(x).
+  // (1; not of SiLU). x becomes activation(x).
   void (*from_activation)(float* x, int64_t stride, int32_t m, RowPart part, int32_t activation, int32_t unsigned_rows,
                           uint8_t* rows);
+  // activation(gate) * up to that part of signed rows, where x is 16 gates, the 16 values of up that belong to them, 16
+  // gates, ...; the last sixteens are whole. x becomes the products, side by side.
+  void (*from_gated)(float* x, int64_t stride, int32_t m, RowPart part, int32_t activation, uint8_t* rows);
 };
 
 // All functions: any thread, no allocation, no state; arguments checked by the caller.
@@ -151,6 +181,13 @@ struct KernelTable {
   RowKernels gemv_rows;
   RowKernels gemm_rows;
 
+  // x += norm(y), m rows of k floats each.
+  void (*add_norm)(const float* y, int64_t y_stride, int32_t m, int32_t k, const NormArgs* norm, float* x,
+                   int64_t x_stride);
+
+  // x = cap * tanh(x / cap), n floats.
+  void (*soft_cap)(float* x, int32_t n, float cap);
+
   // Index of the largest of n >= 1 floats, the lowest where equal; NaNs lose against all else.
   int32_t (*argmax)(const float* x, int32_t n);
 
@@ -159,11 +196,12 @@ struct KernelTable {
   void (*dequantize_row_i8)(const uint8_t* weights, int32_t k, int32_t channel, const float* add, float* out);
   void (*dequantize_row_i4)(const uint8_t* weights, int32_t k, int32_t channel, const float* add, float* out);
 
-  // Writes keys and values of the rows into the cache at their positions.
+  // Writes keys, normalized and rotated, and values of the rows into the cache at their positions.
   void (*kv_append)(const AttentionArgs* args);
-  // out = softmax(scale * q K^T, causal) V for every row; the rows' own keys and values are already in the cache. Of at
-  // most kAttentionFewRows rows, and of any number, made for many. On AMX the latter rounds probabilities and values to
-  // bf16. A NaN propagates to every row that attends to it; attention_many may also poison earlier rows of its tile.
+  // out = softmax(scores of what the row sees) V for every row; the rows' own keys and values are already in the cache.
+  // Of at most kAttentionFewRows rows, and of any number, made for many. On AMX the latter rounds probabilities and
+  // values to bf16. A NaN propagates to every row that attends to it; attention_many may also poison other rows of its
+  // tile.
   void (*attention_few)(const AttentionArgs* args);
   void (*attention_many)(const AttentionArgs* args);
   int32_t attention_rows;  // of attention_many, in one item, at most

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kv_cache.h"
+#include "norms.h"
 #include "vec_tails.h"
 
 namespace {
@@ -97,13 +98,30 @@ void fetch_last_blocks(const AttentionArgs& a, const Cache<E>& cache) {
   }
 }
 
+// The key of a row and head as the cache holds it, in `room` unless it is that already.
+inline const float* key_of(const AttentionArgs& a, int32_t head, int32_t row, float* room) {
+  return prepared_head(a.k + row * a.kv_stride + int64_t{head} * a.head_dim, a.head_dim, a.k_norm, a.norm_epsilon,
+                       rotary_of(a, row), room);
+}
+
+// A whole block of keys, of rows from `row` on.
+template <class E>
+void append_keys(const AttentionArgs& a, int32_t head, int32_t row, const KvBlock<E>& keys) {
+  auto* room = static_cast<float*>(a.scratch);
+  if (a.k_norm == nullptr && a.rotary == nullptr) {
+    return write_key_block(a.k + row * a.kv_stride + int64_t{head} * a.head_dim, a.kv_stride, a.head_dim, keys);
+  }
+  for (int32_t r = 0; r < kKvBlock; ++r) key_of(a, head, row + r, room + int64_t{r} * a.head_dim);
+  write_key_block(room, a.head_dim, a.head_dim, keys);
+}
+
 template <class E>
 void append_key(const AttentionArgs& a, const Cache<E>& cache, int32_t head, int32_t row) {
   const int32_t position = a.first_position + row;
   const int32_t i = position % kKvBlock;
   const KvBlock<E> keys = cache.keys(head, position);
-  const float scale =
-      write_row<kKvBlock>(a.k + row * a.kv_stride + int64_t{head} * a.head_dim, a.head_dim, keys.elements + i);
+  const float* key = key_of(a, head, row, static_cast<float*>(a.scratch));
+  const float scale = write_row<kKvBlock>(key, a.head_dim, keys.elements + i);
   if (sizeof(E) == 1) keys.scales[i] = scale;
 }
 
@@ -140,8 +158,7 @@ void append(const AttentionArgs& a) {
       const int32_t n = whole ? kKvBlock : 1;
       if (whole) {
         fetch_rows(a, head, row + kKvBlock);
-        write_key_block(a.k + row * a.kv_stride + int64_t{head} * a.head_dim, a.kv_stride, a.head_dim,
-                        cache.keys(head, position));
+        append_keys(a, head, row, cache.keys(head, position));
       } else {
         append_key(a, cache, head, row);
       }

@@ -5,6 +5,7 @@
 
 #include "kernels.h"
 #include "math.h"
+#include "norms.h"
 #include "vec_tails.h"
 
 namespace {
@@ -34,38 +35,22 @@ Vec value_at(const float* x, int32_t i, int32_t n, const Kind& kind) {
   return Vec::fill_from(kind(Vec::load_part(x + i, n - i)), n - i, 0.0F);
 }
 
-// Sum over a row of (x - shift), or of its square, in 64 partial sums: lane i % 64 takes element i.
-template <bool kSquare>
-float row_sum(const float* x, int32_t k, float shift) {
-  Vec part[4] = {Vec::set(0.0F), Vec::set(0.0F), Vec::set(0.0F), Vec::set(0.0F)};
-  const Vec center = Vec::set(shift);
-  const auto take = [&](Vec v, Vec& to) { to = kSquare ? Vec::fma(v, v, to) : Vec::add(v, to); };
-  int32_t i = 0;
-  for (; i + 64 <= k; i += 64) {
-    for (int32_t j = 0; j < 4; ++j) take(Vec::sub(Vec::load(x + i + 16 * j), center), part[j]);
-  }
-  for (int32_t j = 0; i < k; i += 16, ++j) {
-    take(Vec::fill_from(Vec::sub(load_up_to(x + i, k - i), center), k - i, 0.0F), part[j]);
-  }
-  return Vec::sum(Vec::add(Vec::add(part[0], part[1]), Vec::add(part[2], part[3])));
-}
-
 struct Norm {
   Vec mean;
   Vec inverse_deviation;
 };
 
-Norm norm_of(const float* x, int32_t k, float epsilon) {
-  const float mean = row_sum<false>(x, k, 0.0F) / static_cast<float>(k);
-  const float variance = row_sum<true>(x, k, mean) / static_cast<float>(k);
-  return {Vec::set(mean), Vec::set(1.0F / __builtin_sqrtf(variance + epsilon))};
+Norm norm_of(const float* x, int32_t k, const NormArgs& norm) {
+  const float mean = norm.bias == nullptr ? 0.0F : row_sum<false>(x, k, 0.0F) / static_cast<float>(k);
+  return {Vec::set(mean), Vec::set(inverse_deviation(x, k, mean, norm.epsilon))};
 }
 
-// n elements of a row from element 0 of each pointer.
+// n elements of a row from element 0 of each pointer; bias may be null.
 void normalize(const float* x, int32_t n, const Norm& norm, const float* weight, const float* bias, float* out) {
   for (int32_t i = 0; i < n; i += 16) {
     const Vec unit = Vec::mul(Vec::sub(load_up_to(x + i, n - i), norm.mean), norm.inverse_deviation);
-    store_up_to(Vec::fma(unit, load_up_to(weight + i, n - i), load_up_to(bias + i, n - i)), out + i, n - i);
+    const Vec by = load_up_to(weight + i, n - i);
+    store_up_to(bias == nullptr ? Vec::mul(unit, by) : Vec::fma(unit, by, load_up_to(bias + i, n - i)), out + i, n - i);
   }
 }
 
@@ -73,33 +58,52 @@ constexpr int32_t kChunk = 512;  // values that wait in the L1 cache between two
 
 // Calls store(values, first, n) for part after part of a normalized row.
 template <class F>
-void normalize_by_chunks(const float* x, int32_t k, const float* weight, const float* bias, float epsilon, F store) {
+void normalize_by_chunks(const float* x, int32_t k, const NormArgs& args, F store) {
   alignas(64) float chunk[kChunk];
-  const Norm norm = norm_of(x, k, epsilon);
+  const Norm norm = norm_of(x, k, args);
   for (int32_t first = 0; first < k; first += kChunk) {
     const int32_t n = inputs_of(k, first, kChunk);
-    normalize(x + first, n, norm, weight + first, bias + first, chunk);
+    normalize(x + first, n, norm, args.weight + first, args.bias == nullptr ? nullptr : args.bias + first, chunk);
     store(chunk, first, n);
   }
 }
 
+// Calls use(function) with the activation as a function of a Vec.
 template <class F>
-void activate(float* x, int32_t n, F function) {
-  for (int32_t i = 0; i < n; i += 16) store_up_to(function(load_up_to(x + i, n - i)), x + i, n - i);
+void with_activation(int32_t activation, F use) {
+  if (activation == kActivationGeluTanh) {
+    use([](Vec v) { return gelu_tanh(v); });
+  } else if (activation == kActivationGeluErf) {
+    use([](Vec v) { return gelu_erf(v); });
+  } else if (activation == kActivationSilu) {
+    use([](Vec v) { return silu(v); });
+  } else {
+    use([](Vec v) { return relu(v); });
+  }
 }
 
 void activate_part(float* x, int32_t n, int32_t activation) {
-  if (activation == kActivationGeluTanh) {
-    activate(x, n, [](Vec v) { return gelu_tanh(v); });
-  } else if (activation == kActivationGeluErf) {
-    activate(x, n, [](Vec v) { return gelu_erf(v); });
-  } else {
-    activate(x, n, [](Vec v) { return relu(v); });
-  }
+  with_activation(activation, [&](auto function) {
+    for (int32_t i = 0; i < n; i += 16) store_up_to(function(load_up_to(x + i, n - i)), x + i, n - i);
+  });
 }
 
 void activate_rows(float* x, int64_t stride, int32_t m, int32_t k, int32_t activation) {
   for (int32_t r = 0; r < m; ++r) activate_part(x + r * stride, k, activation);
+}
+
+// Values [first, first + n) of m rows of gates and ups by sixteens (RowKernels::from_gated) become x[first] and so on,
+// in whole sixteens; earlier values are done already.
+void gate_rows(float* x, int64_t stride, int32_t m, int32_t first, int32_t n, int32_t activation) {
+  with_activation(activation, [&](auto function) {
+    for (int32_t r = 0; r < m; ++r) {
+      float* row = x + r * stride;
+      for (int32_t i = first; i < first + n; i += 16) {
+        const Vec up = Vec::load(row + 2 * i + 16);
+        Vec::mul(function(Vec::load(row + 2 * i)), up).store(row + i);
+      }
+    }
+  });
 }
 
 }  // namespace

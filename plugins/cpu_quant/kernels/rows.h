@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The row kernels over Vec (vec_*.h): quantization, layer norm, activations, argmax. Included by one file per
+// The row kernels over Vec (vec_*.h): quantization, norms, activations, argmax. Included by one file per
 // instruction set, after its Vec.
 #pragma once
 
@@ -110,10 +110,9 @@ void quantize_rows(const float* x, int64_t stride, int32_t m, RowPart part, uint
   }
 }
 
-void layernorm_quantize_rows(const float* x, int64_t stride, int32_t m, int32_t k, const float* weight,
-                             const float* bias, float epsilon, uint8_t* rows) {
+void norm_quantize_rows(const float* x, int64_t stride, int32_t m, int32_t k, const NormArgs* norm, uint8_t* rows) {
   for (int32_t r = 0; r < m; ++r) {
-    normalize_by_chunks(x + r * stride, k, weight, bias, epsilon, [&](const float* chunk, int32_t first, int32_t n) {
+    normalize_by_chunks(x + r * stride, k, *norm, [&](const float* chunk, int32_t first, int32_t n) {
       quantize_chunk({chunk, 0, 1, n}, first, Signed{}, rows, k, r);
     });
   }
@@ -136,6 +135,35 @@ void activate_quantize_rows(float* x, int64_t stride, int32_t m, RowPart part, i
   }
 }
 
+void gate_quantize_rows(float* x, int64_t stride, int32_t m, RowPart part, int32_t activation, uint8_t* rows) {
+  for (int32_t i = 0; i < part.n; i += kChunk) {
+    const int32_t n = inputs_of(part.n, i, kChunk);
+    for (int32_t r = 0; r < m; r += rows_at_once(n)) {
+      const Chunk chunk = {x + r * stride + i, stride, inputs_of(m, r, rows_at_once(n)), n};
+      gate_rows(x + r * stride, stride, chunk.m, i, n, activation);
+      quantize_chunk(chunk, part.first + i, Signed{}, rows, part.k, r);
+    }
+  }
+}
+
+void add_norm(const float* y, int64_t y_stride, int32_t m, int32_t k, const NormArgs* norm, float* x,
+              int64_t x_stride) {
+  for (int32_t r = 0; r < m; ++r) {
+    normalize_by_chunks(y + r * y_stride, k, *norm, [&](const float* chunk, int32_t first, int32_t n) {
+      float* to = x + r * x_stride + first;
+      for (int32_t i = 0; i < n; i += 16) {
+        store_up_to(Vec::add(load_up_to(to + i, n - i), load_up_to(chunk + i, n - i)), to + i, n - i);
+      }
+    });
+  }
+}
+
+void soft_cap(float* x, int32_t n, float cap) {
+  for (int32_t i = 0; i < n; i += 16) {
+    store_up_to(soft_capped(load_up_to(x + i, n - i), Vec::set(cap)), x + i, n - i);
+  }
+}
+
 int32_t argmax(const float* x, int32_t n) {
   const float lowest = -__builtin_inff();
   Vec best = Vec::set(lowest);
@@ -150,8 +178,11 @@ int32_t argmax(const float* x, int32_t n) {
 }
 
 void fill_rows(KernelTable* table) {
-  table->gemv_rows = {RowFormat::Quantized, quantize_rows, layernorm_quantize_rows, activate_quantize_rows};
+  table->gemv_rows = {RowFormat::Quantized, quantize_rows, norm_quantize_rows, activate_quantize_rows,
+                      gate_quantize_rows};
   table->gemm_rows = table->gemv_rows;
+  table->add_norm = add_norm;
+  table->soft_cap = soft_cap;
   table->argmax = argmax;
 }
 

@@ -25,10 +25,9 @@ void round_rows(const float* x, int64_t stride, int32_t m, RowPart part, uint8_t
   for (int32_t r = 0; r < m; ++r) store_bf16(x + r * stride, part.n, Signed{}, values_at(rows, part.k, r) + part.first);
 }
 
-void layernorm_round_rows(const float* x, int64_t stride, int32_t m, int32_t k, const float* weight, const float* bias,
-                          float epsilon, uint8_t* rows) {
+void norm_round_rows(const float* x, int64_t stride, int32_t m, int32_t k, const NormArgs* norm, uint8_t* rows) {
   for (int32_t r = 0; r < m; ++r) {
-    normalize_by_chunks(x + r * stride, k, weight, bias, epsilon, [&](const float* chunk, int32_t first, int32_t n) {
+    normalize_by_chunks(x + r * stride, k, *norm, [&](const float* chunk, int32_t first, int32_t n) {
       store_bf16(chunk, n, Signed{}, values_at(rows, k, r) + first);
     });
   }
@@ -49,12 +48,17 @@ void activate_round_rows(float* x, int64_t stride, int32_t m, RowPart part, int3
   }
 }
 
+void gate_round_rows(float* x, int64_t stride, int32_t m, RowPart part, int32_t activation, uint8_t* rows) {
+  gate_rows(x, stride, m, 0, part.n, activation);
+  for (int32_t r = 0; r < m; ++r) store_bf16(x + r * stride, part.n, Signed{}, values_at(rows, part.k, r) + part.first);
+}
+
 }  // namespace
 
 namespace inferbench::cpu_quant {
 
 void add_rows_amx(KernelTable* table) {
-  table->gemm_rows = {RowFormat::Bf16, round_rows, layernorm_round_rows, activate_round_rows};
+  table->gemm_rows = {RowFormat::Bf16, round_rows, norm_round_rows, activate_round_rows, gate_round_rows};
 }
 
 }  // namespace inferbench::cpu_quant
