@@ -44,8 +44,8 @@ BackendModel load(const std::string& library, const std::string& precision,
 // Compares every `every`-th full window: the window at a predicts tokens a + 1 ... a + context with an empty cache.
 Agreement compare(const BackendModel& reference, const BackendModel& tested, std::size_t every) {
   const std::vector<std::int32_t> tokens = validation_tokens();
-  const auto context = static_cast<std::size_t>(tested.config().context);
-  WindowRunner runner(tested, reference, tested.config().context, 1, 2);
+  const auto context = static_cast<std::size_t>(tested.config().max_positions);
+  WindowRunner runner(tested, reference, tested.config().max_positions, 1, 2);
   std::vector<WindowAgreement> windows;
   for (std::size_t a = 0; a + context < tokens.size(); a += every * context) {
     const auto first = tokens.begin() + static_cast<std::ptrdiff_t>(a);

@@ -54,18 +54,17 @@ std::vector<float> next_logits(const BackendModel& model, std::int32_t n, bool t
   for (std::int32_t slot = 0; slot < n; ++slot) {
     const std::int32_t* next = tokens.data() + slot + 3;
     session.last_logits(slot, {tokens.data(), static_cast<std::size_t>(slot) + 3});
-    sequences.push_back({slot, 1, next});
+    sequences.push_back({slot, 1, next, IB_OUTPUT_LAST_LOGITS, 0});
     if (together) continue;
     const std::vector<float> one = session.last_logits(slot, {next, 1});
     logits.insert(logits.end(), one.begin(), one.end());
   }
   if (!together) return logits;
-  logits.resize(static_cast<std::size_t>(n) * static_cast<std::size_t>(model.config().vocab));
+  logits.resize(static_cast<std::size_t>(n) * static_cast<std::size_t>(model.config().vocab_size));
   ib_forward_params params{};
   params.struct_size = sizeof params;
   params.sequences = sequences.data();
   params.n_sequences = n;
-  params.output = IB_OUTPUT_LAST_LOGITS;
   params.logits = logits.data();
   params.logits_capacity = logits.size();
   ib_error error{};
