@@ -16,11 +16,11 @@ using Type = dnnl::memory::data_type;
 // 64 tokens.
 constexpr std::int64_t kKeyStep = 64;
 
-// Scores of a segment at most, 64 MiB, down to this many rows.
+// Most scores of a segment (64 MiB), but at least kMinSegmentRows rows.
 constexpr std::int64_t kMaxScores = 16 << 20;
 constexpr std::int64_t kMinSegmentRows = 16;
 
-// Fewer heads are copied faster than other threads wake up.
+// Below this many heads, one thread is done before others wake up.
 constexpr std::int64_t kCopiesForThreads = 256;
 
 std::int64_t round_up(std::int64_t value) {
@@ -124,7 +124,7 @@ void Attention::scatter_output(const PassSegment& segment, float* out) const {
   }
 }
 
-// A row sees its own position and those before it, as far as the window reaches.
+// A row sees its own position and those before it that are inside the window.
 void Attention::hide_unseen(const PassSegment& segment, std::int64_t window, const Range& keys) {
   constexpr float kHidden = std::numeric_limits<float>::lowest();
 #pragma omp parallel for
@@ -140,7 +140,7 @@ void Attention::run(dnnl::stream& stream, std::size_t layer, const ib_layer_desc
                     const Heads& heads, float* out) {
   append(layer, segment, heads);
   gather_queries(segment, heads, static_cast<float>(desc.attention_scale));
-  // From a multiple of the step on, so that the padded end stays within the cache.
+  // Rounded down, so that the padded end stays inside the cache.
   const std::int64_t first = desc.window > 0 ? std::max(segment.first_position + 1 - desc.window, 0) : 0;
   const std::int64_t begin = first / kKeyStep * kKeyStep;
   const Range keys{begin, round_up(segment.first_position + segment.n_rows) - begin};

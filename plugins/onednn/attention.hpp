@@ -22,7 +22,7 @@ struct AttentionShape {
   std::int64_t max_rows = 0;  ///< of a segment
 };
 
-/// Most rows that a segment should have, so that its scores stay small where sequences are long.
+/// Row limit of a segment; it keeps the score matrix small for long sequences.
 std::int32_t segment_rows(const ib_model_desc& desc, std::int64_t max_tokens);
 
 /// What attention reads of a pass: its rows' queries [n_heads, head_dim], keys and values [n_kv_heads, head_dim] each,
@@ -43,7 +43,7 @@ class Attention {
   /// Stores the keys and values of the segment's rows at its positions.
   void append(std::size_t layer, const PassSegment& segment, const Heads& heads);
 
-  /// Stores keys and values, and writes softmax(scale q k^T) v, of what each row's window shows, to the segment's rows
+  /// Stores keys and values, and writes softmax(scale q k^T) v over each row's window to the segment's rows
   /// of out [rows, n_heads head_dim]. `layer` is the index in the cache.
   void run(dnnl::stream& stream, std::size_t layer, const ib_layer_desc& desc, const PassSegment& segment,
            const Heads& heads, float* out);
@@ -58,7 +58,7 @@ class Attention {
     dnnl::softmax_forward softmax;
     dnnl::matmul sum;
   };
-  /// Positions of the cache.
+  /// Consecutive cache positions.
   struct Range {
     std::int64_t begin;
     std::int64_t n;

@@ -78,7 +78,7 @@ void LayerPass::attend(const Layer& layer, std::size_t index, std::span<const Pa
   for (const PassSegment& segment : segments) attention.run(context_.stream, index, layer.desc, segment, all, to);
 }
 
-// The gate's activation and its product with what it lets through are the ends of the two products before.
+// Both steps of the gate are post-operations: its activation, and the multiplication of the up projection by it.
 void LayerPass::mlp(const Layer& layer, const float* from, std::int64_t rows, float* to, Then then) {
   if (desc_.gated != 0) {
     product(layer.mlp_gate, from, rows, gate_.data(), activation_);

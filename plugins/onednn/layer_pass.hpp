@@ -18,7 +18,7 @@ namespace inferbench::onednn {
 // Tokens that one pass through the layers takes; longer calls make several, which bounds the work space.
 constexpr std::int32_t kPassRows = 512;
 
-/// What a pass takes at most, and its KV cache.
+/// Limits of a pass and the size of its KV cache.
 struct PassSizes {
   std::int64_t max_rows = 0;
   std::int64_t segment_rows = 0;
@@ -31,12 +31,12 @@ struct PassSizes {
 /// A layer's operations, with the primitives made so far and their work space. Throws dnnl::error, std::bad_alloc.
 class LayerPass {
  public:
-  /// Of `desc` only numbers and flags are looked at.
+  /// Reads only the numbers and flags of `desc`.
   LayerPass(Context& context, Precision precision, const ib_model_desc& desc, const RotaryTables& tables,
             const PassSizes& sizes);
 
-  /// x's first `rows` rows through `layer`, the index-th of the cache, in place; `segments` says whose they are. Their
-  /// positions were given to `rotary`.
+  /// x's first `rows` rows through `layer`, the index-th of the cache, in place; `segments` says whose they are. Call
+  /// rotary.set_positions first.
   void run(const Layer& layer, std::size_t index, std::span<const PassSegment> segments, std::int64_t rows);
 
   // Its operations. All matrices are dense.
@@ -46,8 +46,8 @@ class LayerPass {
   void activate(const float* from, std::int64_t rows, std::int64_t columns, float* to);
   /// to [rows, columns] = softmax of each row
   void softmax(const float* from, std::int64_t rows, std::int64_t columns, float* to);
-  /// All between the projections of queries, keys and values and that of the output: projected [rows, q + 2 kv] to
-  /// [rows, q].
+  /// Everything between the QKV projection and the output projection: projected [rows, q + 2 kv] to `to` [rows, q].
+  /// Stores keys and values in the cache.
   void attend(const Layer& layer, std::size_t index, std::span<const PassSegment> segments, const float* projected,
               std::int64_t rows, float* to);
   /// to = mlp(from), or what `then` says.

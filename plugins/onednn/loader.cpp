@@ -9,7 +9,7 @@
 namespace inferbench::onednn {
 namespace {
 
-/// Copies `tensor` [outputs, inputs] to its place in `to`, whose outputs from `first` on are the tensor's.
+/// Copies `tensor` [outputs, inputs] to `to`, as the outputs from `first` on.
 void read_outputs(const ib_tensor& tensor, std::int64_t first, Matrix& to) {
   const std::int64_t outputs = tensor.shape[0];
   float* values = to.values.data();
@@ -27,7 +27,7 @@ void read_outputs(const ib_tensor& tensor, std::int64_t first, Matrix& to) {
 }  // namespace
 
 void Loader::report() {
-  // A tied head is read a second time.
+  // A tied head reads the embedding a second time.
   context_.host.progress(std::min(static_cast<double>(++n_taken_) / static_cast<double>(desc_.n_tensors), 1.0));
   context_.host.throw_if_cancelled();
 }
@@ -59,7 +59,7 @@ Linear Loader::linear(std::initializer_list<Part> parts, std::int64_t inputs, bo
   Matrix weight;
   weight.inputs = inputs;
   for (const Part& part : parts) weight.outputs += part.outputs;
-  // Read in the order in which the first part is stored.
+  // Keep the storage order of the first part: reading against it misses the cache at every element.
   const ib_tensor& first_tensor = tensors_.get(parts.begin()->name + ".weight", {parts.begin()->outputs, inputs});
   weight.by_outputs = first_tensor.strides[1] <= first_tensor.strides[0];
   weight.values.resize(static_cast<std::size_t>(weight.inputs * weight.outputs));

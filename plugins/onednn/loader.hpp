@@ -23,11 +23,11 @@ class Loader {
 
   /// A dense copy, [rows, columns].
   std::vector<float> matrix(const std::string& name, std::int64_t rows, std::int64_t columns);
-  /// The weight [n] of a norm of heads.
+  /// A vector by its full name.
   std::vector<float> vector(const std::string& name, std::int64_t n);
   Norm norm(const std::string& name);
 
-  /// Outputs of linear layers that follow each other in one product.
+  /// One of several linear layers that are packed into one product.
   struct Part {
     std::string name;
     std::int64_t outputs;

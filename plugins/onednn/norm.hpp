@@ -29,7 +29,7 @@ class Norms {
   /// to [rows, columns] = norm(from), both dense.
   void run(dnnl::stream& stream, const Norm& norm, const float* from, std::int64_t rows, float* to);
 
-  /// RMS norm of each of a row's first `n_heads` heads with the same `weight` [head_dim]. Rows are `stride` floats
+  /// RMS norm of each row's first `n_heads` heads, all with the same `weight` [head_dim]. Rows are `stride` floats
   /// apart; `from` and `to` may be the same.
   void run_heads(const std::vector<float>& weight, const float* from, std::int64_t rows, std::int64_t n_heads,
                  std::int64_t stride, float* to) const;

@@ -15,7 +15,7 @@ void check_op_supported(const ib_op_desc& op) {
     throw Failure(IB_UNSUPPORTED, "a forward pass takes at most " + std::to_string(kPassRows) + " rows at once");
   }
   if (op.op == IB_OP_ACTIVATION && op.desc->gated != 0) {
-    throw Failure(IB_UNSUPPORTED, "a gate is activated and applied at the end of the products before it");
+    throw Failure(IB_UNSUPPORTED, "the gate's activation and multiplication are part of the matrix products");
   }
   const bool attends = op.op == IB_OP_ATTENTION || op.op == IB_OP_LAYER;
   if (attends && op.desc->attention_soft_cap != 0) throw Failure(IB_UNSUPPORTED, "no soft cap of attention scores");
@@ -24,7 +24,7 @@ void check_op_supported(const ib_op_desc& op) {
   }
 }
 
-/// Sizes of the work space: an MLP's only where there is one.
+/// Sizes for the work space; operators without an MLP get none for it.
 ib_model_desc op_numbers(const ib_op_desc& op) {
   check_op_supported(op);
   ib_model_desc desc = numbers_of(*op.desc);

@@ -21,7 +21,7 @@ Then activation_step(std::int32_t activation);
 /// by layer shape and number of rows.
 class Products {
  public:
-  /// Work space for int8: `max_rows` of any product, values of a product's input and of its output at most.
+  /// Sizes the int8 work space: most rows, input values and output values of any product.
   Products(const dnnl::engine& engine, Precision precision, std::int64_t max_rows, std::int64_t max_input,
            std::int64_t max_output);
 
@@ -29,7 +29,7 @@ class Products {
   void run(dnnl::stream& stream, const Linear& linear, const float* x, std::int64_t rows, float* y, Then then,
            const float* factor = nullptr);
 
-  /// y [rows, columns] = the activation that `then` is, of x; y may be x.
+  /// y [rows, columns] = `then`, an activation, of x; y may be x.
   void activate(dnnl::stream& stream, std::int64_t rows, std::int64_t columns, const float* x, float* y, Then then);
 
   std::uint64_t scratch_bytes() const;

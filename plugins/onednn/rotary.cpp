@@ -6,7 +6,7 @@
 namespace inferbench::onednn {
 namespace {
 
-// Fewer heads are rotated faster than other threads wake up.
+// Below this many heads, one thread is done before others wake up.
 constexpr std::int64_t kRotationsForThreads = 256;
 
 }  // namespace

@@ -10,7 +10,7 @@
 
 namespace inferbench::onednn {
 
-/// The rotary tables of a description, which itself is gone after model_create.
+/// A copy of a description's rotary tables: the description is gone after model_create.
 struct RotaryTables {
   explicit RotaryTables(const ib_model_desc& desc);
 
@@ -19,8 +19,8 @@ struct RotaryTables {
   std::vector<double> scales;       ///< [tables]
 };
 
-/// Rotates queries and keys. Cosines and sines are computed for the positions of a pass, so that memory and time do not
-/// depend on how long a model's sequences may become.
+/// Rotates queries and keys. Cosines and sines are computed for a pass's positions only, so that memory and time do not
+/// depend on the model's context length.
 class Rotary {
  public:
   Rotary(const RotaryTables& tables, std::int64_t max_rows);

@@ -7,7 +7,7 @@
 namespace inferbench::onednn {
 namespace {
 
-// Rows that the head takes at once: with a large vocabulary its results need most of the work space.
+// Most rows of one head product: with a large vocabulary its results dominate the work space.
 constexpr std::int32_t kHeadRows = 64;
 
 std::int64_t head_rows(const PassPlan& plan) {
@@ -76,7 +76,7 @@ void Session::run_pass() {
 void Session::write_output(const ib_forward_params& params) {
   const std::span<const PassOutput> outputs = plan_.outputs();
   const std::int64_t hidden = model_.desc.hidden_size;
-  // The residual stream is done with: its output rows move to the front, in their order.
+  // The residual stream is no longer needed, so its output rows can move to the front.
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     if (outputs[i].row == static_cast<std::int32_t>(i)) continue;
     std::copy_n(pass_.x.data() + outputs[i].row * hidden, hidden,
@@ -93,8 +93,8 @@ void Session::write_output(const ib_forward_params& params) {
   }
 }
 
-/// `outputs`, at most kHeadRows, are either all logits or all ids, so that they follow each other in the caller's
-/// buffer.
+/// `outputs`, at most kHeadRows, are all logits or all ids,
+/// so they are contiguous in the caller's buffer.
 void Session::write_alike(std::span<const PassOutput> outputs, const float* normed, const ib_forward_params& params) {
   const std::int64_t vocab_size = model_.desc.vocab_size;
   const auto n = static_cast<std::int64_t>(outputs.size());

@@ -15,7 +15,7 @@ namespace {
 // Up to this many tokens are faster one by one, each with the keys that it sees, than as products.
 constexpr std::int64_t kFewTokens = 8;
 
-// Scores of the heads that share keys at most, 64 MiB, down to this many rows.
+// Most scores of the heads that share keys (64 MiB), but at least kMinSegmentRows rows.
 constexpr std::int64_t kMaxScores = 16 << 20;
 constexpr std::int64_t kMinSegmentRows = 16;
 

@@ -21,10 +21,10 @@ struct AttentionShape {
   double soft_cap = 0;  ///< of scores; 0: none
 };
 
-/// Most rows that a segment should have, so that the scores of a head stay small where sequences are long.
+/// Row limit of a segment; it keeps a head's score matrix small for long sequences.
 std::int32_t segment_rows(const ib_model_desc& desc, std::int64_t max_tokens);
 
-/// Positions of a cache that the rows of a segment see, all rows together.
+/// The cache positions that at least one row of a segment sees.
 struct KeyRange {
   std::int64_t begin;
   std::int64_t n;
@@ -32,15 +32,15 @@ struct KeyRange {
 /// `window` as in ib_layer_desc.
 KeyRange seen_keys(const PassSegment& rows, std::int64_t window);
 
-/// What is added to the scores: 0 for what a token may see, -infinity for its future and for what its window does not
-/// reach: [rows, seen_keys].
+/// Added to the scores: 0 for what a token may see, -infinity for its future and for positions before its window:
+/// [rows, seen_keys].
 at::Tensor causal_mask(const PassSegment& rows, std::int64_t window);
 
-/// A segment of a pass with what its layers share.
+/// A segment of a pass with its masks, which layers share.
 class Segment : public PassSegment {
  public:
   explicit Segment(const PassSegment& rows) : PassSegment(rows) {}
-  /// causal_mask, made at the first call for that window.
+  /// causal_mask, built on the first call for that window.
   const at::Tensor& mask(std::int64_t window);
 
  private:

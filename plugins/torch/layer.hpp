@@ -34,22 +34,22 @@ struct Layer {
   std::uint64_t bytes() const;
 };
 
-/// A pass's rows: what all layers share.
+/// What all layers of a pass share.
 struct Pass {
   std::vector<Segment> segments;
   Rotation rotation;
 };
 
-/// What a layer computes, in parts. `desc` everywhere: only its numbers and flags are looked at.
+// The parts of a layer. Of `desc` they read only numbers and flags.
 
-/// activation(x) [rows, intermediate] of x, or where gated activation(gate) * up of x [rows, 2 intermediate].
+/// activation(x) of x [rows, intermediate], or if gated activation(gate) * up of x [rows, 2 intermediate].
 at::Tensor activated(const ib_model_desc& desc, const at::Tensor& x);
 
 /// x [rows, hidden] -> [rows, hidden]
 at::Tensor run_mlp(const Layer& layer, const ib_model_desc& desc, const at::Tensor& x);
 
-/// All between the projections of queries, keys and values and that of the output: qkv [rows, q + 2 kv] -> [rows, q].
-/// `index`: of the layer in the cache.
+/// Everything between the QKV projection and the output projection: qkv [rows, q + 2 kv] -> [rows, q].
+/// Stores keys and values in the cache, as those of layer `index`.
 at::Tensor attend(const Layer& layer, std::int64_t index, const ib_model_desc& desc, Pass& pass, Attention& attention,
                   const at::Tensor& qkv);
 

@@ -69,7 +69,7 @@ Norm Loader::norm(const std::string& name) {
 std::unique_ptr<Linear> Loader::linear(std::initializer_list<Part> parts, std::int64_t inputs, bool has_bias) {
   std::int64_t outputs = 0;
   for (const Part& part : parts) outputs += part.outputs;
-  // Read in the order in which the first part is stored.
+  // Keep the storage order of the first part: reading against it misses the cache at every element.
   const ib_tensor& first_tensor = tensors_.get(parts.begin()->name + ".weight", {parts.begin()->outputs, inputs});
   const bool by_outputs = first_tensor.strides[1] <= first_tensor.strides[0];
   const at::Tensor weight = by_outputs ? at::empty({outputs, inputs}) : at::empty({inputs, outputs});

@@ -29,7 +29,7 @@ class Loader {
   at::Tensor matrix(const std::string& name, std::int64_t rows, std::int64_t columns);
   Norm norm(const std::string& name);
 
-  /// Outputs of linear layers that follow each other in one product.
+  /// One of several linear layers that are packed into one product.
   struct Part {
     std::string name;
     std::int64_t outputs;
@@ -40,7 +40,7 @@ class Loader {
 
   // Parts of layer `index`.
   Norm layer_norm(std::int32_t index, std::string_view name);
-  /// The MLP's first product without the gate.
+  /// The up projection alone, without the gate.
   std::unique_ptr<Linear> mlp_up(std::int32_t index);
   void read_mlp(std::int32_t index, Layer& layer);
   void read_qk_norms(std::int32_t index, Layer& layer);

@@ -5,7 +5,7 @@
 
 namespace inferbench::torch_backend {
 
-// Of libtorch's operators: 1.13 has none for it, and that of 2.4 and later consists of these.
+// libtorch has rms_norm since 2.4 only, and computes it with these operators.
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon) {
   return x.mul(x.square().mean(-1, true).add_(epsilon).rsqrt_()).mul_(weight);
 }

@@ -25,7 +25,7 @@ Layer load_op_layer(Loader& loader, const ib_op_desc& op) {
   return layer;
 }
 
-/// Segments and angles as forward would have them.
+/// The same segments and angles as in forward.
 Pass op_pass(const ib_op_desc& op) {
   const std::int32_t max_tokens = op.past + op.rows;
   PassPlan plan({1, max_tokens, op.rows, 0}, kPassRows, segment_rows(*op.desc, max_tokens));

@@ -10,7 +10,7 @@
 
 namespace inferbench::torch_backend {
 
-/// The rotary tables of a description, which itself is gone after model_create.
+/// A copy of a description's rotary tables: the description is gone after model_create.
 struct RotaryTables {
   RotaryTables() = default;
   explicit RotaryTables(const ib_model_desc& desc);

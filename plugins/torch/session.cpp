@@ -17,7 +17,7 @@ at::Tensor view(std::span<const std::int32_t> values) {
   return at::from_blob(const_cast<std::int32_t*>(values.data()), {static_cast<std::int64_t>(values.size())}, at::kInt);
 }
 
-// Rows that the head takes at once: with a large vocabulary its results need most of the work space.
+// Most rows of one head product: with a large vocabulary its results dominate the work space.
 constexpr std::int32_t kHeadRows = 64;
 
 }  // namespace
@@ -99,7 +99,7 @@ void Session::write_output(const ib_forward_params& params, const at::Tensor& x)
   }
 }
 
-// `outputs` are either all logits or all ids, so that they follow each other in the caller's buffer.
+// `outputs` are all logits or all ids, so they are contiguous in the caller's buffer.
 void Session::write_alike(std::span<const PassOutput> outputs, const at::Tensor& normed,
                           const ib_forward_params& params) const {
   const auto n = static_cast<std::int64_t>(outputs.size());
