@@ -25,10 +25,14 @@ TEST(Description, SurvivesTheWayToTheHost) {
   described.abi_major = 1;
   described.abi_minor = 9;
   described.flags = ~std::uint64_t{0};
-  described.precisions = {{"fp32", "one"}, {"int8", ""}};
+  described.features = IB_FEATURES_LLAMA | std::uint64_t{1} << 63U;
+  described.n_driver_threads = 4;
+  described.precisions = {{"fp32", "one", 32, false}, {"int8", "", 8, true}};
   described.options = {{"tile", IB_OPTION_INT, "8", -kInfinity, kInfinity, {}, "doc"},
                        {"isa", IB_OPTION_CHOICE, "auto", 0, -1, {"auto", "avx2"}, "doc"}};
   described.extensions = {IB_EXT_PROFILE_V1};
+  described.devices = {{"cpu", "", 0}, {"cuda:0", "a card", ~std::uint64_t{0}}};
+  described.device_problem = "a reason";
   EXPECT_EQ(description_from_bytes(description_bytes(described)), described);
 }
 

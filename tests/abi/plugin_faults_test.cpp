@@ -226,7 +226,7 @@ TEST(PluginFaults, OtherMajor) {
 }
 
 TEST(PluginFaults, ShortTable) {
-  expect_failure(faulty("short_table"), "its table says that it has 168 bytes, too few to hold the required 'forward'",
+  expect_failure(faulty("short_table"), "its table says that it has 192 bytes, too few to hold the required 'forward'",
                  "start the table with IB_BACKEND_HEADER, which sets struct_size to sizeof(ib_backend)");
 }
 

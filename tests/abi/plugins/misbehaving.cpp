@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A backend that breaks one rule of the ABI, named by the environment variable INFERBENCH_TEST_FAULT. If it is not
-// set, the backend breaks no rule. It logs every object that is destroyed.
+// set, the backend breaks no rule: it accepts GPT-2's features, on either of two devices. It logs every object that is
+// destroyed.
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <limits>
 #include <stdexcept>
 #include <string_view>
@@ -20,11 +22,12 @@ bool is_fault(std::string_view name) {
 }
 
 struct Context {
-  explicit Context(const ib_init_params& params) : host(params.host) {}
+  explicit Context(const ib_init_params& params) : host(params.host), device(params.device) {}
   ~Context() { host.log(IB_LOG_DEBUG, "shutdown"); }
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
   const inferbench::HostCalls host;
+  const char* const device;  // the host keeps it
 };
 
 struct Model {
@@ -34,6 +37,7 @@ struct Model {
       host.progress(-3);
       host.progress(7);
     }
+    model_info.device = context.device;
     host.progress(0.5);
     host.throw_if_cancelled();
     if (is_fault("model_out_of_memory")) throw std::bad_alloc();
@@ -86,6 +90,27 @@ struct Session {
 
 using Functions = inferbench::BackendFunctions<Context, Model, Session>;
 
+constexpr ib_device_info kDevices[] = {{"cpu", "a processor", 0}, {"card:0", "a card", std::uint64_t{3} << 30U}};
+constexpr ib_device_info kNotNamed[] = {{"Card 0", "a card", 0}};
+constexpr ib_device_info kTwice[] = {{"cpu", "a processor", 0}, {"cpu", "a processor", 0}};
+constexpr ib_device_info kNoName[] = {{"cpu", nullptr, 0}};
+
+ib_status devices(const ib_device_info** list, std::uint64_t* n, ib_error* error) {
+  if (is_fault("devices_none")) {
+    std::strcpy(error->message, "no driver\nis loaded");
+    return IB_UNSUPPORTED;
+  }
+  if (is_fault("devices_silent")) return IB_UNSUPPORTED;
+  if (is_fault("devices_nothing")) return IB_OK;
+  *n = 1;
+  if (is_fault("devices_null")) return IB_OK;
+  *list = is_fault("devices_not_named") ? kNotNamed : kNoName;
+  if (is_fault("devices_not_named") || is_fault("devices_no_name")) return IB_OK;
+  *list = is_fault("devices_twice") ? kTwice : kDevices;
+  *n = 2;
+  return IB_OK;
+}
+
 ib_status init(const ib_init_params* params, ib_context** context, ib_error* error) {
   if (is_fault("init_nothing")) return IB_OK;
   if (is_fault("init_silent")) return IB_UNSUPPORTED;
@@ -97,7 +122,12 @@ ib_status init(const ib_init_params* params, ib_context** context, ib_error* err
     std::strcpy(error->message, "  one\n\ttwo \033[31mthree\xff");
     return IB_INTERNAL;
   }
-  return Functions::init_on_cpu(params, context, error);
+  const auto is_named = [&](const ib_device_info& device) { return std::strcmp(device.id, params->device) == 0; };
+  if (std::none_of(std::begin(kDevices), std::end(kDevices), is_named)) {
+    std::strcpy(error->message, "no such device");
+    return IB_UNSUPPORTED;
+  }
+  return Functions::init(params, context, error);
 }
 
 ib_status model_create(ib_context* context, const ib_model_params* params, ib_model** model, ib_error* error) {
@@ -138,8 +168,10 @@ constexpr ib_backend spoiled_table() {
       .build = "test",
       .license = "Apache-2.0",
       .doc = "breaks a rule on demand",
-      .features = IB_FEATURES_GPT2 | IB_FEATURES_LLAMA | IB_FEATURES_GEMMA,
+      .features = IB_FEATURES_GPT2,
       .precisions = kPrecisions,
+      .n_driver_threads = 3,
+      .devices = devices,
   });
   table.init = init;
   table.model_create = model_create;
