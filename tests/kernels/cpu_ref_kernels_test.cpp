@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// cpu_ref's inner loops, each instruction set that runs here, against float64 and against each other.
+// cpu_ref's products, softmax, activations and argmax, each instruction set that runs here, against float64 and against
+// each other.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -7,39 +8,15 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <random>
 #include <vector>
 
-#include "isa.hpp"
-#include "support/required_isa.hpp"
+#include "kernels/cpu_ref_testing.hpp"
 
 namespace inferbench::cpu_ref {
 namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-
-std::vector<float> random_values(std::size_t n, float scale, unsigned seed) {
-  std::mt19937 random(seed);
-  std::uniform_real_distribution<float> uniform(-scale, scale);
-  std::vector<float> values(n);
-  for (float& value : values) value = uniform(random);
-  return values;
-}
-
-bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
-}
-
-class KernelsOf : public testing::TestWithParam<const char*> {
- protected:
-  void SetUp() override {
-    kernels_ = find_kernels(GetParam());
-    SKIP_WITHOUT_ISA(kernels_ != nullptr, GetParam());
-    EXPECT_STREQ(kernels_->name, GetParam());
-  }
-  const Kernels* kernels_ = nullptr;
-};
 
 TEST_P(KernelsOf, LinearTileSumsProducts) {
   for (const std::int64_t depth : {0, 1, 2, 3, 17, 256}) {
@@ -112,49 +89,16 @@ TEST_P(KernelsOf, SoftmaxKeepsNan) {
   EXPECT_TRUE(std::isnan(scores[1]));
 }
 
-TEST_P(KernelsOf, LayerNorm) {
-  for (const std::int64_t width : {1, 2, 15, 16, 17, 63, 64, 100, 768, 1600}) {
-    for (const float offset : {0.0F, 100.0F}) {
-      const auto n = static_cast<std::size_t>(width);
-      auto x = random_values(n, 3, 7);
-      for (float& value : x) value += offset;
-      const auto weight = random_values(n, 2, 8);
-      const auto bias = random_values(n, 2, 9);
-      double mean = 0;
-      for (const float value : x) mean += value / static_cast<double>(n);
-      double variance = 0;
-      for (const float value : x) variance += (value - mean) * (value - mean) / static_cast<double>(n);
-      std::vector<float> y(n + 1, 777.0F);
-      kernels_->layer_norm(x.data(), weight.data(), bias.data(), width, 1e-5F, y.data());
-      for (std::size_t i = 0; i < n; ++i) {
-        const double expected = (x[i] - mean) / std::sqrt(variance + 1e-5) * weight[i] + bias[i];
-        // An ulp of the offset is lost in x - mean.
-        ASSERT_NEAR(y[i], expected, 3e-6 + 3e-7 * offset) << "width " << width << ", value " << i;
-      }
-      EXPECT_EQ(y[n], 777.0F);
-      std::vector<float> in_place = x;
-      kernels_->layer_norm(in_place.data(), weight.data(), bias.data(), width, 1e-5F, in_place.data());
-      y.resize(n);
-      EXPECT_TRUE(same_bits(y, in_place));
-    }
-  }
-}
-
-TEST_P(KernelsOf, LayerNormOfAConstantRowIsTheBias) {
-  const std::vector<float> x(40, 123.25F);
-  const auto weight = random_values(40, 2, 10);
-  const auto bias = random_values(40, 2, 11);
-  std::vector<float> y(40);
-  kernels_->layer_norm(x.data(), weight.data(), bias.data(), 40, 1e-5F, y.data());
-  for (std::size_t i = 0; i < 40; ++i) EXPECT_NEAR(y[i], bias[i], 1e-3) << i;
-}
-
 double exact_gelu_tanh(double x) {
   return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
 }
 
 double exact_gelu_erf(double x) {
   return 0.5 * x * std::erfc(-x / std::sqrt(2.0));
+}
+
+double exact_silu(double x) {
+  return x / (1 + std::exp(-x));
 }
 
 // Relative to |x|, which is what the next product's rounding is measured by.
@@ -178,13 +122,17 @@ TEST_P(KernelsOf, GeluErf) {
   expect_activation(kernels_->gelu_erf, exact_gelu_erf, 2e-7);
 }
 
+TEST_P(KernelsOf, Silu) {
+  expect_activation(kernels_->silu, exact_silu, 2e-7);
+}
+
 TEST_P(KernelsOf, Relu) {
   expect_activation(
       kernels_->relu, [](double x) { return std::max(x, 0.0); }, 0);
 }
 
 TEST_P(KernelsOf, ActivationsDoNotDependOnThePosition) {
-  for (const auto kernel : {kernels_->gelu_tanh, kernels_->gelu_erf, kernels_->relu}) {
+  for (const auto kernel : {kernels_->gelu_tanh, kernels_->gelu_erf, kernels_->relu, kernels_->silu}) {
     const auto x = random_values(67, 4, 12);
     auto together = x;
     kernel(together.data(), 67);
@@ -197,7 +145,7 @@ TEST_P(KernelsOf, ActivationsDoNotDependOnThePosition) {
 }
 
 TEST_P(KernelsOf, ActivationsKeepNan) {
-  for (const auto kernel : {kernels_->gelu_tanh, kernels_->gelu_erf, kernels_->relu}) {
+  for (const auto kernel : {kernels_->gelu_tanh, kernels_->gelu_erf, kernels_->relu, kernels_->silu}) {
     std::vector<float> x = {kNan, 1.0F};
     kernel(x.data(), 2);
     EXPECT_TRUE(std::isnan(x[0]));
@@ -246,20 +194,25 @@ TEST(Kernels, Avx2AndAvx512GiveTheSameBits) {
   std::vector<float> y[2] = {std::vector<float>(6 * kPanel), std::vector<float>(6 * kPanel)};
   std::vector<float> scores[2] = {x, x};
   std::vector<float> normed[2] = {x, x};
-  std::vector<float> gelu[2] = {x, x};
+  std::vector<float> activated[2] = {x, x};
+  std::vector<float> capped[2] = {x, x};
   int i = 0;
   for (const Kernels* kernels : {narrow, wide}) {
     kernels->linear_tile(6, x.data(), 300, panel.data(), 300, y[i].data(), kPanel);
     kernels->softmax(scores[i].data(), 777, 800, 3.0F);
     kernels->layer_norm(x.data(), panel.data(), panel.data() + 777, 777, 1e-5F, normed[i].data());
-    kernels->gelu_tanh(gelu[i].data(), 777);
-    kernels->gelu_erf(gelu[i].data() + 777, 777);
+    kernels->rms_norm(x.data() + 777, panel.data(), 777, 1e-5F, normed[i].data() + 777);
+    kernels->gelu_tanh(activated[i].data(), 555);
+    kernels->gelu_erf(activated[i].data() + 555, 555);
+    kernels->silu(activated[i].data() + 1110, 555);
+    kernels->soft_cap(capped[i].data(), 777, 3.0F, 2.0F);
     ++i;
   }
   EXPECT_TRUE(same_bits(y[0], y[1]));
   EXPECT_TRUE(same_bits(scores[0], scores[1]));
   EXPECT_TRUE(same_bits(normed[0], normed[1]));
-  EXPECT_TRUE(same_bits(gelu[0], gelu[1]));
+  EXPECT_TRUE(same_bits(activated[0], activated[1]));
+  EXPECT_TRUE(same_bits(capped[0], capped[1]));
 }
 
 TEST(Isa, AutoIsTheWidestAndOthersAreRefused) {

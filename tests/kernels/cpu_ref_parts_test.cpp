@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// cpu_ref's parts around the kernels: conversion and packing, linear layers of any shape, the thread pool.
+// cpu_ref's parts around the kernels: conversion and packing, rotary tables, linear layers of any shape, the thread
+// pool.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -9,11 +10,13 @@
 #include <cstring>
 #include <random>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "forward.hpp"
 #include "inferbench/backend_values.hpp"
 #include "isa.hpp"
+#include "load.hpp"
 
 namespace inferbench::cpu_ref {
 namespace {
@@ -26,9 +29,22 @@ std::vector<float> random_numbers(std::int64_t n, unsigned seed) {
   return values;
 }
 
+// Row by row, or column by column, `more` elements longer than a line needs.
+enum class Order { kRows, kColumns };
+
 template <class T>
-ib_tensor tensor_of(const std::vector<T>& data, std::int32_t dtype, std::int64_t rows, std::int64_t columns) {
-  return {"test", dtype, 2, {rows, columns, 0, 0}, data.data(), data.size() * sizeof(T)};
+ib_tensor tensor_of(const std::vector<T>& data, std::int32_t dtype, std::int64_t rows, std::int64_t columns,
+                    Order order = Order::kRows, std::int64_t more = 0) {
+  const std::int64_t row_stride = order == Order::kRows ? columns + more : 1;
+  const std::int64_t column_stride = order == Order::kRows ? 1 : rows + more;
+  const std::int64_t last = (rows - 1) * row_stride + (columns - 1) * column_stride;
+  return {"test",
+          dtype,
+          2,
+          {rows, columns, 0, 0},
+          {row_stride, column_stride, 0, 0},
+          data.data(),
+          (static_cast<std::uint64_t>(last) + 1) * sizeof(T)};
 }
 
 // By the format's definition.
@@ -45,7 +61,7 @@ TEST(Convert, EveryHalf) {
   std::vector<std::uint16_t> all(65536);
   for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::uint16_t>(i);
   std::vector<float> out(all.size());
-  read_values(tensor_of(all, IB_DTYPE_F16, 256, 256), 0, 65536, out.data());
+  read_values(all.data(), IB_DTYPE_F16, 1, 65536, out.data());
   for (std::size_t i = 0; i < all.size(); ++i) {
     const float expected = half_value(all[i]);
     if (std::isnan(expected)) {
@@ -60,36 +76,142 @@ TEST(Convert, EveryBfloat) {
   std::vector<std::uint16_t> all(65536);
   for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::uint16_t>(i);
   std::vector<float> out(all.size());
-  read_values(tensor_of(all, IB_DTYPE_BF16, 256, 256), 0, 65536, out.data());
+  read_values(all.data(), IB_DTYPE_BF16, 1, 65536, out.data());
   for (std::size_t i = 0; i < all.size(); ++i) {
     ASSERT_EQ(std::bit_cast<std::uint32_t>(out[i]), static_cast<std::uint32_t>(i) << 16);
   }
 }
 
-TEST(Pack, BothOrientationsWithPadding) {
+// The value of element [row, column] of the test matrices: whole, so that every dtype holds it.
+float cell(std::int64_t row, std::int64_t column) {
+  return static_cast<float>(row * 37 % 128 + column * 11 % 64);
+}
+
+// A matrix of such values in either order, with lines `more` elements longer than they need to be.
+std::vector<float> cells(std::int64_t rows, std::int64_t columns, Order order, std::int64_t more) {
+  const std::int64_t lines = order == Order::kRows ? rows : columns;
+  const std::int64_t length = (order == Order::kRows ? columns : rows) + more;
+  std::vector<float> data(static_cast<std::size_t>(lines * length), 999.0F);
+  for (std::int64_t row = 0; row < rows; ++row) {
+    for (std::int64_t column = 0; column < columns; ++column) {
+      data.data()[order == Order::kRows ? row * length + column : column * length + row] = cell(row, column);
+    }
+  }
+  return data;
+}
+
+TEST(Pack, EitherOrderWithPadding) {
   for (const std::int64_t inputs : {1, 5, 64, 65, 130}) {
     for (const std::int64_t outputs : {1, 31, 32, 33, 97}) {
       PackedMatrix matrix{nullptr, inputs, outputs};
-      const auto in_out = random_numbers(inputs * outputs, 1);
-      std::vector<float> out_in(in_out.size());
-      for (std::int64_t k = 0; k < inputs; ++k) {
-        for (std::int64_t n = 0; n < outputs; ++n) out_in.data()[n * inputs + k] = in_out.data()[k * outputs + n];
-      }
-      for (const bool transposed : {false, true}) {
-        std::vector<float> data(static_cast<std::size_t>(matrix.n_floats()), 777.0F);
-        matrix.data = data.data();
-        for (std::int64_t p = 0; p < matrix.n_panels(); ++p) {
-          if (transposed) {
-            pack_panel_transposed(tensor_of(out_in, IB_DTYPE_F32, outputs, inputs), matrix, p);
-          } else {
-            pack_panel(tensor_of(in_out, IB_DTYPE_F32, inputs, outputs), matrix, p);
+      for (const Order order : {Order::kRows, Order::kColumns}) {
+        for (const std::int64_t more : {0, 3}) {
+          const auto values = cells(outputs, inputs, order, more);
+          std::vector<float> data(static_cast<std::size_t>(matrix.n_floats()));
+          matrix.data = data.data();
+          for (std::int64_t p = 0; p < matrix.n_panels(); ++p) {
+            pack_panel(tensor_of(values, IB_DTYPE_F32, outputs, inputs, order, more), matrix, 0, p);
+          }
+          for (std::int64_t i = 0; i < matrix.n_floats(); ++i) {
+            const std::int64_t n = i / (inputs * kPanel) * kPanel + i % kPanel;
+            ASSERT_EQ(data.data()[i], n < outputs ? cell(n, i / kPanel % inputs) : 0.0F) << inputs << "x" << outputs;
           }
         }
-        for (std::int64_t i = 0; i < matrix.n_floats(); ++i) {
-          const std::int64_t n = i / (inputs * kPanel) * kPanel + i % kPanel;
-          const std::int64_t k = i / kPanel % inputs;
-          ASSERT_EQ(data.data()[i], n < outputs ? in_out.data()[k * outputs + n] : 0.0F) << inputs << "x" << outputs;
-        }
+      }
+    }
+  }
+}
+
+std::vector<std::uint16_t> as_bf16(const std::vector<float>& values) {
+  std::vector<std::uint16_t> bits;
+  for (const float value : values)
+    bits.push_back(static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(value) >> 16));
+  return bits;
+}
+
+// Queries, keys and values in one matrix: their borders are anywhere in a panel.
+TEST(Pack, SeveralTensorsBesideEachOther) {
+  constexpr std::int64_t kInputs = 70;
+  for (const std::int64_t query : {32, 33, 40, 100}) {
+    for (const std::int64_t kv : {1, 8, 24, 32, 65}) {
+      PackedMatrix matrix{nullptr, kInputs, query + 2 * kv};
+      std::vector<float> data(static_cast<std::size_t>(matrix.n_floats()));
+      matrix.data = data.data();
+      ThreadPool pool(2);
+      const auto q = cells(query, kInputs, Order::kRows, 0);
+      const auto k = as_bf16(cells(kv, kInputs, Order::kColumns, 2));
+      const auto v = cells(kv, kInputs, Order::kColumns, 0);
+      std::vector<ib_tensor> tensors = {tensor_of(q, IB_DTYPE_F32, query, kInputs),
+                                        tensor_of(k, IB_DTYPE_BF16, kv, kInputs, Order::kColumns, 2),
+                                        tensor_of(v, IB_DTYPE_F32, kv, kInputs, Order::kColumns)};
+      tensors[0].name = "q";
+      tensors[1].name = "k";
+      tensors[2].name = "v";
+      Loader load(tensors.data(), tensors.size(), pool, HostCalls());
+      load.pack("q", matrix, 0, query);
+      load.pack("k", matrix, query, kv);
+      load.pack("v", matrix, query + kv, kv);
+      for (std::int64_t i = 0; i < matrix.n_floats(); ++i) {
+        const std::int64_t n = i / (kInputs * kPanel) * kPanel + i % kPanel;
+        const std::int64_t row = n < query ? n : n < query + kv ? n - query : n - query - kv;
+        ASSERT_EQ(data.data()[i], n < matrix.outputs ? cell(row, i / kPanel % kInputs) : 0.0F)
+            << query << " queries, " << kv << " keys, output " << n;
+      }
+    }
+  }
+}
+
+TEST(Load, TablesInEitherOrder) {
+  ThreadPool pool(3);
+  for (const Order order : {Order::kRows, Order::kColumns}) {
+    for (const auto& [rows, columns] :
+         {std::pair<std::int64_t, std::int64_t>{1, 1}, {3, 65}, {5000, 70}, {70, 70000}}) {
+      const auto values = cells(rows, columns, order, 1);
+      const ib_tensor tensor = tensor_of(values, IB_DTYPE_F32, rows, columns, order, 1);
+      Loader load(&tensor, 1, pool, HostCalls());
+      std::vector<float> table(static_cast<std::size_t>(rows * columns));
+      load.table("test", rows, columns, table.data());
+      for (std::int64_t i = 0; i < rows * columns; ++i) {
+        ASSERT_EQ(table.data()[i], cell(i / columns, i % columns)) << rows << "x" << columns << ", value " << i;
+      }
+    }
+  }
+}
+
+TEST(Load, StridedVectors) {
+  ThreadPool pool(1);
+  const auto values = random_numbers(100, 6);
+  const ib_tensor tensor = {"test", IB_DTYPE_F32, 1, {25, 0, 0, 0}, {4, 0, 0, 0}, values.data(), 97 * sizeof(float)};
+  Loader load(&tensor, 1, pool, HostCalls());
+  std::vector<float> vector(25);
+  load.vector("test", 25, vector.data());
+  for (std::size_t i = 0; i < vector.size(); ++i) EXPECT_EQ(vector[i], values[4 * i]);
+}
+
+// As in a context of 128 K: each cosine to the last bit but one, at every position.
+TEST(RotaryTables, AreExactFarOut) {
+  constexpr std::int32_t kTokens = 131072;
+  ib_model_desc desc{};
+  desc.head_dim = 6;
+  const std::vector<double> frequencies = {1.0, 0.01, 1e-5, 0.5, 0.1, 3e-4};
+  const std::vector<double> scales = {1.0, 1.25};
+  desc.n_rotary_tables = 2;
+  desc.rotary_frequencies = frequencies.data();
+  desc.rotary_scales = scales.data();
+  ThreadPool pool(2);
+  const RotaryFrequencies copied(desc);
+  RotaryTables tables(copied, kTokens);
+  tables.reach(1, pool);
+  tables.reach(1000, pool);
+  tables.reach(10, pool);
+  tables.reach(kTokens, pool);
+  for (std::int64_t position = 0; position < kTokens; position += position < 1100 ? 1 : 997) {
+    for (std::int32_t table = 0; table < 2; ++table) {
+      for (std::int64_t j = 0; j < 3; ++j) {
+        const double angle = static_cast<double>(position) * frequencies.data()[table * 3 + j];
+        const double scale = scales.data()[table];
+        ASSERT_NEAR(tables.cosines(table, position)[j], scale * std::cos(angle), 8e-8) << position << ", " << j;
+        ASSERT_NEAR(tables.sines(table, position)[j], scale * std::sin(angle), 8e-8) << position << ", " << j;
       }
     }
   }
@@ -110,8 +232,8 @@ struct LinearRun {
         x_rows{x.data(), shape.rows, shape.inputs + 7} {
     storage.resize(static_cast<std::size_t>(packed.n_floats()));
     packed.data = storage.data();
-    const ib_tensor tensor = tensor_of(weights, IB_DTYPE_F32, shape.inputs, shape.outputs);
-    for (std::int64_t p = 0; p < packed.n_panels(); ++p) pack_panel(tensor, packed, p);
+    const ib_tensor tensor = tensor_of(weights, IB_DTYPE_F32, shape.outputs, shape.inputs, Order::kColumns);
+    for (std::int64_t p = 0; p < packed.n_panels(); ++p) pack_panel(tensor, packed, 0, p);
   }
 
   std::vector<float> run(const Engine& engine, Into into, bool with_bias) {
