@@ -192,8 +192,9 @@ ExitCode conform(const ConformanceArguments& arguments) {
 }
 
 constexpr const char* kConformanceFooter =
-    "Each rule runs in its own process, on small synthetic models. Logits are compared with the header's\n"
-    "definition of GPT-2 in float64. The first line of the report names the likely cause of broken rules.\n"
+    "Each rule runs in its own process, on small synthetic models that need only the features that the backend\n"
+    "declares. Logits are compared with the header's formulas in float64. The first line of the report names the\n"
+    "likely cause of broken rules.\n"
     "  inferbench conformance ./libmine.so --precision int8 --rule sequences\n"
     "  inferbench conformance ./libmine.so --option kv=bf16 --judge-as bf16\n"
     "Exit codes: 0 every rule kept, 1 some rules broken, 2 wrong use, or nothing is supported on this machine.";

@@ -100,11 +100,14 @@ int run(const OpsArguments& arguments) {
 
 constexpr const char* kOpsFooter =
     "Keys of --shape:\n"
-    "  layernorm  rows, width                       attention  tokens, past, heads, head_dim\n"
-    "  linear     rows, in, out                     gelu       rows, width, activation\n"
-    "  softmax    rows, width                       mlp        rows, width, inner, activation\n"
-    "  block      tokens, past, heads, head_dim, inner, activation\n"
-    "Missing keys come from --model and --tokens; past is half of the model's context for one token, else 0.\n"
+    "  norm        rows, width, norm                linear   rows, in, out, bias\n"
+    "  activation  rows, width, activation, gated   rotary   tokens, past, heads, kv_heads, head_dim\n"
+    "  mlp         rows, width, inner, activation, gated, bias\n"
+    "  attention   tokens, past, heads, kv_heads, head_dim, window, rotary, qk_norm, soft_cap\n"
+    "  layer       those of attention and mlp (tokens, not rows), norm, post_norm\n"
+    "  softmax     rows, width\n"
+    "Missing keys come from --model and --tokens; past is half of the model's context for one token (at\n"
+    "most 2048), else 0.\n"
     "--cache cold, the default, cycles through enough copies of the weights, keys and values that each run reads them\n"
     "from memory, as decoding does after all other layers. --cache hot measures a plain loop around one operator.\n"
     "A result too far from float64 is wrong_output and is not timed. An operator that a backend lacks is a row with\n"
@@ -127,7 +130,7 @@ void add_ops_command(CLI::App& app, CommandContext& context) {
       .add_option("experiment", arguments->experiment, "Backends, operators and shapes, such as configs/operators.yaml")
       ->type_name("EXPERIMENT.yaml");
   repeated("--backend", flags.backends, "BACKEND[:PRECISION]", "A contender; may be given again");
-  repeated("--op", flags.ops, "OP", "layernorm, linear, attention, gelu, softmax, mlp or block; may be given again");
+  repeated("--op", flags.ops, "OP", "norm, linear, attention, activation, softmax, mlp, layer or rotary; may be given again");
   repeated("--shape", flags.shapes, "KEY=VALUE,...", "A shape, such as rows=[1,128],in=768; lists multiply out");
   single("--model", flags.model, "MODEL", "Model for sizes that --shape does not give (synthetic:gpt2)");
   repeated("--tokens", flags.tokens, "N", "Rows, if --shape gives none; may be given again (1 and 128)");

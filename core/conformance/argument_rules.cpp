@@ -19,7 +19,8 @@ constexpr std::int32_t kHeld = 30;
 // token.
 class Refusals {
  public:
-  explicit Refusals(Check& check) : check_(check), model_(check.subject(), weights_.desc()) {
+  explicit Refusals(Check& check)
+      : check_(check), weights_(check.subject().plain()), model_(check.subject(), weights_.desc()) {
     const Session pristine(model_, 3, kMaxTokens, kMaxForward);
     const Session* const both[] = {&pristine, &session_};
     for (const Session* session : both) {
@@ -35,13 +36,12 @@ class Refusals {
   void expect(const std::string& what, const std::function<void(ib_forward_params&)>& change,
               ib_status status = IB_INVALID_ARGUMENT) {
     tokens[0] = tokens[1] = 7;
-    sequences[0] = {0, 2, tokens};
-    sequences[1] = {1, 2, tokens};
+    sequences[0] = {0, 2, tokens, IB_OUTPUT_ALL_LOGITS, 0};
+    sequences[1] = {1, 2, tokens, IB_OUTPUT_ALL_LOGITS, 0};
     ib_forward_params call{};
     call.struct_size = sizeof(call);
     call.sequences = sequences;
     call.n_sequences = 2;
-    call.output = IB_OUTPUT_ALL_LOGITS;
     call.logits = logits_.data();
     call.logits_capacity = logits_.size();
     call.ids = ids_.data();
@@ -62,6 +62,11 @@ class Refusals {
   }
 
   std::int32_t vocab() const { return model_.vocab(); }
+
+  /// Both sequences want this.
+  void set_output(std::int32_t output) {
+    for (ib_sequence& sequence : sequences) sequence.output = output;
+  }
 
   std::int32_t tokens[2] = {7, 7};
   ib_sequence sequences[2] = {};
@@ -114,17 +119,16 @@ void too_many_tokens(Check& check) {
   Refusals refused(check);
   const auto many = test_tokens(kMaxForward + 1);
   refused.expect("a sequence longer than max_tokens", [&](auto& call) {
-    refused.sequences[0] = {0, kMaxTokens - kHeld + 1, many.data()};
+    refused.sequences[0] = {0, kMaxTokens - kHeld + 1, many.data(), IB_OUTPUT_ALL_LOGITS, 0};
     call.n_sequences = 1;
   });
   refused.expect("a sequence longer than max_forward_tokens", [&](auto& call) {
-    refused.sequences[0] = {2, kMaxForward + 1, many.data()};
+    refused.sequences[0] = {2, kMaxForward + 1, many.data(), IB_OUTPUT_NONE, 0};
     call.n_sequences = 1;
-    call.output = IB_OUTPUT_NONE;
   });
-  refused.expect("sequences longer than max_forward_tokens together", [&](auto& call) {
-    refused.sequences[0] = {2, kMaxForward - 1, many.data()};
-    call.output = IB_OUTPUT_NONE;
+  refused.expect("sequences longer than max_forward_tokens together", [&](auto&) {
+    refused.set_output(IB_OUTPUT_NONE);
+    refused.sequences[0] = {2, kMaxForward - 1, many.data(), IB_OUTPUT_NONE, 0};
   });
 }
 
@@ -135,23 +139,28 @@ void short_buffers(Check& check) {
   refused.expect("a buffer one value too short for all logits",
                  [&](auto& call) { call.logits_capacity = 4 * row - 1; });
   refused.expect("a buffer one value too short for the last logits", [&](auto& call) {
-    call.output = IB_OUTPUT_LAST_LOGITS;
+    refused.set_output(IB_OUTPUT_LAST_LOGITS);
     call.logits_capacity = 2 * row - 1;
   });
-  refused.expect("no buffer for ids", [](auto& call) {
-    call.output = IB_OUTPUT_GREEDY;
+  refused.expect("no buffer for ids", [&](auto& call) {
+    refused.set_output(IB_OUTPUT_GREEDY);
     call.ids = nullptr;
   });
-  refused.expect("a buffer one value too short for ids", [](auto& call) {
-    call.output = IB_OUTPUT_GREEDY;
+  refused.expect("a buffer one value too short for ids", [&](auto& call) {
+    refused.set_output(IB_OUTPUT_GREEDY);
     call.ids_capacity = 1;
+  });
+  refused.expect("no buffer for the id of the second sequence", [&](auto& call) {
+    refused.sequences[1].output = IB_OUTPUT_GREEDY;
+    call.ids = nullptr;
+    call.ids_capacity = 0;
   });
 }
 
 void unknown_output(Check& check) {
   Refusals refused(check);
   refused.expect(
-      "output 99", [](auto& call) { call.output = 99; }, IB_UNSUPPORTED);
+      "output 99 of one sequence", [&](auto&) { refused.sequences[1].output = 99; }, IB_UNSUPPORTED);
 }
 
 void short_structs(Check& check) {
@@ -169,7 +178,7 @@ void bad_truncate(Check& check) {
 }
 
 void bad_sessions(Check& check) {
-  TestModel weights;
+  TestModel weights(check.subject().plain());
   const Candidate model(check.subject(), weights.desc());
   const auto refused = [&](const std::string& what, const std::function<void(ib_session_params&)>& change) {
     ib_session_params params{};
@@ -188,24 +197,42 @@ void bad_sessions(Check& check) {
   refused("no slots", [](auto& params) { params.n_slots = 0; });
   refused("-1 slots", [](auto& params) { params.n_slots = -1; });
   refused("max_tokens 0", [](auto& params) { params.max_tokens = 0; });
-  refused("max_tokens beyond the context", [](auto& params) { params.max_tokens = 129; });
+  refused("max_tokens beyond max_positions", [](auto& params) { params.max_tokens = 129; });
   refused("max_forward_tokens -1", [](auto& params) { params.max_forward_tokens = -1; });
   refused("ib_session_params of 8 bytes", [](auto& params) { params.struct_size = 8; });
 }
 
-void bad_thread_counts(Check& check) {
+// Calls init, which must fail with `status`.
+void expect_init_refused(Check& check, std::int32_t n_threads, const char* device, ib_status status,
+                         const std::string& what) {
   ib_host host{};
   host.struct_size = sizeof(host);
+  ib_init_params params{};
+  params.struct_size = sizeof(params);
+  params.host = &host;
+  params.n_threads = n_threads;
+  params.device = device;
+  ib_context* context = nullptr;
+  ib_error error{};
+  const ib_status found = check.subject().table().init(&params, &context, &error);
+  check.expect_equal(found, status, "status of init with " + what);
+  if (!check.expect(context == nullptr, "init with " + what + ": the out parameter was written") && found == IB_OK) {
+    check.subject().table().shutdown(context);
+  }
+}
+
+void bad_thread_counts(Check& check) {
+  std::string device;
+  ib_error error{};
+  if (device_of(check.subject(), device, error) != IB_OK) return check.not_tried("there is no device");
   for (const std::int32_t n_threads : {0, -3}) {
-    ib_init_params params{};
-    params.struct_size = sizeof(params);
-    params.host = &host;
-    params.n_threads = n_threads;
-    ib_context* context = nullptr;
-    ib_error error{};
-    const ib_status status = check.subject().table().init(&params, &context, &error);
-    check.expect_equal(status, IB_INVALID_ARGUMENT, "status of init with " + counted(n_threads, "thread"));
-    check.expect(context == nullptr, "the out parameter was written");
+    expect_init_refused(check, n_threads, device.c_str(), IB_INVALID_ARGUMENT, counted(n_threads, "thread"));
+  }
+}
+
+void unknown_devices(Check& check) {
+  for (const char* device : {"no_such_device", "no_such_device:0", "cuda:99", ""}) {
+    expect_init_refused(check, 2, device, IB_UNSUPPORTED, fmt::format("device '{}'", device));
   }
 }
 
@@ -220,15 +247,17 @@ struct BadModel {
 constexpr BadModel kBadModels[] = {
     {"an unknown precision", IB_UNSUPPORTED, [](TestModel&) {}, "no_such_precision"},
     {"activation 99", IB_UNSUPPORTED, [](TestModel& weights) { weights.desc().activation = 99; }},
-    {"a tensor of dtype 99", IB_UNSUPPORTED, [](TestModel& weights) { weights.tensor("h.1.ln_1.weight").dtype = 99; }},
+    {"a tensor of dtype 99", IB_UNSUPPORTED,
+     [](TestModel& weights) { weights.tensor("layer.1.attn_norm.weight").dtype = 99; }},
     {"a missing tensor", IB_INVALID_ARGUMENT, [](TestModel& weights) { weights.tensors().pop_back(); }},
     {"no layers", IB_INVALID_ARGUMENT, [](TestModel& weights) { weights.desc().n_layers = 0; }},
-    {"a width that is not a multiple of n_heads", IB_INVALID_ARGUMENT,
-     [](TestModel& weights) { weights.desc().n_heads = 5; }}};
+    {"no heads", IB_INVALID_ARGUMENT,
+     [](TestModel& weights) { weights.desc().n_heads = weights.desc().n_kv_heads = 0; }},
+    {"norm 99", IB_UNSUPPORTED, [](TestModel& weights) { weights.desc().norm = 99; }}};
 
 void bad_models(Check& check) {
   for (const BadModel& bad : kBadModels) {
-    TestModel weights;
+    TestModel weights(check.subject().plain());
     bad.change(weights);
     const Candidate model(check.subject(), weights.desc(), 2, nullptr, bad.precision);
     check.expect_equal(model.status(), bad.status, std::string("status for ") + bad.what);
@@ -249,12 +278,12 @@ void expect_line(Check& check, const ib_error& error, const std::string& what) {
 
 void errors_are_one_line(Check& check) {
   for (const BadModel& bad : kBadModels) {
-    TestModel weights;
+    TestModel weights(check.subject().plain());
     bad.change(weights);
     const Candidate model(check.subject(), weights.desc(), 2, nullptr, bad.precision);
     if (model.status() != IB_OK) expect_line(check, model.error(), bad.what);
   }
-  TestModel weights;
+  TestModel weights(check.subject().plain());
   const Candidate model(check.subject(), weights.desc());
   const Session session(model);
   ib_error error;
@@ -275,6 +304,7 @@ constexpr Rule kArgumentRules[] = {
     {"arguments.bad_truncate", "truncating a slot to more than it holds is refused", bad_truncate},
     {"arguments.bad_sessions", "a session with impossible sizes is refused, and nothing is written", bad_sessions},
     {"arguments.bad_thread_counts", "init with fewer than one thread is refused", bad_thread_counts},
+    {"arguments.unknown_devices", "init with a device that the backend does not have is unsupported", unknown_devices},
     {"arguments.bad_models", "an incomplete model is refused; one that the backend cannot run is unsupported",
      bad_models},
     {"arguments.errors_are_one_line", "every failure has a one-line message", errors_are_one_line}};

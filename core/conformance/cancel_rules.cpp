@@ -32,7 +32,7 @@ struct Poll {
 
 void forward_polls(Check& check) {
   Poll poll;
-  TestModel weights;
+  TestModel weights(check.subject().plain());
   const Candidate model(check.subject(), weights.desc(), 2, &poll.host);
   const Session session(model);
   poll.reset();
@@ -44,7 +44,7 @@ void forward_polls(Check& check) {
 
 void cancel_and_revive(Check& check) {
   Poll poll;
-  TestModel weights;
+  TestModel weights(check.subject().plain());
   const Candidate model(check.subject(), weights.desc(), 2, &poll.host);
   const Session session(model, 2);
   const auto prompt = test_tokens(20, 1);
@@ -74,7 +74,7 @@ void cancel_and_revive(Check& check) {
 
 void cancel_and_rewind(Check& check) {
   Poll poll;
-  TestModel weights;
+  TestModel weights(check.subject().plain());
   const Candidate model(check.subject(), weights.desc(), 2, &poll.host);
   const Session session(model);
   const auto ids = test_tokens(60, 4);
@@ -96,7 +96,7 @@ void cancel_and_rewind(Check& check) {
 }
 
 void model_create_polls(Check& check) {
-  TestModel weights;
+  TestModel weights(check.subject().plain());
   int n_cancelled = 0;
   for (int at = 0; at < 100'000; ++at) {
     Poll poll;
@@ -114,7 +114,7 @@ void model_create_polls(Check& check) {
 
 void progress_in_order(Check& check) {
   Poll poll;
-  TestModel weights;
+  TestModel weights(check.subject().plain());
   const Candidate model(check.subject(), weights.desc(), 2, &poll.host);
   const std::vector<double>& reported = poll.progress;
   if (!check.expect(reported.size() >= 10,
@@ -130,7 +130,7 @@ void progress_in_order(Check& check) {
 
 void callbacks_may_be_missing(Check& check) {
   Poll poll;
-  TestModel weights;
+  TestModel weights(check.subject().plain());
   const auto ids = test_tokens(12);
   const auto expected = Session(Candidate(check.subject(), weights.desc(), 2, &poll.host)).last_logits(0, ids);
   const auto found = Session(Candidate(check.subject(), weights.desc())).last_logits(0, ids);

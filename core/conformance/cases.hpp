@@ -41,12 +41,12 @@ struct Case {
   std::size_t n_tokens() const;
 };
 
-/// Ordered from the simplest to the most complex.
-const std::vector<Case>& cases();
+/// The cases that a backend with these IB_FEATURE_* computes, ordered from the simplest to the most complex.
+std::vector<Case> cases(std::uint64_t features);
 
-/// A model with random weights, which no low precision holds exactly, fed up to the full context length in one call
-/// and in several.
-std::vector<Case> long_cases();
+/// Models with random weights, which no low precision holds exactly, fed up to the full context length in one call and
+/// in several.
+std::vector<Case> long_cases(std::uint64_t features);
 
 /// The backend's logits. Throws Error if the backend fails.
 Trace answers_of(const Subject& subject, const Case& one, TestModel& weights);

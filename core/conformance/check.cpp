@@ -42,7 +42,7 @@ std::vector<bool> bad_rows(std::span<const T> expected, std::span<const float> f
 
 bool Check::expect(bool good, const std::string& what) {
   ++n_tried_;
-  if (!good) findings_.push_back(what);
+  if (!good) findings_.push_back(scene_ + what);
   return good;
 }
 

@@ -29,10 +29,13 @@ class Check {
   std::optional<std::int32_t> first_bad_position() const { return first_bad_position_; }
 
   /// Records that a part of the rule could not be tried, and why, in one line.
-  void not_tried(const std::string& why) { not_tried_.push_back(why); }
+  void not_tried(const std::string& why) { not_tried_.push_back(scene_ + why); }
   const std::vector<std::string>& parts_not_tried() const { return not_tried_; }
   /// False if nothing was tried; such a rule is neither kept nor broken.
   bool tried_anything() const { return n_tried_ > 0; }
+
+  /// Begins every later finding; empty: nothing.
+  void set_scene(const std::string& scene) { scene_ = scene; }
 
   /// Records `what` as a finding unless `good`. Returns `good`.
   bool expect(bool good, const std::string& what);
@@ -54,6 +57,7 @@ class Check {
   std::string note_positions(const std::vector<bool>& is_bad, Rows rows);
 
   const Subject& subject_;
+  std::string scene_;
   std::vector<std::string> findings_;
   std::vector<std::string> not_tried_;
   std::optional<std::int32_t> first_bad_position_;

@@ -106,7 +106,7 @@ Finding examine(const Rule& rule, const Subject& subject) {
 
 std::string unsupported_here(const Subject& subject) {
   const auto work = [&] {
-    TestModel weights;
+    TestModel weights(subject.plain());
     const Candidate model(subject, weights.desc());
     if (model.status() == IB_UNSUPPORTED) throw Error(one_line(model.error().message), kUnsupported);
   };

@@ -33,7 +33,7 @@ std::string promises_concurrency(const Subject& subject) {
 }
 
 void init_again(Check& check) {
-  TestModel weights;
+  TestModel weights(check.subject().plain());
   const auto ids = test_tokens(20);
   const Candidate first(check.subject(), weights.desc());
   const Session session(first);
@@ -48,8 +48,8 @@ void init_again(Check& check) {
 }
 
 void two_models(Check& check) {
-  TestModel weights;
-  TestModel others(TestModel::small(), IB_DTYPE_F32, 9);
+  TestModel weights(check.subject().plain());
+  TestModel others(check.subject().plain(), IB_DTYPE_F32, 9);
   const auto ids = test_tokens(30);
   const Candidate one(check.subject(), weights.desc());
   const Candidate two(check.subject(), others.desc());
@@ -64,7 +64,7 @@ void two_models(Check& check) {
 }
 
 void any_order_of_ends(Check& check) {
-  TestModel weights;
+  TestModel weights(check.subject().plain());
   const auto ids = test_tokens(12);
   auto first = std::make_unique<Candidate>(check.subject(), weights.desc());
   auto second = std::make_unique<Candidate>(check.subject(), weights.desc());
@@ -80,7 +80,7 @@ void any_order_of_ends(Check& check) {
 }
 
 void another_thread(Check& check) {
-  TestModel weights;
+  TestModel weights(check.subject().plain());
   const Candidate model(check.subject(), weights.desc());
   const Session session(model);
   const auto ids = test_tokens(25);
@@ -91,7 +91,7 @@ void another_thread(Check& check) {
 }
 
 void concurrent_sessions(Check& check) {
-  TestModel weights;
+  TestModel weights(check.subject().plain());
   const Candidate model(check.subject(), weights.desc());
   const auto ids = test_tokens(60);
   const auto expected = Session(model).all_logits(0, ids);
@@ -116,7 +116,7 @@ void longer_structs(Check& check) {
     ib_forward_params known;
     std::uint64_t newer[4];
   };
-  TestModel weights;
+  TestModel weights(check.subject().plain());
   const Candidate model(check.subject(), weights.desc());
   Batch batch;
   batch.add(0, test_tokens(4));
@@ -150,7 +150,8 @@ int most_threads_during(Work work) {
 }
 
 void thread_count(Check& check) {
-  TestModel weights;
+  TestModel weights(check.subject().plain());
+  const std::int32_t n_driver_threads = std::max(check.subject().table().n_driver_threads, 0);
   const int before = n_threads_now();
   for (const std::int32_t n_threads : {1, 2, 3, 5}) {
     const Candidate model(check.subject(), weights.desc(), n_threads);
@@ -160,13 +161,16 @@ void thread_count(Check& check) {
       session.last_logits(0, ids);
       session.truncate(0);
     });
-    check.expect(most <= before + n_threads - 1, fmt::format("init was told {}, but the backend ran {}",
-                                                             counted(n_threads, "thread"), most - before + 1));
+    const std::string drivers =
+        n_driver_threads > 0 ? fmt::format(" (and {} of drivers)", counted(n_driver_threads, "thread")) : "";
+    check.expect(most <= before + n_threads + n_driver_threads - 1,
+                 fmt::format("init was told {}{}, but the backend ran {}", counted(n_threads, "thread"), drivers,
+                             most - before + 1));
   }
 }
 
 void threads_are_joined(Check& check) {
-  TestModel weights;
+  TestModel weights(check.subject().plain());
   const int before = n_threads_now();
   for (const std::int32_t n_threads : {1, 3}) {
     {
@@ -186,7 +190,7 @@ std::string has_several_cpus(const Subject&) {
 void affinity_is_left_alone(Check& check) {
   const cpu_set_t before = affinity_now();
   {
-    TestModel weights;
+    TestModel weights(check.subject().plain());
     const Candidate model(check.subject(), weights.desc());
     Session(model).last_logits(0, test_tokens(20));
   }
@@ -197,7 +201,7 @@ void affinity_is_left_alone(Check& check) {
 void silent_stdout(Check& check) {
   StdoutCapture capture;
   {
-    TestModel weights;
+    TestModel weights(check.subject().plain());
     const Candidate model(check.subject(), weights.desc());
     const Session session(model);
     session.last_logits(0, test_tokens(20));
@@ -224,7 +228,7 @@ std::uint64_t growth_of_a_hundred(const Live& live) {
 }
 
 void hundred_lives(Check& check) {
-  TestModel weights;
+  TestModel weights(check.subject().plain());
   const auto live = [&] {
     const Candidate model(check.subject(), weights.desc());
     Session(model, 4).last_logits(0, test_tokens(40));
@@ -237,18 +241,18 @@ void hundred_lives(Check& check) {
 }
 
 void hundred_sessions(Check& check) {
-  TestModel weights;
+  TestModel weights(check.subject().plain());
   const Candidate model(check.subject(), weights.desc());
   const std::uint64_t growth = growth_of_a_hundred([&] { Session(model, 4).last_logits(0, test_tokens(40)); });
   check.expect(growth <= kNoise, fmt::format("100 sessions leak {} bytes", growth));
 }
 
 void memory_report(Check& check) {
-  TestModel weights;
+  TestModel weights(check.subject().plain());
   const Candidate model(check.subject(), weights.desc());
   const ModelConfig& config = weights.config();
   const ib_model_info& info = model.info();
-  const std::uint64_t parameters = count_parameters(config);
+  const std::uint64_t parameters = weights.n_parameters();
   check.expect(info.weights_bytes > parameters / 4,  // nobody uses fewer than two bits per weight
                fmt::format("weights_bytes is {} for {} weights", info.weights_bytes, parameters));
   check.expect(info.decode_weights_bytes <= info.weights_bytes && info.decode_weights_bytes > info.weights_bytes / 8,
@@ -265,22 +269,22 @@ void memory_report(Check& check) {
       check.expect(held.peak_bytes >= info.weights_bytes + held.kv_bytes + held.scratch_bytes,
                    fmt::format("peak_bytes is {}, less than weights, KV and scratch together", held.peak_bytes));
     }
-    // Per position and layer: keys and values of `width` numbers each, at least half a byte per number.
-    const auto least = static_cast<std::uint64_t>(n_slots) * static_cast<std::uint64_t>(config.context) *
-                       static_cast<std::uint64_t>(config.n_layers) * static_cast<std::uint64_t>(config.width);
-    check.expect(held.kv_bytes >= least, fmt::format("kv_bytes of {} is {}", counted(n_slots, "slot"), held.kv_bytes));
+    // At least half a byte per number of keys and values.
+    const double least = 0.5 * decoder::kv_values_per_token(weights.desc()) * n_slots * config.max_positions;
+    check.expect(static_cast<double>(held.kv_bytes) >= least,
+                 fmt::format("kv_bytes of {} is {}", counted(n_slots, "slot"), held.kv_bytes));
     if (n_slots == 1) kv_of_one = held.kv_bytes;
     check.expect(n_slots == 1 || held.kv_bytes >= 8 * kv_of_one, "kv_bytes hardly grows with the slots");
   }
 }
 
 void memory_report_is_true(Check& check) {
-  TestModel weights(TestModel::large());
+  TestModel weights(large_config(check.subject().features()));
   const std::uint64_t before = anonymous_bytes_now();
   const Candidate model(check.subject(), weights.desc());
   constexpr std::int32_t kSlots = 4;
   const Session session(model, kSlots);
-  const auto ids = test_tokens(256, 1, weights.config().vocab);
+  const auto ids = test_tokens(256, 1, weights.config().vocab_size);
   for (std::int32_t slot = 0; slot < kSlots; ++slot) session.last_logits(slot, ids);
   const double grown = static_cast<double>(anonymous_bytes_now()) - static_cast<double>(before);
   const ib_session_info& held = session.info();
@@ -288,6 +292,40 @@ void memory_report_is_true(Check& check) {
   const auto reported = static_cast<double>(model.info().weights_bytes + held.kv_bytes + held.scratch_bytes);
   check.expect(grown <= 1.2 * reported + kLargeNoise && grown >= 0.8 * reported - kLargeNoise,
                fmt::format("the backend reports {:.0f} bytes, but the process grew by {:.0f}", reported, grown));
+}
+
+// A config.json may allow 131072 positions when a user wants a hundred: neither memory nor time may go by it.
+void large_max_positions(Check& check) {
+  constexpr std::int32_t kTokens = 64;
+  ModelConfig config = check.subject().plain();
+  config.n_layers = 1;
+  config.layers.resize(1);
+  std::uint64_t of_few = 0;
+  for (const std::int32_t max_positions : {kTokens, 131072}) {
+    config.max_positions = max_positions;
+    TestModel weights(config);
+    const std::uint64_t before = anonymous_bytes_now();
+    const Candidate model(check.subject(), weights.desc());
+    const Session session(model, 2, kTokens);
+    session.last_logits(0, test_tokens(kTokens));
+    const std::uint64_t after = anonymous_bytes_now();
+    const ib_session_info& held = session.info();
+    const std::uint64_t reported = held.kv_bytes + held.scratch_bytes;
+    if (max_positions == kTokens) {
+      of_few = reported;
+      continue;
+    }
+    check.expect(reported <= 2 * of_few + kNoise,
+                 fmt::format("a session of {} holds {} bytes of KV and scratch in a model of {} positions, "
+                             "{} in one of {}",
+                             counted(kTokens, "token"), reported, max_positions, of_few, kTokens));
+    if (not_sanitized(check.subject()).empty() && held.device_bytes == 0) {
+      const double grown = static_cast<double>(after) - static_cast<double>(before);
+      const auto allowed = static_cast<double>(model.info().weights_bytes + 2 * of_few + kLargeNoise);
+      check.expect(grown <= allowed,
+                   fmt::format("model and session of a model of {} positions take {:.0f} bytes", max_positions, grown));
+    }
+  }
 }
 
 constexpr Rule kLifeRules[] = {
@@ -298,7 +336,7 @@ constexpr Rule kLifeRules[] = {
     {"life.concurrent_sessions", "two sessions may compute at once if the table says so", concurrent_sessions,
      promises_concurrency},
     {"life.longer_structs", "longer structs from a host of a later minor version are accepted", longer_structs},
-    {"life.thread_count", "no more threads run than init was told", thread_count},
+    {"life.thread_count", "no more threads run than init was told and the table says of drivers", thread_count},
     {"life.threads_are_joined", "shutdown joins every thread", threads_are_joined},
     {"life.affinity_is_left_alone", "the CPU affinity is not changed", affinity_is_left_alone, has_several_cpus},
     {"life.silent_stdout", "nothing is written to stdout", silent_stdout},
@@ -308,7 +346,8 @@ constexpr Rule kLifeRules[] = {
      not_sanitized},
     {"life.memory_report", "the memory report is complete and plausible", memory_report},
     {"life.memory_report_is_true", "the memory of the process grows by the reported amount", memory_report_is_true,
-     not_sanitized}};
+     not_sanitized},
+    {"life.large_max_positions", "memory goes by max_tokens, not by the model's max_positions", large_max_positions}};
 
 }  // namespace
 

@@ -152,9 +152,10 @@ std::string how_to_judge_as(const std::string& precision) {
 }  // namespace
 
 LikelyCause cause_of_logits(const Subject& subject) {
-  const std::vector<Case> long_ones = long_cases();
+  const std::vector<Case> short_ones = cases(subject.features());
+  const std::vector<Case> long_ones = long_cases(subject.features());
   std::vector<const Case*> wanted;
-  for (const std::vector<Case>* some : {&cases(), &long_ones}) {
+  for (const std::vector<Case>* some : {&short_ones, &long_ones}) {
     for (const Case& one : *some) wanted.push_back(&one);
   }
   const std::vector<Tried> all = try_all(subject, wanted);
@@ -192,9 +193,9 @@ bool is_broken(const Finding& finding) {
 // reasons.
 bool depends_on_logits(const Finding& finding) {
   const std::string_view name = finding.rule.name;
-  return name.starts_with("numerics.") || name.starts_with("outputs.") || name.starts_with("sequences.") ||
-         name.starts_with("callbacks.cancel") || name.starts_with("life.init") || name.starts_with("life.two") ||
-         name.starts_with("life.any_order");
+  return name.starts_with("numerics.") || name.starts_with("features.") || name.starts_with("outputs.") ||
+         name.starts_with("sequences.") || name.starts_with("callbacks.cancel") || name.starts_with("life.init") ||
+         name.starts_with("life.two") || name.starts_with("life.any_order");
 }
 
 LikelyCause cause_in_child(const Subject& subject) {
@@ -233,13 +234,14 @@ void mark_by_mistake(const Subject& subject, const std::string& mistake, std::sp
 // Without a known mistake: if the formulas are not met at all, every other rule that compares with float64 follows
 // from the rule that says so.
 void mark_by_first(std::span<Finding> findings) {
-  constexpr std::string_view kFormulas = "numerics.logits_are_gpt2";
+  constexpr std::string_view kFormulas = "numerics.logits_match";
   const auto root = std::find_if(findings.begin(), findings.end(), [&](const Finding& finding) {
     return is_broken(finding) && finding.rule.name == kFormulas;
   });
   if (root == findings.end()) return;
   for (Finding& finding : findings) {
-    const bool compares = std::string_view(finding.rule.name).starts_with("numerics.");
+    const std::string_view name = finding.rule.name;
+    const bool compares = name.starts_with("numerics.") || name.starts_with("features.");
     if (&finding != &*root && is_broken(finding) && compares) finding.follows_from = root->rule.name;
   }
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "inferbench/backend.hpp"
+#include "inferbench/decoder.hpp"
 
 namespace inferbench::conformance {
 
@@ -43,7 +44,8 @@ class LoadedSession {
  public:
   LoadedSession(LoadedModel& loaded, const ib_session_params& params)
       : loaded_(loaded),
-        lengths_(checked_session_limits(params, loaded.model.draft().desc.context, loaded.model.draft().desc.vocab)),
+        lengths_(checked_session_limits(params, loaded.model.draft().desc.max_positions,
+                                        loaded.model.draft().desc.vocab_size)),
         slots_(lengths_.held().size(), MistakenSequence(loaded.model)) {}
   const ib_session_info& info() const { return info_; }
 
@@ -51,15 +53,16 @@ class LoadedSession {
     lengths_.check(params);
     loaded_.host.throw_if_cancelled();
     float* logits = params.logits;
+    std::int32_t* ids = params.ids;
     for (std::int32_t s = 0; s < params.n_sequences; ++s) {
       const ib_sequence& sequence = params.sequences[s];
       const auto slot = static_cast<std::size_t>(sequence.slot);
       const reference::Values rows = slots_[slot].feed({sequence.tokens, static_cast<std::size_t>(sequence.n_tokens)});
-      const auto last = rows.end() - lengths_.limits().vocab;
-      if (params.output == IB_OUTPUT_GREEDY) {
-        params.ids[s] = static_cast<std::int32_t>(std::max_element(last, rows.end()) - last);
-      } else if (params.output != IB_OUTPUT_NONE) {
-        const auto first = params.output == IB_OUTPUT_ALL_LOGITS ? rows.begin() : last;
+      const auto last = rows.end() - lengths_.limits().vocab_size;
+      if (sequence.output == IB_OUTPUT_GREEDY) {
+        *ids++ = static_cast<std::int32_t>(std::max_element(last, rows.end()) - last);
+      } else if (sequence.output != IB_OUTPUT_NONE) {
+        const auto first = sequence.output == IB_OUTPUT_ALL_LOGITS ? rows.begin() : last;
         logits = std::transform(first, rows.end(), logits, [](double value) { return static_cast<float>(value); });
       }
     }
@@ -78,7 +81,13 @@ class LoadedSession {
   ib_session_info info_{sizeof(ib_session_info), 0, 0, 0, 0};
 };
 
-constexpr ib_precision_info kPrecisions[] = {{"fp64", "float64"}};
+constexpr std::uint64_t kAllFeatures = [] {
+  std::uint64_t all = 0;
+  for (const decoder::FeatureName& known : decoder::kFeatureNames) all |= known.feature;
+  return all;
+}();
+
+constexpr ib_precision_info kPrecisions[] = {{"fp64", "float64", 64, 0}};
 constexpr ib_option_info kOptions[] = {{"mistakes", IB_OPTION_TEXT, 0, "", 0, 0, nullptr, "which ones"}};
 constexpr ib_backend kMistaken = make_table<MistakenContext, LoadedModel, LoadedSession>({
     .name = "mistaken",
@@ -86,6 +95,7 @@ constexpr ib_backend kMistaken = make_table<MistakenContext, LoadedModel, Loaded
     .build = "",
     .license = "Apache-2.0",
     .doc = "the definition in float64, with one mistake",
+    .features = kAllFeatures,
     .precisions = kPrecisions,
     .options = kOptions,
 });

@@ -14,8 +14,8 @@ namespace inferbench::conformance {
 
 /// A mistake that a backend can make.
 struct Mistake {
-  std::string id;    ///< such as "transposed.attn.c_proj"
-  std::string text;  ///< one line, for people: "attn.c_proj.weight is read as [out, in]"
+  std::string id;    ///< such as "transposed.attn_out"
+  std::string text;  ///< one line, for people: "attn_out.weight is read as [inputs, outputs]"
   std::function<void(Draft&)> apply;
   /// The precision by which the backend should be judged if this is intended: it is rounding, not a mistake. Otherwise
   /// "".

@@ -20,23 +20,26 @@ bool is_of_activation(const Case& one) {
 
 }  // namespace
 
-NearMissSearch NearMissSearch::of_activations() {
+NearMissSearch NearMissSearch::of_activations(std::uint64_t features) {
   std::vector<Mistake> activations = near_misses();
   std::erase_if(activations, [](const Mistake& mistake) { return !mistake.id.starts_with("activation."); });
-  return {is_of_activation, std::move(activations)};
+  std::vector<Case> wanted = cases(features);
+  std::erase_if(wanted, [](const Case& one) { return !is_of_activation(one); });
+  return {std::move(wanted), std::move(activations)};
 }
 
-NearMissSearch NearMissSearch::of_formulas() {
-  return {[](const Case& one) { return !is_of_activation(one); }, near_misses()};
+NearMissSearch NearMissSearch::of_formulas(std::uint64_t features) {
+  std::vector<Case> wanted = cases(features);
+  std::erase_if(wanted, is_of_activation);
+  return {std::move(wanted), near_misses()};
 }
 
-NearMissSearch::NearMissSearch(const std::function<bool(const Case&)>& is_wanted, std::vector<Mistake> mistakes)
+NearMissSearch::NearMissSearch(std::vector<Case> wanted, std::vector<Mistake> mistakes)
     : mistakes_(std::move(mistakes)) {
-  for (const Case& one : cases()) {
-    if (!is_wanted(one)) continue;
+  for (Case& one : wanted) {
     auto weights = one.model();
     reference::Values right = answers_with(nullptr, one, *weights).logits;
-    expected_.push_back({&one, std::move(weights), std::move(right), {}});
+    expected_.push_back({std::move(one), std::move(weights), std::move(right), {}});
   }
 }
 
@@ -45,7 +48,7 @@ void NearMissSearch::run(Check& check) {
 }
 
 void NearMissSearch::expect_nearest_is_right(Check& check, Expected& expected) const {
-  const Case& one = *expected.one;
+  const Case& one = expected.one;
   const Candidate model(check.subject(), expected.weights->desc());
   if (model.status() == IB_UNSUPPORTED) {
     return check.not_tried(fmt::format("{}: unsupported: {}", one.name, model.error().message));

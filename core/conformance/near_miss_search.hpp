@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <functional>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -18,10 +18,12 @@ namespace inferbench::conformance {
 /// once, for any number of backends.
 class NearMissSearch {
  public:
+  // For a backend with these IB_FEATURE_*.
+
   /// Covers the activation cases. Only other activations count there, because many mistakes in the MLP look like one.
-  static NearMissSearch of_activations();
+  static NearMissSearch of_activations(std::uint64_t features);
   /// Covers all other cases and all near misses.
-  static NearMissSearch of_formulas();
+  static NearMissSearch of_formulas(std::uint64_t features);
 
   /// Tries the subject in each case. A case whose logits are nearest to a mistake is a finding that names the mistake.
   void run(Check& check);
@@ -29,13 +31,13 @@ class NearMissSearch {
  private:
   /// A case, and its float64 logits.
   struct Expected {
-    const Case* one;
+    Case one;
     std::unique_ptr<TestModel> weights;
     reference::Values right;
     std::map<const Mistake*, reference::Values> mistaken;  ///< computed on demand
   };
 
-  NearMissSearch(const std::function<bool(const Case&)>& is_wanted, std::vector<Mistake> mistakes);
+  NearMissSearch(std::vector<Case> wanted, std::vector<Mistake> mistakes);
   void expect_nearest_is_right(Check& check, Expected& expected) const;
 
   std::vector<Mistake> mistakes_;

@@ -111,10 +111,10 @@ void judge_reuse(Check& check, const ReuseTimes& series, Prompt kind) {
 }
 
 void prompts_are_computed(Check& check) {
-  TestModel weights(TestModel::large());
+  TestModel weights(large_config(check.subject().features()));
   const Candidate model(check.subject(), weights.desc());
-  const auto context = static_cast<std::size_t>(weights.config().context);
-  Requests requests(model.vocab(), context - kDecodeSteps);
+  const auto length = static_cast<std::size_t>(weights.config().max_positions);
+  Requests requests(model.vocab(), length - kDecodeSteps);
   auto session = std::make_unique<Session>(model);
   std::uint64_t number = 0;
   const auto fresh = [&] { return time_request(*session, requests, requests.make(++number)); };
@@ -139,7 +139,7 @@ void prompts_are_computed(Check& check) {
     add(Prompt::kNew, *session, prompts);
     add(Prompt::kSameSession, *session, prompts);
     add(Prompt::kOtherSession, other, prompts);
-    add(Prompt::kSameBeginning, *session, requests.make(++number, context * 15 / 16, of));
+    add(Prompt::kSameBeginning, *session, requests.make(++number, length * 15 / 16, of));
   }
   for (const ReuseTimes& series : phases) {
     for (const Prompt kind : {Prompt::kSameSession, Prompt::kOtherSession}) judge_reuse(check, series, kind);

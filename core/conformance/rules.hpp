@@ -20,7 +20,8 @@ struct Rule {
 
 // Each is defined in its own file.
 std::span<const Rule> table_rules();      ///< the table's description of itself
-std::span<const Rule> numerics_rules();   ///< logits match GPT-2, and weights are read as stored
+std::span<const Rule> numerics_rules();   ///< logits match the header's formulas, and weights are read as stored
+std::span<const Rule> feature_rules();    ///< each declared feature is computed
 std::span<const Rule> output_rules();     ///< the four outputs agree and stay inside their buffers
 std::span<const Rule> sequence_rules();   ///< a sequence's logits do not depend on how tokens are fed or on other
                                           ///< sequences

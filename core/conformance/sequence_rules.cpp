@@ -20,8 +20,8 @@ std::vector<float> in_chunks(const Session& session, const std::vector<std::int3
   return joined;
 }
 
-void chunked_equals_whole(Check& check) {
-  TestModel weights;
+void chunked_equals_whole(Check& check, const ModelConfig& config) {
+  TestModel weights(config);
   const Candidate model(check.subject(), weights.desc());
   const Session session(model);
   const auto ids = test_tokens(128);
@@ -32,8 +32,8 @@ void chunked_equals_whole(Check& check) {
   }
 }
 
-void causal(Check& check) {
-  TestModel weights;
+void causal(Check& check, const ModelConfig& config) {
+  TestModel weights(config);
   const Candidate model(check.subject(), weights.desc());
   auto ids = test_tokens(60);
   const auto first = Session(model).all_logits(0, ids);
@@ -46,8 +46,8 @@ void causal(Check& check) {
                "a different token does not change the logits");
 }
 
-void rows_are_independent(Check& check) {
-  TestModel weights;
+void rows_are_independent(Check& check, const ModelConfig& config) {
+  TestModel weights(config);
   const Candidate model(check.subject(), weights.desc());
   const auto alone = Session(model).last_logits(0, test_tokens(21, 7));
   for (std::int32_t probe = 0; probe < 4; ++probe) {
@@ -67,10 +67,10 @@ void rows_are_independent(Check& check) {
   }
 }
 
-void ragged_batches(Check& check) {
+void ragged_batches(Check& check, const ModelConfig& config) {
   const std::vector<std::size_t> past = {0, 40, 3, 0, 90};
   const std::vector<std::size_t> fresh = {64, 1, 33, 1, 12};
-  TestModel weights;
+  TestModel weights(config);
   const Candidate model(check.subject(), weights.desc());
   const Session batched(model, 5);
   Batch before;
@@ -88,8 +88,8 @@ void ragged_batches(Check& check) {
   check.expect_near(expected, batch.logits(batched, IB_OUTPUT_ALL_LOGITS), "five sequences of different lengths");
 }
 
-void outputs_in_call_order(Check& check) {
-  TestModel weights;
+void outputs_in_call_order(Check& check, const ModelConfig& config) {
+  TestModel weights(config);
   const Candidate model(check.subject(), weights.desc());
   Batch batch;
   for (std::int32_t slot = 39; slot >= 0; --slot) batch.add(slot, test_tokens(1 + static_cast<std::size_t>(slot), 5));
@@ -105,8 +105,8 @@ void outputs_in_call_order(Check& check) {
   }
 }
 
-void slots_are_independent(Check& check) {
-  TestModel weights;
+void slots_are_independent(Check& check, const ModelConfig& config) {
+  TestModel weights(config);
   const Candidate model(check.subject(), weights.desc());
   const Session session(model, 3);
   const auto ids = test_tokens(50, 3);
@@ -125,8 +125,8 @@ void slots_are_independent(Check& check) {
 }
 
 // Feeds several calls after the rewind: a stale entry only affects calls after the one that should have replaced it.
-void truncate_forgets(Check& check) {
-  TestModel weights;
+void truncate_forgets(Check& check, const ModelConfig& config) {
+  TestModel weights(config);
   const Candidate model(check.subject(), weights.desc());
   const auto ids = test_tokens(90, 4);
   for (const std::size_t keep : {0U, 1U, 17U, 32U, 63U}) {
@@ -146,8 +146,8 @@ void truncate_forgets(Check& check) {
   }
 }
 
-void same_calls_same_bits(Check& check) {
-  TestModel weights;
+void same_calls_same_bits(Check& check, const ModelConfig& config) {
+  TestModel weights(config);
   for (const std::int32_t n_threads : {1, 2, 3}) {
     std::vector<float> first;
     for (int repeat = 0; repeat < 3; ++repeat) {
@@ -159,8 +159,8 @@ void same_calls_same_bits(Check& check) {
   }
 }
 
-void exactly_max_tokens(Check& check) {
-  TestModel weights;
+void exactly_max_tokens(Check& check, const ModelConfig& config) {
+  TestModel weights(config);
   const Candidate model(check.subject(), weights.desc());
   for (const std::int32_t max_tokens : {1, 33, 128}) {
     const Session session(model, 2, max_tokens);
@@ -170,20 +170,32 @@ void exactly_max_tokens(Check& check) {
   }
 }
 
+// Tries a rule with the plain model, then with the model that has all of the backend's features.
+template <void (*rule)(Check&, const ModelConfig&)>
+void with_all_bases(Check& check) {
+  for (const NamedConfig& base : check.subject().bases()) {
+    check.set_scene(base.name);
+    rule(check, base.config);
+  }
+}
+
 constexpr Rule kSequenceRules[] = {
     {"sequences.chunked_equals_whole", "feeding tokens in several calls gives the logits of one call",
-     chunked_equals_whole},
-    {"sequences.causal", "a token does not attend to later ones", causal},
-    {"sequences.rows_are_independent", "sequences of one call do not influence each other", rows_are_independent},
-    {"sequences.ragged_batches", "sequences of one call may differ in length and past", ragged_batches},
+     with_all_bases<chunked_equals_whole>},
+    {"sequences.causal", "a token does not attend to later ones", with_all_bases<causal>},
+    {"sequences.rows_are_independent", "sequences of one call do not influence each other",
+     with_all_bases<rows_are_independent>},
+    {"sequences.ragged_batches", "sequences of one call may differ in length and past", with_all_bases<ragged_batches>},
     {"sequences.outputs_in_call_order", "outputs come in the order of the call, not of the slots",
-     outputs_in_call_order},
-    {"sequences.slots_are_independent", "slots advance and rewind independently", slots_are_independent},
+     with_all_bases<outputs_in_call_order>},
+    {"sequences.slots_are_independent", "slots advance and rewind independently",
+     with_all_bases<slots_are_independent>},
     {"sequences.truncate_forgets",
-     "after a truncate, logits are bit-identical to those of a session that never saw the rest", truncate_forgets},
+     "after a truncate, logits are bit-identical to those of a session that never saw the rest",
+     with_all_bases<truncate_forgets>},
     {"sequences.same_calls_same_bits", "the same calls with the same number of threads give the same bits",
-     same_calls_same_bits},
-    {"sequences.exactly_max_tokens", "a slot holds max_tokens positions", exactly_max_tokens}};
+     with_all_bases<same_calls_same_bits>},
+    {"sequences.exactly_max_tokens", "a slot holds max_tokens positions", with_all_bases<exactly_max_tokens>}};
 
 }  // namespace
 

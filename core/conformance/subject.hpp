@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "conformance/test_configs.hpp"
 #include "conformance/test_model.hpp"
 #include "plugin/backend.hpp"
 
@@ -29,14 +30,22 @@ struct Subject {
   std::string precision;                       ///< never empty
   std::map<std::string, std::string> options;  ///< all other options keep their defaults
   Tolerance tolerance;
-  std::string judged_as;                 ///< the precision that `tolerance` belongs to; never empty
-  const ib_backend* stand_in = nullptr;  ///< if not null, examined instead of the plugin
+  std::string judged_as;                            ///< the precision that `tolerance` belongs to; never empty
+  const ib_backend* stand_in = nullptr;             ///< if not null, examined instead of the plugin
+  std::string device{};                             ///< empty: the backend's first
+  std::uint64_t only_features = ~std::uint64_t{0};  ///< of those that the plugin declares
 
   const ib_backend& table() const { return stand_in != nullptr ? *stand_in : plugin.table(); }
   std::vector<OptionDescription> option_schema() const;
+
+  /// IB_FEATURE_* that test models may need. A stand-in computes them, too.
+  std::uint64_t features() const { return plugin.table().features & only_features; }
+  ModelConfig plain() const { return plain_config(features()); }
+  std::vector<NamedConfig> bases() const { return base_configs(features()); }
 };
 
-/// Calls model_create through the raw table, on its own context. A failure is stored, not thrown.
+/// Calls model_create through the raw table, on its own context and without a folder. A failure of model_create is
+/// stored, not thrown, and so is a machine that lacks what the backend needs (IB_UNSUPPORTED from devices or init).
 class Candidate {
  public:
   /// `precision` null: the subject's. `host` null: a host without callbacks.
@@ -52,13 +61,16 @@ class Candidate {
   const ib_model_info& info() const { return *table_.model_info(model_); }
   const ib_backend& table() const { return table_; }
   std::int32_t vocab() const { return vocab_; }
-  std::int32_t context() const { return context_size_; }
+  std::int32_t max_positions() const { return max_positions_; }
 
  private:
+  bool init(const Subject& subject, std::int32_t n_threads, const ib_host* host);
+
   const ib_backend& table_;
   std::int32_t vocab_;
-  std::int32_t context_size_;
-  ib_host silent_{};  // must live as long as the context
+  std::int32_t max_positions_;
+  ib_host silent_{};    // must live as long as the context
+  std::string device_;  // likewise
   ib_context* context_ = nullptr;
   ib_model* model_ = nullptr;
   ib_status status_ = IB_INTERNAL;
@@ -68,7 +80,7 @@ class Candidate {
 /// A session through the raw table. Throws Error if it cannot be created.
 class Session {
  public:
-  /// `max_tokens` 0: the model's context length.
+  /// `max_tokens` 0: the model's max_positions.
   explicit Session(const Candidate& model, std::int32_t n_slots = 1, std::int32_t max_tokens = 0,
                    std::int32_t max_forward_tokens = 0);
   ~Session();
@@ -95,21 +107,47 @@ class Session {
   ib_session* session_ = nullptr;
 };
 
+/// The output of one forward call: rows of logits and ids, in the order of the call.
+struct Output {
+  std::vector<float> logits;  ///< [rows, vocab]
+  std::vector<std::int32_t> ids;
+};
+
 /// The sequences of one forward call; owns their tokens.
 class Batch {
  public:
-  void add(std::int32_t slot, std::vector<std::int32_t> ids);
-  /// Logits [rows, vocab] for IB_OUTPUT_LAST_LOGITS or IB_OUTPUT_ALL_LOGITS. Throws Error.
+  /// `output`: what this sequence wants, IB_OUTPUT_*.
+  void add(std::int32_t slot, std::vector<std::int32_t> ids, std::int32_t output = IB_OUTPUT_NONE);
+
+  /// Makes the call. Throws Error.
+  Output run(const Session& session) const;
+
+  // The same call, but every sequence wants the same: LAST_LOGITS or ALL_LOGITS; GREEDY; NONE.
   std::vector<float> logits(const Session& session, std::int32_t output) const;
   std::vector<std::int32_t> greedy(const Session& session) const;
-  void advance(const Session& session) const;  ///< IB_OUTPUT_NONE
+  void advance(const Session& session) const;
 
-  /// Parameters with no output; they borrow from *this.
+  /// How much room the output needs.
+  std::size_t n_rows() const;
+  std::size_t n_ids() const;
+
+  /// Parameters without buffers; they borrow from *this.
   ib_forward_params params() const;
+  /// The same sequences, each with this output.
+  Batch with_output(std::int32_t output) const;
 
  private:
-  std::vector<std::vector<std::int32_t>> tokens_;
-  mutable std::vector<ib_sequence> sequences_;
+  struct Fed {
+    std::int32_t slot;
+    std::vector<std::int32_t> ids;
+    std::int32_t output;
+  };
+  std::vector<Fed> fed_;
+  mutable std::vector<ib_sequence> sequences_;  // what params() hands out
 };
+
+/// The device that init is told: the subject's, or the backend's first. On failure returns the status of
+/// ib_backend.devices, with its message in `error`.
+ib_status device_of(const Subject& subject, std::string& device, ib_error& error);
 
 }  // namespace inferbench::conformance

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <cstring>
 #include <set>
+#include <string>
 
 #include "conformance/rules.hpp"
 #include "support/error.hpp"
@@ -33,6 +37,53 @@ void describes_itself(Check& check) {
   }
 }
 
+// Without one feature of each group there is no model that the backend computes.
+void features_make_a_model(Check& check) {
+  const std::uint64_t features = check.subject().features();
+  const auto expect_any = [&](std::uint64_t group, const char* what) {
+    check.expect((features & group) != 0, std::string("features: the table declares no ") + what);
+  };
+  expect_any(IB_FEATURE_LAYER_NORM | IB_FEATURE_RMS_NORM, "norm");
+  expect_any(IB_FEATURE_LEARNED_POSITIONS | IB_FEATURE_ROTARY, "positions");
+  expect_any(IB_FEATURE_PLAIN_MLP | IB_FEATURE_GATED_MLP, "MLP");
+  expect_any(IB_FEATURE_GELU_TANH | IB_FEATURE_GELU_ERF | IB_FEATURE_RELU | IB_FEATURE_SILU, "activation");
+}
+
+bool is_device_id(std::string_view id) {
+  const auto is_word = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; };
+  const std::string_view word = id.substr(0, id.find(':'));
+  const std::string_view number = word.size() == id.size() ? "0" : id.substr(word.size() + 1);
+  return !word.empty() && std::all_of(word.begin(), word.end(), is_word) && !number.empty() &&
+         std::all_of(number.begin(), number.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+std::string lists_devices(const Subject& subject) {
+  return subject.table().devices == nullptr ? "the table has no function for devices, so there is only cpu" : "";
+}
+
+void devices_are_named(Check& check) {
+  const ib_device_info* devices = nullptr;
+  std::uint64_t n = 0;
+  ib_error error{};
+  const ib_status status = check.subject().table().devices(&devices, &n, &error);
+  if (status == IB_UNSUPPORTED) return check.not_tried(fmt::format("no device here: {}", error.message));
+  if (!check.expect_equal(status, IB_OK, "status of devices")) return;
+  if (!check.expect(devices != nullptr && n > 0, "devices gives OK, but no device")) return;
+  std::set<std::string> ids;
+  for (std::uint64_t i = 0; i < n; ++i) {
+    const char* const id = devices[i].id;
+    if (!check.expect(id != nullptr, fmt::format("device {} has no id", i))) continue;
+    check.expect(is_device_id(id), fmt::format("the id '{}' is not of the form cpu or cuda:0", id));
+    check.expect(ids.insert(id).second, fmt::format("device '{}' is listed twice", id));
+    expect_line(check, devices[i].name, fmt::format("the name of device '{}'", id));
+  }
+  const ib_device_info* again = nullptr;
+  std::uint64_t n_again = 0;
+  check.expect_equal(check.subject().table().devices(&again, &n_again, &error), IB_OK, "status of devices, again");
+  check.expect(n_again == n && again != nullptr && devices[0].id == std::string(again[0].id),
+               "devices gives another list when it is called again");
+}
+
 // The possible values of a choice or a bool. For other types, only the default is known to be sensible.
 std::vector<std::string> advertised_values(const OptionDescription& option) {
   if (option.type == IB_OPTION_BOOL) return {"true", "false"};
@@ -54,7 +105,7 @@ void options_are_honoured(Check& check) {
     for (const std::string& value : advertised_values(option)) {
       Subject subject = check.subject();
       subject.options[option.key] = value;
-      TestModel weights;
+      TestModel weights(subject.plain());
       const Candidate model(subject, weights.desc());
       const std::string what = option.key + "=" + value;
       if (model.status() == IB_UNSUPPORTED) {
@@ -77,6 +128,8 @@ void unknown_extension_is_null(Check& check) {
 
 constexpr Rule kTableRules[] = {
     {"table.describes_itself", "version, build, license and docs are one line each", describes_itself},
+    {"table.features_make_a_model", "a norm, positions, an MLP and an activation are declared", features_make_a_model},
+    {"table.devices_are_named", "every device has an id and a name, always the same", devices_are_named, lists_devices},
     {"table.options_are_honoured", "every choice in the schema creates a model, or is unsupported",
      options_are_honoured, has_options},
     {"table.unknown_extension_is_null", "an unknown extension name gives null", unknown_extension_is_null,
@@ -90,8 +143,8 @@ std::span<const Rule> table_rules() {
 
 std::vector<Rule> all_rules() {
   std::vector<Rule> rules;
-  for (const auto part : {table_rules(), numerics_rules(), output_rules(), sequence_rules(), argument_rules(),
-                          cancel_rules(), reuse_rules(), life_rules(), near_miss_rules()}) {
+  for (const auto part : {table_rules(), numerics_rules(), feature_rules(), output_rules(), sequence_rules(),
+                          argument_rules(), cancel_rules(), reuse_rules(), life_rules(), near_miss_rules()}) {
     rules.insert(rules.end(), part.begin(), part.end());
   }
   return rules;

@@ -35,28 +35,44 @@ Key dimension(const std::string& name, std::int32_t least, std::int32_t most, co
           .example = example};
 }
 
+Key words(const std::string& name, const std::string& meaning, const std::string& example) {
+  return {.path = "ops.shape." + name,
+          .type = is_flag(name) ? KeyType::kFlag : KeyType::kChoice,
+          .list = true,
+          .needs_value = true,
+          .fallback_words = "the model's",
+          .choices = is_flag(name) ? std::vector<std::string>{} : key_words(name),
+          .meaning = fmt::format("{} For {}.", meaning, users_of(name)),
+          .example = example};
+}
+
 std::vector<Key> shape_rows() {
   const char* const model = "the model's";
-  Key activation{.path = "ops.shape.activation",
-                 .type = KeyType::kChoice,
-                 .list = true,
-                 .needs_value = true,
-                 .fallback_words = model,
-                 .choices = activation_names(),
-                 .meaning = fmt::format("Activation function. For {}.", users_of("activation")),
-                 .example = "relu"};
+  const std::int32_t columns = kMaxOperatorColumns;
   return {
       dimension("rows", 1, kMaxOperatorRows, "`tokens`", "Rows of the input.", "[1, 64]"),
       dimension("tokens", 1, kMaxOperatorRows, "`tokens` of the experiment", "New tokens of the sequence.", "[1, 64]"),
-      dimension("past", 0, kMaxOperatorRows, "half of the model's context for 1 token, else 0",
+      dimension("past", 0, kMaxOperatorRows, "half of the model's context for 1 token, at most 2048; else 0",
                 "Positions in the key-value cache before the new tokens.", "[0, 512]"),
-      dimension("in", 1, kMaxOperatorColumns, "the model's hidden size", "Inputs of each row.", "1024"),
-      dimension("out", 1, kMaxOperatorColumns, "the model's intermediate size", "Outputs of each row.", "[768, 3072]"),
-      dimension("width", 1, kMaxOperatorColumns, model, "Values of each row.", "1024"),
-      dimension("inner", 1, kMaxOperatorColumns, "the model's", "Intermediate size of the MLP.", "4096"),
-      dimension("heads", 1, kMaxOperatorColumns, model, "Attention heads.", "16"),
-      dimension("head_dim", 1, kMaxOperatorColumns, model, "Size of each head.", "128"),
-      std::move(activation),
+      dimension("in", 1, columns, "the model's hidden size", "Inputs of each row.", "1024"),
+      dimension("out", 1, columns, "the model's intermediate size", "Outputs of each row.", "[768, 3072]"),
+      dimension("width", 1, columns, model,
+                "Values of each row: the hidden size, for `activation` the intermediate size.", "1024"),
+      dimension("inner", 1, columns, model, "Intermediate size of the MLP.", "4096"),
+      dimension("heads", 1, columns, model, "Attention heads.", "16"),
+      dimension("kv_heads", 1, columns, "`heads`, or the model's", "Key-value heads; a divisor of `heads`.", "4"),
+      dimension("head_dim", 1, columns, model, "Size of each head.", "128"),
+      dimension("window", 0, columns, "that of the model's first layer",
+                "Positions that a token attends to, its own included; 0: all.", "512"),
+      dimension("soft_cap", 0, columns, model, "Soft cap of attention scores; 0: none.", "50"),
+      words("activation", "Activation function.", "relu"),
+      words("gated", "Whether a gate multiplies the activated values.", "true"),
+      words("norm", "Kind of norm.", "rms_norm"),
+      words("bias", "Which linear layers have a bias. `qkv` and `attention` (also its output) are for `layer`.",
+            "none"),
+      words("rotary", "Whether queries and keys are rotated.", "true"),
+      words("qk_norm", "Whether queries and keys are normalized.", "true"),
+      words("post_norm", "Whether attention and MLP are normalized before they are added.", "true"),
   };
 }
 
@@ -80,7 +96,7 @@ std::vector<Key> operator_rows() {
        .short_form = "OPERATOR",
        .fallback_words = "every operator",
        .meaning = "The operators to measure.",
-       .example = "[layernorm, {op: linear, shape: {in: 768, out: [768, 3072]}}]"},
+       .example = "[norm, {op: linear, shape: {in: 768, out: [768, 3072]}}]"},
       {.path = "ops.op",
        .type = KeyType::kChoice,
        .required = true,

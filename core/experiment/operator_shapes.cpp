@@ -30,18 +30,18 @@ std::int32_t read_op(const YamlNode& node) {
        "name one of them");
 }
 
-std::int32_t read_activation(const YamlNode& node) {
-  const std::string name = read_text(node, "ops.shape.activation");
-  const auto& names = activation_names();
-  const auto found = std::find(names.begin(), names.end(), name);
-  if (found != names.end()) return static_cast<std::int32_t>(found - names.begin());
-  fail(node.at,
-       fmt::format("ops.shape.activation: unknown {}; {}", quote(name), suggestion(name, "activations", names)),
+std::int32_t read_word(const YamlNode& node, const std::string& key) {
+  const std::string word = read_text(node, "ops.shape." + key);
+  const auto& words = key_words(key);
+  const auto found = std::find(words.begin(), words.end(), word);
+  if (found != words.end()) return static_cast<std::int32_t>(found - words.begin());
+  fail(node.at, fmt::format("ops.shape.{}: unknown {}; {}", key, quote(word), suggestion(word, "values", words)),
        "name one of them");
 }
 
 std::int32_t read_value(const YamlNode& node, const std::string& key) {
-  if (key == "activation") return read_activation(node);
+  if (is_flag(key)) return read_flag(node, "ops.shape." + key) ? 1 : 0;
+  if (!key_words(key).empty()) return read_word(node, key);
   return static_cast<std::int32_t>(read_integer(node, operator_experiment_keys().at(key_path("ops.shape", key))));
 }
 
@@ -63,10 +63,25 @@ Values read_shape(const YamlNode& node, std::int32_t op) {
   return values;
 }
 
-void check_dimension(const OperatorSpec& spec, const Position& at) {
-  const std::int64_t width = std::max<std::int64_t>({spec.width, spec.outputs, spec.inner});
-  const std::int64_t depth = std::max<std::int64_t>({spec.rows, spec.past + std::int64_t{spec.rows}, spec.width});
-  if (spec.width <= kMaxOperatorColumns && 3 * width * depth <= kMostElements) return;
+// The largest matrix of the operator: its input, a weight, or the keys and values of its past.
+std::int64_t most_elements(const OperatorSpec& spec) {
+  const std::int64_t query = std::int64_t{spec.heads} * spec.head_dim;
+  const std::int64_t hidden = spec.hidden_size;
+  const std::int64_t inner = spec.intermediate_size;
+  const std::int64_t rows = spec.rows;
+  std::int64_t most = rows * std::max({3 * query, 2 * inner, hidden});
+  if (spec.op == IB_OP_LINEAR || spec.op == IB_OP_MLP || spec.op == IB_OP_LAYER) most = std::max(most, hidden * inner);
+  if (spec.op == IB_OP_LAYER) most = std::max(most, hidden * query);
+  if (spec.op == IB_OP_ATTENTION || spec.op == IB_OP_LAYER) most = std::max(most, 2 * query * (spec.past + rows));
+  return most;
+}
+
+void check_shape(const OperatorSpec& spec, const Position& at) {
+  if (const std::string fault = shape_fault(spec); !fault.empty()) {
+    fail(at, fmt::format("ops: {}: {}", operator_name(spec.op), fault), "change one of them");
+  }
+  const bool small = spec.hidden_size <= kMaxOperatorColumns && spec.intermediate_size <= kMaxOperatorColumns;
+  if (small && most_elements(spec) <= kMostElements) return;
   fail(at,
        fmt::format("ops: {} {} is larger than this program can create, expected at most 2^31 values in a matrix",
                    operator_name(spec.op), shape_text(spec)),
@@ -102,7 +117,7 @@ class ShapeReader {
   void expand(const OperatorSpec& spec, const std::vector<std::string>& keys, std::size_t index, const Values& values,
               const Position& at) {
     if (index == keys.size()) {
-      check_dimension(spec, at);
+      check_shape(spec, at);
       if (std::find(specs_.begin(), specs_.end(), spec) == specs_.end()) specs_.push_back(spec);
       if (specs_.size() > static_cast<std::size_t>(kMaxPoints)) {
         fail(at, fmt::format("ops: more than {}, expected fewer", counted(kMaxPoints, "shape")),
@@ -112,23 +127,20 @@ class ShapeReader {
     }
     const std::string& key = keys[index];
     const auto given = values.find(key);
-    const auto kept = static_cast<std::int32_t>(get_key(spec, key));
-    for (const std::int32_t value : given == values.end() ? std::vector{kept} : given->second) {
-      expand(with(spec, key, value, at), keys, index + 1, values, at);
+    // Without a value the key keeps what earlier keys and the model made of it.
+    for (const std::int32_t value : given == values.end() ? std::vector{get_key(spec, key)} : given->second) {
+      expand(given == values.end() ? spec : with(spec, key, value, at), keys, index + 1, values, at);
     }
   }
 
   static OperatorSpec with(const OperatorSpec& spec, const std::string& key, std::int32_t value, const Position& at) {
-    const auto head_dim = static_cast<std::int32_t>(get_key(spec, "head_dim"));
-    const std::int64_t heads_width = std::int64_t{value} * (key == "heads" ? head_dim : spec.heads);
-    if ((key == "heads" || key == "head_dim") && heads_width > kMaxOperatorColumns) {
+    const std::int64_t query = std::int64_t{value} * (key == "heads" ? spec.head_dim : spec.heads);
+    if ((key == "heads" || key == "head_dim") && query > kMaxOperatorColumns) {
       fail(at, fmt::format("ops.shape.{}: found {}, expected at most 2^24 for heads x head_dim", key, value),
            "use a smaller one");
     }
     OperatorSpec next = spec;
     set_key(next, key, value);
-    // If only `heads` is given, the head dim stays the same.
-    if (key == "heads") set_key(next, "head_dim", head_dim);
     return next;
   }
 

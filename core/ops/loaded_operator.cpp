@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/loaded_operator.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <utility>
 
-#include "inferbench/op_bench.hpp"
 #include "measure/affinity.hpp"
 #include "measure/cache_size.hpp"
 #include "measure/clock.hpp"
 #include "ops/operator_error.hpp"
 #include "ops/operator_inputs.hpp"
 #include "ops/outcome_guard.hpp"
+#include "plugin/description.hpp"
 
 namespace inferbench {
 
@@ -52,19 +54,20 @@ OperatorPrepared LoadedOperator::prepare(const OperatorRequest& request) {
 void LoadedOperator::make(const OperatorRequest& request, OperatorPrepared& outcome) {
   const Plugin plugin = Plugin::load(request.plugin);
   const OptionValues options(plugin.options(), request.options);
+  const std::string_view missing = missing_feature(operator_features(request.spec), plugin.description().features);
+  if (!missing.empty()) {
+    throw BackendError(IB_UNSUPPORTED,
+                       fmt::format("backend {} has no {}, which the operator needs", plugin.name(), missing));
+  }
   const OperatorInputs inputs(request.spec, request.seed);
   HostCallbacks callbacks;
   callbacks.teardown = teardown_;
   const BackendContext context(plugin, request.threads, std::move(callbacks));
 
-  ib_op_desc desc = to_desc(request.spec);
+  ib_op_desc desc = inputs.desc();
   desc.precision = request.precision.c_str();
   desc.options = options.values().data();
   desc.n_options = options.values().size();
-  desc.tensors = inputs.tensors().data();
-  desc.n_tensors = inputs.tensors().size();
-  desc.input = inputs.input().data();
-  desc.past_kv = inputs.past_kv().empty() ? nullptr : inputs.past_kv().data();
   operator_ = std::make_unique<BackendOperator>(context, desc);
   const ib_op_info info = operator_->info();
   outcome.weights_bytes = info.weights_bytes;
@@ -80,8 +83,7 @@ void LoadedOperator::make(const OperatorRequest& request, OperatorPrepared& outc
   next_copy_ = 0;
   run_s_ = 0;
   operator_->run_once(0);
-  const auto n = static_cast<std::size_t>(desc.rows) * static_cast<std::size_t>(op_output_columns(desc));
-  first_result_ = operator_->output(n);
+  first_result_ = operator_->output(inputs.n_results());
   outcome.output = first_result_;
 }
 

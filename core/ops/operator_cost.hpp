@@ -11,13 +11,14 @@ namespace inferbench {
 /// Arithmetic operations per run; a multiply-add counts as two.
 struct OperatorFlops {
   double products = 0;  ///< products with weights: computed in the precision's own format
-  double other = 0;     ///< attention, layer norm, softmax, activation: computed in floating point
+  double other = 0;     ///< attention, norms, softmax, activation, rotation: computed in floating point
 
   double all() const { return products + other; }
 };
 
-/// Products: 2 rows inputs outputs each. Attention: 4 width for each pair of a query and a key that it sees. Per value:
-/// layer norm 8, softmax 5, GELU 9, ReLU 1. An exponential, a hyperbolic tangent or an error function counts as one.
+/// Products: 2 rows inputs outputs each. Attention: 4 n_heads head_dim for each pair of a query and a key that it sees.
+/// Per value: layer norm 8, RMS norm 4, softmax 5, GELU 9, SiLU 4, ReLU 1, a gate 1, rotation 3, a soft cap 3. An
+/// exponential, a hyperbolic tangent or an error function counts as one.
 OperatorFlops operator_flops(const OperatorSpec& spec);
 
 /// The least time that one run can take on this machine.

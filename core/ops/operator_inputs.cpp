@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/operator_inputs.hpp"
 
-#include <cmath>
+#include <algorithm>
 #include <map>
 #include <string>
 #include <utility>
@@ -9,6 +9,7 @@
 #include "inferbench/op_bench.hpp"
 #include "model/synthetic_formula.hpp"
 #include "model/synthetic_model.hpp"
+#include "reference/layer.hpp"
 
 namespace inferbench {
 
@@ -28,14 +29,17 @@ std::vector<float> made_up(const std::string& name, std::uint64_t seed, std::siz
   return values;
 }
 
-void add_norm(std::vector<TensorSpec>& list, const std::string& name, std::int64_t width) {
-  list.push_back({name + "weight", {width}, TensorRole::kNormWeight});
-  list.push_back({name + "bias", {width}, TensorRole::kNormBias});
-}
-
-void add_linear(std::vector<TensorSpec>& list, const std::string& name, std::int64_t inputs, std::int64_t outputs) {
-  list.push_back({name + "weight", {inputs, outputs}, TensorRole::kLinearWeight});
-  list.push_back({name + "bias", {outputs}, TensorRole::kLinearBias});
+ib_tensor view_of(const decoder::TensorSpec& spec, const std::vector<float>& values) {
+  ib_tensor view{};
+  view.name = spec.name.c_str();
+  view.dtype = IB_DTYPE_F32;
+  view.rank = spec.rank;
+  std::copy(spec.shape.begin(), spec.shape.end(), view.shape);
+  view.strides[0] = spec.rank == 2 ? spec.shape[1] : 1;
+  view.strides[1] = spec.rank == 2 ? 1 : 0;
+  view.data = values.data();
+  view.n_bytes = values.size() * sizeof(float);
+  return view;
 }
 
 Values widened(const std::vector<float>& values) {
@@ -44,82 +48,76 @@ Values widened(const std::vector<float>& values) {
 
 }  // namespace
 
-std::vector<TensorSpec> operator_tensors(const OperatorSpec& spec) {
-  const std::int64_t width = spec.width;
-  std::vector<TensorSpec> list;
-  switch (spec.op) {
-    case IB_OP_LAYER_NORM:
-      add_norm(list, "", width);
-      break;
-    case IB_OP_LINEAR:
-      add_linear(list, "", width, spec.outputs);
-      break;
-    case IB_OP_MLP:
-      add_linear(list, "c_fc.", width, spec.inner);
-      add_linear(list, "c_proj.", spec.inner, width);
-      break;
-    case IB_OP_BLOCK:
-      add_norm(list, "ln_1.", width);
-      add_linear(list, "attn.c_attn.", width, 3 * width);
-      add_linear(list, "attn.c_proj.", width, width);
-      add_norm(list, "ln_2.", width);
-      add_linear(list, "mlp.c_fc.", width, spec.inner);
-      add_linear(list, "mlp.c_proj.", spec.inner, width);
-      break;
-    default:
-      break;
+OperatorInputs::OperatorInputs(const OperatorSpec& spec, std::uint64_t seed)
+    : spec_(spec), config_(layer_config(spec)), layer_(model_desc(config_)) {
+  specs_ = op_tensors(desc());
+  weights_.reserve(specs_.size());
+  for (const decoder::TensorSpec& tensor : specs_) {
+    weights_.push_back(
+        made_up(tensor.name, seed, static_cast<std::size_t>(tensor.n_elements()), synthetic_distribution(tensor.role)));
+    tensors_.push_back(view_of(tensor, weights_.back()));
   }
-  return list;
+  layer_.tensors = tensors_.data();
+  layer_.n_tensors = tensors_.size();
+  input_ = made_up("input", seed, size_of(spec.rows, op_input_columns(desc())), {kUnitVariance, 0});
+  if (spec.op == IB_OP_ROTARY) return;  // it reads no keys and values
+  past_kv_ = made_up("past_kv", seed, size_of(spec.past, 2 * decoder::kv_size(layer_)), {kUnitVariance, 0});
 }
 
-OperatorInputs::OperatorInputs(const OperatorSpec& spec, std::uint64_t seed)
-    : spec_(spec), specs_(operator_tensors(spec)) {
-  weights_.reserve(specs_.size());
-  for (const TensorSpec& tensor : specs_) {
-    weights_.push_back(made_up(tensor.name, seed, tensor.n_elements(), synthetic_distribution(tensor.role)));
-    ib_tensor view{};
-    view.name = tensor.name.c_str();
-    view.dtype = IB_DTYPE_F32;
-    view.rank = static_cast<std::int32_t>(tensor.shape.size());
-    std::copy(tensor.shape.begin(), tensor.shape.end(), view.shape);
-    view.data = weights_.back().data();
-    view.n_bytes = weights_.back().size() * sizeof(float);
-    tensors_.push_back(view);
-  }
-  const std::int64_t columns = op_input_columns(to_desc(spec));
-  input_ = made_up("input", seed, size_of(spec.rows, columns), {kUnitVariance, 0});
-  past_kv_ = made_up("past_kv", seed, size_of(spec.past, 2 * spec.width), {kUnitVariance, 0});
+ib_op_desc OperatorInputs::desc() const {
+  ib_op_desc desc{};
+  desc.struct_size = sizeof(desc);
+  desc.op = spec_.op;
+  desc.rows = spec_.rows;
+  desc.past = spec_.past;
+  desc.n_copies = 1;
+  desc.desc = &layer_;
+  desc.input = input_.data();
+  desc.past_kv = past_kv_.empty() ? nullptr : past_kv_.data();
+  return desc;
+}
+
+std::size_t OperatorInputs::n_results() const {
+  return size_of(spec_.rows, op_output_columns(desc()));
 }
 
 Values OperatorInputs::reference() const {
+  constexpr std::string_view kPrefix = "layer.0.";
   std::map<std::string, Values> weights;
-  for (std::size_t i = 0; i < specs_.size(); ++i) weights.emplace(specs_[i].name, widened(weights_[i]));
-  const auto weight = [&](const std::string& name) -> const Values& { return weights.at(name); };
-  const auto width = static_cast<std::size_t>(spec_.width);
-  const auto heads = static_cast<std::size_t>(spec_.heads);
-  const auto head_width = spec_.heads > 0 ? spec_.width / spec_.heads : 1;
-  const double scale = 1 / std::sqrt(static_cast<double>(head_width));
+  for (std::size_t i = 0; i < specs_.size(); ++i) {
+    weights.emplace(specs_[i].name.substr(kPrefix.size()), widened(weights_[i]));
+  }
+  const reference::Layer layer(layer_, 0, [&](const std::string& name) -> const Values& { return weights.at(name); });
+  const auto hidden = static_cast<std::size_t>(spec_.hidden_size);
+  const auto inner = static_cast<std::size_t>(spec_.intermediate_size);
+  const auto query = static_cast<std::size_t>(decoder::query_size(layer_));
+  const auto kv = static_cast<std::size_t>(decoder::kv_size(layer_));
   Values x = widened(input_);
+  const auto columns = [&](std::size_t all, std::size_t first, std::size_t n) {
+    return reference::columns_of(x, all, first, n);
+  };
   switch (spec_.op) {
-    case IB_OP_LAYER_NORM:
-      return reference::layer_norm(x, weight("weight"), weight("bias"), spec_.layer_norm_epsilon);
+    case IB_OP_NORM:
+      return layer.norm(x, "attn_norm");
     case IB_OP_LINEAR:
-      return reference::linear(x, weight("weight"), weight("bias"));
-    case IB_OP_ATTENTION:
-      return reference::attend(reference::with_past(x, widened(past_kv_), width), width, heads, scale,
-                               static_cast<std::size_t>(spec_.past));
-    case IB_OP_GELU:
-      return reference::activate(std::move(x), spec_.activation);
-    case IB_OP_SOFTMAX:
-      return reference::softmax_rows(x, width);
-    case IB_OP_MLP: {
-      const Values hidden = reference::linear(x, weight("c_fc.weight"), weight("c_fc.bias"));
-      return reference::linear(reference::activate(hidden, spec_.activation), weight("c_proj.weight"),
-                               weight("c_proj.bias"));
+      return layer.project(x, hidden, "mlp_up");
+    case IB_OP_ATTENTION: {
+      const std::size_t all = query + 2 * kv;
+      return layer.attention(columns(all, 0, query), columns(all, query, kv), columns(all, query + kv, kv),
+                             widened(past_kv_));
     }
+    case IB_OP_ACTIVATION:
+      if (spec_.gated == 0) return reference::activated(layer_, {}, std::move(x));
+      return reference::activated(layer_, columns(2 * inner, 0, inner), columns(2 * inner, inner, inner));
+    case IB_OP_SOFTMAX:
+      return reference::softmax_rows(x, hidden);
+    case IB_OP_MLP:
+      return layer.mlp(x);
+    case IB_OP_ROTARY:
+      // Queries and keys of a row are rotated alike.
+      return layer.rotated(std::move(x), spec_.heads + spec_.kv_heads, spec_.past);
     default:
-      return reference::layer(std::move(x), weight, {heads, spec_.activation, spec_.layer_norm_epsilon, scale},
-                              widened(past_kv_));
+      return layer.apply(std::move(x), widened(past_kv_));
   }
 }
 

@@ -38,7 +38,12 @@ std::vector<float> floats_of(const Json& json) {
 Json spec_json(const OperatorSpec& spec) {
   Json shape = Json::object();
   for (const std::string& key : operator_keys(spec.op)) shape[key] = get_key(spec, key);
-  return {{"op", operator_name(spec.op)}, {"shape", shape}, {"layer_norm_epsilon", spec.layer_norm_epsilon}};
+  return {{"op", operator_name(spec.op)}, {"shape", shape}, {"norm_epsilon", spec.norm_epsilon}};
+}
+
+// Whether a key may have the value 0.
+bool may_be_zero(const std::string& key) {
+  return key == "past" || key == "window" || key == "soft_cap" || !key_words(key).empty();
 }
 
 OperatorSpec spec_of(const Json& object) {
@@ -47,12 +52,15 @@ OperatorSpec spec_of(const Json& object) {
   require_sane(spec.op >= 0, "operator");
   for (const std::string& key : operator_keys(spec.op)) {
     const auto value = integer_of<std::int32_t>(object.at("shape").at(key));
-    require_sane(value >= (key == "past" || key == "activation" ? 0 : 1) && value <= kMostColumns, key);
+    const std::size_t n_words = key_words(key).size();
+    require_sane(value >= (may_be_zero(key) ? 0 : 1) && value <= kMostColumns, key);
+    require_sane(n_words == 0 || static_cast<std::size_t>(value) < n_words, key);
     require_sane(key != "head_dim" || std::int64_t{value} * spec.heads <= kMostColumns, key);
     set_key(spec, key, value);
   }
-  spec.layer_norm_epsilon = object.at("layer_norm_epsilon").get<double>();
-  require_sane(spec.layer_norm_epsilon > 0, "epsilon");
+  require_sane(shape_fault(spec).empty(), "shape");
+  spec.norm_epsilon = object.at("norm_epsilon").get<double>();
+  require_sane(spec.norm_epsilon > 0, "epsilon");
   return spec;
 }
 

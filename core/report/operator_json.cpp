@@ -22,8 +22,15 @@ Json finite_json(double value) {
 Json shape_json(const OperatorSpec& spec) {
   Json shape = Json::object();
   for (const std::string& key : operator_keys(spec.op)) {
-    const std::int64_t value = get_key(spec, key);
-    shape[key] = key == "activation" ? Json(activation_names().at(static_cast<std::size_t>(value))) : Json(value);
+    const std::int32_t value = get_key(spec, key);
+    const auto& words = key_words(key);
+    if (is_flag(key)) {
+      shape[key] = value != 0;
+    } else if (words.empty()) {
+      shape[key] = value;
+    } else {
+      shape[key] = words.at(static_cast<std::size_t>(value));
+    }
   }
   return shape;
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "inferbench/op_bench.hpp"
@@ -22,12 +23,60 @@ std::string library(const std::string& name) {
   return std::string(test_paths::kPlugins) + "/lib" + name + ".so";
 }
 
-OperatorSpec spec_of(std::int32_t op, std::int32_t rows, std::int32_t width) {
+// A small operator of these rows; its sizes are set by key.
+OperatorSpec spec_of(std::int32_t op, std::int32_t rows,
+                     const std::vector<std::pair<const char*, std::int32_t>>& keys) {
   OperatorSpec spec;
   spec.op = op;
   spec.rows = rows;
-  spec.width = width;
+  for (const auto& [key, value] : keys) set_key(spec, key, value);
   return spec;
+}
+
+void add_products(std::vector<OperatorSpec>& list, std::int32_t rows, std::int32_t width) {
+  for (const std::int32_t norm : {IB_NORM_LAYER, IB_NORM_RMS}) {
+    list.push_back(spec_of(IB_OP_NORM, rows, {{"width", width}, {"norm", norm}}));
+  }
+  list.push_back(spec_of(IB_OP_SOFTMAX, rows, {{"width", width}}));
+  for (const std::int32_t bias : {0, 1}) {
+    list.push_back(spec_of(IB_OP_LINEAR, rows, {{"in", width}, {"out", 3 * width + 1}, {"bias", bias}}));
+  }
+  for (const std::int32_t activation :
+       {IB_ACTIVATION_GELU_TANH, IB_ACTIVATION_GELU_ERF, IB_ACTIVATION_RELU, IB_ACTIVATION_SILU}) {
+    for (const std::int32_t gated : {0, 1}) {
+      list.push_back(spec_of(IB_OP_ACTIVATION, rows, {{"width", width}, {"activation", activation}, {"gated", gated}}));
+      list.push_back(spec_of(IB_OP_MLP, rows,
+                             {{"width", width},
+                              {"inner", 2 * width + 3},
+                              {"activation", activation},
+                              {"gated", gated},
+                              {"bias", 1 - gated}}));
+    }
+  }
+}
+
+using Keys = std::vector<std::pair<const char*, std::int32_t>>;
+
+void add_attention(std::vector<OperatorSpec>& list, std::int32_t rows, std::int32_t past, std::int32_t head_dim) {
+  const Keys gpt2{{"past", past}, {"heads", 3}, {"head_dim", head_dim}};
+  const Keys llama{{"past", past}, {"heads", 6}, {"kv_heads", 2}, {"head_dim", head_dim}, {"rotary", 1}};
+  const auto with = [](Keys keys, const Keys& more) {
+    keys.insert(keys.end(), more.begin(), more.end());
+    return keys;
+  };
+  list.push_back(spec_of(IB_OP_ATTENTION, rows, gpt2));
+  list.push_back(spec_of(IB_OP_ATTENTION, rows, llama));
+  list.push_back(spec_of(IB_OP_ATTENTION, rows, with(llama, {{"qk_norm", 1}, {"window", 33}})));
+  list.push_back(spec_of(IB_OP_ATTENTION, rows, with(llama, {{"soft_cap", 2}, {"window", 5}})));
+  list.push_back(spec_of(IB_OP_ROTARY, rows, llama));
+  list.push_back(spec_of(IB_OP_LAYER, rows, with(gpt2, {{"inner", 12 * head_dim - 2}, {"bias", 1}})));
+  const Keys of_llama{{"inner", 300}, {"norm", IB_NORM_RMS}, {"activation", IB_ACTIVATION_SILU}, {"gated", 1}};
+  list.push_back(spec_of(IB_OP_LAYER, rows, with(llama, of_llama)));
+  list.push_back(
+      spec_of(IB_OP_LAYER, rows, with(with(llama, of_llama), {{"bias", 2}, {"window", 33}, {"qk_norm", 1}})));
+  // As Gemma: heads do not add up to the hidden size, norms after attention and MLP.
+  const Keys of_gemma{{"width", 96}, {"inner", 200}, {"norm", IB_NORM_RMS}, {"gated", 1}, {"post_norm", 1}};
+  list.push_back(spec_of(IB_OP_LAYER, rows, with(with(llama, of_gemma), {{"soft_cap", 3}, {"qk_norm", 1}})));
 }
 
 // One row is a gemv, a few are one tile, many are blocks with tails. Some widths are multiples of the vector length,
@@ -35,31 +84,9 @@ OperatorSpec spec_of(std::int32_t op, std::int32_t rows, std::int32_t width) {
 std::vector<OperatorSpec> examples() {
   std::vector<OperatorSpec> list;
   for (const std::int32_t rows : {1, 2, 9, 77}) {
-    for (const std::int32_t width : {5, 64, 100, 130}) {
-      list.push_back(spec_of(IB_OP_LAYER_NORM, rows, width));
-      list.push_back(spec_of(IB_OP_SOFTMAX, rows, width));
-      OperatorSpec spec = spec_of(IB_OP_LINEAR, rows, width);
-      spec.outputs = 3 * width + 1;
-      list.push_back(spec);
-      for (const std::int32_t activation : {IB_ACTIVATION_GELU_TANH, IB_ACTIVATION_GELU_ERF, IB_ACTIVATION_RELU}) {
-        spec = spec_of(IB_OP_GELU, rows, width);
-        spec.activation = activation;
-        list.push_back(spec);
-        spec.op = IB_OP_MLP;
-        spec.inner = 2 * width + 3;
-        list.push_back(spec);
-      }
-    }
+    for (const std::int32_t width : {5, 64, 100, 130}) add_products(list, rows, width);
     for (const std::int32_t past : {0, 1, 70}) {
-      for (const std::int32_t head_dim : {10, 64}) {
-        OperatorSpec spec = spec_of(IB_OP_ATTENTION, rows, 3 * head_dim);
-        spec.heads = 3;
-        spec.past = past;
-        list.push_back(spec);
-        spec.op = IB_OP_BLOCK;
-        spec.inner = 4 * spec.width - 2;
-        list.push_back(spec);
-      }
+      for (const std::int32_t head_dim : {10, 64}) add_attention(list, rows, past, head_dim);
     }
   }
   return list;
@@ -92,15 +119,15 @@ class OperatorsOf : public testing::TestWithParam<Subject> {
       : plugin_(Plugin::load(library(GetParam().backend))), options_(plugin_.options(), {}), context_(plugin_, 2) {}
 
   ib_op_desc desc_of(const OperatorInputs& inputs) const {
-    ib_op_desc desc = to_desc(inputs.spec());
+    ib_op_desc desc = inputs.desc();
     desc.precision = GetParam().precision;
     desc.options = options_.values().data();
     desc.n_options = options_.values().size();
-    desc.tensors = inputs.tensors().data();
-    desc.n_tensors = inputs.tensors().size();
-    desc.input = inputs.input().data();
-    desc.past_kv = inputs.past_kv().data();
     return desc;
+  }
+
+  bool has_features_of(const OperatorSpec& spec) const {
+    return (operator_features(spec) & ~plugin_.description().features) == 0;
   }
 
   bool lacks(std::int32_t op) const {
@@ -117,23 +144,23 @@ TEST_P(OperatorsOf, AreThoseOfFloat64) {
   const OperatorError tolerance = *operator_tolerance(GetParam().precision);
   for (const OperatorSpec& spec : examples()) {
     SCOPED_TRACE(std::string(operator_name(spec.op)) + " " + shape_text(spec));
-    if (lacks(spec.op)) continue;
+    if (lacks(spec.op) || !has_features_of(spec)) continue;
     const OperatorInputs inputs(spec, 3);
     const ib_op_desc desc = desc_of(inputs);
     const BackendOperator op(context_, desc);
     op.run_once(0);
-    const std::vector<float> result = op.output(static_cast<std::size_t>(spec.rows * op_output_columns(desc)));
+    const std::vector<float> result = op.output(inputs.n_results());
     const OperatorError error = operator_error(result, inputs.reference());
     EXPECT_LE(error.max, tolerance.max);
     EXPECT_LE(error.rms, tolerance.rms);
-    EXPECT_EQ(op.info().weights_bytes > 0, desc.n_tensors > 0);
-    EXPECT_EQ(op.info().kv_bytes > 0, spec.heads > 0);
+    EXPECT_EQ(op.info().weights_bytes > 0, !inputs.tensors().empty());
+    EXPECT_EQ(op.info().kv_bytes > 0, spec.op == IB_OP_ATTENTION || spec.op == IB_OP_LAYER);
   }
 }
 
 TEST_P(OperatorsOf, SayWhatIsNoOperatorOfTheirs) {
   for (const std::int32_t lacking : GetParam().unsupported) {
-    const OperatorInputs inputs(spec_of(lacking, 2, 8), 3);
+    const OperatorInputs inputs(spec_of(lacking, 2, {{"head_dim", 8}, {"width", 8}}), 3);
     try {
       const BackendOperator op(context_, desc_of(inputs));
       ADD_FAILURE() << operator_name(lacking);
@@ -146,32 +173,36 @@ TEST_P(OperatorsOf, SayWhatIsNoOperatorOfTheirs) {
 
 // All copies hold the same values, and no run changes the inputs of the next.
 TEST_P(OperatorsOf, GiveTheSameAtEveryRunAndCopy) {
-  for (const std::int32_t op : {IB_OP_LINEAR, IB_OP_ATTENTION, IB_OP_MLP, IB_OP_BLOCK}) {
-    OperatorSpec spec = spec_of(op, 3, 96);
-    spec.outputs = op == IB_OP_LINEAR ? 70 : 0;
-    spec.inner = op == IB_OP_MLP || op == IB_OP_BLOCK ? 200 : 0;
-    spec.heads = op == IB_OP_ATTENTION || op == IB_OP_BLOCK ? 3 : 0;
-    spec.past = spec.heads > 0 ? 20 : 0;
+  const Keys heads{{"past", 20}, {"heads", 3}, {"head_dim", 32}};
+  for (OperatorSpec spec :
+       {spec_of(IB_OP_LINEAR, 3, {{"in", 96}, {"out", 70}, {"bias", 1}}), spec_of(IB_OP_ATTENTION, 3, heads),
+        spec_of(IB_OP_LAYER, 3, heads), spec_of(IB_OP_MLP, 3, {{"width", 96}, {"inner", 200}, {"bias", 1}})}) {
+    if (spec.op == IB_OP_LAYER) {
+      spec.intermediate_size = 200;
+      spec.bias = 1;
+    }
     const OperatorInputs inputs(spec, 1);
     ib_op_desc desc = desc_of(inputs);
     desc.n_copies = 3;
     const BackendOperator prepared(context_, desc);
-    const auto n = static_cast<std::size_t>(3 * op_output_columns(desc));
+    const std::size_t n = inputs.n_results();
     prepared.run_once(0);
     const std::vector<float> first = prepared.output(n);
     for (const std::int32_t copy : {0, 1, 2, 0}) {
       prepared.run_once(copy);
-      EXPECT_EQ(prepared.output(n), first) << operator_name(op) << " copy " << copy;
+      EXPECT_EQ(prepared.output(n), first) << operator_name(spec.op) << " copy " << copy;
     }
   }
 }
 
 TEST_P(OperatorsOf, KeepTheRules) {
-  const OperatorInputs inputs(spec_of(IB_OP_LAYER_NORM, 2, 8), 1);
+  const OperatorInputs inputs(spec_of(IB_OP_NORM, 2, {{"width", 8}}), 1);
   const ib_op_desc desc = desc_of(inputs);
   const auto status_of = [&](auto change) {
     ib_op_desc changed = desc;
-    change(changed);
+    ib_model_desc layer = *desc.desc;
+    changed.desc = &layer;
+    change(changed, layer);
     try {
       const BackendOperator op(context_, changed);
       return ib_status{IB_OK};
@@ -179,16 +210,19 @@ TEST_P(OperatorsOf, KeepTheRules) {
       return error.status();
     }
   };
-  EXPECT_EQ(status_of([](ib_op_desc&) {}), IB_OK);
-  EXPECT_EQ(status_of([](ib_op_desc& d) { d.op = 99; }), IB_UNSUPPORTED);
-  EXPECT_EQ(status_of([](ib_op_desc& d) { d.precision = "fp7"; }), IB_UNSUPPORTED);
-  EXPECT_EQ(status_of([](ib_op_desc& d) { d.rows = 0; }), IB_INVALID_ARGUMENT);
-  EXPECT_EQ(status_of([](ib_op_desc& d) { d.n_copies = 0; }), IB_INVALID_ARGUMENT);
-  EXPECT_EQ(status_of([](ib_op_desc& d) { d.width = 9; }), IB_INVALID_ARGUMENT) << "the weights have 8";
-  EXPECT_EQ(status_of([](ib_op_desc& d) { d.n_tensors = 1; }), IB_INVALID_ARGUMENT);
-  EXPECT_EQ(status_of([](ib_op_desc& d) { d.input = nullptr; }), IB_INVALID_ARGUMENT);
-  EXPECT_EQ(status_of([](ib_op_desc& d) { d.layer_norm_epsilon = 0; }), IB_INVALID_ARGUMENT);
-  EXPECT_EQ(status_of([](ib_op_desc& d) { d.struct_size = 8; }), IB_INVALID_ARGUMENT);
+  using Op = ib_op_desc&;
+  using Layer = ib_model_desc&;
+  EXPECT_EQ(status_of([](Op, Layer) {}), IB_OK);
+  EXPECT_EQ(status_of([](Op d, Layer) { d.op = 99; }), IB_UNSUPPORTED);
+  EXPECT_EQ(status_of([](Op d, Layer) { d.precision = "fp7"; }), IB_UNSUPPORTED);
+  EXPECT_EQ(status_of([](Op d, Layer) { d.rows = 0; }), IB_INVALID_ARGUMENT);
+  EXPECT_EQ(status_of([](Op d, Layer) { d.n_copies = 0; }), IB_INVALID_ARGUMENT);
+  EXPECT_EQ(status_of([](Op, Layer layer) { layer.hidden_size = 9; }), IB_INVALID_ARGUMENT) << "the weights have 8";
+  EXPECT_EQ(status_of([](Op, Layer layer) { layer.n_tensors = 1; }), IB_INVALID_ARGUMENT);
+  EXPECT_EQ(status_of([](Op, Layer layer) { layer.n_layers = 2; }), IB_INVALID_ARGUMENT);
+  EXPECT_EQ(status_of([](Op d, Layer) { d.input = nullptr; }), IB_INVALID_ARGUMENT);
+  EXPECT_EQ(status_of([](Op, Layer layer) { layer.norm_epsilon = 0; }), IB_INVALID_ARGUMENT);
+  EXPECT_EQ(status_of([](Op d, Layer) { d.struct_size = 8; }), IB_INVALID_ARGUMENT);
 
   const BackendOperator op(context_, desc);
   ib_error error{};
@@ -201,9 +235,7 @@ TEST_P(OperatorsOf, KeepTheRules) {
 
 TEST_P(OperatorsOf, TakeTimesThatAddUp) {
   LoadedOperator op;
-  OperatorSpec spec = spec_of(IB_OP_LINEAR, 1, 64);
-  spec.outputs = 64;
-  OperatorRequest request = request_of(GetParam(), spec);
+  OperatorRequest request = request_of(GetParam(), spec_of(IB_OP_LINEAR, 1, {{"in", 64}, {"out", 64}, {"bias", 1}}));
   request.cache = OperatorCache::kCold;
   const OperatorPrepared prepared = op.prepare(request);
   ASSERT_EQ(prepared.status, TrialStatus::kOk) << prepared.error;
@@ -217,8 +249,8 @@ TEST_P(OperatorsOf, TakeTimesThatAddUp) {
 
 const std::vector<Subject> kSubjects{
     {"cpu_ref", "fp32", {}},
-    {"cpu_quant", "int8", {IB_OP_GELU, IB_OP_SOFTMAX}},
-    {"cpu_quant", "int4", {IB_OP_GELU, IB_OP_SOFTMAX}},
+    {"cpu_quant", "int8", {IB_OP_ACTIVATION, IB_OP_SOFTMAX, IB_OP_ROTARY}},
+    {"cpu_quant", "int4", {IB_OP_ACTIVATION, IB_OP_SOFTMAX, IB_OP_ROTARY}},
 #ifdef INFERBENCH_HAS_ONEDNN
     {"onednn", "fp32", {}},
     {"onednn", "int8", {}},
@@ -237,7 +269,8 @@ INSTANTIATE_TEST_SUITE_P(Bundled, OperatorsOf, testing::ValuesIn(kSubjects), nam
 
 TEST(Operators, ABackendWithoutTheExtensionIsUnsupported) {
   LoadedOperator op;
-  const OperatorPrepared prepared = op.prepare(request_of({"null", "none", {}}, spec_of(IB_OP_LAYER_NORM, 1, 8)));
+  const OperatorPrepared prepared =
+      op.prepare(request_of({"null", "none", {}}, spec_of(IB_OP_NORM, 1, {{"width", 8}})));
   EXPECT_EQ(prepared.status, TrialStatus::kUnsupported);
   EXPECT_THAT(prepared.error, HasSubstr("it offers no single operators (inferbench.op_bench.v1)"));
   EXPECT_EQ(op.sample({0.002, 0}).status, TrialStatus::kInvalid);

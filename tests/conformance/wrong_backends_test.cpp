@@ -28,9 +28,13 @@ void PrintTo(const Wrong& wrong, std::ostream* out) {
 }
 
 // The rules that break if every model gives wrong logits.
-const std::set<std::string> kAllNumerics{
-    "numerics.logits_are_gpt2", "numerics.decode_is_gpt2",   "numerics.narrow_checkpoints", "numerics.untied_head",
-    "numerics.activations",     "numerics.attention_scales", "numerics.layer_norm_epsilon", "numerics.odd_shapes"};
+std::set<std::string> all_numerics() {
+  std::set<std::string> names{"numerics.logits_match", "numerics.decode_matches",   "numerics.narrow_checkpoints",
+                              "numerics.untied_head",  "numerics.attention_scales", "numerics.norm_epsilon",
+                              "numerics.odd_shapes"};
+  for (const Rule& rule : feature_rules()) names.insert(rule.name);
+  return names;
+}
 
 class WrongBackend : public testing::TestWithParam<Wrong> {};
 
@@ -74,7 +78,7 @@ TEST_P(PlantedMistake, IsNamedInTheFirstLine) {
 TEST_P(PlantedMistake, ExplainsTheOtherBrokenRules) {
   const std::string option = std::string("fault=") + GetParam().fault;
   const auto result = run_program({"conformance", INFERBENCH_WRONG_PLUGIN, "--option", option, "--rule", "numerics",
-                                   "--rule", "outputs", "--rule", "sequences", "--json"});
+                                   "--rule", "features", "--rule", "outputs", "--rule", "sequences", "--json"});
   EXPECT_EQ(result.exit_code, 1) << result.err;
   const auto examined = nlohmann::json::parse(result.out)["precisions"][0];
   EXPECT_THAT(examined["likely_cause"].get<std::string>(), HasSubstr(GetParam().cause));
@@ -95,19 +99,19 @@ TEST_P(PlantedMistake, ExplainsTheOtherBrokenRules) {
 INSTANTIATE_TEST_SUITE_P(
     Mistakes, PlantedMistake,
     testing::Values(
-        Planted{"transposed", "attn.c_proj.weight is read as [out, in]", "numerics.logits_are_gpt2"},
+        Planted{"transposed", "attn_out.weight is read as [inputs, outputs]", "numerics.logits_match"},
         Planted{"late_from_32", "positions are one too high from position 32 on (right up to position 31)",
-                "numerics.logits_are_gpt2", 32},
+                "numerics.logits_match", 32},
         Planted{"late_after_32", "positions are one too high in calls after the first 32 tokens",
-                "numerics.decode_is_gpt2", 32},
+                "numerics.decode_matches", 32},
         Planted{"stale_kv", "the cache is stale after a truncate", "sequences.truncate_forgets"},
-        Planted{"quick_gelu", "the activation is quick-GELU", "numerics.logits_are_gpt2"},
+        Planted{"quick_gelu", "the activation is quick-GELU", "numerics.logits_match"},
         Planted{"one_gelu", "the activation is the GELU with tanh (gelu_new) where it should be the GELU with erf",
-                "numerics.activations"},
-        Planted{"no_final_norm", "the final norm ln_f is missing", "numerics.logits_are_gpt2", 0},
-        Planted{"dropped_bias", "attn.c_proj.bias is not added, in the first layer only", "numerics.logits_are_gpt2"},
+                "features.gelu_erf"},
+        Planted{"no_final_norm", "the final norm is missing", "numerics.logits_match", 0},
+        Planted{"dropped_bias", "attn_out.bias is not added, in the first layer only", "numerics.logits_match"},
         Planted{"swapped_heads", "the attention's values, its mask or its output projection (layer 0)",
-                "numerics.logits_are_gpt2"}),
+                "numerics.logits_match"}),
     [](const auto& one) { return std::string(one.param.fault); });
 
 // An option that lowers the precision is not a mistake: the report says how to declare it.
@@ -155,10 +159,10 @@ TEST(ConformanceCommand, WhatIsLeftBehindIsFound) {
 
 INSTANTIATE_TEST_SUITE_P(
     Faults, WrongBackend,
-    testing::Values(Wrong{"none", {}}, Wrong{"swapped_heads", kAllNumerics},
+    testing::Values(Wrong{"none", {}}, Wrong{"swapped_heads", all_numerics()},
                     Wrong{"stale_kv", {"sequences.truncate_forgets", "numerics.nearest_formulas"}},
                     Wrong{"same_scale", {"numerics.attention_scales", "numerics.nearest_formulas"}},
-                    Wrong{"one_gelu", {"numerics.activations", "numerics.nearest_activation"}},
+                    Wrong{"one_gelu", {"features.gelu_erf", "numerics.nearest_activation"}},
                     Wrong{"fixed_order", {"numerics.tensors_in_any_order"}},
                     Wrong{"greedy_highest", {"outputs.greedy_takes_lowest"}},
                     Wrong{"overflow", {"outputs.nothing_beyond"}}, Wrong{"short_buffers", {"arguments.short_buffers"}},
@@ -179,7 +183,7 @@ TEST(ConformanceCommand, ACrashBreaksARuleAndTheNextIsTriedAllTheSame) {
   const auto result = conformance({INFERBENCH_WRONG_PLUGIN, "--option", "fault=crashes", "--rule", "outputs"});
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_THAT(result.out, AllOf(HasSubstr("BROKEN  outputs.last_is_last_row"), HasSubstr("signal 6"),
-                                HasSubstr("BROKEN  outputs.exact_buffers_suffice"), HasSubstr("0 kept, 6 broken")));
+                                HasSubstr("BROKEN  outputs.exact_buffers_suffice"), HasSubstr("0 kept, 7 broken")));
   EXPECT_THAT(result.out, Not(HasSubstr("\x1b")));
 }
 
@@ -187,7 +191,7 @@ TEST(ConformanceCommand, FindsBackendsByNameAndRulesByTheirBeginning) {
   const auto result = conformance(
       {"cpu_quant", "--plugin-dir", test_paths::kPlugins, "--rule", "table", "--rule", "life.longer_structs"});
   EXPECT_EQ(result.exit_code, 0) << result.out;
-  EXPECT_THAT(result.out, AllOf(HasSubstr("cpu_quant int8: 4 rules"), HasSubstr("cpu_quant int4: 4 kept, 0 broken")));
+  EXPECT_THAT(result.out, AllOf(HasSubstr("cpu_quant int8: 5 rules"), HasSubstr("cpu_quant int4: 5 kept, 0 broken")));
 }
 
 TEST(ConformanceCommand, ListsEveryRuleOnce) {
@@ -198,7 +202,7 @@ TEST(ConformanceCommand, ListsEveryRuleOnce) {
     EXPECT_TRUE(names.insert(rule.name).second) << rule.name;
     EXPECT_THAT(result.out, HasSubstr(rule.name));
   }
-  EXPECT_GT(names.size(), 50U);
+  EXPECT_GT(names.size(), 75U);
 }
 
 TEST(ConformanceCommand, MistakesAreNamedAndExitWithTwo) {

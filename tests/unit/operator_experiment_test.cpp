@@ -64,7 +64,7 @@ class OperatorExperiments : public testing::Test {
 
 TEST_F(OperatorExperiments, FlagsAloneTakeAllOperatorsAtTheModelsSizes) {
   const OperatorExperiment experiment = load(with_backend());
-  EXPECT_THAT(experiment.points, SizeIs(14)) << "seven operators at 1 and 128 tokens";
+  EXPECT_THAT(experiment.points, SizeIs(16)) << "eight operators at 1 and 128 tokens";
   EXPECT_EQ(experiment.points.front().threads, 2);
   EXPECT_EQ(experiment.baseline, "cpu_ref:fp32");
   EXPECT_EQ(experiment.measure.blocks, 15);
@@ -82,19 +82,28 @@ TEST_F(OperatorExperiments, ShapesMultiplyOutTheLastKeyFastest) {
   flags.shapes = {"tokens=2,past=[0,5],heads=3"};
   EXPECT_THAT(shapes_of(load(flags)), ElementsAre("attention tokens=2 past=0 heads=3 head_dim=64",
                                                   "attention tokens=2 past=5 heads=3 head_dim=64"));
-  flags.ops = {"gelu"};
-  flags.shapes = {"rows=1,width=3,activation=[relu,gelu_new]"};
-  EXPECT_THAT(shapes_of(load(flags)), ElementsAre("gelu rows=1 width=3 activation=relu", "gelu rows=1 width=3"));
+  flags.ops = {"activation"};
+  flags.shapes = {"rows=1,width=3,activation=[relu,gelu_new],gated=[true,false]"};
+  EXPECT_THAT(shapes_of(load(flags)), ElementsAre("activation rows=1 width=3 activation=relu gated=true",
+                                                  "activation rows=1 width=3 activation=relu",
+                                                  "activation rows=1 width=3 gated=true", "activation rows=1 width=3"));
+  flags.ops = {"layer"};
+  flags.shapes = {"tokens=1,past=0,heads=8,kv_heads=[2,8],inner=5,norm=rms_norm,bias=none,rotary=true,window=7"};
+  EXPECT_THAT(shapes_of(load(flags)),
+              ElementsAre("layer tokens=1 past=0 heads=8 kv_heads=2 head_dim=64 inner=5 norm=rms_norm bias=none "
+                          "window=7 rotary=true",
+                          "layer tokens=1 past=0 heads=8 head_dim=64 inner=5 norm=rms_norm bias=none window=7 "
+                          "rotary=true"));
 }
 
 TEST_F(OperatorExperiments, TheCommandLineGoesBeforeTheFile) {
   const std::string text =
       "backends: [{plugin: cpu_quant, precision: [int8, int4]}]\n"
-      "tokens: [4]\nops: [layernorm, {op: linear, shape: [{in: 8, out: 8}]}]\nthreads: [1, 2]\n"
+      "tokens: [4]\nops: [norm, {op: linear, shape: [{in: 8, out: 8}]}]\nthreads: [1, 2]\n"
       "measure: {blocks: 3, cache: hot}\nlimits: {timeout_s: 7}\n";
   const OperatorExperiment file = load({}, text);
-  EXPECT_THAT(shapes_of(file), ElementsAre("layernorm rows=4 width=768", "layernorm rows=4 width=768",
-                                           "linear rows=4 in=8 out=8", "linear rows=4 in=8 out=8"));
+  EXPECT_THAT(shapes_of(file), ElementsAre("norm rows=4 width=768", "norm rows=4 width=768", "linear rows=4 in=8 out=8",
+                                           "linear rows=4 in=8 out=8"));
   EXPECT_EQ(file.name, "ops");
   EXPECT_EQ(file.measure.cache, OperatorCache::kHot);
   EXPECT_EQ(file.limits.timeout_s, 7);
@@ -133,9 +142,18 @@ TEST_F(OperatorExperiments, MistakesOfTheCommandLineNameTheFlag) {
   flags.ops = {"attention"};
   flags.shapes = {"heads=100000,head_dim=100000"};
   EXPECT_THAT(error_of(flags), HasSubstr("expected at most 2^24 for heads x head_dim"));
-  flags.ops = {"gelu"};
+  flags.shapes = {"heads=6,kv_heads=4"};
+  EXPECT_THAT(error_of(flags), HasSubstr("attention: heads=6 is not a multiple of kv_heads=4"));
+  flags.shapes = {"head_dim=63,rotary=true"};
+  EXPECT_THAT(error_of(flags), HasSubstr("head_dim=63 is odd"));
+  flags.shapes = {"rotary=2"};
+  EXPECT_THAT(error_of(flags), HasSubstr("ops.shape.rotary: found '2', expected true or false"));
+  flags.ops = {"linear"};
+  flags.shapes = {"bias=qkv"};
+  EXPECT_THAT(error_of(flags), HasSubstr("bias=qkv is only for layer"));
+  flags.ops = {"activation"};
   flags.shapes = {"activation=gelu_now"};
-  EXPECT_THAT(error_of(flags), HasSubstr("did you mean 'gelu_new'?"));
+  EXPECT_THAT(error_of(flags), HasSubstr("ops.shape.activation: unknown 'gelu_now'; did you mean 'gelu_new'?"));
   flags.ops.clear();
   EXPECT_THAT(error_of(flags), HasSubstr("no --op names the operator"));
   flags = with_backend();
