@@ -60,6 +60,8 @@ TEST(BackendsCommand, TextSaysWhatEachCanDo) {
   EXPECT_THAT(ended.out, HasSubstr("  precisions  none  no weights are read (default)\n"));
   EXPECT_THAT(ended.out, HasSubstr("  options     step   = 1     a whole number from 0 to 1000  how far "));
   EXPECT_THAT(ended.out, HasSubstr("              order  = near  one of near, far               whether "));
+  EXPECT_THAT(ended.out, HasSubstr("\n  features    layer_norm rms_norm learned_positions rotary "));
+  EXPECT_THAT(ended.out, HasSubstr("\n  devices     cpu"));
   EXPECT_THAT(ended.out, HasSubstr("looked in:\n  " + folder.path().string() + "\n"));
 }
 
@@ -76,7 +78,13 @@ TEST(BackendsCommand, JsonHoldsTheSame) {
   EXPECT_EQ(backend.at("path"), (folder.path() / "libminimal_c.so").string());
   EXPECT_EQ(backend.at("abi"), "1.0");
   EXPECT_EQ(backend.at("concurrent_sessions"), false);
-  EXPECT_EQ(backend.at("precisions"), json::parse(R"([{"name": "none", "doc": "no weights are read"}])"));
+  EXPECT_EQ(backend.at("precisions"), json::parse(R"([{"name": "none", "doc": "no weights are read", "weight_bits": 32,
+                                                      "integer_products": false}])"));
+  EXPECT_EQ(backend.at("features").size(), 19U);
+  EXPECT_EQ(backend.at("features").at(0), "layer_norm");
+  EXPECT_EQ(backend.at("driver_threads"), 0);
+  EXPECT_EQ(backend.at("devices"), json::parse(R"([{"id": "cpu", "name": "", "memory_bytes": 0}])"));
+  EXPECT_TRUE(backend.at("device_problem").is_null());
   const json step = backend.at("options").at(0);
   EXPECT_EQ(step.at("key"), "step");
   EXPECT_EQ(step.at("type"), "int");
@@ -85,6 +93,26 @@ TEST(BackendsCommand, JsonHoldsTheSame) {
   EXPECT_EQ(step.at("max"), 1000);
   EXPECT_EQ(backend.at("options").at(1).at("choices"), json::parse(R"(["near", "far"])"));
   EXPECT_TRUE(backend.at("shadowed_by").is_null());
+}
+
+TEST(BackendsCommand, DevicesAndFeaturesAreListed) {
+  const TestFolder folder;
+  folder.copy(INFERBENCH_MISBEHAVING_PLUGIN);
+  const std::string arguments = "backends --plugin-dir " + folder.path().string();
+  EXPECT_THAT(run(arguments).out, HasSubstr("  features    layer_norm learned_positions plain_mlp linear_bias gelu_tanh "
+                                            "gelu_erf relu\n"
+                                            "  devices     cpu     a processor\n"
+                                            "              card:0  a card       3072 MiB\n"));
+  const json backend = entry(json::parse(run(arguments + " --json").out).at("backends"), "name", "misbehaving");
+  EXPECT_EQ(backend.at("devices").at(1), json::parse(R"({"id": "card:0", "name": "a card", "memory_bytes": 3221225472})"));
+  EXPECT_EQ(backend.at("driver_threads"), 3);
+
+  setenv("INFERBENCH_TEST_FAULT", "devices_none", 1);
+  EXPECT_THAT(run(arguments).out, HasSubstr("  devices     none: no driver is loaded\n"));
+  const json without = entry(json::parse(run(arguments + " --json").out).at("backends"), "name", "misbehaving");
+  EXPECT_EQ(without.at("devices"), json::array());
+  EXPECT_EQ(without.at("device_problem"), "no driver is loaded");
+  unsetenv("INFERBENCH_TEST_FAULT");
 }
 
 TEST(BackendsCommand, ABackendWithoutItsLibraryIsListedWithTheReason) {
