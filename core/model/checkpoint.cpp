@@ -14,6 +14,7 @@
 #include "model/in_quotes.hpp"
 #include "model/safetensors_layout.hpp"
 #include "model/shard_index.hpp"
+#include "model/unsupported_models.hpp"
 #include "model/weights_storage.hpp"
 #include "support/counted.hpp"
 #include "support/error.hpp"
@@ -64,10 +65,8 @@ std::vector<SafetensorsFile> open_files(const fs::path& folder) {
     const ShardIndex index = read_shard_index(index_path);
     for (const std::string& name : index.files) files.push_back(SafetensorsFile::open(folder / name));
     check_index(index, index_path, files);
-  } else if (fs::exists(folder / "pytorch_model.bin", ignored)) {
-    throw Error(fmt::format("{}: the only weights are in pytorch_model.bin, which is not supported", folder.string()),
-                "save the model as safetensors: model.save_pretrained(folder, safe_serialization=True)");
   } else {
+    refuse_unsupported_folder(folder);
     throw Error(fmt::format("{}: neither model.safetensors nor model.safetensors.index.json", folder.string()),
                 "give a folder as transformers' save_pretrained writes it");
   }
@@ -79,6 +78,11 @@ NameMap map_names(std::span<const SafetensorsFile> files) {
   for (std::size_t i = 0; i < files.size(); ++i) {
     for (const SafetensorsTensor& tensor : files[i].tensors()) {
       const std::string_view name = checkpoint_name(tensor.name);
+      if (is_quantized_tensor(name)) {
+        throw Error(fmt::format("{}: tensor {}: a quantized checkpoint, which is not supported",
+                                files[i].path().string(), in_quotes(tensor.name)),
+                    kGiveUnquantized);
+      }
       if (!names.emplace(name, BoundTensor{i, &tensor}).second) {
         throw Error(fmt::format("{}: tensor {} occurs twice", files[i].path().string(), in_quotes(name)),
                     "with and without a prefix (model., transformer., module., ...), or in two shards: keep one");

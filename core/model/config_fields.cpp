@@ -21,16 +21,16 @@ std::string shown(const nlohmann::json& value) {
 }
 
 ConfigFields::ConfigFields(const nlohmann::json& object, std::string file, std::string path)
-    : json_(object), file_(std::move(file)), path_(std::move(path)) {}
+    : json_(&object), file_(std::move(file)), path_(std::move(path)) {}
 
 const nlohmann::json* ConfigFields::find(const char* key) const {
-  const auto found = json_.find(key);
-  return found == json_.end() || found->is_null() ? nullptr : &*found;
+  const auto found = json_->find(key);
+  return found == json_->end() || found->is_null() ? nullptr : &*found;
 }
 
 bool ConfigFields::is_null(const char* key) const {
-  const auto found = json_.find(key);
-  return found != json_.end() && found->is_null();
+  const auto found = json_->find(key);
+  return found != json_->end() && found->is_null();
 }
 
 void ConfigFields::fail(std::string_view key, std::string_view what, std::string cure) const {

@@ -51,12 +51,12 @@ class ConfigFields {
   /// The object under `key`, if there is one. Throws Error if the value is something else.
   std::optional<ConfigFields> object(const char* key) const;
 
-  const nlohmann::json& json() const { return json_; }
+  const nlohmann::json& json() const { return *json_; }
   const std::string& file() const { return file_; }
   const std::string& path() const { return path_; }
 
  private:
-  const nlohmann::json& json_;
+  const nlohmann::json* json_;
   std::string file_;
   std::string path_;
 };

@@ -5,13 +5,15 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 #include "model/config_fields.hpp"
 #include "model/families/families.hpp"
 #include "model/guarded_json.hpp"
 #include "model/mapped_file.hpp"
+#include "model/unsupported_models.hpp"
 #include "support/error.hpp"
 
 namespace inferbench {
@@ -50,32 +52,22 @@ void check_architectures(const ConfigFields& fields, const Family& family) {
   }
 }
 
-void refuse_what_no_family_has(const ConfigFields& fields) {
-  for (const char* key : {"add_cross_attention", "is_encoder_decoder"}) {
-    if (fields.boolean(key, false)) fields.fail(key, "true is not supported", "only decoder-only models are supported");
-  }
-  if (fields.find("quantization_config") != nullptr) {
-    fields.fail("quantization_config", "quantized checkpoints are not supported",
-                "give the F32, F16 or BF16 checkpoint");
-  }
-}
-
-// eos_token_id: one token or several. A token outside the vocabulary can never end a text, so it does not count.
-// nullopt: the file says nothing.
-std::optional<std::vector<std::int32_t>> read_end_tokens(const ConfigFields& fields, std::int32_t vocab_size) {
+// From eos_token_id, one token or several; leaves the tokens as they are if the file says nothing. A token outside the
+// vocabulary can never end a text, so it does not count.
+void set_end_tokens(ModelConfig& config, const ConfigFields& fields) {
   constexpr const char* kKey = "eos_token_id";
   const nlohmann::json* value = fields.find(kKey);
-  if (value == nullptr) return std::nullopt;
+  if (value == nullptr) return;
   std::vector<std::int32_t> tokens;
   if (value->is_array()) {
     for (const nlohmann::json& token : *value) tokens.push_back(fields.integer(kKey, token, 0, INT32_MAX));
   } else {
     tokens.push_back(fields.integer(kKey, *value, 0, INT32_MAX));
   }
-  std::erase_if(tokens, [vocab_size](std::int32_t token) { return token >= vocab_size; });
+  std::erase_if(tokens, [&config](std::int32_t token) { return token >= config.vocab_size; });
   std::sort(tokens.begin(), tokens.end());
   tokens.erase(std::unique(tokens.begin(), tokens.end()), tokens.end());
-  return tokens;
+  config.end_tokens = std::move(tokens);
 }
 
 }  // namespace
@@ -84,12 +76,13 @@ ModelConfig parse_config(std::string_view json, const std::string& file) {
   const nlohmann::json parsed = parse_guarded_json(json, file, kMaxConfigBytes);
   require_object(parsed, file, "give the config.json of a model");
   const ConfigFields fields(parsed, file);
+  refuse_unsupported_config(fields);
   const Family& family = require_family(fields);
   check_architectures(fields, family);
-  refuse_what_no_family_has(fields);
   ModelConfig config = family.read_config(fields);
   config.model_type = fields.find("model_type")->get<std::string>();
-  if (auto tokens = read_end_tokens(fields, config.vocab_size)) config.end_tokens = *std::move(tokens);
+  if (const auto text = fields.object("text_config")) set_end_tokens(config, *text);
+  set_end_tokens(config, fields);
   return config;
 }
 
@@ -102,7 +95,7 @@ ModelConfig read_config(const std::filesystem::path& path) {
       parse_guarded_json(read_small_file(generation, kMaxConfigBytes), generation.string(), kMaxConfigBytes);
   require_object(parsed, generation.string(), "fetch the file again");
   const ConfigFields fields(parsed, generation.string());
-  if (auto tokens = read_end_tokens(fields, config.vocab_size)) config.end_tokens = *std::move(tokens);
+  set_end_tokens(config, fields);
   return config;
 }
 

@@ -12,6 +12,7 @@
 #include "model/in_quotes.hpp"
 #include "model/sha256.hpp"
 #include "model/synthetic_model.hpp"
+#include "model/unsupported_models.hpp"
 #include "support/error.hpp"
 
 namespace inferbench {
@@ -34,6 +35,7 @@ std::optional<fs::path> find_folder(const fs::path& reference, const fs::path& b
   for (const fs::path& candidate : {base / reference, reference}) {
     std::error_code ignored;
     if (fs::is_directory(candidate, ignored)) return candidate;
+    if (fs::is_regular_file(candidate, ignored)) refuse_gguf_file(candidate);
     if (fs::exists(candidate, ignored)) {
       throw Error(fmt::format("model {}: is a file", in_quotes(candidate.string())), "give the folder that holds it");
     }
@@ -58,7 +60,7 @@ Model Model::open(std::string_view reference, const fs::path& base) {
   auto impl = std::make_shared<Impl>();
   impl->reference = reference;
   if (reference.empty()) {
-    throw Error("model '': empty", "give a folder, a hub name such as gpt2, or synthetic:gpt2");
+    throw Error("model '': empty", "give a folder, a hub name such as Qwen/Qwen2.5-0.5B, or synthetic:qwen2.5-0.5b");
   }
   if (is_synthetic(reference)) {
     impl->synthetic = parse_synthetic(reference);
@@ -77,6 +79,8 @@ Model Model::open(std::string_view reference, const fs::path& base) {
         fmt::format("model {}: no such folder", in_quotes(reference)),
         "give a folder with config.json and model.safetensors, a hub name such as gpt2, or synthetic:gpt2");
   }
+  std::error_code ignored;
+  if (!fs::exists(*impl->folder / "config.json", ignored)) refuse_unsupported_folder(*impl->folder);
   impl->config = read_config(*impl->folder / "config.json");
   impl->files = Checkpoint::open(*impl->folder, impl->config).paths();
   return Model(std::move(impl));

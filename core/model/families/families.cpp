@@ -16,7 +16,8 @@ std::int64_t StoredTensor::n_elements() const {
 }
 
 std::span<const Family* const> families() {
-  static constexpr std::array<const Family*, 2> kFamilies = {&kGpt2Family, &kLlamaFamily};
+  static constexpr std::array<const Family*, 7> kFamilies = {
+      &kGpt2Family, &kLlamaFamily, &kMistralFamily, &kQwen2Family, &kQwen3Family, &kGemma2Family, &kGemma3Family};
   return kFamilies;
 }
 

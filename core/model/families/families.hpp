@@ -12,6 +12,11 @@ namespace inferbench {
 // One definition each, in the file of the family.
 extern const Family kGpt2Family;
 extern const Family kLlamaFamily;
+extern const Family kMistralFamily;
+extern const Family kQwen2Family;
+extern const Family kQwen3Family;
+extern const Family kGemma2Family;
+extern const Family kGemma3Family;
 
 std::span<const Family* const> families();
 

@@ -152,7 +152,7 @@ bool is_mask_buffer(std::string_view name) {
 
 }  // namespace
 
-const Family kGpt2Family = {"GPT-2",      kGpt2Types,     kGpt2Architectures, read_gpt2_config,
-                            gpt2_tensors, is_mask_buffer, kGpt2Shapes,        0.12F};
+constinit const Family kGpt2Family = {"GPT-2",      kGpt2Types,     kGpt2Architectures, read_gpt2_config,
+                                      gpt2_tensors, is_mask_buffer, kGpt2Shapes,        0.12F};
 
 }  // namespace inferbench

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Llama 1 to 3, and the models of others that are built as they are (SmolLM, TinyLlama).
 #include "model/families/families.hpp"
+#include "model/families/layer_windows.hpp"
 #include "model/families/llama_like.hpp"
 #include "model/families/rotary_tables.hpp"
 
@@ -36,6 +37,7 @@ ModelConfig read_llama_config(const ConfigFields& fields) {
   ModelConfig config = read_llama_like(fields);
   config.qkv_bias = config.attn_out_bias = fields.boolean("attention_bias", false);
   config.mlp_bias = fields.boolean("mlp_bias", false);
+  require_like_layers(fields, config.n_layers, false);
   set_like_layers(config, 0, 0);
   add_rotary_table(config, read_rotary_table(fields, config));
   return config;
@@ -43,7 +45,7 @@ ModelConfig read_llama_config(const ConfigFields& fields) {
 
 }  // namespace
 
-const Family kLlamaFamily = {
+constinit const Family kLlamaFamily = {
     "Llama",      kLlamaTypes, kLlamaArchitectures, read_llama_config, llama_like_tensors, is_rotary_buffer,
     kLlamaShapes, 0.12F};
 
