@@ -74,20 +74,15 @@ class Memory {
 // A part of one tensor, filled by one thread.
 struct FillTask {
   std::span<float> out;
-  std::uint64_t stream = 0;
+  const StoredTensor* stored = nullptr;
   std::uint64_t first = 0;
-  SyntheticDistribution distribution = {};
-  bool add_one = false;  // to the generated values, as for stored ones
 };
 
-void fill_in_parallel(std::span<const FillTask> tasks) {
+void fill_in_parallel(std::span<const FillTask> tasks, const Family& family, std::uint64_t seed) {
   std::atomic<std::size_t> next = 0;
   const auto work = [&] {
     for (std::size_t i = next++; i < tasks.size(); i = next++) {
-      const FillTask& task = tasks[i];
-      fill_synthetic(task.out, task.stream, task.first, task.distribution.amplitude, task.distribution.mean);
-      if (!task.add_one) continue;
-      for (float& value : task.out) value += 1;
+      fill_stored(tasks[i].out, *tasks[i].stored, family, seed, tasks[i].first);
     }
   };
   std::vector<std::jthread> threads;
@@ -103,23 +98,22 @@ class SyntheticStorage final : public Weights::Storage {
  public:
   explicit SyntheticStorage(const SyntheticReference& reference)
       : Storage(decoder::tensors(model_desc(reference.config))),
-        family_(family_of(reference.config)),
-        stored_(family_.stored_tensors(reference.config)),
+        stored_(family_of(reference.config).stored_tensors(reference.config)),
         memory_(total_bytes(stored_)) {
+    const Family& family = family_of(reference.config);
     constexpr std::uint64_t kTaskElements = std::uint64_t{1} << 20U;
     std::vector<FillTask> tasks;
     float* out = memory_.data();
     for (const StoredTensor& stored : stored_) {
       const auto n = static_cast<std::uint64_t>(stored.n_elements());
-      const std::uint64_t stream = synthetic_stream(stored.name, reference.seed);
       for (std::uint64_t first = 0; first < n; first += kTaskElements) {
         const std::uint64_t length = std::min(kTaskElements, n - first);
-        tasks.push_back({{out + first, length}, stream, first, distribution_of(stored, family_), stored.add_one});
+        tasks.push_back({{out + first, length}, &stored, first});
       }
       add_views(stored, IB_DTYPE_F32, out);
       out += padded(n);
     }
-    fill_in_parallel(tasks);
+    fill_in_parallel(tasks, family, reference.seed);
   }
 
  private:
@@ -132,7 +126,6 @@ class SyntheticStorage final : public Weights::Storage {
     return static_cast<std::size_t>(n * sizeof(float));
   }
 
-  const Family& family_;
   std::vector<StoredTensor> stored_;
   Memory memory_;
 };
@@ -157,6 +150,14 @@ SyntheticDistribution synthetic_distribution(decoder::TensorRole role) {
       return {0.05F, 0.0F};
   }
   return {0.0F, 0.0F};
+}
+
+void fill_stored(std::span<float> out, const StoredTensor& stored, const Family& family, std::uint64_t seed,
+                 std::uint64_t first) {
+  const SyntheticDistribution distribution = distribution_of(stored, family);
+  fill_synthetic(out, synthetic_stream(stored.name, seed), first, distribution.amplitude, distribution.mean);
+  if (!stored.add_one) return;
+  for (float& value : out) value += 1;
 }
 
 std::string SyntheticReference::canonical_text() const {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -30,6 +31,13 @@ struct SyntheticDistribution {
   float mean;
 };
 SyntheticDistribution synthetic_distribution(decoder::TensorRole role);
+
+struct Family;
+struct StoredTensor;
+
+/// Fills `out` with the values first, first + 1, ... of a tensor of a synthetic model as its views have them.
+void fill_stored(std::span<float> out, const StoredTensor& stored, const Family& family, std::uint64_t seed,
+                 std::uint64_t first);
 
 /// Whether `reference` begins with "synthetic:".
 bool is_synthetic(std::string_view reference);
