@@ -26,7 +26,7 @@ struct PluginIdentity {
   std::string sha256;         ///< of the file
   bool prompt_cache = false;  ///< IB_FLAG_PROMPT_CACHE; false in folders of earlier versions
   /// What the backend says of the contender's precision. Absent in folders of earlier versions.
-  std::optional<PrecisionMeaning> precision;
+  std::optional<PrecisionMeaning> precision = std::nullopt;
 
   friend bool operator==(const PluginIdentity&, const PluginIdentity&) = default;
 };

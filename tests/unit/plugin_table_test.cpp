@@ -33,6 +33,7 @@ class TableCheckTest : public ::testing::Test {
     table_.build = "test";
     table_.license = "Apache-2.0";
     table_.doc = "a table";
+    table_.features = IB_FEATURES_GPT2;
     table_.precisions = precisions_.data();
     table_.n_precisions = precisions_.size();
     table_.options = options_.data();
@@ -73,7 +74,7 @@ class TableCheckTest : public ::testing::Test {
     EXPECT_EQ(fault(), "");
   }
 
-  std::array<ib_precision_info, 2> precisions_{{{"int8", "one"}, {"int4", "two"}}};
+  std::array<ib_precision_info, 2> precisions_{{{"int8", "one", 8, 1}, {"int4", "two", 4, 1}}};
   std::array<ib_option_info, 2> options_{{{"tile", IB_OPTION_INT, 0, "8", 1, 64, nullptr, "doc"},
                                           {"isa", IB_OPTION_CHOICE, 0, "auto", 0, 0, kChoices, "doc"}}};
   ib_backend table_{};
@@ -163,7 +164,9 @@ TEST_F(TableCheckTest, Precisions) {
   EXPECT_EQ(fault(), "it offers precision 'int8' twice");
   precisions_[1].name = "INT4";
   EXPECT_EQ(fault(), "its precisions[1].name 'INT4' is not [a-z0-9_]+ of at most 64 characters");
-  precisions_[1] = {"int4", nullptr};
+  precisions_[1] = {"int4", "two", 0, 0};
+  EXPECT_EQ(fault(), "precision 'int4' has 0 bits a weight, not 1 to 64");
+  precisions_[1] = {"int4", nullptr, 4, 1};
   EXPECT_EQ(fault(), "its required string 'precisions[1].doc' is null");
   table_.precisions = nullptr;
   EXPECT_EQ(fault(), "its n_precisions is 2, but 'precisions' is null");
@@ -171,6 +174,41 @@ TEST_F(TableCheckTest, Precisions) {
   EXPECT_EQ(fault(), "it offers no precision");
   table_.n_precisions = std::uint64_t{1} << 40;
   EXPECT_EQ(fault(), "its n_precisions is 1099511627776, more than 1024");
+}
+
+TEST_F(TableCheckTest, FeaturesMakeAModel) {
+  const auto fault_with = [this](std::uint64_t features) {
+    table_.features = features;
+    return fault();
+  };
+  EXPECT_EQ(fault_with(IB_FEATURES_LLAMA), "");
+  EXPECT_EQ(fault_with(~std::uint64_t{0}), "") << "features of later versions";
+  EXPECT_EQ(fault_with(0), "its features have neither layer_norm nor rms_norm");
+  EXPECT_EQ(fault_with(IB_FEATURE_RMS_NORM), "its features have neither plain_mlp nor gated_mlp");
+  EXPECT_EQ(fault_with(IB_FEATURES_LLAMA & ~IB_FEATURE_ROTARY),
+            "its features have neither learned_positions nor rotary");
+  EXPECT_EQ(fault_with(IB_FEATURES_LLAMA & ~IB_FEATURE_SILU), "its features have no activation");
+  table_.features = IB_FEATURES_GPT2;
+  table_.n_driver_threads = -1;
+  EXPECT_EQ(fault(), "its n_driver_threads is negative");
+}
+
+TEST_F(TableCheckTest, Devices) {
+  const auto fault_of = [](std::vector<ib_device_info> devices) -> std::string {
+    try {
+      checked_devices(devices.data(), devices.size(), "P");
+      return {};
+    } catch (const Error& error) {
+      return error.what();
+    }
+  };
+  EXPECT_EQ(fault_of({{"cuda:0", "a card", 1024}, {"cuda:1", "a card", 1024}, {"cpu", "", 0}}), "");
+  EXPECT_EQ(fault_of({}), "P: devices returned ok, but no device");
+  EXPECT_EQ(fault_of({{"cuda:0", nullptr, 0}}), "P: a device has no id or no name");
+  EXPECT_EQ(fault_of({{"cpu", "", 0}, {"cpu", "", 0}}), "P: it has device 'cpu' twice");
+  for (const char* id : {"", "GPU", "cuda:", "cuda:x", "cuda:0:1", "cuda 0"}) {
+    EXPECT_THAT(fault_of({{id, "", 0}}), ::testing::HasSubstr("is not named like cpu or cuda:0")) << id;
+  }
 }
 
 TEST_F(TableCheckTest, OptionKeys) {
