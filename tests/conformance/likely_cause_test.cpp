@@ -84,7 +84,7 @@ TEST(MistakenModel, ChunksAndRewindsChangeNothing) {
   ASSERT_GT(whole.steps.size(), 3U);
   const auto weights = whole.model();
   const Trace found = answers_with(nullptr, whole, *weights);
-  const auto ids = test_tokens(whole.n_tokens(), 5, whole.config.vocab);
+  const auto ids = test_tokens(whole.n_tokens(), 5, whole.config.vocab_size);
   // Each token's context, following the positions of the script.
   std::vector<std::int32_t> held;
   for (std::size_t t = 0; t < found.positions.size(); ++t) {
