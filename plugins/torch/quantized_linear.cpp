@@ -37,8 +37,9 @@ class Int8Linear final : public Linear {
              (bias.defined() ? bias.nbytes() : 0);
   }
 
-  // libtorch chooses one scale for all rows of a call, so that a row's result would hang on the others'. Each row is
-  // therefore brought to [-1, 1] first, and two more rows see to it that the range is always just that.
+  // libtorch chooses one scale for all rows of a call, so that a row's result would depend on the others. So each row
+  // is scaled to [-1, 1] first, and two more rows fix the range that libtorch sees. It is -64 to 63 steps, all that 7
+  // bits have around the zero point 64: then 1 and -1 are represented exactly.
   at::Tensor run(const at::Tensor& x) const override {
     const std::int64_t rows = x.size(0);
     const at::Tensor ranges = x.abs().amax(1, true).clamp_min_(kSmallest);
@@ -46,7 +47,7 @@ class Int8Linear final : public Linear {
     at::Tensor data = even.narrow(0, 0, rows);
     at::div_out(data, x, ranges);
     even.select(0, rows).fill_(1);
-    even.select(0, rows + 1).fill_(-1);
+    even.select(0, rows + 1).fill_(-64.0 / 63);
     at::Tensor y = packed_->apply_dynamic(std::move(even), kReduceRange).narrow(0, 0, rows);
     y.mul_(ranges);
     return bias_.defined() ? y.add_(bias_) : y;
