@@ -25,10 +25,7 @@ class OperatorExperiments : public testing::Test {
     lookups.model = [](const std::string& reference, const std::filesystem::path&) {
       if (reference != "synthetic:gpt2") throw Error("no model '" + reference + "'", "give another");
       ModelFacts facts;
-      facts.config.n_heads = 12;
-      facts.config.hidden_size = 768;
-      facts.config.intermediate_size = 3072;
-      facts.config.max_positions = 1024;
+      set_gpt2_sizes(facts.config, 12, 12, 768, 1024, 50257);
       return facts;
     };
     if (text.empty()) return load_operator_experiment(std::nullopt, flags, lookups);
