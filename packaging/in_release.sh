@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# ./dev test --in RELEASE [--quick] [--fresh] [CTEST ARGUMENTS]: runs the README's two commands in an empty Debian
-# RELEASE, then its Debian package in another empty one. Needs root, debootstrap and a network. Where one of them, the
-# rights to mount, or the disk space is missing, it says which and exits with 77. Any other failure is the release's.
+# ./dev test --in RELEASE [--quick] [--fresh] [--within SECONDS] [CTEST ARGUMENTS]: runs the README's two commands in an
+# empty Debian RELEASE, then its Debian package in another empty one. Needs root, debootstrap and a network. Where one of
+# them, the rights to mount, or the disk space is missing, it says which and exits with 77. Any other failure is the
+# release's.
 #
 # The systems are kept in ~/.cache/inferbench/systems, so that the next run builds only what changed; --fresh recreates
 # them. They also use this machine's compiler cache, if there is one.
@@ -10,6 +11,8 @@
 # --quick: the tests that CI runs on the other release. It builds the program and its backends, runs the quickstart
 # with one block, then the unit, conformance and golden tests. It builds no package and leaves out libtorch and
 # Chromium, the largest Debian packages.
+#
+# --within: stops after that time and exits with 77, so that CI stays within its own limit.
 set -euo pipefail
 tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 systems=${INFERBENCH_SYSTEMS:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/inferbench/systems}
@@ -29,15 +32,32 @@ case $release in
     exit 2
     ;;
 esac
-quick=false fresh=false
+quick=false fresh=false within='' flags=()
 while :; do
   case ${1:-} in
-    --quick) quick=true ;;
-    --fresh) fresh=true ;;
+    --quick) quick=true flags+=("$1") ;;
+    --fresh) fresh=true flags+=("$1") ;;
+    --within)
+      within=${2:-}
+      if [[ ! $within =~ ^-?[0-9]+$ ]]; then
+        say "--within: found '$within', expected seconds"
+        exit 2
+      fi
+      shift
+      ;;
     *) break ;;
   esac
   shift
 done
+
+if [ -n "$within" ]; then
+  [ "$within" -gt 0 ] || cannot "no time is left"
+  status=0
+  # SIGKILL ends the namespaces below, too, and with them every process and mount.
+  timeout --signal=KILL "$within" "$0" "$release" "${flags[@]}" "$@" || status=$?
+  if [ "$status" -eq 137 ] && [ "$SECONDS" -ge "$within" ]; then cannot "stopped after $within s (--within)"; fi
+  exit "$status"
+fi
 
 [ "$(id -u)" -eq 0 ] || cannot "debootstrap and chroot need root"
 command -v debootstrap >/dev/null || cannot "there is no debootstrap (package debootstrap)"
@@ -67,7 +87,8 @@ empty_system() {
     say "making an empty $release"
     rm -rf "$base"
     need_mirror
-    debootstrap --variant=minbase "$release" "$base" "$mirror" >"$systems/$release.log" 2>&1 || {
+    # In its own namespace, so that its mounts end with it even if it is killed.
+    unshare --mount debootstrap --variant=minbase "$release" "$base" "$mirror" >"$systems/$release.log" 2>&1 || {
       tail -n 3 "$systems/$release.log" >&2
       cannot "debootstrap $release failed ($systems/$release.log)"
     }
