@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# ./dev test --in RELEASE [--quick] [--fresh] [CTEST ARGUMENTS]: runs the README's two commands in an empty Debian
-# RELEASE, then its Debian package in another empty one. Needs root and debootstrap. Exits with 77 if the system cannot
-# be created.
+# ./dev test --in RELEASE [--quick] [--fresh] [--within SECONDS] [CTEST ARGUMENTS]: runs the README's two commands in an
+# empty Debian RELEASE, then its Debian package in another empty one. Needs root, debootstrap and a network. Where one of
+# them, the rights to mount, or the disk space is missing, it says which and exits with 77. Any other failure is the
+# release's.
 #
 # The systems are kept in ~/.cache/inferbench/systems, so that the next run builds only what changed; --fresh recreates
 # them. They also use this machine's compiler cache, if there is one.
@@ -10,9 +11,11 @@
 # --quick: the tests that CI runs on the other release. It builds the program and its backends, runs the quickstart
 # with one block, then the unit, conformance and golden tests. It builds no package and leaves out libtorch and
 # Chromium, the largest Debian packages.
+#
+# --within: stops after that time and exits with 77, so that CI stays within its own limit.
 set -euo pipefail
 tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-systems=${INFERBENCH_SYSTEMS:-${XDG_CACHE_HOME:-$HOME/.cache}/inferbench/systems}
+systems=${INFERBENCH_SYSTEMS:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/inferbench/systems}
 mirror=${INFERBENCH_MIRROR:-http://deb.debian.org/debian}
 
 say() { printf 'in_release: %s\n' "$*" >&2; }
@@ -29,19 +32,53 @@ case $release in
     exit 2
     ;;
 esac
-quick=false fresh=false
+quick=false fresh=false within='' flags=()
 while :; do
   case ${1:-} in
-    --quick) quick=true ;;
-    --fresh) fresh=true ;;
+    --quick) quick=true flags+=("$1") ;;
+    --fresh) fresh=true flags+=("$1") ;;
+    --within)
+      within=${2:-}
+      if [[ ! $within =~ ^-?[0-9]+$ ]]; then
+        say "--within: found '$within', expected seconds"
+        exit 2
+      fi
+      shift
+      ;;
     *) break ;;
   esac
   shift
 done
 
+if [ -n "$within" ]; then
+  [ "$within" -gt 0 ] || cannot "no time is left"
+  status=0
+  # SIGKILL ends the namespaces below, too, and with them every process and mount.
+  timeout --signal=KILL "$within" "$0" "$release" "${flags[@]}" "$@" || status=$?
+  if [ "$status" -eq 137 ] && [ "$SECONDS" -ge "$within" ]; then cannot "stopped after $within s (--within)"; fi
+  exit "$status"
+fi
+
 [ "$(id -u)" -eq 0 ] || cannot "debootstrap and chroot need root"
 command -v debootstrap >/dev/null || cannot "there is no debootstrap (package debootstrap)"
-unshare --mount --pid --fork true 2>/dev/null || cannot "unshare fails: mount and process namespaces are needed (CAP_SYS_ADMIN)"
+mkdir -p "$systems" 2>/dev/null && [ -w "$systems" ] || cannot "cannot write to $systems (INFERBENCH_SYSTEMS names another folder)"
+unshare --mount --pid --fork bash -c 'mount --make-rprivate / && mount -t proc proc /proc && chroot / true' 2>/dev/null ||
+  cannot "unshare, mount or chroot is refused here; they need CAP_SYS_ADMIN and CAP_SYS_CHROOT"
+exec 9>"$systems/$release.lock"
+flock --nonblock 9 || cannot "another run uses $systems/$release"
+
+# room_for MIB: fails unless the disk has that much space left.
+room_for() {
+  local free
+  free=$(df --output=avail -m "$systems" | tail -n 1)
+  [ "$free" -ge "$1" ] || cannot "$systems has $((free)) MiB left, $1 are needed"
+}
+
+# Without this check, debootstrap would retry for minutes.
+need_mirror() {
+  timeout 60 wget -q --tries=2 --timeout=15 -O /dev/null "$mirror/dists/$release/Release" ||
+    cannot "$mirror is out of reach, or has no $release"
+}
 
 # empty_system FOLDER: creates a minimal Debian system.
 empty_system() {
@@ -49,10 +86,9 @@ empty_system() {
   if [ ! -e "$base/etc/made" ]; then
     say "making an empty $release"
     rm -rf "$base"
-    mkdir -p "$systems"
-    # Check the mirror first: debootstrap itself would retry for minutes.
-    timeout 60 wget -q --tries=2 --timeout=15 -O /dev/null "$mirror/dists/$release/Release" || cannot "$mirror is out of reach"
-    debootstrap --variant=minbase "$release" "$base" "$mirror" >"$systems/$release.log" 2>&1 || {
+    need_mirror
+    # In its own namespace, so that its mounts end with it even if it is killed.
+    unshare --mount debootstrap --variant=minbase "$release" "$base" "$mirror" >"$systems/$release.log" 2>&1 || {
       tail -n 3 "$systems/$release.log" >&2
       cannot "debootstrap $release failed ($systems/$release.log)"
     }
@@ -87,13 +123,43 @@ inside() {
       DEBIAN_FRONTEND=noninteractive CCACHE_DIR=/ccache http_proxy="${http_proxy:-}" INFERBENCH_WERROR="${INFERBENCH_WERROR:-}" "$@"' inside "$@"
 }
 
+# Downloads what ./dev is going to install, so that a network that fails isn't reported as a failure of the release.
+# Names that the release doesn't have, and conflicts, are left to ./dev.
+download() {
+  local groups=$1 names
+  mapfile -t names < <(sed -n -E "s/^($groups) *\|[^|]*\| *([^ |]+).*/\2/p" "$tree/packaging/packages.txt")
+  inside "$build" bash -e -c '
+    dpkg --configure -a # an earlier run may have been stopped in the middle
+    missing=()
+    for package in "$@"; do
+      [ "$(dpkg-query -W -f="\${db:Status-Status}" "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+    done
+    if [ ${#missing[@]} -eq 0 ]; then exit; fi
+    apt-get update -qq -o APT::Update::Error-Mode=any
+    mapfile -t offered < <(apt-cache show "${missing[@]}" 2>/dev/null | sed -n "s/^Package: //p" | sort -u)
+    if apt-get install --simulate -qq --no-install-recommends "${offered[@]}" >/dev/null; then
+      apt-get install --download-only -y -qq --no-install-recommends "${offered[@]}" >/dev/null
+    fi' download "${names[@]}" || cannot "the packages cannot be downloaded from $mirror"
+}
+
 build=$systems/$release
 if $fresh || [ ! -d "$build/src" ]; then
-  if $fresh; then rm -rf "$systems/$release-base"; fi
+  if $quick; then room_for 5000; else room_for 12000; fi
+  if $fresh; then
+    need_mirror
+    rm -rf "$systems/$release-base"
+  fi
   empty_system "$build"
+  inside "$build" true || cannot "proc, sys or dev cannot be mounted in $build, or chroot is refused"
   mkdir "$build/src"
-  inside "$build" apt-get update -qq || cannot "apt-get does not reach $mirror"
-  if command -v ccache >/dev/null; then inside "$build" apt-get install -y -qq --no-install-recommends ccache >/dev/null; fi
+fi
+groups='build|test|engine'
+if ! $quick; then groups+='|torch|extra|browser'; fi
+say "packages"
+download "$groups"
+# The compiler cache only saves time.
+if command -v ccache >/dev/null; then
+  inside "$build" sh -c 'command -v ccache || apt-get install -y -qq --no-install-recommends ccache' >/dev/null 2>&1 || true
 fi
 say "the tree, into $build/src"
 find "$build/src" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +

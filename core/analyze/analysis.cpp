@@ -4,9 +4,9 @@
 #include <algorithm>
 
 #include "analyze/axes.hpp"
+#include "analyze/metric_column.hpp"
 #include "analyze/rank_correlation.hpp"
 #include "experiment/metrics.hpp"
-#include "results/metric_values.hpp"
 #include "support/error.hpp"
 #include "support/suggest.hpp"
 
@@ -25,17 +25,15 @@ void check_metrics(const std::vector<std::string>& metrics) {
   }
 }
 
-std::vector<AxisCorrelation> correlations_of(std::span<const MeasuredConfiguration> configurations,
-                                             const std::string& metric) {
+std::vector<AxisCorrelation> correlations_of(const MetricColumn& column) {
   std::vector<AxisCorrelation> correlations;
   for (const std::string& axis : numeric_axes()) {
     std::vector<double> places;
     std::vector<double> values;
-    for (const MeasuredConfiguration& configuration : configurations) {
-      const auto value = configuration.median(metric);
-      if (!value) continue;
-      places.push_back(numeric_axis_value(configuration, axis, metric));
-      values.push_back(*value);
+    for (std::size_t i = 0; i < column.configurations.size(); ++i) {
+      if (!column.medians[i]) continue;
+      places.push_back(numeric_axis_value(column.configurations[i], axis, column.metric));
+      values.push_back(*column.medians[i]);
     }
     if (const auto r = rank_correlation(places, values)) correlations.push_back({axis, *r});
   }
@@ -58,12 +56,9 @@ AnalysisResult analyze_runs(std::span<const RunData> runs, const std::vector<std
   result.configurations = configurations.size();
   for (const auto& configuration : configurations) result.trials += configuration.trials.size();
   for (const std::string& metric : metrics.empty() ? default_analysis_metrics() : metrics) {
-    MetricAnalysis analysis{metric,
-                            variance_shares(configurations, metric),
-                            scaling_exponents(configurations, metric),
-                            correlations_of(configurations, metric),
-                            {}};
-    if (more_is_better(metric)) analysis.threads = thread_efficiencies(configurations, metric);
+    const MetricColumn column(configurations, metric);
+    MetricAnalysis analysis{metric, variance_shares(column), scaling_exponents(column), correlations_of(column), {}};
+    if (more_is_better(metric)) analysis.threads = thread_efficiencies(column);
     result.metrics.push_back(std::move(analysis));
   }
   return result;

@@ -66,16 +66,16 @@ std::optional<ScalingExponent> fit(const Groups& groups) {
   return result;
 }
 
-std::optional<ScalingExponent> exponent_of(std::span<const MeasuredConfiguration> configurations,
-                                           std::string_view metric, const std::string& contender,
+std::optional<ScalingExponent> exponent_of(const MetricColumn& column, const std::string& contender,
                                            const std::string& axis) {
   Groups groups;
   double low = 0;
   double high = 0;
-  for (const MeasuredConfiguration& configuration : configurations) {
+  for (std::size_t i = 0; i < column.configurations.size(); ++i) {
+    const MeasuredConfiguration& configuration = column.configurations[i];
     if (configuration.contender != contender) continue;
-    const double place = numeric_axis_value(configuration, axis, metric);
-    const auto value = configuration.median(metric);
+    const double place = numeric_axis_value(configuration, axis, column.metric);
+    const std::optional<double>& value = column.medians[i];
     if (place <= 0 || !value || *value <= 0) continue;
     groups[group_of(configuration, sweep_axis_of(axis))].push_back({std::log(place), std::log(*value)});
     low = low == 0 ? place : std::min(low, place);
@@ -92,10 +92,9 @@ std::optional<ScalingExponent> exponent_of(std::span<const MeasuredConfiguration
 
 }  // namespace
 
-std::vector<ScalingExponent> scaling_exponents(std::span<const MeasuredConfiguration> configurations,
-                                               std::string_view metric) {
+std::vector<ScalingExponent> scaling_exponents(const MetricColumn& column) {
   std::vector<std::string> contenders;
-  for (const MeasuredConfiguration& configuration : configurations) {
+  for (const MeasuredConfiguration& configuration : column.configurations) {
     if (std::find(contenders.begin(), contenders.end(), configuration.contender) == contenders.end()) {
       contenders.push_back(configuration.contender);
     }
@@ -103,7 +102,7 @@ std::vector<ScalingExponent> scaling_exponents(std::span<const MeasuredConfigura
   std::vector<ScalingExponent> exponents;
   for (const std::string& axis : numeric_axes()) {
     for (const std::string& contender : contenders) {
-      if (auto exponent = exponent_of(configurations, metric, contender, axis)) exponents.push_back(*exponent);
+      if (auto exponent = exponent_of(column, contender, axis)) exponents.push_back(*exponent);
     }
   }
   return exponents;

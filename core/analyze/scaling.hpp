@@ -3,12 +3,10 @@
 
 #include <cstddef>
 #include <optional>
-#include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "analyze/configurations.hpp"
+#include "analyze/metric_column.hpp"
 #include "stats/ratio.hpp"
 
 namespace inferbench {
@@ -29,7 +27,6 @@ struct ScalingExponent {
 /// logarithm of a configuration's median on the logarithm of the axis, with an intercept per group. The interval uses
 /// Student's t on the residuals, so it also widens if the metric does not follow a power law. Values that are not
 /// positive are left out.
-std::vector<ScalingExponent> scaling_exponents(std::span<const MeasuredConfiguration> configurations,
-                                               std::string_view metric);
+std::vector<ScalingExponent> scaling_exponents(const MetricColumn& column);
 
 }  // namespace inferbench

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "analyze/thread_efficiency.hpp"
 
+#include <algorithm>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <map>
 
 #include "analyze/axes.hpp"
-#include "results/metric_values.hpp"
 
 namespace inferbench {
 namespace {
@@ -20,7 +21,10 @@ struct Place {
   // clang-tidy 14 sees a 0 in the comparison that this generates.
   auto operator<=>(const Place&) const = default;  // NOLINT(modernize-use-nullptr)
 };
-using Rates = std::map<Place, double>;
+struct Rate {
+  Place place;
+  double value = 0;
+};
 
 std::string all_but_threads(const MeasuredConfiguration& configuration) {
   std::string key;
@@ -30,47 +34,60 @@ std::string all_but_threads(const MeasuredConfiguration& configuration) {
   return key;
 }
 
-void add_rates(const MeasuredConfiguration& configuration, std::size_t number, std::string_view metric, Rates& rates) {
-  const Metric& row = one_value_metric(metric);
-  for (const TrialRecord* trial : configuration.trials) {
-    const auto value = metric_value(*trial, row);
-    if (value && *value > 0) rates.emplace(Place{number, trial->block, trial->repeat}, *value);
+// Ascending, one per place: the first that the run has.
+std::vector<Rate> rates_of(const MetricColumn& column, const std::vector<std::size_t>& numbers,
+                           const std::vector<std::size_t>& configurations) {
+  std::vector<Rate> rates;
+  for (const std::size_t i : configurations) {
+    const auto& values = column.values[i];
+    for (std::size_t j = 0; j < values.size(); ++j) {
+      const TrialRecord& trial = *column.configurations[i].trials[j];
+      if (values[j] && *values[j] > 0) rates.push_back({Place{numbers[i], trial.block, trial.repeat}, *values[j]});
+    }
   }
+  std::stable_sort(rates.begin(), rates.end(), [](const Rate& a, const Rate& b) { return a.place < b.place; });
+  const auto same = [](const Rate& a, const Rate& b) { return a.place == b.place; };
+  rates.erase(std::unique(rates.begin(), rates.end(), same), rates.end());
+  return rates;
 }
 
 constexpr double kAnalysisLevel = 0.95;  // of all intervals of an analysis; none of them gives a verdict
 
-SpeedRatio ratio_of(const Rates& to, const Rates& from) {
+SpeedRatio ratio_of(const std::vector<Rate>& to, const std::vector<Rate>& from) {
   std::vector<double> many;
   std::vector<double> few;
-  for (const auto& [key, rate] : to) {
-    const auto found = from.find(key);
-    if (found == from.end()) continue;
-    many.push_back(rate);
-    few.push_back(found->second);
+  auto other = from.begin();
+  for (const Rate& rate : to) {
+    while (other != from.end() && other->place < rate.place) ++other;
+    if (other == from.end() || other->place != rate.place) continue;
+    many.push_back(rate.value);
+    few.push_back(other->value);
   }
   return paired_speed_ratio(many, few, kAnalysisLevel).value_or(SpeedRatio{});
 }
 
 }  // namespace
 
-std::vector<ThreadEfficiency> thread_efficiencies(std::span<const MeasuredConfiguration> configurations,
-                                                  std::string_view metric) {
-  std::map<std::string, std::map<std::int32_t, Rates>> by_contender;
+std::vector<ThreadEfficiency> thread_efficiencies(const MetricColumn& column) {
+  std::map<std::string, std::map<std::int32_t, std::vector<std::size_t>>> by_contender;
   std::vector<std::string> order;
-  std::map<std::string, std::size_t> numbers;
-  for (const MeasuredConfiguration& configuration : configurations) {
+  std::map<std::string, std::size_t> known;
+  std::vector<std::size_t> numbers;
+  for (std::size_t i = 0; i < column.configurations.size(); ++i) {
+    const MeasuredConfiguration& configuration = column.configurations[i];
     const auto [entry, added] = by_contender.try_emplace(configuration.contender);
     if (added) order.push_back(configuration.contender);
-    const std::size_t number = numbers.emplace(all_but_threads(configuration), numbers.size()).first->second;
-    add_rates(configuration, number, metric, entry->second[configuration.point.threads]);
+    entry->second[configuration.point.threads].push_back(i);
+    numbers.push_back(known.emplace(all_but_threads(configuration), known.size()).first->second);
   }
   std::vector<ThreadEfficiency> result;
   for (const std::string& contender : order) {
     const auto& by_threads = by_contender[contender];
+    if (by_threads.size() < 2) continue;
     const auto& [fewest, base] = *by_threads.begin();
+    const std::vector<Rate> base_rates = rates_of(column, numbers, base);
     for (auto entry = std::next(by_threads.begin()); entry != by_threads.end(); ++entry) {
-      const SpeedRatio speedup = ratio_of(entry->second, base);
+      const SpeedRatio speedup = ratio_of(rates_of(column, numbers, entry->second), base_rates);
       if (speedup.n == 0) continue;
       result.push_back({contender, fewest, entry->first, speedup, speedup.ratio * fewest / entry->first});
     }

@@ -2,12 +2,10 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "analyze/configurations.hpp"
+#include "analyze/metric_column.hpp"
 #include "stats/ratio.hpp"
 
 namespace inferbench {
@@ -21,9 +19,8 @@ struct ThreadEfficiency {
   double efficiency = 0;  ///< speedup / (to / from): 1 is perfect
 };
 
-/// One entry per contender and thread count above its smallest. `metric` is a rate (tokens per second). The trials of a
-/// pair share run, block and point and differ only in the threads. A contender without such pairs is left out.
-std::vector<ThreadEfficiency> thread_efficiencies(std::span<const MeasuredConfiguration> configurations,
-                                                  std::string_view metric);
+/// One entry per contender and thread count above its smallest. The metric is a rate (tokens per second). The trials of
+/// a pair share run, block and point and differ only in the threads. A contender without such pairs is left out.
+std::vector<ThreadEfficiency> thread_efficiencies(const MetricColumn& column);
 
 }  // namespace inferbench

@@ -10,7 +10,6 @@
 #include <set>
 
 #include "analyze/axes.hpp"
-#include "results/metric_values.hpp"
 
 namespace inferbench {
 namespace {
@@ -29,17 +28,15 @@ struct Cells {
   double between = 0;  // of the cells' means around the grand mean
 };
 
-Cells cells_of(std::span<const MeasuredConfiguration> configurations, std::string_view metric) {
-  const Metric& row = one_value_metric(metric);
+Cells cells_of(const MetricColumn& column) {
   Cells cells;
-  for (const MeasuredConfiguration& configuration : configurations) {
+  for (std::size_t i = 0; i < column.configurations.size(); ++i) {
     std::vector<double> logs;
-    for (const TrialRecord* trial : configuration.trials) {
-      const auto value = metric_value(*trial, row);
+    for (const std::optional<double>& value : column.values[i]) {
       if (value && *value > 0) logs.push_back(std::log(*value));
     }
     if (logs.empty()) continue;
-    Cell cell{&configuration, static_cast<double>(logs.size()), 0};
+    Cell cell{&column.configurations[i], static_cast<double>(logs.size()), 0};
     for (const double value : logs) cell.mean += value / cell.n;
     for (const double value : logs) cells.within += (value - cell.mean) * (value - cell.mean);
     cells.n += cell.n;
@@ -121,9 +118,8 @@ double factorial(int n) {
 
 }  // namespace
 
-std::optional<VarianceShares> variance_shares(std::span<const MeasuredConfiguration> configurations,
-                                              std::string_view metric) {
-  const Cells cells = cells_of(configurations, metric);
+std::optional<VarianceShares> variance_shares(const MetricColumn& column) {
+  const Cells cells = cells_of(column);
   const double total = cells.within + cells.between;
   // Below this, differences are rounding errors, for example of a metric that is the same everywhere.
   if (cells.list.size() < 3 || total <= 1e-18 * cells.n) return std::nullopt;

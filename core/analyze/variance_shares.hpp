@@ -3,12 +3,10 @@
 
 #include <cstddef>
 #include <optional>
-#include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "analyze/configurations.hpp"
+#include "analyze/metric_column.hpp"
 
 namespace inferbench {
 
@@ -33,7 +31,6 @@ struct VarianceShares {
 /// axes can enter the model: Lindeman, Merenda and Gold 1980 (LMG). This is Shapley's value, and in a balanced sweep it
 /// is the sum of squares of the classical analysis of variance. Axes that always move together share equally. nullopt
 /// for fewer than three configurations, or if no value differs. Values that are not positive are left out.
-std::optional<VarianceShares> variance_shares(std::span<const MeasuredConfiguration> configurations,
-                                              std::string_view metric);
+std::optional<VarianceShares> variance_shares(const MetricColumn& column);
 
 }  // namespace inferbench

@@ -2,6 +2,8 @@
 #include "report/headline.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <map>
 #include <string_view>
 #include <utility>
 
@@ -18,19 +20,37 @@ struct Overall {
   std::vector<double> of_points;
 };
 
-Overall overall_speed(const RunInfo& info, const TrialIndex& index, std::size_t contender, std::size_t other,
-                      std::string_view metric) {
-  std::vector<LogRatio> ratios;
-  Overall overall;
-  for (std::size_t point = 0; point < info.points.size(); ++point) {
-    const auto ratio = paired_speed(metric, index.at(point, contender), index.at(point, other));
-    if (!ratio) continue;
-    ratios.push_back(*ratio);
-    overall.of_points.push_back(to_speed_ratio(*ratio).ratio);
+/// One metric's speeds of contenders relative to each other, each computed once.
+class OverallSpeeds {
+ public:
+  OverallSpeeds(const RunInfo& info, const TrialIndex& index, std::string_view metric)
+      : info_(info), index_(index), metric_(metric) {}
+
+  const Overall& of(std::size_t contender, std::size_t other) {
+    const auto [place, is_new] = known_.try_emplace({contender, other});
+    if (is_new) place->second = compute(contender, other);
+    return place->second;
   }
-  overall.ratio = mean_log_ratio(ratios);
-  return overall;
-}
+
+ private:
+  Overall compute(std::size_t contender, std::size_t other) const {
+    std::vector<LogRatio> ratios;
+    Overall overall;
+    for (std::size_t point = 0; point < info_.points.size(); ++point) {
+      const auto ratio = paired_speed(metric_, index_.at(point, contender), index_.at(point, other));
+      if (!ratio) continue;
+      ratios.push_back(*ratio);
+      overall.of_points.push_back(std::exp(ratio->mean));
+    }
+    overall.ratio = mean_log_ratio(ratios);
+    return overall;
+  }
+
+  const RunInfo& info_;
+  const TrialIndex& index_;
+  std::string_view metric_;
+  std::map<std::pair<std::size_t, std::size_t>, Overall> known_;
+};
 
 /// A contender's index in RunInfo::contenders, and the number of points where it ran together with the baseline.
 struct Entrant {
@@ -38,12 +58,12 @@ struct Entrant {
   std::size_t points = 0;
 };
 
-std::vector<Entrant> put_speeds(const RunInfo& info, const TrialIndex& index, Headline& headline) {
+std::vector<Entrant> put_speeds(const RunInfo& info, OverallSpeeds& speeds, Headline& headline) {
   const std::size_t baseline = baseline_index(info);
   std::vector<std::pair<OverallSpeed, Entrant>> found;
   for (std::size_t i = 0; i < info.contenders.size(); ++i) {
     if (i == baseline) continue;
-    const Overall overall = overall_speed(info, index, i, baseline, headline.metric);
+    const Overall& overall = speeds.of(i, baseline);
     if (!overall.ratio) continue;
     const auto [least, most] = std::minmax_element(overall.of_points.begin(), overall.of_points.end());
     const std::size_t points = overall.of_points.size();
@@ -63,14 +83,12 @@ std::vector<Entrant> put_speeds(const RunInfo& info, const TrialIndex& index, He
 // Speeds relative to the baseline are over each contender's own points. If some contenders failed at points, only a
 // direct comparison over common points shows which is faster. The fastest is the one that no later contender beats; the
 // second is the one that it beats by the smallest margin.
-void rank(const RunInfo& info, const TrialIndex& index, std::vector<Entrant> entrants, Headline& headline) {
+void rank(const RunInfo& info, OverallSpeeds& speeds, std::vector<Entrant> entrants, Headline& headline) {
   std::size_t most = 0;
   for (const Entrant& entrant : entrants) most = std::max(most, entrant.points);
   std::erase_if(entrants, [&](const Entrant& entrant) { return 2 * entrant.points < most; });
   entrants.push_back({baseline_index(info), most});
-  const auto speed = [&](const Entrant& a, const Entrant& b) {
-    return overall_speed(info, index, a.contender, b.contender, headline.metric).ratio;
-  };
+  const auto speed = [&](const Entrant& a, const Entrant& b) { return speeds.of(a.contender, b.contender).ratio; };
   const Entrant* fastest = &entrants.front();
   for (const Entrant& entrant : entrants) {
     if (&entrant == fastest) continue;
@@ -103,9 +121,10 @@ std::vector<Headline> headlines_of(const RunInfo& info, const TrialIndex& index)
   for (const std::string& metric : headline_metrics()) {
     Headline headline;
     headline.metric = metric;
-    std::vector<Entrant> entrants = put_speeds(info, index, headline);
+    OverallSpeeds speeds(info, index, headline.metric);
+    std::vector<Entrant> entrants = put_speeds(info, speeds, headline);
     if (headline.speeds.empty()) continue;
-    rank(info, index, std::move(entrants), headline);
+    rank(info, speeds, std::move(entrants), headline);
     headlines.push_back(std::move(headline));
   }
   return headlines;

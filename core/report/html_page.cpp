@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "report/html_page.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -28,27 +29,23 @@ std::string fill(std::string_view page, std::string_view data) {
   return filled;
 }
 
+bool opens_markup(char c) {
+  return c == '<' || c == '>' || c == '&';
+}
+
 }  // namespace
 
 std::string script_safe_json(std::string_view json) {
   std::string safe;
   safe.reserve(json.size());
-  for (const char c : json) {
-    switch (c) {
-      case '<':
-        safe += "\\u003c";
-        break;
-      case '>':
-        safe += "\\u003e";
-        break;
-      case '&':
-        safe += "\\u0026";
-        break;
-      default:
-        safe += c;
-    }
+  for (;;) {
+    const auto* const mark = std::find_if(json.begin(), json.end(), opens_markup);
+    const auto at = static_cast<std::size_t>(mark - json.begin());
+    safe += json.substr(0, at);
+    if (at == json.size()) return safe;
+    safe += json[at] == '<' ? "\\u003c" : json[at] == '>' ? "\\u003e" : "\\u0026";
+    json.remove_prefix(at + 1);
   }
-  return safe;
 }
 
 std::string html_page(const Report& report) {

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cstddef>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
 
 #include "experiment/metrics.hpp"
 #include "experiment/point_fields.hpp"
@@ -17,31 +22,57 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int kVersion = 1;
+constexpr std::size_t kReportFields = 21;
+constexpr std::size_t kContenderFields = 9;
+constexpr std::size_t kSummaryFields = 13;
+constexpr std::size_t kRatioFields = 6;
+
+// Reports have thousands of objects, and nlohmann's ordered objects copy their fields, with everything in them, when
+// they grow and when they are made from a list in braces. So the large and the many ones start with room for all
+// fields.
+Json object_with_room(std::size_t fields) {
+  Json object = Json::object();
+  object.get_ref<Json::object_t&>().reserve(fields);
+  return object;
+}
+
+// The object must not have the key yet.
+void add(Json& object, std::string_view key, Json value) {
+  object.get_ref<Json::object_t&>().emplace_back(std::string(key), std::move(value));
+}
+
+Json known_or_null(const std::optional<double>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
 
 Json summary_json(const Summary& summary) {
-  return {{"n", summary.n},
-          {"mean", summary.mean},
-          {"median", summary.median},
-          {"min", summary.min},
-          {"max", summary.max},
-          {"sd", or_null(summary.sd)},
-          {"mean_low", or_null(summary.mean_interval ? std::optional(summary.mean_interval->low) : std::nullopt)},
-          {"mean_high", or_null(summary.mean_interval ? std::optional(summary.mean_interval->high) : std::nullopt)},
-          {"outliers", summary.outliers},
-          {"p50", or_null(summary.p50)},
-          {"p90", or_null(summary.p90)},
-          {"p95", or_null(summary.p95)},
-          {"p99", or_null(summary.p99)}};
+  Json object = object_with_room(kSummaryFields);
+  add(object, "n", summary.n);
+  add(object, "mean", summary.mean);
+  add(object, "median", summary.median);
+  add(object, "min", summary.min);
+  add(object, "max", summary.max);
+  add(object, "sd", known_or_null(summary.sd));
+  add(object, "mean_low",
+      known_or_null(summary.mean_interval ? std::optional(summary.mean_interval->low) : std::nullopt));
+  add(object, "mean_high",
+      known_or_null(summary.mean_interval ? std::optional(summary.mean_interval->high) : std::nullopt));
+  add(object, "outliers", summary.outliers);
+  add(object, "p50", known_or_null(summary.p50));
+  add(object, "p90", known_or_null(summary.p90));
+  add(object, "p95", known_or_null(summary.p95));
+  add(object, "p99", known_or_null(summary.p99));
+  return object;
 }
 
 Json ratio_json(const SpeedRatio& ratio) {
-  Json object{
-      {"n", ratio.n}, {"speed_ratio", ratio.ratio}, {"level", ratio.level}, {"low", nullptr}, {"high", nullptr}};
-  if (ratio.interval) {
-    object["low"] = ratio.interval->low;
-    object["high"] = ratio.interval->high;
-  }
-  object["verdict"] = to_string(judge(ratio));
+  Json object = object_with_room(kRatioFields);
+  add(object, "n", ratio.n);
+  add(object, "speed_ratio", ratio.ratio);
+  add(object, "level", ratio.level);
+  add(object, "low", ratio.interval ? Json(ratio.interval->low) : Json(nullptr));
+  add(object, "high", ratio.interval ? Json(ratio.interval->high) : Json(nullptr));
+  add(object, "verdict", to_string(judge(ratio)));
   return object;
 }
 
@@ -49,35 +80,50 @@ Json same_output_json(const SameOutput& output) {
   return {{"compared", output.compared}, {"same", output.same}};
 }
 
+// `of` turns an entry's value into JSON.
+template <typename Value, typename Convert>
+Json object_of(const std::map<std::string, Value>& entries, Convert of) {
+  Json object = object_with_room(entries.size());
+  for (const auto& [name, value] : entries) add(object, name, of(value));
+  return object;
+}
+
 Json contender_json(const ContenderResult& result) {
-  Json object{{"contender", result.contender}, {"ok", result.ok}, {"failed", result.failed}};
-  object["metrics"] = Json::object();
-  for (const auto& [name, summary] : result.metrics) object["metrics"][name] = summary_json(summary);
-  object["vs_baseline"] = Json::object();
-  for (const auto& [name, ratio] : result.ratios) object["vs_baseline"][name] = ratio_json(ratio);
-  object["same_output"] = same_output_json(result.same_output);
-  object["inter_token_quantiles"] = Json::array();
+  Json object = object_with_room(kContenderFields);
+  add(object, "contender", result.contender);
+  add(object, "ok", result.ok);
+  add(object, "failed", result.failed);
+  add(object, "metrics", object_of(result.metrics, summary_json));
+  add(object, "vs_baseline", object_of(result.ratios, ratio_json));
+  add(object, "same_output", same_output_json(result.same_output));
+  Json quantiles = Json::array();
   for (const Quantile& quantile : result.inter_token_quantiles) {
-    object["inter_token_quantiles"].push_back({{"p", quantile.probability}, {"ms", quantile.value}});
+    Json entry = object_with_room(2);
+    add(entry, "p", quantile.probability);
+    add(entry, "ms", quantile.value);
+    quantiles.push_back(std::move(entry));
   }
-  object["load"] = result.load ? Json(to_json(*result.load)) : Json(nullptr);
-  object["failures"] = Json::array();
+  add(object, "inter_token_quantiles", std::move(quantiles));
+  add(object, "load", result.load ? Json(to_json(*result.load)) : Json(nullptr));
+  Json failures = Json::array();
   for (const auto& failure : result.failures) {
-    object["failures"].push_back({{"status", to_string(failure.status)},
-                                  {"error", failure.error},
-                                  {"count", failure.count},
-                                  {"stderr_tail", failure.stderr_tail}});
+    failures.push_back({{"status", to_string(failure.status)},
+                        {"error", failure.error},
+                        {"count", failure.count},
+                        {"stderr_tail", failure.stderr_tail}});
   }
+  add(object, "failures", std::move(failures));
   return object;
 }
 
 Json point_json(const PointResult& result) {
-  Json object = Json::object();
+  Json object = object_with_room(kAxes + 3);
   FieldWriter writer(object);
   walk_point(writer, result.point);
-  object["model_name"] = result.model_name;
-  object["contenders"] = Json::array();
-  for (const auto& contender : result.contenders) object["contenders"].push_back(contender_json(contender));
+  add(object, "model_name", result.model_name);
+  Json contenders = Json::array();
+  for (const auto& contender : result.contenders) contenders.push_back(contender_json(contender));
+  add(object, "contenders", std::move(contenders));
   return object;
 }
 
@@ -174,11 +220,17 @@ void put_remarks(Json& object, const Report& report) {
 
 std::string report_json(const Report& report, JsonStyle style) {
   const Comparison& comparison = report.comparison;
-  Json object{{"format", "inferbench-report"},   {"version", kVersion},
-              {"name", comparison.name},         {"folder", comparison.folder},
-              {"baseline", comparison.baseline}, {"planned", comparison.planned},
-              {"recorded", comparison.recorded}, {"failed", comparison.failed},
-              {"headlines", Json::array()},      {"agreements", Json::array()}};
+  Json object = object_with_room(kReportFields);
+  add(object, "format", "inferbench-report");
+  add(object, "version", kVersion);
+  add(object, "name", comparison.name);
+  add(object, "folder", comparison.folder);
+  add(object, "baseline", comparison.baseline);
+  add(object, "planned", comparison.planned);
+  add(object, "recorded", comparison.recorded);
+  add(object, "failed", comparison.failed);
+  add(object, "headlines", Json::array());
+  add(object, "agreements", Json::array());
   for (const auto& headline : report.headlines) {
     object["headlines"].push_back(headline_json(headline, comparison.baseline));
   }

@@ -18,8 +18,9 @@ struct CountedRows {
 /// fewest disturbed trials counts, the earliest one in a tie. It is the same attempt for all contenders, so that pairs
 /// stay pairs. Nothing else decides: a choice that looked at speeds would favor lucky attempts.
 ///
-/// An attempt that is incomplete because the run was stopped does not count. A contender that failed in one of the
-/// attempts failed in the block: its failed row counts, so the choice cannot hide it.
+/// A repeat that is incomplete because the run was stopped does not count; of an incomplete first attempt, the rows
+/// that exist do. A contender that failed in one of the attempts failed in the block: its failed row counts, so the
+/// choice cannot hide it.
 CountedRows choose_attempts(std::vector<TrialRecord> records);
 
 /// Indices of the rows of one block that count, ascending. `rows`: all rows of that block, in any order.

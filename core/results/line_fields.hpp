@@ -19,6 +19,7 @@ namespace inferbench {
 class LineFields {
  public:
   explicit LineFields(const simdjson::dom::object& object) {
+    fields_.reserve(object.size());
     for (const auto field : object) fields_.emplace_back(field.key, field.value);
   }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "results/paired_ratio.hpp"
 
-#include <map>
+#include <algorithm>
 #include <numeric>
 
 #include "results/metric_values.hpp"
@@ -27,15 +27,26 @@ class ValueOfTrial {
   const Metric* metric_;  ///< null: inter_token_ms
 };
 
-std::map<std::int32_t, double> values_by_block(std::string_view metric, std::span<const TrialRecord* const> trials,
-                                               std::int32_t end_block) {
+struct BlockValue {
+  std::int32_t block = 0;
+  double value = 0;
+};
+
+// Ascending, one per block: the last one recorded.
+std::vector<BlockValue> values_by_block(std::string_view metric, std::span<const TrialRecord* const> trials,
+                                        std::int32_t end_block) {
   const ValueOfTrial value_of(metric);
-  std::map<std::int32_t, double> values;
+  std::vector<BlockValue> values;
+  values.reserve(trials.size());
   for (const TrialRecord* trial : trials) {
     if (trial->warm_up() || trial->block >= end_block) continue;
     const auto value = value_of(*trial);
-    if (value && *value > 0) values.insert_or_assign(values.end(), trial->block, *value);
+    if (value && *value > 0) values.push_back({trial->block, *value});
   }
+  const auto earlier = [](const BlockValue& a, const BlockValue& b) { return a.block < b.block; };
+  if (!std::is_sorted(values.begin(), values.end(), earlier)) std::stable_sort(values.begin(), values.end(), earlier);
+  const auto same = [](const BlockValue& a, const BlockValue& b) { return a.block == b.block; };
+  values.erase(values.begin(), std::unique(values.rbegin(), values.rend(), same).base());
   return values;
 }
 
@@ -56,11 +67,12 @@ PairedValues paired_values(std::string_view metric, std::span<const TrialRecord*
   const auto ours = values_by_block(metric, first, end_block);
   const auto theirs = values_by_block(metric, second, end_block);
   PairedValues pairs;
-  for (const auto& [block, value] : ours) {
-    const auto other = theirs.find(block);
-    if (other == theirs.end()) continue;
-    pairs.first.push_back(value);
-    pairs.second.push_back(other->second);
+  auto other = theirs.begin();
+  for (const BlockValue& mine : ours) {
+    while (other != theirs.end() && other->block < mine.block) ++other;
+    if (other == theirs.end() || other->block != mine.block) continue;
+    pairs.first.push_back(mine.value);
+    pairs.second.push_back(other->value);
   }
   return pairs;
 }

@@ -26,10 +26,11 @@ namespace {
 
 constexpr std::size_t kChunkBytes = std::size_t{4} << 20U;  // a thread is not worth starting for less
 constexpr std::size_t kMostThreads = 16;
+constexpr std::size_t kShortestRow = 256;  // bytes; a file of empty lines must not reserve gigabytes
 
-/// Returns the file's next part, which consists of complete lines; only the last part may end within a line. Empty at
-/// the end.
-using NextChunk = std::function<std::string()>;
+/// Puts the file's next part into `chunk`, whose memory it reuses. A part consists of complete lines; only the last one
+/// may end within a line. Empty at the end.
+using NextChunk = std::function<void(std::string& chunk)>;
 
 // Complete lines, parsed up to the first one that is not a record.
 struct ParsedChunk {
@@ -41,6 +42,8 @@ struct ParsedChunk {
 
 ParsedChunk parse_chunk(std::string_view text, TrialParser& parser) {
   ParsedChunk chunk;
+  const auto lines = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+  chunk.records.reserve(std::min(lines, text.size() / kShortestRow));
   for (std::size_t begin = 0; begin < text.size();) {
     const std::size_t end = text.find('\n', begin);
     if (end == std::string_view::npos) break;
@@ -73,8 +76,9 @@ class ChunkedParse {
  private:
   void work() {
     TrialParser parser;
+    std::string text;
     for (;;) {
-      const auto [place, text] = take();
+      const std::size_t place = take(text);
       if (text.empty()) return;
       ParsedChunk chunk = parse_chunk(text, parser);
       const std::lock_guard lock(mutex_);
@@ -82,11 +86,13 @@ class ChunkedParse {
     }
   }
 
-  std::pair<std::size_t, std::string> take() {
+  // Returns the place of that part in the file.
+  std::size_t take(std::string& text) {
     const std::lock_guard lock(mutex_);
-    std::string text = next_();
+    next_(text);
+    const std::size_t place = parsed_.size();
     if (!text.empty()) parsed_.emplace_back();
-    return {parsed_.size() - (text.empty() ? 0 : 1), std::move(text)};
+    return place;
   }
 
   std::mutex mutex_;
@@ -117,28 +123,26 @@ TrialLines join(std::vector<ParsedChunk> chunks, const std::filesystem::path& pa
 }
 
 // Reads a chunk, then on to the end of its last line or of the file.
-std::string read_chunk(std::ifstream& file) {
-  std::string chunk(kChunkBytes, '\0');
+void read_chunk(std::ifstream& file, std::string& chunk) {
+  chunk.resize(kChunkBytes);
   file.read(chunk.data(), static_cast<std::streamsize>(chunk.size()));
   chunk.resize(static_cast<std::size_t>(file.gcount()));
-  if (chunk.empty() || chunk.back() == '\n') return chunk;
+  if (chunk.empty() || chunk.back() == '\n') return;
   std::string rest;
   if (std::getline(file, rest)) {
     chunk += rest;
     if (!file.eof()) chunk += '\n';
   }
-  return chunk;
 }
 
 }  // namespace
 
 TrialLines parse_trial_lines(std::string_view text, const std::filesystem::path& path) {
   const std::size_t bytes = text.size();
-  const auto next = [text]() mutable {
+  const auto next = [text](std::string& chunk) mutable {
     const std::size_t end = text.find('\n', std::min(kChunkBytes, text.size()));
-    std::string chunk(text.substr(0, end == std::string_view::npos ? text.size() : end + 1));
+    chunk = text.substr(0, end == std::string_view::npos ? text.size() : end + 1);
     text.remove_prefix(chunk.size());
-    return chunk;
   };
   return join(ChunkedParse(next).run(threads_for(bytes)), path);
 }
@@ -148,7 +152,7 @@ TrialLines read_trial_lines(const std::filesystem::path& path) {
   if (!file) {
     throw Error(fmt::format("cannot read {}: {}", path.string(), std::strerror(errno)), "check the file's permissions");
   }
-  const auto next = [&file] { return read_chunk(file); };
+  const auto next = [&file](std::string& chunk) { read_chunk(file, chunk); };
   return join(ChunkedParse(next).run(threads_for(std::filesystem::file_size(path))), path);
 }
 

@@ -3,7 +3,9 @@
 // standard library lacks, so a page of tested code replaces a build dependency on Boost.Math's headers.
 #include "stats/student_t.hpp"
 
+#include <array>
 #include <cmath>
+#include <cstddef>
 #include <limits>
 #include <numbers>
 #include <stdexcept>
@@ -36,6 +38,22 @@ double beta_continued_fraction(double a, double b, double x) {
   return result;
 }
 
+// For p > 0.5, by Newton's method from 0. The cdf is concave to the right of 0, so the steps approach the quantile from
+// below. Far out in a heavy tail, each step roughly doubles the value.
+double quantile_above_median(double p, double df) {
+  const double density_at_0 =
+      std::exp(std::lgamma((df + 1) / 2) - std::lgamma(df / 2)) / std::sqrt(df * std::numbers::pi);
+  constexpr int kMostSteps = 2000;
+  double t = 0;
+  for (int i = 0; i < kMostSteps; ++i) {
+    const double density = density_at_0 * std::pow(1 + t * t / df, -(df + 1) / 2);
+    const double next = t + (p - student_t_cdf(t, df)) / density;
+    if (!(next > t) || !std::isfinite(next)) break;  // only rounding errors remain
+    t = next;
+  }
+  return t;
+}
+
 }  // namespace
 
 double incomplete_beta(double a, double b, double x) {
@@ -58,19 +76,21 @@ double student_t_quantile(double p, double df) {
   if (!(p > 0) || !(p < 1) || !(df > 0)) throw std::invalid_argument("student_t_quantile: outside its domain");
   if (p == 0.5) return 0;
   if (p < 0.5) return -student_t_quantile(1 - p, df);
-  const double density_at_0 =
-      std::exp(std::lgamma((df + 1) / 2) - std::lgamma(df / 2)) / std::sqrt(df * std::numbers::pi);
-  // Newton's method from 0. The cdf is concave to the right of 0, so the steps approach the quantile from below. Far
-  // out in a heavy tail, each step roughly doubles the value.
-  constexpr int kMostSteps = 2000;
-  double t = 0;
-  for (int i = 0; i < kMostSteps; ++i) {
-    const double density = density_at_0 * std::pow(1 + t * t / df, -(df + 1) / 2);
-    const double next = t + (p - student_t_cdf(t, df)) / density;
-    if (!(next > t) || !std::isfinite(next)) break;  // only rounding errors remain
-    t = next;
+  // A report needs the same few quantiles for thousands of rows.
+  struct Known {
+    double p = 0;
+    double df = 0;
+    double t = 0;
+  };
+  thread_local std::array<Known, 8> known{};
+  thread_local std::size_t oldest = 0;
+  for (const Known& one : known) {
+    if (one.p == p && one.df == df) return one.t;
   }
-  return t;
+  Known& one = known.at(oldest);
+  oldest = (oldest + 1) % known.size();
+  one = {p, df, quantile_above_median(p, df)};
+  return one.t;
 }
 
 }  // namespace inferbench
