@@ -112,6 +112,31 @@ TEST_F(CheckpointTest, ReadsWithAndWithoutPrefix) {
   EXPECT_EQ(open().weights().tensors().size(), 21U);
 }
 
+// c_attn [4, 12] holds query, key and value side by side in each of its rows.
+TEST_F(CheckpointTest, ViewsOfCAttnAreInTheFile) {
+  write(tensors_of(kConfig));
+  const Weights weights = open().weights();
+  const auto tensor = [&](std::string_view name) {
+    const auto list = weights.tensors();
+    return *std::find_if(list.begin(), list.end(), [&](const ib_tensor& t) { return t.name == name; });
+  };
+  const ib_tensor query = tensor("layer.0.attn_q.weight");
+  const auto* begin = static_cast<const float*>(query.data);
+  for (const auto& [name, part] : {std::pair("attn_q", 0), std::pair("attn_k", 1), std::pair("attn_v", 2)}) {
+    const ib_tensor weight = tensor(std::string("layer.0.") + name + ".weight");
+    EXPECT_EQ(weight.data, begin + 4 * part) << "nothing is copied";
+    EXPECT_EQ(std::vector(weight.shape, weight.shape + 2), (std::vector<std::int64_t>{4, 4}));
+    EXPECT_EQ(std::vector(weight.strides, weight.strides + 2), (std::vector<std::int64_t>{1, 12}));
+    EXPECT_EQ(weight.n_bytes, 40U * 4) << "to the end of its last element";
+    const ib_tensor bias = tensor(std::string("layer.0.") + name + ".bias");
+    EXPECT_EQ(bias.data, static_cast<const float*>(tensor("layer.0.attn_q.bias").data) + 4 * part);
+    EXPECT_EQ(bias.n_bytes, 16U);
+  }
+  const ib_tensor up = tensor("layer.0.mlp_up.weight");
+  EXPECT_EQ(std::vector(up.shape, up.shape + 2), (std::vector<std::int64_t>{6, 4}));
+  EXPECT_EQ(std::vector(up.strides, up.strides + 2), (std::vector<std::int64_t>{1, 6}));
+}
+
 TEST_F(CheckpointTest, ReadsWhatAWrapperSaved) {
   for (const char* prefix :
        {"module.", "_orig_mod.", "_orig_mod.module.transformer.", "module._orig_mod.transformer."}) {
@@ -153,6 +178,44 @@ TEST_F(CheckpointTest, IgnoresMaskBuffersAndTheCopyOfATiedHead) {
   const Weights weights = open().weights();
   EXPECT_EQ(weights.tensors().size(), 20U);
   expect_values(weights);
+}
+
+constexpr const char* kGemma3 =
+    R"({"model_type":"gemma3","text_config":{"num_hidden_layers":1,"num_attention_heads":2,"num_key_value_heads":1,)"
+    R"("head_dim":2,"hidden_size":3,"intermediate_size":5,"vocab_size":7,"max_position_embeddings":8}})";
+
+TEST_F(CheckpointTest, IgnoresTheVisionTowerOfGemma3) {
+  for (const std::string prefix : {"language_model.model.", "model.language_model."}) {
+    Tensors tensors = tensors_of(kGemma3, prefix);
+    tensors.push_back({"vision_tower.vision_model.encoder.layers.0.mlp.fc1.weight", "F32", {2}});
+    tensors.push_back({"model.multi_modal_projector.mm_soft_emb_norm.weight", "F32", {2}});
+    write(tensors, kGemma3);
+    EXPECT_EQ(open().weights().tensors().size(), 15U);
+    tensors.push_back({prefix + "layers.1.mlp.up_proj.weight", "F32", {2}});
+    write(tensors, kGemma3);
+    EXPECT_THAT(open_error(), HasSubstr("is not part of a Gemma 3 model with 1 layer"));
+  }
+}
+
+constexpr const char* kLlama =
+    R"({"model_type":"llama","num_hidden_layers":1,"num_attention_heads":2,"num_key_value_heads":1,"hidden_size":4,)"
+    R"("intermediate_size":5,"vocab_size":7,"max_position_embeddings":8})";
+
+TEST_F(CheckpointTest, LlamaReadsWithPrefixesAndRotaryBuffers) {
+  for (const char* prefix : {"model.", "_orig_mod.module.model.", ""}) {
+    Tensors tensors = tensors_of(kLlama, prefix);
+    tensors.push_back({"model.layers.0.self_attn.rotary_emb.inv_freq", "F32", {1}});
+    write(tensors, kLlama);
+    expect_values(open().weights());
+  }
+  Tensors tensors = tensors_of(kLlama, "model.");
+  tensors.push_back({"model.layers.0.self_attn.q_proj.bias", "F32", {4}});
+  write(tensors, kLlama);
+  EXPECT_THAT(open_error(), HasSubstr("'model.layers.0.self_attn.q_proj.bias' is not part of a Llama model"));
+  std::erase_if(tensors,
+                [](const auto& tensor) { return tensor.name.ends_with("bias") || tensor.name == "lm_head.weight"; });
+  write(tensors, kLlama);
+  EXPECT_THAT(open_error(), AllOf(HasSubstr("'lm_head.weight' is missing"), HasSubstr("tie_word_embeddings: true")));
 }
 
 TEST_F(CheckpointTest, CopiesTensorsThatAreNotAligned) {

@@ -14,6 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 using model_test::error_of;
 using testing::AllOf;
+using testing::EndsWith;
 using testing::HasSubstr;
 
 const fs::path kTiny = fs::path(test_paths::kData) / "tiny";
@@ -121,7 +122,7 @@ TEST_F(HubTest, AMissingModelSaysHowToFetchIt) {
       error_of([] { Model::open("gpt2"); }),
       AllOf(HasSubstr("model 'gpt2'"), HasSubstr(root().string()),
             HasSubstr("hf download openai-community/gpt2 config.json model.safetensors vocab.json merges.txt")));
-  EXPECT_THAT(error_of([] { Model::open("someone/model"); }), HasSubstr("hf download someone/model config.json"));
+  EXPECT_THAT(error_of([] { Model::open("someone/model"); }), EndsWith("fetch it: hf download someone/model"));
   ::unsetenv("HF_HUB_CACHE");
   EXPECT_THAT(error_of([] { Model::open("gpt2"); }), HasSubstr("no HOME"));
 }
@@ -131,13 +132,52 @@ TEST_F(HubTest, BrokenCachesAreNamed) {
   const fs::path repository = root() / "models--a--b";
   fs::create_directories(repository);
   EXPECT_THAT(error_of([] { Model::open("a/b"); }),
-              AllOf(HasSubstr("refs/main: missing"), HasSubstr("hf download a/b")));
+              AllOf(HasSubstr("neither refs/main nor a snapshot"), HasSubstr("hf download a/b")));
   for (const char* revision : {"../../..", "", "a/b", ".hidden"}) {
     model_test::write_file(repository / "refs" / "main", revision);
     EXPECT_THAT(error_of([] { Model::open("a/b"); }), HasSubstr("is not a revision")) << revision;
   }
   model_test::write_file(repository / "refs" / "main", "gone");
+  EXPECT_THAT(error_of([] { Model::open("a/b"); }), HasSubstr("snapshots/gone: missing"));
+  fs::create_directories(repository / "snapshots" / "gone");
   EXPECT_THAT(error_of([] { Model::open("a/b"); }), HasSubstr("gone: no config.json"));
+}
+
+TEST_F(HubTest, ACacheWithoutRefsHasOneSnapshot) {
+  set("HF_HUB_CACHE", root());
+  add_model(root(), "models--a--b", "c0ffee");
+  fs::remove_all(root() / "models--a--b" / "refs");
+  EXPECT_EQ(Model::open("a/b").folder()->filename(), "c0ffee");
+  fs::create_directories(root() / "models--a--b" / "snapshots" / "other");
+  EXPECT_THAT(error_of([] { Model::open("a/b"); }),
+              HasSubstr("no refs/main, and 2 snapshots; choose one: NAME@REVISION"));
+  EXPECT_EQ(Model::open("a/b@c0ffee").folder()->filename(), "c0ffee");
+}
+
+TEST_F(HubTest, ARevisionIsABranchATagOrACommit) {
+  set("HF_HUB_CACHE", root());
+  add_model(root(), "models--a--b", "aaaa");
+  add_model(root(), "models--a--b", "bbbb");  // main
+  model_test::write_file(root() / "models--a--b" / "refs" / "v1.0", "aaaa");
+  EXPECT_EQ(Model::open("a/b").folder()->filename(), "bbbb");
+  EXPECT_EQ(Model::open("a/b@main").folder()->filename(), "bbbb");
+  const Model tagged = Model::open("a/b@v1.0");
+  EXPECT_EQ(tagged.folder()->filename(), "aaaa");
+  EXPECT_EQ(tagged.name(), "a/b@v1.0");
+  EXPECT_EQ(Model::open("a/b@aaaa").folder()->filename(), "aaaa");
+  EXPECT_THAT(error_of([] { Model::open("a/b@cccc"); }),
+              AllOf(HasSubstr("snapshots/cccc: missing"), EndsWith("hf download a/b --revision cccc")));
+  EXPECT_THAT(error_of([] { Model::open("openai-community/gpt2@x"); }),
+              EndsWith("hf download openai-community/gpt2 config.json model.safetensors vocab.json merges.txt "
+                       "--revision x"));
+}
+
+TEST_F(HubTest, ASnapshotInAnotherFormatIsNamed) {
+  set("HF_HUB_CACHE", root());
+  add_model(root(), "models--a--b");
+  const fs::path snapshot = root() / "models--a--b" / "snapshots" / "0a1b2c";
+  fs::rename(snapshot / "model.safetensors", snapshot / "pytorch_model.bin");
+  EXPECT_THAT(error_of([] { Model::open("a/b"); }), HasSubstr("'pytorch_model.bin' has pickled weights"));
 }
 
 TEST_F(HubTest, AFolderComesBeforeTheCache) {
@@ -148,9 +188,11 @@ TEST_F(HubTest, AFolderComesBeforeTheCache) {
 }
 
 TEST(HubName, IsNameOrOrganisationAndName) {
-  for (const char* name : {"gpt2", "a/b", "openai-community/gpt2-medium", "A_1.x/y.z"})
+  for (const char* name :
+       {"gpt2", "a/b", "openai-community/gpt2-medium", "A_1.x/y.z", "gpt2@main", "a/b@v1.0", "a/b@0a1b2c"})
     EXPECT_TRUE(is_hub_name(name)) << name;
-  for (const char* name : {"", "/", "a/", "/a", "a/b/c", "./a", "../a", "a b", "a\nb", "-a", "synthetic:gpt2"}) {
+  for (const char* name : {"", "/", "a/", "/a", "a/b/c", "./a", "../a", "a b", "a\nb", "-a", "synthetic:gpt2", "a@",
+                           "@a", "a/b@c/d", "a@b/c", "a@b@c", "a/b@.."}) {
     EXPECT_FALSE(is_hub_name(name)) << name;
   }
 }
