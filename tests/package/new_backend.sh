@@ -29,7 +29,8 @@ if [ "$language" != rust ]; then cmake --build build >>../build.txt; fi
 [ "$(nm --dynamic --defined-only --format=posix $library | awk '{print $1}')" = inferbench_backend_v1 ] ||
   fail "it exports more than the table"
 "$BUILD/tests/golden_check" --plugin $library --measure deviation --bound 1e-4 --fixtures tiny tiny-f16 tiny-bf16 \
-  tiny-original-names tiny-untied shakespeare
+  tiny-original-names tiny-untied shakespeare shakespeare-llama decoder/llama3-rope decoder/mistral-sliding \
+  decoder/qwen2-sharded-f16 decoder/qwen3 decoder/gemma2 decoder/gemma3
 # Checks the contract with the project's own test.
 case $language in
   rust) cargo test --quiet >../test.txt 2>&1 || { cat ../test.txt >&2; fail "cargo test"; } ;;
