@@ -185,8 +185,13 @@ class Attention : public testing::TestWithParam<const char*> {
   }
 
   void expect_exact(const AttentionCase& attention, std::int32_t past, std::int32_t rows, const std::string& what) {
+    expect_exact(context_, attention, past, rows, what);
+  }
+
+  static void expect_exact(Context& context, const AttentionCase& attention, std::int32_t past, std::int32_t rows,
+                           const std::string& what) {
     const Sequence sequence(attention, past + rows);
-    const auto result = sequence.run(context_, GetParam(), past, rows);
+    const auto result = sequence.run(context, GetParam(), past, rows);
     for (std::int64_t r = 0; r < rows; ++r) {
       const auto expected = sequence.exact(past + r);
       for (std::int64_t i = 0; i < sequence.query_size(); ++i) {
@@ -223,10 +228,13 @@ TEST_P(Attention, EveryHeadSizeAndGroup) {
   }
 }
 
-// More heads share their keys than a segment has rows.
+// More heads share their keys than a segment has rows: each thread has room for the scores of all of them.
 TEST_P(Attention, ManyHeadsOfOneKey) {
+  Context one(threads(1));
   for (const std::int32_t rows : {1, 2}) {
-    expect_exact({.n_heads = 64, .n_kv_heads = 1}, 45, rows, "64 heads");
+    expect_exact({.n_heads = 64, .n_kv_heads = 1}, 45, rows, "heads apart");
+    expect_exact({.n_heads = 512, .n_kv_heads = 4}, 45, rows, "heads together");
+    expect_exact(one, {.n_heads = 64, .n_kv_heads = 1}, 45, rows, "heads together, one thread");
   }
 }
 
