@@ -24,6 +24,7 @@ using test::sample_info;
 using test::sample_trial;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 using testing::SizeIs;
 
 // One point. quant takes `quant_ms` per token, reference 10 ms, with noise of about +-1% that is not shared within
@@ -259,8 +260,11 @@ TEST(CheckTargets, TakeZeroAsTheNumberThatItIs) {
   EXPECT_EQ(check_regressions(run, run, within(0.1, {"kv_bytes"})).at(1).found, "0 in both runs");
   run.trials[1].outcome.kv_bytes = 5;
   EXPECT_EQ(check_targets(run, {target("kv_bytes", false, 100, false)}).at(0).found, "7 of 8 values are 0");
-  for (auto& trial : run.trials) trial.outcome.used = ResourceUse{std::nan(""), 0, 0};
-  EXPECT_EQ(verdict_of(run, target("cpu_s", false, 100, false)), CheckVerdict::kUnclear);
+  for (const double no_number : {std::nan(""), HUGE_VAL, -1.0}) {
+    for (auto& trial : run.trials) trial.outcome.used = ResourceUse{no_number, 0, 0};
+    EXPECT_EQ(verdict_of(run, target("cpu_s", false, 100, false)), CheckVerdict::kUnclear) << no_number;
+    EXPECT_EQ(verdict_of(run, target("cpu_s", true, 100, false)), CheckVerdict::kUnclear) << no_number;
+  }
 }
 
 TEST(Thresholds, AreReadFromTheCommandLine) {
@@ -430,6 +434,22 @@ TEST(CompareRuns, MatchesPointsAndJudgesThem) {
   ASSERT_THAT(comparison.overall, SizeIs(6));
   EXPECT_NEAR(comparison.overall[5].speed.ratio, std::sqrt(1.25), 1e-4);
   EXPECT_THAT(run_comparison_console(comparison, false), HasSubstr("cpu/model"));
+}
+
+TEST(CompareRuns, ListsEveryChangeOfABackend) {
+  const RunData a = checked_run(5);
+  const auto differences = [&](const RunData& b) {
+    std::vector<std::string> found;
+    for (const Difference& difference : compare_runs(a, b, "old", "new").differences) found.push_back(difference.what);
+    return found;
+  };
+  EXPECT_THAT(differences(a), IsEmpty());
+  RunData rebuilt = a;
+  rebuilt.info.plugins[1].sha256 = "other";
+  EXPECT_THAT(differences(rebuilt), ElementsAre("backend of quant"));
+  RunData tuned = a;
+  tuned.info.contenders[1].options["isa"] = "generic";
+  EXPECT_THAT(differences(tuned), ElementsAre("precision and options of quant"));
 }
 
 // Different weights under one name are not compared, and the error says why.

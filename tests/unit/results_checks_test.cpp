@@ -11,6 +11,7 @@
 #include "results/median_gaps.hpp"
 #include "results/memory_check.hpp"
 #include "results/metric_values.hpp"
+#include "results/paired_ratio.hpp"
 #include "results/run_folder.hpp"
 #include "results/run_notes.hpp"
 #include "support/error.hpp"
@@ -155,6 +156,22 @@ TEST(RunNotes, NameTheWorstDisturbedTrial) {
   EXPECT_THAT(
       run_notes(run_of(trials)),
       Contains("2 of 6 trials were disturbed but are included, the worst p0.quant.b3: a signal stopped the process"));
+}
+
+// Merged folders may have a block twice, and their rows in any order.
+TEST(PairedValues, AreAscendingByBlockAndTakeItsLastRow) {
+  const std::vector<TrialRecord> ours{sample_trial("quant", 2, 3), sample_trial("quant", 0, 1),
+                                      sample_trial("quant", 0, 5), sample_trial("quant", 7, 9)};
+  const std::vector<TrialRecord> theirs{sample_trial("reference", 3, 8), sample_trial("reference", 0, 2),
+                                        sample_trial("reference", 2, 4), sample_trial("reference", -1, 6)};
+  const auto pointers = [](const std::vector<TrialRecord>& trials) {
+    std::vector<const TrialRecord*> all;
+    for (const TrialRecord& trial : trials) all.push_back(&trial);
+    return all;
+  };
+  const PairedValues pairs = paired_values("decode_ms_per_token", pointers(ours), pointers(theirs));
+  EXPECT_THAT(pairs.first, ElementsAre(5, 3));
+  EXPECT_THAT(pairs.second, ElementsAre(2, 4));
 }
 
 TEST(RunNotes, NameWhatAReaderShouldKnow) {

@@ -135,6 +135,32 @@ TEST_F(OutputCheckTest, TheMeasuredErrorDecidesWhatIsWide) {
   EXPECT_FALSE(add(check, 1, 0, {9, 2, 3, 4, 5, 6})[0].record.divergence->wide);
 }
 
+// Twice the measured error is the limit, and a margin that is NaN is beyond every limit.
+TEST_F(OutputCheckTest, TwiceTheErrorIsTheLimitAndNaNIsBeyondIt) {
+  const auto wide = [&](double margin, std::optional<double> measured_error) {
+    margin_.margin = margin;
+    quality_.clear();
+    if (measured_error) {
+      QualityRecord record;
+      record.contender = "other";
+      record.model = "m";
+      record.status = TrialStatus::kOk;
+      WindowAgreement window;
+      window.tokens = 1;
+      window.greatest_error = *measured_error;
+      record.agreement = summarize_agreement(std::vector{window}, true);
+      quality_.push_back(record);
+    }
+    OutputCheck check = make();
+    add(check, 0, 0, {1, 2, 3, 4, 5, 6});
+    return add(check, 1, 0, {9, 2, 3, 4, 5, 6})[0].record.divergence->wide;
+  };
+  EXPECT_FALSE(wide(0.5, 0.26));
+  EXPECT_TRUE(wide(0.5, 0.24));
+  EXPECT_TRUE(wide(std::nan(""), 0.26));
+  EXPECT_TRUE(wide(std::nan(""), std::nullopt));
+}
+
 TEST_F(OutputCheckTest, WithoutABaselineTheRowsComeAtTheEndOfTheBlock) {
   OutputCheck check = make();
   EXPECT_THAT(add(check, 1, 0, {1, 2, 3, 4, 5, 6}), IsEmpty());

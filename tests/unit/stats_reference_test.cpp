@@ -88,7 +88,13 @@ TEST(Outliers, BeginAtAModifiedZScoreOfThreeAndAHalf) {
 TEST(Outliers, AreFoundAmongEqualValues) {
   EXPECT_THAT(find_outliers(std::vector<double>{3, 3, 3, 3, 3, 3, 3, 3, 50}), ElementsAre(8U));
   EXPECT_THAT(find_outliers(std::vector<double>(9, 3.0)), IsEmpty());
-  EXPECT_THAT(find_outliers(std::vector<double>{1, 1, 1, 99}), IsEmpty());  // four values are too few to judge
+  // A third of them differ a little, which is their usual spread.
+  EXPECT_THAT(find_outliers(std::vector<double>{3, 3, 3, 3, 3, 3, 3.01, 3.01, 3.01}), IsEmpty());
+}
+
+TEST(Outliers, AreNotJudgedAmongFewerThanFiveValues) {
+  EXPECT_THAT(find_outliers(std::vector<double>{1, 1.01, 0.99, 50}), IsEmpty());
+  EXPECT_THAT(find_outliers(std::vector<double>{1, 1.01, 0.99, 1.02, 50}), ElementsAre(4U));
 }
 
 }  // namespace

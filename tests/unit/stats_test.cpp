@@ -26,6 +26,17 @@ TEST(StudentT, MatchesTheClosedFormsOfOneAndTwoDegrees) {
   }
 }
 
+// Quantiles are remembered. One that was asked for before must not answer for another.
+TEST(StudentT, IsTheSameInAnyOrderOfQuestions) {
+  constexpr int kMost = 20;
+  std::vector<double> first;
+  for (int df = 1; df <= kMost; ++df) first.push_back(student_t_quantile(0.995, df));
+  for (int df = kMost; df >= 1; --df) {
+    EXPECT_LT(student_t_quantile(0.975, df), student_t_quantile(0.995, df)) << df;
+    EXPECT_EQ(student_t_quantile(0.995, df), first[static_cast<std::size_t>(df - 1)]) << df;
+  }
+}
+
 // R 4.2: qt(0.975, df), qt(0.995, df).
 TEST(StudentT, MatchesR) {
   EXPECT_NEAR(student_t_quantile(0.975, 3), 3.182446305284263, 1e-10);
@@ -188,6 +199,8 @@ TEST(Verdict, FollowsTheInterval) {
   EXPECT_EQ(judge({5, 1.0, Interval{0.985, 1.015}}), Verdict::kSame);
   EXPECT_EQ(judge({5, 1.0, Interval{0.95, 1.01}}), Verdict::kUnclear);
   EXPECT_EQ(judge({5, 1.0, Interval{0.99, 1.03}}), Verdict::kUnclear);
+  EXPECT_EQ(judge({5, 1.06, Interval{0.96, 1.17}}), Verdict::kUnclear);  // the ratio alone proves nothing
+  EXPECT_EQ(judge({5, 0.94, Interval{0.85, 1.04}}), Verdict::kUnclear);
   EXPECT_EQ(judge({1, 2.0, {}}), Verdict::kTooFewBlocks);
   EXPECT_EQ(judge({5, 0.99, Interval{0.988, 0.992}}), Verdict::kSlower);  // a certain 1% difference is not "same"
 }
