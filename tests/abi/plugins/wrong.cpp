@@ -119,11 +119,14 @@ class Altered {
     }
   }
 
-  // Reads square matrices as if they were [inputs, outputs].
+  // Reads matrices [outputs, inputs] as if their memory were [inputs, outputs].
   void transpose_projections() {
     for (std::int32_t i = 0; i < desc_.n_layers; ++i) {
       ib_tensor* tensor = find(inferbench::decoder::layer_tensor_name(i, "attn_out.weight"));
-      if (tensor != nullptr && tensor->shape[0] == tensor->shape[1]) std::swap(tensor->strides[0], tensor->strides[1]);
+      if (tensor == nullptr) continue;
+      own(*tensor);
+      tensor->strides[0] = 1;
+      tensor->strides[1] = tensor->shape[0];
     }
   }
 
