@@ -67,9 +67,8 @@ ExperimentLookups lookups_of(const StubWorld& world) {
   ExperimentLookups lookups = world.lookups();
   lookups.model = [](const std::string& reference, const fs::path& folder) {
     ModelFacts facts = StubWorld::model(reference, folder);
-    set_gpt2_sizes(facts.config, 12, 12, reference == "synthetic:gpt2-medium" ? 1020 : 768, 1024, 50257);
-    facts.config.hidden_size = reference == "synthetic:gpt2-medium" ? 1024 : 768;
-    facts.config.intermediate_size = 3072;
+    const bool medium = reference == "synthetic:gpt2-medium";
+    set_gpt2_sizes(facts.config, 12, medium ? 16 : 12, medium ? 1024 : 768, 1024, 50257);
     return facts;
   };
   return lookups;
