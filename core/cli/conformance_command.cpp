@@ -83,8 +83,11 @@ std::vector<Subject> subjects_of(const ConformanceArguments& arguments, const Pl
       throw Error(fmt::format("backend {} has no precision '{}'", plugin.name(), precision),
                   "inferbench backends lists what each backend offers");
     }
-    const std::string& judged_as = arguments.judge_as.empty() ? precision : arguments.judge_as;
-    Subject subject{plugin, precision, options, conformance::default_tolerance(judged_as), judged_as};
+    const bool as_declared = arguments.judge_as.empty();
+    Subject subject{plugin, precision, options,
+                    as_declared ? conformance::tolerance_of_bits(plugin.description().meaning_of(precision)->bits)
+                                : conformance::default_tolerance(arguments.judge_as),
+                    as_declared ? precision : arguments.judge_as};
     if (arguments.rounding) subject.tolerance.rounding = *arguments.rounding;
     if (arguments.numerics) subject.tolerance.numerics = *arguments.numerics;
     subjects.push_back(std::move(subject));

@@ -99,15 +99,18 @@ void add_norm_cases(CaseList& list) {
     const ModelConfig post = list.with([](ModelConfig& config) { config.post_norm = true; });
     list.add({"attn_post_norm", "the norm after the attention (post_norm)", post, {only_attention_0}, kOneCall});
     list.add({"mlp_post_norm", "the norm after the MLP (post_norm)", post, {only_mlp_0}, kOneCall});
+    list.add({"later attn_post_norm", "attn_post_norm of layer 1", post, {only_attention_1}, kOneCall});
+    list.add({"later mlp_post_norm", "mlp_post_norm of layer 1", post, {only_mlp_1}, kOneCall});
   }
 }
 
 void add_attention_cases(CaseList& list) {
-  // With 2 heads, no other attention scale in layer 1 equals that of layer 0.
+  // With 2 heads, no other attention scale in layer 1 equals that of layer 0. RMS norms without a bias make small
+  // scores, so their scale must be large to matter.
   const ModelConfig scales = list.with([](ModelConfig& config) {
     config.n_heads = config.n_kv_heads = 2;
     set_head_dim(config, 32);
-    config.layers[1].attention_scale /= 2;
+    config.layers[1].attention_scale *= config.norm == IB_NORM_RMS ? 3 : 0.5;
   });
   const ModelConfig unscaled = list.with([](ModelConfig& config) {
     for (ib_layer_desc& layer : config.layers) layer.attention_scale = 1;
@@ -151,7 +154,9 @@ void add_rotation_cases(CaseList& list) {
   if (list.has(IB_FEATURE_QK_NORM)) {
     ModelConfig norm = list.has(IB_FEATURE_ROTARY) ? rotary : list.plain();
     norm.qk_norm = true;
+    for (ib_layer_desc& layer : norm.layers) layer.attention_scale *= norm.norm == IB_NORM_RMS ? 2 : 1;
     list.add({"qk_norm", "the norm of queries and keys", norm, {only_attention_0}, kOneCall});
+    list.add({"later qk_norm", "the norm of queries and keys of layer 1", norm, {only_attention_1}, kOneCall});
   }
 }
 
@@ -160,6 +165,7 @@ void add_other_cases(CaseList& list) {
   if (list.has(IB_FEATURE_GATED_MLP) && !plain.gated) {
     const ModelConfig gated = list.with([](ModelConfig& config) { config.gated = true; });
     list.add({"gated mlp", "the gate of the MLP", gated, {only_mlp_0}, kOneCall});
+    list.add({"later gated mlp", "the gate of the MLP of layer 1", gated, {only_mlp_1}, kOneCall});
   }
   if (list.has(IB_FEATURE_EMBEDDING_SCALE)) {
     const ModelConfig scaled = list.with([](ModelConfig& config) { config.embedding_scale = 3; });

@@ -133,7 +133,7 @@ void add_structure(std::vector<Mistake>& all) {
   add("last_layer_skipped", "the last layer is skipped", [](Draft& draft) {
     draft.formula.weights_of = [](std::int32_t layer, std::int32_t n) { return layer + 1 < n ? layer : -1; };
   });
-  add("reversed", "the layers' weights are in reverse order", [](Draft& draft) {
+  add("reversed", "the layers are in reverse order", [](Draft& draft) {
     draft.formula.weights_of = [](std::int32_t layer, std::int32_t n) { return n - 1 - layer; };
   });
   add("head_is_embedding", "logits come from token_embedding.weight although the head is not tied (head.weight)",

@@ -105,11 +105,12 @@ MistakenSequence::MistakenSequence(const MistakenModel& model)
       caches_(static_cast<std::size_t>(draft_.desc.n_layers)),
       rewound_(caches_.size()) {}
 
-std::vector<std::int32_t> MistakenSequence::positions_of(std::size_t n) const {
+std::vector<std::int32_t> MistakenSequence::positions_of(
+    std::size_t n, const std::function<std::int32_t(const Place&)>& formula) const {
   std::vector<std::int32_t> positions;
   for (std::size_t t = 0; t < n; ++t) {
     const Place place{n_past_, static_cast<std::int32_t>(t), n_calls_, highest_};
-    positions.push_back(draft_.formula.position ? draft_.formula.position(place) : n_past_ + place.index);
+    positions.push_back(formula ? formula(place) : n_past_ + place.index);
   }
   return positions;
 }
@@ -159,15 +160,16 @@ void MistakenSequence::norm_heads(Values& x, const std::string& name, std::int32
   for (std::size_t i = 0; i < x.size(); ++i) x[i] *= weight[i % weight.size()];
 }
 
-void MistakenSequence::rotate(Values& x, std::int32_t step, std::int32_t heads) const {
-  const std::int32_t table = draft_.layers[static_cast<std::size_t>(step)].rotary_table;
+void MistakenSequence::rotate(Values& x, std::int32_t layer, std::int32_t heads) const {
+  const std::int32_t table = draft_.layers[static_cast<std::size_t>(layer)].rotary_table;
   if (table < 0) return;
   const Rotation rotation = draft_.formula.rotation;
   const auto half = static_cast<std::size_t>(draft_.desc.head_dim / 2);
   const std::size_t row_size = static_cast<std::size_t>(heads) * 2 * half;
   const double scale = draft_.rotary_scales[static_cast<std::size_t>(table)];
   for (std::size_t at = 0; at < x.size(); at += 2 * half) {
-    const double position = std::max(positions_[at / row_size], 0) * (rotation == Rotation::kBackwards ? -1.0 : 1.0);
+    const double position =
+        std::max(rotary_positions_[at / row_size], 0) * (rotation == Rotation::kBackwards ? -1.0 : 1.0);
     for (std::size_t j = 0; j < half; ++j) {
       const double angle = position * draft_.rotary_frequencies[static_cast<std::size_t>(table) * half + j];
       const bool interleaved = rotation == Rotation::kInterleaved;
@@ -189,7 +191,7 @@ Values MistakenSequence::product(Values x, const std::string& name) const {
   return reference::linear(x, weight.values, weight.columns, bias == nullptr ? Values{} : bias->values);
 }
 
-MistakenSequence::Heads MistakenSequence::heads_of(std::int32_t layer, std::int32_t step, const Values& x) const {
+MistakenSequence::Heads MistakenSequence::heads_of(std::int32_t layer, const Values& x) const {
   const ib_model_desc& desc = draft_.desc;
   const Formula& formula = draft_.formula;
   const Values y = norm(x, layer_name(layer, "attn_norm"));
@@ -201,9 +203,9 @@ MistakenSequence::Heads MistakenSequence::heads_of(std::int32_t layer, std::int3
     norm_heads(heads.k, layer_name(layer, "attn_k_norm.weight"), desc.n_kv_heads);
   };
   if (formula.qk_norm != QkNorm::kAfterRotation) normalize_heads();
-  rotate(heads.q, step, desc.n_heads);
-  if (formula.rotation != Rotation::kOnlyQueries) rotate(heads.k, step, desc.n_kv_heads);
-  if (formula.rotation == Rotation::kValuesToo) rotate(heads.v, step, desc.n_kv_heads);
+  rotate(heads.q, layer, desc.n_heads);
+  if (formula.rotation != Rotation::kOnlyQueries) rotate(heads.k, layer, desc.n_kv_heads);
+  if (formula.rotation == Rotation::kValuesToo) rotate(heads.v, layer, desc.n_kv_heads);
   if (formula.qk_norm == QkNorm::kAfterRotation) normalize_heads();
   return heads;
 }
@@ -276,10 +278,10 @@ Values MistakenSequence::attend(const Cache& cache, const Heads& heads, const ib
 }
 
 Values MistakenSequence::attention(std::int32_t layer, std::int32_t step, const Values& x) {
-  const Heads heads = heads_of(layer, step, x);
+  const Heads heads = heads_of(layer, x);
   Cache& cache = caches_[static_cast<std::size_t>(step)];
   store(cache, rewound_[static_cast<std::size_t>(step)], heads);
-  return product(attend(cache, heads, draft_.layers[static_cast<std::size_t>(step)]), layer_name(layer, "attn_out"));
+  return product(attend(cache, heads, draft_.layers[static_cast<std::size_t>(layer)]), layer_name(layer, "attn_out"));
 }
 
 Values MistakenSequence::mlp(std::int32_t layer, const Values& x) const {
@@ -337,7 +339,8 @@ void MistakenSequence::put_back_rewound() {
 
 Values MistakenSequence::feed(std::span<const std::int32_t> tokens) {
   const Formula& formula = draft_.formula;
-  positions_ = positions_of(tokens.size());
+  positions_ = positions_of(tokens.size(), formula.position);
+  rotary_positions_ = positions_of(tokens.size(), formula.rotary_position);
   Values x = embed(tokens);
   for (std::int32_t step = 0; step < draft_.desc.n_layers; ++step) {
     const std::int32_t layer = formula.weights_of == nullptr ? step : formula.weights_of(step, draft_.desc.n_layers);

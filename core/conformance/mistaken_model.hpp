@@ -83,8 +83,10 @@ struct Formula {
   Gate gate = Gate::kActivated;
   QkNorm qk_norm = QkNorm::kHeads;
   std::int32_t (*kv_head)(std::int32_t head, const ib_model_desc& desc) = nullptr;  ///< null: head / group
-  std::int32_t (*weights_of)(std::int32_t layer, std::int32_t n) = nullptr;  ///< layer whose weights are used; -1: none
-  std::function<std::int32_t(const Place&)> position;                        ///< empty: past + index
+  std::int32_t (*weights_of)(std::int32_t layer,
+                             std::int32_t n) = nullptr;       ///< layer that is computed instead; -1: none
+  std::function<std::int32_t(const Place&)> position;         ///< of the position embedding; empty: past + index
+  std::function<std::int32_t(const Place&)> rotary_position;  ///< of the rotation, likewise
   std::int32_t cache_shift = 0;  ///< keys and values of every call but the first are stored this many positions off
   Stale stale = Stale::kNone;
   bool truncate_is_ignored = false;
@@ -157,13 +159,13 @@ class MistakenSequence {
     reference::Values v;
   };
 
-  std::vector<std::int32_t> positions_of(std::size_t n) const;
+  std::vector<std::int32_t> positions_of(std::size_t n, const std::function<std::int32_t(const Place&)>& formula) const;
   reference::Values embed(std::span<const std::int32_t> tokens) const;
   reference::Values norm(const reference::Values& x, const std::string& name) const;
   void norm_heads(reference::Values& x, const std::string& name, std::int32_t heads) const;
-  void rotate(reference::Values& x, std::int32_t step, std::int32_t heads) const;
+  void rotate(reference::Values& x, std::int32_t layer, std::int32_t heads) const;
   reference::Values product(reference::Values x, const std::string& name) const;
-  Heads heads_of(std::int32_t layer, std::int32_t step, const reference::Values& x) const;
+  Heads heads_of(std::int32_t layer, const reference::Values& x) const;
   void store(Cache& cache, const Cache& rewound, const Heads& heads) const;
   reference::Values attention(std::int32_t layer, std::int32_t step, const reference::Values& x);
   reference::Values attend(const Cache& cache, const Heads& heads, const ib_layer_desc& layer) const;
@@ -180,9 +182,11 @@ class MistakenSequence {
   std::int32_t n_past_ = 0;
   std::int32_t n_calls_ = 0;
   std::int32_t highest_ = 0;
-  std::vector<std::int32_t> positions_;  // of the present call's tokens; -1: none
-  std::vector<Cache> caches_;            // [steps]
-  std::vector<Cache> rewound_;           // [steps], entries that a truncate dropped
+  // Of the present call's tokens, as the embedding and the rotation have them; -1: none.
+  std::vector<std::int32_t> positions_;
+  std::vector<std::int32_t> rotary_positions_;
+  std::vector<Cache> caches_;   // [steps]
+  std::vector<Cache> rewound_;  // [steps], entries that a truncate dropped
 };
 
 }  // namespace inferbench::conformance

@@ -33,6 +33,12 @@ void clear(ib_error& error) {
 
 }  // namespace
 
+Tolerance tolerance_of_bits(int bits) {
+  const auto* const known =
+      std::find_if(kKnown.begin(), kKnown.end(), [&](const Known& one) { return one.bits <= bits; });
+  return known != kKnown.end() ? known->tolerance : kKnown.back().tolerance;
+}
+
 Tolerance default_tolerance(std::string_view precision) {
   const Known* const known = row_by_bits(kKnown, precision);
   return known != nullptr ? known->tolerance : kKnown.back().tolerance;

@@ -19,7 +19,9 @@ struct Tolerance {
   double numerics = 0;  ///< root mean square of the difference to the float64 reference
 };
 
-/// From the number of bits in the precision's name; if it names none, the tolerance of the widest precision.
+/// For weights of that many bits.
+Tolerance tolerance_of_bits(int bits);
+/// From the number of bits in the precision's name; if it names none, that of the narrowest weights.
 Tolerance default_tolerance(std::string_view precision);
 /// True if the precision's name says how many bits it has.
 bool says_its_bits(std::string_view precision);

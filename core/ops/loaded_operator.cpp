@@ -54,6 +54,10 @@ OperatorPrepared LoadedOperator::prepare(const OperatorRequest& request) {
 void LoadedOperator::make(const OperatorRequest& request, OperatorPrepared& outcome) {
   const Plugin plugin = Plugin::load(request.plugin);
   const OptionValues options(plugin.options(), request.options);
+  if (const auto meaning = plugin.description().meaning_of(request.precision)) {
+    outcome.weight_bits = meaning->bits;
+    outcome.integer_products = meaning->integer;
+  }
   const std::string_view missing = missing_feature(operator_features(request.spec), plugin.description().features);
   if (!missing.empty()) {
     throw BackendError(IB_UNSUPPORTED,

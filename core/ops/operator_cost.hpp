@@ -29,9 +29,8 @@ struct OperatorLimit {
   bool by_memory() const { return memory_s > arithmetic_s; }
 };
 
-/// `integer_products`: the weights are integers and products are compared with the 8-bit peak (see
-/// multiplies_integers). `bytes`: weights, keys and values that one run reads; `all_bytes`: of all copies, which runs
-/// use in turn.
+/// `integer_products`: products are compared with the 8-bit peak, not with the fp32 peak. `bytes`: weights, keys and
+/// values that one run reads; `all_bytes`: of all copies, which runs use in turn.
 OperatorLimit operator_limit(const OperatorSpec& spec, bool integer_products, std::uint64_t bytes,
                              std::uint64_t all_bytes, const ThreadLimits& limits);
 

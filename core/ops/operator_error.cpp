@@ -6,8 +6,6 @@
 #include <cmath>
 #include <limits>
 
-#include "support/precision.hpp"
-
 namespace inferbench {
 
 namespace {
@@ -51,9 +49,11 @@ OperatorError operator_error(std::span<const float> result, std::span<const doub
   return {most / scale, std::sqrt(error_squares / n) / scale};
 }
 
-std::optional<OperatorError> operator_tolerance(std::string_view precision) {
-  const Tolerance* const row = row_by_bits(kTolerances, precision);
-  return row == nullptr ? std::nullopt : std::optional(row->error);
+std::optional<OperatorError> operator_tolerance(std::int32_t weight_bits) {
+  for (const Tolerance& row : kTolerances) {
+    if (row.bits <= weight_bits) return row.error;
+  }
+  return std::nullopt;
 }
 
 }  // namespace inferbench

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <span>
-#include <string_view>
 
 namespace inferbench {
 
@@ -16,9 +16,8 @@ struct OperatorError {
 /// Both have the same size, at least one value.
 OperatorError operator_error(std::span<const float> result, std::span<const double> reference);
 
-/// The tolerances for a precision: an operator whose error exceeds either of them computes something else. They depend
-/// on the number of bits in the precision's name ("fp32", "bf16", "int8", "q4_0"); nullopt if the name has none, and
-/// then nothing is judged. The reasons for the numbers are in operator_error.cpp.
-std::optional<OperatorError> operator_tolerance(std::string_view precision);
+/// The tolerances for weights of that many bits: an operator whose error exceeds either of them computes something
+/// else. nullopt below 4 bits, and then nothing is judged. The reasons for the numbers are in operator_error.cpp.
+std::optional<OperatorError> operator_tolerance(std::int32_t weight_bits);
 
 }  // namespace inferbench

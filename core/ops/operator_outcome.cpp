@@ -108,7 +108,9 @@ Json to_json(const OperatorPrepared& outcome) {
                  {"weights_bytes", outcome.weights_bytes},
                  {"kv_bytes", outcome.kv_bytes},
                  {"n_copies", outcome.n_copies},
-                 {"kernels", outcome.kernels}});
+                 {"kernels", outcome.kernels},
+                 {"weight_bits", outcome.weight_bits},
+                 {"integer_products", outcome.integer_products}});
   return object;
 }
 
@@ -120,6 +122,8 @@ OperatorPrepared operator_prepared_from(const Json& object) {
   outcome.kv_bytes = integer_of<std::uint64_t>(object.at("kv_bytes"));
   outcome.n_copies = integer_of<std::int32_t>(object.at("n_copies"));
   outcome.kernels = object.at("kernels").get<std::string>();
+  outcome.weight_bits = integer_of<std::int32_t>(object.at("weight_bits"));
+  outcome.integer_products = object.at("integer_products").get<bool>();
   return outcome;
 }
 

@@ -47,6 +47,9 @@ struct OperatorPrepared : Ending {
   std::uint64_t kv_bytes = 0;
   std::int32_t n_copies = 1;
   std::string kernels;
+  // What the backend says of the precision; it says so even if it has no such operator.
+  std::int32_t weight_bits = 32;
+  bool integer_products = false;
 
   std::uint64_t bytes() const { return weights_bytes + kv_bytes; }
 };

@@ -4,7 +4,6 @@
 
 #include "report/operator_report.hpp"
 #include "results/limit_share.hpp"
-#include "support/precision.hpp"
 
 namespace inferbench {
 
@@ -43,7 +42,7 @@ std::optional<OperatorFigures> operator_figures(const OperatorResults& results, 
   figures.flops_per_s = operator_flops(point.point.spec).all() / summary->median;
   const ThreadLimits* limits = results.machine ? results.machine->find(point.point.threads) : nullptr;
   if (limits != nullptr) {
-    figures.limit = operator_limit(point.point.spec, multiplies_integers(row.precision), bytes,
+    figures.limit = operator_limit(point.point.spec, row.integer_products, bytes,
                                    bytes * static_cast<std::uint64_t>(row.n_copies), *limits);
   }
   figures.disturbed = static_cast<std::size_t>(std::count_if(

@@ -57,7 +57,6 @@ class PointSweep : private BlockedPoint {
     row.contender = contender.name;
     row.precision = contender.precision;
     row.backend = contender.plugin;
-    row.tolerance = operator_tolerance(contender.precision);
     OperatorRequest request;
     request.contender = contender.name;
     request.plugin = setup_.plugins[index];
@@ -79,6 +78,8 @@ class PointSweep : private BlockedPoint {
     row.weights_bytes = prepared.weights_bytes;
     row.kv_bytes = prepared.kv_bytes;
     row.n_copies = prepared.n_copies;
+    row.integer_products = prepared.integer_products;
+    row.tolerance = operator_tolerance(prepared.weight_bits);
     if (row.ok()) judge(row, prepared.output, reference);
     if (!row.ok()) runners_[index]->unload();
     return row;

@@ -141,7 +141,7 @@ class OperatorsOf : public testing::TestWithParam<Subject> {
 };
 
 TEST_P(OperatorsOf, AreThoseOfFloat64) {
-  const OperatorError tolerance = *operator_tolerance(GetParam().precision);
+  const OperatorError tolerance = *operator_tolerance(plugin_.description().meaning_of(GetParam().precision)->bits);
   for (const OperatorSpec& spec : examples()) {
     SCOPED_TRACE(std::string(operator_name(spec.op)) + " " + shape_text(spec));
     if (lacks(spec.op) || !has_features_of(spec)) continue;

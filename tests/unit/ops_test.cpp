@@ -283,11 +283,11 @@ TEST(OperatorErrors, AreInRootMeanSquaresOfTheReference) {
 }
 
 TEST(OperatorErrors, TolerancesGoByBits) {
-  EXPECT_EQ(operator_tolerance("fp32")->max, 2e-5);
-  EXPECT_EQ(operator_tolerance("bf16")->max, 0.03);
-  EXPECT_EQ(operator_tolerance("int8")->rms, 0.042);
-  EXPECT_EQ(operator_tolerance("q4_0")->max, 0.7);
-  EXPECT_FALSE(operator_tolerance("ternary"));
+  EXPECT_EQ(operator_tolerance(32)->max, 2e-5);
+  EXPECT_EQ(operator_tolerance(16)->max, 0.03);
+  EXPECT_EQ(operator_tolerance(8)->rms, 0.042);
+  EXPECT_EQ(operator_tolerance(6)->max, 0.7);
+  EXPECT_FALSE(operator_tolerance(2));
 }
 
 TEST(OperatorCosts, CountOperations) {

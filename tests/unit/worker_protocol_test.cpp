@@ -128,6 +128,8 @@ TEST(Messages, OfOperatorsSurviveTheirFrames) {
   prepared.kv_bytes = 8;
   prepared.n_copies = 9;
   prepared.kernels = "avx2";
+  prepared.weight_bits = 4;
+  prepared.integer_products = true;
   const Json answer = decode_payload(payload_of(outcome_message(3, to_json(prepared))));
   const OperatorPrepared back = operator_prepared_from(outcome_of(answer, 3));
   EXPECT_EQ(back.output, prepared.output);
