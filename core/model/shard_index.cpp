@@ -24,23 +24,23 @@ bool is_plain_file_name(const std::string& name) {
 }  // namespace
 
 ShardIndex parse_shard_index(std::string_view json, const std::string& file) {
-  constexpr const char* kCure = "fetch the file again";
+  constexpr const char* kFetchAgain = "fetch the file again";
   const auto parsed = parse_guarded_json(json, file, kMaxIndexBytes);
   const auto map = parsed.is_object() ? parsed.find("weight_map") : parsed.end();
   if (map == parsed.end() || !map->is_object() || map->empty()) {
-    throw Error(fmt::format("{}: no \"weight_map\" object with tensors", file), kCure);
+    throw Error(fmt::format("{}: no \"weight_map\" object with tensors", file), kFetchAgain);
   }
   ShardIndex index;
   std::set<std::string> files;
   for (const auto& [tensor, value] : map->items()) {
     if (!value.is_string()) {
-      throw Error(fmt::format("{}: weight_map: tensor {} has no file name", file, in_quotes(tensor)), kCure);
+      throw Error(fmt::format("{}: weight_map: tensor {} has no file name", file, in_quotes(tensor)), kFetchAgain);
     }
     const auto& name = value.get_ref<const std::string&>();
     if (!is_plain_file_name(name)) {
       throw Error(fmt::format("{}: weight_map: tensor {}: {} is not the name of a file in the folder", file,
                               in_quotes(tensor), in_quotes(name)),
-                  kCure);
+                  kFetchAgain);
     }
     index.file_of.emplace(tensor, name);
     files.insert(name);

@@ -95,12 +95,12 @@ class OpsOfAFile : public testing::Test {
 
 TEST_F(OpsOfAFile, RunsAndTheCommandLineGoesFirst) {
   const std::string file = write(
-      "backends: [cpu_ref]\nops: [{op: gelu, shape: {rows: 3, width: 10, activation: [relu, gelu]}}]\n"
+      "backends: [cpu_ref]\nops: [{op: activation, shape: {rows: 3, width: 10, activation: [relu, gelu]}}]\n"
       "threads: 1\nmeasure: {blocks: 2, sample_ms: 1, cache: hot}\n");
   const auto result = run_program({"ops", file, "--blocks", "4", "--no-limits"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_THAT(result.out, AllOf(HasSubstr("gelu rows=3 width=10 activation=relu   threads 1"), HasSubstr("4 blocks"),
-                                HasSubstr("gelu rows=3 width=10 activation=gelu   threads 1")));
+  EXPECT_THAT(result.out, AllOf(HasSubstr("activation rows=3 width=10 activation=relu   threads 1"), HasSubstr("4 blocks"),
+                                HasSubstr("activation rows=3 width=10 activation=gelu   threads 1")));
 }
 
 TEST_F(OpsOfAFile, AMistakeIsOneLineWithItsPlace) {
@@ -125,7 +125,7 @@ TEST(Ops, MistakesOnTheCommandLine) {
 ProgramResult run_faulty(const std::string& fault) {
   const std::filesystem::path file = std::filesystem::path(test_paths::kBinaryDir) / ("ops_" + fault + ".yaml");
   std::ofstream(file) << "backends: [cpu_ref, {plugin: wrong_operators, options: {fault: " << fault << "}}]\n"
-                      << "ops: [{op: gelu, shape: {rows: 2, width: 8, activation: relu}}]\nthreads: 1\n"
+                      << "ops: [{op: activation, shape: {rows: 2, width: 8, activation: relu}}]\nthreads: 1\n"
                       << "measure: {blocks: 2, sample_ms: 1}\n";
   return run_program({"ops", file.string(), "--no-limits", "--plugin-dir", INFERBENCH_FAULTY_DIR});
 }
