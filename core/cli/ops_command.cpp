@@ -130,7 +130,8 @@ void add_ops_command(CLI::App& app, CommandContext& context) {
       .add_option("experiment", arguments->experiment, "Backends, operators and shapes, such as configs/operators.yaml")
       ->type_name("EXPERIMENT.yaml");
   repeated("--backend", flags.backends, "BACKEND[:PRECISION]", "A contender; may be given again");
-  repeated("--op", flags.ops, "OP", "norm, linear, attention, activation, softmax, mlp, layer or rotary; may be given again");
+  repeated("--op", flags.ops, "OP",
+           "norm, linear, attention, activation, softmax, mlp, layer or rotary; may be given again");
   repeated("--shape", flags.shapes, "KEY=VALUE,...", "A shape, such as rows=[1,128],in=768; lists multiply out");
   single("--model", flags.model, "MODEL", "Model for sizes that --shape does not give (synthetic:gpt2)");
   repeated("--tokens", flags.tokens, "N", "Rows, if --shape gives none; may be given again (1 and 128)");

@@ -99,12 +99,14 @@ TEST(BackendsCommand, DevicesAndFeaturesAreListed) {
   const TestFolder folder;
   folder.copy(INFERBENCH_MISBEHAVING_PLUGIN);
   const std::string arguments = "backends --plugin-dir " + folder.path().string();
-  EXPECT_THAT(run(arguments).out, HasSubstr("  features    layer_norm learned_positions plain_mlp linear_bias gelu_tanh "
-                                            "gelu_erf relu\n"
-                                            "  devices     cpu     a processor\n"
-                                            "              card:0  a card       3072 MiB\n"));
+  EXPECT_THAT(run(arguments).out,
+              HasSubstr("  features    layer_norm learned_positions plain_mlp linear_bias gelu_tanh "
+                        "gelu_erf relu\n"
+                        "  devices     cpu     a processor\n"
+                        "              card:0  a card       3072 MiB\n"));
   const json backend = entry(json::parse(run(arguments + " --json").out).at("backends"), "name", "misbehaving");
-  EXPECT_EQ(backend.at("devices").at(1), json::parse(R"({"id": "card:0", "name": "a card", "memory_bytes": 3221225472})"));
+  EXPECT_EQ(backend.at("devices").at(1),
+            json::parse(R"({"id": "card:0", "name": "a card", "memory_bytes": 3221225472})"));
   EXPECT_EQ(backend.at("driver_threads"), 3);
 
   setenv("INFERBENCH_TEST_FAULT", "devices_none", 1);

@@ -99,8 +99,9 @@ TEST_F(OpsOfAFile, RunsAndTheCommandLineGoesFirst) {
       "threads: 1\nmeasure: {blocks: 2, sample_ms: 1, cache: hot}\n");
   const auto result = run_program({"ops", file, "--blocks", "4", "--no-limits"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_THAT(result.out, AllOf(HasSubstr("activation rows=3 width=10 activation=relu   threads 1"), HasSubstr("4 blocks"),
-                                HasSubstr("activation rows=3 width=10 activation=gelu   threads 1")));
+  EXPECT_THAT(result.out,
+              AllOf(HasSubstr("activation rows=3 width=10 activation=relu   threads 1"), HasSubstr("4 blocks"),
+                    HasSubstr("activation rows=3 width=10 activation=gelu   threads 1")));
 }
 
 TEST_F(OpsOfAFile, AMistakeIsOneLineWithItsPlace) {
