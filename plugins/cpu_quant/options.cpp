@@ -12,6 +12,7 @@ namespace {
 // A null ends each list of choices; a choice's place is the code of its enumeration.
 constexpr const char* kIsaChoices[] = {"auto", "generic", "avx2", "avxvnni", "avx512vnni", "amx", nullptr};
 constexpr const char* kKvChoices[] = {"f32", "f16", "int8", "auto", nullptr};
+constexpr const char* kHeadChoices[] = {"int8", "int5", "auto", nullptr};
 constexpr std::int32_t kKvAuto = 3;
 
 constexpr std::int64_t kMostChunk = 65536;
@@ -23,6 +24,8 @@ constexpr ib_option_info kOptionSchema[] = {
      "instruction set of the kernels; auto takes the best that the machine runs, another one it must run"},
     {"kv", IB_OPTION_CHOICE, 0, "auto", 0, 0, kKvChoices,
      "format of the KV cache; int8 has a scale per position and head; auto: f16 beside int8 weights, int8 beside int4"},
+    {"head", IB_OPTION_CHOICE, 0, "auto", 0, 0, kHeadChoices,
+     "format of the output head; auto: int5 beside int4 weights from a vocabulary of 65536 on, else int8"},
     {"chunk", IB_OPTION_INT, 0, "512", 1, kMostChunk, nullptr,
      "most rows (tokens of all sequences together) that go through the layers at once; bounds the scratch memory"},
 };
@@ -49,6 +52,7 @@ Options read_options(const ib_model_params& params) {
   // The error of 8-bit keys and values is small compared with that of 4-bit weights, but not with that of 8-bit ones.
   const bool int4 = params.precision != nullptr && std::string_view(params.precision) == "int4";
   if (options.kv_type == kKvAuto) options.kv_type = int4 ? kKvInt8 : kKvF16;
+  options.head = choice_index(reader, "head", kHeadChoices);
   options.chunk = static_cast<std::int32_t>(chunk);
   return options;
 }

@@ -15,7 +15,8 @@ namespace {
 constexpr ib_precision_info kPrecisions[] = {
     {"int8", "weights int8, scales per channel and 32 inputs; activations int8 per 32; integer products, f32 sums", 8,
      1},
-    {"int4", "linear weights 4 bits, scales per channel and 16 inputs, head as int8; activations int8 per 32", 4, 1},
+    {"int4", "linear weights 4 bits, scales per channel and 16 inputs, head int8 or int5; activations int8 per 32", 4,
+     1},
 };
 
 #if defined(__clang__)

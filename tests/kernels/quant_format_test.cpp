@@ -13,6 +13,7 @@
 
 #include "formats/pack.hpp"
 #include "formats/quantize.hpp"
+#include "kernels/int5.h"
 #include "support/required_isa.hpp"
 
 namespace inferbench::cpu_quant {
@@ -44,6 +45,13 @@ float float_at(const std::uint8_t* at) {
 
 // The weight that the layout of kernels.h says is at (channel, input).
 float unpacked(const Case& c, const std::uint8_t* packed, std::int32_t channel, std::int32_t input) {
+  if (c.format == WeightFormat::Int5) {
+    const int low = packed[i5_code_offset(c.k, channel, input)] >> i4_shift(input) & 15;
+    const int fifth = packed[i5_fifth_offset(c.k, channel, input)] >> i5_fifth_shift(input) & 1;
+    const int multiplier = (packed[i5_multiplier_offset(c.k, channel, input)] >> i4_shift(input) & 15) + 1;
+    return float_at(packed + i5_scale_offset(c.k, channel, input / kSuperBlock)) *
+           static_cast<float>(multiplier * (low + 16 * fifth - 16));
+  }
   if (c.format == WeightFormat::Int4) {
     const int shift = i4_shift(input);
     const int code = packed[i4_code_offset(c.k, channel, input)] >> shift & 15;
@@ -116,8 +124,9 @@ TEST_P(QuantFormat, PackedWeightsAreNearTheGivenOnes) {
     }
     EXPECT_NEAR(sums[static_cast<std::size_t>(channel)], sum, 1e-4 * (1 + std::fabs(sum))) << channel;
   }
-  // Uniform error within a step: of 127 steps to the largest of 32 (about 2.1 deviations), or of 7.5 to that of 16.
-  const double bound = c.format == WeightFormat::Int4 ? 0.085 : 0.0055;
+  // Uniform error within a step: of 127 steps to the largest of 32 (about 2.1 deviations), or of 7.5 or 15.5 to that of
+  // 16.
+  const double bound = c.format == WeightFormat::Int4 ? 0.085 : c.format == WeightFormat::Int5 ? 0.0425 : 0.0055;
   EXPECT_LE(std::sqrt(error / power), bound);
   if (c.k > 1) {
     EXPECT_GT(error, 0);  // a single weight is exact
@@ -135,7 +144,8 @@ TEST_P(QuantFormat, PaddingIsNeutral) {
       ASSERT_EQ(unpacked(c, packed.data, channel, input), 0.0F) << channel << ", " << input;
     }
   }
-  const std::int32_t unit = c.format == WeightFormat::Int4 ? kScaleGroup : 4;
+  const bool has_codes = c.format == WeightFormat::Int4 || c.format == WeightFormat::Int5;
+  const std::int32_t unit = has_codes ? kScaleGroup : 4;
   for (std::int32_t channel = 0; channel < c.n; ++channel) {
     for (std::int32_t input = c.k; input < round_up(c.k, unit); ++input) {
       if (input % kSuperBlock == 0) break;
@@ -144,7 +154,8 @@ TEST_P(QuantFormat, PaddingIsNeutral) {
   }
 }
 
-constexpr WeightFormat kAllFormats[] = {WeightFormat::Int8, WeightFormat::Int8Signed, WeightFormat::Int4};
+constexpr WeightFormat kAllFormats[] = {WeightFormat::Int8, WeightFormat::Int8Signed, WeightFormat::Int4,
+                                        WeightFormat::Int5};
 
 std::vector<Case> all_cases() {
   std::vector<Case> cases;
@@ -185,14 +196,14 @@ TEST(QuantFormat, ExtremeWeightsMakeNoGarbage) {
       EXPECT_TRUE(std::isnan(unpacked(c, packed.data, 4, input)));
       EXPECT_TRUE(std::isnan(unpacked(c, packed.data, 5, input)));
     }
-    if (format != WeightFormat::Int4) {
+    if (format == WeightFormat::Int8 || format == WeightFormat::Int8Signed) {
       EXPECT_NEAR(unpacked(c, packed.data, 1, 0) / std::numeric_limits<float>::max(), 1.0F, 1e-2F);
     }
   }
 }
 
-TEST(QuantFormat, Int4IsTheSameInWideAndNarrowRegisters) {
-  SKIP_WITHOUT_ISA(__builtin_cpu_supports("avx2") != 0, "avx2");
+template <int kBits>
+void expect_same_in_wide_and_narrow_registers() {
   std::mt19937 random(7);
   std::normal_distribution<float> normal;
   const auto below = [&](std::uint_fast32_t n) { return random() % n; };
@@ -204,13 +215,19 @@ TEST(QuantFormat, Int4IsTheSameInWideAndNarrowRegisters) {
     const auto group = below(kSuperBlock / kHalfGroup) * kHalfGroup;
     if (trial % 3 == 0) std::fill_n(weights + group, kHalfGroup, 0.0F);
     if (trial % 5 == 0) weights[below(kSuperBlock)] *= 1000.0F;
-    Int4Block wide{};
-    Int4Block narrow{};
-    quantize_int4(weights, wide, true);
-    quantize_int4(weights, narrow, false);
+    CodeBlock wide{};
+    CodeBlock narrow{};
+    quantize_codes<kBits>(weights, wide, true);
+    quantize_codes<kBits>(weights, narrow, false);
     // NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): the same bits
     ASSERT_EQ(std::memcmp(&wide, &narrow, sizeof(wide)), 0) << "trial " << trial << ", weights of about " << size;
   }
+}
+
+TEST(QuantFormat, CodesAreTheSameInWideAndNarrowRegisters) {
+  SKIP_WITHOUT_ISA(__builtin_cpu_supports("avx2") != 0, "avx2");
+  expect_same_in_wide_and_narrow_registers<4>();
+  expect_same_in_wide_and_narrow_registers<5>();
 }
 
 TEST(QuantFormat, SameBitsWhateverTheOrientation) {

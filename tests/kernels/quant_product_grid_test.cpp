@@ -95,6 +95,19 @@ TEST(QuantProductGrid, QuantizedRowsAreMadeOfWholePanels) {
   }
 }
 
+// A format with a kernel for few rows only takes many in blocks.
+TEST(QuantProductGrid, ManyRowsOfAStreamedFormatFitTheScratch) {
+  for (const KernelTable& kernels : tables()) {
+    const Linear head = linear_of(5003, 768, WeightFormat::Int5);
+    for (const std::int32_t rows : {1, 8, 17, 33, 512}) {
+      EXPECT_TRUE(streams_weights(kernels, rows, head.format));
+      const ProductGrid grid = plan_product(kernels, 2, head, rows, ProductResult::Logits);
+      expect_covered_once(grid, rows, n_tiles(head.n));
+      EXPECT_LE(static_cast<std::uint64_t>(grid.rows * grid.tiles * kTile), product_result_floats(kernels, 768, rows));
+    }
+  }
+}
+
 TEST(QuantProductGrid, FewRowsStreamTheWeightsOnce) {
   const KernelTable kernels = tables().front();
   const Linear linear = linear_of(3072, 768, WeightFormat::Int8);

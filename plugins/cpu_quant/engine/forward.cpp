@@ -17,6 +17,7 @@ std::uint64_t most_row_bytes(const KernelTable& kernels, std::int32_t k) {
 ForwardPass::ForwardPass(const Model& model, KvCache& cache, std::int32_t max_rows, std::int32_t max_greedy)
     : model_(model),
       kernels_(model.kernels),
+      int5_(int5_kernels(model.kernels.isa)),
       cache_(cache),
       profile_(model.context.team.n_threads()),
       steps_(model.layers.size()),

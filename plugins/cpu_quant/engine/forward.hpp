@@ -14,6 +14,7 @@
 #include "engine/steps.hpp"
 #include "engine/thread_team.hpp"
 #include "inferbench/op_bench.h"
+#include "kernels/int5.h"
 
 namespace inferbench::cpu_quant {
 
@@ -86,7 +87,7 @@ class ForwardPass final : public PhasedWork {
   void finish_activation(const Step& step, const ProductItem& part, const MatmulArgs& args);
   void finish_logits(const Step& step, const ProductItem& part, const MatmulArgs& args);
   void multiply(const Step& step, const MatmulArgs& args, int thread);
-  void stream(const MatmulArgs& args, bool int4);
+  void stream(const MatmulArgs& args, WeightFormat format);
   void pick_best();
   const Layer& layer_of(std::int32_t layer) const { return model_.layers[static_cast<std::size_t>(layer)]; }
   const Linear& linear_of(const Step& step) const;
@@ -127,18 +128,21 @@ class ForwardPass final : public PhasedWork {
   void look_ahead(std::uint32_t phase, int thread, std::int64_t begin, std::int64_t n) const;
   void look_ahead_at_end(std::uint32_t phase, int thread) const;
 
-  bool streams(std::int32_t rows) const { return streams_weights(kernels_, rows); }
   /// What writes the rows that a product of this many rows reads.
-  const RowKernels& row_kernels(std::int32_t rows) const {
-    return streams(rows) ? kernels_.gemv_rows : kernels_.gemm_rows;
+  const RowKernels& row_kernels(std::int32_t rows, WeightFormat weights) const {
+    return streams_weights(kernels_, rows, weights) ? kernels_.gemv_rows : kernels_.gemm_rows;
   }
+  /// Of a product within a layer: its formats have kernels for any number of rows.
+  const RowKernels& row_kernels(std::int32_t rows) const { return row_kernels(rows, WeightFormat::Int8); }
   /// The one at `row` of n_rows rows for a product, k inputs each.
-  std::uint8_t* product_row(std::uint8_t* base, std::int32_t k, std::int32_t n_rows, std::int32_t row) const {
-    return base + row * row_bytes(row_kernels(n_rows).format, k);
+  std::uint8_t* product_row(std::uint8_t* base, std::int32_t k, std::int32_t n_rows, std::int32_t row,
+                            WeightFormat weights = WeightFormat::Int8) const {
+    return base + row * row_bytes(row_kernels(n_rows, weights).format, k);
   }
 
   const Model& model_;
   const KernelTable& kernels_;
+  const Int5Kernels& int5_;
   KvCache& cache_;
   Profile profile_;
   StepList steps_;

@@ -69,7 +69,7 @@ MatmulArgs ForwardPass::product_args(const Step& step, const ProductItem& part, 
   args.m = part.row_end - part.row_begin;
   args.unsigned_rows = linear.format == WeightFormat::Int8Signed ? 1 : 0;
   std::uint8_t* rows = step.op == Op::Down ? inner_rows_ : input_rows_;
-  args.rows = product_row(rows, linear.k, step.rows, part.row_begin);
+  args.rows = product_row(rows, linear.k, step.rows, part.row_begin, linear.format);
   const auto whole = [&](float* c, std::int64_t row) {
     args.c = c + row * linear.n + first;
     args.ldc = linear.n;
@@ -90,20 +90,20 @@ MatmulArgs ForwardPass::product_args(const Step& step, const ProductItem& part, 
 }
 
 void ForwardPass::multiply(const Step& step, const MatmulArgs& args, int thread) {
-  const bool int4 = linear_of(step).format == WeightFormat::Int4;
+  const WeightFormat format = linear_of(step).format;
   // So does the last item of many rows if it has few, where both kernels read the same format.
   const bool last_few = args.m <= kMaxGemvRows && row_kernels(step.rows).format == kernels_.gemv_rows.format;
-  if (streams(step.rows) || last_few) {
-    stream(args, int4);
-  } else {
-    std::uint8_t* scratch = thread_scratch_[static_cast<std::size_t>(thread)];
-    (int4 ? kernels_.gemm_i4 : kernels_.gemm_i8)(&args, 0, n_tiles(args.n), 0, args.m, scratch);
-  }
+  if (streams_weights(kernels_, step.rows, format) || last_few) return stream(args, format);
+  std::uint8_t* scratch = thread_scratch_[static_cast<std::size_t>(thread)];
+  const auto gemm = format == WeightFormat::Int4 ? kernels_.gemm_i4 : kernels_.gemm_i8;
+  gemm(&args, 0, n_tiles(args.n), 0, args.m, scratch);
 }
 
 /// All rows of a tile before the next tile, so that its weights come from memory once.
-void ForwardPass::stream(const MatmulArgs& args, bool int4) {
-  const auto gemv = int4 ? kernels_.gemv_i4 : kernels_.gemv_i8;
+void ForwardPass::stream(const MatmulArgs& args, WeightFormat format) {
+  const auto gemv = format == WeightFormat::Int4   ? kernels_.gemv_i4
+                    : format == WeightFormat::Int5 ? int5_.gemv
+                                                   : kernels_.gemv_i8;
   const std::int32_t tiles = n_tiles(args.n);
   if (args.m <= kMaxGemvRows) return gemv(&args, 0, tiles);
   const std::int32_t parts = ceil_div(args.m, kMaxGemvRows);

@@ -64,8 +64,10 @@ void ForwardPass::norm_outputs(std::int32_t n_rows, RowRange rows) {
   const std::int32_t hidden = model_.shape.hidden_size;
   for (std::int32_t i = rows.begin; i < rows.end; ++i) {
     const std::int64_t row = batch_->outputs_few() ? i : batch_->pass().output_rows()[static_cast<std::size_t>(i)];
-    row_kernels(n_rows).from_norm(x_ + row * hidden, hidden, 1, hidden, &model_.final_norm,
-                                  product_row(input_rows_, hidden, n_rows, i));
+    const WeightFormat format = model_.head.format;
+    row_kernels(n_rows, format)
+        .from_norm(x_ + row * hidden, hidden, 1, hidden, &model_.final_norm,
+                   product_row(input_rows_, hidden, n_rows, i, format));
   }
 }
 
@@ -73,7 +75,7 @@ void ForwardPass::embed(std::int32_t begin, std::int32_t end) {
   const std::int64_t hidden = model_.shape.hidden_size;
   const auto scale = static_cast<float>(model_.shape.embedding_scale);
   const Linear& table = model_.embedding;
-  const auto dequantize = table.format == WeightFormat::Int4 ? kernels_.dequantize_row_i4 : kernels_.dequantize_row_i8;
+  const auto dequantize = table.format == WeightFormat::Int5 ? int5_.dequantize_row : kernels_.dequantize_row_i8;
   for (std::int32_t row = begin; row < end; ++row) {
     float* x = x_ + row * hidden;
     const std::int64_t position = batch_->pass().positions()[static_cast<std::size_t>(row)];

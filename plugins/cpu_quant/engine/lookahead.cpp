@@ -47,7 +47,7 @@ ForwardPass::MemoryRange ForwardPass::first_read(std::uint32_t phase, int thread
 
 /// n bytes from `begin` on of what `thread` reads first after the phase.
 void ForwardPass::look_ahead(std::uint32_t phase, int thread, std::int64_t begin, std::int64_t n) const {
-  if (!streams(batch_->pass().n_rows())) return;
+  if (batch_->pass().n_rows() > kernels_.streamed_rows) return;
   const MemoryRange next = first_read(phase + 1, thread);
   const std::int64_t end = std::min(begin + n, next.bytes);
   for (std::int64_t i = begin; i < end; i += kLine) __builtin_prefetch(next.data + i, 0, 2);

@@ -14,6 +14,15 @@ namespace {
 constexpr std::int32_t kTilesPerItem = 4;
 constexpr std::size_t kSteps = 100;  // of progress
 
+/// Of the output head. The head of a large vocabulary is a quarter of what a small Llama reads for a token. On trained
+/// weights (quant_quality_test), int4 layers lose 5.4e-3 nats a token with a head in 8 bits, 6.2e-3 in 5 and 8.7e-3
+/// in 4.
+WeightFormat head_format(const Options& options, WeightFormat layers, std::int32_t vocab_size) {
+  constexpr std::int32_t kLargeVocabulary = 65536;
+  if (options.head != kHeadAuto) return options.head == kHeadInt5 ? WeightFormat::Int5 : WeightFormat::Int8;
+  return layers == WeightFormat::Int4 && vocab_size >= kLargeVocabulary ? WeightFormat::Int5 : WeightFormat::Int8;
+}
+
 /// The layer of a copy whose buffer begins `bytes` later.
 Layer shifted(Layer layer, std::uint64_t bytes) {
   const auto move = [bytes](const float*& values) {
@@ -63,11 +72,12 @@ void ModelBuilder::plan() {
   model_.layers.resize(static_cast<std::size_t>(shape_.n_layers));
   for (std::int32_t i = 0; i < shape_.n_layers; ++i) plan_layer(model_.layers[static_cast<std::size_t>(i)], i);
   norm("final_norm", model_.final_norm);
+  const WeightFormat head = head_format(model_.options, format_, shape_.vocab_size);
   if (shape_.tied_head != 0) {
-    matrix("token_embedding.weight", model_.head);
+    matrix("token_embedding.weight", head, model_.head);
   } else {
-    matrix("head.weight", model_.head);
-    matrix("token_embedding.weight", model_.embedding);
+    matrix("head.weight", head, model_.head);
+    matrix("token_embedding.weight", WeightFormat::Int8, model_.embedding);
   }
   if (shape_.learned_positions == 0) return;
   const std::int64_t hidden = shape_.hidden_size;
@@ -157,9 +167,9 @@ void ModelBuilder::linear(const std::vector<Part>& parts, std::int64_t inputs, b
 }
 
 /// One by its rows, [vocabulary, hidden].
-void ModelBuilder::matrix(const std::string& name, Linear& target) {
+void ModelBuilder::matrix(const std::string& name, WeightFormat format, Linear& target) {
   const ib_tensor& tensor = tensors_.get(name, {shape_.vocab_size, shape_.hidden_size});
-  pack({{source_of(tensor)}, false}, WeightFormat::Int8, target);
+  pack({{source_of(tensor)}, false}, format, target);
 }
 
 /// The reference is valid until the next call.

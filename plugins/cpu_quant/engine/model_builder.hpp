@@ -66,7 +66,7 @@ class ModelBuilder final : public PhasedWork {
   void norm(const std::string& name, NormArgs& target);
   void linear(const std::vector<Part>& parts, std::int64_t inputs, bool bias, bool interleaved, WeightFormat format,
               Linear& target);
-  void matrix(const std::string& name, Linear& target);
+  void matrix(const std::string& name, WeightFormat format, Linear& target);
   Pack& pack(WeightMatrix matrix, WeightFormat format, Linear& target);
 
   // Filling it.

@@ -48,10 +48,10 @@ ProductGrid plan_product(const KernelTable& kernels, int n_threads, const Linear
                          ProductResult result) {
   const std::int32_t tiles = n_tiles(linear.n);
   ProductGrid grid;
-  const bool streams = streams_weights(kernels, rows);
+  const bool streams = streams_weights(kernels, rows, linear.format);
   const std::int32_t unit = tile_unit(result, streams);
   if (streams) {
-    grid.rows = rows;
+    grid.rows = std::min(rows, std::max(kernels.streamed_rows, kHeadRows));
     grid.tiles = ceil_div(streamed_tiles(linear, n_threads), unit) * unit;
   } else {
     const RowFormat format = kernels.gemm_rows.format;

@@ -32,9 +32,10 @@ enum class ProductResult : std::int32_t {
   Logits,         // of the head, which may be reduced to the best id item by item
 };
 
-/// Whether a product with this many rows is memory-bound and streams the weights once, row by row.
-inline bool streams_weights(const KernelTable& kernels, std::int32_t rows) {
-  return rows <= kernels.streamed_rows;
+/// Whether a product with this many rows streams the weights, a few rows at a time: it is memory-bound, or the format
+/// has no other kernel.
+inline bool streams_weights(const KernelTable& kernels, std::int32_t rows, WeightFormat format) {
+  return rows <= kernels.streamed_rows || format == WeightFormat::Int5;
 }
 
 /// The grid of a product of `rows` rows (at least 1) with `linear`.

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "formats/quantize.hpp"
+#include "kernels/int5.h"
 
 namespace inferbench::cpu_quant {
 namespace {
@@ -142,46 +143,85 @@ void pack_int8(ChannelPanel& panel, std::int32_t k, bool is_signed, std::uint8_t
   }
 }
 
+/// Where codes of 4 or 5 bits go.
+template <int kBits>
+struct CodeLayout {
+  static constexpr bool kFive = kBits == 5;
+  static constexpr int kCentre = 1 << (kBits - 1);
+
+  static std::int64_t tile_bytes(std::int32_t k) { return kFive ? i5_tile_bytes(k) : i4_tile_bytes(k); }
+  static std::int64_t super_block(std::int32_t b) {
+    return kFive ? i5_super_block_offset(b) : i4_super_block_offset(b);
+  }
+  static std::int64_t multiplier(std::int32_t k, std::int32_t channel, std::int32_t input) {
+    return kFive ? i5_multiplier_offset(k, channel, input) : i4_multiplier_offset(k, channel, input);
+  }
+  static std::int64_t code(std::int32_t k, std::int32_t channel, std::int32_t input) {
+    return kFive ? i5_code_offset(k, channel, input) : i4_code_offset(k, channel, input);
+  }
+  static std::int64_t scale(std::int32_t k, std::int32_t channel, std::int32_t b) {
+    return kFive ? i5_scale_offset(k, channel, b) : i4_scale_offset(k, channel, b);
+  }
+};
+
+/// The fifth bits of a group's codes: byte i has those of inputs i, i + 4, ...
+void write_fifth_bits(const std::uint8_t* codes, std::uint8_t* to) {
+  for (unsigned i = 0; i < 4; ++i) {
+    unsigned bits = 0;
+    for (unsigned quad = 0; quad < kScaleGroup / 4; ++quad) {
+      bits |= (static_cast<unsigned>(codes[4 * quad + i]) >> 4U & 1U) << quad;
+    }
+    to[i] = static_cast<std::uint8_t>(bits);
+  }
+}
+
 /// Writes one channel's super-block into its tile; returns the sum of its weights as quantized.
-float write_int4(const Int4Block& block, std::int32_t k, std::int32_t channel, std::int32_t first, std::uint8_t* tile) {
+template <int kBits>
+float write_codes(const CodeBlock& block, std::int32_t k, std::int32_t channel, std::int32_t first,
+                  std::uint8_t* tile) {
+  using Layout = CodeLayout<kBits>;
   const std::int32_t groups = n_groups(std::min(kSuperBlock, k - first));
   std::int32_t sum = 0;
   for (std::int32_t g = 0; g < groups; ++g) {
     const std::int32_t input = first + g * kScaleGroup;
     const int low = block.multipliers[2 * g];
     const int high = block.multipliers[2 * g + 1];
-    tile[i4_multiplier_offset(k, channel, input)] = static_cast<std::uint8_t>((low - 1) | (high - 1) << 4);
+    tile[Layout::multiplier(k, channel, input)] = static_cast<std::uint8_t>((low - 1) | (high - 1) << 4);
     const std::uint8_t* low_codes = block.codes + g * kScaleGroup;
     const std::uint8_t* high_codes = low_codes + kHalfGroup;
-    std::uint8_t* to = tile + i4_code_offset(k, channel, input);
+    std::uint8_t* to = tile + Layout::code(k, channel, input);
     for (int quad = 0; quad < kHalfGroup / 4; ++quad) {
       std::uint8_t four[4];
       for (int i = 0; i < 4; ++i) {
         const int at = quad * 4 + i;
-        four[i] = static_cast<std::uint8_t>(low_codes[at] | high_codes[at] << 4);
-        sum += low * (low_codes[at] - 8) + high * (high_codes[at] - 8);
+        four[i] = static_cast<std::uint8_t>((low_codes[at] & 15) | (high_codes[at] & 15) << 4);
+        sum += low * (low_codes[at] - Layout::kCentre) + high * (high_codes[at] - Layout::kCentre);
       }
       std::memcpy(to + quad * kQuads, four, sizeof four);
     }
+    if (Layout::kFive) write_fifth_bits(low_codes, tile + i5_fifth_offset(k, channel, input));
   }
-  std::memcpy(tile + i4_scale_offset(k, channel, first / kSuperBlock), &block.scale, sizeof block.scale);
+  std::memcpy(tile + Layout::scale(k, channel, first / kSuperBlock), &block.scale, sizeof block.scale);
   return block.scale * static_cast<float>(sum);
 }
 
-void pack_int4(ChannelPanel& panel, std::int32_t k, std::uint8_t* tiles, float* sums) {
+template <int kBits>
+void pack_codes(ChannelPanel& panel, std::int32_t k, std::uint8_t* tiles, float* sums) {
+  using Layout = CodeLayout<kBits>;
   for (std::int32_t b = 0; b < n_super_blocks(k); ++b) {
     panel.read(b);
     for (std::int32_t tile = 0; tile < panel.channels() / kTile; ++tile) {
-      std::uint8_t* multipliers = tiles + tile * i4_tile_bytes(k) + i4_super_block_offset(b);
+      std::uint8_t* multipliers = tiles + tile * Layout::tile_bytes(k) + Layout::super_block(b);
       std::memset(multipliers, 0, static_cast<std::size_t>(i4_multiplier_bytes(super_block_inputs(k, b))));
     }
     for (std::int32_t c = 0; c < panel.channels(); ++c) {
       const bool finite = !std::isnan(largest(panel.weights(c)));
       if (!finite) panel.clear(c);
-      Int4Block block;
-      quantize_int4(panel.weights(c), block);
+      CodeBlock block;
+      quantize_codes<kBits>(panel.weights(c), block);
       if (!finite) block.scale = kNan;
-      const float sum = write_int4(block, k, c % kTile, b * kSuperBlock, tiles + c / kTile * i4_tile_bytes(k));
+      const float sum =
+          write_codes<kBits>(block, k, c % kTile, b * kSuperBlock, tiles + c / kTile * Layout::tile_bytes(k));
       if (sums != nullptr && panel.exists(c)) sums[c] = b == 0 ? sum : sums[c] + sum;
     }
   }
@@ -194,6 +234,7 @@ std::int64_t packed_bytes(WeightFormat format, std::int32_t n, std::int32_t k) {
 }
 
 std::int64_t packed_tile_bytes(WeightFormat format, std::int32_t k) {
+  if (format == WeightFormat::Int5) return i5_tile_bytes(k);
   return format == WeightFormat::Int4 ? i4_tile_bytes(k) : i8_tile_bytes(k);
 }
 
@@ -206,7 +247,9 @@ void pack_tiles(const WeightMatrix& matrix, WeightFormat format, std::int32_t ti
     std::uint8_t* tiles = packed + first * packed_tile_bytes(format, k);
     float* panel_sums = sums == nullptr ? nullptr : sums + std::int64_t{first - tile_begin} * kTile;
     if (format == WeightFormat::Int4) {
-      pack_int4(panel, k, tiles, panel_sums);
+      pack_codes<4>(panel, k, tiles, panel_sums);
+    } else if (format == WeightFormat::Int5) {
+      pack_codes<5>(panel, k, tiles, panel_sums);
     } else {
       pack_int8(panel, k, format == WeightFormat::Int8Signed, tiles, panel_sums);
     }

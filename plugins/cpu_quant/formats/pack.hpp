@@ -12,6 +12,7 @@ enum class WeightFormat : std::int32_t {
   Int8,        ///< stored as value + 128, for signed activations
   Int8Signed,  ///< stored as it is, for unsigned activations
   Int4,
+  Int5,  ///< has kernels for few rows only: kernels/int5.h
 };
 
 /// Bytes of a packed matrix with n output channels of k inputs, as kernels.h lays it out; a multiple of 64.

@@ -20,17 +20,19 @@ struct Int8Group {
 };
 void quantize_int8(const float* weights, float scale, Int8Group& group);
 
-/// A super-block of one output channel in 4 bits: weight i is about scale * multipliers[i / kHalfGroup] *
-/// (codes[i] - 8), codes 0 to 15, multipliers 1 to 16. `weights`: kSuperBlock of them, 16-byte aligned, zeros where the
-/// matrix has fewer.
-struct Int4Block {
+/// A super-block of one output channel in 4 or 5 bits: weight i is about scale * multipliers[i / kHalfGroup] *
+/// (codes[i] - 8), or - 16; codes 0 to 15, or 31; multipliers 1 to 16. `weights`: kSuperBlock of them, 16-byte aligned,
+/// zeros where the matrix has fewer.
+struct CodeBlock {
   std::uint8_t codes[kSuperBlock];
   std::uint8_t multipliers[kSuperBlock / kHalfGroup];
   float scale;
 };
-void quantize_int4(const float* weights, Int4Block& block);
+template <int kBits>
+void quantize_codes(const float* weights, CodeBlock& block);
 
 /// The same, by registers of 256 bits (AVX2, which the processor must have) or of 128.
-void quantize_int4(const float* weights, Int4Block& block, bool wide);
+template <int kBits>
+void quantize_codes(const float* weights, CodeBlock& block, bool wide);
 
 }  // namespace inferbench::cpu_quant

@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "int5.h"
 #include "kernels.h"
 #include "parts.h"
 
@@ -140,6 +141,14 @@ KernelTable make_amx() {
   return table;
 }
 
+Int5Kernels make_int5(Isa isa) {
+  Int5Kernels kernels = {};
+  add_int5_generic(&kernels);
+  if (isa == Isa::Avx2 || isa == Isa::AvxVnni) add_int5_avx2(&kernels);
+  if (isa == Isa::Avx512Vnni || isa == Isa::Amx) add_int5_avx512(&kernels, best_fetching());
+  return kernels;
+}
+
 }  // namespace
 
 // A table is made when it is first asked for, since what makes it is compiled for its instruction set.
@@ -164,6 +173,19 @@ const KernelTable* select_kernels(Isa isa) {
   if (!best && isa != Isa::Generic) return nullptr;
   static const KernelTable kGeneric = make_generic();
   return &kGeneric;
+}
+
+const Int5Kernels& int5_kernels(Isa isa) {
+  if (isa == Isa::Avx512Vnni || isa == Isa::Amx) {
+    static const Int5Kernels kAvx512 = make_int5(isa);
+    return kAvx512;
+  }
+  if (isa == Isa::Avx2 || isa == Isa::AvxVnni) {
+    static const Int5Kernels kAvx2 = make_int5(isa);
+    return kAvx2;
+  }
+  static const Int5Kernels kGeneric = make_int5(Isa::Generic);
+  return kGeneric;
 }
 
 }  // namespace inferbench::cpu_quant
