@@ -86,7 +86,7 @@ class RawConversation final : public Conversation {
 /// Each line is a user's message in the model's format.
 class FormattedConversation final : public Conversation {
  public:
-  FormattedConversation(const Tokenizer& tokenizer, ChatWriter writer, std::string system)
+  FormattedConversation(const Tokenizer& tokenizer, ChatWriter writer, std::optional<std::string> system)
       : tokenizer_(tokenizer), writer_(std::move(writer)), system_(std::move(system)) {}
 
   std::vector<std::int32_t> next(const std::string& line) override {
@@ -97,7 +97,7 @@ class FormattedConversation final : public Conversation {
  private:
   const Tokenizer& tokenizer_;
   ChatWriter writer_;
-  std::string system_;
+  std::optional<std::string> system_;
   bool is_first_ = true;
 };
 
@@ -118,6 +118,8 @@ Manner manner_of(const GenerateArguments& arguments, const Model& model, const T
     return manner;
   }
   ChatWriter writer(*files, chat_date());
+  static_cast<void>(
+      writer.first_turn("", arguments.system));  // says now, not at the first line, that --system can't be
   manner.name = fmt::format("the {} format", writer.format().name);
   manner.turn_tokens = arguments.max_tokens.value_or(kTurnTokens);
   for (const std::string_view spelled : {writer.format().end_token, std::string_view(files->eos)}) {
@@ -125,8 +127,7 @@ Manner manner_of(const GenerateArguments& arguments, const Model& model, const T
     if (!spelled.empty() && id) manner.end_tokens.push_back(*id);
   }
   std::sort(manner.end_tokens.begin(), manner.end_tokens.end());
-  manner.conversation =
-      std::make_unique<FormattedConversation>(tokenizer, std::move(writer), arguments.system.value_or(""));
+  manner.conversation = std::make_unique<FormattedConversation>(tokenizer, std::move(writer), arguments.system);
   return manner;
 }
 
@@ -151,7 +152,7 @@ void generate_chat(const GenerateArguments& arguments) {
 
   const LineReader reader;
   if (reader.terminal()) print_message("{} on {}, {}; Ctrl-D ends\n", found.name(), arguments.model, manner.name);
-  std::vector<std::int32_t> unfed;  // the last turn's last token: generated but never fed
+  std::vector<std::int32_t> unfed;  // the last token of a turn that was cut short: generated but never fed
   while (const auto line = reader.next()) {
     const std::vector<std::int32_t> ids = manner.conversation->next(*line);
     std::vector<std::int32_t> fresh = unfed;
@@ -163,7 +164,7 @@ void generate_chat(const GenerateArguments& arguments) {
     write_out(decoder.flush() + "\n");
     print_turn(turn, context);
     unfed.clear();
-    if (!turn.ids.empty()) unfed.push_back(turn.ids.back());
+    if (!turn.end_of_text && !turn.ids.empty()) unfed.push_back(turn.ids.back());
   }
   if (reader.terminal()) write_out("\n");
 }

@@ -3,14 +3,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <ctime>
 #include <nlohmann/json.hpp>
 #include <system_error>
 
 #include "model/guarded_json.hpp"
-#include "model/in_quotes.hpp"
 #include "support/error.hpp"
+#include "text/chat_template.hpp"
 #include "text/tokenizer_file.hpp"
 
 namespace inferbench {
@@ -30,56 +31,88 @@ bool is_there(const fs::path& path) {
   return fs::exists(path, ignored);
 }
 
-Json read_json(const fs::path& path) {
-  return parse_guarded_json(read_tokenizer_file(path, kTakeAgain), path.string(), kMaxBytes);
+[[noreturn]] void throw_damaged(const fs::path& file, const std::string& what) {
+  throw Error(fmt::format("{}: {}", file.string(), what), kTakeAgain);
+}
+
+/// The value of `key` if it's there and isn't null.
+const Json* value_of(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found == object.end() || found->is_null() ? nullptr : &*found;
 }
 
 // A token is a string, or an object with its spelling as "content".
-std::string token_text(const Json& config, const char* key) {
-  const auto found = config.find(key);
-  if (found == config.end()) return {};
-  if (found->is_string()) return found->get<std::string>();
-  if (found->is_object() && found->contains("content") && found->at("content").is_string()) {
-    return found->at("content").get<std::string>();
-  }
-  return {};
+std::string token_text(const Json& config, const char* key, const fs::path& file) {
+  const Json* token = value_of(config, key);
+  if (token == nullptr) return {};
+  if (token->is_object()) token = value_of(*token, "content");
+  if (token == nullptr || !token->is_string()) throw_damaged(file, fmt::format("{} is not a token", key));
+  return token->get<std::string>();
 }
 
-// A template is a string, or a list of named ones.
-std::string template_text(const Json& config) {
-  const auto found = config.find("chat_template");
-  if (found == config.end()) return {};
-  if (found->is_string()) return found->get<std::string>();
-  if (!found->is_array()) return {};
-  for (const Json& entry : *found) {
-    if (entry.is_object() && entry.value("name", "") == "default") return entry.value("template", "");
+// A template is a string, or a list of named ones. The others of a list are for tools and documents.
+std::string template_text(const Json& config, const fs::path& file) {
+  const Json* written = value_of(config, "chat_template");
+  if (written == nullptr) return {};
+  if (written->is_string()) return written->get<std::string>();
+  if (!written->is_array()) throw_damaged(file, "chat_template is neither a text nor a list of named ones");
+  for (const Json& entry : *written) {
+    const Json* name = entry.is_object() ? value_of(entry, "name") : nullptr;
+    const Json* text = entry.is_object() ? value_of(entry, "template") : nullptr;
+    if (name == nullptr || text == nullptr || !name->is_string() || !text->is_string()) {
+      throw_damaged(file, "an entry of chat_template has no name or no template");
+    }
+    if (*name == "default") return text->get<std::string>();
   }
-  return {};
+  throw_damaged(file, "chat_template has no entry named default");
 }
+
+Json read_object(const fs::path& path) {
+  Json json = parse_guarded_json(read_tokenizer_file(path, kTakeAgain), path.string(), kMaxBytes);
+  if (!json.is_object()) throw_damaged(path, "an object was expected");
+  return json;
+}
+
+// As Python's strip() does, with which templates trim. Bytes, since a message may be anything.
+constexpr std::array<std::string_view, 29> kWhiteSpace{
+    " ",      "\t",     "\n",     "\v",     "\f",     "\r",     "\x1c",   "\x1d",   "\x1e",   "\x1f",
+    "\u0085", "\u00a0", "\u1680", "\u2000", "\u2001", "\u2002", "\u2003", "\u2004", "\u2005", "\u2006",
+    "\u2007", "\u2008", "\u2009", "\u200a", "\u2028", "\u2029", "\u202f", "\u205f", "\u3000"};
 
 std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\n\r\v\f";
-  const auto begin = text.find_first_not_of(kSpace);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kSpace) + 1 - begin);
+  const auto drop = [&text](auto is_at, auto remove) {
+    const auto found = std::find_if(kWhiteSpace.begin(), kWhiteSpace.end(), is_at);
+    if (found == kWhiteSpace.end()) return false;
+    remove(found->size());
+    return true;
+  };
+  while (drop([&](std::string_view space) { return text.starts_with(space); },
+              [&](std::size_t n) { text.remove_prefix(n); })) {
+  }
+  while (drop([&](std::string_view space) { return text.ends_with(space); },
+              [&](std::size_t n) { text.remove_suffix(n); })) {
+  }
+  return text;
+}
+
+std::string_view trimmed_if(bool trims, std::string_view text) {
+  return trims ? trimmed(text) : text;
 }
 
 }  // namespace
 
 std::optional<ChatFiles> read_chat_files(const fs::path& folder) {
   ChatFiles files;
-  const fs::path config = folder / "tokenizer_config.json";
-  if (is_there(config)) {
-    const Json json = read_json(config);
-    if (!json.is_object()) throw Error(config.string() + ": an object was expected", kTakeAgain);
-    files = {template_text(json), config, token_text(json, "bos_token"), token_text(json, "eos_token")};
+  if (const fs::path path = folder / "tokenizer_config.json"; is_there(path)) {
+    const Json config = read_object(path);
+    files = {template_text(config, path), path, token_text(config, "bos_token", path),
+             token_text(config, "eos_token", path)};
   }
   if (const fs::path path = folder / "chat_template.jinja"; is_there(path)) {
     files.chat_template = read_tokenizer_file(path, kTakeAgain);
     files.file = path;
   } else if (const fs::path other = folder / "chat_template.json"; files.chat_template.empty() && is_there(other)) {
-    const Json json = read_json(other);
-    files.chat_template = json.is_object() ? template_text(json) : "";
+    files.chat_template = template_text(read_object(other), other);
     files.file = other;
   }
   if (files.chat_template.empty()) return std::nullopt;
@@ -89,57 +122,73 @@ std::optional<ChatFiles> read_chat_files(const fs::path& folder) {
 ChatWriter::ChatWriter(const ChatFiles& files, std::string date)
     : bos_(files.bos),
       eos_(files.eos),
-      date_(files.chat_template.find("strftime_now") == std::string::npos ? std::string(kFixedDate) : std::move(date)),
-      default_system_(default_system_message(files.chat_template)) {
-  const auto format = recognize_chat_format(files.chat_template);
+      date_(files.chat_template.find("strftime_now") == std::string::npos ? std::string(kFixedDate) : std::move(date)) {
+  auto format = recognize_chat_format(files.chat_template);
   if (!format) {
-    throw Error(fmt::format("{}: the chat template is none of these formats: {}", files.file.string(),
+    const std::string_view name = unsupported_chat_format(files.chat_template);
+    throw Error(fmt::format("{}: the chat template is {}, not one of {}", files.file.string(),
+                            name.empty() ? "of a format that is not supported" : fmt::format("that of {}", name),
                             fmt::join(chat_format_names(), ", ")),
                 "talk without a format by --raw");
   }
-  format_ = *format;
+  format_ = *std::move(format);
 }
 
-std::string ChatWriter::first_turn(std::string_view user, std::string_view system) const {
-  if (!system.empty() && !format_.has_system) {
-    throw Error(fmt::format("the {} format of this model has no system message", format_.name),
-                "leave --system out, and say it in your first message");
-  }
-  if (system.empty()) system = default_system_;
-  std::string system_part;
-  if (!system.empty() || format_.always_system) {
-    system_part = filled(format_.system_begin);
-    system_part += message(system);
-    system_part += filled(format_.system_end);
-  }
-  const bool own_turn = format_.system == ChatFormat::System::kOwnTurn;
-  std::string text = filled(format_.begin);
-  if (own_turn) text += system_part;
-  text += filled(format_.user_begin);
-  if (!own_turn) text += system_part;
-  text += message(user);
-  return text + filled(format_.user_end);
+std::string ChatWriter::first_turn(std::string_view user, std::optional<std::string_view> system) const {
+  return first_message(user, system).append(format_.prefill);
 }
 
 std::string ChatWriter::next_turn(std::string_view user) const {
-  std::string text = filled(format_.assistant_end) + filled(format_.user_begin);
-  text += message(user);
+  return next_message(user).append(format_.prefill);
+}
+
+std::string ChatWriter::first_message(std::string_view user, std::optional<std::string_view> system) const {
+  if (system && !format_.has_system) {
+    throw Error(fmt::format("the {} format of this model has no fixed place for a system message", format_.name),
+                "leave --system out, and say it in your first message");
+  }
+  if (!system && format_.default_system) system = *format_.default_system;
+  std::string system_part;
+  if (system || format_.always_system) {
+    system_part = filled(format_.system_begin);
+    system_part += trimmed_if(format_.trims_system, system.value_or(""));
+    system_part += filled(format_.system_end);
+  }
+  std::string text = filled(format_.begin);
+  if (format_.system == ChatFormat::System::kOwnTurn) {
+    text += system_part;
+    system_part.clear();
+  }
+  text += filled(format_.user_begin);
+  if (format_.trims_with_system) {
+    text += trimmed_if(format_.trims_user, system_part.append(user));
+  } else {
+    text += system_part;
+    text += trimmed_if(format_.trims_user, user);
+  }
   return text + filled(format_.user_end);
 }
 
-std::string ChatWriter::conversation(const std::vector<ChatMessage>& messages, std::string_view system) const {
+std::string ChatWriter::next_message(std::string_view user) const {
+  std::string text = filled(format_.assistant_end) + filled(format_.user_begin);
+  text += trimmed_if(format_.trims_user, user);
+  return text + filled(format_.user_end);
+}
+
+std::string ChatWriter::conversation(const std::vector<ChatMessage>& messages,
+                                     std::optional<std::string_view> system) const {
   std::string text;
   bool first = true;
   for (const ChatMessage& one : messages) {
     if (one.role == ChatMessage::Role::kAssistant) {
       text += filled(format_.assistant_begin);
-      text += message(one.text);
+      text += trimmed_if(format_.trims_assistant, one.text);
     } else {
-      text += first ? first_turn(one.text, system) : next_turn(one.text);
+      text += first ? first_message(one.text, system) : next_message(one.text);
       first = false;
     }
   }
-  return text;
+  return text.append(format_.prefill);
 }
 
 std::string ChatWriter::filled(std::string_view text) const {
@@ -153,10 +202,6 @@ std::string ChatWriter::filled(std::string_view text) const {
   replace("{eos}", eos_);
   replace("{date}", date_);
   return result;
-}
-
-std::string_view ChatWriter::message(std::string_view text) const {
-  return format_.trim ? trimmed(text) : text;
 }
 
 std::string chat_date() {

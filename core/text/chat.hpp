@@ -21,7 +21,7 @@ struct ChatFiles {
 };
 
 /// Reads tokenizer_config.json, and chat_template.jinja or chat_template.json where they stand beside it. nullopt if
-/// the model has no template. Throws Error for files that cannot be read.
+/// the model has no template. Throws Error for files that can't be read or are damaged.
 std::optional<ChatFiles> read_chat_files(const std::filesystem::path& folder);
 
 struct ChatMessage {
@@ -33,31 +33,31 @@ struct ChatMessage {
 /// Writes conversations in a model's format.
 class ChatWriter {
  public:
-  /// `date`: for formats that name it, such as "26 Jul 2024". Throws Error that names the known formats if the template
-  /// is none of them.
+  /// `date`: for templates that ask for today's, such as "26 Jul 2024". Throws Error that names the template's format,
+  /// where it is a known one, and the supported ones if the template is none of them.
   ChatWriter(const ChatFiles& files, std::string date);
 
   const ChatFormat& format() const { return format_; }
 
-  /// The text up to the place where the model writes its first answer. `system` empty: what the template says without
-  /// one. Throws Error if there is a system message and the format has no place for it.
-  std::string first_turn(std::string_view user, std::string_view system) const;
+  /// The text up to the place where the model writes its first answer. `system` nullopt: what the template says without
+  /// one; an empty one is a system message, too. Throws Error if there is one and the format has no place for it.
+  std::string first_turn(std::string_view user, std::optional<std::string_view> system) const;
 
   /// The text between the model's answer and the place where it writes its next one.
   std::string next_turn(std::string_view user) const;
 
   /// A whole conversation, which begins with a user's message and alternates; the model writes after it.
-  std::string conversation(const std::vector<ChatMessage>& messages, std::string_view system) const;
+  std::string conversation(const std::vector<ChatMessage>& messages, std::optional<std::string_view> system) const;
 
  private:
+  std::string first_message(std::string_view user, std::optional<std::string_view> system) const;
+  std::string next_message(std::string_view user) const;
   std::string filled(std::string_view text) const;
-  std::string_view message(std::string_view text) const;
 
   ChatFormat format_;
   std::string bos_;
   std::string eos_;
   std::string date_;
-  std::string default_system_;
 };
 
 /// Today's date as templates write it: "26 Jul 2024".

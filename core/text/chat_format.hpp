@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,7 +14,7 @@ namespace inferbench {
 ///
 ///   begin  [system_begin SYSTEM system_end]  user_begin USER user_end ASSISTANT assistant_end  user_begin ...
 ///
-/// The model writes after user_end.
+/// The model writes after user_end prefill.
 struct ChatFormat {
   enum class System : std::uint8_t {
     kOwnTurn,     ///< as above
@@ -27,24 +26,29 @@ struct ChatFormat {
   System system = System::kOwnTurn;
   std::string_view system_begin;
   std::string_view system_end;
-  bool has_system = true;      ///< false: the format has no place for a system message
-  bool always_system = false;  ///< the system turn is written even if there is no system message
+  /// False: a system message has no place, or one that moves on with each turn, away from what the KV cache holds.
+  bool has_system = true;
+  bool always_system = false;                 ///< the system turn is written even if there is no system message
+  std::optional<std::string> default_system;  ///< the system message of a conversation that has none
   std::string_view user_begin;
   std::string_view user_end;         ///< with what tells the model that it is its turn
+  std::string_view prefill;          ///< what the model's answer is made to begin with, once it's asked for
   std::string_view assistant_begin;  ///< what templates write before the model's words; the model makes it itself
   std::string_view assistant_end;
-  bool trim = false;           ///< white space around each message is dropped
   std::string_view end_token;  ///< a turn ends at it; empty: only at the model's own end tokens
+
+  // White space at both ends of a message is dropped.
+  bool trims_system = false;
+  bool trims_user = false;
+  bool trims_assistant = false;
+  bool trims_with_system = false;  ///< from the user's first message together with the system message before it
 };
 
 /// The names of all formats, for messages.
-std::vector<std::string> chat_format_names();
+const std::vector<std::string_view>& chat_format_names();
 
-/// The format that a template (Jinja, as in tokenizer_config.json) writes, recognized by the tokens that it contains;
-/// nullopt if it is none of ours.
+/// The format that a template (Jinja, as in tokenizer_config.json) writes, recognized by the expressions that write the
+/// messages; nullopt if it is none of ours.
 std::optional<ChatFormat> recognize_chat_format(std::string_view chat_template);
-
-/// The system message that the template writes if the conversation has none; empty: none.
-std::string_view default_system_message(std::string_view chat_template);
 
 }  // namespace inferbench
