@@ -316,14 +316,14 @@ void large_max_positions(Check& check) {
       continue;
     }
     check.expect(reported <= 2 * of_few + kNoise,
-                 fmt::format("a session of {} holds {} bytes of KV and scratch in a model of {} positions, "
+                 fmt::format("a session of {} holds {} bytes of KV and scratch in a model of {}, "
                              "{} in one of {}",
-                             counted(kTokens, "token"), reported, max_positions, of_few, kTokens));
+                             counted(kTokens, "token"), reported, counted(max_positions, "position"), of_few, kTokens));
     if (not_sanitized(check.subject()).empty() && held.device_bytes == 0) {
       const double grown = static_cast<double>(after) - static_cast<double>(before);
       const auto allowed = static_cast<double>(model.info().weights_bytes + 2 * of_few + kLargeNoise);
-      check.expect(grown <= allowed,
-                   fmt::format("model and session of a model of {} positions take {:.0f} bytes", max_positions, grown));
+      check.expect(grown <= allowed, fmt::format("model and session of a model of {} take {:.0f} bytes",
+                                                 counted(max_positions, "position"), grown));
     }
   }
 }

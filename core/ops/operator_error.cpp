@@ -49,9 +49,12 @@ OperatorError operator_error(std::span<const float> result, std::span<const doub
   return {most / scale, std::sqrt(error_squares / n) / scale};
 }
 
-std::optional<OperatorError> operator_tolerance(std::int32_t weight_bits) {
+std::optional<OperatorError> operator_tolerance(std::int32_t weight_bits, bool gated) {
+  // The gate's product and the up projection's are multiplied: three rounded products in a row instead of two, whose
+  // errors add as squares.
+  const double factor = gated ? std::sqrt(3.0 / 2.0) : 1.0;
   for (const Tolerance& row : kTolerances) {
-    if (row.bits <= weight_bits) return row.error;
+    if (row.bits <= weight_bits) return OperatorError{factor * row.error.max, factor * row.error.rms};
   }
   return std::nullopt;
 }

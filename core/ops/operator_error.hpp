@@ -17,7 +17,8 @@ struct OperatorError {
 OperatorError operator_error(std::span<const float> result, std::span<const double> reference);
 
 /// The tolerances for weights of that many bits: an operator whose error exceeds either of them computes something
-/// else. nullopt below 4 bits, and then nothing is judged. The reasons for the numbers are in operator_error.cpp.
-std::optional<OperatorError> operator_tolerance(std::int32_t weight_bits);
+/// else. `gated`: the operator has an MLP with a gate. nullopt below 4 bits, and then nothing is judged. The reasons
+/// for the numbers are in operator_error.cpp.
+std::optional<OperatorError> operator_tolerance(std::int32_t weight_bits, bool gated = false);
 
 }  // namespace inferbench

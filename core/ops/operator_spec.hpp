@@ -83,6 +83,11 @@ std::string shape_fault(const OperatorSpec& spec);
 /// the context (past is half of it); several mean a prompt (past is 0). Of a long context, only 4096 positions count.
 OperatorSpec default_spec(std::int32_t op, const ModelConfig& config, std::int32_t tokens);
 
+/// Whether the operator has an MLP with a gate.
+inline bool has_gated_mlp(const OperatorSpec& spec) {
+  return spec.gated != 0 && (spec.op == IB_OP_MLP || spec.op == IB_OP_LAYER);
+}
+
 /// "rows=128 in=768 out=3072 bias=all". Keys with the value that most models of GPT-2's kind have are left out.
 std::string shape_text(const OperatorSpec& spec);
 

@@ -79,7 +79,7 @@ class PointSweep : private BlockedPoint {
     row.kv_bytes = prepared.kv_bytes;
     row.n_copies = prepared.n_copies;
     row.integer_products = prepared.integer_products;
-    row.tolerance = operator_tolerance(prepared.weight_bits);
+    row.tolerance = operator_tolerance(prepared.weight_bits, has_gated_mlp(point_.spec));
     if (row.ok()) judge(row, prepared.output, reference);
     if (!row.ok()) runners_[index]->unload();
     return row;

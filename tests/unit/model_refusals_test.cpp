@@ -78,7 +78,7 @@ TEST(Refusals, ShapesThatDoNotFit) {
   EXPECT_THAT(config_error({{"head_dim", 15}}), HasSubstr("head_dim: 15 is odd"));
   EXPECT_THAT(config_error({{"head_dim", 8192}}), HasSubstr("head_dim: 8192 is out of range"));
   EXPECT_THAT(config_error({{"num_attention_heads", 1}, {"num_key_value_heads", 1}, {"hidden_size", 1 << 20}}),
-              HasSubstr("makes heads of 1048576 values"));
+              HasSubstr("makes heads of size 1048576"));
   EXPECT_THAT(config_error({{"rms_norm_eps", 0}}), HasSubstr("rms_norm_eps: 0 is out of range"));
   EXPECT_THAT(config_error({{"hidden_act", "mish"}}), HasSubstr("hidden_act: 'mish' is not supported"));
   for (const char* key : {"num_hidden_layers", "num_attention_heads", "hidden_size", "intermediate_size", "vocab_size",

@@ -54,7 +54,7 @@ ModelConfig read_gpt2_config(const ConfigFields& fields) {
   }
   config.head_dim = config.hidden_size / config.n_heads;
   if (config.head_dim > kHeadDim) {
-    fields.fail("n_head", fmt::format("makes heads of {} values", config.head_dim),
+    fields.fail("n_head", fmt::format("makes heads of size {}", config.head_dim),
                 fmt::format("at most {} are accepted", kHeadDim));
   }
   if (const nlohmann::json* n_ctx = fields.find("n_ctx"); n_ctx != nullptr && *n_ctx != config.max_positions) {

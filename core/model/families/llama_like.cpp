@@ -42,7 +42,7 @@ std::int32_t read_head_dim(const ConfigFields& fields, const ModelConfig& config
   }
   const std::int32_t head_dim = config.hidden_size / config.n_heads;
   if (head_dim > config_limits::kHeadDim) {
-    fields.fail("num_attention_heads", fmt::format("makes heads of {} values", head_dim),
+    fields.fail("num_attention_heads", fmt::format("makes heads of size {}", head_dim),
                 fmt::format("at most {} are accepted", config_limits::kHeadDim));
   }
   return head_dim;

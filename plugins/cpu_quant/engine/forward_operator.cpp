@@ -14,7 +14,7 @@ void ForwardPass::place_input(const ib_op_desc& desc, const Batch& batch) {
   }
   if (desc.op == IB_OP_SOFTMAX) throw Failure(IB_UNSUPPORTED, "softmax is a part of attention here");
   if (desc.op == IB_OP_ROTARY) {
-    throw Failure(IB_UNSUPPORTED, "queries and keys are rotated where attention reads and stores them here");
+    throw Failure(IB_UNSUPPORTED, "rotation is a part of attention here");
   }
   const std::int64_t columns = op_input_columns(desc);
   const std::int64_t n = desc.rows * columns;
