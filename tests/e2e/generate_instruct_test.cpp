@@ -150,8 +150,7 @@ TEST_F(InstructModel, ATurnEndsAtTheTemplatesEndToken) {
   const bool cut = written(result)[1] == 24;
   EXPECT_EQ(held(result)[1],
             n_first + count_tokens("<|im_end|>\n" + user("Speak!")) + written(result)[1] - (cut ? 1 : 0));
-  const std::string answer = result.out.substr(0, result.out.find('\n', 0));
-  EXPECT_FALSE(answer.empty());
+  EXPECT_GT(written(result)[0], 0) << result.out;
 }
 
 TEST_F(InstructModel, ATurnEndsAtAnyOfTheModelsEndTokens) {
