@@ -73,7 +73,7 @@ const std::vector<Case> kCases{
      "int8, int4"},
     {"UnknownOption", "unknown_option.yaml",
      "unknown_option.yaml:4:15: backend 'cpu_quant' has no option 'chunck'; did you mean 'chunk'? known options: isa, "
-     "kv, chunk"},
+     "kv, head, chunk"},
     {"OptionOutOfRange", "option_out_of_range.yaml",
      "option_out_of_range.yaml:4:27: backend 'cpu_quant': option 'chunk': '0' is not a whole number from 1 to 65536; "
      "the default is '512'"},
