@@ -72,7 +72,7 @@ class OutputCheckTest : public testing::Test {
   PromptSource prompts_{experiment_};
   std::vector<QualityRecord> quality_;
   std::vector<TrialRecord> written_;
-  MarginOutcome margin_{TrialStatus::kOk, "", "", 0.5, 1.0};
+  MarginOutcome margin_{{TrialStatus::kOk, "", ""}, 0.5, 1.0};
   std::vector<MarginRequest> asked_;
 };
 
