@@ -70,10 +70,18 @@ Json layers_json(const ModelConfig& config) {
   return list;
 }
 
+// Costs walk that many layers, and memory is allocated for them: a damaged file must not ask for billions.
+std::int32_t layer_count(const Json& object) {
+  constexpr std::int32_t kMost = 1 << 16;
+  const auto n = integer_of<std::int32_t>(object.at("n_layers"));
+  if (n < 0 || n > kMost) throw Json::other_error::create(501, "n_layers is out of range", &object);
+  return n;
+}
+
 ModelConfig gpt2_from_json(const Json& object) {
   ModelConfig config;
   const auto number = [&object](const char* key) { return integer_of<std::int32_t>(object.at(key)); };
-  set_gpt2_sizes(config, number("n_layers"), std::max(1, number("n_heads")), number("width"), number("context"),
+  set_gpt2_sizes(config, layer_count(object), std::max(1, number("n_heads")), number("width"), number("context"),
                  number("vocab"));
   config.intermediate_size = number("inner");
   config.tied_head = object.at("tied_head").get<bool>();
@@ -110,9 +118,10 @@ ModelConfig config_from_json(const Json& object) {
   if (!object.contains("hidden_size")) return gpt2_from_json(object);
   ModelConfig config;
   walk_values(config, [&object](const char* key, auto& value) { read_value(object.at(key), value); });
+  const auto n_layers = static_cast<std::size_t>(layer_count(object));
   const Json& layers = object.at("layers");
   if (layers.is_object()) {
-    config.layers.assign(static_cast<std::size_t>(std::max(0, config.n_layers)), layer_from(layers));
+    config.layers.assign(n_layers, layer_from(layers));
   } else {
     for (const Json& layer : layers) config.layers.push_back(layer_from(layer));
   }
@@ -120,8 +129,7 @@ ModelConfig config_from_json(const Json& object) {
     object.at("rotary_frequencies").get_to(config.rotary_frequencies);
     object.at("rotary_scales").get_to(config.rotary_scales);
   }
-  // Costs walk n_layers of them.
-  config.layers.resize(static_cast<std::size_t>(std::clamp(config.n_layers, 0, 1 << 16)), {0, -1, 1.0});
+  if (config.layers.size() != n_layers) throw Json::other_error::create(501, "layers are not n_layers", &object);
   return config;
 }
 

@@ -85,6 +85,19 @@ TEST(ModelIdentity, ReadsTheShapeOfAGpt2) {
   EXPECT_EQ(scaled.activation, IB_ACTIVATION_RELU);
 }
 
+TEST(ModelIdentity, OfADamagedFileIsOneError) {
+  for (const auto* count : {"-1", "2147483647", "11"}) {
+    nlohmann::ordered_json info = nlohmann::ordered_json::parse(to_json_text(sample_info()));
+    auto& shape = info["models"][0]["shape"];
+    shape["layers"] = nlohmann::ordered_json::array({shape["layers"]});
+    shape["n_layers"] = nlohmann::ordered_json::parse(count);
+    EXPECT_THROW(parse_run_info(info.dump()), Error) << count;
+    info["models"][0]["shape"] = nlohmann::ordered_json::parse(
+        R"({"n_layers": -1, "n_heads": 1, "width": 8, "inner": 32, "context": 16, "vocab": 50, "tied_head": true})");
+    EXPECT_THROW(parse_run_info(info.dump()), Error);
+  }
+}
+
 TEST(ModelIdentity, NamesWhatChangedUnderOneName) {
   const RunInfo a = sample_info();
   RunInfo b = sample_info();
