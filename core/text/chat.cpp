@@ -80,7 +80,7 @@ constexpr std::array<std::string_view, 29> kWhiteSpace{
     "\u2007", "\u2008", "\u2009", "\u200a", "\u2028", "\u2029", "\u202f", "\u205f", "\u3000"};
 
 std::string_view trimmed(std::string_view text) {
-  const auto drop = [&text](auto is_at, auto remove) {
+  const auto drop = [](auto is_at, auto remove) {
     const auto found = std::find_if(kWhiteSpace.begin(), kWhiteSpace.end(), is_at);
     if (found == kWhiteSpace.end()) return false;
     remove(found->size());
