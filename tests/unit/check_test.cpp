@@ -262,7 +262,9 @@ TEST(CheckTargets, TakeZeroAsTheNumberThatItIs) {
   EXPECT_EQ(check_targets(run, {target("kv_bytes", false, 100, false)}).at(0).found, "7 of 8 values are 0");
   for (const double no_number : {std::nan(""), HUGE_VAL, -1.0}) {
     for (auto& trial : run.trials) trial.outcome.used = ResourceUse{no_number, 0, 0};
-    EXPECT_EQ(verdict_of(run, target("cpu_s", false, 100, false)), CheckVerdict::kUnclear) << no_number;
+    const auto judged = check_targets(run, {target("cpu_s", false, 100, false)});
+    EXPECT_EQ(judged.at(0).verdict, CheckVerdict::kUnclear) << no_number;
+    EXPECT_EQ(judged.at(0).found, "some values are negative or not finite") << no_number;
     EXPECT_EQ(verdict_of(run, target("cpu_s", true, 100, false)), CheckVerdict::kUnclear) << no_number;
   }
 }

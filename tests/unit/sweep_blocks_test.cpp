@@ -108,6 +108,24 @@ TEST(SweepBlocks, AWorseAttemptDoesNotReplaceABetterOne) {
   EXPECT_EQ(n_disturbed, 1);
 }
 
+// A repeat would only fail again, and would cost a process for each attempt.
+TEST(SweepBlocks, AContenderThatFailedIsNotRepeated) {
+  SimulatedSweep sweep(4);
+  sweep.other_fails_after = 0;
+  sweep.experiment.measure.repeat_disturbed = 2;
+  sweep.machine.loaded_from = 3;  // the reference's measured trial in block 1: only its trials are counted
+  sweep.machine.loaded_until = 4;
+  ASSERT_TRUE(sweep.run());
+  ASSERT_FALSE(sweep.data().replaced.empty());  // the reference was repeated
+  for (const auto* rows : {&sweep.data().trials, &sweep.data().replaced}) {
+    for (const TrialRecord& row : *rows) {
+      if (row.contender == "other") {
+        EXPECT_EQ(row.attempt, 0) << row.id;
+      }
+    }
+  }
+}
+
 TEST(SweepBlocks, EachAttemptHasAPromptOfItsOwn) {
   SimulatedSweep sweep(5);
   sweep.experiment.measure.repeat_disturbed = 3;
