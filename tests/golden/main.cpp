@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // golden_check --plugin LIB.so [--precision P] [--option k=v] --measure deviation|kl --bound X [--bound-without-vnni Y]
-// --fixtures NAME...
+// [--grid] --fixtures NAME...
 // Runs a backend on golden fixtures: logits must be within the bound, and greedy ids must be equal wherever the choice
-// is clear.
+// is clear. With --grid, the weights are first moved to numbers that a 4-bit format can hold exactly.
 #include <cpuid.h>
 #include <gtest/gtest.h>
 
@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "golden/fixture.hpp"
+#include "golden/grid_weights.hpp"
 #include "golden/judge.hpp"
 #include "plugin/backend.hpp"
 #include "support/backend_settings.hpp"
@@ -24,6 +25,7 @@ struct Settings {
   BackendSettings backend;
   std::string measure;
   double bound = 0;
+  bool grid = false;
   std::vector<std::string> fixtures;
   int threads = 2;
 };
@@ -56,10 +58,13 @@ class GoldenTest : public testing::Test {
   void TestBody() override {
     const Model model = Model::open(model_reference(fixture_));
     const auto vocab = static_cast<std::size_t>(model.config().vocab_size);
+    const Weights weights = settings_.grid ? grid_weights(model.weights()) : model.weights();
     const BackendModel packed = settings_.backend.create_model(
-        BackendContext(Plugin::load(settings_.backend.plugin), settings_.threads), model.weights());
+        BackendContext(Plugin::load(settings_.backend.plugin), settings_.threads), weights);
     const BackendSession session(packed, 1, std::min(model.config().max_positions, kPositions));
-    for (const Case& one : read_cases(fixture_)) {
+    std::vector<Case> cases = read_cases(fixture_);
+    if (settings_.grid) cases = with_float64_results(std::move(cases), weights);
+    for (const Case& one : cases) {
       const Distance found = distance(one.logits, logits_of(session, one, vocab), vocab);
       const double judged = settings_.measure == "kl" ? found.kl : found.deviation;
       EXPECT_LE(judged, settings_.bound) << fixture_ << " " << one.name;
@@ -94,6 +99,7 @@ int run(int argc, char** argv) {
   app.add_option("--bound", settings.bound)->required();
   const auto* other = app.add_option("--bound-without-vnni", without_vnni,
                                      "The bound on processors whose 8-bit products saturate in 16 bits");
+  app.add_flag("--grid", settings.grid, "Move the weights to numbers that a 4-bit format can hold exactly");
   app.add_option("--fixtures", settings.fixtures)->required();
   app.add_option("--threads", settings.threads);
   CLI11_PARSE(app, argc, argv);
