@@ -10,7 +10,8 @@ namespace inferbench::cpu_quant {
 
 void ForwardPass::row_work(RowWork work, std::int32_t n_rows, RowRange rows) {
   const auto [op, layer] = work;
-  const auto [begin, end] = rows;
+  const std::int32_t begin = rows.begin;
+  const std::int32_t end = rows.end;
   const std::int32_t n = end - begin;
   if (n <= 0) return;
   const std::int32_t hidden = model_.shape.hidden_size;
