@@ -86,8 +86,15 @@ void add_run(const RunData& run, std::size_t index, KnownModels& models, std::ve
       const ModelIdentity model = models.find(run.info, trial.point.model);
       Point point = trial.point;
       point.model = model.reference;
-      all.push_back(
-          {trial.contender, trial.precision, std::move(point), model.name, model.n_parameters, model.shape, index, {}});
+      all.push_back({trial.contender,
+                     trial.precision,
+                     precision_of(run.info.plugins, trial.contender, trial.precision),
+                     std::move(point),
+                     model.name,
+                     model.n_parameters,
+                     model.shape,
+                     index,
+                     {}});
     }
     all[place->second].trials.push_back(&trial);
   }

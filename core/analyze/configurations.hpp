@@ -11,6 +11,7 @@
 
 #include "model/model_config.hpp"
 #include "results/run_folder.hpp"
+#include "support/precision.hpp"
 
 namespace inferbench {
 
@@ -18,6 +19,7 @@ namespace inferbench {
 struct MeasuredConfiguration {
   std::string contender;  ///< as its experiment names it
   std::string precision;
+  std::optional<PrecisionMeaning> meaning;  ///< of the precision; nullopt if unknown
   Point point;             ///< a model has the same reference in all runs, see measured_configurations
   std::string model_name;  ///< short, for tables
   std::uint64_t n_parameters = 0;

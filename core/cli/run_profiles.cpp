@@ -42,9 +42,10 @@ void write_profiles(const SweepSetup& setup, const RunFolder& folder) {
     const auto file = folder.path() / fmt::format("profile-p{}-c{}.json", trial.point, trial.contender);
     write_file(file, chrome_trace(outcome, title));
     const ThreadLimits* here = limits ? limits->find(point.threads) : nullptr;
-    const MachineFloor floor = here == nullptr
-                                   ? MachineFloor{}
-                                   : machine_floor(*here, contender.precision, weights_bytes(folder, contender, point));
+    const MachineFloor floor =
+        here == nullptr ? MachineFloor{}
+                        : machine_floor(*here, precision_of(setup.plugins, contender.name, contender.precision),
+                                        weights_bytes(folder, contender, point));
     print_message("\n{}\n{}  trace: {}\n", title, profile_table(profile_phases(outcome, point.threads, floor)),
                   file.string());
   });

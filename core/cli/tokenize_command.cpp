@@ -13,6 +13,7 @@
 #include "support/error.hpp"
 #include "support/json_problem.hpp"
 #include "support/print.hpp"
+#include "text/model_text.hpp"
 #include "text/tokenizer.hpp"
 
 namespace inferbench {
@@ -24,15 +25,10 @@ struct TokenizeArguments {
   bool no_special = false;
 };
 
-/// Only the tokenizer files are needed, so a folder is not opened as a model.
-std::filesystem::path tokenizer_folder(const std::string& reference) {
-  if (std::filesystem::is_directory(reference)) return reference;
-  const Model model = Model::open(reference);
-  if (!model.folder()) {
-    throw Error(fmt::format("{} has no tokenizer: its weights are made up", reference),
-                "give a folder or a hub name, such as gpt2");
-  }
-  return *model.folder();
+/// A folder needs only the tokenizer's files, so it is not opened as a model.
+Tokenizer tokenizer_at(const std::string& reference) {
+  if (std::filesystem::is_directory(reference)) return Tokenizer::load(reference);
+  return tokenizer_of(Model::open(reference));
 }
 
 std::vector<std::int32_t> parse_ids(const std::string& text) {
@@ -56,7 +52,7 @@ std::vector<std::int32_t> parse_ids(const std::string& text) {
 }
 
 void tokenize(const TokenizeArguments& arguments) {
-  const Tokenizer tokenizer = Tokenizer::load(tokenizer_folder(arguments.model));
+  const Tokenizer tokenizer = tokenizer_at(arguments.model);
   if (arguments.decode) {
     write_result(tokenizer.decode(parse_ids(read_standard_input())));
     return;

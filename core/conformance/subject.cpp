@@ -40,12 +40,12 @@ Tolerance tolerance_of_bits(int bits) {
 }
 
 Tolerance default_tolerance(std::string_view precision) {
-  const Known* const known = row_by_bits(kKnown, precision);
+  const Known* const known = row_by_bits(kKnown, precision_meaning(precision));
   return known != nullptr ? known->tolerance : kKnown.back().tolerance;
 }
 
 bool says_its_bits(std::string_view precision) {
-  return row_by_bits(kKnown, precision) != nullptr;
+  return row_by_bits(kKnown, precision_meaning(precision)) != nullptr;
 }
 
 std::vector<OptionDescription> Subject::option_schema() const {

@@ -7,6 +7,7 @@
 #include "predict/predictor.hpp"
 #include "predict/run_drift.hpp"
 #include "results/config_json.hpp"
+#include "results/precision_json.hpp"
 #include "support/error.hpp"
 #include "support/json_problem.hpp"
 #include "support/optional_json.hpp"
@@ -98,7 +99,16 @@ TargetPredictor target_from(const std::string& name, const Json& json) {
 }
 
 Json contender_json(const ContenderFacts& facts, const MeasuredRanges& ranges) {
-  return {{"precision", facts.precision}, {"bytes_per_weight", facts.bytes_per_weight}, {"measured", ranges}};
+  Json object{{"precision", facts.precision}, {"bytes_per_weight", facts.bytes_per_weight}, {"measured", ranges}};
+  put_precision(object, facts.meaning);
+  return object;
+}
+
+// Predictors of earlier versions do not store the precision's meaning.
+ContenderFacts contender_from(const Json& json) {
+  const auto precision = json.at("precision").get<std::string>();
+  const auto stored = precision_from(json);
+  return {precision, stored ? stored : precision_meaning(precision), json.at("bytes_per_weight").get<double>()};
 }
 
 Json model_json(const KnownModel& model) {
@@ -146,8 +156,7 @@ Predictor predictor_from_json(const Json& json) {
       predictor.machines[name] = machine_limits_from_json(limits);
     }
     for (const auto& [name, contender] : json.at("contenders").items()) {
-      predictor.contenders[name] = {contender.at("precision").get<std::string>(),
-                                    contender.at("bytes_per_weight").get<double>()};
+      predictor.contenders[name] = contender_from(contender);
       predictor.ranges[name] = contender.at("measured").get<MeasuredRanges>();
     }
     for (const Json& model : json.at("models")) predictor.models.push_back(known_model_from(model));

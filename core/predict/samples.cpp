@@ -92,6 +92,7 @@ std::map<std::string, ContenderFacts> facts_of(const std::vector<MeasuredConfigu
   for (const MeasuredConfiguration& configuration : configurations) {
     if (!configuration.shape) continue;
     facts[configuration.contender].precision = configuration.precision;
+    facts[configuration.contender].meaning = configuration.meaning;
     Sum& sum = sums[configuration.contender];
     const auto bytes = static_cast<double>(configuration.trials.front()->load.decode_weights_bytes);
     if (bytes <= 0) continue;  // not reported
@@ -118,7 +119,7 @@ std::string workload_text(const Workload& workload) {
 }
 
 Setting setting_of(const std::string& contender, const ContenderFacts& facts, const MachineLimits* limits) {
-  return {contender, multiplies_integers(facts.precision), facts.bytes_per_weight, limits};
+  return {contender, multiplies_integers(facts.meaning), facts.bytes_per_weight, limits};
 }
 
 TrainingSet collect_samples(std::span<const RunData> runs, std::span<const MachineLimits* const> limits) {

@@ -12,6 +12,7 @@
 #include "measure/machine_limits.hpp"
 #include "model/model_config.hpp"
 #include "results/run_folder.hpp"
+#include "support/precision.hpp"
 
 namespace inferbench {
 
@@ -52,7 +53,8 @@ struct Sample {
 /// Facts about a contender other than its speed.
 struct ContenderFacts {
   std::string precision;
-  double bytes_per_weight = 0;  ///< mean over its configurations
+  std::optional<PrecisionMeaning> meaning;  ///< of the precision; nullopt if unknown
+  double bytes_per_weight = 0;              ///< mean over its configurations
 
   friend bool operator==(const ContenderFacts&, const ContenderFacts&) = default;
 };

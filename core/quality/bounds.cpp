@@ -3,8 +3,6 @@
 
 #include <array>
 
-#include "support/precision.hpp"
-
 namespace inferbench {
 
 namespace {
@@ -21,13 +19,13 @@ constexpr std::array<Bounds, 4> kBounds{
 
 }  // namespace
 
-std::optional<double> default_max_kl(std::string_view precision, QualityTokens tokens) {
+std::optional<double> default_max_kl(const std::optional<PrecisionMeaning>& precision, QualityTokens tokens) {
   const Bounds* bounds = row_by_bits(kBounds, precision);
   if (bounds == nullptr) return std::nullopt;
   return tokens == QualityTokens::kText ? bounds->text_kl : bounds->seeded_kl;
 }
 
-std::optional<double> default_logit_error(std::string_view precision) {
+std::optional<double> default_logit_error(const std::optional<PrecisionMeaning>& precision) {
   const Bounds* bounds = row_by_bits(kBounds, precision);
   if (bounds == nullptr) return std::nullopt;
   return bounds->logit_error;

@@ -72,7 +72,8 @@ std::string row(const OperationProfile& operation, double wall_ms) {
 
 }  // namespace
 
-MachineFloor machine_floor(const ThreadLimits& limits, std::string_view precision, std::uint64_t weights_bytes) {
+MachineFloor machine_floor(const ThreadLimits& limits, const std::optional<PrecisionMeaning>& precision,
+                           std::uint64_t weights_bytes) {
   const MeasuredRate& peak = multiplies_integers(precision) ? limits.int8_ops_per_s : limits.fp32_flops_per_s;
   MachineFloor floor;
   if (const double bandwidth = read_bandwidth_near(limits, weights_bytes); bandwidth > 0)

@@ -9,6 +9,7 @@
 
 #include "measure/machine_limits.hpp"
 #include "measure/outcome.hpp"
+#include "support/precision.hpp"
 
 namespace inferbench {
 
@@ -20,7 +21,8 @@ struct MachineFloor {
 
 /// The limits for a backend of this precision whose model has `weights_bytes`: the bandwidth over a buffer of that
 /// size, and the integer peak if the precision multiplies integers, otherwise the fp32 peak.
-MachineFloor machine_floor(const ThreadLimits& limits, std::string_view precision, std::uint64_t weights_bytes);
+MachineFloor machine_floor(const ThreadLimits& limits, const std::optional<PrecisionMeaning>& precision,
+                           std::uint64_t weights_bytes);
 
 /// One operation, summed over all layers and calls of one phase.
 struct OperationProfile {

@@ -23,8 +23,7 @@ void set_limit_shares(TrialRecord& record, const ModelConfig& config, const Mach
   if (metrics.decode_ms_per_token && *metrics.decode_ms_per_token > 0 && bytes > 0 && bandwidth > 0) {
     record.decode_bandwidth_share = static_cast<double>(bytes) / (*metrics.decode_ms_per_token * 1e-3) / bandwidth;
   }
-  const bool integer = precision ? precision->integer : multiplies_integers(record.precision);
-  const double peak = integer ? here->int8_ops_per_s.best : here->fp32_flops_per_s.best;
+  const double peak = multiplies_integers(precision) ? here->int8_ops_per_s.best : here->fp32_flops_per_s.best;
   if (metrics.ttft_ms > 0 && peak > 0) {
     const double flops =
         prefill_flops(config, record.point.prompt_tokens, record.point.batch, record.point.past_tokens);

@@ -10,6 +10,7 @@
 #include "results/config_json.hpp"
 #include "results/experiment_difference.hpp"
 #include "results/model_identity.hpp"
+#include "results/precision_json.hpp"
 #include "support/dom_fields.hpp"
 #include "support/error.hpp"
 #include "support/json_integer.hpp"
@@ -41,10 +42,7 @@ Json json_of(const PluginIdentity& plugin) {
   Json object{{"contender", plugin.contender}, {"path", plugin.path},   {"name", plugin.name},
               {"version", plugin.version},     {"build", plugin.build}, {"sha256", plugin.sha256}};
   if (plugin.prompt_cache) object["prompt_cache"] = true;
-  if (plugin.precision) {
-    object["weight_bits"] = plugin.precision->bits;
-    object["integer_products"] = plugin.precision->integer;
-  }
+  put_precision(object, plugin.precision);
   return object;
 }
 
@@ -104,10 +102,7 @@ PluginIdentity plugin_from(const Json& object) {
                         object.at("name").get<std::string>(),      object.at("version").get<std::string>(),
                         object.at("build").get<std::string>(),     object.at("sha256").get<std::string>(),
                         object.value("prompt_cache", false),       std::nullopt};
-  if (object.contains("weight_bits")) {
-    plugin.precision =
-        PrecisionMeaning{integer_of<std::int32_t>(object.at("weight_bits")), object.at("integer_products").get<bool>()};
-  }
+  plugin.precision = precision_from(object);
   return plugin;
 }
 
@@ -146,6 +141,14 @@ std::vector<T> read_list(const Json& list, T (*read)(const Json&)) {
 }
 
 }  // namespace
+
+std::optional<PrecisionMeaning> precision_of(std::span<const PluginIdentity> plugins, std::string_view contender,
+                                             std::string_view precision) {
+  for (const PluginIdentity& plugin : plugins) {
+    if (plugin.contender == contender && plugin.precision) return plugin.precision;
+  }
+  return precision_meaning(precision);
+}
 
 std::string to_json_text(const RunInfo& info) {
   Json object{{"format", kFormat},

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,10 @@ struct PluginIdentity {
 
   friend bool operator==(const PluginIdentity&, const PluginIdentity&) = default;
 };
+
+/// What the contender's backend says of `precision`; else what the precision's name says.
+std::optional<PrecisionMeaning> precision_of(std::span<const PluginIdentity> plugins, std::string_view contender,
+                                             std::string_view precision);
 
 /// A model of the run's points.
 struct ModelIdentity {

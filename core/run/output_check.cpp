@@ -33,9 +33,13 @@ Divergence find_divergence(const std::vector<std::int32_t>& a, const std::vector
 
 }  // namespace
 
-OutputCheck::OutputCheck(const Experiment& experiment, const PromptSource& prompts,
-                         const std::vector<QualityRecord>& quality, AskMargin ask_margin)
-    : experiment_(experiment), prompts_(prompts), quality_(quality), ask_margin_(std::move(ask_margin)) {}
+OutputCheck::OutputCheck(const Experiment& experiment, std::span<const PluginIdentity> plugins,
+                         const PromptSource& prompts, const std::vector<QualityRecord>& quality, AskMargin ask_margin)
+    : experiment_(experiment),
+      plugins_(plugins),
+      prompts_(prompts),
+      quality_(quality),
+      ask_margin_(std::move(ask_margin)) {}
 
 void OutputCheck::remember(const TrialRecord& written) {
   if (written.ok()) digests_.emplace(prompt_of(written, written.prompt_stream), written.outcome.digest);
@@ -136,7 +140,7 @@ bool OutputCheck::is_wide(const TrialRecord& record, const MarginOutcome& margin
   if (quality != nullptr && quality->agreement && quality->agreement->reference) {
     return !(margin.margin <= 2 * quality->agreement->reference->greatest_error.value);
   }
-  const auto error = default_logit_error(record.precision);
+  const auto error = default_logit_error(precision_of(plugins_, record.contender, record.precision));
   return error && !(margin.margin <= 2 * *error * margin.deviation);
 }
 

@@ -4,12 +4,14 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "experiment/experiment.hpp"
 #include "experiment/plan.hpp"
 #include "results/quality_record.hpp"
+#include "results/run_info.hpp"
 #include "results/trial_record.hpp"
 #include "run/prompt_source.hpp"
 #include "run/warm_up.hpp"
@@ -34,9 +36,10 @@ class OutputCheck {
   /// Asks the loaded baseline; the status is not ok if it is not loaded.
   using AskMargin = std::function<MarginOutcome(const MarginRequest&)>;
 
-  /// All arguments are borrowed and must outlive this object. `quality`: the quality rows of this run.
-  OutputCheck(const Experiment& experiment, const PromptSource& prompts, const std::vector<QualityRecord>& quality,
-              AskMargin ask_margin);
+  /// All arguments are borrowed and must outlive this object. `plugins`: of the contenders. `quality`: the quality rows
+  /// of this run.
+  OutputCheck(const Experiment& experiment, std::span<const PluginIdentity> plugins, const PromptSource& prompts,
+              const std::vector<QualityRecord>& quality, AskMargin ask_margin);
 
   /// Remembers a row that an earlier run wrote into the same folder.
   void remember(const TrialRecord& written);
@@ -56,6 +59,7 @@ class OutputCheck {
   const QualityRecord* quality_of(const TrialRecord& record) const;
 
   const Experiment& experiment_;
+  std::span<const PluginIdentity> plugins_;
   const PromptSource& prompts_;
   const std::vector<QualityRecord>& quality_;
   AskMargin ask_margin_;

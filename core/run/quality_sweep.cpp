@@ -160,7 +160,8 @@ class QualitySweep {
       const auto set = experiment_.quality->max_kl.find(name);
       if (set != experiment_.quality->max_kl.end()) return set->second;
     }
-    return default_max_kl(contender.precision, is_text ? QualityTokens::kText : QualityTokens::kSeeded);
+    return default_max_kl(precision_of(setup_.plugins, contender.name, contender.precision),
+                          is_text ? QualityTokens::kText : QualityTokens::kSeeded);
   }
 
   // Returns false if it failed or the user asked to stop.

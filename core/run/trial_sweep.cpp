@@ -31,7 +31,7 @@ class TrialSweep : private BlockedPoint {
         folder_(folder),
         pool_(setup, [this](std::size_t contender, const std::string& fault) { note_fault(contender, fault); }),
         prompts_(experiment_),
-        outputs_(experiment_, prompts_, folder.quality(),
+        outputs_(experiment_, setup.plugins, prompts_, folder.quality(),
                  [this](const MarginRequest& request) { return pool_.ask_baseline(request); }) {
     for (const auto* written : {&folder_.replaced(), &folder_.trials()}) {
       for (const TrialRecord& record : *written) {
@@ -201,15 +201,9 @@ class TrialSweep : private BlockedPoint {
     if (!folder_.info().machine) return;
     for (const ModelFacts& facts : experiment_.model_facts) {
       if (facts.reference != record.point.model) continue;
-      set_limit_shares(record, facts.config, *folder_.info().machine, precision_of(record.contender));
+      set_limit_shares(record, facts.config, *folder_.info().machine,
+                       precision_of(setup_.plugins, record.contender, record.precision));
     }
-  }
-
-  std::optional<PrecisionMeaning> precision_of(const std::string& contender) const {
-    for (const PluginIdentity& plugin : setup_.plugins) {
-      if (plugin.contender == contender) return plugin.precision;
-    }
-    return std::nullopt;
   }
 
   const SweepSetup& setup_;

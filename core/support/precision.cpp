@@ -20,8 +20,7 @@ std::optional<PrecisionMeaning> precision_meaning(std::string_view name) {
   return meaning;
 }
 
-bool multiplies_integers(std::string_view name) {
-  const auto meaning = precision_meaning(name);
+bool multiplies_integers(const std::optional<PrecisionMeaning>& meaning) {
   return meaning && meaning->integer;
 }
 

@@ -39,19 +39,19 @@ TrialOutcome profiled() {
 }
 
 TEST(ProfileTable, TheFloorIsOfThePrecisionsArithmeticAndTheWeightsSize) {
-  const MachineFloor wide = machine_floor(limits(), "fp32", 500U << 20U);
+  const MachineFloor wide = machine_floor(limits(), precision_meaning("fp32"), 500U << 20U);
   EXPECT_EQ(wide.read_bytes_per_s, 40e9);
   EXPECT_EQ(wide.flops_per_s, 200e9);
-  const MachineFloor narrow = machine_floor(limits(), "int4", 10U << 20U);
+  const MachineFloor narrow = machine_floor(limits(), precision_meaning("int4"), 10U << 20U);
   EXPECT_EQ(narrow.read_bytes_per_s, 100e9);
   EXPECT_EQ(narrow.flops_per_s, 800e9);
-  const MachineFloor unknown = machine_floor({}, "fp32", 0);
+  const MachineFloor unknown = machine_floor({}, precision_meaning("fp32"), 0);
   EXPECT_EQ(unknown.read_bytes_per_s, std::nullopt);
   EXPECT_EQ(unknown.flops_per_s, std::nullopt);
 }
 
 TEST(ProfileTable, PhasesAreSummedOverThreadsAndComparedWithTheirFloor) {
-  const auto phases = profile_phases(profiled(), 2, machine_floor(limits(), "fp32", 500U << 20U));
+  const auto phases = profile_phases(profiled(), 2, machine_floor(limits(), precision_meaning("fp32"), 500U << 20U));
   ASSERT_EQ(phases.size(), 2U);
   ASSERT_EQ(phases[0].operations.size(), 1U);
   const OperationProfile& prefill = phases[0].operations[0];
@@ -72,7 +72,8 @@ TEST(ProfileTable, ArithmeticIsTheFloorWhereItTakesLonger) {
 }
 
 TEST(ProfileTable, SaysHowManyTimesTheFloorEachOperationTakes) {
-  const std::string table = profile_table(profile_phases(profiled(), 2, machine_floor(limits(), "fp32", 1U << 30U)));
+  const std::string table =
+      profile_table(profile_phases(profiled(), 2, machine_floor(limits(), precision_meaning("fp32"), 1U << 30U)));
   std::istringstream lines(table);
   std::string line;
   for (std::getline(lines, line); line.find("mlp") == std::string::npos; std::getline(lines, line)) {

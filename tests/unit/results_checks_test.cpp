@@ -86,12 +86,12 @@ TEST(LimitShare, CountsThePrefillsOperations) {
 TEST(LimitShare, IsWhatWasReachedOfWhatIsPossible) {
   TrialRecord trial = sample_trial("reference", 0, 10);  // 10 ms per token, prefill in 40 ms
   trial.load.decode_weights_bytes = 100 * kMiB;          // closer to 256 MiB than to 16 MiB
-  set_limit_shares(trial, small_shape(), limits());
+  set_limit_shares(trial, small_shape(), limits(), precision_meaning(trial.precision));
   EXPECT_THAT(trial.decode_bandwidth_share, Optional(DoubleNear(100.0 * kMiB / 0.010 / 20e9, 1e-9)));
   const double flops = prefill_flops(small_shape(), 32, 1);
   EXPECT_THAT(trial.prefill_peak_share, Optional(DoubleNear(flops / 0.040 / 200e9, 1e-12)));
   trial.precision = "int4";
-  set_limit_shares(trial, small_shape(), limits());
+  set_limit_shares(trial, small_shape(), limits(), precision_meaning(trial.precision));
   EXPECT_THAT(trial.prefill_peak_share, Optional(DoubleNear(flops / 0.040 / 800e9, 1e-12)));
   const TrialRecord back = parse_trial_record(to_json_line(trial));
   EXPECT_EQ(back.decode_bandwidth_share, trial.decode_bandwidth_share);
@@ -101,10 +101,10 @@ TEST(LimitShare, IsWhatWasReachedOfWhatIsPossible) {
 TEST(LimitShare, IsAbsentWhereNothingCanBeSaid) {
   TrialRecord trial = sample_trial("reference", 0, 10);
   trial.point.threads = 8;  // not measured
-  set_limit_shares(trial, small_shape(), limits());
+  set_limit_shares(trial, small_shape(), limits(), precision_meaning(trial.precision));
   EXPECT_FALSE(trial.decode_bandwidth_share || trial.prefill_peak_share);
   trial = failed_trial("reference", 0, TrialStatus::kOom, "no memory");
-  set_limit_shares(trial, small_shape(), limits());
+  set_limit_shares(trial, small_shape(), limits(), precision_meaning(trial.precision));
   EXPECT_FALSE(trial.decode_bandwidth_share || trial.prefill_peak_share);
 }
 

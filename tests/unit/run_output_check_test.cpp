@@ -40,7 +40,7 @@ class OutputCheckTest : public testing::Test {
   }
 
   OutputCheck make() {
-    OutputCheck check(experiment_, prompts_, quality_, [this](const MarginRequest& request) {
+    OutputCheck check(experiment_, plugins_, prompts_, quality_, [this](const MarginRequest& request) {
       asked_.push_back(request);
       return margin_;
     });
@@ -70,6 +70,7 @@ class OutputCheckTest : public testing::Test {
 
   const Experiment experiment_ = two_contenders();  // must be complete before prompts_, which numbers its points
   PromptSource prompts_{experiment_};
+  std::vector<PluginIdentity> plugins_;
   std::vector<QualityRecord> quality_;
   std::vector<TrialRecord> written_;
   MarginOutcome margin_{{TrialStatus::kOk, "", ""}, 0.5, 1.0};
@@ -133,6 +134,19 @@ TEST_F(OutputCheckTest, TheMeasuredErrorDecidesWhatIsWide) {
   OutputCheck check = make();
   add(check, 0, 0, {1, 2, 3, 4, 5, 6});
   EXPECT_FALSE(add(check, 1, 0, {9, 2, 3, 4, 5, 6})[0].record.divergence->wide);
+}
+
+// By its name, "fp32" has an error of 1e-3 standard deviations at most; the backend says that it has 4 bits.
+TEST_F(OutputCheckTest, TheErrorIsThatOfTheBitsThatTheBackendDeclares) {
+  const auto wide = [&] {
+    OutputCheck check = make();
+    add(check, 0, 0, {1, 2, 3, 4, 5, 6});
+    return add(check, 1, 0, {9, 2, 3, 4, 5, 6})[0].record.divergence->wide;
+  };
+  EXPECT_TRUE(wide());
+  plugins_ = {{"base", "", "cpu_ref", "", "", "", false, PrecisionMeaning{32, false}},
+              {"other", "", "cpu_ref", "", "", "", false, PrecisionMeaning{4, true}}};
+  EXPECT_FALSE(wide());
 }
 
 // Twice the measured error is the limit, and a margin that is NaN is beyond every limit.

@@ -25,10 +25,10 @@ TEST(Precision, BitsAreTheFirstNumberOfTheName) {
 
 TEST(Precision, OnlyIntegerWeightsMultiplyAsIntegers) {
   for (const char* name : {"int8", "int4", "uint4", "q8_0", "q4_0", "iq4_xs", "w8a8"}) {
-    EXPECT_TRUE(multiplies_integers(name)) << name;
+    EXPECT_TRUE(multiplies_integers(precision_meaning(name))) << name;
   }
   for (const char* name : {"fp32", "bf16", "fp8", "mxfp4", "f16", "custom8", "exact"}) {
-    EXPECT_FALSE(multiplies_integers(name)) << name;
+    EXPECT_FALSE(multiplies_integers(precision_meaning(name))) << name;
   }
 }
 
@@ -38,11 +38,11 @@ struct Row {
 
 TEST(Precision, IsJudgedByItsBitsOrTheNextFewer) {
   constexpr std::array<Row, 3> kTable{{{32}, {8}, {4}}};
-  EXPECT_EQ(row_by_bits(kTable, "fp32")->bits, 32);
-  EXPECT_EQ(row_by_bits(kTable, "bf16")->bits, 8);
-  EXPECT_EQ(row_by_bits(kTable, "q6_k")->bits, 4);
-  EXPECT_EQ(row_by_bits(kTable, "q3_k"), nullptr);
-  EXPECT_EQ(row_by_bits(kTable, "exact"), nullptr);
+  EXPECT_EQ(row_by_bits(kTable, precision_meaning("fp32"))->bits, 32);
+  EXPECT_EQ(row_by_bits(kTable, precision_meaning("bf16"))->bits, 8);
+  EXPECT_EQ(row_by_bits(kTable, precision_meaning("q6_k"))->bits, 4);
+  EXPECT_EQ(row_by_bits(kTable, precision_meaning("q3_k")), nullptr);
+  EXPECT_EQ(row_by_bits(kTable, precision_meaning("exact")), nullptr);
 }
 
 }  // namespace
