@@ -20,8 +20,8 @@ struct MeasuredConfiguration {
   std::string contender;  ///< as its experiment names it
   std::string precision;
   std::optional<PrecisionMeaning> meaning;  ///< of the precision; nullopt if unknown
-  Point point;             ///< a model has the same reference in all runs, see measured_configurations
-  std::string model_name;  ///< short, for tables
+  Point point;                              ///< a model has the same reference in all runs, see measured_configurations
+  std::string model_name;                   ///< short, for tables
   std::uint64_t n_parameters = 0;
   std::optional<ModelConfig> shape;        ///< absent if run.json does not have it
   std::size_t run = 0;                     ///< index of the run
