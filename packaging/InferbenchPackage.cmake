@@ -7,10 +7,12 @@ set(CPACK_PACKAGE_VENDOR "The inferbench authors")
 set(INFERBENCH_MAINTAINER "The inferbench authors <inferbench@packages.invalid>" CACHE STRING "Maintainer of the Debian package")
 set(CPACK_PACKAGE_CONTACT "${INFERBENCH_MAINTAINER}")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "${PROJECT_DESCRIPTION}")
-set(package_backends "a plain fp32 reference (cpu_ref) and int8 and int4 weights (cpu_quant)")
+set(package_backends "a plain fp32 reference (cpu_ref), int8 and int4 weights (cpu_quant)")
 if(TARGET onednn)
-  set(package_backends "a plain fp32 reference (cpu_ref), int8 and int4 weights (cpu_quant), and
-oneDNN (onednn)")
+  string(APPEND package_backends ",\noneDNN (onednn)")
+endif()
+if(TARGET python)
+  string(APPEND package_backends ",\nclasses written in Python (python)")
 endif()
 set(CPACK_PACKAGE_DESCRIPTION
     "Loads inference backends as shared objects through one C header, drives them
@@ -24,7 +26,7 @@ set(CPACK_STRIP_FILES ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_PACKAGE_SUGGESTS "cmake, g++, pkg-config, cargo")
+set(CPACK_DEBIAN_PACKAGE_SUGGESTS "cmake, g++, pkg-config, cargo, python3-numpy")
 # The torch backend is not in the package, because libtorch pulls in hundreds of packages. `cmake --install` installs
 # it.
 set(CPACK_INSTALL_CMAKE_PROJECTS "${PROJECT_BINARY_DIR};${PROJECT_NAME};Unspecified;/")

@@ -9,8 +9,8 @@
 # them. They also use this machine's compiler cache, if there is one.
 #
 # --quick: the tests that CI runs on the other release. It builds the program and its backends, runs the quickstart
-# with one block, then the unit, conformance and golden tests. It builds no package and leaves out libtorch and
-# Chromium, the largest Debian packages.
+# with one block, then the unit, conformance and golden tests. It builds no package and leaves out libtorch,
+# Python and Chromium, the largest Debian packages.
 #
 # --within: stops after that time and exits with 77, so that CI stays within its own limit.
 set -euo pipefail
@@ -154,7 +154,7 @@ if $fresh || [ ! -d "$build/src" ]; then
   mkdir "$build/src"
 fi
 groups='build|test|engine'
-if ! $quick; then groups+='|torch|extra|browser'; fi
+if ! $quick; then groups+='|torch|python|extra|browser'; fi
 say "packages"
 download "$groups"
 # The compiler cache only saves time.

@@ -23,7 +23,10 @@ struct NewBackendArguments {
 };
 
 std::map<std::string, BackendLanguage> languages() {
-  return {{"c", BackendLanguage::kC}, {"c++", BackendLanguage::kCpp}, {"rust", BackendLanguage::kRust}};
+  return {{"c", BackendLanguage::kC},
+          {"c++", BackendLanguage::kCpp},
+          {"python", BackendLanguage::kPython},
+          {"rust", BackendLanguage::kRust}};
 }
 
 // The option with which CMake finds this program's package, if it is not in a default location.
@@ -33,17 +36,25 @@ std::string find_package_hint() {
   return " -DCMAKE_PREFIX_PATH=" + prefix->string();
 }
 
+std::string build_and_test_lines(BackendLanguage language) {
+  switch (language) {
+    case BackendLanguage::kRust:
+      return "  cargo build --release\n  cargo test\n";
+    case BackendLanguage::kPython:
+      return "  sh test.sh\n";
+    default:
+      return "  cmake -B build" + find_package_hint() +
+             " && cmake --build build\n  ctest --test-dir build --output-on-failure\n";
+  }
+}
+
 void write_backend(const NewBackendArguments& arguments) {
   const BackendLanguage language = languages().at(arguments.language);
   const std::filesystem::path folder = (arguments.into / arguments.name).lexically_normal();
   const std::vector<ProjectFile> files = backend_project(arguments.name, language);
   write_project(folder, files);
   for (const ProjectFile& file : files) print_result("{}\n", (folder / file.path).string());
-  const bool rust = language == BackendLanguage::kRust;
-  const std::string configure = "cmake -B build" + find_package_hint() + " && cmake --build build";
-  print_message("\nbuild, test and compare it:\n  cd {}\n  {}\n  {}\n  inferbench run compare.yaml\n", folder.string(),
-                rust ? "cargo build --release" : configure,
-                rust ? "cargo test" : "ctest --test-dir build --output-on-failure");
+  print_message("\nnext:\n  cd {}\n{}  inferbench run compare.yaml\n", folder.string(), build_and_test_lines(language));
 }
 
 }  // namespace
@@ -57,14 +68,15 @@ void add_new_backend_command(CLI::App& app, CommandContext&) {
       ->type_name("NAME");
   command->add_option("--lang", arguments->language, "Language of the project")
       ->check(CLI::IsMember(languages()).description(""))
-      ->type_name("c|c++|rust")
+      ->type_name("c|c++|python|rust")
       ->capture_default_str();
   command->add_option("--into", arguments->into, "Folder in which to create the project's folder")
       ->type_name("DIR")
       ->check(not_empty())
       ->capture_default_str();
   command->footer(
-      "C and C++ need CMake and the installed package (find_package(inferbench)); Rust needs only cargo.\n"
+      "C and C++ need CMake and the installed package (find_package(inferbench)); Rust needs only cargo; Python needs\n"
+      "NumPy and the backend `python`, and no build.\n"
       "Prints the files that it wrote. A folder with files in it is not changed.");
   command->callback([arguments] { write_backend(*arguments); });
 }

@@ -37,6 +37,8 @@ std::string_view folder_of(BackendLanguage language) {
       return "cpp/";
     case BackendLanguage::kRust:
       return "rust/";
+    case BackendLanguage::kPython:
+      return "python/";
   }
   return "";
 }

@@ -7,7 +7,7 @@
 
 namespace inferbench {
 
-enum class BackendLanguage { kC, kCpp, kRust };
+enum class BackendLanguage { kC, kCpp, kRust, kPython };
 
 struct ProjectFile {
   std::filesystem::path path;  ///< relative to the project's folder

@@ -33,7 +33,7 @@ complete_words() {
     bash "$bash_file" "$@" 2>/dev/null
 }
 [ "$(complete_words inferbench backe)" = backends ] || fail "bash: backe -> $(complete_words inferbench backe)"
-[ "$(complete_words inferbench new-backend --lang '')" = $'c\nc++\nrust' ] || fail "bash: --lang"
+[ "$(complete_words inferbench new-backend --lang '')" = $'c\nc++\npython\nrust' ] || fail "bash: --lang"
 [ "$(complete_words inferbench run --pl)" = $'--plan\n--plugin-dir' ] || fail "bash: run --pl"
 touch mine.yaml
 [ "$(complete_words inferbench run mi)" = mine.yaml ] || fail "bash: a file for run"

@@ -19,7 +19,8 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
-constexpr BackendLanguage kLanguages[] = {BackendLanguage::kC, BackendLanguage::kCpp, BackendLanguage::kRust};
+constexpr BackendLanguage kLanguages[] = {BackendLanguage::kC, BackendLanguage::kCpp, BackendLanguage::kRust,
+                                          BackendLanguage::kPython};
 
 std::string text_of(const std::vector<ProjectFile>& files, const fs::path& path) {
   const auto found =
@@ -32,10 +33,13 @@ TEST(BackendProject, HasWhatAProjectNeeds) {
   for (const BackendLanguage language : kLanguages) {
     const auto files = backend_project("mine", language);
     EXPECT_THAT(text_of(files, "README.md"), HasSubstr("# mine\n"));
-    EXPECT_THAT(text_of(files, "compare.yaml"), testing::AllOf(HasSubstr("libmine.so"), HasSubstr("blocks: 7")));
+    const bool python = language == BackendLanguage::kPython;
+    EXPECT_THAT(text_of(files, "compare.yaml"),
+                testing::AllOf(HasSubstr(python ? "module: ./backend.py" : "libmine.so"), HasSubstr("blocks: 7")));
     EXPECT_THAT(text_of(files, ".gitignore"), HasSubstr("/results/"));
     const bool rust = language == BackendLanguage::kRust;
-    EXPECT_THAT(text_of(files, rust ? "tests/conformance.rs" : "CMakeLists.txt"), HasSubstr("conformance"));
+    const char* const test = rust ? "tests/conformance.rs" : python ? "test.sh" : "CMakeLists.txt";
+    EXPECT_THAT(text_of(files, test), HasSubstr("conformance"));
     for (const ProjectFile& file : files) EXPECT_EQ(file.text.find("@NAME@"), std::string::npos) << file.path;
   }
 }
@@ -47,7 +51,7 @@ TEST(BackendProject, RefusesNamesThatNoBackendCanHave) {
   EXPECT_THROW(backend_project(std::string(65, 'a'), BackendLanguage::kC), Error);
   EXPECT_THROW(backend_project("test", BackendLanguage::kCpp), Error);  // reserved by CMake as a target name
   EXPECT_THROW(backend_project("match", BackendLanguage::kRust), Error);
-  for (const char* bundled : {"cpu_ref", "cpu_quant", "null", "onednn", "torch"}) {
+  for (const char* bundled : {"cpu_ref", "cpu_quant", "null", "onednn", "python", "torch"}) {
     EXPECT_THROW(backend_project(bundled, BackendLanguage::kC), Error) << bundled;
   }
   EXPECT_NO_THROW(backend_project("torch2", BackendLanguage::kC));
