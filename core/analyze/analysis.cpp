@@ -2,6 +2,8 @@
 #include "analyze/analysis.hpp"
 
 #include <algorithm>
+#include <set>
+#include <string>
 
 #include "analyze/axes.hpp"
 #include "analyze/metric_column.hpp"
@@ -30,11 +32,14 @@ std::vector<AxisCorrelation> correlations_of(const MetricColumn& column) {
   for (const std::string& axis : numeric_axes()) {
     std::vector<double> places;
     std::vector<double> values;
+    std::set<std::string> architectures;
     for (std::size_t i = 0; i < column.configurations.size(); ++i) {
       if (!column.medians[i]) continue;
       places.push_back(numeric_axis_value(column.configurations[i], axis, column.metric));
       values.push_back(*column.medians[i]);
+      architectures.insert(architecture_of(column.configurations[i]));
     }
+    if (axis == "model_size" && architectures.size() > 1) continue;
     if (const auto r = rank_correlation(places, values)) correlations.push_back({axis, *r});
   }
   return correlations;

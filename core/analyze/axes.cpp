@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "analyze/axes.hpp"
 
+#include <cstdint>
+
 #include "experiment/axes.hpp"
+#include "inferbench/decoder.hpp"
+#include "model/model_config.hpp"
 #include "support/error.hpp"
 
 namespace inferbench {
@@ -42,6 +46,13 @@ double numeric_axis_value(const MeasuredConfiguration& configuration, std::strin
   if (axis == "batch") return point.batch;
   if (axis == "threads") return point.threads;
   throw Error("unknown axis '" + std::string(axis) + "'");
+}
+
+std::string architecture_of(const MeasuredConfiguration& configuration) {
+  if (!configuration.shape) return {};
+  // Sizes of one family may differ in these.
+  constexpr std::uint64_t kSizes = IB_FEATURE_GROUPED_HEADS | IB_FEATURE_FREE_HEAD_DIM;
+  return std::to_string(decoder::required_features(model_desc(*configuration.shape)) & ~kSizes);
 }
 
 std::string_view sweep_axis_of(std::string_view numeric_axis) {

@@ -25,6 +25,10 @@ const std::vector<std::string>& numeric_axes();
 /// average. 0 if unknown.
 double numeric_axis_value(const MeasuredConfiguration& configuration, std::string_view axis, std::string_view metric);
 
+/// Equal for models of one architecture, whose sizes can be compared: the kinds of norm, positions, MLP, activation and
+/// of everything else that one family has and another has not. Empty if run.json does not have the model's shape.
+std::string architecture_of(const MeasuredConfiguration& configuration);
+
 /// The sweep axis behind a numeric axis: model for model_size, prompt_tokens for context, otherwise the axis itself.
 std::string_view sweep_axis_of(std::string_view numeric_axis);
 

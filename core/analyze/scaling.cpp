@@ -15,16 +15,18 @@ namespace {
 struct LogPair {
   double x = 0;
   double y = 0;
+  double place = 0;  // of which x is the logarithm
 };
 
 using Groups = std::map<std::string, std::vector<LogPair>>;
 
-// The values of all axes except the one that varies.
+// The values of all axes except the one that varies. A difference between architectures is no matter of size.
 std::string group_of(const MeasuredConfiguration& configuration, std::string_view moving) {
   std::string key;
   for (const std::string& axis : analysis_axes()) {
     if (axis != moving) key += axis_value(configuration, axis) + '\n';
   }
+  if (moving == "model") key += architecture_of(configuration);
   return key;
 }
 
@@ -52,6 +54,10 @@ std::optional<ScalingExponent> fit(const Groups& groups) {
     xx += here;
     xy += spread(pairs, &LogPair::x, &LogPair::y);
     yy += spread(pairs, &LogPair::y, &LogPair::y);
+    for (const LogPair& pair : pairs) {
+      result.low = result.low == 0 ? pair.place : std::min(result.low, pair.place);
+      result.high = std::max(result.high, pair.place);
+    }
     result.configurations += pairs.size();
     ++result.groups;
   }
@@ -69,24 +75,18 @@ std::optional<ScalingExponent> fit(const Groups& groups) {
 std::optional<ScalingExponent> exponent_of(const MetricColumn& column, const std::string& contender,
                                            const std::string& axis) {
   Groups groups;
-  double low = 0;
-  double high = 0;
   for (std::size_t i = 0; i < column.configurations.size(); ++i) {
     const MeasuredConfiguration& configuration = column.configurations[i];
     if (configuration.contender != contender) continue;
     const double place = numeric_axis_value(configuration, axis, column.metric);
     const std::optional<double>& value = column.medians[i];
     if (place <= 0 || !value || *value <= 0) continue;
-    groups[group_of(configuration, sweep_axis_of(axis))].push_back({std::log(place), std::log(*value)});
-    low = low == 0 ? place : std::min(low, place);
-    high = std::max(high, place);
+    groups[group_of(configuration, sweep_axis_of(axis))].push_back({std::log(place), std::log(*value), place});
   }
   auto result = fit(groups);
   if (!result) return std::nullopt;
   result->axis = axis;
   result->contender = contender;
-  result->low = low;
-  result->high = high;
   return result;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -157,6 +158,32 @@ TEST(Analysis, ARunThatRepeatsAnotherIsAnAxis) {
   const VarianceShares& shares = *only_metric(result).variance;
   EXPECT_EQ(shares.axes.back().axis, "run");
   EXPECT_NEAR(shares.axes.back().share, 0.8, 1e-3);  // log 4 compared with log 2: 4 to 1 when squared
+}
+
+// A Llama and a GPT-2 differ in more than their sizes.
+TEST(Analysis, TheModelsSizeIsComparedWithinAnArchitecture) {
+  const auto along_size = [](const std::vector<std::string>& models) {
+    MadeUpSweep sweep = power_laws();
+    sweep.contenders.resize(1);
+    sweep.models = models;
+    const std::vector<RunData> runs{made_up_run(sweep)};
+    const AnalysisResult result = analyze_runs(runs, {"ttft_ms"});
+    std::optional<ScalingExponent> found;
+    for (const ScalingExponent& exponent : only_metric(result).scaling) {
+      if (exponent.axis == "model_size") found = exponent;
+    }
+    const auto& correlations = only_metric(result).correlations;
+    const bool correlated = std::any_of(correlations.begin(), correlations.end(),
+                                        [](const AxisCorrelation& one) { return one.axis == "model_size"; });
+    EXPECT_EQ(correlated, found && models.size() == 2);
+    return found;
+  };
+  EXPECT_FALSE(along_size({"synthetic:gpt2", "synthetic:smollm2-135m"}));
+  EXPECT_TRUE(along_size({"synthetic:gpt2", "synthetic:gpt2-medium"}));
+  const auto mixed = along_size({"synthetic:smollm2-135m", "synthetic:gpt2", "synthetic:gpt2-medium"});
+  ASSERT_TRUE(mixed);
+  EXPECT_NEAR(mixed->low, 124e6, 1e6);  // of the two that were compared
+  EXPECT_NEAR(mixed->high, 355e6, 1e6);
 }
 
 TEST(Analysis, OfOneConfigurationHasNothingToExplain) {
