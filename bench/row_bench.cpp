@@ -19,6 +19,7 @@ void BM_rows(benchmark::State& state, const KernelTable* kernels, const RowKerne
   std::vector<float> x = wave(std::int64_t{m} * k);
   for (float& v : x) v += 8.0F;  // in-place GELU leaves such values unchanged, call after call
   const std::vector<float> weight = wave(k);
+  const NormArgs norm = {weight.data(), weight.data(), 1e-5F};
   const Memory rows(static_cast<std::size_t>(m * row_bytes(to_rows->format, k)));
   const Memory cache(static_cast<std::size_t>(kv_group_bytes(kKvF16, m, 64, 12)));
   Team alone(1);
@@ -29,7 +30,7 @@ void BM_rows(benchmark::State& state, const KernelTable* kernels, const RowKerne
         case RowKernel::Rows:
           return to_rows->from_floats(x.data(), k, m, whole_row(k), rows.data());
         case RowKernel::LayerNorm:
-          return to_rows->from_layernorm(x.data(), k, m, k, weight.data(), weight.data(), 1e-5F, rows.data());
+          return to_rows->from_norm(x.data(), k, m, k, &norm, rows.data());
         case RowKernel::GeluTanhUnsigned:
           return to_rows->from_activation(x.data(), k, m, whole_row(k), kActivationGeluTanh, 1, rows.data());
         case RowKernel::GeluErfUnsigned:

@@ -202,32 +202,78 @@ TEST(QuantFormat, ExtremeWeightsMakeNoGarbage) {
   }
 }
 
-template <int kBits>
-void expect_same_in_wide_and_narrow_registers() {
+/// Calls check(weights, trial) with super-blocks from denormal to large, now and then with a group of zeros or an
+/// outlier.
+template <class F>
+void for_super_blocks(F check) {
   std::mt19937 random(7);
   std::normal_distribution<float> normal;
   const auto below = [&](std::uint_fast32_t n) { return random() % n; };
   alignas(64) float weights[kSuperBlock];
   for (int trial = 0; trial < 300; ++trial) {
-    // From denormal to large, now and then a group of zeros or an outlier.
     const float size = std::pow(10.0F, static_cast<float>(below(58)) - 42.0F);
     for (float& weight : weights) weight = size * normal(random);
-    const auto group = below(kSuperBlock / kHalfGroup) * kHalfGroup;
-    if (trial % 3 == 0) std::fill_n(weights + group, kHalfGroup, 0.0F);
+    const auto group = below(kSuperBlock / kScaleGroup) * kScaleGroup;
+    if (trial % 3 == 0) std::fill_n(weights + group, trial % 2 == 0 ? kHalfGroup : kScaleGroup, 0.0F);
     if (trial % 5 == 0) weights[below(kSuperBlock)] *= 1000.0F;
-    CodeBlock wide{};
-    CodeBlock narrow{};
-    quantize_codes<kBits>(weights, wide, true);
-    quantize_codes<kBits>(weights, narrow, false);
-    // NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): the same bits
-    ASSERT_EQ(std::memcmp(&wide, &narrow, sizeof(wide)), 0) << "trial " << trial << ", weights of about " << size;
+    check(weights, trial);
   }
 }
 
-TEST(QuantFormat, CodesAreTheSameInWideAndNarrowRegisters) {
+template <class Block>
+void expect_same_bits(const Block& a, const Block& b, int trial) {
+  // NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): the same bits
+  ASSERT_EQ(std::memcmp(&a, &b, sizeof(a)), 0) << "super-block " << trial;
+}
+
+TEST(QuantFormat, QuantizedTheSameInWideAndNarrowRegisters) {
   SKIP_WITHOUT_ISA(__builtin_cpu_supports("avx2") != 0, "avx2");
-  expect_same_in_wide_and_narrow_registers<4>();
-  expect_same_in_wide_and_narrow_registers<5>();
+  for_super_blocks([](const float* weights, int trial) {
+    for (const auto quantize : {&Quantizer::int4, &Quantizer::int5}) {
+      CodeBlock wide{};
+      CodeBlock narrow{};
+      (kWideQuantizer.*quantize)(weights, wide);
+      (kNarrowQuantizer.*quantize)(weights, narrow);
+      expect_same_bits(wide, narrow, trial);
+    }
+    float most = 0.0F;
+    for (int i = 0; i < kSuperBlock; ++i) most = std::max(most, std::fabs(weights[i]));
+    for (const float of_channel : {1.0F, 3.0F, 300.0F}) {  // other super-blocks may have larger weights
+      Int8Block wide{};
+      Int8Block narrow{};
+      kWideQuantizer.int8(weights, int8_channel_scale(of_channel * most), wide);
+      kNarrowQuantizer.int8(weights, int8_channel_scale(of_channel * most), narrow);
+      expect_same_bits(wide, narrow, trial);
+    }
+  });
+}
+
+// What the bytes were when weights were quantized one by one, in plain code: 64-bit FNV-1a of a matrix whose weights
+// only have exact operations behind them.
+TEST(QuantFormat, PackedBytesStayWhatTheyWere) {
+  std::uint32_t state = 1;
+  const Case c{WeightFormat::Int8, IB_DTYPE_BF16, true, 64, 896};
+  std::vector<std::uint16_t> weights(static_cast<std::size_t>(c.n) * static_cast<std::size_t>(c.k));
+  for (std::uint16_t& weight : weights) {
+    std::int32_t sum = -(2 << 24);
+    for (int i = 0; i < 4; ++i) {
+      state = state * 1664525U + 1013904223U;
+      sum += static_cast<std::int32_t>(state >> 8U);
+    }
+    weight = static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(static_cast<float>(sum) * 0x1p-28F) >> 16U);
+  }
+  const auto digest_of = [&](WeightFormat format) {
+    Packed packed(packed_bytes(format, c.n, c.k));
+    pack_tiles(matrix_of(c, weights.data()), format, 0, n_tiles(c.n), packed.data, nullptr);
+    std::uint64_t digest = 14695981039346656037ULL;
+    for (std::int64_t i = 0; i < packed_bytes(format, c.n, c.k); ++i) {
+      digest = (digest ^ packed.data[i]) * 1099511628211ULL;
+    }
+    return digest;
+  };
+  EXPECT_EQ(digest_of(WeightFormat::Int8), 0x762c0b3f0847f1c1ULL);
+  EXPECT_EQ(digest_of(WeightFormat::Int4), 0x968f44822f5db277ULL);
+  EXPECT_EQ(digest_of(WeightFormat::Int5), 0x56c3d66b3e5ef66cULL);
 }
 
 TEST(QuantFormat, SameBitsWhateverTheOrientation) {

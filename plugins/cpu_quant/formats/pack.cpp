@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "formats/pack.hpp"
 
+#include <emmintrin.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -75,38 +77,56 @@ class ChannelPanel {
   alignas(64) float block_[kChannels * kSuperBlock];
 };
 
-/// Largest magnitude; NaN where a weight is not finite.
+/// Largest magnitude of a super-block; NaN where a weight is not finite.
 float largest(const float* weights) {
-  float most = 0.0F;
-  bool finite = true;
-  for (std::int32_t i = 0; i < kSuperBlock; ++i) {
-    const float magnitude = std::fabs(weights[i]);
-    most = magnitude > most ? magnitude : most;
-    finite &= magnitude <= std::numeric_limits<float>::max();
+  const __m128 magnitude_bits = _mm_castsi128_ps(_mm_set1_epi32(0x7fffffff));
+  const __m128 most_float = _mm_set1_ps(std::numeric_limits<float>::max());
+  __m128 most[4] = {_mm_setzero_ps(), _mm_setzero_ps(), _mm_setzero_ps(), _mm_setzero_ps()};
+  __m128 finite = _mm_cmpeq_ps(most_float, most_float);
+  for (std::int32_t i = 0; i < kSuperBlock; i += 16) {
+    for (int j = 0; j < 4; ++j) {
+      const __m128 magnitude = _mm_and_ps(magnitude_bits, _mm_load_ps(weights + i + 4 * j));
+      most[j] = _mm_max_ps(most[j], magnitude);
+      finite = _mm_and_ps(finite, _mm_cmple_ps(magnitude, most_float));
+    }
   }
-  return finite ? most : kNan;
+  if (_mm_movemask_ps(finite) != 15) return kNan;
+  __m128 all = _mm_max_ps(_mm_max_ps(most[0], most[1]), _mm_max_ps(most[2], most[3]));
+  all = _mm_max_ps(all, _mm_movehl_ps(all, all));
+  return _mm_cvtss_f32(_mm_max_ss(all, _mm_shuffle_ps(all, all, 1)));
 }
 
-/// Writes the groups of one channel's super-block into its tile; returns the sum of multiplier * value.
-std::int64_t write_int8(const float* weights, float scale, int flip, std::int32_t k, std::int32_t channel,
-                        std::int32_t first, std::uint8_t* tile) {
+/// Where the super-block at input `first` of one channel goes.
+struct BlockPlace {
+  std::uint8_t* tile;
+  std::int32_t k;
+  std::int32_t channel;
+  std::int32_t first;
+
+  std::int32_t n_groups() const { return cpu_quant::n_groups(std::min(kSuperBlock, k - first)); }
+};
+
+std::uint32_t four_bytes(const void* from) {
+  std::uint32_t bytes = 0;
+  std::memcpy(&bytes, from, sizeof bytes);
+  return bytes;
+}
+
+/// Writes the groups of the super-block; returns the sum of multiplier * value. `flip`: bits of each byte that change.
+std::int64_t write_int8(const Int8Block& block, std::uint32_t flip, const BlockPlace& place) {
   std::int64_t sum = 0;
-  const std::int32_t end = std::min(first + kSuperBlock, k);
-  for (std::int32_t input = first; input < end; input += kScaleGroup) {
-    Int8Group group;
-    quantize_int8(weights + (input - first), scale, group);
-    tile[i8_multiplier_offset(k, channel, input)] = group.multiplier;
-    std::uint8_t* to = tile + i8_weight_offset(k, channel, input);
-    std::int32_t values = 0;
-    for (std::int32_t quad = 0; quad < ceil_div(std::min(kScaleGroup, end - input), 4); ++quad) {
-      std::uint8_t four[4];
-      for (int i = 0; i < 4; ++i) {
-        values += group.values[quad * 4 + i];
-        four[i] = static_cast<std::uint8_t>(group.values[quad * 4 + i] ^ flip);
-      }
-      std::memcpy(to + quad * kQuads, four, sizeof four);
+  for (std::int32_t g = 0; g < place.n_groups(); ++g) {
+    const std::int32_t input = place.first + g * kScaleGroup;
+    const std::int8_t* values = block.values + g * kScaleGroup;
+    place.tile[i8_multiplier_offset(place.k, place.channel, input)] = block.multipliers[g];
+    std::uint8_t* to = place.tile + i8_weight_offset(place.k, place.channel, input);
+    for (std::int32_t quad = 0; quad < ceil_div(inputs_of(place.k, input, kScaleGroup), 4); ++quad) {
+      const std::uint32_t four = four_bytes(values + quad * 4) ^ flip;
+      std::memcpy(to + quad * kQuads, &four, sizeof four);
     }
-    sum += std::int64_t{group.multiplier} * values;
+    std::int32_t total = 0;  // padding inputs are 0
+    for (std::int32_t i = 0; i < kScaleGroup; ++i) total += values[i];
+    sum += std::int64_t{block.multipliers[g]} * total;
   }
   return sum;
 }
@@ -120,7 +140,7 @@ void pack_int8(ChannelPanel& panel, std::int32_t k, bool is_signed, std::uint8_t
       most[c] = block_most > most[c] || std::isnan(block_most) ? block_most : most[c];
     }
   }
-  const int flip = is_signed ? 0 : 0x80;  // w + 128 as a byte
+  const std::uint32_t flip = is_signed ? 0 : 0x80808080U;  // w + 128 as a byte
   std::int64_t totals[kChannels] = {};
   for (std::int32_t b = 0; b < n_super_blocks(k); ++b) {
     if (n_super_blocks(k) > 1) panel.read(b);
@@ -133,7 +153,9 @@ void pack_int8(ChannelPanel& panel, std::int32_t k, bool is_signed, std::uint8_t
     for (std::int32_t c = 0; c < panel.channels(); ++c) {
       if (std::isnan(most[c])) panel.clear(c);
       std::uint8_t* tile = tiles + c / kTile * i8_tile_bytes(k);
-      totals[c] += write_int8(panel.weights(c), int8_channel_scale(most[c]), flip, k, c % kTile, b * kSuperBlock, tile);
+      Int8Block block;
+      quantizer().int8(panel.weights(c), int8_channel_scale(most[c]), block);
+      totals[c] += write_int8(block, flip, {tile, k, c % kTile, b * kSuperBlock});
     }
   }
   for (std::int32_t c = 0; c < panel.channels(); ++c) {
@@ -148,6 +170,7 @@ template <int kBits>
 struct CodeLayout {
   static constexpr bool kFive = kBits == 5;
   static constexpr int kCentre = 1 << (kBits - 1);
+  static constexpr std::int32_t kGroupBytes = kFive ? kI5GroupBytes : 256;
 
   static std::int64_t tile_bytes(std::int32_t k) { return kFive ? i5_tile_bytes(k) : i4_tile_bytes(k); }
   static std::int64_t super_block(std::int32_t b) {
@@ -165,41 +188,48 @@ struct CodeLayout {
 };
 
 /// The fifth bits of a group's codes: byte i has those of inputs i, i + 4, ...
-void write_fifth_bits(const std::uint8_t* codes, std::uint8_t* to) {
-  for (unsigned i = 0; i < 4; ++i) {
-    unsigned bits = 0;
-    for (unsigned quad = 0; quad < kScaleGroup / 4; ++quad) {
-      bits |= (static_cast<unsigned>(codes[4 * quad + i]) >> 4U & 1U) << quad;
-    }
-    to[i] = static_cast<std::uint8_t>(bits);
+std::uint32_t fifth_bits(const std::uint8_t* codes) {
+  std::uint32_t bits = 0;
+  for (unsigned quad = 0; quad < kScaleGroup / 4; ++quad) {
+    bits |= (four_bytes(codes + 4 * quad) >> 4U & 0x01010101U) << quad;
   }
+  return bits;
 }
 
-/// Writes one channel's super-block into its tile; returns the sum of its weights as quantized.
+/// The sum of 16 codes around 0.
 template <int kBits>
-float write_codes(const CodeBlock& block, std::int32_t k, std::int32_t channel, std::int32_t first,
-                  std::uint8_t* tile) {
+std::int32_t sum_of_codes(__m128i codes) {
+  const __m128i halves = _mm_sad_epu8(codes, _mm_setzero_si128());
+  const __m128i sum = _mm_add_epi32(halves, _mm_unpackhi_epi64(halves, halves));
+  return _mm_cvtsi128_si32(sum) - kHalfGroup * CodeLayout<kBits>::kCentre;
+}
+
+/// Writes the groups of the super-block; returns the sum of its weights as quantized.
+template <int kBits>
+float write_codes(const CodeBlock& block, const BlockPlace& place) {
   using Layout = CodeLayout<kBits>;
-  const std::int32_t groups = n_groups(std::min(kSuperBlock, k - first));
+  const auto& [tile, k, channel, first] = place;
+  std::uint8_t* multipliers = tile + Layout::multiplier(k, channel, first);
+  std::uint8_t* group = tile + Layout::code(k, channel, first);
+  const __m128i lower = _mm_set1_epi8(15);
   std::int32_t sum = 0;
-  for (std::int32_t g = 0; g < groups; ++g) {
-    const std::int32_t input = first + g * kScaleGroup;
+  for (std::int32_t g = 0; g < place.n_groups(); ++g, multipliers += kTile, group += Layout::kGroupBytes) {
     const int low = block.multipliers[2 * g];
     const int high = block.multipliers[2 * g + 1];
-    tile[Layout::multiplier(k, channel, input)] = static_cast<std::uint8_t>((low - 1) | (high - 1) << 4);
-    const std::uint8_t* low_codes = block.codes + g * kScaleGroup;
-    const std::uint8_t* high_codes = low_codes + kHalfGroup;
-    std::uint8_t* to = tile + Layout::code(k, channel, input);
-    for (int quad = 0; quad < kHalfGroup / 4; ++quad) {
-      std::uint8_t four[4];
-      for (int i = 0; i < 4; ++i) {
-        const int at = quad * 4 + i;
-        four[i] = static_cast<std::uint8_t>((low_codes[at] & 15) | (high_codes[at] & 15) << 4);
-        sum += low * (low_codes[at] - Layout::kCentre) + high * (high_codes[at] - Layout::kCentre);
-      }
-      std::memcpy(to + quad * kQuads, four, sizeof four);
+    *multipliers = static_cast<std::uint8_t>((low - 1) | (high - 1) << 4);
+    const std::uint8_t* codes = block.codes + g * kScaleGroup;
+    const __m128i low_codes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(codes));
+    const __m128i high_codes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(codes + kHalfGroup));
+    sum += low * sum_of_codes<kBits>(low_codes) + high * sum_of_codes<kBits>(high_codes);
+    std::uint8_t pairs[kHalfGroup];
+    _mm_storeu_si128(
+        reinterpret_cast<__m128i*>(pairs),
+        _mm_or_si128(_mm_and_si128(low_codes, lower), _mm_slli_epi16(_mm_and_si128(high_codes, lower), 4)));
+    for (int quad = 0; quad < kHalfGroup / 4; ++quad) std::memcpy(group + quad * kQuads, pairs + 4 * quad, 4);
+    if constexpr (Layout::kFive) {
+      const std::uint32_t fifth = fifth_bits(codes);
+      std::memcpy(group + kHalfGroup / 4 * kQuads, &fifth, sizeof fifth);
     }
-    if (Layout::kFive) write_fifth_bits(low_codes, tile + i5_fifth_offset(k, channel, input));
   }
   std::memcpy(tile + Layout::scale(k, channel, first / kSuperBlock), &block.scale, sizeof block.scale);
   return block.scale * static_cast<float>(sum);
@@ -218,10 +248,10 @@ void pack_codes(ChannelPanel& panel, std::int32_t k, std::uint8_t* tiles, float*
       const bool finite = !std::isnan(largest(panel.weights(c)));
       if (!finite) panel.clear(c);
       CodeBlock block;
-      quantize_codes<kBits>(panel.weights(c), block);
+      (Layout::kFive ? quantizer().int5 : quantizer().int4)(panel.weights(c), block);
       if (!finite) block.scale = kNan;
-      const float sum =
-          write_codes<kBits>(block, k, c % kTile, b * kSuperBlock, tiles + c / kTile * Layout::tile_bytes(k));
+      std::uint8_t* tile = tiles + c / kTile * Layout::tile_bytes(k);
+      const float sum = write_codes<kBits>(block, {tile, k, c % kTile, b * kSuperBlock});
       if (sums != nullptr && panel.exists(c)) sums[c] = b == 0 ? sum : sums[c] + sum;
     }
   }
