@@ -30,15 +30,17 @@ CpuidLeaf cpuid(uint32_t leaf, uint32_t part = 0) {
   return r;
 }
 
-// Measured on Zen 4, Zen 5, Emerald and Granite Rapids (bench/README.md); on the last two with AVX-512 only.
+// Measured on Zen 3, 4 and 5, Emerald and Granite Rapids (bench/README.md); on the last two with AVX-512 only.
 FetchAhead best_fetching() {
-  constexpr uint32_t kZen4Family = 0x19;
+  constexpr uint32_t kZen4Family = 0x19;  // and Zen 3's
   const CpuidLeaf vendor = cpuid(0);
   const bool amd = vendor.b == 0x68747541 && vendor.d == 0x69746e65 && vendor.c == 0x444d4163;  // "AuthenticAMD"
   if (!amd) return FetchAhead::IntoL2;
   const uint32_t version = cpuid(1).a;
   const uint32_t family = (version >> 8 & 0xf) + (version >> 20 & 0xff);
-  return family > kZen4Family ? FetchAhead::IntoL1 : FetchAhead::Nowhere;
+  const uint32_t model = (version >> 4 & 0xf) + (version >> 12 & 0xf0);
+  const bool zen4 = family == kZen4Family && ((model >= 0x10 && model < 0x20) || model >= 0x60);
+  return zen4 || family < kZen4Family ? FetchAhead::Nowhere : FetchAhead::IntoL1;
 }
 
 uint64_t enabled_state() {
