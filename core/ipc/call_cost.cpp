@@ -67,10 +67,12 @@ struct Shape {
 constexpr std::array kShapes{Shape{"decode, batch 1", 1, 1, kStepsPerSample},
                              Shape{"decode, batch 8", 8, 1, kStepsPerSample}, Shape{"prefill, 512 tokens", 1, 512, 2}};
 
-std::vector<Cost> measure_shapes(const Plugin& null_backend, const CostEffort& effort) {
+std::vector<Cost> measure_shapes(const CallSubject& subject, const CostEffort& effort) {
   const ModelConfig config = small_config();
   const Weights weights(config, std::make_shared<ZeroWeights>(config));
-  const BackendModel model(BackendContext(null_backend, 1), weights, "", OptionValues(null_backend.options(), {}));
+  const Plugin plugin = Plugin::load(subject.plugin.path);
+  const OptionValues options(plugin.options(), subject.options);
+  const BackendModel model(BackendContext(plugin, 1), weights, subject.precision, options);
   std::vector<Cost> costs;
   for (const Shape& shape : kShapes) {
     Call call(model, shape.batch, shape.n_tokens);
@@ -82,9 +84,9 @@ std::vector<Cost> measure_shapes(const Plugin& null_backend, const CostEffort& e
 
 }  // namespace
 
-std::vector<CallCost> measure_calls(const PluginDescription& null_backend, const CostEffort& effort) {
-  const auto measure = [&] { return raw_bytes(measure_shapes(Plugin::load(null_backend.path), effort)); };
-  const auto costs = raw_values<Cost>(answer_of_child(measure, "backend " + null_backend.name, "its measurement"));
+std::vector<CallCost> measure_calls(const CallSubject& subject, const CostEffort& effort) {
+  const auto measure = [&] { return raw_bytes(measure_shapes(subject, effort)); };
+  const auto costs = raw_values<Cost>(answer_of_child(measure, "backend " + subject.plugin.name, "its measurement"));
   std::vector<CallCost> named;
   for (std::size_t i = 0; i < costs.size(); ++i) named.push_back({kShapes.at(i).what, costs[i]});
   return named;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -15,8 +16,16 @@ struct CallCost {
   Cost cost;
 };
 
-/// Measures a forward call through the ABI with a backend that only checks its arguments (`null`): decode steps of one
-/// and eight sequences, and a prefill of 512 tokens. Runs in a child process. Throws Error.
-std::vector<CallCost> measure_calls(const PluginDescription& null_backend, const CostEffort& effort);
+/// The backend whose calls are measured, and how it is loaded.
+struct CallSubject {
+  PluginDescription plugin;
+  std::string precision;
+  std::map<std::string, std::string> options{};
+};
+
+/// Measures a forward call through the ABI on a model that is too small to matter: decode steps of one and eight
+/// sequences, and a prefill of 512 tokens. With a backend that only checks its arguments (`null`), what is left is the
+/// call. Runs in a child process. Throws Error.
+std::vector<CallCost> measure_calls(const CallSubject& subject, const CostEffort& effort);
 
 }  // namespace inferbench

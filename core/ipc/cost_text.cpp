@@ -45,7 +45,7 @@ Json json_of(const Cost& cost) {
 }  // namespace
 
 std::string to_text(const IpcCosts& costs) {
-  std::string text = header("forward of a backend that does nothing", "");
+  std::string text = header(fmt::format("forward of {}, one tiny layer", costs.backend), "");
   for (const CallCost& call : costs.calls) {
     text += fmt::format("{:<42}{}\n", fmt::format("  {}", call.what), columns_of(call.cost));
   }
@@ -61,7 +61,8 @@ std::string to_text(const IpcCosts& costs) {
 }
 
 Json to_json(const IpcCosts& costs) {
-  Json json = {{"calls", Json::array()}, {"frames", Json::array()}, {"round_trips", Json::array()}};
+  Json json = {
+      {"backend", costs.backend}, {"calls", Json::array()}, {"frames", Json::array()}, {"round_trips", Json::array()}};
   for (const CallCost& call : costs.calls) json["calls"].push_back({{"call", call.what}, {"cost", json_of(call.cost)}});
   for (const FrameCost& frame : costs.frames) {
     json["frames"].push_back({{"message", frame.what},

@@ -12,6 +12,7 @@
 namespace inferbench {
 
 struct IpcCosts {
+  std::string backend;  ///< whose calls they are
   std::vector<CallCost> calls;
   std::vector<FrameCost> frames;
   std::vector<RoundTripCost> round_trips;
@@ -20,7 +21,7 @@ struct IpcCosts {
 /// Tables for people; each time is in a suitable unit.
 std::string to_text(const IpcCosts& costs);
 
-/// {"calls": [...], "frames": [...], "round_trips": [...]}, times in nanoseconds.
+/// {"backend": ..., "calls": [...], "frames": [...], "round_trips": [...]}, times in nanoseconds.
 nlohmann::ordered_json to_json(const IpcCosts& costs);
 
 }  // namespace inferbench

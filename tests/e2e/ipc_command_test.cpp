@@ -24,6 +24,7 @@ TEST(Ipc, MeasuresCallsFramesAndRoundTrips) {
   const auto result = run_program({"ipc", "--quick", "--json"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const auto json = nlohmann::json::parse(result.out);
+  EXPECT_EQ(json["backend"], "null");
   ASSERT_EQ(json["calls"].size(), 3U);
   for (const auto& call : json["calls"]) expect_ordered(call["cost"]);
 
@@ -44,6 +45,15 @@ TEST(Ipc, MeasuresCallsFramesAndRoundTrips) {
   // A round trip to the worker takes longer with 65536 ids than with 32.
   EXPECT_GT(json["round_trips"][2]["cost"]["p50_ns"].get<double>(),
             json["round_trips"][0]["cost"]["p50_ns"].get<double>());
+}
+
+TEST(Ipc, ChecksTheBackendAndItsOptions) {
+  const auto unknown = run_program({"ipc", "--quick", "--backend", "no_such_backend"});
+  EXPECT_EQ(unknown.exit_code, 2);
+  EXPECT_THAT(unknown.err, HasSubstr("no backend 'no_such_backend'"));
+  const auto option = run_program({"ipc", "--quick", "--option", "speed=fast"});
+  EXPECT_EQ(option.exit_code, 2);
+  EXPECT_THAT(option.err, HasSubstr("option 'speed'"));
 }
 
 TEST(Ipc, WithoutTheNullBackendItSaysWhatIsMissing) {
