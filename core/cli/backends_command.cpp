@@ -13,6 +13,7 @@
 #include "cli/commands.hpp"
 #include "cli/common_options.hpp"
 #include "inferbench/decoder.hpp"
+#include "plugin/left_out_engines.hpp"
 #include "plugin/options.hpp"
 #include "plugin/plugin_path.hpp"
 #include "support/fit_text.hpp"
@@ -37,6 +38,15 @@ std::vector<std::string> feature_names(std::uint64_t features) {
     if ((features & known.feature) != 0) names.emplace_back(known.name);
   }
   return names;
+}
+
+// Of the engines that this program was built without, those that are not found elsewhere either.
+std::vector<LeftOutEngine> missing_engines(const std::vector<std::string>& found) {
+  std::vector<LeftOutEngine> engines = left_out_engines();
+  std::erase_if(engines, [&](const LeftOutEngine& engine) {
+    return std::find(found.begin(), found.end(), engine.name) != found.end();
+  });
+  return engines;
 }
 
 // ---- JSON ----
@@ -87,11 +97,16 @@ Json plugin_json(const PluginDescription& plugin) {
 }
 
 void print_json(const PluginPath& search) {
-  Json json = {{"folders", Json::array()}, {"backends", Json::array()}, {"problems", Json::array()}};
+  Json json = {{"folders", Json::array()},
+               {"backends", Json::array()},
+               {"problems", Json::array()},
+               {"left_out", Json::array()}};
   for (const std::filesystem::path& folder : search.folders()) json["folders"].push_back(folder.string());
+  std::vector<std::string> names;
   search.list([&](const FoundPlugin& found) {
     Json entry;
     if (found.plugin) {
+      names.push_back(found.plugin->name);
       entry = plugin_json(*found.plugin);
     } else {
       entry = {{"path", found.path.string()}, {"problem", found.problem}, {"cure", found.cure}};
@@ -99,6 +114,9 @@ void print_json(const PluginPath& search) {
     entry["shadowed_by"] = found.shadowed_by.empty() ? Json() : Json(found.shadowed_by.string());
     json[found.plugin ? "backends" : "problems"].push_back(std::move(entry));
   });
+  for (const LeftOutEngine& engine : missing_engines(names)) {
+    json["left_out"].push_back({{"name", engine.name}, {"reason", engine.reason}, {"cure", engine.hint}});
+  }
   // A plugin's strings need not be UTF-8.
   print_result("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
 }
@@ -179,8 +197,10 @@ void print_plugin(const PluginDescription& plugin, const std::filesystem::path& 
 
 void print_text(const PluginPath& search) {
   std::vector<FoundPlugin> broken;
+  std::vector<std::string> names;
   search.list([&](const FoundPlugin& found) {
     if (found.plugin) {
+      names.push_back(found.plugin->name);
       print_plugin(*found.plugin, found.shadowed_by);
       flush_results();  // a library that hangs may come next
     } else {
@@ -190,6 +210,12 @@ void print_text(const PluginPath& search) {
   if (!broken.empty()) print_result("not usable:\n");
   for (const FoundPlugin& found : broken) print_result("  {}\n    hint: {}\n", found.problem, found.cure);
   if (!broken.empty()) print_result("\n");
+  const std::vector<LeftOutEngine> missing = missing_engines(names);
+  if (!missing.empty()) print_result("not in this build:\n");
+  for (const LeftOutEngine& engine : missing) {
+    print_result("  {}: {}\n    hint: {}\n", engine.name, engine.reason, engine.hint);
+  }
+  if (!missing.empty()) print_result("\n");
   print_result("looked in:\n");
   for (const std::filesystem::path& folder : search.folders()) print_result("  {}\n", folder.string());
   if (search.folders().empty()) print_result("  no folder; give one with --plugin-dir or INFERBENCH_PLUGIN_PATH\n");
@@ -212,7 +238,8 @@ void add_backends_command(CLI::App& app, CommandContext&) {
   command->footer(
       "Looks for lib*.so in --plugin-dir, then in INFERBENCH_PLUGIN_PATH (folders separated by ':'), then in the\n"
       "lib/inferbench of this build or install. Each library is loaded in its own process. A library that does not\n"
-      "load, or takes longer than 10 s, is listed with the reason; the exit code is 0.");
+      "load, or takes longer than 10 s, is listed with the reason; the exit code is 0. Backends of other\n"
+      "engines that this program was built without follow, with the reason and what to install.");
   add_plugin_dir_option(*command, arguments->plugin_dirs);
   add_json_flag(*command, arguments->json);
   command->callback([arguments] { run_backends(*arguments); });

@@ -11,6 +11,7 @@
 #include <map>
 #include <system_error>
 
+#include "plugin/left_out_engines.hpp"
 #include "plugin/plugin_probe.hpp"
 #include "plugin/table_check.hpp"
 #include "support/error.hpp"
@@ -125,6 +126,14 @@ class InOrder {
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
 
+std::string hint_for_unknown(std::string_view reference, const std::vector<std::string>& known) {
+  if (reference.ends_with(kSuffix)) return fmt::format("to name a file, write a path: ./{}", one_line(reference, 80));
+  for (const LeftOutEngine& engine : left_out_engines()) {
+    if (engine.name == reference) return fmt::format("{}: {}", engine.reason, engine.hint);
+  }
+  return suggestion(reference, "backends", known) + "; add a folder with --plugin-dir";
+}
+
 }  // namespace
 
 struct PluginPath::Known {
@@ -182,12 +191,9 @@ PluginDescription PluginPath::find(std::string_view reference, const fs::path& b
   }
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
-  const std::string cure = reference.ends_with(kSuffix)
-                               ? fmt::format("to name a file, write a path: ./{}", one_line(reference, 80))
-                               : suggestion(reference, "backends", names) + "; add a folder with --plugin-dir";
   throw Error(fmt::format("no backend '{}' in {}", one_line(reference, 80),
                           folders_.empty() ? "any folder (none exists)" : joined(folders_)),
-              cure);
+              hint_for_unknown(reference, names));
 }
 
 void PluginPath::list(const std::function<void(const FoundPlugin&)>& found,
