@@ -176,6 +176,31 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"any_precision", {"arguments.bad_models"}}),
     [](const auto& one) { return std::string(one.param.fault); });
 
+// Faults in a feature that GPT-2 does not have. Only the rules about features and strides are tried.
+class WrongFeature : public testing::TestWithParam<Wrong> {};
+
+TEST_P(WrongFeature, BreaksItsRules) {
+  const auto result =
+      run_program({"conformance", INFERBENCH_WRONG_PLUGIN, "--option", std::string("fault=") + GetParam().fault,
+                   "--rule", "features", "--rule", "numerics.strided_weights", "--json"});
+  EXPECT_EQ(result.exit_code, 1) << result.err;
+  std::set<std::string> broken;
+  for (const auto& rule : nlohmann::json::parse(result.out)["precisions"][0]["rules"]) {
+    if (rule["verdict"] == "broken") broken.insert(rule["name"].get<std::string>());
+  }
+  EXPECT_EQ(broken, GetParam().broken);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Faults, WrongFeature,
+    testing::Values(Wrong{"one_rotary_table", {"features.rotary"}}, Wrong{"window_wide", {"features.window"}},
+                    Wrong{"no_soft_caps", {"features.attention_soft_cap", "features.logit_soft_cap"}},
+                    Wrong{"no_embedding_scale", {"features.embedding_scale"}},
+                    Wrong{"kv_head_modulo", {"features.grouped_heads"}},
+                    Wrong{"rotary_interleaved", {"features.rotary"}},
+                    Wrong{"strides_ignored", {"numerics.strided_weights"}}),
+    [](const auto& one) { return std::string(one.param.fault); });
+
 ProgramResult conformance(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), "conformance");
   return run_program(arguments);

@@ -66,6 +66,17 @@ class Altered {
     if (fault == "same_scale") {
       for (ib_layer_desc& layer : layers_) layer.attention_scale = layers_.front().attention_scale;
     }
+    if (fault == "one_rotary_table") {
+      for (ib_layer_desc& layer : layers_) layer.rotary_table = std::min(layer.rotary_table, 0);
+    }
+    if (fault == "window_wide") {
+      for (ib_layer_desc& layer : layers_) layer.window += layer.window > 0 ? 1 : 0;
+    }
+    if (fault == "no_soft_caps") desc_.attention_soft_cap = desc_.logit_soft_cap = 0;
+    if (fault == "no_embedding_scale") desc_.embedding_scale = 1;
+    if (fault == "kv_head_modulo") deal_query_heads();
+    if (fault == "rotary_interleaved") interleave_rotation();
+    if (fault == "strides_ignored") pack_strides();
     if (fault == "one_gelu" && desc_.activation == IB_ACTIVATION_GELU_ERF) desc_.activation = IB_ACTIVATION_GELU_TANH;
     // Assumes that the first tensor is the token embedding. To simulate that, a norm is zeroed if it is not.
     if (fault == "fixed_order" && std::string_view(tensors_[0].name) != "token_embedding.weight") {
@@ -116,6 +127,69 @@ class Altered {
     std::vector<float>& values = own(*tensor);
     for (float* row = values.data(); row != values.data() + values.size(); row += tensor->shape[1]) {
       std::swap_ranges(row, row + desc_.head_dim, row + desc_.head_dim);
+    }
+  }
+
+  // Reorders rows of the projection's weight and bias: row i becomes row from[i].
+  void reorder_rows(std::int32_t layer, const std::string& projection, std::span<const std::int64_t> from) {
+    for (const char* part : {".weight", ".bias"}) {
+      ib_tensor* tensor = find(inferbench::decoder::layer_tensor_name(layer, projection + part));
+      if (tensor == nullptr) continue;
+      std::vector<float>& values = own(*tensor);
+      const std::vector<float> before = values;
+      const std::int64_t n = tensor->rank == 2 ? tensor->shape[1] : 1;
+      for (std::size_t row = 0; row < from.size(); ++row) {
+        std::copy_n(before.begin() + from[row] * n, n, values.begin() + static_cast<std::int64_t>(row) * n);
+      }
+    }
+  }
+
+  // Query head i takes the keys of head i % n_kv_heads, where i / (n_heads / n_kv_heads) is right.
+  void deal_query_heads() {
+    const std::int64_t group = desc_.n_heads / desc_.n_kv_heads;
+    std::vector<std::int64_t> rows;  // the right place of a query head has its keys at place / group
+    for (std::int64_t place = 0; place < desc_.n_heads; ++place) {
+      const std::int64_t head = place % group * desc_.n_kv_heads + place / group;
+      for (std::int64_t d = 0; d < desc_.head_dim; ++d) rows.push_back(head * desc_.head_dim + d);
+    }
+    for (std::int32_t layer = 0; layer < desc_.n_layers; ++layer) {
+      reorder_rows(layer, "attn_q", rows);
+      ib_tensor* tensor = find(inferbench::decoder::layer_tensor_name(layer, "attn_out.weight"));
+      if (tensor == nullptr) continue;
+      std::vector<float>& values = own(*tensor);
+      const std::vector<float> before = values;
+      for (std::int64_t at = 0; at < tensor->shape[0] * tensor->shape[1]; ++at) {
+        const std::int64_t column = at % tensor->shape[1];
+        values[static_cast<std::size_t>(at)] =
+            before[static_cast<std::size_t>(at - column + rows[static_cast<std::size_t>(column)])];
+      }
+    }
+  }
+
+  // Rotates neighbours (2 i, 2 i + 1) instead of (i, i + head_dim / 2). Exact where queries and keys have no norms.
+  void interleave_rotation() {
+    const auto rows_of = [&](std::int32_t heads) {
+      std::vector<std::int64_t> rows;
+      const std::int64_t half = desc_.head_dim / 2;
+      for (std::int64_t i = 0; i < std::int64_t{heads} * desc_.head_dim; ++i) {
+        const std::int64_t d = i % desc_.head_dim;
+        rows.push_back(i - d + (d < half ? 2 * d : 2 * (d - half) + 1));
+      }
+      return rows;
+    };
+    for (std::int32_t layer = 0; layer < desc_.n_layers; ++layer) {
+      if (layers_[static_cast<std::size_t>(layer)].rotary_table < 0) continue;
+      reorder_rows(layer, "attn_q", rows_of(desc_.n_heads));
+      reorder_rows(layer, "attn_k", rows_of(desc_.n_kv_heads));
+    }
+  }
+
+  // Takes every matrix for row-major without gaps.
+  void pack_strides() {
+    for (ib_tensor& tensor : tensors_) {
+      if (tensor.rank != 2) continue;
+      tensor.strides[0] = tensor.shape[1];
+      tensor.strides[1] = 1;
     }
   }
 
