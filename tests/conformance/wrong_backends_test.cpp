@@ -185,7 +185,8 @@ TEST_P(WrongFeature, BreaksItsRules) {
                    "--rule", "features", "--rule", "numerics.strided_weights", "--json"});
   EXPECT_EQ(result.exit_code, 1) << result.err;
   std::set<std::string> broken;
-  for (const auto& rule : nlohmann::json::parse(result.out)["precisions"][0]["rules"]) {
+  const auto json = nlohmann::json::parse(result.out);
+  for (const auto& rule : json["precisions"][0]["rules"]) {
     if (rule["verdict"] == "broken") broken.insert(rule["name"].get<std::string>());
   }
   EXPECT_EQ(broken, GetParam().broken);
