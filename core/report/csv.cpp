@@ -156,7 +156,7 @@ void add_ratio(Table& table, const ContenderResult& result, const std::string& m
   table.add(to_string(judge(ratio)));
 }
 
-std::string precision_of(const RunInfo& info, const std::string& contender) {
+std::string precision_of_contender(const RunInfo& info, const std::string& contender) {
   const auto found = std::find_if(info.contenders.begin(), info.contenders.end(),
                                   [&](const Contender& other) { return other.name == contender; });
   return found == info.contenders.end() ? "" : found->precision;
@@ -181,7 +181,7 @@ std::string summary_csv(const RunInfo& info, const Comparison& comparison) {
         const auto summary = result.metrics.find(metric);
         if (summary == result.metrics.end()) continue;
         table.add(result.contender);
-        table.add(precision_of(info, result.contender));
+        table.add(precision_of_contender(info, result.contender));
         table.add(point.point.model);
         table.add(std::int64_t{point.point.prompt_tokens});
         table.add(std::int64_t{point.point.generate_tokens});
