@@ -61,6 +61,39 @@ TEST_P(QuantAttention, TheWidestHeads) {
   group.expect_exact(group.step(290, 9), 290, 9);
 }
 
+// Few rows at the borders of chunks, exact; and the chunks one by one, then merged: the same bits.
+TEST_P(QuantAttention, ChunksOfKeys) {
+  Random random(33);
+  for (const int32_t type : {kKvF32, kKvF16, kKvInt8}) {
+    for (const int32_t window : {0, 600}) {
+      Group group(kernels(),
+                  {.heads = 2, .queries = 3, .head_dim = 40, .capacity = 1100, .kv_type = type, .window = window},
+                  random);
+      std::vector<float> out(static_cast<size_t>(1100 * group.stride()));
+      const AttentionArgs all = group.args(0, 1100, out);
+      kernels().kv_append(&all);
+      for (const int32_t first : {511, 1022, 1097}) {
+        for (int32_t n = 1; n <= kAttentionFewRows; ++n) {
+          const std::vector<float> whole = group.step(first, n);
+          group.expect_exact(whole, first, n);
+          std::vector<float> merged(whole.size(), 9.0F);
+          const AttentionArgs a = group.args(first, n, merged);
+          const int32_t seen = first_seen(first, window);
+          const int32_t chunks = attention_chunks(seen, first + n);
+          const int64_t floats = n * 6 * attention_part_floats(40);
+          std::vector<float> parts(static_cast<size_t>(chunks * floats), std::numeric_limits<float>::quiet_NaN());
+          for (int32_t i = chunks - 1; i >= 0; --i) {
+            kernels().attention_part(&a, seen / kAttentionChunk + i, parts.data() + i * floats);
+          }
+          kernels().attention_merge(&a, parts.data(), chunks);
+          EXPECT_TRUE(same_bits(merged.data(), whole.data(), static_cast<int64_t>(whole.size())))
+              << n << " rows from " << first << ", window " << window;
+        }
+      }
+    }
+  }
+}
+
 // attention_many serves any number of rows, as blocks of many may leave any.
 TEST_P(QuantAttention, ManyMayBeFew) {
   Random random(32);

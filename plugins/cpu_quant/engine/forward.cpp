@@ -39,6 +39,12 @@ ForwardPass::ForwardPass(const Model& model, KvCache& cache, std::int32_t max_ro
   const std::uint64_t inner_rows = plan.reserve(rows, most_row_bytes(kernels_, shape.intermediate_size));
   const std::uint64_t best = plan.reserve(
       static_cast<std::uint64_t>(n_tiles(shape.vocab_size)) * static_cast<std::uint64_t>(max_greedy), sizeof(Best));
+  // Attention by chunks has fewer tiles and groups than threads (add_attention).
+  const std::int32_t split_tiles =
+      cache.n_groups() < model.context.team.n_threads() ? model.context.team.n_threads() - 1 : 0;
+  tile_parts_ = (ceil_div(cache.capacity(), kAttentionChunk) + 1) * kAttentionFewRows *
+                std::int64_t{cache.most_heads()} * model.queries_per_head() * attention_part_floats(cache.head_dim());
+  const std::uint64_t parts = plan.reserve(static_cast<std::uint64_t>(split_tiles * tile_parts_), sizeof(float));
   const std::int64_t scratch_bytes = std::max(
       gemm_scratch_bytes(std::max(attention_columns_, shape.intermediate_size)),
       attention_scratch_bytes(cache.head_dim(), cache.capacity(), cache.most_heads() * model.queries_per_head()));
@@ -57,6 +63,7 @@ ForwardPass::ForwardPass(const Model& model, KvCache& cache, std::int32_t max_ro
   qkv_ = floats(qkv);
   attention_ = floats(attention);
   rotary_ = floats(rotary);
+  parts_ = floats(parts);
   input_rows_ = base + input_rows;
   inner_rows_ = base + inner_rows;
   best_ = reinterpret_cast<Best*>(base + best);
@@ -127,17 +134,30 @@ void ForwardPass::add_attention(std::int32_t layer, std::int32_t rows, bool of_o
   const bool few = std::all_of(segments.begin(), segments.end(),
                                [&](const PassSegment& segment) { return attends_few(segment, of_outputs); });
   const bool shares_keys = !few && model_.queries_per_head() > 1;
-  const bool append_first = batch_->appends_first() || of_outputs || shares_keys;
+  const auto groups = static_cast<std::size_t>(cache_.n_groups());
+  // Fewer items than threads: threads share the keys of one, too, if they are many.
+  std::int32_t chunks = 0;
+  if (few && tiles.size() * groups < static_cast<std::size_t>(model_.context.team.n_threads())) {
+    for (const QueryTile& tile : tiles) chunks = std::max(chunks, chunks_of(layer, tile));
+  }
+  if (chunks == 1) chunks = 0;
+  const bool append_first = batch_->appends_first() || of_outputs || shares_keys || chunks > 0;
   if (append_first) {
     const auto heads = static_cast<std::size_t>(model_.shape.n_kv_heads);
     steps_.add(Op::Append, layer, batch_->pass().n_rows(), segments.size() * heads);
   }
   if (rows == 0) return;
-  const std::int32_t parts = few ? cache_.n_groups() : model_.shape.n_heads;
-  Step& step = steps_.add(Op::Attention, layer, rows, tiles.size() * static_cast<std::size_t>(parts));
+  const std::size_t parts =
+      few ? groups * static_cast<std::size_t>(std::max(chunks, 1)) : static_cast<std::size_t>(model_.shape.n_heads);
+  Step& step = steps_.add(Op::Attention, layer, rows, tiles.size() * parts);
   step.of_outputs = of_outputs;
   step.by_group = few;
   step.appends = !append_first;
+  step.chunks = chunks;
+  if (chunks == 0) return;
+  Step& merge = steps_.add(Op::AttentionMerge, layer, rows, tiles.size() * groups);
+  merge.of_outputs = of_outputs;
+  merge.by_group = true;
 }
 
 /// Once per layer up to this one: while the caller's thread had lost its core, workers may have gone several layers on.

@@ -57,14 +57,21 @@ class ForwardPass final : public PhasedWork {
     const QueryTile* tile;
     std::int32_t index;  // of the tile
     std::int32_t group;
-    HeadRange heads;    // of keys
-    HeadRange queries;  // as many for each of them
+    HeadRange heads;     // of keys
+    HeadRange queries;   // as many for each of them
+    std::int32_t chunk;  // of keys, counted from the first that the tile sees
   };
 
   /// Memory that is about to be read.
   struct MemoryRange {
     const std::uint8_t* data = nullptr;
     std::int64_t bytes = 0;
+  };
+
+  /// Positions [first, end).
+  struct KeyRange {
+    std::int32_t first;
+    std::int32_t end;
   };
 
   struct Best {
@@ -108,7 +115,15 @@ class ForwardPass final : public PhasedWork {
   // forward_attention.cpp
   void run_append(const Step& step, std::uint32_t item, int thread);
   void run_attention(const Step& step, std::uint32_t item, int thread);
-  void record_attention(const Step& step, const AttentionArgs& args, int thread, std::uint64_t begin_ns);
+  void run_merge(const Step& step, std::uint32_t item, int thread);
+  void quantize_attention(const Step& step, const HeadItem& part, const AttentionArgs& args);
+  AttentionArgs tile_args(const Step& step, const HeadItem& part, int thread) const;
+  std::int32_t output_row(const Step& step, const HeadItem& part) const;
+  KeyRange keys_seen(std::int32_t layer, const QueryTile& tile) const;
+  std::int32_t chunks_of(std::int32_t layer, const QueryTile& tile) const;
+  float* parts_of(const HeadItem& part) const;
+  void record_attention(const Step& step, const AttentionArgs& args, std::int32_t n_keys, int thread,
+                        std::uint64_t begin_ns);
   AttentionArgs attention_args(const PassSegment& segment, std::int32_t layer, const HeadItem& item,
                                std::int32_t first_row) const;
   HeadItem head_item(const Step& step, std::uint32_t item) const;
@@ -163,6 +178,8 @@ class ForwardPass final : public PhasedWork {
   std::vector<float> placed_;           // of an operator: [rows][hidden_size] its input
   std::uint8_t* input_rows_ = nullptr;  // [rows] of hidden_size or queries, as row_kernels of the step writes them
   std::uint8_t* inner_rows_ = nullptr;  // [rows] of intermediate_size
+  float* parts_ = nullptr;              // of attention by chunks, of one query tile and group of heads after the other
+  std::int64_t tile_parts_ = 0;         // floats of each
   Best* best_ = nullptr;                // [tile blocks of the head][greedy rows]
   std::vector<std::uint8_t*> thread_scratch_;  // per thread: a panel or tiles made ready, or attention's tiles
   std::vector<float*> thread_result_;          // per thread: the result of one item of Up, or of Head for ids

@@ -21,6 +21,8 @@ void ForwardPass::run_item(std::uint32_t phase, std::uint32_t item, int thread) 
       return run_append(step, item, thread);
     case Op::Attention:
       return run_attention(step, item, thread);
+    case Op::AttentionMerge:
+      return run_merge(step, item, thread);
     default:
       break;
   }
@@ -38,7 +40,7 @@ void ForwardPass::finish_phase(std::uint32_t phase, int thread) noexcept {
     row_work(work, 1, {0, 1});
     if (profile_.is_on()) record(work.op, work.layer, thread, begin_ns, 0, 0);
   }
-  if (step.of_outputs) gather_outputs();
+  if (step.of_outputs && step.chunks == 0) gather_outputs();  // of chunks: after they are merged
   if (step.op == Op::Head && wants_ids()) pick_best();
 }
 

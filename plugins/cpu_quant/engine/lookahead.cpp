@@ -21,8 +21,12 @@ ForwardPass::MemoryRange ForwardPass::keys_of(const Step& step, std::uint32_t it
   const HeadItem part = head_item(step, item);
   const PassSegment& segment = batch_->pass().segments()[static_cast<std::size_t>(part.tile->segment)];
   const AttentionArgs args = attention_args(segment, step.layer, part, part.tile->first_row);
-  const std::int32_t first = first_seen(args.first_position, args.window) / kKvBlock;  // block of 16 positions
-  const std::int32_t end = ceil_div(args.first_position + part.tile->n_rows, kKvBlock);
+  const KeyRange seen = keys_seen(step.layer, *part.tile);
+  constexpr std::int32_t kChunkBlocks = kAttentionChunk / kKvBlock;  // of 16 positions
+  const std::int32_t chunk_begin = (seen.first / kAttentionChunk + part.chunk) * kChunkBlocks;
+  const std::int32_t first = std::max(seen.first / kKvBlock, part.chunk > 0 ? chunk_begin : 0);
+  const std::int32_t end = std::min(ceil_div(seen.end, kKvBlock), chunk_begin + kChunkBlocks);
+  if (first >= end) return {};
   const std::int64_t blocks = kv_block_bytes(args.kv_type, args.head_dim) * args.group_heads;
   const std::uint8_t* keys = args.cache + first * blocks;
   // Some heads of a group are not contiguous in memory.

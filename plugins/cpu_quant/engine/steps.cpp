@@ -7,7 +7,7 @@ namespace inferbench::cpu_quant {
 namespace {
 
 constexpr std::int32_t kRowsPerItem = 8;
-constexpr std::size_t kStepsPerLayer = 11;  // and three outside the layers
+constexpr std::size_t kStepsPerLayer = 12;  // and three outside the layers
 
 }  // namespace
 
@@ -27,6 +27,8 @@ const char* operation_name(Op op) {
       return "attn_append";
     case Op::Attention:
       return "attention";
+    case Op::AttentionMerge:
+      return "attn_merge";
     case Op::QuantizeAttention:
       return "attn_quantize";
     case Op::AttentionOut:

@@ -21,6 +21,7 @@ enum class Op : std::int32_t {
   Append,             // per segment and head: keys and values into the cache
   Attention,          // per query tile and group of heads, or head of queries: attention, input_rows of it where a head
                       // is whole quantization blocks; appends too where no Append precedes
+  AttentionMerge,     // per query tile and group of heads, after an Attention by chunks: attention, input_rows as there
   QuantizeAttention,  // rows: input_rows = attention, where Attention does not
   AttentionOut,       // product: x += ..., or branch = ...
   AddAttention,       // rows: x += attn_post_norm(branch)
@@ -60,6 +61,7 @@ struct Step {
   bool of_outputs = false;           ///< in the last layer: only the output rows go on, moved together
   bool by_group = false;             ///< attention: an item is a group of heads, not one
   bool appends = false;              ///< attention: stores keys and values, too
+  std::int32_t chunks = 0;           ///< attention: items of a tile and group, a chunk of keys each; 0: one of all keys
   ProductGrid grid{};                ///< of a product
   std::uint32_t first_row_work = 0;  ///< see StepList::row_work_after
   std::uint32_t end_row_work = 0;

@@ -217,6 +217,12 @@ void attention_few(const AttentionArgs* args) {
   });
 }
 
+template <FetchAhead kAhead>
+void attention_part(const AttentionArgs* args, int32_t chunk, float* part) {
+  with_element(args->kv_type,
+               [&](auto element) { attend_chunk<kAhead>(*args, Cache<decltype(element)>(*args), chunk, part); });
+}
+
 void attention_many(const AttentionArgs* args) {
   with_element(args->kv_type, [&](auto element) {
     const Cache<decltype(element)> cache(*args);
@@ -228,8 +234,10 @@ void attention_many(const AttentionArgs* args) {
 
 void fill_attention(KernelTable* table, FetchAhead ahead) {
   table->kv_append = kv_append;
-  table->attention_few =
-      ahead == FetchAhead::IntoL1 ? attention_few<FetchAhead::IntoL1> : attention_few<FetchAhead::IntoL2>;
+  const bool into_l1 = ahead == FetchAhead::IntoL1;
+  table->attention_few = into_l1 ? attention_few<FetchAhead::IntoL1> : attention_few<FetchAhead::IntoL2>;
+  table->attention_part = into_l1 ? attention_part<FetchAhead::IntoL1> : attention_part<FetchAhead::IntoL2>;
+  table->attention_merge = attention_merge;
   table->attention_many = attention_many;
   table->attention_rows = kAttentionRows;
 }

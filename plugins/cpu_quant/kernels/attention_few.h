@@ -56,7 +56,13 @@ struct Upcoming {
   }
 };
 
-// What will be read soon, block by block: the keys, the values, and what the caller wants next. The first
+// Some bytes of memory.
+struct Stretch {
+  const uint8_t* data;
+  int64_t bytes;
+};
+
+// What will be read soon, block by block: the keys, the values, and what is wanted after them. The first
 // kAttentionLead bytes of the keys were such an upcoming part before, so fetching starts behind them.
 template <FetchAhead kAhead>
 class Ahead {
@@ -64,7 +70,8 @@ class Ahead {
 
  public:
   template <class E>
-  Ahead(const AttentionArgs& a, const Cache<E>& cache, int32_t first_key, int32_t n_keys, const void* idle)
+  Ahead(const AttentionArgs& a, const Cache<E>& cache, int32_t first_key, int32_t n_keys, Stretch after,
+        const void* idle)
       : block_(cache.block_bytes()), idle_(static_cast<const uint8_t*>(idle)) {
     // Some heads of a group are not contiguous: left to the prefetchers of the processor.
     const int64_t bytes = a.n_heads == a.group_heads ? ceil_div(n_keys, kKvBlock) * cache.block_stride() : 0;
@@ -73,7 +80,7 @@ class Ahead {
     const int64_t lead = bytes < kLead ? bytes : kLead;
     part_[0] = {static_cast<const uint8_t*>(keys) + lead, bytes - lead};
     part_[1] = {static_cast<const uint8_t*>(values), bytes};
-    part_[2] = {a.upcoming, a.upcoming_bytes < kLead ? a.upcoming_bytes : kLead};
+    part_[2] = {after.data, after.bytes < kLead ? after.bytes : kLead};
   }
 
   Upcoming<kAhead> take() {
@@ -86,15 +93,10 @@ class Ahead {
   }
 
  private:
-  struct Part {
-    const uint8_t* data;
-    int64_t bytes;
-  };
-
   int64_t block_;
   const uint8_t* idle_;  // memory that is in the caches
   int at_ = 0;
-  Part part_[3];
+  Stretch part_[3];
 };
 
 constexpr int32_t kQueriesTogether = 4;  // heads of queries that take a block of keys or values at once
@@ -151,23 +153,29 @@ void score_block(KvBlock<E> keys, const float* q, int32_t head_dim, Strides stri
   }
 }
 
+// Of the scores of a head.
+struct Softmax {
+  float largest;
+  float sum;  // of the probabilities relative to it
+};
+
 // Scores of keys [base, end) of a head to probabilities times the values' scales; those before `first` count nothing.
-// Returns the sum of the probabilities.
 template <class E>
-float soften(const Cache<E>& cache, int32_t head, float* score, int32_t base, int32_t first, int32_t end) {
+Softmax soften(const Cache<E>& cache, int32_t head, float* score, int32_t base, int32_t first, int32_t end) {
   const float lowest = -__builtin_inff();
   const int32_t n = end - base;
   for (int32_t i = 0; i < first - base; ++i) score[i] = lowest;
   Vec largest = Vec::set(lowest);
   for (int32_t i = 0; i < n; i += 16) largest = Vec::max(Vec::fill_from(Vec::load(score + i), n - i, lowest), largest);
-  const Vec shift = Vec::set(Vec::largest(largest));
+  const float most = Vec::largest(largest);
+  const Vec shift = Vec::set(most);
   Vec sum = Vec::set(0.0F);
   for (int32_t i = 0; i < n; i += 16) {
     const Vec p = vec_exp(Vec::sub(Vec::fill_from(Vec::load(score + i), n - i, lowest), shift));
     sum = Vec::add(sum, p);
     (sizeof(E) == 1 ? Vec::mul(p, Vec::load(cache.values(head, base + i).scales)) : p).store(score + i);
   }
-  return Vec::sum(sum);
+  return {most, Vec::sum(sum)};
 }
 
 // Sums of one head: of even and of odd positions, `sums` floats apart; of several: one each.
@@ -231,25 +239,29 @@ void mix_block(KvBlock<E> values, int32_t head_dim, const float* p, int64_t p_st
   }
 }
 
-// Scratch memory of attend_row; dims is head_dim rounded up to 16, positions the keys that are read. Heads are those of
-// queries.
+// Scratch memory of attend_row; dims is head_dim rounded up to 16, positions the keys of a chunk that are read at most.
+// Heads are those of queries.
 struct RowScratch {
   int64_t dims;
   int64_t positions;
   int64_t heads;
+  int64_t part_floats;
   float* q;      // [heads][dims], times the scale
   float* mixed;  // [heads][2][dims]: see kMixChains
-  float* sum;    // [heads]
   float* score;  // [heads][positions]
+  float* total;  // [heads][part_floats], of the chunks so far
+  float* part;   // of one more
 
-  RowScratch(const AttentionArgs& a, int32_t n_keys)
+  explicit RowScratch(const AttentionArgs& a)
       : dims(round_up(a.head_dim, 16)),
-        positions(round_up(n_keys, kKvBlock)),
+        positions(a.capacity < kAttentionChunk ? round_up(a.capacity, kKvBlock) : kAttentionChunk),
         heads(int64_t{a.n_heads} * a.queries_per_head),
+        part_floats(attention_part_floats(a.head_dim)),
         q(static_cast<float*>(a.scratch)),
         mixed(q + heads * dims),
-        sum(mixed + heads * 2 * dims),
-        score(sum + round_up(heads, 16)) {}
+        score(mixed + heads * 2 * dims),
+        total(score + heads * positions),
+        part(total + heads * part_floats) {}
 };
 
 template <FetchAhead kAhead, class E>
@@ -290,27 +302,126 @@ void mix_values(const AttentionArgs& a, const Cache<E>& cache, int32_t base, int
   }
 }
 
+// Keys [first, end) of those that a row sees.
+struct KeyRange {
+  int32_t first;
+  int32_t end;
+};
+
+inline KeyRange seen_by(const AttentionArgs& a, int32_t row) {
+  const int32_t position = a.first_position + row;
+  return {first_seen(position, a.window), position + 1};
+}
+
+// Of a chunk; empty (first >= end) where the row sees nothing of it.
+inline KeyRange within_chunk(KeyRange seen, int32_t chunk) {
+  const int32_t begin = chunk * kAttentionChunk;
+  return {seen.first > begin ? seen.first : begin, at_most(seen.end, begin + kAttentionChunk)};
+}
+
+inline void load_queries(const AttentionArgs& a, int32_t row, const RowScratch& s) {
+  for (int32_t query = 0; query < s.heads; ++query) load_query(a, row, query, s.q + query * s.dims);
+}
+
+// The loaded queries with some keys of one chunk, to part[heads][part_floats]. `after`: what is read next.
+template <FetchAhead kAhead, class E>
+void attend_keys(const AttentionArgs& a, const Cache<E>& cache, KeyRange keys, Stretch after, const RowScratch& s,
+                 float* part) {
+  const int32_t base = keys.first / kKvBlock * kKvBlock;
+  for (int64_t i = 0; i < s.heads * 2 * s.dims; i += 16) Vec::set(0.0F).store(s.mixed + i);
+  Ahead<kAhead> ahead(a, cache, base, keys.end - base, after, s.q);
+  score_keys(a, cache, base, keys.end, s, ahead);
+  for (int32_t query = 0; query < s.heads; ++query) {
+    const Softmax softmax =
+        soften(cache, query / a.queries_per_head, s.score + query * s.positions, base, keys.first, keys.end);
+    part[query * s.part_floats + s.dims] = softmax.largest;
+    part[query * s.part_floats + s.dims + 1] = softmax.sum;
+  }
+  mix_values(a, cache, base, keys.end, s, ahead);
+  for (int32_t query = 0; query < s.heads; ++query) {
+    const float* mixed = s.mixed + query * 2 * s.dims;
+    for (int64_t d = 0; d < s.dims; d += 16) {
+      Vec::add(Vec::load(mixed + d), Vec::load(mixed + s.dims + d)).store(part + query * s.part_floats + d);
+    }
+  }
+}
+
+// Adds the part of the next chunk to what the chunks before it gave one head of queries.
+inline void merge_part(const float* part, int64_t dims, float* total) {
+  if (part[dims + 1] == 0.0F) return;
+  if (total[dims + 1] == 0.0F) {
+    for (int64_t d = 0; d < dims + 16; d += 16) Vec::load(part + d).store(total + d);
+    return;
+  }
+  const float largest = part[dims] > total[dims] ? part[dims] : total[dims];
+  const Vec of_total = vec_exp(Vec::set(total[dims] - largest));
+  const Vec of_part = vec_exp(Vec::set(part[dims] - largest));
+  for (int64_t d = 0; d < dims; d += 16) {
+    Vec::fma(Vec::load(total + d), of_total, Vec::mul(Vec::load(part + d), of_part)).store(total + d);
+  }
+  const Vec sum = Vec::fma(Vec::set(total[dims + 1]), of_total, Vec::mul(Vec::set(part[dims + 1]), of_part));
+  sum.store_part(total + dims + 1, 1);
+  total[dims] = largest;
+}
+
+// totals[heads][part_floats] of a row to its output.
+inline void write_totals(const AttentionArgs& a, int32_t row, const float* totals) {
+  const int64_t dims = round_up(a.head_dim, 16);
+  for (int32_t query = 0; query < a.n_heads * a.queries_per_head; ++query) {
+    const float* total = totals + query * attention_part_floats(a.head_dim);
+    write_quotient(total, total[dims + 1], a.head_dim, a.out + row * a.out_stride + int64_t{query} * a.head_dim);
+  }
+}
+
 template <FetchAhead kAhead, class E>
 void attend_row(const AttentionArgs& a, const Cache<E>& cache, int32_t row) {
-  const int32_t position = a.first_position + row;
-  const int32_t first = first_seen(position, a.window);
-  const int32_t base = first / kKvBlock * kKvBlock;
-  const int32_t end = position + 1;
-  const RowScratch s(a, end - base);
-  for (int32_t query = 0; query < s.heads; ++query) load_query(a, row, query, s.q + query * s.dims);
-  for (int64_t i = 0; i < s.heads * 2 * s.dims; i += 16) Vec::set(0.0F).store(s.mixed + i);
-  Ahead<kAhead> ahead(a, cache, base, end - base, s.q);
-  score_keys(a, cache, base, end, s, ahead);
-  for (int32_t query = 0; query < s.heads; ++query) {
-    s.sum[query] = soften(cache, query / a.queries_per_head, s.score + query * s.positions, base, first, end);
-  }
-  mix_values(a, cache, base, end, s, ahead);
-  for (int32_t query = 0; query < s.heads; ++query) {
-    float* mixed = s.mixed + query * 2 * s.dims;
-    for (int64_t d = 0; d < s.dims; d += 16) {
-      Vec::add(Vec::load(mixed + d), Vec::load(mixed + s.dims + d)).store(mixed + d);
+  const RowScratch s(a);
+  load_queries(a, row, s);
+  const KeyRange seen = seen_by(a, row);
+  const int32_t first = seen.first / kAttentionChunk;
+  const int32_t end = first + attention_chunks(seen.first, seen.end);
+  for (int32_t chunk = first; chunk < end; ++chunk) {
+    const int32_t next = (chunk + 1) * kAttentionChunk;
+    const Stretch after = chunk + 1 < end ? Stretch{reinterpret_cast<const uint8_t*>(cache.keys(0, next).elements),
+                                                    cache.block_stride() * (kAttentionChunk / kKvBlock)}
+                                          : Stretch{a.upcoming, a.upcoming_bytes};
+    float* part = chunk == first ? s.total : s.part;
+    attend_keys<kAhead>(a, cache, within_chunk(seen, chunk), after, s, part);
+    if (chunk == first) continue;
+    for (int64_t query = 0; query < s.heads; ++query) {
+      merge_part(part + query * s.part_floats, s.dims, s.total + query * s.part_floats);
     }
-    write_quotient(mixed, s.sum[query], a.head_dim, a.out + row * a.out_stride + int64_t{query} * a.head_dim);
+  }
+  write_totals(a, row, s.total);
+}
+
+// Rows of KernelTable::attention_part.
+template <FetchAhead kAhead, class E>
+void attend_chunk(const AttentionArgs& a, const Cache<E>& cache, int32_t chunk, float* part) {
+  const RowScratch s(a);
+  for (int32_t row = 0; row < a.n_rows; ++row, part += s.heads * s.part_floats) {
+    const KeyRange keys = within_chunk(seen_by(a, row), chunk);
+    if (keys.first < keys.end) {
+      load_queries(a, row, s);
+      attend_keys<kAhead>(a, cache, keys, {a.upcoming, a.upcoming_bytes}, s, part);
+      continue;
+    }
+    for (int64_t query = 0; query < s.heads; ++query) part[query * s.part_floats + s.dims + 1] = 0.0F;
+  }
+}
+
+void attention_merge(const AttentionArgs* args, float* parts, int32_t n_parts) {
+  const AttentionArgs& a = *args;
+  const int64_t dims = round_up(a.head_dim, 16);
+  const int64_t floats = attention_part_floats(a.head_dim);
+  const int64_t heads = int64_t{a.n_heads} * a.queries_per_head;
+  for (int32_t row = 0; row < a.n_rows; ++row) {
+    float* total = parts + row * heads * floats;
+    for (int32_t i = 1; i < n_parts; ++i) {
+      const float* part = total + i * a.n_rows * heads * floats;
+      for (int64_t query = 0; query < heads; ++query) merge_part(part + query * floats, dims, total + query * floats);
+    }
+    write_totals(a, row, total);
   }
 }
 

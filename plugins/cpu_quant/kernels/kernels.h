@@ -117,6 +117,21 @@ static constexpr int32_t first_seen(int32_t position, int32_t window) {
 
 // Up to this many query rows, attention passes once over the keys and values of all of its heads, a row at a time.
 static constexpr int32_t kAttentionFewRows = 3;
+// It takes keys in chunks, cut at multiples of this many positions, and merges what they give in their order. So
+// several threads may share the chunks without changing a bit.
+static constexpr int32_t kAttentionChunk = 512;
+
+// Chunks that hold positions [first, end).
+static constexpr int32_t attention_chunks(int32_t first, int32_t end) {
+  return ceil_div(end, kAttentionChunk) - first / kAttentionChunk;
+}
+
+// What a chunk gives one head of queries: head_dim sums, rounded up to 16, then the largest score and the sum of
+// probabilities relative to it, 0 where the row sees nothing of the chunk.
+static constexpr int64_t attention_part_floats(int32_t head_dim) {
+  return round_up(head_dim, 16) + 16;
+}
+
 // More are taken head after head in blocks of rows, with an online softmax over blocks of keys.
 static constexpr int32_t kAttentionRows = 48;
 static constexpr int32_t kAttentionKeys = 64;
@@ -133,7 +148,8 @@ static constexpr int64_t amx_attention_bytes(int32_t head_dim) {
 static constexpr int64_t attention_scratch_bytes(int32_t head_dim, int32_t capacity, int32_t n_heads) {
   const int64_t dim = round_up(head_dim, 16);
   const int64_t many = 2 * kAttentionKeys * dim + kAttentionRows * (2 * dim + kAttentionKeys + 32);
-  const int64_t few = n_heads * (3 * dim + round_up(capacity, kKvBlock) + 16);
+  const int64_t scores = capacity < kAttentionChunk ? round_up(capacity, kKvBlock) : kAttentionChunk;
+  const int64_t few = n_heads * (3 * dim + scores + 2 * attention_part_floats(head_dim));
   return largest_of(4 * largest_of(many, few), amx_attention_bytes(head_dim));
 }
 
@@ -204,6 +220,10 @@ struct KernelTable {
   // tile.
   void (*attention_few)(const AttentionArgs* args);
   void (*attention_many)(const AttentionArgs* args);
+  // attention_few in two steps: a chunk of the keys, which begins at position chunk * kAttentionChunk, to part[n_rows]
+  // [heads of queries][attention_part_floats(head_dim)]; and n_parts such parts of consecutive chunks to out.
+  void (*attention_part)(const AttentionArgs* args, int32_t chunk, float* part);
+  void (*attention_merge)(const AttentionArgs* args, float* parts, int32_t n_parts);
   int32_t attention_rows;  // of attention_many, in one item, at most
 };
 
