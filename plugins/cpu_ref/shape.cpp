@@ -1,20 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shape.hpp"
 
-#include <string>
-
-#include "inferbench/backend_failure.hpp"
-#include "inferbench/decoder.hpp"
+#include "inferbench/backend_checks.hpp"
 
 namespace inferbench::cpu_ref {
 
 Shape shape_of(const ib_model_desc& desc) {
-  if (decoder::activation_feature(desc.activation) == 0) {
-    throw Failure(IB_UNSUPPORTED, "unknown activation code " + std::to_string(desc.activation));
-  }
-  if (desc.norm != IB_NORM_LAYER && desc.norm != IB_NORM_RMS) {
-    throw Failure(IB_UNSUPPORTED, "unknown norm code " + std::to_string(desc.norm));
-  }
+  check_codes(desc);
   Shape shape;
   shape.n_layers = desc.n_layers;
   shape.n_heads = desc.n_heads;

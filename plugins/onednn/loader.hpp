@@ -2,53 +2,41 @@
 #pragma once
 
 #include <cstdint>
-#include <initializer_list>
-#include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "context.hpp"
-#include "inferbench/backend.hpp"
+#include "inferbench/decoder_loader.hpp"
 #include "model.hpp"
 
 namespace inferbench::onednn {
 
-/// Reads and packs tensor after tensor; after each it reports progress and asks the host whether to go on. Names are
-/// those of ib_model_desc without ".weight" and ".bias". Throws Failure, dnnl::error, std::bad_alloc.
-class Loader {
- public:
-  /// `desc` and its tensors outlive the loader.
-  Loader(Context& context, const ib_model_desc& desc, Precision precision)
-      : context_(context), desc_(desc), tensors_(desc), precision_(precision) {}
+/// What DecoderLoader needs to know of oneDNN. Throws dnnl::error, std::bad_alloc.
+struct LoaderEngine {
+  using Buffer = std::vector<float>;
+  using Norm = onednn::Norm;
+  using Linear = onednn::Linear;
+  using Layer = onednn::Layer;
 
-  /// A dense copy, [rows, columns].
-  std::vector<float> matrix(const std::string& name, std::int64_t rows, std::int64_t columns);
-  /// A vector by its full name.
-  std::vector<float> vector(const std::string& name, std::int64_t n);
-  Norm norm(const std::string& name);
+  Buffer vector(std::int64_t n) const { return Buffer(static_cast<std::size_t>(n)); }
+  Buffer matrix(std::int64_t rows, std::int64_t columns) const { return vector(rows * columns); }
+  float* data(Buffer& buffer) const { return buffer.data(); }
+  Linear pack(Buffer weight, const WeightLayout& layout, Buffer bias) const {
+    const Matrix matrix{layout.inputs, layout.outputs, layout.by_outputs, std::move(weight)};
+    return pack_linear(context.engine, context.stream, precision, matrix, std::move(bias));
+  }
+  std::uint64_t bytes(const Linear& linear) const { return linear.bytes(); }
 
-  /// One of several linear layers that are packed into one product.
-  struct Part {
-    std::string name;
-    std::int64_t outputs;
-  };
-  Linear linear(std::initializer_list<Part> parts, std::int64_t inputs, bool has_bias);
+  template <typename Function>
+  void parallel(std::int64_t n, const Function& function) const {
+#pragma omp parallel for
+    for (std::int64_t i = 0; i < n; ++i) function(i);
+  }
 
-  // Parts of layer `index`.
-  Norm layer_norm(std::int32_t index, std::string_view name);
-  Linear mlp_up(std::int32_t index);
-  void read_mlp(std::int32_t index, Layer& layer);
-  void read_qk_norms(std::int32_t index, Layer& layer);
-  Layer layer(std::int32_t index);
-
- private:
-  void report();
-
-  Context& context_;
-  const ib_model_desc& desc_;
-  TensorMap tensors_;
-  std::uint64_t n_taken_ = 0;
-  Precision precision_;
+  Context& context;
+  Precision precision;
 };
+
+using Loader = DecoderLoader<LoaderEngine>;
 
 }  // namespace inferbench::onednn

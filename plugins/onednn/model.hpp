@@ -30,9 +30,6 @@ struct Layer {
   std::uint64_t bytes() const;
 };
 
-/// `desc` without its pointers, which are null.
-ib_model_desc numbers_of(const ib_model_desc& desc);
-
 /// Throws Failure for a precision that is not offered.
 Precision precision_of(std::string_view name);
 
@@ -44,7 +41,7 @@ class Model {
 
   Context& context;
   Precision precision;
-  ib_model_desc desc;  ///< numbers_of the parameters'
+  ib_model_desc desc;  ///< numbers and flags
   RotaryTables rotary_tables;
   std::vector<float> token_embedding;     ///< [vocab_size, hidden_size]
   std::vector<float> position_embedding;  ///< [max_positions, hidden_size]; empty: none

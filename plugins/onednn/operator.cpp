@@ -11,9 +11,7 @@ namespace inferbench::onednn {
 namespace {
 
 void check_op_supported(const ib_op_desc& op) {
-  if (op.rows > kPassRows) {
-    throw Failure(IB_UNSUPPORTED, "a forward pass takes at most " + std::to_string(kPassRows) + " rows at once");
-  }
+  check_op_rows(op, kPassRows);
   if (op.op == IB_OP_ACTIVATION && op.desc->gated != 0) {
     throw Failure(IB_UNSUPPORTED, "the gate's activation and multiplication are part of the matrix products");
   }
@@ -51,17 +49,6 @@ PassSizes op_sizes(const ib_op_desc& op) {
   return sizes;
 }
 
-Layer load_op_layer(Loader& loader, const ib_op_desc& op) {
-  if (op.op == IB_OP_LAYER) return loader.layer(0);
-  Layer layer;
-  layer.desc = op.desc->layers[0];
-  if (op.op == IB_OP_NORM) layer.attn_norm = loader.layer_norm(0, "attn_norm");
-  if (op.op == IB_OP_LINEAR) layer.mlp_up = loader.mlp_up(0);
-  if (op.op == IB_OP_MLP) loader.read_mlp(0, layer);
-  if (op.op == IB_OP_ATTENTION) loader.read_qk_norms(0, layer);
-  return layer;
-}
-
 }  // namespace
 
 Operator::Operator(Context& context, const ib_op_desc& desc)
@@ -84,8 +71,7 @@ Operator::Operator(Context& context, const ib_op_desc& desc)
 }
 
 void Operator::load_weights(const ib_op_desc& desc) {
-  Loader loader(context_, *desc.desc, precision_);
-  layers_.push_back(load_op_layer(loader, desc));
+  layers_.push_back(Loader({context_, precision_}, context_.host, *desc.desc).operator_layer(op_));
   info_.weights_bytes = layers_.front().bytes();
   layers_.reserve(static_cast<std::size_t>(desc.n_copies));
   for (std::int32_t copy = 1; copy < desc.n_copies; ++copy) {
@@ -99,10 +85,7 @@ void Operator::load_weights(const ib_op_desc& desc) {
 
 void Operator::store_past(const ib_op_desc& desc) {
   const std::int64_t kv_size = decoder::kv_size(desc_);
-  const std::int32_t window = layers_.front().desc.window;
-  const std::int32_t first_seen = window > 0 ? std::max(desc.past + 1 - window, 0) : 0;
-  info_.kv_bytes = 2 * static_cast<std::uint64_t>(desc.past + desc.rows - first_seen) *
-                   static_cast<std::uint64_t>(kv_size) * sizeof(float);
+  info_.kv_bytes = static_cast<std::uint64_t>(op_kv_values(desc)) * sizeof(float);
   if (desc.past == 0) return;
   const Heads past{nullptr, desc.past_kv, desc.past_kv + kv_size, 2 * kv_size};
   for (std::int32_t copy = 0; copy < desc.n_copies; ++copy) {

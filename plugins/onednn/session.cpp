@@ -84,13 +84,9 @@ void Session::write_output(const ib_forward_params& params) {
   }
   if (outputs.empty()) return;
   pass_.norm(model_.final_norm, pass_.x.data(), static_cast<std::int64_t>(outputs.size()), pass_.normed.data());
-  for (std::size_t begin = 0; begin < outputs.size();) {
-    std::size_t end = begin + 1;
-    while (end < outputs.size() && end - begin < kHeadRows && outputs[end].greedy == outputs[begin].greedy) ++end;
-    write_alike(outputs.subspan(begin, end - begin), pass_.normed.data() + static_cast<std::int64_t>(begin) * hidden,
-                params);
-    begin = end;
-  }
+  plan_.for_alike_outputs(kHeadRows, [&](std::span<const PassOutput> alike, std::size_t begin) {
+    write_alike(alike, pass_.normed.data() + static_cast<std::int64_t>(begin) * hidden, params);
+  });
 }
 
 /// `outputs`, at most kHeadRows, are all logits or all ids,

@@ -10,7 +10,7 @@
 namespace inferbench::python {
 namespace {
 
-// Of check_codes' activations; "gelu_tanh", ...: the names of their features.
+// "gelu_tanh", ...: the names of their features.
 std::string_view activation_name(std::int32_t activation) {
   const std::uint64_t feature = decoder::activation_feature(activation);
   for (const decoder::FeatureName& known : decoder::kFeatureNames) {
@@ -82,15 +82,6 @@ Memory memory_of(const ib_tensor& tensor) {
 }
 
 }  // namespace
-
-void check_codes(const ib_model_desc& desc) {
-  if (desc.norm != IB_NORM_LAYER && desc.norm != IB_NORM_RMS) {
-    throw Failure(IB_UNSUPPORTED, "unknown norm " + std::to_string(desc.norm));
-  }
-  if (decoder::activation_feature(desc.activation) == 0) {
-    throw Failure(IB_UNSUPPORTED, "unknown activation " + std::to_string(desc.activation));
-  }
-}
 
 void set_item(const Ref& dictionary, const char* key, const Ref& value) {
   check(PyDict_SetItemString(dictionary.get(), key, value.get()));

@@ -9,9 +9,6 @@
 
 namespace inferbench::python {
 
-/// Throws Failure(IB_UNSUPPORTED) for a norm or an activation that is unknown.
-void check_codes(const ib_model_desc& desc);
-
 // Python's form of a model. They need the GIL and throw PythonRaised.
 
 /// The fields of ib_model_desc under their names, as attributes: flags are bool, codes are names ("rms", "silu"),

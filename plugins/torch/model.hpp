@@ -15,10 +15,6 @@ namespace inferbench::torch_backend {
 /// What this backend computes.
 constexpr std::uint64_t kFeatures = IB_FEATURES_GPT2 | IB_FEATURES_LLAMA | IB_FEATURES_GEMMA;
 
-/// `desc` without its pointers, which are null. Throws Failure(IB_UNSUPPORTED) for a norm or an activation that is
-/// unknown.
-ib_model_desc numbers_of(const ib_model_desc& desc);
-
 /// A decoder's weights as libtorch's tensors. Immutable once created. Throws Failure, std::bad_alloc.
 class Model {
  public:
@@ -26,7 +22,7 @@ class Model {
   const ib_model_info& info() const { return info_; }
 
   Context& context;
-  ib_model_desc desc;  ///< numbers_of the parameters'
+  ib_model_desc desc;  ///< numbers and flags
   RotaryTables rotary_tables;
   at::Tensor token_embedding;     ///< [vocab_size, hidden_size]
   at::Tensor position_embedding;  ///< [max_positions, hidden_size]; undefined: none

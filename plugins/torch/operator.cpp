@@ -14,17 +14,6 @@
 namespace inferbench::torch_backend {
 namespace {
 
-Layer load_op_layer(Loader& loader, const ib_op_desc& op) {
-  if (op.op == IB_OP_LAYER) return loader.layer(0);
-  Layer layer;
-  layer.desc = op.desc->layers[0];
-  if (op.op == IB_OP_NORM) layer.attn_norm = loader.layer_norm(0, "attn_norm");
-  if (op.op == IB_OP_LINEAR) layer.mlp_up = loader.mlp_up(0);
-  if (op.op == IB_OP_MLP) loader.read_mlp(0, layer);
-  if (op.op == IB_OP_ATTENTION) loader.read_qk_norms(0, layer);
-  return layer;
-}
-
 /// The same segments and angles as in forward.
 Pass op_pass(const ib_op_desc& op) {
   const std::int32_t max_tokens = op.past + op.rows;
@@ -37,9 +26,7 @@ Pass op_pass(const ib_op_desc& op) {
 
 Operator::Operator(Context& context, const ib_op_desc& desc)
     : context_(context), op_(desc.op), desc_(numbers_of(*desc.desc)) {
-  if (desc.rows > kPassRows) {
-    throw Failure(IB_UNSUPPORTED, "a forward pass takes at most " + std::to_string(kPassRows) + " rows at once");
-  }
+  check_op_rows(desc, kPassRows);
   context.use_threads();
   in_torch([&] { load(desc); });
   info_.struct_size = sizeof info_;
@@ -51,8 +38,7 @@ void Operator::load(const ib_op_desc& desc) {
   input_ = at::empty({desc.rows, op_input_columns(desc)});
   std::copy_n(desc.input, input_.numel(), input_.data_ptr<float>());
   for (std::int32_t copy = 0; copy < desc.n_copies; ++copy) {
-    Loader loader(context_, *desc.desc, int8);
-    layers_.push_back(load_op_layer(loader, desc));
+    layers_.push_back(Loader({int8}, context_.host, *desc.desc).operator_layer(op_));
   }
   info_.weights_bytes = layers_.front().bytes();
   if (!op_has_positions(op_)) return;
@@ -64,9 +50,7 @@ void Operator::store_past(const ib_op_desc& desc) {
   const std::int64_t past = desc.past;
   attention_.emplace(AttentionShape{desc.n_copies, desc_.n_heads, desc_.n_kv_heads, desc_.head_dim, 1, past + desc.rows,
                                     desc_.attention_soft_cap});
-  const KeyRange seen = seen_keys({0, 0, desc.rows, desc.past, nullptr}, layers_.front().desc.window);
-  info_.kv_bytes =
-      2 * static_cast<std::uint64_t>(seen.n) * static_cast<std::uint64_t>(decoder::kv_size(desc_)) * sizeof(float);
+  info_.kv_bytes = static_cast<std::uint64_t>(op_kv_values(desc)) * sizeof(float);
   if (past == 0) return;
   at::Tensor kv = at::empty({past, 2, desc_.n_kv_heads, desc_.head_dim});
   std::copy_n(desc.past_kv, kv.numel(), kv.data_ptr<float>());

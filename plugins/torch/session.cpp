@@ -90,13 +90,10 @@ void Session::write_output(const ib_forward_params& params, const at::Tensor& x)
   const bool is_all = plan_.n_rows() == static_cast<std::int32_t>(outputs.size());
   const at::Tensor wanted = is_all ? x : x.index_select(0, view(plan_.output_rows()));
   const at::Tensor normed = model_.final_norm.run(wanted, model_.desc.norm_epsilon);
-  for (std::size_t begin = 0; begin < outputs.size();) {
-    std::size_t end = begin + 1;
-    while (end < outputs.size() && end - begin < kHeadRows && outputs[end].greedy == outputs[begin].greedy) ++end;
-    write_alike(outputs.subspan(begin, end - begin),
-                normed.narrow(0, static_cast<std::int64_t>(begin), static_cast<std::int64_t>(end - begin)), params);
-    begin = end;
-  }
+  plan_.for_alike_outputs(kHeadRows, [&](std::span<const PassOutput> alike, std::size_t begin) {
+    const auto n = static_cast<std::int64_t>(alike.size());
+    write_alike(alike, normed.narrow(0, static_cast<std::int64_t>(begin), n), params);
+  });
 }
 
 // `outputs` are all logits or all ids, so they are contiguous in the caller's buffer.

@@ -325,6 +325,24 @@ TEST(PassPlan, RowsWithoutACall) {
   EXPECT_EQ(vector_of(plan.segments()), (Segments{{0, 0, 1, 0, tokens}}));
 }
 
+TEST(PassPlan, OutputsOfOneKindComeInPartsOfALimitedLength) {
+  PassPlan plan(kWide, 100);
+  const Ints held{0, 0, 0, 0};
+  const PlannedCall call({3, 1, 1, 2},
+                         {IB_OUTPUT_ALL_LOGITS, IB_OUTPUT_GREEDY, IB_OUTPUT_GREEDY, IB_OUTPUT_ALL_LOGITS});
+  plan.begin(call.params, held);
+  ASSERT_TRUE(plan.next());
+  Ints begins;
+  Ints lengths;
+  plan.for_alike_outputs(2, [&](std::span<const PassOutput> alike, std::size_t begin) {
+    begins.push_back(static_cast<std::int32_t>(begin));
+    lengths.push_back(static_cast<std::int32_t>(alike.size()));
+    for (const PassOutput& output : alike) EXPECT_EQ(output.greedy, alike.front().greedy);
+  });
+  EXPECT_EQ(begins, (Ints{0, 2, 3, 5}));  // three rows of logits, two ids, two rows of logits
+  EXPECT_EQ(lengths, (Ints{2, 1, 2, 2}));
+}
+
 TEST(SlotLengths, AreCheckedAdvancedAndTruncated) {
   SlotLengths lengths({2, 8, 16, 1000});
   EXPECT_EQ(vector_of(lengths.held()), (Ints{0, 0}));

@@ -41,6 +41,16 @@ inline void check_model_desc(const ib_model_desc& desc) {
   }
 }
 
+/// Throws Failure(IB_UNSUPPORTED) for a norm or an activation that may come from a later ABI.
+inline void check_codes(const ib_model_desc& desc) {
+  if (desc.norm != IB_NORM_LAYER && desc.norm != IB_NORM_RMS) {
+    throw Failure(IB_UNSUPPORTED, "unknown norm " + std::to_string(desc.norm));
+  }
+  if (decoder::activation_feature(desc.activation) == 0) {
+    throw Failure(IB_UNSUPPORTED, "unknown activation " + std::to_string(desc.activation));
+  }
+}
+
 /// Throws Failure unless the parameters of model_create are whole: IB_INVALID_ARGUMENT, or IB_UNSUPPORTED where the
 /// model needs a feature that is not in `features` (IB_FEATURE_*), which the host has checked before.
 inline void check_model_params(const ib_model_params& params, std::uint64_t features = ~std::uint64_t{0}) {

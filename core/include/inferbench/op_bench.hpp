@@ -62,6 +62,20 @@ inline bool op_has_positions(std::int32_t op) {
   return op == IB_OP_ATTENTION || op == IB_OP_LAYER || op == IB_OP_ROTARY;
 }
 
+/// Throws Failure(IB_UNSUPPORTED) for more rows than a forward pass of the backend takes at once.
+inline void check_op_rows(const ib_op_desc& op, std::int32_t max_rows) {
+  if (op.rows <= max_rows) return;
+  throw Failure(IB_UNSUPPORTED, "a forward pass takes at most " + std::to_string(max_rows) + " rows at once");
+}
+
+/// Keys and values that attention over the past and the new rows reads: positions before the window of the first row
+/// are not among them.
+inline std::int64_t op_kv_values(const ib_op_desc& op) {
+  const std::int32_t window = op.desc->layers[0].window;
+  const std::int32_t first_seen = window > 0 && op.past + 1 > window ? op.past + 1 - window : 0;
+  return 2 * (std::int64_t{op.past} + op.rows - first_seen) * decoder::kv_size(*op.desc);
+}
+
 /// The tensors that the operator's description must have.
 inline std::vector<decoder::TensorSpec> op_tensors(const ib_op_desc& op) {
   const auto is_used = [&op](std::string_view name) {

@@ -126,6 +126,18 @@ class PassPlan {
   /// The rows of outputs() alone.
   std::span<const std::int32_t> output_rows() const { return output_rows_; }
 
+  /// Calls function(outputs, begin) for parts of outputs(), at most `max` long, that are all logits or all ids: they
+  /// follow each other in the caller's buffer. `begin` is the part's place in outputs().
+  template <typename Function>
+  void for_alike_outputs(std::size_t max, Function&& function) const {
+    for (std::size_t begin = 0; begin < outputs_.size();) {
+      std::size_t end = begin + 1;
+      while (end < outputs_.size() && end - begin < max && outputs_[end].greedy == outputs_[begin].greedy) ++end;
+      function(std::span(outputs_).subspan(begin, end - begin), begin);
+      begin = end;
+    }
+  }
+
   // ---- progress of the call ----
 
   std::int64_t call_rows() const { return call_rows_; }      ///< of all passes

@@ -84,22 +84,11 @@ Layer load_layer(Loader& loader, const ib_model_desc& desc, std::int32_t index) 
   return layer;
 }
 
-/// A code that this backend does not know may come from a later ABI.
-void check_codes(const ib_model_params& params) {
-  if (params.precision != std::string_view("fp32")) throw Failure(IB_UNSUPPORTED, "the only precision is 'fp32'");
-  const ib_model_desc& desc = *params.desc;
-  if (desc.norm != IB_NORM_LAYER && desc.norm != IB_NORM_RMS) {
-    throw Failure(IB_UNSUPPORTED, "unknown norm " + std::to_string(desc.norm));
-  }
-  if (inferbench::decoder::activation_feature(desc.activation) == 0) {
-    throw Failure(IB_UNSUPPORTED, "unknown activation " + std::to_string(desc.activation));
-  }
-}
-
 }  // namespace
 
 Model::Model(Context& context, const ib_model_params& params) : host(context.host), desc(*params.desc) {
-  check_codes(params);
+  if (params.precision != std::string_view("fp32")) throw Failure(IB_UNSUPPORTED, "the only precision is 'fp32'");
+  inferbench::check_codes(desc);
   Loader loader(host, desc);
   token_embedding = loader.matrix("token_embedding.weight", desc.vocab_size, desc.hidden_size);
   if (desc.learned_positions != 0) {
