@@ -14,6 +14,7 @@ const std::vector<std::string>& analysis_axes() {
   static const std::vector<std::string> kNames = [] {
     std::vector<std::string> axes{"contender", "model"};
     axes.insert(axes.end(), kAxesAsTold.begin(), kAxesAsTold.end());
+    axes.emplace_back("node");
     axes.emplace_back("run");
     return axes;
   }();
@@ -24,6 +25,7 @@ std::string axis_value(const MeasuredConfiguration& configuration, std::string_v
   const Point& point = configuration.point;
   if (axis == "contender") return configuration.contender;
   if (axis == "model") return point.model;
+  if (axis == "node") return point.node;
   if (axis == "run") return std::to_string(configuration.run);
   for (const AxisRule& rule : kAxisRules) {
     if (axis == rule.name) return std::to_string(point.*rule.field);

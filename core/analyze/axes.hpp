@@ -10,7 +10,7 @@
 namespace inferbench {
 
 /// The axes that may explain a metric, in report order: contender, model, prompt_tokens, generate_tokens, batch,
-/// threads, past_tokens, shared_prefix_tokens, run.
+/// threads, past_tokens, shared_prefix_tokens, node, run.
 const std::vector<std::string>& analysis_axes();
 
 /// A configuration's value on an axis, as text; equal texts mean equal values. Throws Error for an unknown axis.

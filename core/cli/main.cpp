@@ -41,6 +41,7 @@ int run(int argc, char** argv, inferbench::CommandContext& context) {
   app.fallthrough();
   inferbench::add_run_command(app, context);
   inferbench::add_merge_command(app, context);
+  inferbench::add_slurm_command(app, context);
   inferbench::add_report_command(app, context);
   inferbench::add_compare_command(app, context);
   inferbench::add_check_command(app, context);

@@ -2,7 +2,6 @@
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -12,9 +11,10 @@
 #include "cli/commands.hpp"
 #include "cli/common_options.hpp"
 #include "results/merge_runs.hpp"
+#include "results/missing_trials.hpp"
 #include "results/run_folder.hpp"
 #include "results/run_place.hpp"
-#include "support/counted.hpp"
+#include "support/error.hpp"
 #include "support/print.hpp"
 
 namespace inferbench {
@@ -24,21 +24,10 @@ namespace {
 struct MergeOptions {
   std::vector<std::filesystem::path> folders;
   std::filesystem::path out = "results";
+  bool each_node = false;
+  bool partial = false;
   bool json = false;
 };
-
-RunFolder write_merged(const RunData& whole, const std::filesystem::path& out) {
-  RunFolder folder = RunFolder::create(out, whole.info);
-  std::vector<const TrialRecord*> rows;
-  for (const auto* part : {&whole.trials, &whole.replaced}) {
-    for (const TrialRecord& trial : *part) rows.push_back(&trial);
-  }
-  std::stable_sort(rows.begin(), rows.end(),
-                   [](const TrialRecord* a, const TrialRecord* b) { return a->attempt < b->attempt; });
-  for (const TrialRecord* row : rows) folder.append(*row);
-  for (const QualityRecord& record : whole.quality) folder.append(record);
-  return folder;
-}
 
 void print_merged(const RunFolder& folder, bool json) {
   const RunInfo& info = folder.info();
@@ -56,17 +45,29 @@ void print_merged(const RunFolder& folder, bool json) {
     for (const std::string& line : part.differs)
       print_message("inferbench: warning: {} differs: {}\n", part.folder, line);
   }
-  if (folder.trials().size() < info.planned_trials) {
-    print_message("inferbench: warning: only {} of {} exist; run --resume makes the others\n", folder.trials().size(),
-                  counted(info.planned_trials, "planned trial"));
-  }
   print_result("{}\n", folder.path().string());
+}
+
+// Returns false if trials are missing and only a complete merge was asked for.
+bool accept_missing(const std::vector<MissingShard>& missing, bool partial) {
+  for (const MissingShard& shard : missing) print_message("inferbench: warning: {}\n", to_text(shard));
+  return missing.empty() || partial;
 }
 
 void merge(const MergeOptions& options) {
   std::vector<NamedRun> parts;
   for (const auto& folder : find_runs(options.folders)) parts.push_back({folder, read_run(folder)});
-  print_merged(write_merged(merge_runs(parts), options.out), options.json);
+  const RunData whole = options.each_node ? merge_nodes(parts) : merge_runs(parts);
+  const std::vector<MissingShard> missing = options.each_node ? incomplete_runs(parts) : missing_shards(parts);
+  if (!accept_missing(missing, options.partial)) {
+    throw Error("the parts are not complete, so nothing was merged",
+                "inferbench run --resume FOLDER makes the missing trials; merge --partial joins what is there",
+                ExitCode::kTrialsFailed);
+  }
+  parts.clear();  // a second copy of all rows
+  RunFolder folder = RunFolder::create(options.out, whole.info);
+  folder.append_all(whole);
+  print_merged(folder, options.json);
 }
 
 }  // namespace
@@ -81,11 +82,16 @@ void add_merge_command(CLI::App& app, CommandContext&) {
       ->type_name("DIR")
       ->check(not_empty())
       ->capture_default_str();
+  command->add_flag("--each-node", options->each_node,
+                    "The runs are complete runs on different machines: the machine becomes an axis of the points");
+  command->add_flag("--partial", options->partial, "Merge what is there, even if trials or shards are missing");
   add_json_flag(*command, options->json);
   command->footer(
       "Prints the new folder. Folders of different experiments or models are refused; the error says what differs.\n"
       "The location of the files does not matter. If machines or builds differ, run.json and a warning list the\n"
-      "differences.");
+      "differences.\n"
+      "Missing shards and trials are named, and without --partial nothing is written then.\n"
+      "Exit codes: 0 merged, 2 wrong use or input, 3 trials are missing.");
   command->callback([options] { merge(*options); });
 }
 

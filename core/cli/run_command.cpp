@@ -61,6 +61,7 @@ struct RunOptions {
 
 RunFolder open_folder(const RunOptions& options, const RunInfo& info, RunSource& source) {
   std::optional<RunFolder>& resumed = source.resumed;
+  if (!resumed && !options.source.into.empty()) return RunFolder::create_at(options.source.into, info);
   if (!resumed) return RunFolder::create(options.out, info);
   if (const std::string difference = find_difference(resumed->info(), info); !difference.empty()) {
     throw Error(fmt::format("cannot resume {}: {}", resumed->path().string(), difference),
@@ -76,6 +77,12 @@ void warn_of_differences(const RunInfo& before, const RunInfo& now) {
   std::vector<std::string> lines = environment_differences(before.environment, now.environment);
   if (std::string other = find_difference(before, now); !other.empty()) lines.insert(lines.begin(), std::move(other));
   for (const std::string& line : lines) print_message("inferbench: warning: differs from that run: {}\n", line);
+}
+
+void warn_of_weak_lock(const RunFolder& folder) {
+  if (folder.lock_weakness().empty()) return;
+  print_message("inferbench: warning: {}: make sure that only one inferbench writes to {}\n", folder.lock_weakness(),
+                folder.path().string());
 }
 
 void print_results(const RunOptions& options, const RunFolder& folder) {
@@ -114,16 +121,6 @@ RunnerFactory runner_factory(const RunOptions& options) {
   };
 }
 
-// An experiment with only the shard's points.
-Experiment shard_of(Experiment experiment, const Shard& shard) {
-  std::vector<Point> points;
-  for (std::size_t i = 0; i < experiment.points.size(); ++i) {
-    if (shard.has(static_cast<std::int32_t>(i))) points.push_back(experiment.points[i]);
-  }
-  experiment.points = std::move(points);
-  return experiment;
-}
-
 void print_plan(const Experiment& experiment, const Shard& shard) {
   const Experiment part = shard_of(experiment, shard);
   if (!shard.whole()) {
@@ -158,6 +155,7 @@ int run(const RunOptions& options) {
   if (!source.resumed) info.machine = limits_for_run(experiment, print_line);
   if (!options.in_process) require_files_for_workers(experiment.contenders.size());
   RunFolder folder = open_folder(options, info, source);
+  warn_of_weak_lock(folder);
   for (const std::string& warning : warnings) print_message("inferbench: warning: {}\n", warning);
   const InterruptGuard interrupt;
   RunProgress progress(experiment, folder, isatty(STDERR_FILENO) == 1);
@@ -220,6 +218,11 @@ void add_run_command(CLI::App& app, CommandContext& context) {
       .add_option("--shard", options->source.shard,
                   "Only every N-th point, starting with the K-th; merge joins the shards")
       ->type_name("K/N");
+  command
+      .add_option("--into", options->source.into,
+                  "The run folder itself: created if absent, otherwise continued. For jobs that may be restarted")
+      ->type_name("FOLDER")
+      ->check(not_empty());
   command.add_flag("--plan", options->plan, "Print what would run and about how long it takes; measure nothing");
   command.add_flag(
       "--profile", options->profile,

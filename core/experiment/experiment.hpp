@@ -34,6 +34,8 @@ struct Point {
   std::int32_t past_tokens = 0;  ///< tokens of each sequence that are in the cache before the clock starts
   /// Number of leading tokens (past, then prompt) that all sequences of all trials of the point have in common.
   std::int32_t shared_prefix_tokens = 0;
+  /// The machine, in a run that `inferbench merge --each-node` made of several machines' runs; otherwise empty.
+  std::string node{};
 
   friend auto operator<=>(const Point&, const Point&) = default;
 };
@@ -44,7 +46,7 @@ std::int64_t positions_of(const Point& point);
 /// Equal apart from the model.
 bool same_workload(const Point& a, const Point& b);
 
-/// "prompt 128, generate 32, batch 1, threads 2", plus past tokens and shared prefix if they are not zero.
+/// "prompt 128, generate 32, batch 1, threads 2", plus past tokens and shared prefix if they are not zero, and the node.
 std::string workload_text(const Point& point);
 
 struct Prompts {

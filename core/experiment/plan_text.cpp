@@ -105,6 +105,15 @@ std::string points_text(const Experiment& experiment) {
 
 }  // namespace
 
+Experiment shard_of(Experiment experiment, const Shard& shard) {
+  std::vector<Point> points;
+  for (std::size_t i = 0; i < experiment.points.size(); ++i) {
+    if (shard.has(static_cast<std::int32_t>(i))) points.push_back(experiment.points[i]);
+  }
+  experiment.points = std::move(points);
+  return experiment;
+}
+
 double estimate_seconds(const Experiment& experiment) {
   const MeasureSettings& measure = experiment.measure;
   const double planned = static_cast<double>(measure.warmup) + measure.blocks;

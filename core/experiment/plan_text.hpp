@@ -7,6 +7,9 @@
 
 namespace inferbench {
 
+/// An experiment with only the shard's points.
+Experiment shard_of(Experiment experiment, const Shard& shard);
+
 /// Estimated seconds of the entire plan on an ordinary CPU: parameters x tokens / assumed rates, including loading and
 /// cool-down. A rough estimate, good enough to tell a minute from an hour.
 double estimate_seconds(const Experiment& experiment);

@@ -21,6 +21,7 @@ void walk_point(Archive& archive, Value& point) {
       archive.integer(key.c_str(), point.*axis.field);
     }
   }
+  archive.text_if_any("machine", point.node);
 }
 
 }  // namespace inferbench

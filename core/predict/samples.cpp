@@ -131,6 +131,11 @@ TrainingSet collect_samples(std::span<const RunData> runs, std::span<const Machi
   if (const auto n = std::erase_if(configurations, shares_prefix); n > 0) {
     set.left_out.push_back(fmt::format("{} with a shared prefix", counted(n, "configuration")));
   }
+  const auto of_a_node = [](const MeasuredConfiguration& one) { return !one.point.node.empty(); };
+  if (const auto n = std::erase_if(configurations, of_a_node); n > 0) {
+    set.left_out.push_back(
+        fmt::format("{} of a merge of several nodes: name the runs of the nodes instead", counted(n, "configuration")));
+  }
   std::set<std::string> unknown;
   for (const MeasuredConfiguration& configuration : configurations) {
     if (!configuration.shape) {

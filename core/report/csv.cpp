@@ -92,7 +92,7 @@ void add_metric(Table& table, const TrialRecord& trial, const Metric& metric) {
   }
 }
 
-void add_trial(Table& table, const TrialRecord& trial, const std::vector<const Metric*>& columns) {
+void add_trial(Table& table, const TrialRecord& trial, const std::vector<const Metric*>& columns, bool nodes) {
   table.add(trial.backend);
   table.add(trial.point.model);
   table.add(trial.precision);
@@ -116,17 +116,19 @@ void add_trial(Table& table, const TrialRecord& trial, const std::vector<const M
   table.add(trial.prefill_peak_share);
   table.add(std::int64_t{trial.point.past_tokens});
   table.add(std::int64_t{trial.point.shared_prefix_tokens});
+  if (nodes) table.add(trial.node);
   table.end_row();
 }
 
-std::string trials_header() {
+std::string trials_header(bool nodes) {
   std::string header =
       "backend,model,precision,context_length,generate_length,trial,latency_ms,tokens_per_second,contender,batch,"
       "threads,phase,status";
   for (const Metric* metric : metric_columns()) header += fmt::format(",{}", metric->name);
   return header +
          ",output_digest,started,id,error,disturbed_by,decode_bandwidth_share,prefill_peak_share,past_tokens,"
-         "shared_prefix_tokens";
+         "shared_prefix_tokens" +
+         (nodes ? ",node" : "");
 }
 
 constexpr std::string_view kSummaryHeader =
@@ -166,15 +168,19 @@ std::string precision_of_contender(const RunInfo& info, const std::string& conte
 
 std::string trials_csv(const RunData& run, bool warm_ups) {
   const std::vector<const Metric*> columns = metric_columns();
-  Table table(trials_header());
+  const bool nodes =
+      std::any_of(run.trials.begin(), run.trials.end(), [](const TrialRecord& trial) { return !trial.node.empty(); });
+  Table table(trials_header(nodes));
   for (const TrialRecord& trial : run.trials) {
-    if (warm_ups || !trial.warm_up()) add_trial(table, trial, columns);
+    if (warm_ups || !trial.warm_up()) add_trial(table, trial, columns, nodes);
   }
   return table.take();
 }
 
 std::string summary_csv(const RunInfo& info, const Comparison& comparison) {
-  Table table(kSummaryHeader);
+  const bool nodes =
+      std::any_of(info.points.begin(), info.points.end(), [](const Point& point) { return !point.node.empty(); });
+  Table table(fmt::format("{}{}", kSummaryHeader, nodes ? ",node" : ""));
   for (const PointResult& point : comparison.points) {
     for (const ContenderResult& result : point.contenders) {
       for (const std::string& metric : metric_names()) {
@@ -194,6 +200,7 @@ std::string summary_csv(const RunInfo& info, const Comparison& comparison) {
         table.add(static_cast<std::int64_t>(result.failed));
         table.add(std::int64_t{point.point.past_tokens});
         table.add(std::int64_t{point.point.shared_prefix_tokens});
+        if (nodes) table.add(point.point.node);
         table.end_row();
       }
     }

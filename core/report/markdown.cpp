@@ -67,17 +67,21 @@ void put_results(std::string& text, const Report& report) {
   };
   const bool past = any(&Point::past_tokens);
   const bool prefix = any(&Point::shared_prefix_tokens);
+  const bool nodes = std::any_of(report.info.points.begin(), report.info.points.end(),
+                                 [](const Point& point) { return !point.node.empty(); });
   text += fmt::format(
-      "| model | prompt | generate | batch | threads |{}{} contender | ttft ms | prefill tok/s | prefill speed | "
+      "| model | prompt | generate | batch | threads |{}{}{} contender | ttft ms | prefill tok/s | prefill speed | "
       "decode "
-      "tok/s | decode speed | peak MiB | same output |\n|:--|--:|--:|--:|--:|{}{}:--|--:|--:|:--|--:|:--|--:|--:|\n",
-      past ? " past |" : "", prefix ? " shared prefix |" : "", past ? "--:|" : "", prefix ? "--:|" : "");
+      "tok/s | decode speed | peak MiB | same output |\n|:--|--:|--:|--:|--:|{}{}{}:--|--:|--:|:--|--:|:--|--:|--:|\n",
+      past ? " past |" : "", prefix ? " shared prefix |" : "", nodes ? " node |" : "", past ? "--:|" : "",
+      prefix ? "--:|" : "", nodes ? ":--|" : "");
   for (const PointResult& point : report.comparison.points) {
     const Point& at = point.point;
     const std::string where =
-        fmt::format("| {} | {} | {} | {} | {} |{}{}", markdown_text(point.model_name), at.prompt_tokens,
+        fmt::format("| {} | {} | {} | {} | {} |{}{}{}", markdown_text(point.model_name), at.prompt_tokens,
                     at.generate_tokens, at.batch, at.threads, past ? fmt::format(" {} |", at.past_tokens) : "",
-                    prefix ? fmt::format(" {} |", at.shared_prefix_tokens) : "");
+                    prefix ? fmt::format(" {} |", at.shared_prefix_tokens) : "",
+                    nodes ? fmt::format(" {} |", markdown_text(at.node)) : "");
     for (const ContenderResult& result : point.contenders) {
       const auto peak = result.metrics.find("peak_rss_bytes");
       text += fmt::format(

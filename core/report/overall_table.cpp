@@ -73,10 +73,10 @@ std::string overall_cell(const std::string& contender, const std::string& metric
   return right_aligned("-  ");
 }
 
-bool varies(Points points, const AxisRule& axis) {
-  return std::any_of(points.begin(), points.end(), [&](const PointResult& point) {
-    return point.point.*axis.field != points.front().point.*axis.field;
-  });
+template <typename Value>
+bool varies(Points points, Value Point::*field) {
+  return std::any_of(points.begin(), points.end(),
+                     [&](const PointResult& point) { return point.point.*field != points.front().point.*field; });
 }
 
 std::string trimmed_line(std::string line) {
@@ -89,9 +89,14 @@ void put_columns(std::string& text, Points all, Points shown, const ConsoleStyle
   std::vector<std::string> lines;
   for (const std::string_view name : kAxesAsTold) {
     const AxisRule& axis = axis_rule(name);
-    if (!varies(all, axis)) continue;
+    if (!varies(all, axis.field)) continue;
     std::string& line = lines.emplace_back(fmt::format("  {:<{}}", axis.label, kNameWidth + kCellWidth));
     for (const PointResult& point : shown) line += right_aligned(fmt::format("{}  ", point.point.*axis.field));
+  }
+  if (varies(all, &Point::node)) {
+    std::string& line = lines.emplace_back(fmt::format("  {:<{}}", "node", kNameWidth + kCellWidth));
+    for (const PointResult& point : shown)
+      line += right_aligned(shorten_path(one_line(point.point.node), kCellWidth - 3) + "  ");
   }
   if (lines.empty()) lines.emplace_back(2 + kNameWidth + kCellWidth, ' ');
   if (shown.data() == all.data()) lines.front().replace(2 + kNameWidth, kCellWidth, right_aligned("overall  "));

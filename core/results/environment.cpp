@@ -20,6 +20,7 @@
 
 #include "measure/affinity.hpp"
 #include "measure/cgroup.hpp"
+#include "results/node_name.hpp"
 #include "results/utc_time.hpp"
 
 namespace inferbench {
@@ -161,13 +162,28 @@ Json variables() {
   return found;
 }
 
+// The job that a scheduler started this process in, so that its log can be found. Null elsewhere.
+Json job() {
+  Json found = Json::object();
+  for (const char* name : {"SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_JOB_PARTITION",
+                           "SLURM_RESTART_COUNT", "JOB_COMPLETION_INDEX"}) {
+    if (const char* value = std::getenv(name); value != nullptr) found[name] = value;
+  }
+  return found.empty() ? Json(nullptr) : found;
+}
+
 Json process() {
   return {{"nice", getpriority(PRIO_PROCESS, 0)},
           {"data_limit", limit_of(RLIMIT_DATA)},
           {"address_space_limit", limit_of(RLIMIT_AS)},
           {"locked_memory_limit", limit_of(RLIMIT_MEMLOCK)},
           {"container", container()},
-          {"variables", variables()}};
+          {"variables", variables()},
+          {"job", job()}};
+}
+
+Json text_or_null(const std::string& text) {
+  return text.empty() ? Json(nullptr) : Json(text);
 }
 
 Json system() {
@@ -176,6 +192,7 @@ Json system() {
   return {{"os", value_or_null(read_pairs("/etc/os-release", '='), "PRETTY_NAME")},
           {"kernel", fmt::format("{} {}", names.sysname, names.release)},
           {"machine", names.machine},
+          {"node", text_or_null(node_name())},
           {"clock_source", first_line("/sys/devices/system/clocksource/clocksource0/current_clocksource")},
           {"numa_nodes", first_line("/sys/devices/system/node/online")},
           {"mitigations", mitigations()},

@@ -4,22 +4,28 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <map>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "results/environment_difference.hpp"
 #include "results/experiment_difference.hpp"
+#include "results/missing_trials.hpp"
 #include "results/model_identity.hpp"
+#include "results/node_name.hpp"
 #include "support/error.hpp"
 
 namespace inferbench {
 
 namespace {
 
+constexpr const char* kNodesCure = "merge --each-node joins complete runs of one experiment on several machines";
 constexpr const char* kCure = "merge joins the shards of one experiment: inferbench run EXPERIMENT.yaml --shard K/N";
 
-void check_same_experiment(const NamedRun& first, const NamedRun& part) {
+void check_same_models(const NamedRun& first, const NamedRun& part, const char* cure) {
   for (const ModelIdentity& model : part.data.info.models) {
     const auto& others = first.data.info.models;
     const bool same =
@@ -28,8 +34,12 @@ void check_same_experiment(const NamedRun& first, const NamedRun& part) {
     const std::vector<std::string> changed = changed_models(first.data.info, part.data.info);
     throw Error(fmt::format("{} and {} ran different models: {}", first.folder.string(), part.folder.string(),
                             changed.empty() ? "only the second ran " + model.reference : changed.front()),
-                kCure);
+                cure);
   }
+}
+
+void check_same_experiment(const NamedRun& first, const NamedRun& part) {
+  check_same_models(first, part, kCure);
   const std::vector<std::string> differences = experiment_differences(first.data.info, part.data.info);
   if (differences.empty()) return;
   throw Error(fmt::format("{} ran a different experiment from {}: {}", part.folder.string(), first.folder.string(),
@@ -86,8 +96,9 @@ void add_rows(RunData& whole, const NamedRun& part, const ReferencesOf& referenc
 
 MergedRun describe_part(const NamedRun& first, const NamedRun& part) {
   const RunInfo& info = part.data.info;
-  MergedRun merged{part.folder.string(), info.started, info.environment,
-                   environment_differences(first.data.info.environment, info.environment)};
+  MergedRun merged{part.folder.string(), info.started,
+                   info.environment,     environment_differences(first.data.info.environment, info.environment),
+                   info.shard,           info.machine};
   for (const PluginIdentity& plugin : info.plugins) {
     for (const PluginIdentity& other : first.data.info.plugins) {
       if (other.contender != plugin.contender || other.sha256 == plugin.sha256) continue;
@@ -98,17 +109,119 @@ MergedRun describe_part(const NamedRun& first, const NamedRun& part) {
   return merged;
 }
 
-// All points have the same number of trials, so the total follows from the part's share of the points.
-std::uint64_t planned_in_whole(const RunInfo& part) {
-  std::uint64_t points = 0;
-  for (std::size_t i = 0; i < part.points.size(); ++i) points += part.shard.has(static_cast<std::int32_t>(i)) ? 1U : 0U;
-  return points == 0 ? part.planned_trials : part.planned_trials / points * part.points.size();
+std::string node_name_of(const NamedRun& part) {
+  const std::string node = node_of(part.data.info.environment);
+  if (!node.empty()) return node;
+  return std::filesystem::absolute(part.folder).lexically_normal().filename().string();
+}
+
+// The thread counts follow the machine ("all", or no axis at all), so they may differ.
+void check_nodes(const NamedRun& first, const NamedRun& part) {
+  check_same_models(first, part, kNodesCure);
+  std::vector<std::string> differences = experiment_differences(first.data.info, part.data.info);
+  std::erase_if(differences, [](const std::string& line) { return line.starts_with("sweep.threads"); });
+  if (!differences.empty()) {
+    throw Error(fmt::format("{} ran a different experiment from {}: {}", part.folder.string(), first.folder.string(),
+                            fmt::join(differences, "; ")),
+                kNodesCure);
+  }
+  if (part.data.info.shard.whole()) return;
+  throw Error(fmt::format("{} is a shard, not a complete run", part.folder.string()),
+              "merge joins shards, without --each-node");
+}
+
+// The points of all nodes: the points of a workload one after the other, so that tables show the nodes side by side.
+struct NodePoints {
+  std::vector<Point> points;
+  std::vector<std::vector<std::size_t>> place;  ///< by part and its point: index in `points`
+};
+
+NodePoints points_of_nodes(const std::vector<NamedRun>& parts, const std::vector<std::string>& nodes,
+                           const std::vector<ReferencesOf>& references) {
+  struct Source {
+    Point workload;
+    std::size_t part = 0;
+    std::size_t point = 0;
+  };
+  std::vector<Source> sources;
+  std::vector<Point> order;  // workloads by first appearance
+  NodePoints all;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const std::vector<Point>& points = parts[i].data.info.points;
+    all.place.emplace_back(points.size());
+    for (std::size_t j = 0; j < points.size(); ++j) {
+      Point workload = points[j];
+      references[i].apply(workload.model);
+      if (std::find(order.begin(), order.end(), workload) == order.end()) order.push_back(workload);
+      sources.push_back({std::move(workload), i, j});
+    }
+  }
+  for (const Point& workload : order) {
+    for (const Source& source : sources) {
+      if (source.workload != workload) continue;
+      all.place[source.part][source.point] = all.points.size();
+      all.points.push_back(workload);
+      all.points.back().node = nodes[source.part];
+    }
+  }
+  return all;
+}
+
+// "p3.c1.b0" of the part's fourth point -> the id of the same trial at the point's place in the whole run.
+std::string id_at(const std::string& id, const std::vector<std::size_t>& place) {
+  std::size_t point = 0;
+  const char* end = id.data() + id.size();
+  const auto [rest, error] = std::from_chars(id.data() + std::min<std::size_t>(1, id.size()), end, point);
+  if (error != std::errc() || point >= place.size()) return id;
+  return fmt::format("p{}{}", place[point], std::string_view(rest, static_cast<std::size_t>(end - rest)));
 }
 
 }  // namespace
 
-RunData merge_runs(const std::vector<NamedRun>& parts) {
+RunData merge_nodes(const std::vector<NamedRun>& parts) {
   if (parts.size() < 2) {
+    throw Error(fmt::format("merge needs at least two runs, {} named", parts.empty() ? "none is" : "one is"),
+                kNodesCure);
+  }
+  std::vector<std::string> nodes;
+  std::vector<ReferencesOf> references;
+  for (const NamedRun& part : parts) {
+    check_nodes(parts.front(), part);
+    nodes.push_back(node_name_of(part));
+    references.emplace_back(parts.front().data.info, part.data.info);
+    if (std::count(nodes.begin(), nodes.end(), nodes.back()) > 1) {
+      throw Error(fmt::format("{} is a second run of the node {}", part.folder.string(), nodes.back()), kNodesCure);
+    }
+  }
+  const NodePoints points = points_of_nodes(parts, nodes, references);
+  RunData whole;
+  whole.info = parts.front().data.info;
+  whole.info.points = points.points;
+  whole.info.machine.reset();
+  whole.info.merged.clear();
+  whole.info.planned_trials = 0;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const std::size_t first_trial = whole.trials.size();
+    const std::size_t first_replaced = whole.replaced.size();
+    add_rows(whole, parts[i], references[i]);
+    for (const auto& [rows, begin] :
+         {std::pair(&whole.trials, first_trial), std::pair(&whole.replaced, first_replaced)}) {
+      for (std::size_t row = begin; row < rows->size(); ++row) {
+        TrialRecord& trial = (*rows)[row];
+        trial.id = id_at(trial.id, points.place[i]);
+        trial.point.node = nodes[i];
+        if (trial.node.empty()) trial.node = nodes[i];
+      }
+    }
+    whole.info.merged.push_back(describe_part(parts.front(), parts[i]));
+    whole.info.planned_trials += parts[i].data.info.planned_trials;
+    for (const TeardownRecord& record : parts[i].data.teardown) add_teardown(whole.teardown, record);
+  }
+  return whole;
+}
+
+RunData merge_runs(const std::vector<NamedRun>& parts) {
+  if (parts.empty() || (parts.size() == 1 && parts.front().data.info.shard.whole())) {
     throw Error(fmt::format("merge needs at least two runs, {} named", parts.empty() ? "none is" : "one is"), kCure);
   }
   RunData whole;
@@ -130,7 +243,7 @@ RunData merge_runs(const std::vector<NamedRun>& parts) {
     for (const TeardownRecord& record : part.data.teardown) add_teardown(whole.teardown, record);
     if (!whole.info.machine) whole.info.machine = part.data.info.machine;
   }
-  whole.info.planned_trials = planned_in_whole(parts.front().data.info);
+  whole.info.planned_trials = planned_in(parts.front().data.info, Shard{});
   whole.info.shard = {};
   return whole;
 }

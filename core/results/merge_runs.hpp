@@ -21,4 +21,11 @@ struct NamedRun {
 /// different experiment or model, and for parts that hold the same trial.
 RunData merge_runs(const std::vector<NamedRun>& parts);
 
+/// Joins runs of the same experiment on several machines into one run with the machine as an axis: every point occurs
+/// once per machine, with its name in Point::node. The name is the node's, or the folder's if no scheduler names it.
+/// The machines may differ in their number of threads and so in their points. The result has no machine limits of its
+/// own, since each part has its own; it cannot be resumed. Throws Error for fewer than two runs, a repeated name, and
+/// different experiments, contenders or models.
+RunData merge_nodes(const std::vector<NamedRun>& parts);
+
 }  // namespace inferbench

@@ -30,6 +30,7 @@ class ValueOfTrial {
 struct BlockValue {
   std::int32_t block = 0;
   double value = 0;
+  std::string_view node{};
 };
 
 // Ascending, one per block: the last one recorded.
@@ -41,7 +42,7 @@ std::vector<BlockValue> values_by_block(std::string_view metric, std::span<const
   for (const TrialRecord* trial : trials) {
     if (trial->warm_up() || trial->block >= end_block) continue;
     const auto value = value_of(*trial);
-    if (value && *value > 0) values.push_back({trial->block, *value});
+    if (value && *value > 0) values.push_back({trial->block, *value, trial->node});
   }
   const auto earlier = [](const BlockValue& a, const BlockValue& b) { return a.block < b.block; };
   if (!std::is_sorted(values.begin(), values.end(), earlier)) std::stable_sort(values.begin(), values.end(), earlier);
@@ -70,7 +71,7 @@ PairedValues paired_values(std::string_view metric, std::span<const TrialRecord*
   auto other = theirs.begin();
   for (const BlockValue& mine : ours) {
     while (other != theirs.end() && other->block < mine.block) ++other;
-    if (other == theirs.end() || other->block != mine.block) continue;
+    if (other == theirs.end() || other->block != mine.block || other->node != mine.node) continue;
     pairs.first.push_back(mine.value);
     pairs.second.push_back(other->value);
   }

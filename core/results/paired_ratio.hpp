@@ -21,7 +21,7 @@ inline constexpr std::int32_t kEveryBlock = std::numeric_limits<std::int32_t>::m
 std::vector<double> trial_values(std::span<const TrialRecord* const> trials, std::string_view metric);
 
 /// Values of a metric in the blocks where both contenders have a positive one. first[i] and second[i] belong to one
-/// block.
+/// block, and to one node of a cluster.
 struct PairedValues {
   std::vector<double> first;
   std::vector<double> second;

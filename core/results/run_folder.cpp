@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <fmt/core.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,6 +17,7 @@
 #include <utility>
 
 #include "results/attempts.hpp"
+#include "results/folder_lock.hpp"
 #include "results/model_identity.hpp"
 #include "results/run_place.hpp"
 #include "results/trial_lines.hpp"
@@ -106,23 +106,6 @@ std::vector<QualityRecord> read_quality(const fs::path& path) {
   return records;
 }
 
-// Opens for appending and takes the lock. The lock is on trials.jsonl itself, so it disappears with the process,
-// however the process ends.
-int open_locked(const fs::path& path) {
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  if (fd < 0) fail("cannot write", path, errno, "check the folder's permissions, or choose another with --out DIR");
-  if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-    const int error_number = errno;
-    close(fd);
-    if (error_number == EWOULDBLOCK) {
-      throw Error(fmt::format("another inferbench is writing to {}", path.parent_path().string()),
-                  "wait until it ends, or start a separate run");
-    }
-    fail("cannot lock", path, error_number, "keep results on a file system that supports flock");
-  }
-  return fd;
-}
-
 std::string random_id() {
   std::random_device device;
   return fmt::format("{:08x}", device());
@@ -179,8 +162,7 @@ RunData read_run(const fs::path& folder) {
 RunFolder RunFolder::create(const fs::path& root, const RunInfo& info) {
   const fs::path folder = make_run_folder(root / info.name);
   try {
-    RunFolder run(folder, RunData{placed(info, folder), {}, {}, {}}, open_locked(folder / kTrialsFile));
-    write_file(folder / kRunFile, to_json_text(run.info()));
+    RunFolder run = create_at(folder, info);
     sync_folder(folder.parent_path());
     link_latest(folder);
     return run;
@@ -189,6 +171,22 @@ RunFolder RunFolder::create(const fs::path& root, const RunInfo& info) {
     fs::remove_all(folder, ignored);
     throw;
   }
+}
+
+RunFolder RunFolder::create_at(const fs::path& folder, const RunInfo& info) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) fail("cannot create", folder, error.value(), "choose another folder");
+  const fs::path absolute = fs::absolute(folder).lexically_normal();
+  const fs::path trials = absolute / kTrialsFile;
+  RunFolder run(absolute, RunData{placed(info, absolute), {}, {}, {}}, open_locked(trials));
+  // Another process may have come first; a start that was killed before run.json leaves an empty file.
+  if (fs::exists(absolute / kRunFile) || fs::file_size(trials, error) != 0) {
+    throw Error(fmt::format("{} already contains a run", absolute.string()), "continue it, or choose another folder");
+  }
+  write_file(absolute / kRunFile, to_json_text(run.info()));
+  sync_folder(absolute);
+  return run;
 }
 
 RunFolder RunFolder::resume(const fs::path& folder) {
@@ -208,10 +206,14 @@ RunFolder RunFolder::resume(const fs::path& folder) {
   return run;
 }
 
-RunFolder::RunFolder(fs::path path, RunData data, int fd) : path_(std::move(path)), data_(std::move(data)), fd_(fd) {}
+RunFolder::RunFolder(fs::path path, RunData data, LockedFile trials)
+    : path_(std::move(path)), data_(std::move(data)), fd_(trials.fd), lock_weakness_(std::move(trials.weakness)) {}
 
 RunFolder::RunFolder(RunFolder&& other) noexcept
-    : path_(std::move(other.path_)), data_(std::move(other.data_)), fd_(std::exchange(other.fd_, -1)) {}
+    : path_(std::move(other.path_)),
+      data_(std::move(other.data_)),
+      fd_(std::exchange(other.fd_, -1)),
+      lock_weakness_(std::move(other.lock_weakness_)) {}
 
 RunFolder::~RunFolder() {
   if (fd_ >= 0) close(fd_);
@@ -223,10 +225,9 @@ void RunFolder::describe(RunInfo info) {
   write_file(path_ / kRunFile, to_json_text(data_.info));
 }
 
-void RunFolder::append(TrialRecord record) {
-  const std::string line = to_json_line(record) + "\n";
+void RunFolder::write_lines(const std::string& lines) {
   const off_t before = lseek(fd_, 0, SEEK_END);
-  if (before < 0 || !write_all(fd_, line) || fsync(fd_) != 0) {
+  if (before < 0 || !write_all(fd_, lines) || fsync(fd_) != 0) {
     const int error_number = errno;
     const bool restored = before >= 0 && ftruncate(fd_, before) == 0;
     fail("cannot write", path_ / kTrialsFile, error_number,
@@ -234,6 +235,33 @@ void RunFolder::append(TrialRecord record) {
                      restored ? "" : "(the last line may be half-written: --resume drops it) ",
                      write_cure(error_number), path_.string()));
   }
+}
+
+void RunFolder::append_all(const RunData& rows) {
+  constexpr std::size_t kPiece = std::size_t{1} << 22U;
+  std::string lines;
+  const auto add = [&](const TrialRecord& record) {
+    lines += to_json_line(record) + "\n";
+    if (lines.size() < kPiece) return;
+    write_lines(lines);
+    lines.clear();
+  };
+  std::vector<const TrialRecord*> sorted;
+  for (const auto* part : {&rows.trials, &rows.replaced}) {
+    for (const TrialRecord& trial : *part) sorted.push_back(&trial);
+  }
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const TrialRecord* a, const TrialRecord* b) { return a->attempt < b->attempt; });
+  for (const TrialRecord* row : sorted) add(*row);
+  if (!lines.empty()) write_lines(lines);
+  data_.trials = rows.trials;
+  data_.replaced = rows.replaced;
+  for (const QualityRecord& record : rows.quality) append(record);
+  for (const TeardownRecord& record : rows.teardown) append(record);
+}
+
+void RunFolder::append(TrialRecord record) {
+  write_lines(to_json_line(record) + "\n");
   if (record.attempt == 0) {
     data_.trials.push_back(std::move(record));
     return;

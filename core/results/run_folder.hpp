@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "results/folder_lock.hpp"
 #include "results/quality_record.hpp"
 #include "results/run_info.hpp"
 #include "results/teardown_record.hpp"
@@ -34,6 +35,9 @@ class RunFolder {
   /// Creates ROOT/<name>/<UTC time>-<id>/ and writes run.json. Throws Error.
   static RunFolder create(const std::filesystem::path& root, const RunInfo& info);
 
+  /// Makes `folder` itself a run folder and writes run.json. Throws Error, also if it contains a run.
+  static RunFolder create_at(const std::filesystem::path& folder, const RunInfo& info);
+
   /// Opens the folder of an earlier run and removes a half-written last line of trials.jsonl. Throws Error, also if
   /// another process holds the lock.
   static RunFolder resume(const std::filesystem::path& folder);
@@ -51,6 +55,9 @@ class RunFolder {
   /// partial line if possible and throws Error.
   void append(TrialRecord record);
 
+  /// Writes the rows of a merged run into a new folder, a few megabytes at a time. Throws Error.
+  void append_all(const RunData& rows);
+
   /// The same for a row of quality.jsonl. The file is rewritten.
   void append(QualityRecord record);
 
@@ -58,6 +65,8 @@ class RunFolder {
   void append(const TeardownRecord& record);
 
   const std::filesystem::path& path() const { return path_; }
+  /// Why another process might write to this folder at the same time; empty if the lock prevents it.
+  const std::string& lock_weakness() const { return lock_weakness_; }
   const RunInfo& info() const { return data_.info; }
   /// Rows of earlier runs and appended rows, in order: for each planned trial, the row that counts so far.
   const std::vector<TrialRecord>& trials() const { return data_.trials; }
@@ -67,11 +76,14 @@ class RunFolder {
   const RunData& data() const { return data_; }
 
  private:
-  RunFolder(std::filesystem::path path, RunData data, int fd);
+  RunFolder(std::filesystem::path path, RunData data, LockedFile trials);
+
+  void write_lines(const std::string& lines);
 
   std::filesystem::path path_;
   RunData data_;
   int fd_ = -1;  ///< of trials.jsonl, locked
+  std::string lock_weakness_;
 };
 
 }  // namespace inferbench

@@ -69,11 +69,17 @@ Json json_of(const ModelIdentity& model) {
   return object;
 }
 
+Json json_of(const Shard& shard) {
+  return Json{{"index", shard.index}, {"count", shard.count}};
+}
+
 Json json_of(const MergedRun& run) {
   return Json{{"folder", run.folder},
               {"started", run.started},
               {"environment", Json::parse(run.environment)},
-              {"differs", run.differs}};
+              {"differs", run.differs},
+              {"shard", json_of(run.shard)},
+              {"machine", run.machine ? to_json(*run.machine) : Json(nullptr)}};
 }
 
 template <typename T>
@@ -128,9 +134,26 @@ ModelIdentity model_from(const Json& object) {
   return model;
 }
 
+// Absent in folders of earlier versions: everything.
+Shard shard_from(const Json& object) {
+  const auto shard = object.find("shard");
+  if (shard == object.end()) return {};
+  return {integer_of<std::int32_t>(shard->at("index")), integer_of<std::int32_t>(shard->at("count"))};
+}
+
+std::optional<MachineLimits> machine_from(const Json& object) {
+  const auto machine = object.find("machine");
+  if (machine == object.end() || machine->is_null()) return std::nullopt;
+  return machine_limits_from_json(*machine);
+}
+
 MergedRun merged_from(const Json& object) {
-  return {object.at("folder").get<std::string>(), object.at("started").get<std::string>(),
-          object.at("environment").dump(), object.at("differs").get<std::vector<std::string>>()};
+  return {object.at("folder").get<std::string>(),
+          object.at("started").get<std::string>(),
+          object.at("environment").dump(),
+          object.at("differs").get<std::vector<std::string>>(),
+          shard_from(object),
+          machine_from(object)};
 }
 
 template <typename T>
@@ -165,7 +188,7 @@ std::string to_json_text(const RunInfo& info) {
               {"plugins", list_of(info.plugins)},
               {"models", list_of(info.models)},
               {"environment", Json::parse(info.environment)},
-              {"shard", {{"index", info.shard.index}, {"count", info.shard.count}}},
+              {"shard", json_of(info.shard)},
               {"machine", info.machine ? to_json(*info.machine) : Json(nullptr)}};
   if (info.fresh_processes) object["fresh_processes"] = *info.fresh_processes;
   if (!info.files.empty()) object["files"] = list_of(info.files);
@@ -210,12 +233,8 @@ RunInfo parse_run_info(std::string_view text, const std::filesystem::path& path)
     info.models = read_list(object.at("models"), model_from);
     make_names_distinct(info.models);
     info.environment = object.at("environment").dump();
-    if (const auto shard = object.find("shard"); shard != object.end()) {
-      info.shard = {integer_of<std::int32_t>(shard->at("index")), integer_of<std::int32_t>(shard->at("count"))};
-    }
-    if (const auto machine = object.find("machine"); machine != object.end() && !machine->is_null()) {
-      info.machine = machine_limits_from_json(*machine);
-    }
+    info.shard = shard_from(object);
+    info.machine = machine_from(object);
     if (const auto folder = object.find("experiment_folder_from_run"); folder != object.end()) {
       info.experiment_folder_from_run = folder->get<std::string>();
     }

@@ -67,6 +67,8 @@ struct MergedRun {
   std::string started;
   std::string environment;           ///< a JSON object
   std::vector<std::string> differs;  ///< how its environment or backends differ from the first folder's, one line each
+  Shard shard{};                     ///< its part of the points; whole in folders of earlier versions
+  std::optional<MachineLimits> machine = std::nullopt;  ///< as in RunInfo
 };
 
 /// run.json: everything known before the first trial.

@@ -15,6 +15,7 @@
 #include "results/median_gaps.hpp"
 #include "results/memory_check.hpp"
 #include "results/model_identity.hpp"
+#include "results/node_differences.hpp"
 #include "results/trial_outliers.hpp"
 #include "support/counted.hpp"
 
@@ -183,10 +184,39 @@ void note_medians(const RunData& run, const TrialIndex& index, std::vector<std::
   }
 }
 
+// "n1 (12 points), n2 (11 points)"
+std::string nodes_text(const std::map<std::string, std::size_t>& points) {
+  std::vector<std::string> texts;
+  for (const auto& [node, count] : points) {
+    if (texts.size() < kListed) texts.push_back(fmt::format("{} ({})", node, counted(count, "point")));
+  }
+  const std::size_t more = points.size() - texts.size();
+  return fmt::format("{}{}", fmt::join(texts, ", "), more == 0 ? "" : fmt::format(" and {} more", more));
+}
+
+void note_nodes(const RunData& run, std::vector<std::string>& notes) {
+  const std::map<std::string, std::size_t> points = points_by_node(run);
+  if (points.size() < 2) return;
+  notes.push_back(fmt::format("the points ran on {}: {}; speeds are compared only within a node",
+                              counted(points.size(), "node"), nodes_text(points)));
+  for (const NodeDifference& found : find_node_differences(run)) {
+    const std::string in = found.metric.empty() ? "the fixed work before each trial" : found.metric;
+    const std::string others = found.others == 1 ? std::string(", which has the same CPU")
+                                                 : fmt::format(", and {} than {} of the {} with its CPU",
+                                                               found.speed.ratio < 1 ? "slower" : "faster",
+                                                               found.differs, counted(found.others, "other node"));
+    notes.push_back(fmt::format("the node {} stands out in {}: {:.3g}x ({:.3g}-{:.3g}) the speed of {}{}{}", found.node,
+                                in, found.speed.ratio, found.speed.interval->low, found.speed.interval->high,
+                                found.nearest, others,
+                                found.metric.empty() ? "; its points would have other speeds elsewhere" : ""));
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> run_notes(const RunData& run) {
   std::vector<std::string> notes = run.info.prompt_notes;
+  note_nodes(run, notes);
   note_processes(run, notes);
   note_shared_prefixes(run, notes);
   note_prompt_caches(run, notes);

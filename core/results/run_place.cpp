@@ -9,6 +9,7 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "support/counted.hpp"
@@ -79,12 +80,14 @@ void refuse_several_experiments(const fs::path& folder) {
               fmt::format("name one: {} is its latest run", (folder / names.front()).string()));
 }
 
-bool same_run(const fs::path& a, const fs::path& b) {
-  std::error_code ignored;
-  if (fs::equivalent(a, b, ignored)) return true;
-  // run.json contains the time and the machine's load at the start, so equal texts mean copies.
-  const std::string text = text_of(a / kRunJson);
-  return !text.empty() && text == text_of(b / kRunJson);
+// What is the same for a run, links to it and copies of it: run.json contains the time and the machine's load at the
+// start, so equal texts mean copies.
+std::string identity_of(const fs::path& run) {
+  std::string text = text_of(run / kRunJson);
+  if (!text.empty()) return text;
+  std::error_code error;
+  const fs::path place = fs::canonical(run, error);
+  return error ? fs::absolute(run).lexically_normal().string() : place.string();
 }
 
 }  // namespace
@@ -102,11 +105,10 @@ fs::path find_run(const fs::path& named) {
 
 std::vector<fs::path> find_runs(const std::vector<fs::path>& named) {
   std::vector<fs::path> runs;
+  std::set<std::string> seen;
   for (const fs::path& one : named) {
     fs::path run = find_run(one);
-    if (std::none_of(runs.begin(), runs.end(), [&](const fs::path& other) { return same_run(other, run); })) {
-      runs.push_back(std::move(run));
-    }
+    if (seen.insert(identity_of(run)).second) runs.push_back(std::move(run));
   }
   return runs;
 }

@@ -30,6 +30,7 @@ void walk_trial_record(Archive& archive, Value& record) {
   archive.integer("prompt_stream", record.prompt_stream);
   archive.text("started", record.started);
   archive.number("duration_s", record.duration_s);
+  archive.text_if_any("node", record.node);
   archive.derived("disturbed", record.disturbed());
   archive.later_text("disturbed_by", record.disturbed_by);
   archive.number("decode_bandwidth_share", record.decode_bandwidth_share);

@@ -36,7 +36,8 @@ struct TrialRecord {
   /// 0, or how often the trial was run before because its block was disturbed. choose_attempts decides which attempt
   /// counts.
   std::int32_t attempt = 0;
-  std::string disturbed_by;                      ///< one line; empty if no disturbance was seen
+  std::string node;          ///< the machine of a cluster (node_name.hpp); empty if no scheduler names it
+  std::string disturbed_by;  ///< one line; empty if no disturbance was seen
   std::optional<double> decode_bandwidth_share;  ///< share of the machine's limit, see limit_share.hpp
   std::optional<double> prefill_peak_share;      ///< the same
   std::optional<bool> same_output;       ///< equal to the baseline's in the same block; absent: nothing to compare with

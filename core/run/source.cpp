@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <filesystem>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 #include "experiment/load.hpp"
@@ -16,6 +18,7 @@
 #include "support/counted.hpp"
 #include "support/error.hpp"
 #include "support/one_line.hpp"
+#include "support/print.hpp"
 
 namespace inferbench {
 
@@ -44,6 +47,13 @@ void check_use(const RunChoice& choice) {
   }
 }
 
+void check_into(const RunChoice& choice) {
+  if (choice.into.empty()) return;
+  if (!choice.resume.empty() || !choice.reproduce.empty() || choice.out_given) {
+    throw Error("--into names the run folder and takes no --resume, --reproduce or --out", "leave out the others");
+  }
+}
+
 Shard parse_shard(const std::string& text) {
   Shard shard;
   if (text.empty()) return shard;
@@ -67,16 +77,24 @@ Experiment kept_experiment(const RunInfo& info, const PluginPath& plugins) {
   return load_experiment_text(info.resolved_yaml, info.experiment_file, {}, real_lookups(plugins));
 }
 
-RunSource resumed_source(const RunChoice& choice, const PluginPath& plugins) {
-  const std::filesystem::path run_folder = find_run(choice.resume);
-  RunFolder folder = RunFolder::resume(run_folder);
+void refuse_several_nodes(const RunInfo& info, const std::filesystem::path& folder) {
+  if (std::all_of(info.points.begin(), info.points.end(), [](const Point& point) { return point.node.empty(); }))
+    return;
+  throw Error(fmt::format("{} joins the runs of several nodes and cannot be continued", folder.string()),
+              "continue the run of a node, then merge again");
+}
+
+// `choice` names the experiment that the folder must have, if any.
+RunSource resumed_from(RunFolder folder, const RunChoice& choice, const PluginPath& plugins) {
+  const std::filesystem::path& run_folder = folder.path();
   const std::filesystem::path named =
       choice.experiment.empty() ? std::filesystem::path() : std::filesystem::absolute(choice.experiment).parent_path();
+  refuse_several_nodes(folder.info(), run_folder);
   RunInfo info = moved_run(folder.info(), folder.path(), named);
   Experiment experiment = kept_experiment(info, plugins);
   if (!choice.experiment.empty()) {
-    const auto lines =
-        value_differences(info.resolved_yaml, load_experiment(choice.experiment, {}, plugins).resolved_yaml);
+    const auto lines = value_differences(info.resolved_yaml,
+                                         load_experiment(choice.experiment, choice.overrides, plugins).resolved_yaml);
     if (!lines.empty()) {
       throw Error(fmt::format("{} is not the experiment of {}: {}", choice.experiment, run_folder.string(),
                               fmt::join(lines, "; ")),
@@ -89,11 +107,42 @@ RunSource resumed_source(const RunChoice& choice, const PluginPath& plugins) {
   return {std::move(experiment), shard, std::move(folder), std::nullopt, std::move(moved)};
 }
 
+RunSource resumed_source(const RunChoice& choice, const PluginPath& plugins) {
+  return resumed_from(RunFolder::resume(find_run(choice.resume)), choice, plugins);
+}
+
+// A scheduler that lost contact with a node starts the task again while the first process may still be running there.
+// The second waits, and then finds what is left to do.
+RunFolder resume_when_free(const std::filesystem::path& folder) {
+  for (bool told = false;; told = true) {
+    try {
+      return RunFolder::resume(folder);
+    } catch (const FolderBusy& busy) {
+      if (!told) print_message("inferbench: {}; waiting until it ends\n", busy.what());
+    }
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+  }
+}
+
+// A requeued task repeats its command line, so the folder must hold what that line asks for.
+RunSource continued_source(const RunChoice& choice, const PluginPath& plugins) {
+  const Shard shard = parse_shard(choice.shard);
+  RunSource source = resumed_from(resume_when_free(choice.into), choice, plugins);
+  if (source.shard == shard) return source;
+  throw Error(fmt::format("{} contains shard {}/{}, not {}/{}", choice.into, source.shard.index, source.shard.count,
+                          shard.index, shard.count),
+              "name another folder with --into, or leave out --into");
+}
+
 }  // namespace
 
 RunSource open_source(const RunChoice& choice, const PluginPath& plugins) {
   check_use(choice);
+  check_into(choice);
   if (!choice.resume.empty()) return resumed_source(choice, plugins);
+  if (!choice.into.empty() && std::filesystem::exists(std::filesystem::path(choice.into) / "run.json")) {
+    return continued_source(choice, plugins);
+  }
   if (choice.reproduce.empty()) {
     const Shard shard = parse_shard(choice.shard);
     Experiment experiment = load_experiment(choice.experiment, choice.overrides, plugins);

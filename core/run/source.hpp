@@ -20,6 +20,7 @@ struct RunChoice {
   std::string reproduce;   ///< a run folder or its run.json
   std::vector<std::string> overrides;
   std::string shard;       ///< "K/N"
+  std::string into;        ///< the run folder itself, which `experiment` starts or continues
   bool out_given = false;  ///< --out was on the command line
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/trial_sweep.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <chrono>
 #include <map>
@@ -11,6 +13,7 @@
 #include "measure/clock.hpp"
 #include "measure/interference.hpp"
 #include "results/limit_share.hpp"
+#include "results/node_name.hpp"
 #include "results/utc_time.hpp"
 #include "run/blocks.hpp"
 #include "run/contender_pool.hpp"
@@ -59,6 +62,7 @@ class TrialSweep : private BlockedPoint {
     std::int32_t attempt = 0;
     bool ok = false;
     bool disturbed = false;
+    std::string node;
   };
 
   struct NewRow {
@@ -92,8 +96,9 @@ class TrialSweep : private BlockedPoint {
 
   void note(const TrialRecord& record) {
     Row& row = rows_[record.id];  // rows may come in any order of attempts
-    if (record.attempt >= row.attempt) row = {record.attempt, record.ok(), record.disturbed()};
+    if (record.attempt >= row.attempt) row = {record.attempt, record.ok(), record.disturbed(), record.node};
     const double spin = record.outcome.interference.spin_ms;
+    if (record.node != node_) return;  // another machine spins at another speed
     if (spin > 0 && (fastest_spin_ms_ <= 0 || spin < fastest_spin_ms_)) fastest_spin_ms_ = spin;
   }
 
@@ -183,6 +188,7 @@ class TrialSweep : private BlockedPoint {
     record.repeat = trial.repeat;
     record.attempt = attempt;
     record.prompt_stream = attempt_stream(experiment_, trial, attempt);
+    record.node = node_;
     record.started = utc_now();
     const std::uint64_t begin = now_ns();
     PooledTrial done = pool_.run(trial, record.prompt_stream);
@@ -198,11 +204,23 @@ class TrialSweep : private BlockedPoint {
     const TrialExtent extent{record.outcome.metrics->e2e_ms * 1e-3, record.point.threads, fastest_spin_ms_};
     record.disturbed_by =
         find_disturbance(record.outcome.interference, record.outcome.used.value_or(ResourceUse{}), extent);
-    if (!folder_.info().machine) return;
+    note_other_node(record);
+    if (!folder_.info().machine || !limits_are_ours_) return;
     for (const ModelFacts& facts : experiment_.model_facts) {
       if (facts.reference != record.point.model) continue;
       set_limit_shares(record, facts.config, *folder_.info().machine,
                        precision_of(setup_.plugins, record.contender, record.precision));
+    }
+  }
+
+  // A run that is continued on another node may find half a block. Its trials are not pairs, so the block is repeated.
+  void note_other_node(TrialRecord& record) const {
+    if (record.warm_up() || record.disturbed()) return;
+    for (const PlannedTrial& trial : block_) {
+      const auto row = rows_.find(trial.id());
+      if (row == rows_.end() || row->second.attempt != record.attempt || row->second.node == node_) continue;
+      record.disturbed_by = fmt::format("the block began on the node {}", row->second.node);
+      return;
     }
   }
 
@@ -213,7 +231,9 @@ class TrialSweep : private BlockedPoint {
   PromptSource prompts_;
   OutputCheck outputs_;
   std::map<std::string, Row> rows_;  ///< by id, the latest attempt
-  double fastest_spin_ms_ = 0;       ///< of all rows; 0: none
+  const std::string node_ = node_name();
+  const bool limits_are_ours_ = node_of(folder_.info().environment) == node_;  ///< not if another node began the run
+  double fastest_spin_ms_ = 0;                                                 ///< of all rows of this node; 0: none
   std::int32_t point_ = 0;           ///< index of the current point in experiment_.points
   std::vector<PlannedTrial> block_;  ///< the current block of that point, in its order
 };

@@ -70,8 +70,8 @@ TEST_F(RunSessionTest, ShardsMergeToTheWholeRun) {
   EXPECT_EQ(run_program_in(folder(), {"run", "--resume", only_run_folder().string()}).exit_code, 0);
 
   const ProgramResult twice = run_program_in(folder(), {"merge", merge[1], merge[1]});
-  EXPECT_EQ(twice.exit_code, 2);
-  EXPECT_THAT(twice.err, HasSubstr("merge needs at least two runs, one is named"));
+  EXPECT_EQ(twice.exit_code, 3);
+  EXPECT_THAT(twice.err, HasSubstr("shard 2/2: no run folder, 6 trials are missing"));
 }
 
 // Two hosts: the same YAML and model, in different folders.

@@ -2,7 +2,7 @@
 
 const AXIS_NAMES = {
   contender: "contender", model: "model", prompt_tokens: "prompt length", generate_tokens: "generated length", batch: "batch",
-  threads: "threads", past_tokens: "past", shared_prefix_tokens: "shared prefix", run: "run", model_size: "model size", context: "context",
+  threads: "threads", past_tokens: "past", shared_prefix_tokens: "shared prefix", node: "node", run: "run", model_size: "model size", context: "context",
 };
 
 function axisName(axis) {

@@ -1,9 +1,12 @@
 // The charts of a run: speed and memory along the axes of the sweep, and inter-token latencies.
 
-// The values of each axis over all points, ascending.
+// The values of each axis over all points, ascending; nodes in the order of the points.
 function axisValues(report) {
   const values = {};
-  for (const axis of AXES) values[axis.key] = distinct(report.points.map((point) => point[axis.key])).sort((a, b) => a - b);
+  for (const axis of AXES) {
+    values[axis.key] = distinct(report.points.map((point) => point[axis.key]));
+    if (!axis.words) values[axis.key].sort((a, b) => a - b);
+  }
   return values;
 }
 
@@ -11,7 +14,7 @@ function startChoice(report) {
   const values = axisValues(report);
   const first = report.points[0];
   const along = AXES.find((axis) => values[axis.key].length > 1) || AXES[0];
-  return { along: along.key, model: first.model, prompt_tokens: first.prompt_tokens, generate_tokens: first.generate_tokens, batch: first.batch, threads: first.threads, past_tokens: first.past_tokens, shared_prefix_tokens: first.shared_prefix_tokens };
+  return { along: along.key, model: first.model, ...Object.fromEntries(AXES.map((axis) => [axis.key, first[axis.key]])) };
 }
 
 // The chosen point, but with `value` on the axis of the chart; undefined if the sweep has no such point.

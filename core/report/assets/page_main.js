@@ -84,7 +84,7 @@ function resultColumns(report, withAxes) {
   return [
     { label: "contender", value: (row) => row.result.contender, head: true },
     ...(withAxes && models.length > 1 ? [{ label: "model", value: (row) => row.point.model_name }] : []),
-    ...(withAxes ? moving : []).map((axis) => ({ label: axis.label, number: true, value: (row) => row.point[axis.key], text: (row) => String(row.point[axis.key]) })),
+    ...(withAxes ? moving : []).map((axis) => ({ label: axis.label, number: !axis.words, value: (row) => row.point[axis.key], text: (row) => String(row.point[axis.key]) })),
     { label: "ttft ms", number: true, value: (row) => metric(row, "ttft_ms") },
     { label: "prefill tok/s", number: true, best: "most", value: (row) => metric(row, "prefill_tokens_per_s") },
     ...(compared ? [speedColumn("prefill speed", "prefill_tokens_per_s", report)] : []),
