@@ -46,7 +46,7 @@ std::int64_t positions_of(const Point& point);
 /// Equal apart from the model.
 bool same_workload(const Point& a, const Point& b);
 
-/// "prompt 128, generate 32, batch 1, threads 2", plus past tokens and shared prefix if they are not zero, and the node.
+/// "prompt 128, generate 32, batch 1, threads 2", plus past tokens and shared prefix if not zero, and the node.
 std::string workload_text(const Point& point);
 
 struct Prompts {
