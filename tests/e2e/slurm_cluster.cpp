@@ -89,7 +89,7 @@ std::string SlurmCluster::missing_program() {
   return {};
 }
 
-SlurmCluster::SlurmCluster(const fs::path& folder) : folder_(folder) {
+SlurmCluster::SlurmCluster(const fs::path& folder, int node_timeout_s) : folder_(folder) {
   for (const char* inner : {"state", "spool", "log"}) fs::create_directories(folder_ / inner);
   {
     std::random_device device;
@@ -97,7 +97,7 @@ SlurmCluster::SlurmCluster(const fs::path& folder) : folder_(folder) {
     for (int i = 0; i < 256; ++i) key.put(static_cast<char>(device() & 0xffU));
   }
   fs::permissions(folder_ / "munge.key", fs::perms::owner_read | fs::perms::owner_write);
-  write_configuration();
+  write_configuration(node_timeout_s);
   setenv("SLURM_CONF", (folder_ / "slurm.conf").c_str(), 1);
   const std::string at = folder_.string();
   start("munged", {"munged", "--foreground", "--force", "--key-file=" + at + "/munge.key",
@@ -127,7 +127,7 @@ SlurmCluster::~SlurmCluster() {
   unsetenv("SLURM_CONF");
 }
 
-void SlurmCluster::write_configuration() const {
+void SlurmCluster::write_configuration(int node_timeout_s) const {
   const passwd* user = getpwuid(getuid());
   const std::string host = host_name();
   std::ofstream(folder_ / "slurm.conf") << fmt::format(
@@ -154,7 +154,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU
 SchedulerParameters=sched_interval=1,batch_sched_delay=0,bf_interval=1
 ReturnToService=2
-SlurmdTimeout=4
+SlurmdTimeout={timeout}
 SlurmctldTimeout=5
 MessageTimeout=5
 InactiveLimit=0
@@ -166,7 +166,8 @@ NodeName=n2 NodeHostname={host} NodeAddr=127.0.0.1 Port={second} CPUs=1 RealMemo
 PartitionName=main Nodes=n1,n2 Default=YES MaxTime=INFINITE State=UP
 )",
       fmt::arg("host", host), fmt::arg("user", user->pw_name), fmt::arg("port", free_port()),
-      fmt::arg("at", folder_.string()), fmt::arg("first", free_port()), fmt::arg("second", free_port()));
+      fmt::arg("timeout", node_timeout_s), fmt::arg("at", folder_.string()), fmt::arg("first", free_port()),
+      fmt::arg("second", free_port()));
 }
 
 void SlurmCluster::start(const std::string& name, const std::vector<std::string>& words) {

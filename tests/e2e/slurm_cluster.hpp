@@ -18,9 +18,10 @@ class SlurmCluster {
   /// The first of Slurm's and MUNGE's programs that is not installed; empty if all are there.
   static std::string missing_program();
 
-  /// Starts the daemons in `folder` and waits until both nodes are idle. Throws std::runtime_error with the daemons'
+  /// Starts the daemons in `folder` and waits until both nodes are idle. A node that does not answer for
+  /// `node_timeout_s` counts as down. Throws std::runtime_error with the daemons'
   /// last words.
-  explicit SlurmCluster(const std::filesystem::path& folder);
+  SlurmCluster(const std::filesystem::path& folder, int node_timeout_s);
   /// Cancels all jobs and stops the daemons and whatever they left.
   ~SlurmCluster();
   SlurmCluster(const SlurmCluster&) = delete;
@@ -36,7 +37,7 @@ class SlurmCluster {
   static std::string state_of(const std::string& job);
 
  private:
-  void write_configuration() const;
+  void write_configuration(int node_timeout_s) const;
   void start(const std::string& name, const std::vector<std::string>& words);
   std::string last_words() const;
 

@@ -24,14 +24,18 @@ class SlurmTest : public RunTest {
     if (const std::string missing = SlurmCluster::missing_program(); !missing.empty()) {
       GTEST_SKIP() << "Slurm is not installed here (" << missing << " is missing): apt-get install slurm-wlm munge";
     }
-    fs::create_directories(folder() / "slurm");
-    cluster_ = std::make_unique<SlurmCluster>(folder() / "slurm");
     std::ofstream(experiment()) << fmt::format(
         "name: test\nbackends:\n{}\nmodels: ['{}/tiny']\n"
         "sweep: {{prompt_tokens: [4, 6, 8, 9], generate_tokens: [5], batch: [2], threads: [1]}}\n"
         "measure: {{blocks: 3, warmup: 1, cooldown_s: 0.2, repeat_disturbed: 0, machine_limits: never}}\n"
         "targets: [{{metric: ttft_ms, at_most: 60000}}]\n",
         kTwoReferences, test_paths::kData);
+  }
+
+  // A short timeout finds a dead node soon; a long one forgives a busy machine.
+  void start_cluster(int node_timeout_s) {
+    fs::create_directories(folder() / "slurm");
+    cluster_ = std::make_unique<SlurmCluster>(folder() / "slurm", node_timeout_s);
   }
 
   // A path that a shell would take apart.
@@ -93,6 +97,7 @@ class SlurmTest : public RunTest {
 };
 
 TEST_F(SlurmTest, ACancelledTaskIsNamedAndResubmitted) {
+  start_cluster(120);
   const nlohmann::json first = submit({experiment(), "--nodes", "4"});
   const fs::path sweep = first["folder"].get<std::string>();
   const std::string array = first["task_jobs"][0];
@@ -128,6 +133,7 @@ TEST_F(SlurmTest, ACancelledTaskIsNamedAndResubmitted) {
 }
 
 TEST_F(SlurmTest, ATaskOfADeadNodeContinuesOnAnother) {
+  start_cluster(5);
   const nlohmann::json jobs = submit({experiment(), "--nodes", "2"});
   const fs::path sweep = jobs["folder"].get<std::string>();
   wait_for_rows(sweep / "shard-1", 3);
@@ -154,6 +160,7 @@ TEST_F(SlurmTest, ATaskOfADeadNodeContinuesOnAnother) {
 }
 
 TEST_F(SlurmTest, EveryNodeRunsTheExperiment) {
+  start_cluster(120);
   const nlohmann::json jobs = submit({experiment(), "--each-node", "--set", "sweep.prompt_tokens=[4]"});
   const fs::path sweep = jobs["folder"].get<std::string>();
   EXPECT_EQ(jobs["tasks"], nlohmann::json({"n1", "n2"}));
