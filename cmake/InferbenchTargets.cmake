@@ -30,7 +30,8 @@ endif()
 function(inferbench_warnings target)
   target_compile_options(
     ${target} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:${INFERBENCH_WARNINGS}>"
-                      "$<$<COMPILE_LANGUAGE:C>:${INFERBENCH_C_WARNINGS}>" "$<$<BOOL:${INFERBENCH_WERROR}>:-Werror>")
+                      "$<$<COMPILE_LANGUAGE:C>:${INFERBENCH_C_WARNINGS}>"
+                      "$<$<AND:$<BOOL:${INFERBENCH_WERROR}>,$<COMPILE_LANGUAGE:C,CXX>>:-Werror>")
 endfunction()
 
 # Some tests check this macro, because a sanitizer adds its own memory and threads.

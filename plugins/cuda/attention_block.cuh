@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Attention of one token, computed by a block: some query heads that share keys and values, over a range of positions.
+#pragma once
+
+#include "kernel_math.cuh"
+
+namespace inferbench::cuda_backend {
+
+/// Query heads that a block takes at once. More would not fit into registers.
+constexpr int kBlockHeads = 4;
+
+template <typename T>
+struct AttendRange {
+  const T* keys;           // of position 0 of the slot, layer and head: rows of head_stride
+  const T* values;         // the same
+  const float* new_key;    // [head_stride] of position `end`, in shared memory; null: there is none
+  const float* new_value;  // the same
+  int begin;
+  int end;
+  int head_stride;
+  float cap;
+};
+
+/// Floats of shared memory that attend_range needs.
+__host__ __device__ constexpr int attend_floats(int n_warps, int head_stride) {
+  return n_warps * kBlockHeads * (head_stride + 2);
+}
+
+/// 8 neighbouring values as they are in memory; zeros unless loaded.
+template <typename T>
+struct Eight {
+  uint4 bits[sizeof(T) / 2] = {};
+
+  __device__ void load(const T* from) {
+#pragma unroll
+    for (int i = 0; i < static_cast<int>(sizeof(T) / 2); ++i)
+      bits[i] = __ldcg(reinterpret_cast<const uint4*>(from) + i);
+  }
+  __device__ void unpack(float (&to)[8]) const {
+    const T* values = reinterpret_cast<const T*>(bits);
+#pragma unroll
+    for (int i = 0; i < 8; ++i) to[i] = as_float(values[i]);
+  }
+};
+
+/// Scores of one position, for all heads, and the running softmax.
+template <int kHeads>
+struct RunningSoftmax {
+  float most[kHeads];
+  float sum[kHeads];
+  float values[kHeads][8];
+
+  __device__ void clear() {
+#pragma unroll
+    for (int h = 0; h < kHeads; ++h) {
+      most[h] = -INFINITY;
+      sum[h] = 0;
+#pragma unroll
+      for (int i = 0; i < 8; ++i) values[h][i] = 0;
+    }
+  }
+
+  __device__ void add(int h, float score, const float (&value)[8]) {
+    const float top = fmaxf(most[h], score);
+    const float keep = __expf(most[h] - top);
+    const float weight = __expf(score - top);
+    most[h] = top;
+    sum[h] = sum[h] * keep + weight;
+#pragma unroll
+    for (int i = 0; i < 8; ++i) values[h][i] = values[h][i] * keep + weight * value[i];
+  }
+
+  /// Merges with another one, whose values are given.
+  __device__ void merge(int h, float other_most, float other_sum, const float (&other)[8]) {
+    const float top = fmaxf(most[h], other_most);
+    const float keep = most[h] == -INFINITY ? 0.0F : __expf(most[h] - top);
+    const float take = other_most == -INFINITY ? 0.0F : __expf(other_most - top);
+    most[h] = top;
+    sum[h] = sum[h] * keep + other_sum * take;
+#pragma unroll
+    for (int i = 0; i < 8; ++i) values[h][i] = values[h][i] * keep + other[i] * take;
+  }
+};
+
+/// `query`: [kHeads][head_stride] in shared memory, scaled. `lanes`: threads that share a position, a power of two with
+/// lanes * 8 >= head_stride. All `n_warps` warps of the group call it. Results are left in `shared`, for each warp and
+/// head: [head_stride] values, the greatest score, the sum. The caller synchronizes and adds them up with merge_head.
+template <typename T, int kHeads>
+__device__ void attend_range(const AttendRange<T>& range, const float* query, int lanes, int warp, int n_warps,
+                             float* shared) {
+  const int lane = threadIdx.x % kWarp;
+  const int part = lane % lanes;  // which 8 values of a head
+  const int first = part * 8;
+  const bool has_values = first < range.head_stride;
+  const int per_warp = kWarp / lanes;
+  const int n_groups = n_warps * per_warp;
+  const int group = warp * per_warp + lane / lanes;
+
+  float q[kHeads][8];
+#pragma unroll
+  for (int h = 0; h < kHeads; ++h) {
+#pragma unroll
+    for (int i = 0; i < 8; ++i) q[h][i] = has_values ? query[h * range.head_stride + first + i] : 0.0F;
+  }
+  RunningSoftmax<kHeads> running;
+  running.clear();
+  const int n = range.end - range.begin + (range.new_key != nullptr ? 1 : 0);
+  constexpr int kAtOnce = 2;  // positions whose loads are under way together
+  // Every lane takes part in the shuffles, so all groups of a warp make the same number of rounds.
+  const int n_rounds = (n + n_groups - 1) / n_groups;
+  for (int round = 0; round < n_rounds; round += kAtOnce) {
+    Eight<T> keys[kAtOnce];
+    Eight<T> values[kAtOnce];
+#pragma unroll
+    for (int u = 0; u < kAtOnce; ++u) {
+      const int position = range.begin + (round + u) * n_groups + group;
+      if (position >= range.end || !has_values) continue;
+      const std::int64_t at = static_cast<std::int64_t>(position) * range.head_stride + first;
+      keys[u].load(range.keys + at);
+      values[u].load(range.values + at);
+    }
+#pragma unroll
+    for (int u = 0; u < kAtOnce; ++u) {
+      if (round + u >= n_rounds) break;
+      const int index = (round + u) * n_groups + group;
+      const bool is_there = index < n;
+      float key[8];
+      float value[8];
+      keys[u].unpack(key);
+      values[u].unpack(value);
+      if (is_there && range.begin + index == range.end && has_values) {
+#pragma unroll
+        for (int i = 0; i < 8; ++i) key[i] = range.new_key[first + i], value[i] = range.new_value[first + i];
+      }
+#pragma unroll
+      for (int h = 0; h < kHeads; ++h) {
+        float score = 0;
+#pragma unroll
+        for (int i = 0; i < 8; ++i) score += q[h][i] * key[i];
+        for (int offset = lanes / 2; offset > 0; offset /= 2) score += __shfl_xor_sync(kAllLanes, score, offset);
+        if (is_there) running.add(h, soft_cap(score, range.cap), value);
+      }
+    }
+  }
+  for (int offset = lanes; offset < kWarp; offset *= 2) {
+#pragma unroll
+    for (int h = 0; h < kHeads; ++h) {
+      float other[8];
+#pragma unroll
+      for (int i = 0; i < 8; ++i) other[i] = __shfl_xor_sync(kAllLanes, running.values[h][i], offset);
+      const float other_most = __shfl_xor_sync(kAllLanes, running.most[h], offset);
+      const float other_sum = __shfl_xor_sync(kAllLanes, running.sum[h], offset);
+      running.merge(h, other_most, other_sum, other);
+    }
+  }
+  if (lane < lanes) {
+#pragma unroll
+    for (int h = 0; h < kHeads; ++h) {
+      float* out = shared + (warp * kHeads + h) * (range.head_stride + 2);
+      if (has_values) {
+#pragma unroll
+        for (int i = 0; i < 8; ++i) out[first + i] = running.values[h][i];
+      }
+      if (lane == 0) out[range.head_stride] = running.most[h], out[range.head_stride + 1] = running.sum[h];
+    }
+  }
+}
+
+/// Value `i` of head `h` over all warps' parts: weighted sum; `most` and `sum` as in RangeHead.
+__device__ __forceinline__ float merge_head(const float* shared, int n_heads, int h, int head_stride, int n_warps,
+                                            int i, float& most, float& sum) {
+  const int stride = head_stride + 2;
+  most = -INFINITY;
+  for (int warp = 0; warp < n_warps; ++warp) {
+    most = fmaxf(most, shared[(warp * n_heads + h) * stride + head_stride]);
+  }
+  float value = 0;
+  sum = 0;
+  for (int warp = 0; warp < n_warps; ++warp) {
+    const float* part = shared + (warp * n_heads + h) * stride;
+    const float weight = part[head_stride] == -INFINITY ? 0.0F : __expf(part[head_stride] - most);
+    value += weight * part[i];
+    sum += weight * part[head_stride + 1];
+  }
+  return value;
+}
+
+/// Threads that share a position: the least power of two that covers a head, 8 values each.
+__host__ __device__ constexpr int lanes_of(int head_stride) {
+  int lanes = 1;
+  while (lanes * 8 < head_stride) lanes *= 2;
+  return lanes;
+}
+
+}  // namespace inferbench::cuda_backend

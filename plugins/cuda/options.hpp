@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "inferbench/backend.h"
+
+namespace inferbench::cuda_backend {
+
+struct Options {
+  bool step_kernel = true;  ///< decode steps of few sequences run as one persistent kernel
+  bool blas = true;         ///< products of many rows go to cuBLASLt where it is found
+};
+
+/// Throws Failure(IB_INVALID_ARGUMENT).
+Options read_options(const ib_model_params& params);
+
+}  // namespace inferbench::cuda_backend

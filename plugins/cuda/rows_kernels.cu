@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "attention_block.cuh"
+#include "cuda_call.hpp"
+#include "kernel_math.cuh"
+#include "rows.hpp"
+#include "value_type.hpp"
+
+namespace inferbench::cuda_backend {
+namespace {
+
+constexpr int kThreads = 256;
+constexpr int kWarps = kThreads / kWarp;
+
+unsigned blocks_of(std::int64_t items, int per_block) {
+  return static_cast<unsigned>((items + per_block - 1) / per_block);
+}
+
+/// Sum over the block; all threads get it.
+__device__ float block_sum(float x) {
+  __shared__ float parts[kWarps];
+  x = warp_sum(x);
+  __syncthreads();
+  if (threadIdx.x % kWarp == 0) parts[threadIdx.x / kWarp] = x;
+  __syncthreads();
+  float sum = 0;
+  for (int w = 0; w < kWarps; ++w) sum += parts[w];
+  return sum;
+}
+
+template <typename T>
+__global__ void embed(ModelData model, RowList rows, float* x) {
+  const int row = static_cast<int>(blockIdx.x);
+  const Shape& shape = model.shape;
+  const T* token = static_cast<const T*>(model.token_embedding) +
+                   static_cast<std::int64_t>(rows.tokens[row]) * model.embedding_stride;
+  const T* position = nullptr;
+  if (shape.learned_positions != 0) {
+    position = static_cast<const T*>(model.position_embedding) +
+               static_cast<std::int64_t>(rows.positions[row]) * model.embedding_stride;
+  }
+  for (int i = static_cast<int>(threadIdx.x); i < shape.hidden; i += kThreads) {
+    float value = as_float(token[i]) * shape.embedding_scale;
+    if (position != nullptr) value += as_float(position[i]);
+    x[static_cast<std::int64_t>(row) * shape.hidden_stride + i] = value;
+  }
+}
+
+struct RowMoments {
+  float mean;
+  float scale;
+};
+
+__device__ RowMoments row_moments(const Shape& shape, const float* x) {
+  float mean = 0;
+  if (shape.norm == IB_NORM_LAYER) {
+    float sum = 0;
+    for (int i = static_cast<int>(threadIdx.x); i < shape.hidden; i += kThreads) sum += x[i];
+    mean = block_sum(sum) / static_cast<float>(shape.hidden);
+  }
+  float squares = 0;
+  for (int i = static_cast<int>(threadIdx.x); i < shape.hidden; i += kThreads) squares += (x[i] - mean) * (x[i] - mean);
+  return {mean, rsqrtf(block_sum(squares) / static_cast<float>(shape.hidden) + shape.epsilon)};
+}
+
+__device__ float normed_value(const NormWeights& norm, RowMoments moments, float x, int i) {
+  const float y = (x - moments.mean) * moments.scale * norm.weight[i];
+  return norm.bias != nullptr ? y + norm.bias[i] : y;
+}
+
+template <typename T>
+__global__ void norm(Shape shape, NormWeights weights, const float* x, const std::int32_t* pick, RowsOf y) {
+  const int row = static_cast<int>(blockIdx.x);
+  const float* from = x + static_cast<std::int64_t>(pick != nullptr ? pick[row] : row) * shape.hidden_stride;
+  const RowMoments moments = row_moments(shape, from);
+  T* to = static_cast<T*>(y.data) + static_cast<std::int64_t>(row) * y.stride;
+  for (int i = static_cast<int>(threadIdx.x); i < y.stride; i += kThreads) {
+    to[i] = as_value<T>(i < shape.hidden ? normed_value(weights, moments, from[i], i) : 0.0F);
+  }
+}
+
+__global__ void add_normed(Shape shape, NormWeights weights, const float* delta, float* x) {
+  const std::int64_t at = static_cast<std::int64_t>(blockIdx.x) * shape.hidden_stride;
+  const RowMoments moments = row_moments(shape, delta + at);
+  for (int i = static_cast<int>(threadIdx.x); i < shape.hidden; i += kThreads) {
+    x[at + i] += normed_value(weights, moments, delta[at + i], i);
+  }
+}
+
+// One warp for each head of each row.
+template <typename T, typename From>
+__global__ void heads(ModelData model, KvCache cache, LayerWeights layer, int layer_index, RowList rows, RowsOf qkv,
+                      T* query) {
+  const Shape& shape = model.shape;
+  const int n_heads = shape.n_heads + 2 * shape.n_kv_heads;
+  const std::int64_t item = static_cast<std::int64_t>(blockIdx.x) * kWarps + threadIdx.x / kWarp;
+  if (item >= static_cast<std::int64_t>(rows.n_rows) * n_heads) return;
+  const auto row = static_cast<int>(item / n_heads);
+  const auto head = static_cast<int>(item % n_heads);
+  const int size = shape.head_dim;
+  const int position = rows.positions[row];
+  const From* from = static_cast<const From*>(qkv.data) + static_cast<std::int64_t>(row) * qkv.stride + head * size;
+  const float2* rotation = nullptr;
+  if (layer.rotary_table >= 0) {
+    rotation =
+        cache.rotation + (static_cast<std::int64_t>(layer.rotary_table) * cache.max_tokens + position) * (size / 2);
+  }
+  if (head < shape.n_heads) {
+    T* to = query + (static_cast<std::int64_t>(row) * shape.n_heads + head) * shape.head_stride;
+    write_head(from, size, layer.q_norm, shape.epsilon, rotation, layer.attention_scale,
+               [to](int i, float x) { to[i] = as_value<T>(x); });
+    return;
+  }
+  const bool is_key = head < shape.n_heads + shape.n_kv_heads;
+  const int kv_head = head - shape.n_heads - (is_key ? 0 : shape.n_kv_heads);
+  T* to = static_cast<T*>(cache.data) + cache.place(shape, rows.slots[row], layer_index, is_key ? 0 : 1, kv_head) +
+          static_cast<std::int64_t>(position) * shape.head_stride;
+  const auto store = [to](int i, float x) { to[i] = as_value<T>(x); };
+  if (is_key) {
+    write_head(from, size, layer.k_norm, shape.epsilon, rotation, 1.0F, store);
+  } else {
+    write_head(from, size, nullptr, 0.0F, nullptr, 1.0F, store);
+  }
+}
+
+/// A block takes some heads of a row that share keys.
+template <typename T, int kHeads>
+__global__ void attend_one(ModelData model, KvCache cache, LayerWeights layer, int layer_index, RowList rows,
+                           const T* query, RowsOf out, int heads_per_item) {
+  extern __shared__ float shared[];
+  const Shape& shape = model.shape;
+  const int row = rows.single_rows[blockIdx.y];
+  const int group = shape.n_heads / shape.n_kv_heads;
+  const int n_chunks = (group + heads_per_item - 1) / heads_per_item;
+  const int kv_head = static_cast<int>(blockIdx.x) / n_chunks;
+  const int in_group = static_cast<int>(blockIdx.x) % n_chunks * heads_per_item;
+  const int first_head = kv_head * group + in_group;
+  const int n_heads = min(heads_per_item, group - in_group);
+  const int stride = shape.head_stride;
+  float* q = shared;
+  float* parts = shared + kBlockHeads * stride;
+  for (int i = static_cast<int>(threadIdx.x); i < kHeads * stride; i += kThreads) {
+    const std::int64_t at = (static_cast<std::int64_t>(row) * shape.n_heads + first_head) * stride + i;
+    q[i] = i < n_heads * stride ? as_float(query[at]) : 0.0F;
+  }
+  __syncthreads();
+  const int position = rows.positions[row];
+  const int begin = layer.window > 0 ? max(0, position + 1 - layer.window) : 0;
+  const T* data = static_cast<const T*>(cache.data);
+  const AttendRange<T> range{data + cache.place(shape, rows.slots[row], layer_index, 0, kv_head),
+                             data + cache.place(shape, rows.slots[row], layer_index, 1, kv_head),
+                             nullptr,
+                             nullptr,
+                             begin,
+                             position + 1,
+                             stride,
+                             shape.attention_cap};
+  attend_range<T, kHeads>(range, q, lanes_of(stride), static_cast<int>(threadIdx.x) / kWarp, kWarps, parts);
+  __syncthreads();
+  T* to = static_cast<T*>(out.data) + static_cast<std::int64_t>(row) * out.stride + first_head * shape.head_dim;
+  for (int i = static_cast<int>(threadIdx.x); i < n_heads * shape.head_dim; i += kThreads) {
+    float most = 0;
+    float sum = 0;
+    const float value = merge_head(parts, kHeads, i / shape.head_dim, stride, kWarps, i % shape.head_dim, most, sum);
+    to[i] = as_value<T>(value / sum);
+  }
+}
+
+template <typename T>
+__device__ void store8(T* to, const float (&values)[8]) {
+  __align__(16) T converted[8];
+#pragma unroll
+  for (int i = 0; i < 8; ++i) converted[i] = as_value<T>(values[i]);
+#pragma unroll
+  for (int i = 0; i < static_cast<int>(sizeof converted / sizeof(uint4)); ++i) {
+    reinterpret_cast<uint4*>(to)[i] = reinterpret_cast<const uint4*>(converted)[i];
+  }
+}
+
+// A thread takes 8 values. What lies behind the last one of a row is zero, and every activation of 0 is 0.
+template <typename T, typename From>
+__global__ void activate(Shape shape, RowsOf up, RowsOf mlp) {
+  const int i = (static_cast<int>(blockIdx.x) * kThreads + static_cast<int>(threadIdx.x)) * 8;
+  if (i >= shape.intermediate) return;
+  const From* from = static_cast<const From*>(up.data) + static_cast<std::int64_t>(blockIdx.y) * up.stride;
+  float values[8];
+  load8(from + (shape.gated != 0 ? gated_row(i, 0) : i), values);
+#pragma unroll
+  for (int j = 0; j < 8; ++j) values[j] = activated(shape.activation, values[j]);
+  if (shape.gated != 0) {
+    float factors[8];
+    load8(from + gated_row(i, 1), factors);
+#pragma unroll
+    for (int j = 0; j < 8; ++j) values[j] *= factors[j];
+  }
+  store8(static_cast<T*>(mlp.data) + static_cast<std::int64_t>(blockIdx.y) * mlp.stride + i, values);
+}
+
+__global__ void finish(float* logits, int stride, int vocab, float cap, std::int32_t* ids) {
+  float* row = logits + static_cast<std::int64_t>(blockIdx.x) * stride;
+  unsigned long long best = 0;
+  for (int i = static_cast<int>(threadIdx.x); i < vocab; i += static_cast<int>(blockDim.x)) {
+    const float value = soft_cap(row[i], cap);
+    if (cap != 0) row[i] = value;
+    best = max(best, argmax_key(value, static_cast<std::uint32_t>(i)));
+  }
+  if (ids == nullptr) return;
+  __shared__ unsigned long long keys[kWarp];
+  for (int offset = kWarp / 2; offset > 0; offset /= 2) best = max(best, __shfl_xor_sync(kAllLanes, best, offset));
+  if (threadIdx.x % kWarp == 0) keys[threadIdx.x / kWarp] = best;
+  __syncthreads();
+  if (threadIdx.x != 0) return;
+  for (unsigned w = 0; w < blockDim.x / kWarp; ++w) best = max(best, keys[w]);
+  ids[blockIdx.x] = argmax_index(best);
+}
+
+// In double: with positions up to 131072, a product in fp32 would be wrong by hundredths of a radian.
+__global__ void rotation_table(float2* rotation, const double* frequencies, const double* scales, int max_tokens,
+                               int half) {
+  const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
+  const int table = static_cast<int>(blockIdx.y);
+  if (i >= static_cast<std::int64_t>(max_tokens) * half) return;
+  double sine = 0;
+  double cosine = 0;
+  sincos(static_cast<double>(i / half) * frequencies[table * half + i % half], &sine, &cosine);
+  rotation[static_cast<std::int64_t>(table) * max_tokens * half + i] =
+      make_float2(static_cast<float>(cosine * scales[table]), static_cast<float>(sine * scales[table]));
+}
+
+}  // namespace
+
+void embed_rows(const ModelData& model, const RowList& rows, float* x, cudaStream_t stream) {
+  with_value_type(model.values, [&]<typename T>() {
+    embed<T><<<static_cast<unsigned>(rows.n_rows), kThreads, 0, stream>>>(model, rows, x);
+  });
+  check_launch("embedding tokens");
+}
+
+void norm_rows(const ModelData& model, const NormWeights& weights, const float* x, const std::int32_t* pick, RowsOf y,
+               std::int32_t n, cudaStream_t stream) {
+  with_value_type(model.values, [&]<typename T>() {
+    norm<T><<<static_cast<unsigned>(n), kThreads, 0, stream>>>(model.shape, weights, x, pick, y);
+  });
+  check_launch("a norm");
+}
+
+void add_normed_rows(const ModelData& model, const NormWeights& weights, const float* delta, float* x, std::int32_t n,
+                     cudaStream_t stream) {
+  add_normed<<<static_cast<unsigned>(n), kThreads, 0, stream>>>(model.shape, weights, delta, x);
+  check_launch("a post norm");
+}
+
+void store_heads(const ModelData& model, const KvCache& cache, const LayerWeights& layer, std::int32_t layer_index,
+                 const RowList& rows, RowsOf qkv, void* query, cudaStream_t stream) {
+  const Shape& shape = model.shape;
+  const std::int64_t items = static_cast<std::int64_t>(rows.n_rows) * (shape.n_heads + 2 * shape.n_kv_heads);
+  with_value_type(model.values, [&]<typename T>() {
+    const auto launch = [&](auto kernel) {
+      kernel<<<blocks_of(items, kWarps), kThreads, 0, stream>>>(model, cache, layer, layer_index, rows, qkv,
+                                                                static_cast<T*>(query));
+    };
+    qkv.is_float ? launch(heads<T, float>) : launch(heads<T, T>);
+  });
+  check_launch("storing heads");
+}
+
+void attend_rows(const ModelData& model, const KvCache& cache, const LayerWeights& layer, std::int32_t layer_index,
+                 const RowList& rows, const void* query, RowsOf out, cudaStream_t stream) {
+  if (rows.n_single == 0) return;
+  const Shape& shape = model.shape;
+  const int group = shape.n_heads / shape.n_kv_heads;
+  const int n_chunks = (group + kBlockHeads - 1) / kBlockHeads;
+  const int per_item = (group + n_chunks - 1) / n_chunks;
+  const dim3 grid(static_cast<unsigned>(shape.n_kv_heads * n_chunks), static_cast<unsigned>(rows.n_single));
+  const auto bytes =
+      static_cast<std::size_t>(kBlockHeads * shape.head_stride + attend_floats(kWarps, shape.head_stride)) *
+      sizeof(float);
+  with_value_type(model.values, [&]<typename T>() {
+    const auto launch = [&](auto kernel) {
+      kernel<<<grid, kThreads, bytes, stream>>>(model, cache, layer, layer_index, rows, static_cast<const T*>(query),
+                                                out, per_item);
+    };
+    switch (per_item) {
+      case 1:
+        return launch(attend_one<T, 1>);
+      case 2:
+        return launch(attend_one<T, 2>);
+      case 3:
+        return launch(attend_one<T, 3>);
+      default:
+        return launch(attend_one<T, 4>);
+    }
+  });
+  check_launch("attention");
+}
+
+void activate_rows(const ModelData& model, RowsOf up, RowsOf mlp, std::int32_t n, cudaStream_t stream) {
+  const dim3 grid(blocks_of(model.shape.intermediate, 8 * kThreads), static_cast<unsigned>(n));
+  with_value_type(model.values, [&]<typename T>() {
+    const auto launch = [&](auto kernel) { kernel<<<grid, kThreads, 0, stream>>>(model.shape, up, mlp); };
+    up.is_float ? launch(activate<T, float>) : launch(activate<T, T>);
+  });
+  check_launch("the activation");
+}
+
+void finish_logits(const ModelData& model, float* logits, std::int32_t stride, std::int32_t n, std::int32_t* ids,
+                   cudaStream_t stream) {
+  if (ids == nullptr && model.shape.logit_cap == 0) return;
+  constexpr int kFinishThreads = 1024;
+  finish<<<static_cast<unsigned>(n), kFinishThreads, 0, stream>>>(logits, stride, model.shape.vocab,
+                                                                  model.shape.logit_cap, ids);
+  check_launch("finishing logits");
+}
+
+void fill_rotation(float2* rotation, const double* frequencies, const double* scales, std::int32_t n_tables,
+                   std::int32_t max_tokens, std::int32_t half, cudaStream_t stream) {
+  const dim3 grid(blocks_of(static_cast<std::int64_t>(max_tokens) * half, kThreads), static_cast<unsigned>(n_tables));
+  rotation_table<<<grid, kThreads, 0, stream>>>(rotation, frequencies, scales, max_tokens, half);
+  check_launch("the rotary tables");
+}
+
+}  // namespace inferbench::cuda_backend

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session.hpp"
+
+#include <algorithm>
+
+#include "cuda_call.hpp"
+
+namespace inferbench::cuda_backend {
+namespace {
+
+/// When a call ends, nothing of it is left in the stream: the ABI wants the device idle, after errors too.
+class StreamGuard {
+ public:
+  explicit StreamGuard(cudaStream_t stream) : stream_(stream) {}
+  ~StreamGuard() { cudaStreamSynchronize(stream_); }
+  StreamGuard(const StreamGuard&) = delete;
+  StreamGuard& operator=(const StreamGuard&) = delete;
+
+ private:
+  cudaStream_t stream_;
+};
+
+StepWork take_step_work(Arena& arena, const ModelData& model) {
+  const Shape& shape = model.shape;
+  const auto rows = [](std::int32_t stride) { return std::uint64_t{kStepRows} * static_cast<std::uint64_t>(stride); };
+  const auto parts = static_cast<std::uint64_t>(kReduceFloats);  // attention_splits keeps within it
+  StepWork work{};
+  work.x[0] = arena.take<float>(rows(shape.hidden_stride));
+  if (shape.post_norm != 0) {
+    work.x[1] = arena.take<float>(rows(shape.hidden_stride));
+    work.delta = arena.take<float>(rows(shape.hidden_stride));
+  }
+  work.qkv = arena.take<float>(rows(shape.qkv_stride));
+  work.part_values = arena.take<float>(parts * static_cast<std::uint64_t>(shape.head_stride));
+  work.part_stats = arena.take<float2>(parts);
+  work.mlp = arena.take<std::uint16_t>(rows(shape.mlp_stride));
+  work.logits = arena.take<float>(rows(shape.vocab));
+  work.best = arena.take<unsigned long long>(kStepRows);
+  work.barrier = arena.take<unsigned>(1);
+  work.finished = arena.take<unsigned>(1);
+  return work;
+}
+
+}  // namespace
+
+Session::Session(Model& model, const ib_session_params& params)
+    : model_(model),
+      lengths_(checked_session_limits(params, model.max_positions, model.data().shape.vocab)),
+      plan_(lengths_.limits(), RowsPass::kMostRows),
+      rows_((model.context.use(), model), plan_.max_rows()) {
+  create_cache();
+  create_step();
+  info_.struct_size = sizeof info_;
+  info_.kv_bytes = cache_memory_.bytes();
+  info_.scratch_bytes = rows_.bytes() + step_memory_.bytes();
+  info_.device_bytes = model.info().weights_bytes + info_.kv_bytes + info_.scratch_bytes;
+  check(cudaStreamSynchronize(model.context.stream), "creating a session");
+}
+
+Session::~Session() {
+  cudaStreamSynchronize(model_.context.stream);
+}
+
+void Session::create_cache() {
+  const ModelData& model = model_.data();
+  const Shape& shape = model.shape;
+  const SessionLimits& limits = lengths_.limits();
+  const std::int32_t half = shape.head_dim / 2;
+  cache_.max_tokens = limits.max_tokens;
+  const std::int64_t values =
+      2 * cache_.half_stride(shape) * shape.n_layers * limits.n_slots * value_bytes(model.values);
+  const auto take = [&](Arena& arena) {
+    cache_.data = arena.take<std::byte>(static_cast<std::uint64_t>(values));
+    const auto turns =
+        static_cast<std::uint64_t>(model.n_rotary_tables) * static_cast<std::uint64_t>(limits.max_tokens);
+    if (turns > 0) cache_.rotation = arena.take<float2>(turns * static_cast<std::uint64_t>(half));
+  };
+  Arena counting;
+  take(counting);
+  cache_memory_ = DeviceBuffer(counting.used(), "the KV cache");
+  Arena arena(cache_memory_.data());
+  take(arena);
+  if (model.n_rotary_tables == 0) return;
+  const std::size_t n = model_.rotary_frequencies.size();
+  const std::size_t n_scales = model_.rotary_scales.size();
+  const DeviceBuffer tables((n + n_scales) * sizeof(double), "the rotary tables");
+  auto* frequencies = tables.as<double>();
+  const cudaStream_t stream = model_.context.stream;
+  check(cudaMemcpyAsync(frequencies, model_.rotary_frequencies.data(), n * sizeof(double), cudaMemcpyHostToDevice,
+                        stream),
+        "copying the rotary tables");
+  check(cudaMemcpyAsync(frequencies + n, model_.rotary_scales.data(), n_scales * sizeof(double), cudaMemcpyHostToDevice,
+                        stream),
+        "copying the rotary tables");
+  fill_rotation(cache_.rotation, frequencies, frequencies + n, model.n_rotary_tables, limits.max_tokens, half, stream);
+  check(cudaStreamSynchronize(stream), "the rotary tables");
+}
+
+void Session::create_step() {
+  const ModelData& model = model_.data();
+  if (!model_.options.step_kernel || !model_.context.has_bulk_copies) return;
+  step_.plan = plan_step(model.shape, model.products, model_.context.shared_bytes, model_.context.n_multiprocessors);
+  if (step_.plan.max_rows == 0) return;
+  Arena counting;
+  take_step_work(counting, model);
+  step_memory_ = DeviceBuffer(counting.used(), "work space");
+  Arena arena(step_memory_.data());
+  step_.work = take_step_work(arena, model);
+  step_ids_ = HostBuffer(kStepRows * sizeof(std::int32_t));
+  step_.work.ids = step_ids_.as<std::int32_t>();
+  step_.model = model;
+  step_.cache = cache_;
+  prepare_step(model, step_.plan);
+}
+
+bool Session::is_step(const ib_forward_params& params) const {
+  if (params.n_sequences > step_.plan.max_rows) return false;
+  const auto is_one = [](const ib_sequence& sequence) { return sequence.n_tokens == 1; };
+  return std::all_of(params.sequences, params.sequences + params.n_sequences, is_one);
+}
+
+void Session::forward(const ib_forward_params& params) {
+  lengths_.check(params);
+  model_.context.use();
+  const StreamGuard guard(model_.context.stream);
+  if (is_step(params)) {
+    run_step(params);
+  } else {
+    plan_.begin(params, lengths_.held());
+    while (plan_.next()) rows_.run(plan_, cache_, params);
+  }
+  lengths_.advance(params);
+}
+
+void Session::run_step(const ib_forward_params& params) {
+  // A launch cannot be called back; it takes a millisecond or so. So the host is asked for all layers before it.
+  for (std::int32_t i = 0; i < model_.data().shape.n_layers; ++i) model_.context.host.throw_if_cancelled();
+  step_.n_rows = params.n_sequences;
+  step_.wants_head = 0;
+  std::int32_t longest = 0;
+  for (std::int32_t i = 0; i < params.n_sequences; ++i) {
+    const ib_sequence& sequence = params.sequences[i];
+    const bool wants_logits = sequence.output == IB_OUTPUT_LAST_LOGITS || sequence.output == IB_OUTPUT_ALL_LOGITS;
+    step_.rows[i] = {sequence.tokens[0], lengths_[sequence.slot], sequence.slot, wants_logits ? 1 : 0};
+    if (sequence.output != IB_OUTPUT_NONE) step_.wants_head = 1;
+    longest = std::max(longest, lengths_[sequence.slot] + 1);
+  }
+  const std::int32_t n_blocks = model_.context.n_multiprocessors;
+  step_.n_splits = attention_splits(step_.plan, model_.data().shape, step_.n_rows, longest, n_blocks);
+  launch_step(step_, n_blocks, model_.context.stream);
+  step_.barrier_base += barriers_per_step(model_.data().shape.n_layers) * static_cast<std::uint32_t>(n_blocks);
+  copy_step_outputs(params);
+}
+
+void Session::copy_step_outputs(const ib_forward_params& params) {
+  const cudaStream_t stream = model_.context.stream;
+  const auto vocab = static_cast<std::int64_t>(model_.data().shape.vocab);
+  std::int64_t n_logits = 0;
+  for (std::int32_t i = 0; i < params.n_sequences; ++i) {
+    if (step_.rows[i].wants_logits == 0) continue;
+    check(cudaMemcpyAsync(params.logits + n_logits++ * vocab, step_.work.logits + i * vocab,
+                          static_cast<std::size_t>(vocab) * sizeof(float), cudaMemcpyDeviceToHost, stream),
+          "copying logits");
+  }
+  check(cudaStreamSynchronize(stream), "a step");
+  std::int64_t n_ids = 0;
+  for (std::int32_t i = 0; i < params.n_sequences; ++i) {
+    if (params.sequences[i].output == IB_OUTPUT_GREEDY) params.ids[n_ids++] = step_.work.ids[i];
+  }
+}
+
+void Session::truncate(std::int32_t slot, std::int32_t n_past) {
+  lengths_.truncate(slot, n_past);
+}
+
+}  // namespace inferbench::cuda_backend

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// The host's half of the CUDA backend: formats of weights, and the plan of a step. Needs neither CUDA nor a GPU.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "formats.hpp"
+#include "model_layout.hpp"
+#include "step_plan.hpp"
+
+namespace inferbench::cuda_backend {
+namespace {
+
+constexpr std::int32_t kH200Shared = 232448;
+constexpr std::int32_t kH200Blocks = 132;
+
+TEST(CudaFormats, EveryCodeOfATileHasItsOwnPlace) {
+  std::set<std::int32_t> bytes;
+  std::set<std::pair<std::int32_t, std::int32_t>> nibbles;
+  std::set<std::int32_t> scales;
+  for (std::int32_t row = 0; row < kTileRows; ++row) {
+    for (std::int32_t input = 0; input < kTileInputs; ++input) {
+      bytes.insert(int8_place(row, input));
+      nibbles.emplace(int4_word(row, input), int4_nibble(input));
+      scales.insert(scale_place(row, input));
+    }
+  }
+  EXPECT_EQ(bytes.size(), 2048U);
+  EXPECT_EQ(*bytes.rbegin(), 2047);
+  EXPECT_EQ(nibbles.size(), 2048U);
+  EXPECT_EQ(nibbles.rbegin()->first, 255);
+  EXPECT_EQ(scales.size(), 64U);
+}
+
+TEST(CudaFormats, GateAndUpShareTiles) {
+  std::set<std::int64_t> rows;
+  for (std::int64_t i = 0; i < 24; ++i) {
+    EXPECT_EQ(gated_row(i, 0) / kTileRows, gated_row(i, 1) / kTileRows);
+    EXPECT_EQ(gated_row(i, 1) - gated_row(i, 0), 8);
+    rows.insert({gated_row(i, 0), gated_row(i, 1)});
+  }
+  EXPECT_EQ(rows.size(), 48U);
+  EXPECT_EQ(*rows.rbegin(), 47);
+}
+
+std::array<float, kGroup> some_weights(std::uint32_t seed) {
+  std::array<float, kGroup> weights{};
+  for (float& weight : weights) {
+    seed = seed * 1664525U + 1013904223U;
+    weight = static_cast<float>(seed >> 8U) * 0x1p-24F - 0.5F;
+  }
+  return weights;
+}
+
+template <int kBits>
+double squared_error(const std::array<float, kGroup>& weights) {
+  Group<kBits> group{};
+  quantize<kBits>(weights.data(), group);
+  double error = 0;
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    const double difference = weights[i] - group.scale * static_cast<float>(group.codes[i]);
+    error += difference * difference;
+  }
+  return error / kGroup;
+}
+
+TEST(CudaFormats, QuantizedGroupsAreNearTheirWeights) {
+  for (std::uint32_t seed = 0; seed < 200; ++seed) {
+    const auto weights = some_weights(seed);
+    float most = 0;
+    for (const float weight : weights) most = std::max(most, std::abs(weight));
+    // Uniform rounding errors have a variance of step^2 / 12; the least squares of 4 bits stay below absmax's step.
+    EXPECT_LT(squared_error<8>(weights), 2 * std::pow(most / 127, 2) / 12) << seed;
+    EXPECT_LT(squared_error<4>(weights), 1.3 * std::pow(most / 7.5, 2) / 12) << seed;
+  }
+}
+
+TEST(CudaFormats, PowersOfTwoAndZerosAreExact) {
+  std::array<float, kGroup> weights{};
+  EXPECT_EQ(squared_error<8>(weights), 0);
+  EXPECT_EQ(squared_error<4>(weights), 0);
+  for (std::size_t i = 0; i < weights.size(); ++i) weights[i] = i % 3 == 0 ? -0.25F : (i % 3 == 1 ? 0.125F : 0.0F);
+  EXPECT_EQ(squared_error<8>(weights), 0);
+  EXPECT_EQ(squared_error<4>(weights), 0);
+}
+
+ib_model_desc description(std::int32_t hidden, std::int32_t heads, std::int32_t kv_heads, std::int32_t mlp) {
+  ib_model_desc desc{};
+  desc.struct_size = sizeof desc;
+  desc.n_layers = 16;
+  desc.n_heads = heads;
+  desc.n_kv_heads = kv_heads;
+  desc.head_dim = 64;
+  desc.hidden_size = hidden;
+  desc.intermediate_size = mlp;
+  desc.max_positions = 1024;
+  desc.vocab_size = 50257;
+  desc.norm = IB_NORM_RMS;
+  desc.activation = IB_ACTIVATION_SILU;
+  desc.gated = 1;
+  desc.norm_epsilon = 1e-5;
+  return desc;
+}
+
+TEST(CudaStepPlan, ChunksCoverTheInputsAndFitIntoAStage) {
+  for (const Format format : {Format::kBf16, Format::kInt8, Format::kInt4}) {
+    for (const std::int32_t inputs : {24, 576, 768, 1600, 2048, 8192, 14336}) {
+      const auto padded = static_cast<std::int32_t>(padded_inputs(format, inputs));
+      const StreamShape shape = stream_shape({100, inputs, padded, 7, format}, kH200Blocks);
+      const std::int32_t unit = is_quantized(format) ? kTileInputs : kPlainInputs;
+      EXPECT_EQ(shape.units * unit, padded);
+      ASSERT_GE(shape.per_chunk, 1);
+      const std::int64_t bytes = is_quantized(format)
+                                     ? shape.per_chunk * tile_bytes(format)
+                                     : std::int64_t{kTileRows} * (shape.per_chunk * kPlainInputs * 2 + kChunkPad);
+      EXPECT_LE(bytes, kStageBytes) << inputs;
+      EXPECT_EQ(shape.turn, 7);
+    }
+  }
+}
+
+TEST(CudaStepPlan, SharedMemoryIsEnough) {
+  for (const auto& [hidden, heads, kv_heads, mlp] :
+       {std::array{576, 9, 3, 1536}, std::array{2048, 32, 8, 8192}, std::array{4096, 32, 8, 14336}}) {
+    const Shape shape = shape_of(description(hidden, heads, kv_heads, mlp));
+    for (const Format format : {Format::kBf16, Format::kF16, Format::kInt8, Format::kInt4}) {
+      const StepPlan plan = plan_step(shape, products_of(shape, format), kH200Shared, kH200Blocks);
+      EXPECT_GE(plan.max_rows, mlp > 8192 ? 1 : 8) << hidden;
+      EXPECT_GT(plan.n_stages, kCopiesUnderWay) << "the producer may wait for a copy that it has not begun";
+      EXPECT_LE(plan.shared_bytes, kH200Shared);
+      for (std::int32_t rows = 1; rows <= plan.max_rows; ++rows) {
+        for (const std::int32_t longest : {1, 100, 1024, 100000}) {
+          const std::int32_t splits = attention_splits(plan, shape, rows, longest, kH200Blocks);
+          EXPECT_GE(splits, 1);
+          EXPECT_LE(splits, kMostSplits);
+          EXPECT_LE(splits * rows * shape.n_heads, kReduceFloats) << "its weights lie in this memory";
+        }
+      }
+    }
+  }
+}
+
+TEST(CudaStepPlan, ModelsThatDoNotFitHaveNoStep) {
+  const Shape shape = shape_of(description(2048, 32, 8, 8192));
+  EXPECT_EQ(plan_step(shape, products_of(shape, Format::kF32), kH200Shared, kH200Blocks).max_rows, 0);
+  EXPECT_EQ(plan_step(shape, products_of(shape, Format::kBf16), 64 << 10U, kH200Blocks).max_rows, 0);
+  const Shape wide = shape_of(description(8192, 64, 8, 28672));
+  EXPECT_EQ(plan_step(wide, products_of(wide, Format::kBf16), kH200Shared, kH200Blocks).max_rows, 0);
+}
+
+}  // namespace
+}  // namespace inferbench::cuda_backend
