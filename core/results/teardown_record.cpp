@@ -12,7 +12,9 @@
 
 namespace inferbench {
 
+namespace {
 using Json = nlohmann::ordered_json;
+}  // namespace
 
 void add_teardown(std::vector<TeardownRecord>& records, const TeardownRecord& record) {
   const auto same = std::find_if(records.begin(), records.end(), [&](const TeardownRecord& other) {
