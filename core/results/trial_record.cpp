@@ -9,7 +9,9 @@
 
 namespace inferbench {
 
+namespace {
 using Json = nlohmann::ordered_json;
+}  // namespace
 
 std::string to_json_line(const TrialRecord& record) {
   Json line = Json::object();
