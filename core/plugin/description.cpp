@@ -58,7 +58,8 @@ void describe_devices(const ib_backend& table, PluginDescription& described) {
     described.device_problem = error.message[0] == '\0' ? "it gives no reason" : one_line(error.message);
     return;
   }
-  for (const ib_device_info& device : checked_devices(devices, n, described.path.string())) {
+  const std::string path = described.path.string();
+  for (const ib_device_info& device : checked_devices(devices, n, path)) {
     described.devices.push_back({device.id, device.name, device.memory_bytes});
   }
 }
