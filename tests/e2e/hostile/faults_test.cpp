@@ -345,9 +345,11 @@ TEST_F(RunFaultsTest, AWorkerDiesWithItsHost) {
 }
 
 TEST_F(RunFaultsTest, AFreshWorkerGoesOnAfterACrash) {
-  // Each point gets a new session: only the point that generates five tokens has a fifth forward.
+  // Each point gets a new session: only the point that generates five tokens has a fifth forward. A disturbed block that
+  // is run again would have more.
   const std::string backends = faulty("good", "fault: none") + faulty("late", "fault: segv, from: 4");
-  const std::string yaml = write_experiment(backends, "measure: {blocks: 2, warmup: 0}\nbaseline: good");
+  const std::string yaml =
+      write_experiment(backends, "measure: {blocks: 2, warmup: 0, repeat_disturbed: 0}\nbaseline: good");
   const ProgramResult result = run_program_in(folder(), {"run", yaml, "--set", "sweep.generate_tokens=[4,5]", "--set",
                                                          "sweep.prompt_tokens=[4]", "--set", "measure.blocks=1"});
   EXPECT_EQ(result.exit_code, 3) << result.err;
