@@ -345,8 +345,8 @@ TEST_F(RunFaultsTest, AWorkerDiesWithItsHost) {
 }
 
 TEST_F(RunFaultsTest, AFreshWorkerGoesOnAfterACrash) {
-  // Each point gets a new session: only the point that generates five tokens has a fifth forward. A disturbed block that
-  // is run again would have more.
+  // Each point gets a new session: only the point that generates five tokens has a fifth forward. A disturbed block
+  // that is run again would have more.
   const std::string backends = faulty("good", "fault: none") + faulty("late", "fault: segv, from: 4");
   const std::string yaml =
       write_experiment(backends, "measure: {blocks: 2, warmup: 0, repeat_disturbed: 0}\nbaseline: good");
