@@ -55,4 +55,14 @@ std::map<std::string, std::string> parse_options(const std::vector<std::string>&
   return options;
 }
 
+CLI::Validator positive_number() {
+  return CLI::Validator(
+      [](const std::string& text) {
+        double value = 0;
+        const bool good = CLI::detail::lexical_cast(text, value) && value > 0;
+        return good ? std::string() : "found '" + text + "', expected a number above 0";
+      },
+      "POSITIVE");
+}
+
 }  // namespace inferbench

@@ -37,4 +37,7 @@ BackendReference parse_backend_reference(const std::string& text);
 /// key.
 std::map<std::string, std::string> parse_options(const std::vector<std::string>& texts);
 
+/// Accepts numbers above 0. Unlike CLI::PositiveNumber, its message does not end with the largest double.
+CLI::Validator positive_number();
+
 }  // namespace inferbench

@@ -233,7 +233,7 @@ void add_conformance_command(CLI::App& app, CommandContext& context) {
   command
       ->add_option("--numerics", arguments->numerics,
                    "Largest root mean square error of the logits, in their standard deviations [by precision]")
-      ->check(CLI::PositiveNumber)
+      ->check(positive_number())
       ->type_name("X");
   command->add_flag("--list", arguments->list, "List the rules and exit");
   add_plugin_dir_option(*command, arguments->plugin_dirs);

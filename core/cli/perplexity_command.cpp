@@ -203,17 +203,17 @@ void add_perplexity_command(CLI::App& app, CommandContext& context) {
       ->capture_default_str()
       ->type_name("N");
   command->add_option("--windows", arguments->windows, "Only the first N windows [all]")
-      ->check(CLI::PositiveNumber)
+      ->check(positive_number())
       ->type_name("N");
   command
       ->add_option(
           "--stride", arguments->stride,
           "Start a window every N tokens. If N is less than the context, windows overlap and each token has at least "
           "context - N tokens before it [the context]")
-      ->check(CLI::PositiveNumber)
+      ->check(positive_number())
       ->type_name("N");
   command->add_option("--context", arguments->context, "Tokens of a window [the model's context, at most 2048]")
-      ->check(CLI::PositiveNumber)
+      ->check(positive_number())
       ->type_name("N");
   command->add_option("--option", arguments->settings.options, "Option of the backend, KEY=VALUE; may be given again")
       ->allow_extra_args(false)

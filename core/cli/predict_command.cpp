@@ -202,7 +202,7 @@ void add_fit(CLI::App& predict) {
   command
       .add_option("--threshold", arguments->threshold_ms,
                   "Interactive: at most this long per token [the experiment's 'interactive', else 200]")
-      ->check(CLI::PositiveNumber)
+      ->check(positive_number())
       ->type_name("MS");
   add_json_flag(command, arguments->json);
   command.footer(
@@ -237,15 +237,15 @@ void add_ask(CLI::App& predict) {
   command
       .add_option("--fit-memory", arguments->memory_gib,
                   "List configurations that fit into this much memory, including loading")
-      ->check(CLI::PositiveNumber)
+      ->check(positive_number())
       ->type_name("GIB");
   command
       .add_option("--max-ms", arguments->max_ms,
                   "List configurations that need at most this many milliseconds per token")
-      ->check(CLI::PositiveNumber)
+      ->check(positive_number())
       ->type_name("MS");
   command.add_option("--threshold", arguments->threshold_ms, "Interactive: at most this long per token [as fitted]")
-      ->check(CLI::PositiveNumber)
+      ->check(positive_number())
       ->type_name("MS");
   command.footer(
       "The interval should cover nine of ten new configurations, judging by those left out in `predict fit`. A\n"

@@ -206,7 +206,7 @@ void add_job_options(CLI::App& command, SlurmOptions& options) {
                    "Share no node with other jobs, which would disturb the measurements");
   command.add_option("--array-limit", options.array_limit, "At most so many tasks at once")
       ->type_name("K")
-      ->check(CLI::PositiveNumber);
+      ->check(positive_number());
   command
       .add_option("--time", options.time, "Time limit of a task, as sbatch takes it [from the experiment's estimate]")
       ->type_name("TIME")
@@ -235,7 +235,7 @@ void add_slurm_command(CLI::App& app, CommandContext& context) {
       ->allow_extra_args(false);
   command.add_option("--nodes", options->shards, "Split the points into N tasks [one per point]")
       ->type_name("N")
-      ->check(CLI::PositiveNumber);
+      ->check(positive_number());
   command.add_flag("--each-node", options->each_node,
                    "Run the entire experiment once on every node, to compare machines");
   command.add_option("--on", options->on, "The nodes of --each-node [all that are up, from sinfo]")
