@@ -191,6 +191,7 @@ TEST_F(ClusterTest, ErrorsSayWhatIsMissing) {
   EXPECT_THAT(refusal({"slurm"}), HasSubstr("slurm needs an experiment file"));
   EXPECT_THAT(refusal({"slurm", yaml, "--status", "x"}), HasSubstr("only one of them"));
   EXPECT_THAT(refusal({"slurm", yaml, "--each-node", "--nodes", "2"}), HasSubstr("leave out one of the two"));
+  EXPECT_THAT(refusal({"slurm", yaml, "--nodes", "0"}), HasSubstr("--nodes: found '0', expected a number above 0"));
   EXPECT_THAT(refusal({"slurm", yaml, "--each-node", "--on", "n[1-2]"}), HasSubstr("not the name of one node"));
   EXPECT_THAT(refusal({"slurm", "--resubmit", "."}), HasSubstr("is not the folder of a Slurm sweep"));
 }
