@@ -27,6 +27,8 @@ constexpr double kMiB = 1024.0 * 1024.0;
 constexpr double kNearlyAll = 0.99;  // of a file's pages
 constexpr double kNearlyNone = 0.01;
 constexpr std::size_t kListed = 5;
+constexpr double kBusyBeyondThreads = 1.2;  // of the threads; less may come from the clocks
+constexpr double kLeastExcessS = 0.05;
 
 std::string_view was_or_were(std::size_t count) {
   return count == 1 ? "was" : "were";
@@ -106,6 +108,42 @@ void note_memory(const RunData& run, std::vector<std::string>& notes) {
     notes.push_back(fmt::format("{} used {:.0f} MiB but reports {:.0f} MiB ({:+.0f}%)", contender,
                                 static_cast<double>(check.measured) / kMiB, static_cast<double>(check.reported) / kMiB,
                                 100 * check.disagreement()));
+  }
+}
+
+// CPUs that the process kept busy on average from the prompt to the last token; nullopt if that is no more than its
+// threads can.
+std::optional<double> cpus_beyond_threads(const TrialRecord& trial) {
+  if (!trial.ok() || !trial.outcome.used || !trial.outcome.metrics) return std::nullopt;
+  const double wall_s = trial.outcome.metrics->e2e_ms * 1e-3;
+  const double threads = trial.point.threads;
+  const double cpu_s = trial.outcome.used->cpu_s;
+  if (wall_s <= 0 || cpu_s - threads * wall_s < kLeastExcessS) return std::nullopt;
+  if (cpu_s < kBusyBeyondThreads * threads * wall_s) return std::nullopt;
+  return cpu_s / wall_s;
+}
+
+// A backend that takes more CPUs than the point allows is compared with others that do not.
+void note_busy_threads(const RunData& run, std::vector<std::string>& notes) {
+  struct Found {
+    std::size_t n = 0;
+    double most = 0;
+    const TrialRecord* at = nullptr;
+  };
+  std::map<std::string, Found> found;
+  for (const TrialRecord& trial : run.trials) {
+    const auto cpus = cpus_beyond_threads(trial);
+    if (!cpus) continue;
+    Found& one = found[trial.contender];
+    ++one.n;
+    if (*cpus <= one.most) continue;
+    one.most = *cpus;
+    one.at = &trial;
+  }
+  for (const auto& [contender, one] : found) {
+    notes.push_back(
+        fmt::format("{} kept {:.1f} CPUs busy with {} ({} in all): it computes in more threads than it is told",
+                    contender, one.most, counted(one.at->point.threads, "thread"), counted(one.n, "trial")));
   }
 }
 
@@ -223,6 +261,7 @@ std::vector<std::string> run_notes(const RunData& run) {
   note_disturbed(run, notes);
   note_caches(run, notes);
   note_memory(run, notes);
+  note_busy_threads(run, notes);
   note_unknown_peaks(run, notes);
   note_loads(run, notes);
   note_teardown(run, notes);

@@ -158,6 +158,20 @@ TEST(RunNotes, NameTheWorstDisturbedTrial) {
       Contains("2 of 6 trials were disturbed but are included, the worst p0.quant.b3: a signal stopped the process"));
 }
 
+TEST(RunNotes, NameBackendsThatTakeMoreCpusThanTheyAreTold) {
+  std::vector<TrialRecord> trials;
+  for (int block = 0; block < 6; ++block) trials.push_back(sample_trial("quant", block, 20));
+  const double wall_s = trials[0].outcome.metrics->e2e_ms * 1e-3;
+  trials[2].outcome.used->cpu_s = 2.3 * wall_s;  // of two threads
+  EXPECT_THAT(run_notes(run_of(trials)), IsEmpty());
+  trials[3].outcome.used->cpu_s = 2.6 * wall_s;
+  trials[4].outcome.used->cpu_s = 3.4 * wall_s;
+  EXPECT_THAT(
+      run_notes(run_of(trials)),
+      ElementsAre(
+          "quant kept 3.4 CPUs busy with 2 threads (2 trials in all): it computes in more threads than it is told"));
+}
+
 // Merged folders may have a block twice, and their rows in any order.
 TEST(PairedValues, AreAscendingByBlockAndTakeItsLastRow) {
   const std::vector<TrialRecord> ours{sample_trial("quant", 2, 3), sample_trial("quant", 0, 1),

@@ -72,7 +72,7 @@ inline TrialRecord sample_trial(const std::string& contender, std::int32_t block
   record.outcome.digest = "0123456789abcdef";
   record.outcome.kv_bytes = 1U << 19U;
   record.outcome.memory.peak_rss_bytes = 3U << 20U;
-  record.outcome.used = ResourceUse{0.25, 0, 0};
+  record.outcome.used = ResourceUse{0.015 * ms, 0, 0};  // of 0.011 ms seconds of wall time, two threads
   return record;
 }
 
