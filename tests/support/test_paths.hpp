@@ -10,6 +10,7 @@ extern const char* const kDocs;       ///< docs
 extern const char* const kConfigs;    ///< configs
 extern const char* const kProgram;    ///< the built `inferbench`
 extern const char* const kPlugins;    ///< the built backends
+extern const char* const kFakeNvml;   ///< a library that stands in for NVIDIA's management library
 extern const char* const kBinaryDir;  ///< a folder of the build for what tests write
 
 }  // namespace inferbench::test_paths
