@@ -33,4 +33,41 @@ struct HalvesAt : GroupAt {
   HalvesAt(int32_t k, int32_t g) : GroupAt(k, g), half(anew(row_half_offset(k) + int64_t{g} * 4)) {}
 };
 
+// A tile for a block of kFirst rows and one of kSecond, group by group. Format: kGroupBytes, tile_bytes(k),
+// super_block_bytes(inputs), and add_group(codes, multipliers, factors, first, second, k, g, y), which adds a group's
+// products to y of both halves of the tile, first the first block's rows.
+template <class Format>
+struct TileOf {
+  const MatmulArgs& args;
+  int32_t tile;
+
+  template <int kFirst, int kSecond>
+  void run(int32_t row) const {
+    const uint8_t* block = args.weights + tile * Format::tile_bytes(args.k);
+    const RowPointers<kFirst> first(args, row);
+    const RowPointers<at_least_one(kSecond)> second(args, row + (kSecond > 0 ? kFirst : 0));
+    __m256 y[2][count(kFirst + kSecond)];
+    for (auto& half : y) {
+      for (__m256& sum : half) sum = _mm256_setzero_ps();
+    }
+    int32_t g = 0;
+    for (int32_t b = 0; b < n_super_blocks(args.k); ++b) {
+      const int32_t inputs = super_block_inputs(args.k, b);
+      const int32_t end = g + n_groups(inputs);
+      const uint8_t* multipliers = block;
+      const uint8_t* codes = block + i4_multiplier_bytes(inputs);
+      block += Format::super_block_bytes(inputs);
+      const auto* factors = reinterpret_cast<const float*>(block - kScaleBytes);
+      for (; g < end; ++g, codes += Format::kGroupBytes, multipliers += kTile) {
+        Format::template add_group<kFirst, kSecond>(codes, multipliers, factors, first, second, args.k, g, y);
+      }
+    }
+    for (int half = 0; half < 2; ++half) {
+      for (int m = 0; m < kFirst + kSecond; ++m) {
+        store_result(args, tile * kTile + 8 * half, row + m, y[half][m], _mm256_set1_ps(1.0F));
+      }
+    }
+  }
+};
+
 }  // namespace

@@ -9,87 +9,48 @@
 
 namespace {
 
-// Loops over rows are unrolled by name: GCC keeps larger ones, and then y in memory.
-template <int kRows>
-inline void add_group(const Group& group, __m512 (&y)[count(kRows)]) {
-  const __m512i low_nibbles = _mm512_set1_epi8(0x0f);
-  const __m512i low_words = _mm512_set1_epi32(0xffff);
-  const auto* q = reinterpret_cast<const uint8_t*>(group.first.q) + int64_t{group.g} * kScaleGroup;
-  const auto* half = reinterpret_cast<const uint8_t*>(group.first.half + int64_t{group.g} * 2);
-  const auto* scale = reinterpret_cast<const uint8_t*>(group.first.scale + group.g);
-  __m512i sum_low[count(kRows)];
-  __m512i sum_high[count(kRows)];
+struct Int4 {
+  static constexpr int32_t kGroupBytes = 256;
+  static int64_t tile_bytes(int32_t k) { return i4_tile_bytes(k); }
+
+  // Loops over rows are unrolled by name: GCC keeps larger ones, and then y in memory.
+  template <int kRows>
+  static void add_group(const Group& group, __m512 (&y)[count(kRows)]) {
+    const __m512i low_nibbles = _mm512_set1_epi8(0x0f);
+    const __m512i low_words = _mm512_set1_epi32(0xffff);
+    const auto* q = reinterpret_cast<const uint8_t*>(group.first.q) + int64_t{group.g} * kScaleGroup;
+    const auto* half = reinterpret_cast<const uint8_t*>(group.first.half + int64_t{group.g} * 2);
+    const auto* scale = reinterpret_cast<const uint8_t*>(group.first.scale + group.g);
+    __m512i sum_low[count(kRows)];
+    __m512i sum_high[count(kRows)];
 #pragma GCC unroll 8
-  for (int m = 0; m < kRows; ++m) sum_low[m] = sum_high[m] = _mm512_setzero_si512();
+    for (int m = 0; m < kRows; ++m) sum_low[m] = sum_high[m] = _mm512_setzero_si512();
 #pragma GCC unroll 4
-  for (int j = 0; j < 4; ++j) {
-    const __m512i line = _mm512_load_si512(group.codes + 64 * j);
-    const __m512i low = _mm512_and_si512(line, low_nibbles);
-    const __m512i high = _mm512_andnot_si512(low_nibbles, line);
+    for (int j = 0; j < 4; ++j) {
+      const __m512i line = _mm512_load_si512(group.codes + 64 * j);
+      const __m512i low = _mm512_and_si512(line, low_nibbles);
+      const __m512i high = _mm512_andnot_si512(low_nibbles, line);
+#pragma GCC unroll 8
+      for (int m = 0; m < kRows; ++m) {
+        const uint8_t* a = q + m * group.row_bytes + 4 * j;
+        sum_low[m] = _mm512_dpbusd_epi32(sum_low[m], low, _mm512_set1_epi32(four_bytes(a)));
+        sum_high[m] = _mm512_dpbusd_epi32(sum_high[m], high, _mm512_set1_epi32(four_bytes(a + kHalfGroup)));
+      }
+    }
+    const __m512i multipliers = multipliers_of(group.multipliers);
 #pragma GCC unroll 8
     for (int m = 0; m < kRows; ++m) {
-      const uint8_t* a = q + m * group.row_bytes + 4 * j;
-      sum_low[m] = _mm512_dpbusd_epi32(sum_low[m], low, _mm512_set1_epi32(four_bytes(a)));
-      sum_high[m] = _mm512_dpbusd_epi32(sum_high[m], high, _mm512_set1_epi32(four_bytes(a + kHalfGroup)));
+      // (sum_low & 0xffff) | (sum_high / 16) << 16
+      const __m512i sums = _mm512_ternarylogic_epi32(sum_low[m], low_words, _mm512_slli_epi32(sum_high[m], 12), 0xea);
+      const __m512i offsets = _mm512_set1_epi32(four_bytes(half + m * group.row_bytes));
+      const __m512i acc = _mm512_madd_epi16(multipliers, _mm512_add_epi16(sums, offsets));
+      y[m] = add_scaled(y[m], acc, float_at(scale + m * group.row_bytes), group.factor);
     }
-  }
-  const __m512i multipliers = multipliers_of(group.multipliers);
-#pragma GCC unroll 8
-  for (int m = 0; m < kRows; ++m) {
-    // (sum_low & 0xffff) | (sum_high / 16) << 16
-    const __m512i sums = _mm512_ternarylogic_epi32(sum_low[m], low_words, _mm512_slli_epi32(sum_high[m], 12), 0xea);
-    const __m512i offsets = _mm512_set1_epi32(four_bytes(half + m * group.row_bytes));
-    const __m512i acc = _mm512_madd_epi16(multipliers, _mm512_add_epi16(sums, offsets));
-    y[m] = add_scaled(y[m], acc, float_at(scale + m * group.row_bytes), group.factor);
-  }
-}
-
-template <int kRows, FetchAhead kAhead>
-void multiply_tile(const MatmulArgs& args, int32_t tile) {
-  const uint8_t* block = args.weights + tile * i4_tile_bytes(args.k);
-  const Activations first = activations_at(args, 0);
-  const int64_t row_bytes = quantized_row_bytes(args.k);
-  if (kRows >= kRowsThatCompute) prefetch_results(args, tile);
-  __m512 y[count(kRows)];
-  clear<kRows>(y);
-  for (int32_t b = 0; b < n_super_blocks(args.k); ++b) {
-    const int32_t inputs = super_block_inputs(args.k, b);
-    const int32_t groups = n_groups(inputs);
-    const uint8_t* codes = block + i4_multiplier_bytes(inputs);
-    // The bytes between the codes of two super-blocks.
-    for (int j = -1; j < 2; ++j) fetch_ahead<kRows, kAhead>(block + 64 * j);
-    const uint8_t* end = codes + int64_t{groups} * 256;
-    const __m512 factor = _mm512_load_ps(end);
-    for (int32_t g = 0; g < groups; ++g) {
-      for (int j = 0; j < 4; ++j) fetch_ahead<kRows, kAhead>(codes + 64 * j);
-      const Group group = {codes,     block + int64_t{g} * kTile,         factor, first,
-                           row_bytes, b * (kSuperBlock / kScaleGroup) + g};
-      add_group<kRows>(group, y);
-      codes += 256;
-    }
-    block = end + kScaleBytes;
-  }
-  for (int m = 0; m < kRows; ++m) store_result(args, tile, m, y[m], _mm512_set1_ps(1.0F));
-}
-
-template <FetchAhead kAhead>
-struct Kernel {
-  const MatmulArgs& args;
-  int32_t tile_begin;
-  int32_t tile_end;
-
-  template <int kRows>
-  void run() const {
-    for (int32_t tile = tile_begin; tile < tile_end; ++tile) multiply_tile<kRows, kAhead>(args, tile);
   }
 };
 
 template <FetchAhead kAhead>
-struct Gemv {
-  static void multiply(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end) {
-    with_row_count(Kernel<kAhead>{*args, tile_begin, tile_end}, args->m);
-  }
-};
+using Gemv = GemvOf<Int4, kAhead>;
 
 }  // namespace
 

@@ -63,52 +63,31 @@ inline void add_rows(const __m256i (&u)[kQuads], const Multipliers& s, __m256 fa
   }
 }
 
-// A tile for a block of kFirst rows and one of kSecond, group by group.
-struct Tile {
-  const MatmulArgs& args;
-  int32_t tile;
+struct Int5 {
+  static constexpr int32_t kGroupBytes = kI5GroupBytes;
+  static int64_t tile_bytes(int32_t k) { return i5_tile_bytes(k); }
+  static int64_t super_block_bytes(int32_t inputs) { return i5_super_block_bytes(inputs); }
 
   template <int kFirst, int kSecond>
-  void run(int32_t row) const {
-    const uint8_t* block = args.weights + tile * i5_tile_bytes(args.k);
-    const RowPointers<kFirst> first(args, row);
-    const RowPointers<at_least_one(kSecond)> second(args, row + (kSecond > 0 ? kFirst : 0));
-    __m256 y[2][count(kFirst + kSecond)];
-    for (auto& half : y) {
-      for (__m256& sum : half) sum = _mm256_setzero_ps();
-    }
-    int32_t g = 0;
-    for (int32_t b = 0; b < n_super_blocks(args.k); ++b) {
-      const int32_t inputs = super_block_inputs(args.k, b);
-      const int32_t end = g + n_groups(inputs);
-      const uint8_t* multipliers = block;
-      const uint8_t* group = block + i4_multiplier_bytes(inputs);
-      block += i5_super_block_bytes(inputs);
-      const auto* factors = reinterpret_cast<const float*>(block - kScaleBytes);
-      for (; g < end; ++g, group += kI5GroupBytes, multipliers += kTile) {
-        for (int line = 0; line < kI5GroupBytes / 64; ++line) prefetch_weights(group + 64 * line);
-        const HalvesAt at(args.k, g);
+  static void add_group(const uint8_t* codes, const uint8_t* multipliers, const float* factors,
+                        const RowPointers<kFirst>& first, const RowPointers<at_least_one(kSecond)>& second, int32_t k,
+                        int32_t g, __m256 (&y)[2][count(kFirst + kSecond)]) {
+    for (int line = 0; line < kI5GroupBytes / 64; ++line) prefetch_weights(codes + 64 * line);
+    const HalvesAt at(k, g);
 #pragma GCC unroll 2
-        for (int half = 0; half < 2; ++half) {
-          __m256i u[kQuads];
-          read_codes(group + 32 * half, u);
-          const Multipliers s(multipliers + 8 * half);
-          const __m256 factor = _mm256_load_ps(factors + 8 * half);
-          add_rows<kFirst>(u, s, factor, first, at, y[half]);
-          if constexpr (kSecond > 0) add_rows<kSecond>(u, s, factor, second, at, y[half] + kFirst);
-        }
-      }
-    }
     for (int half = 0; half < 2; ++half) {
-      for (int m = 0; m < kFirst + kSecond; ++m) {
-        store_result(args, tile * kTile + 8 * half, row + m, y[half][m], _mm256_set1_ps(1.0F));
-      }
+      __m256i u[kQuads];
+      read_codes(codes + 32 * half, u);
+      const Multipliers s(multipliers + 8 * half);
+      const __m256 factor = _mm256_load_ps(factors + 8 * half);
+      add_rows<kFirst>(u, s, factor, first, at, y[half]);
+      if constexpr (kSecond > 0) add_rows<kSecond>(u, s, factor, second, at, y[half] + kFirst);
     }
   }
 };
 
 void gemv_i5(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end) {
-  for (int32_t tile = tile_begin; tile < tile_end; ++tile) for_row_block_pairs(Tile{*args, tile}, 0, args->m);
+  for (int32_t tile = tile_begin; tile < tile_end; ++tile) for_row_block_pairs(TileOf<Int5>{*args, tile}, 0, args->m);
 }
 
 }  // namespace

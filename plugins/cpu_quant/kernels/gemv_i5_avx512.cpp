@@ -35,77 +35,38 @@ inline void add_line(const uint8_t* codes, __m512i bits, const uint8_t* q, int64
   }
 }
 
-template <int kRows>
-inline void add_group(const Group& group, __m512 (&y)[count(kRows)]) {
-  const auto* q = reinterpret_cast<const uint8_t*>(group.first.q) + int64_t{group.g} * kScaleGroup;
-  const auto* half = reinterpret_cast<const uint8_t*>(group.first.half + int64_t{group.g} * 2);
-  const auto* scale = reinterpret_cast<const uint8_t*>(group.first.scale + group.g);
-  const __m512i bits = _mm512_load_si512(group.codes + 256);
-  Sums<kRows> sums;
-#pragma GCC unroll 8
-  for (int m = 0; m < kRows; ++m) sums.low[m] = sums.high[m] = _mm512_setzero_si512();
-  add_line<0>(group.codes, bits, q, group.row_bytes, sums);
-  add_line<1>(group.codes, bits, q, group.row_bytes, sums);
-  add_line<2>(group.codes, bits, q, group.row_bytes, sums);
-  add_line<3>(group.codes, bits, q, group.row_bytes, sums);
-  const __m512i low_words = _mm512_set1_epi32(0xffff);
-  const __m512i multipliers = multipliers_of(group.multipliers);
-#pragma GCC unroll 8
-  for (int m = 0; m < kRows; ++m) {
-    // (low & 0xffff) | high << 16
-    const __m512i both = _mm512_ternarylogic_epi32(sums.low[m], low_words, _mm512_slli_epi32(sums.high[m], 16), 0xea);
-    const __m512i offsets = _mm512_slli_epi16(_mm512_set1_epi32(four_bytes(half + m * group.row_bytes)), 1);
-    const __m512i acc = _mm512_madd_epi16(multipliers, _mm512_add_epi16(both, offsets));
-    y[m] = add_scaled(y[m], acc, float_at(scale + m * group.row_bytes), group.factor);
-  }
-}
-
-template <int kRows, FetchAhead kAhead>
-void multiply_tile(const MatmulArgs& args, int32_t tile) {
-  const uint8_t* block = args.weights + tile * i5_tile_bytes(args.k);
-  const Activations first = activations_at(args, 0);
-  const int64_t row_bytes = quantized_row_bytes(args.k);
-  if (kRows >= kRowsThatCompute) prefetch_results(args, tile);
-  __m512 y[count(kRows)];
-  clear<kRows>(y);
-  for (int32_t b = 0; b < n_super_blocks(args.k); ++b) {
-    const int32_t inputs = super_block_inputs(args.k, b);
-    const int32_t groups = n_groups(inputs);
-    const uint8_t* codes = block + i4_multiplier_bytes(inputs);
-    // The bytes between the codes of two super-blocks.
-    for (int j = -1; j < 2; ++j) fetch_ahead<kRows, kAhead>(block + 64 * j);
-    const uint8_t* end = codes + int64_t{groups} * kI5GroupBytes;
-    const __m512 factor = _mm512_load_ps(end);
-    for (int32_t g = 0; g < groups; ++g) {
-      for (int j = 0; j < kI5GroupBytes / 64; ++j) fetch_ahead<kRows, kAhead>(codes + 64 * j);
-      const Group group = {codes,     block + int64_t{g} * kTile,         factor, first,
-                           row_bytes, b * (kSuperBlock / kScaleGroup) + g};
-      add_group<kRows>(group, y);
-      codes += kI5GroupBytes;
-    }
-    block = end + kScaleBytes;
-  }
-  for (int m = 0; m < kRows; ++m) store_result(args, tile, m, y[m], _mm512_set1_ps(1.0F));
-}
-
-template <FetchAhead kAhead>
-struct Kernel {
-  const MatmulArgs& args;
-  int32_t tile_begin;
-  int32_t tile_end;
+struct Int5 {
+  static constexpr int32_t kGroupBytes = kI5GroupBytes;
+  static int64_t tile_bytes(int32_t k) { return i5_tile_bytes(k); }
 
   template <int kRows>
-  void run() const {
-    for (int32_t tile = tile_begin; tile < tile_end; ++tile) multiply_tile<kRows, kAhead>(args, tile);
+  static void add_group(const Group& group, __m512 (&y)[count(kRows)]) {
+    const auto* q = reinterpret_cast<const uint8_t*>(group.first.q) + int64_t{group.g} * kScaleGroup;
+    const auto* half = reinterpret_cast<const uint8_t*>(group.first.half + int64_t{group.g} * 2);
+    const auto* scale = reinterpret_cast<const uint8_t*>(group.first.scale + group.g);
+    const __m512i bits = _mm512_load_si512(group.codes + 256);
+    Sums<kRows> sums;
+#pragma GCC unroll 8
+    for (int m = 0; m < kRows; ++m) sums.low[m] = sums.high[m] = _mm512_setzero_si512();
+    add_line<0>(group.codes, bits, q, group.row_bytes, sums);
+    add_line<1>(group.codes, bits, q, group.row_bytes, sums);
+    add_line<2>(group.codes, bits, q, group.row_bytes, sums);
+    add_line<3>(group.codes, bits, q, group.row_bytes, sums);
+    const __m512i low_words = _mm512_set1_epi32(0xffff);
+    const __m512i multipliers = multipliers_of(group.multipliers);
+#pragma GCC unroll 8
+    for (int m = 0; m < kRows; ++m) {
+      // (low & 0xffff) | high << 16
+      const __m512i both = _mm512_ternarylogic_epi32(sums.low[m], low_words, _mm512_slli_epi32(sums.high[m], 16), 0xea);
+      const __m512i offsets = _mm512_slli_epi16(_mm512_set1_epi32(four_bytes(half + m * group.row_bytes)), 1);
+      const __m512i acc = _mm512_madd_epi16(multipliers, _mm512_add_epi16(both, offsets));
+      y[m] = add_scaled(y[m], acc, float_at(scale + m * group.row_bytes), group.factor);
+    }
   }
 };
 
 template <FetchAhead kAhead>
-struct Gemv {
-  static void multiply(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end) {
-    with_row_count(Kernel<kAhead>{*args, tile_begin, tile_end}, args->m);
-  }
-};
+using Gemv = GemvOf<Int5, kAhead>;
 
 }  // namespace
 

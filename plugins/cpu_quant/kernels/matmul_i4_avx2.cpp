@@ -87,56 +87,35 @@ inline void add_rows_to_tile(const uint8_t* codes, const uint8_t* multipliers, c
   }
 }
 
-// A tile for a block of kFirst rows and one of kSecond, group by group.
-struct Tile {
-  const MatmulArgs& args;
-  int32_t tile;
+struct Int4 {
+  static constexpr int32_t kGroupBytes = 256;
+  static int64_t tile_bytes(int32_t k) { return i4_tile_bytes(k); }
+  static int64_t super_block_bytes(int32_t inputs) { return i4_super_block_bytes(inputs); }
 
   template <int kFirst, int kSecond>
-  void run(int32_t row) const {
-    const uint8_t* block = args.weights + tile * i4_tile_bytes(args.k);
-    const RowPointers<kFirst> first(args, row);
-    const RowPointers<at_least_one(kSecond)> second(args, row + (kSecond > 0 ? kFirst : 0));
-    __m256 y[2][count(kFirst + kSecond)];
-    for (auto& half : y) {
-      for (__m256& sum : half) sum = _mm256_setzero_ps();
+  static void add_group(const uint8_t* codes, const uint8_t* multipliers, const float* factors,
+                        const RowPointers<kFirst>& first, const RowPointers<at_least_one(kSecond)>& second, int32_t k,
+                        int32_t g, __m256 (&y)[2][count(kFirst + kSecond)]) {
+    if constexpr (kFirst <= 2 && kSecond == 0) {
+      add_rows_to_tile<kFirst>(codes, multipliers, factors, first, HalvesAt(k, g), y);
+      return;
     }
-    int32_t g = 0;
-    for (int32_t b = 0; b < n_super_blocks(args.k); ++b) {
-      const int32_t inputs = super_block_inputs(args.k, b);
-      const int32_t end = g + n_groups(inputs);
-      const uint8_t* multipliers = block;
-      const uint8_t* codes = block + i4_multiplier_bytes(inputs);
-      block += i4_super_block_bytes(inputs);
-      const auto* factors = reinterpret_cast<const float*>(block - kScaleBytes);
-      for (; g < end; ++g, codes += 256, multipliers += kTile) {
-        if constexpr (kFirst <= 2 && kSecond == 0) {
-          add_rows_to_tile<kFirst>(codes, multipliers, factors, first, HalvesAt(args.k, g), y);
-          continue;
-        }
-        for (int j = 0; j < 4; ++j) prefetch_weights(codes + 64 * j);
+    for (int j = 0; j < 4; ++j) prefetch_weights(codes + 64 * j);
 #pragma GCC unroll 2
-        for (int half = 0; half < 2; ++half) {
-          const Multipliers s(multipliers + 8 * half);
-          const __m256 factor = _mm256_load_ps(factors + 8 * half);
-          add_rows<kFirst>(codes + 32 * half, s, factor, first, HalvesAt(args.k, g), y[half]);
-          if constexpr (kSecond > 0) {
-            add_rows<kSecond>(codes + 32 * half, s, factor, second, HalvesAt(args.k, g), y[half] + kFirst);
-          }
-        }
-      }
-    }
     for (int half = 0; half < 2; ++half) {
-      for (int m = 0; m < kFirst + kSecond; ++m) {
-        store_result(args, tile * kTile + 8 * half, row + m, y[half][m], _mm256_set1_ps(1.0F));
-      }
+      const Multipliers s(multipliers + 8 * half);
+      const __m256 factor = _mm256_load_ps(factors + 8 * half);
+      add_rows<kFirst>(codes + 32 * half, s, factor, first, HalvesAt(k, g), y[half]);
+      if constexpr (kSecond > 0)
+        add_rows<kSecond>(codes + 32 * half, s, factor, second, HalvesAt(k, g), y[half] + kFirst);
     }
   }
 };
 
 void gemm_i4(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end, int32_t row_begin, int32_t row_end,
              uint8_t* /*scratch*/) {
-  for (int32_t tile = tile_begin; tile < tile_end; ++tile) for_row_block_pairs(Tile{*args, tile}, row_begin, row_end);
+  for (int32_t tile = tile_begin; tile < tile_end; ++tile)
+    for_row_block_pairs(TileOf<Int4>{*args, tile}, row_begin, row_end);
 }
 
 void gemv_i4(const MatmulArgs* args, int32_t tile_begin, int32_t tile_end) {
