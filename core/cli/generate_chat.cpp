@@ -111,7 +111,7 @@ struct Manner {
 
 Manner manner_of(const GenerateArguments& arguments, const Model& model, const Tokenizer& tokenizer) {
   Manner manner{nullptr, "raw text", arguments.max_tokens.value_or(kRawTurnTokens), model.config().end_tokens};
-  const auto files = arguments.raw ? std::nullopt : read_chat_files(*model.folder());
+  const auto files = arguments.raw ? std::nullopt : read_chat_files(*model.place());
   if (!files) {
     if (arguments.system) throw Error("this model has no chat template, so no system message", "leave --system out");
     manner.conversation = std::make_unique<RawConversation>(tokenizer, model.config());

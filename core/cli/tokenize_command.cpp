@@ -25,9 +25,9 @@ struct TokenizeArguments {
   bool no_special = false;
 };
 
-/// A folder needs only the tokenizer's files, so it is not opened as a model.
+/// A folder or a GGUF file needs only its tokenizer, so it is not opened as a model.
 Tokenizer tokenizer_at(const std::string& reference) {
-  if (std::filesystem::is_directory(reference)) return Tokenizer::load(reference);
+  if (std::filesystem::exists(reference)) return Tokenizer::load(reference);
   return tokenizer_of(Model::open(reference));
 }
 

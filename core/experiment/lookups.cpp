@@ -69,15 +69,15 @@ ModelFacts find_model(const std::string& reference, const std::filesystem::path&
   ModelFacts facts{reference, model.name(), model.config(), model.n_parameters(), {}};
   // A folder is stored with its absolute path, so that run.json can be used from anywhere. Hub and synthetic names are
   // stored as written.
-  if (!model.folder()) {
+  if (!model.place()) {
     facts.place = "synthetic " + model.sha256();
     return facts;
   }
   std::error_code unresolved;
-  facts.place = std::filesystem::canonical(*model.folder(), unresolved).string();
+  facts.place = std::filesystem::canonical(*model.place(), unresolved).string();
   for (const std::filesystem::path& written : {folder / reference, std::filesystem::path(reference)}) {
     std::error_code problem;
-    if (!std::filesystem::equivalent(*model.folder(), written, problem) || problem) continue;
+    if (!std::filesystem::equivalent(*model.place(), written, problem) || problem) continue;
     facts.reference = without_slash(std::filesystem::absolute(written, problem).lexically_normal()).string();
     break;
   }

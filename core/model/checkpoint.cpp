@@ -12,6 +12,8 @@
 #include "model/checkpoint_names.hpp"
 #include "model/families/families.hpp"
 #include "model/in_quotes.hpp"
+#include "model/mlx_quantized.hpp"
+#include "model/row_conversions.hpp"
 #include "model/safetensors_layout.hpp"
 #include "model/shard_index.hpp"
 #include "model/unsupported_models.hpp"
@@ -24,7 +26,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-using NameMap = std::unordered_map<std::string_view, BoundTensor>;
+using NameMap = std::unordered_map<std::string_view, TensorPlace>;
 
 // The index and the shards must agree.
 void check_index(const ShardIndex& index, const fs::path& index_path, std::span<const SafetensorsFile> files) {
@@ -78,16 +80,23 @@ NameMap map_names(std::span<const SafetensorsFile> files) {
   for (std::size_t i = 0; i < files.size(); ++i) {
     for (const SafetensorsTensor& tensor : files[i].tensors()) {
       const std::string_view name = checkpoint_name(tensor.name);
-      if (is_quantized_tensor(name)) {
+      if (is_quantized_tensor(name) && !is_mlx_part(name)) {
         throw Error(fmt::format("{}: tensor {}: a quantized checkpoint, which is not supported",
                                 files[i].path().string(), in_quotes(tensor.name)),
                     kGiveUnquantized);
       }
-      if (!names.emplace(name, BoundTensor{i, &tensor}).second) {
+      if (!names.emplace(name, TensorPlace{i, &tensor}).second) {
         throw Error(fmt::format("{}: tensor {} occurs twice", files[i].path().string(), in_quotes(name)),
                     "with and without a prefix (model., transformer., module., ...), or in two shards: keep one");
       }
     }
+  }
+  for (const auto& [name, place] : names) {
+    const std::string_view stem = name.substr(0, name.rfind('.'));
+    if (!is_mlx_part(name) || names.contains(std::string(stem) + ".biases")) continue;
+    throw Error(fmt::format("{}: tensor {}: a quantized checkpoint, which is not supported",
+                            files[place.file].path().string(), in_quotes(place.tensor->name)),
+                kGiveUnquantized);
   }
   return names;
 }
@@ -126,25 +135,65 @@ void check_nothing_besides(std::span<const SafetensorsFile> files, const NameMap
   }
 }
 
+// Moves NAME.scales and NAME.biases, which stand beside a quantized NAME.weight, from `names` to `bound`.
+void take_mlx_parts(NameMap& names, std::string_view weight, BoundTensor& bound) {
+  constexpr std::string_view kWeight = ".weight";
+  if (!weight.ends_with(kWeight)) return;
+  const std::string stem(weight.substr(0, weight.size() - kWeight.size()));
+  const auto scales = names.find(stem + ".scales");
+  const auto biases = names.find(stem + ".biases");
+  if (scales == names.end() || biases == names.end()) return;
+  bound.scales = scales->second;
+  bound.biases = biases->second;
+  names.erase(scales);
+  names.erase(biases);
+}
+
+// The tensors of a matrix that MLX has quantized.
+MlxTensors mlx_tensors(std::span<const SafetensorsFile> files, const BoundTensor& bound) {
+  return {&files[bound.weight.file], bound.weight.tensor,       &files[bound.scales.file],
+          bound.scales.tensor,       &files[bound.biases.file], bound.biases.tensor};
+}
+
 class MappedStorage final : public Weights::Storage {
  public:
   MappedStorage(Checkpoint checkpoint, const ModelConfig& config)
       : Storage(decoder::tensors(model_desc(config))), checkpoint_(std::move(checkpoint)) {
+    std::vector<std::size_t> dequantized;  // of the quantized ones, in order
     for (std::size_t i = 0; i < checkpoint_.stored().size(); ++i) {
-      const StoredTensor& stored = checkpoint_.stored()[i];
-      const BoundTensor& bound = checkpoint_.tensors()[i];
-      const SafetensorsFile& file = checkpoint_.files()[bound.file];
-      const std::int32_t dtype = dtype_code(file, *bound.tensor);
-      const void* data = aligned(file.bytes(*bound.tensor), dtype);
-      if (stored.add_one) {
-        add_views(stored, IB_DTYPE_F32, one_plus(data, dtype, stored.n_elements()));
+      if (checkpoint_.tensors()[i].is_quantized()) dequantized.push_back(add_dequantized(i));
+    }
+    conversions_.run();
+    auto next = dequantized.begin();
+    for (std::size_t i = 0; i < checkpoint_.stored().size(); ++i) {
+      if (checkpoint_.tensors()[i].is_quantized()) {
+        add_views(checkpoint_.stored()[i], IB_DTYPE_F32, conversions_.data(*next++));
       } else {
-        add_views(stored, dtype, data);
+        add_plain(checkpoint_.stored()[i], checkpoint_.tensors()[i].weight);
       }
     }
   }
 
  private:
+  std::size_t add_dequantized(std::size_t i) {
+    const MlxMatrix matrix =
+        read_mlx_matrix(mlx_tensors(checkpoint_.files(), checkpoint_.tensors()[i]), checkpoint_.stored()[i]);
+    return conversions_.add(
+        matrix.rows, static_cast<std::size_t>(matrix.inputs) * sizeof(float),
+        [matrix](std::int64_t row, std::byte* out) { matrix.dequantize_row(row, reinterpret_cast<float*>(out)); });
+  }
+
+  void add_plain(const StoredTensor& stored, const TensorPlace& place) {
+    const SafetensorsFile& file = checkpoint_.files()[place.file];
+    const std::int32_t dtype = dtype_code(file, *place.tensor);
+    const void* data = aligned(file.bytes(*place.tensor), dtype);
+    if (stored.add_one) {
+      add_views(stored, IB_DTYPE_F32, one_plus(data, dtype, stored.n_elements()));
+    } else {
+      add_views(stored, dtype, data);
+    }
+  }
+
   std::uint32_t* new_words(std::size_t n) { return copies_.emplace_back(n).data(); }
 
   const void* aligned(std::span<const std::byte> bytes, std::int32_t dtype) {
@@ -165,6 +214,7 @@ class MappedStorage final : public Weights::Storage {
   }
 
   Checkpoint checkpoint_;
+  RowConversions conversions_;
   std::vector<std::vector<std::uint32_t>> copies_;
 };
 
@@ -184,12 +234,17 @@ Checkpoint Checkpoint::open(const fs::path& folder, const ModelConfig& config) {
               ? "config.json says that the head is not tied; set tie_word_embeddings: true if the model has no head"
               : "config.json requires it; fetch both files again");
     }
-    const BoundTensor bound = found->second;
-    const SafetensorsFile& file = checkpoint.files_[bound.file];
-    check_shape(file, *bound.tensor, stored);
-    dtype_code(file, *bound.tensor);
-    checkpoint.tensors_.push_back(bound);
+    BoundTensor bound{found->second};
     names.erase(found);
+    take_mlx_parts(names, stored.name, bound);
+    if (bound.is_quantized()) {
+      read_mlx_matrix(mlx_tensors(checkpoint.files_, bound), stored);
+    } else {
+      const SafetensorsFile& file = checkpoint.files_[bound.weight.file];
+      check_shape(file, *bound.weight.tensor, stored);
+      dtype_code(file, *bound.weight.tensor);
+    }
+    checkpoint.tensors_.push_back(bound);
   }
   check_nothing_besides(checkpoint.files_, names, config);
   return checkpoint;

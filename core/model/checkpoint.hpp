@@ -13,9 +13,18 @@
 namespace inferbench {
 
 /// The location of a tensor in a checkpoint.
-struct BoundTensor {
+struct TensorPlace {
   std::size_t file = 0;
   const SafetensorsTensor* tensor = nullptr;
+};
+
+/// A tensor of the model in a checkpoint. If MLX has quantized it, it has scales and biases.
+struct BoundTensor {
+  TensorPlace weight;
+  TensorPlace scales{};
+  TensorPlace biases{};
+
+  bool is_quantized() const { return scales.tensor != nullptr; }
 };
 
 /// A folder's model.safetensors, or the shards of its index: opened, names and shapes checked, no weights read.
@@ -31,8 +40,8 @@ class Checkpoint {
   std::span<const StoredTensor> stored() const { return stored_; }
   std::span<const BoundTensor> tensors() const { return tensors_; }
 
-  /// Views of the mapped files; tensors that are not aligned to their element are copied, and those that are stored
-  /// with 1 subtracted are computed in F32.
+  /// Views of the mapped files; tensors that are not aligned to their element are copied, and those that are quantized
+  /// or stored with 1 subtracted are computed in F32.
   static std::shared_ptr<const Weights::Storage> storage(Checkpoint checkpoint, const ModelConfig& config);
 
  private:

@@ -8,6 +8,9 @@
 
 #include "model/checkpoint.hpp"
 #include "model/config_json.hpp"
+#include "model/gguf/gguf_config.hpp"
+#include "model/gguf/gguf_file.hpp"
+#include "model/gguf/gguf_weights.hpp"
 #include "model/hub_cache.hpp"
 #include "model/in_quotes.hpp"
 #include "model/sha256.hpp"
@@ -23,33 +26,36 @@ struct Model::Impl {
   std::string reference;
   std::string name;
   ModelConfig config;
-  std::optional<fs::path> folder;
+  std::optional<fs::path> place;
   std::vector<fs::path> files;
-  std::optional<SyntheticReference> synthetic;  // exactly one of folder and synthetic
+  std::optional<SyntheticReference> synthetic;  // exactly one of place and synthetic
+  bool is_gguf = false;                         // whether the place is a file
 };
 
 namespace {
 
-// The existing folder that `reference` names, if any.
-std::optional<fs::path> find_folder(const fs::path& reference, const fs::path& base) {
+// The existing folder or GGUF file that `reference` names, if any.
+std::optional<fs::path> find_place(const fs::path& reference, const fs::path& base) {
   for (const fs::path& candidate : {base / reference, reference}) {
     std::error_code ignored;
     if (fs::is_directory(candidate, ignored)) return candidate;
-    if (fs::is_regular_file(candidate, ignored)) refuse_gguf_file(candidate);
+    if (fs::is_regular_file(candidate, ignored) && is_gguf_file(candidate)) return candidate;
     if (fs::exists(candidate, ignored)) {
-      throw Error(fmt::format("model {}: is a file", in_quotes(candidate.string())), "give the folder that holds it");
+      throw Error(fmt::format("model {}: is a file", in_quotes(candidate.string())),
+                  "give the folder that holds it, or a GGUF file");
     }
   }
   return std::nullopt;
 }
 
-// "tiny" for "models/tiny/", "./tiny" and ".": the last meaningful part of the path.
-std::string folder_name(const fs::path& folder) {
+// "tiny" for "models/tiny/", "./tiny", "." and "models/tiny.gguf": the last meaningful part of the path.
+std::string place_name(const fs::path& place) {
   std::error_code error;
-  fs::path whole = fs::weakly_canonical(folder, error);
-  if (error) whole = folder.lexically_normal();
+  fs::path whole = fs::weakly_canonical(place, error);
+  if (error) whole = place.lexically_normal();
   if (whole.filename().empty()) whole = whole.parent_path();
-  return whole.filename().empty() ? folder.string() : whole.filename().string();
+  if (whole.extension() == ".gguf") whole.replace_extension();
+  return whole.filename().empty() ? place.string() : whole.filename().string();
 }
 
 }  // namespace
@@ -60,7 +66,8 @@ Model Model::open(std::string_view reference, const fs::path& base) {
   auto impl = std::make_shared<Impl>();
   impl->reference = reference;
   if (reference.empty()) {
-    throw Error("model '': empty", "give a folder, a hub name such as Qwen/Qwen2.5-0.5B, or synthetic:qwen2.5-0.5b");
+    throw Error("model '': empty",
+                "give a folder, a GGUF file, a hub name such as Qwen/Qwen2.5-0.5B, or synthetic:qwen2.5-0.5b");
   }
   if (is_synthetic(reference)) {
     impl->synthetic = parse_synthetic(reference);
@@ -68,21 +75,30 @@ Model Model::open(std::string_view reference, const fs::path& base) {
     impl->config = impl->synthetic->config;
     return Model(std::move(impl));
   }
-  if (auto folder = find_folder(reference, base)) {
-    impl->name = folder_name(*folder);
-    impl->folder = std::move(folder);
-  } else if (is_hub_name(reference)) {
+  if (auto place = find_place(reference, base)) {
+    impl->name = place_name(*place);
+    impl->place = std::move(place);
+    impl->is_gguf = !fs::is_directory(*impl->place);
+  } else if (is_hub_name(reference) && !reference.ends_with(".gguf")) {
     impl->name = reference;
-    impl->folder = find_in_hub_cache(impl->reference);
+    impl->place = find_in_hub_cache(impl->reference);
   } else {
     throw ModelNotFound(
-        fmt::format("model {}: no such folder", in_quotes(reference)),
-        "give a folder with config.json and model.safetensors, a hub name such as gpt2, or synthetic:gpt2");
+        fmt::format("model {}: no such folder or file", in_quotes(reference)),
+        "give a folder with config.json and model.safetensors, a GGUF file, a hub name such as gpt2, or "
+        "synthetic:gpt2");
+  }
+  if (impl->is_gguf) {
+    const GgufFile file = GgufFile::open(*impl->place);
+    impl->config = read_gguf_config(file);
+    check_gguf_tensors(file, impl->config);
+    impl->files = {*impl->place};
+    return Model(std::move(impl));
   }
   std::error_code ignored;
-  if (!fs::exists(*impl->folder / "config.json", ignored)) refuse_unsupported_folder(*impl->folder);
-  impl->config = read_config(*impl->folder / "config.json");
-  impl->files = Checkpoint::open(*impl->folder, impl->config).paths();
+  if (!fs::exists(*impl->place / "config.json", ignored)) refuse_unsupported_folder(*impl->place);
+  impl->config = read_config(*impl->place / "config.json");
+  impl->files = Checkpoint::open(*impl->place, impl->config).paths();
   return Model(std::move(impl));
 }
 
@@ -95,8 +111,8 @@ const std::string& Model::name() const {
 const ModelConfig& Model::config() const {
   return impl_->config;
 }
-const std::optional<fs::path>& Model::folder() const {
-  return impl_->folder;
+const std::optional<fs::path>& Model::place() const {
+  return impl_->place;
 }
 std::uint64_t Model::n_parameters() const {
   return count_parameters(impl_->config);
@@ -108,8 +124,9 @@ const std::vector<fs::path>& Model::files() const {
 Weights Model::weights() const {
   if (impl_->synthetic) return {impl_->config, synthetic_storage(*impl_->synthetic)};
   // Opened again, since the files may have changed.
-  return {impl_->config, Checkpoint::storage(Checkpoint::open(*impl_->folder, impl_->config), impl_->config),
-          impl_->folder};
+  if (impl_->is_gguf) return {impl_->config, gguf_storage(GgufFile::open(*impl_->place), impl_->config), impl_->place};
+  return {impl_->config, Checkpoint::storage(Checkpoint::open(*impl_->place, impl_->config), impl_->config),
+          impl_->place};
 }
 
 std::string Model::sha256() const {

@@ -20,9 +20,9 @@ namespace inferbench {
 class Weights {
  public:
   class Storage;  // defined by each source of weights
-  /// `folder`: of the model's files, if there is one.
+  /// `place`: see Model::place().
   Weights(ModelConfig config, std::shared_ptr<const Storage> storage,
-          std::optional<std::filesystem::path> folder = std::nullopt);
+          std::optional<std::filesystem::path> place = std::nullopt);
   Weights(Weights&&) noexcept = default;
   Weights& operator=(Weights&&) noexcept = default;
   Weights(const Weights&) = delete;
@@ -34,28 +34,29 @@ class Weights {
   /// The description for model_create; it borrows from *this.
   ib_model_desc desc() const;
   const ModelConfig& config() const { return config_; }
-  const std::optional<std::filesystem::path>& folder() const { return folder_; }  ///< of the model's files
+  const std::optional<std::filesystem::path>& place() const { return place_; }  ///< see Model::place()
 
  private:
   ModelConfig config_;
-  std::optional<std::filesystem::path> folder_;
+  std::optional<std::filesystem::path> place_;
   std::shared_ptr<const Storage> storage_;
 };
 
 /// An opened model: reference resolved, config and tensor headers checked, no weights read yet.
 class Model {
  public:
-  /// `reference`: a folder, a hub name, or synthetic:SHAPE?seed=N. Relative folders are looked up in `base` (the folder
-  /// of the experiment file) first, then in the working directory. Throws Error that names the file and the tensor.
+  /// `reference`: a folder, a GGUF file, a hub name, or synthetic:SHAPE?seed=N. Relative paths are looked up in `base`
+  /// (the folder of the experiment file) first, then in the working directory. Throws Error that names the file and the
+  /// tensor.
   static Model open(std::string_view reference, const std::filesystem::path& base = {});
 
   /// As the user wrote it.
   const std::string& reference() const;
-  /// Short name for tables: "gpt2", "synthetic:gpt2", or the last component of the folder.
+  /// Short name for tables: "gpt2", "synthetic:gpt2", or the last component of the path without ".gguf".
   const std::string& name() const;
   const ModelConfig& config() const;
-  /// The folder with config.json and possibly a tokenizer; empty for synthetic models.
-  const std::optional<std::filesystem::path>& folder() const;
+  /// The folder with config.json and possibly a tokenizer, or the GGUF file; empty for synthetic models.
+  const std::optional<std::filesystem::path>& place() const;
   std::uint64_t n_parameters() const;
 
   /// Maps the files, or generates the weights (in parallel). Throws Error.

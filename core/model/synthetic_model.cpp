@@ -2,19 +2,18 @@
 #include "model/synthetic_model.hpp"
 
 #include <fmt/format.h>
-#include <sys/mman.h>
 
 #include <algorithm>
-#include <atomic>
 #include <charconv>
 #include <system_error>
-#include <thread>
 #include <utility>
 #include <vector>
 
+#include "model/anonymous_memory.hpp"
 #include "model/config_json.hpp"
 #include "model/families/families.hpp"
 #include "model/in_quotes.hpp"
+#include "model/run_in_parallel.hpp"
 #include "model/synthetic_formula.hpp"
 #include "model/weights_storage.hpp"
 #include "support/error.hpp"
@@ -48,29 +47,6 @@ SyntheticDistribution distribution_of(const StoredTensor& stored, const Family& 
   return distribution;
 }
 
-// Anonymous memory, in huge pages if available. Pages are first touched by the thread that fills them.
-class Memory {
- public:
-  explicit Memory(std::size_t n_bytes) : n_bytes_(n_bytes) {
-    void* data = ::mmap(nullptr, n_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (data == MAP_FAILED) {
-      throw Error(fmt::format("not enough memory for {} MiB of synthetic weights", n_bytes_ >> 20U),
-                  "use a smaller shape");
-    }
-    data_ = static_cast<float*>(data);
-    ::madvise(data, n_bytes_, MADV_HUGEPAGE);
-  }
-  Memory(const Memory&) = delete;
-  Memory& operator=(const Memory&) = delete;
-  ~Memory() { ::munmap(data_, n_bytes_); }
-
-  float* data() const { return data_; }
-
- private:
-  std::size_t n_bytes_;
-  float* data_ = nullptr;
-};
-
 // A part of one tensor, filled by one thread.
 struct FillTask {
   std::span<float> out;
@@ -78,32 +54,16 @@ struct FillTask {
   std::uint64_t first = 0;
 };
 
-void fill_in_parallel(std::span<const FillTask> tasks, const Family& family, std::uint64_t seed) {
-  std::atomic<std::size_t> next = 0;
-  const auto work = [&] {
-    for (std::size_t i = next++; i < tasks.size(); i = next++) {
-      fill_stored(tasks[i].out, *tasks[i].stored, family, seed, tasks[i].first);
-    }
-  };
-  std::vector<std::jthread> threads;
-  try {
-    for (unsigned i = 1; i < std::thread::hardware_concurrency(); ++i) threads.emplace_back(work);
-  } catch (const std::system_error&) {
-    // Works with fewer threads than cores.
-  }
-  work();
-}
-
 class SyntheticStorage final : public Weights::Storage {
  public:
   explicit SyntheticStorage(const SyntheticReference& reference)
       : Storage(decoder::tensors(model_desc(reference.config))),
         stored_(family_of(reference.config).stored_tensors(reference.config)),
-        memory_(total_bytes(stored_)) {
+        memory_(total_bytes(stored_), "synthetic weights", "use a smaller shape") {
     const Family& family = family_of(reference.config);
     constexpr std::uint64_t kTaskElements = std::uint64_t{1} << 20U;
     std::vector<FillTask> tasks;
-    float* out = memory_.data();
+    auto* out = reinterpret_cast<float*>(memory_.data());
     for (const StoredTensor& stored : stored_) {
       const auto n = static_cast<std::uint64_t>(stored.n_elements());
       for (std::uint64_t first = 0; first < n; first += kTaskElements) {
@@ -111,23 +71,24 @@ class SyntheticStorage final : public Weights::Storage {
         tasks.push_back({{out + first, length}, &stored, first});
       }
       add_views(stored, IB_DTYPE_F32, out);
-      out += padded(n);
+      out += AnonymousMemory::padded(n * sizeof(float)) / sizeof(float);
     }
-    fill_in_parallel(tasks, family, reference.seed);
+    run_in_parallel(tasks.size(), [&](std::size_t i) {
+      fill_stored(tasks[i].out, *tasks[i].stored, family, reference.seed, tasks[i].first);
+    });
   }
 
  private:
-  // Each tensor starts on a cache line.
-  static std::uint64_t padded(std::uint64_t n_elements) { return (n_elements + 15) / 16 * 16; }
-
   static std::size_t total_bytes(std::span<const StoredTensor> tensors) {
-    std::uint64_t n = 0;
-    for (const StoredTensor& stored : tensors) n += padded(static_cast<std::uint64_t>(stored.n_elements()));
-    return static_cast<std::size_t>(n * sizeof(float));
+    std::size_t n = 0;
+    for (const StoredTensor& stored : tensors) {
+      n += AnonymousMemory::padded(static_cast<std::size_t>(stored.n_elements()) * sizeof(float));
+    }
+    return n;
   }
 
   std::vector<StoredTensor> stored_;
-  Memory memory_;
+  AnonymousMemory memory_;
 };
 
 }  // namespace

@@ -13,7 +13,6 @@
 
 #include "model/families/families.hpp"
 #include "model/in_quotes.hpp"
-#include "model/mapped_file.hpp"
 #include "support/error.hpp"
 
 namespace inferbench {
@@ -33,12 +32,31 @@ void refuse_experts(const ConfigFields& fields) {
   }
 }
 
-void refuse_quantized(const ConfigFields& fields) {
-  // Written by MLX's converter; it repeats the object as quantization_config for the hub's sake.
-  if (fields.find("quantization") != nullptr) {
-    fields.fail("quantization", "a checkpoint quantized by MLX, which is not supported", kGiveUnquantized);
+// MLX's quantization: how each matrix is packed follows from the tensors' shapes, but not what the numbers mean.
+void refuse_other_modes(const ConfigFields& quantization) {
+  const auto check = [](const ConfigFields& settings) {
+    const nlohmann::json* mode = settings.find("mode");
+    if (mode == nullptr || *mode == "affine") return;
+    settings.fail("mode", fmt::format("{} is not supported", shown(*mode)), "\"affine\" is supported");
+  };
+  check(quantization);
+  for (const auto& [name, value] : quantization.json().items()) {
+    if (value.is_object()) check(*quantization.object(name.c_str()));
   }
-  if (fields.find("quantization_config") == nullptr) return;
+}
+
+void refuse_quantized(const ConfigFields& fields) {
+  const nlohmann::json* mlx = fields.find("quantization");
+  if (mlx != nullptr) {
+    refuse_other_modes(*fields.object("quantization"));
+    const nlohmann::json* type = fields.find("model_type");
+    if (type != nullptr && *type == "gpt2") {
+      fields.fail("quantization", "a GPT-2 quantized by MLX is not supported", kGiveUnquantized);
+    }
+  }
+  // MLX's converter repeats the object as quantization_config for the hub's sake.
+  const nlohmann::json* other = fields.find("quantization_config");
+  if (other == nullptr || (mlx != nullptr && *other == *mlx)) return;
   const std::optional<ConfigFields> settings = fields.object("quantization_config");
   const nlohmann::json* method = settings->find("quant_method");
   fields.fail("quantization_config",
@@ -66,11 +84,11 @@ struct OtherFormat {
 
 constexpr const char* kSaveAgain =
     "save the model as safetensors: model.save_pretrained(folder, safe_serialization=True)";
-constexpr const char* kGiveSource = "give the folder of safetensors files that it was converted from";
+constexpr const char* kGiveFile = "give the path of the GGUF file itself as the model";
 constexpr const char* kConvert = "convert it with transformers, and save it with model.save_pretrained(folder)";
 
 constexpr std::array<OtherFormat, 8> kOtherFormats = {{
-    {".gguf", "a GGUF file", kGiveSource},
+    {".gguf", "a GGUF file but no safetensors", kGiveFile},
     {".bin", "pickled weights of PyTorch", kSaveAgain},
     {".pt", "pickled weights of PyTorch", kSaveAgain},
     {".pth", "pickled weights of PyTorch", kSaveAgain},
@@ -113,24 +131,16 @@ void refuse_unsupported_folder(const fs::path& folder) {
   }
 }
 
-void refuse_gguf_file(const fs::path& file) {
-  constexpr std::string_view kMagic = "GGUF";
-  std::string begin(kMagic.size(), '\0');
-  if (file.extension() != ".gguf") {
-    const InputFile input(file);
-    if (input.size() < begin.size()) return;
-    input.read(std::as_writable_bytes(std::span(begin)), 0);
-    if (begin != kMagic) return;
-  }
-  throw Error(fmt::format("model {}: a GGUF file, which is not supported", in_quotes(file.string())), kGiveSource);
-}
-
 bool is_quantized_tensor(std::string_view name) {
   // GPTQ and AWQ; bitsandbytes in 8 and in 4 bits; compressed-tensors; FP8; MLX (a scale and a bias a group).
   static constexpr std::array<std::string_view, 9> kEndings = {".qweight",       ".qzeros",           ".SCB",
                                                                ".weight.absmax", ".weight.quant_map", ".weight_packed",
                                                                ".weight_scale",  ".weight_scale_inv", ".scales"};
   return std::any_of(kEndings.begin(), kEndings.end(), [name](auto ending) { return name.ends_with(ending); });
+}
+
+bool is_mlx_part(std::string_view name) {
+  return name.ends_with(".scales");
 }
 
 }  // namespace inferbench

@@ -17,11 +17,11 @@ void refuse_unsupported_config(const ConfigFields& fields);
 /// a GGUF file, pickled or other frameworks' weights. Returns if nothing of the kind is there.
 void refuse_unsupported_folder(const std::filesystem::path& folder);
 
-/// Throws Error if `file`, given as a model, is a GGUF file; returns if not.
-void refuse_gguf_file(const std::filesystem::path& file);
-
 /// Whether a tensor of this name holds quantized weights, or their scales.
 bool is_quantized_tensor(std::string_view name);
+
+/// Whether it holds the scales of a matrix as MLX quantizes it, which is read where biases stand beside them.
+bool is_mlx_part(std::string_view name);
 
 /// The hint for quantized checkpoints.
 inline constexpr const char* kGiveUnquantized =

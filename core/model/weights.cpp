@@ -47,9 +47,8 @@ void Weights::Storage::add_views(const StoredTensor& stored, std::int32_t dtype,
   }
 }
 
-Weights::Weights(ModelConfig config, std::shared_ptr<const Storage> storage,
-                 std::optional<std::filesystem::path> folder)
-    : config_(std::move(config)), folder_(std::move(folder)), storage_(std::move(storage)) {}
+Weights::Weights(ModelConfig config, std::shared_ptr<const Storage> storage, std::optional<std::filesystem::path> place)
+    : config_(std::move(config)), place_(std::move(place)), storage_(std::move(storage)) {}
 
 std::span<const ib_tensor> Weights::tensors() const {
   return storage_->tensors();

@@ -222,7 +222,7 @@ BackendModel::BackendModel(BackendContext context, const Weights& weights, const
   params.precision = wanted.c_str();
   params.options = options.values().data();
   params.n_options = options.values().size();
-  if (weights.folder()) params.folder = weights.folder()->c_str();
+  if (weights.place()) params.folder = weights.place()->c_str();
   impl_->context.impl_->call("model_create", [&](ib_error& error) {
     return plugin.table().model_create(impl_->context.get(), &params, &impl_->model, &error);
   });

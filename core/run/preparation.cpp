@@ -45,7 +45,7 @@ std::vector<std::filesystem::path> described_by(const Model& model) {
   std::vector<std::filesystem::path> found;
   for (const char* name : {"config.json", "model.safetensors.index.json", "vocab.json", "merges.txt"}) {
     std::error_code ignored;
-    if (std::filesystem::exists(*model.folder() / name, ignored)) found.push_back(*model.folder() / name);
+    if (std::filesystem::exists(*model.place() / name, ignored)) found.push_back(*model.place() / name);
   }
   return found;
 }

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 
+#include "model/gguf/gguf_file.hpp"
 #include "model/guarded_json.hpp"
 #include "support/error.hpp"
 #include "text/chat_template.hpp"
@@ -99,19 +100,38 @@ std::string_view trimmed_if(bool trims, std::string_view text) {
   return trims ? trimmed(text) : text;
 }
 
+// The spelling of the token whose id is under `key`; empty if there is none.
+std::string gguf_token_text(const GgufFile& file, const std::vector<std::string_view>& tokens, const char* key) {
+  const auto id = file.integer(key);
+  if (!id || *id < 0 || static_cast<std::uint64_t>(*id) >= tokens.size()) return {};
+  return std::string(tokens[static_cast<std::size_t>(*id)]);
+}
+
+std::optional<ChatFiles> read_gguf_chat(const fs::path& path) {
+  const GgufFile file = GgufFile::open(path);
+  const auto chat_template = file.text("tokenizer.chat_template");
+  if (!chat_template || chat_template->empty()) return std::nullopt;
+  const GgufValue* list = file.find("tokenizer.ggml.tokens");
+  const auto tokens = list == nullptr ? std::vector<std::string_view>() : list->texts();
+  return ChatFiles{*chat_template, path, gguf_token_text(file, tokens, "tokenizer.ggml.bos_token_id"),
+                   gguf_token_text(file, tokens, "tokenizer.ggml.eos_token_id")};
+}
+
 }  // namespace
 
-std::optional<ChatFiles> read_chat_files(const fs::path& folder) {
+std::optional<ChatFiles> read_chat_files(const fs::path& place) {
+  std::error_code ignored;
+  if (fs::is_regular_file(place, ignored)) return read_gguf_chat(place);
   ChatFiles files;
-  if (const fs::path path = folder / "tokenizer_config.json"; is_there(path)) {
+  if (const fs::path path = place / "tokenizer_config.json"; is_there(path)) {
     const Json config = read_object(path);
     files = {template_text(config, path), path, token_text(config, "bos_token", path),
              token_text(config, "eos_token", path)};
   }
-  if (const fs::path path = folder / "chat_template.jinja"; is_there(path)) {
+  if (const fs::path path = place / "chat_template.jinja"; is_there(path)) {
     files.chat_template = read_tokenizer_file(path, kTakeAgain);
     files.file = path;
-  } else if (const fs::path other = folder / "chat_template.json"; files.chat_template.empty() && is_there(other)) {
+  } else if (const fs::path other = place / "chat_template.json"; files.chat_template.empty() && is_there(other)) {
     files.chat_template = template_text(read_object(other), other);
     files.file = other;
   }

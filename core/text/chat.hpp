@@ -20,9 +20,9 @@ struct ChatFiles {
   std::string eos;
 };
 
-/// Reads tokenizer_config.json, and chat_template.jinja or chat_template.json where they stand beside it. nullopt if
-/// the model has no template. Throws Error for files that can't be read or are damaged.
-std::optional<ChatFiles> read_chat_files(const std::filesystem::path& folder);
+/// Reads tokenizer_config.json, and chat_template.jinja or chat_template.json where they stand beside it; of a GGUF
+/// file, its metadata. nullopt if the model has no template. Throws Error for files that can't be read or are damaged.
+std::optional<ChatFiles> read_chat_files(const std::filesystem::path& place);
 
 struct ChatMessage {
   enum class Role : std::uint8_t { kUser, kAssistant };

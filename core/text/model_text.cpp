@@ -17,11 +17,11 @@ constexpr std::size_t kSmallPieceBytes = std::size_t{1} << 16U;
 }  // namespace
 
 Tokenizer tokenizer_of(const Model& model) {
-  if (!model.folder()) {
+  if (!model.place()) {
     throw Error(fmt::format("the model {} has no tokenizer: its weights are synthetic", model.reference()),
                 "give a folder or a hub name, such as gpt2");
   }
-  Tokenizer tokenizer = Tokenizer::load(*model.folder(), model.config().vocab_size);
+  Tokenizer tokenizer = Tokenizer::load(*model.place(), model.config().vocab_size);
   if (tokenizer.size() > model.config().vocab_size) {
     throw Error(fmt::format("the tokenizer has {}, but the model knows only {}", counted(tokenizer.size(), "token"),
                             model.config().vocab_size),

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "support/error.hpp"
+#include "text/gguf_tokenizer.hpp"
 #include "text/gpt2_tokenizer.hpp"
 #include "text/tokenizer_form.hpp"
 #include "text/tokenizer_json/json_tokenizer.hpp"
@@ -37,17 +38,18 @@ void check_gpt2_files(const fs::path& folder) {
 
 Tokenizer::Tokenizer(std::shared_ptr<const TokenizerForm> form) : form_(std::move(form)) {}
 
-Tokenizer Tokenizer::load(const fs::path& folder, std::int32_t vocab) {
+Tokenizer Tokenizer::load(const fs::path& place, std::int32_t vocab) {
   std::error_code error;
-  if (!fs::is_directory(folder, error)) {
-    throw Error(fmt::format("{}: no such folder", folder.string()),
+  if (fs::is_regular_file(place, error)) return Tokenizer(read_gguf_tokenizer(GgufFile::open(place), vocab));
+  if (!fs::is_directory(place, error)) {
+    throw Error(fmt::format("{}: no such folder", place.string()),
                 "give a folder with tokenizer.json, or with vocab.json and merges.txt");
   }
-  if (fs::exists(folder / "tokenizer.json", error)) {
-    return Tokenizer(tokenizer_json::load_json_tokenizer(folder / "tokenizer.json", vocab));
+  if (fs::exists(place / "tokenizer.json", error)) {
+    return Tokenizer(tokenizer_json::load_json_tokenizer(place / "tokenizer.json", vocab));
   }
-  check_gpt2_files(folder);
-  return Tokenizer(load_gpt2_tokenizer(folder / "vocab.json", folder / "merges.txt"));
+  check_gpt2_files(place);
+  return Tokenizer(load_gpt2_tokenizer(place / "vocab.json", place / "merges.txt"));
 }
 
 std::vector<std::int32_t> Tokenizer::encode(std::string_view bytes) const {

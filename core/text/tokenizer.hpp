@@ -18,12 +18,12 @@ namespace inferbench {
 class TokenizerForm;
 
 /// Text to token ids and back, by the files that come with a model: tokenizer.json or, without one, GPT-2's vocab.json
-/// and merges.txt. Immutable after load; any number of threads may use one.
+/// and merges.txt; of a GGUF file, by its metadata. Immutable after load; any number of threads may use one.
 class Tokenizer {
  public:
-  /// `vocab`: how many tokens the model knows; added tokens beyond it are then ordinary text. Throws Error that names
-  /// the file, and the line or the component.
-  static Tokenizer load(const std::filesystem::path& folder,
+  /// `place`: a model's folder or GGUF file. `vocab`: how many tokens the model knows; added tokens beyond it are then
+  /// ordinary text. Throws Error that names the file, and the line, the component or the key.
+  static Tokenizer load(const std::filesystem::path& place,
                         std::int32_t vocab = std::numeric_limits<std::int32_t>::max());
 
   /// The tokens of a text alone, without those that mark its beginning or end. In tokenizer.json's form, added tokens

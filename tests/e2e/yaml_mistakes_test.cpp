@@ -84,8 +84,8 @@ const std::vector<Case> kCases{
      "'../shakespeare' "
      "has a context of 256; expected prompt_tokens up to 225 there"},
     {"UnreadableModel", "unreadable_model.yaml",
-     "unreadable_model.yaml:4:5: model './nowhere': no such folder; give a folder with config.json and "
-     "model.safetensors, a hub name such as gpt2, or synthetic:gpt2"},
+     "unreadable_model.yaml:4:5: model './nowhere': no such folder or file; give a folder with config.json and "
+     "model.safetensors, a GGUF file, a hub name such as gpt2, or synthetic:gpt2"},
     {"Cycle", "cycle_a.yaml",
      "cycle_b.yaml:2:10: extends: found './cycle_a.yaml', which leads back to itself (cycle_a.yaml -> cycle_b.yaml -> "
      "cycle_a.yaml), expected a chain that ends"},

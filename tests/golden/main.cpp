@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // golden_check --plugin LIB.so [--precision P] [--option k=v] --measure deviation|kl --bound X [--bound-without-vnni Y]
-// [--grid] --fixtures NAME...
+// [--grid] [--gguf] --fixtures NAME...
 // Runs a backend on golden fixtures: logits must be within the bound, and greedy ids must be equal wherever the choice
-// is clear. With --grid, the weights are first moved to numbers that a 4-bit format can hold exactly.
+// is clear. With --grid, the weights are first moved to numbers that a 4-bit format can hold exactly. With --gguf, the
+// model is first written as a GGUF file.
 #include <cpuid.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +23,8 @@
 #include "golden/judge.hpp"
 #include "plugin/backend.hpp"
 #include "support/backend_settings.hpp"
+#include "support/gguf_of_model.hpp"
+#include "support/test_paths.hpp"
 
 namespace inferbench::golden {
 namespace {
@@ -26,6 +34,7 @@ struct Settings {
   std::string measure;
   double bound = 0;
   bool grid = false;
+  bool gguf = false;
   std::vector<std::string> fixtures;
   int threads = 2;
 };
@@ -48,6 +57,23 @@ void check_greedy(const BackendSession& session, const Case& one, double error) 
   }
 }
 
+// A GGUF file of the fixture's model, removed by the destructor.
+class GgufCopy {
+ public:
+  explicit GgufCopy(const std::string& fixture) {
+    path_ = std::filesystem::path(test_paths::kBinaryDir) / fmt::format("golden-{}.gguf", ::getpid());
+    std::ofstream file(path_, std::ios::binary);
+    file << gguf_of_model(model_reference(fixture)).bytes();
+  }
+  GgufCopy(const GgufCopy&) = delete;
+  GgufCopy& operator=(const GgufCopy&) = delete;
+  ~GgufCopy() { std::filesystem::remove(path_); }
+  std::string path() const { return path_.string(); }
+
+ private:
+  std::filesystem::path path_;
+};
+
 // More than any fixture has, whatever its model allows.
 constexpr std::int32_t kPositions = 1024;
 
@@ -56,7 +82,9 @@ class GoldenTest : public testing::Test {
   GoldenTest(const Settings& settings, std::string fixture) : settings_(settings), fixture_(std::move(fixture)) {}
 
   void TestBody() override {
-    const Model model = Model::open(model_reference(fixture_));
+    std::optional<GgufCopy> copy;
+    if (settings_.gguf) copy.emplace(fixture_);
+    const Model model = Model::open(copy ? copy->path() : model_reference(fixture_));
     const auto vocab = static_cast<std::size_t>(model.config().vocab_size);
     const Weights weights = settings_.grid ? grid_weights(model.weights()) : model.weights();
     const BackendModel packed = settings_.backend.create_model(
@@ -100,6 +128,7 @@ int run(int argc, char** argv) {
   const auto* other = app.add_option("--bound-without-vnni", without_vnni,
                                      "The bound on processors whose 8-bit products saturate in 16 bits");
   app.add_flag("--grid", settings.grid, "Move the weights to numbers that a 4-bit format can hold exactly");
+  app.add_flag("--gguf", settings.gguf, "Read each model from a GGUF file that is written first");
   app.add_option("--fixtures", settings.fixtures)->required();
   app.add_option("--threads", settings.threads);
   CLI11_PARSE(app, argc, argv);

@@ -38,7 +38,7 @@ TEST_P(ModelFixture, OpensWithItsShape) {
   EXPECT_EQ(model.name(), expected.folder);
   EXPECT_EQ(model.reference(), expected.folder);
   EXPECT_EQ(model.files().size(), expected.n_files);
-  EXPECT_EQ(model.folder(), kData / expected.folder);
+  EXPECT_EQ(model.place(), kData / expected.folder);
   const ModelConfig& config = model.config();
   EXPECT_EQ(config.n_layers, expected.n_layers);
   EXPECT_EQ(config.n_heads, expected.n_heads);

@@ -96,7 +96,7 @@ TEST_F(HubTest, TakesTheSnapshotOfRefsMain) {
   add_model(root(), "models--distilgpt2", "aaaa");
   fs::create_directories(root() / "models--distilgpt2" / "snapshots" / "zzzz");
   model_test::write_file(root() / "models--distilgpt2" / "refs" / "main", "aaaa\n");
-  EXPECT_EQ(Model::open("distilgpt2").folder()->filename(), "aaaa");
+  EXPECT_EQ(Model::open("distilgpt2").place()->filename(), "aaaa");
 }
 
 TEST_F(HubTest, Gpt2IsFoundUnderItsOrganisationAndTheOtherWay) {
@@ -147,11 +147,11 @@ TEST_F(HubTest, ACacheWithoutRefsHasOneSnapshot) {
   set("HF_HUB_CACHE", root());
   add_model(root(), "models--a--b", "c0ffee");
   fs::remove_all(root() / "models--a--b" / "refs");
-  EXPECT_EQ(Model::open("a/b").folder()->filename(), "c0ffee");
+  EXPECT_EQ(Model::open("a/b").place()->filename(), "c0ffee");
   fs::create_directories(root() / "models--a--b" / "snapshots" / "other");
   EXPECT_THAT(error_of([] { Model::open("a/b"); }),
               HasSubstr("no refs/main, and 2 snapshots; choose one: NAME@REVISION"));
-  EXPECT_EQ(Model::open("a/b@c0ffee").folder()->filename(), "c0ffee");
+  EXPECT_EQ(Model::open("a/b@c0ffee").place()->filename(), "c0ffee");
 }
 
 TEST_F(HubTest, ARevisionIsABranchATagOrACommit) {
@@ -159,12 +159,12 @@ TEST_F(HubTest, ARevisionIsABranchATagOrACommit) {
   add_model(root(), "models--a--b", "aaaa");
   add_model(root(), "models--a--b", "bbbb");  // main
   model_test::write_file(root() / "models--a--b" / "refs" / "v1.0", "aaaa");
-  EXPECT_EQ(Model::open("a/b").folder()->filename(), "bbbb");
-  EXPECT_EQ(Model::open("a/b@main").folder()->filename(), "bbbb");
+  EXPECT_EQ(Model::open("a/b").place()->filename(), "bbbb");
+  EXPECT_EQ(Model::open("a/b@main").place()->filename(), "bbbb");
   const Model tagged = Model::open("a/b@v1.0");
-  EXPECT_EQ(tagged.folder()->filename(), "aaaa");
+  EXPECT_EQ(tagged.place()->filename(), "aaaa");
   EXPECT_EQ(tagged.name(), "a/b@v1.0");
-  EXPECT_EQ(Model::open("a/b@aaaa").folder()->filename(), "aaaa");
+  EXPECT_EQ(Model::open("a/b@aaaa").place()->filename(), "aaaa");
   EXPECT_THAT(error_of([] { Model::open("a/b@cccc"); }),
               AllOf(HasSubstr("snapshots/cccc: missing"), EndsWith("hf download a/b --revision cccc")));
   EXPECT_THAT(error_of([] { Model::open("openai-community/gpt2@x"); }),
@@ -184,7 +184,7 @@ TEST_F(HubTest, AFolderComesBeforeTheCache) {
   set("HF_HUB_CACHE", root() / "cache");
   add_model(root() / "cache", "models--tiny");
   const Model model = Model::open("tiny", test_paths::kData);
-  EXPECT_EQ(*model.folder(), kTiny);
+  EXPECT_EQ(*model.place(), kTiny);
 }
 
 TEST(HubName, IsNameOrOrganisationAndName) {

@@ -51,8 +51,17 @@ TEST(Refusals, QuantizedCheckpoints) {
                       HasSubstr("'precision'")));
   }
   const Json mlx = {{"group_size", 64}, {"bits", 4}};
-  EXPECT_THAT(config_error({{"quantization", mlx}, {"quantization_config", mlx}}),
-              HasSubstr("quantization: a checkpoint quantized by MLX"));
+  EXPECT_NO_THROW(parse_config(changed({{"quantization", mlx}, {"quantization_config", mlx}}).dump()));
+  EXPECT_THAT(config_error({{"quantization", mlx}, {"quantization_config", {{"quant_method", "awq"}}}}),
+              HasSubstr("quantization_config: a checkpoint quantized with 'awq'"));
+  EXPECT_THAT(config_error({{"quantization", {{"mode", "mxfp4"}}}}), HasSubstr("quantization.mode: 'mxfp4'"));
+  EXPECT_THAT(config_error({{"quantization", {{"bits", 4}, {"lm_head", {{"mode", "nvfp4"}}}}}}),
+              HasSubstr("quantization.lm_head.mode: 'nvfp4' is not supported"));
+  EXPECT_THAT(error_of([&] {
+                const Json gpt2 = {{"model_type", "gpt2"}, {"quantization", mlx}};
+                parse_config(gpt2.dump(), "c.json");
+              }),
+              HasSubstr("a GPT-2 quantized by MLX"));
   EXPECT_THAT(config_error({{"quantization_config", mlx}}), HasSubstr("quantized by an unnamed method"));
   EXPECT_THAT(config_error({{"text_config", {{"quantization_config", {{"quant_method", "gptq"}}}}}}),
               HasSubstr("text_config.quantization_config"));
@@ -146,7 +155,7 @@ TEST_F(RefusedFolder, WeightsInOtherFormats) {
                  {"consolidated.00.pth", "pickled weights of PyTorch", "safe_serialization"},
                  {"tf_model.h5", "weights of TensorFlow", "convert it"},
                  {"flax_model.msgpack", "weights of Flax", "convert it"},
-                 {"llama-q4_0.gguf", "a GGUF file", "converted from"},
+                 {"llama-q4_0.gguf", "a GGUF file", "give the path of the GGUF file itself"},
                  {"consolidated.safetensors", "its maker's own tensor names", "in the form of transformers"}};
   for (const auto& format : formats) {
     for (const bool has_config : {false, true}) {
@@ -159,14 +168,12 @@ TEST_F(RefusedFolder, WeightsInOtherFormats) {
   }
 }
 
-TEST_F(RefusedFolder, GgufFiles) {
-  write("model.gguf");
+TEST_F(RefusedFolder, FilesThatAreNotGguf) {
+  write("model.gguf", "text");
   write("blob", std::string_view("GGUF\3\0\0\0", 8));
   write("other", "GG");
-  for (const char* name : {"model.gguf", "blob"}) {
-    EXPECT_THAT(error_of([&] { Model::open(path(name).string()); }),
-                AllOf(HasSubstr(": a GGUF file, which is not supported"), HasSubstr("safetensors")));
-  }
+  EXPECT_THAT(error_of([&] { Model::open(path("model.gguf").string()); }), HasSubstr("not a GGUF file"));
+  EXPECT_THAT(error_of([&] { Model::open(path("blob").string()); }), HasSubstr("blob: ends at byte 8"));
   EXPECT_THAT(error_of([&] { Model::open(path("other").string()); }), HasSubstr("is a file"));
 }
 

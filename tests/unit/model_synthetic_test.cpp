@@ -175,7 +175,7 @@ TEST(SyntheticModel, ShapesAreGpt2s) {
     EXPECT_EQ(model.config().vocab_size, 50257);
     EXPECT_TRUE(model.config().tied_head);
     EXPECT_EQ(model.n_parameters(), shape.parameters) << shape.reference;
-    EXPECT_EQ(model.folder(), std::nullopt);
+    EXPECT_EQ(model.place(), std::nullopt);
     EXPECT_TRUE(model.files().empty());
     EXPECT_EQ(model.name(), shape.reference);
   }

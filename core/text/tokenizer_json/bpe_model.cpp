@@ -32,7 +32,8 @@ void refuse_if_set(const JsonPart& part, std::string_view key) {
 
 }  // namespace
 
-BpeModel::BpeModel(const JsonPart& part, std::size_t n_added) : where_(part.where()), joined_(kJoinedBits / 64) {
+BpeModel::BpeModel(const JsonPart& part, std::size_t n_added, std::span<const std::int32_t> merge_ranks)
+    : where_(part.where()), joined_(kJoinedBits / 64) {
   const std::string type = part.find("type") ? part.at("type").text() : "BPE";
   if (type != "BPE") part.fail_unknown("model", type);
   for (const char* key : {"dropout", "continuing_subword_prefix", "end_of_word_suffix"}) refuse_if_set(part, key);
@@ -45,7 +46,7 @@ BpeModel::BpeModel(const JsonPart& part, std::size_t n_added) : where_(part.wher
     unknown_id_ = id_of(unknown_);
   }
   index_characters();
-  read_merges(part.at("merges"));
+  read_merges(part.at("merges"), merge_ranks);
 }
 
 void BpeModel::read_vocabulary(const JsonPart& part, std::size_t n_added) {
@@ -88,7 +89,7 @@ void BpeModel::index_characters() {
   for (unsigned byte = 0; byte < 256; ++byte) byte_tokens_.at(byte) = id_of(fmt::format("<0x{:02X}>", byte));
 }
 
-void BpeModel::read_merges(const JsonPart& part) {
+void BpeModel::read_merges(const JsonPart& part, std::span<const std::int32_t> ranks) {
   const simdjson::dom::array list = part.array();
   merges_.reserve(list.size());
   std::int32_t rank = 0;
@@ -108,7 +109,8 @@ void BpeModel::read_merges(const JsonPart& part) {
                pair.at(0).get(left) != simdjson::SUCCESS || pair.at(1).get(right) != simdjson::SUCCESS) {
       part.fail(fmt::format("merge {} is neither a string nor a pair of strings", rank));
     }
-    add_merge(part, rank++, left, right);
+    add_merge(part, ranks.empty() ? rank : ranks[static_cast<std::size_t>(rank)], left, right);
+    ++rank;
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -19,8 +20,8 @@ class BpeModel {
   static constexpr std::int32_t kNone = -1;
 
   /// Throws Error. `n_added`: how many other tokens there may be, and so how far ids may go beyond the vocabulary's
-  /// size.
-  BpeModel(const JsonPart& part, std::size_t n_added);
+  /// size. `merge_ranks`: one for each merge, several of which may share one; empty: merges are ranked by their order.
+  BpeModel(const JsonPart& part, std::size_t n_added, std::span<const std::int32_t> merge_ranks);
   // ids_ refers to strings of tokens_: moving keeps them, copying would not.
   BpeModel(const BpeModel&) = delete;
   BpeModel& operator=(const BpeModel&) = delete;
@@ -50,7 +51,7 @@ class BpeModel {
 
  private:
   void read_vocabulary(const JsonPart& part, std::size_t n_added);
-  void read_merges(const JsonPart& part);
+  void read_merges(const JsonPart& part, std::span<const std::int32_t> ranks);
   void add_merge(const JsonPart& part, std::int32_t rank, std::string_view left, std::string_view right);
   void index_characters();
 

@@ -72,7 +72,8 @@ void check_surrounding(const JsonPart& root, const Components& components) {
 
 }  // namespace
 
-Components read_components(const std::string& text, const std::string& name, std::int32_t vocab) {
+Components read_components(const std::string& text, const std::string& name, std::int32_t vocab,
+                           std::span<const std::int32_t> merge_ranks) {
   simdjson::dom::parser parser;
   simdjson::dom::element element;
   if (const auto error = parser.parse(text).get(element)) {
@@ -88,7 +89,7 @@ Components read_components(const std::string& text, const std::string& name, std
   const auto added_part = part("added_tokens");
   if (added_part) added = read_added_tokens(*added_part);
   const JsonPart model_part(root.at("model").element(), name + ": model");
-  Components components{BpeModel(model_part, added.size()), {}, {}, {}, {}, {}, {}, {}};
+  Components components{BpeModel(model_part, added.size(), merge_ranks), {}, {}, {}, {}, {}, {}, {}};
   if (added_part) check_ids(*added_part, added, components.model);
   std::erase_if(added, [&](const AddedToken& token) { return token.id >= vocab; });
   components.added_tokens = std::move(added);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,7 +29,8 @@ struct Components {
 };
 
 /// `name` is the file's, for messages. Added tokens from the id `vocab` on are left out. Truncation and padding are not
-/// read: they are about batches, not about text. Throws Error.
-Components read_components(const std::string& text, const std::string& name, std::int32_t vocab);
+/// read: they are about batches, not about text. `merge_ranks`: see BpeModel. Throws Error.
+Components read_components(const std::string& text, const std::string& name, std::int32_t vocab,
+                           std::span<const std::int32_t> merge_ranks);
 
 }  // namespace inferbench::tokenizer_json

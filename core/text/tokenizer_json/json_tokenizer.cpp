@@ -175,8 +175,9 @@ std::shared_ptr<const TokenizerForm> load_json_tokenizer(const std::filesystem::
 }
 
 std::shared_ptr<const TokenizerForm> parse_json_tokenizer(const std::string& text, const std::string& name,
-                                                          std::int32_t vocab) {
-  return std::make_shared<JsonTokenizer>(read_components(text, name, vocab));
+                                                          std::int32_t vocab,
+                                                          std::span<const std::int32_t> merge_ranks) {
+  return std::make_shared<JsonTokenizer>(read_components(text, name, vocab, merge_ranks));
 }
 
 }  // namespace inferbench::tokenizer_json
