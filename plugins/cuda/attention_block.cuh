@@ -61,99 +61,139 @@ struct RunningSoftmax {
     }
   }
 
-  __device__ void add(int h, float score, const float (&value)[8]) {
-    const float top = fmaxf(most[h], score);
-    const float keep = __expf(most[h] - top);
-    const float weight = __expf(score - top);
-    most[h] = top;
-    sum[h] = sum[h] * keep + weight;
+  /// Adds kN positions; a score of minus infinity stands for none.
+  template <int kN>
+  __device__ void add(int h, const float (&score)[kN], const float (&value)[kN][8]) {
+    float top = most[h];
 #pragma unroll
-    for (int i = 0; i < 8; ++i) values[h][i] = values[h][i] * keep + weight * value[i];
+    for (int u = 0; u < kN; ++u) top = fmaxf(top, score[u]);
+    const float base = top == -INFINITY ? 0.0F : top;
+    const float keep = __expf(most[h] - base);
+    most[h] = top;
+    sum[h] *= keep;
+#pragma unroll
+    for (int i = 0; i < 8; ++i) values[h][i] *= keep;
+#pragma unroll
+    for (int u = 0; u < kN; ++u) {
+      const float weight = __expf(score[u] - base);
+      sum[h] += weight;
+#pragma unroll
+      for (int i = 0; i < 8; ++i) values[h][i] += weight * value[u][i];
+    }
   }
 
-  /// Merges with another one, whose values are given.
-  __device__ void merge(int h, float other_most, float other_sum, const float (&other)[8]) {
-    const float top = fmaxf(most[h], other_most);
-    const float keep = most[h] == -INFINITY ? 0.0F : __expf(most[h] - top);
-    const float take = other_most == -INFINITY ? 0.0F : __expf(other_most - top);
-    most[h] = top;
-    sum[h] = sum[h] * keep + other_sum * take;
+  /// Merges the groups of `lanes` threads of a warp.
+  __device__ void merge_groups(int lanes) {
+    float top[kHeads];
 #pragma unroll
-    for (int i = 0; i < 8; ++i) values[h][i] = values[h][i] * keep + other[i] * take;
+    for (int h = 0; h < kHeads; ++h) top[h] = most[h];
+#pragma unroll 1
+    for (int offset = lanes; offset < kWarp; offset *= 2) {
+#pragma unroll
+      for (int h = 0; h < kHeads; ++h) top[h] = fmaxf(top[h], __shfl_xor_sync(kAllLanes, top[h], offset));
+    }
+#pragma unroll
+    for (int h = 0; h < kHeads; ++h) {
+      const float keep = __expf(most[h] - (top[h] == -INFINITY ? 0.0F : top[h]));
+      most[h] = top[h];
+      sum[h] *= keep;
+#pragma unroll
+      for (int i = 0; i < 8; ++i) values[h][i] *= keep;
+    }
+#pragma unroll 1
+    for (int offset = lanes; offset < kWarp; offset *= 2) {
+#pragma unroll
+      for (int h = 0; h < kHeads; ++h) {
+        sum[h] += __shfl_xor_sync(kAllLanes, sum[h], offset);
+#pragma unroll
+        for (int i = 0; i < 8; ++i) values[h][i] += __shfl_xor_sync(kAllLanes, values[h][i], offset);
+      }
+    }
   }
 };
 
 /// `query`: [kHeads][head_stride] in shared memory, scaled. `lanes`: threads that share a position, a power of two with
-/// lanes * 8 >= head_stride. All `n_warps` warps of the group call it. Results are left in `shared`, for each warp and
-/// head: [head_stride] values, the greatest score, the sum. The caller synchronizes and adds them up with merge_head.
-template <typename T, int kHeads>
-__device__ void attend_range(const AttendRange<T>& range, const float* query, int lanes, int warp, int n_warps,
-                             float* shared) {
+/// lanes * 8 >= head_stride. All `n_warps` warps (a power of two) of the group call it. Results are left in `shared`,
+/// for each warp and head: [head_stride] values, the greatest score, the sum. The caller synchronizes and adds them up
+/// with merge_head. `ready` is called before shared memory is read, when the first positions are on their way.
+template <typename T, int kHeads, typename Ready>
+__device__ __forceinline__ void attend_range(const AttendRange<T>& range, const float* query, int lanes, int warp,
+                                             int n_warps, float* shared, Ready ready) {
   const int lane = threadIdx.x % kWarp;
-  const int part = lane % lanes;  // which 8 values of a head
+  const int shift = 31 - __clz(lanes);
+  const int part = lane & (lanes - 1);  // which 8 values of a head
   const int first = part * 8;
   const bool has_values = first < range.head_stride;
-  const int per_warp = kWarp / lanes;
+  const int per_warp = kWarp >> shift;
   const int n_groups = n_warps * per_warp;
-  const int group = warp * per_warp + lane / lanes;
+  const int group = warp * per_warp + (lane >> shift);
 
-  float q[kHeads][8];
-#pragma unroll
-  for (int h = 0; h < kHeads; ++h) {
-#pragma unroll
-    for (int i = 0; i < 8; ++i) q[h][i] = has_values ? query[h * range.head_stride + first + i] : 0.0F;
-  }
   RunningSoftmax<kHeads> running;
   running.clear();
   const int n = range.end - range.begin + (range.new_key != nullptr ? 1 : 0);
   constexpr int kAtOnce = 2;  // positions whose loads are under way together
   // Every lane takes part in the shuffles, so all groups of a warp make the same number of rounds.
-  const int n_rounds = (n + n_groups - 1) / n_groups;
-  for (int round = 0; round < n_rounds; round += kAtOnce) {
-    Eight<T> keys[kAtOnce];
-    Eight<T> values[kAtOnce];
+  const int n_rounds = (n + n_groups - 1) >> (31 - __clz(n_groups));
+  Eight<T> keys[kAtOnce];
+  Eight<T> values[kAtOnce];
+  const auto load = [&](int round) {
 #pragma unroll
     for (int u = 0; u < kAtOnce; ++u) {
+      keys[u] = values[u] = {};
       const int position = range.begin + (round + u) * n_groups + group;
       if (position >= range.end || !has_values) continue;
       const std::int64_t at = static_cast<std::int64_t>(position) * range.head_stride + first;
       keys[u].load(range.keys + at);
       values[u].load(range.values + at);
     }
+  };
+  load(0);
+  ready();
+  float q[kHeads][8];
+#pragma unroll
+  for (int h = 0; h < kHeads; ++h) {
+#pragma unroll
+    for (int i = 0; i < 8; ++i) q[h][i] = has_values ? query[h * range.head_stride + first + i] : 0.0F;
+  }
+#pragma unroll 1
+  for (int round = 0; round < n_rounds; round += kAtOnce) {
+    if (round != 0) load(round);
+    float score[kHeads][kAtOnce] = {};
+    float value[kAtOnce][8];
 #pragma unroll
     for (int u = 0; u < kAtOnce; ++u) {
-      if (round + u >= n_rounds) break;
-      const int index = (round + u) * n_groups + group;
-      const bool is_there = index < n;
       float key[8];
-      float value[8];
       keys[u].unpack(key);
-      values[u].unpack(value);
-      if (is_there && range.begin + index == range.end && has_values) {
+      values[u].unpack(value[u]);
+      if (range.begin + (round + u) * n_groups + group == range.end && range.new_key != nullptr && has_values) {
 #pragma unroll
-        for (int i = 0; i < 8; ++i) key[i] = range.new_key[first + i], value[i] = range.new_value[first + i];
+        for (int i = 0; i < 8; ++i) key[i] = range.new_key[first + i], value[u][i] = range.new_value[first + i];
       }
 #pragma unroll
       for (int h = 0; h < kHeads; ++h) {
-        float score = 0;
 #pragma unroll
-        for (int i = 0; i < 8; ++i) score += q[h][i] * key[i];
-        for (int offset = lanes / 2; offset > 0; offset /= 2) score += __shfl_xor_sync(kAllLanes, score, offset);
-        if (is_there) running.add(h, soft_cap(score, range.cap), value);
+        for (int i = 0; i < 8; ++i) score[h][u] += q[h][i] * key[i];
       }
     }
-  }
-  for (int offset = lanes; offset < kWarp; offset *= 2) {
+#pragma unroll 1
+    for (int offset = lanes / 2; offset > 0; offset /= 2) {
+#pragma unroll
+      for (int h = 0; h < kHeads; ++h) {
+#pragma unroll
+        for (int u = 0; u < kAtOnce; ++u) score[h][u] += __shfl_xor_sync(kAllLanes, score[h][u], offset);
+      }
+    }
 #pragma unroll
     for (int h = 0; h < kHeads; ++h) {
-      float other[8];
 #pragma unroll
-      for (int i = 0; i < 8; ++i) other[i] = __shfl_xor_sync(kAllLanes, running.values[h][i], offset);
-      const float other_most = __shfl_xor_sync(kAllLanes, running.most[h], offset);
-      const float other_sum = __shfl_xor_sync(kAllLanes, running.sum[h], offset);
-      running.merge(h, other_most, other_sum, other);
+      for (int u = 0; u < kAtOnce; ++u) {
+        const bool is_there = (round + u) * n_groups + group < n;
+        score[h][u] = is_there ? soft_cap(score[h][u], range.cap) : -INFINITY;
+      }
+      running.add(h, score[h], value);
     }
   }
+  running.merge_groups(lanes);
   if (lane < lanes) {
 #pragma unroll
     for (int h = 0; h < kHeads; ++h) {

@@ -62,13 +62,14 @@ __device__ __forceinline__ float soft_cap(float x, float cap) {
 __device__ __forceinline__ float activated(std::int32_t activation, float x) {
   switch (activation) {
     case IB_ACTIVATION_GELU_TANH:
-      return 0.5F * x * (1 + tanhf(0.7978845608028654F * (x + 0.044715F * x * x * x)));
+      // 0.5 (1 + tanh y) is 1 / (1 + e^-2y).
+      return __fdividef(x, 1 + __expf(-1.5957691216057308F * (x + 0.044715F * x * x * x)));
     case IB_ACTIVATION_GELU_ERF:
       return 0.5F * x * (1 + erff(x * 0.7071067811865476F));
     case IB_ACTIVATION_RELU:
       return x > 0 ? x : (x < 0 ? 0.0F : x);  // NaN stays NaN
     default:
-      return x / (1 + __expf(-x));
+      return __fdividef(x, 1 + __expf(-x));
   }
 }
 
@@ -96,26 +97,36 @@ struct HeadLanes {
   float high[kMost];
 };
 
-/// `from`: the head's values. Applies the norm where `weight` is not null, and the rotation where `rotation` (of the
-/// row's position) is not null. head_dim is at most 256.
 template <typename T>
-__device__ void write_head(const T* from, int head_dim, const float* weight, float epsilon, const float2* rotation,
-                           float scale, auto&& write) {
+__device__ __forceinline__ HeadLanes read_head(const T* from, int head_dim) {
   const int lane = threadIdx.x % kWarp;
   const int half = head_dim / 2;
   HeadLanes head;
-  float squares = 0;
 #pragma unroll
   for (int i = 0; i < HeadLanes::kMost; ++i) {
     const int j = lane + i * kWarp;
     head.low[i] = j < half ? as_float(__ldcg(from + j)) : 0.0F;
     head.high[i] = j < head_dim - half ? as_float(__ldcg(from + half + j)) : 0.0F;
-    squares += head.low[i] * head.low[i] + head.high[i] * head.high[i];
   }
+  return head;
+}
+
+/// Applies the norm where `weight` is not null, and the rotation where `rotation` (of the row's position) is not null.
+/// head_dim is at most 256.
+__device__ __forceinline__ void write_head(const HeadLanes& head, int head_dim, const float* weight, float epsilon,
+                                           const float2* rotation, float scale, auto&& write) {
+  const int lane = threadIdx.x % kWarp;
+  const int half = head_dim / 2;
   float factor = 1;
-  if (weight != nullptr) factor = rsqrtf(warp_sum(squares) / static_cast<float>(head_dim) + epsilon);
+  if (weight != nullptr) {
+    float squares = 0;
+#pragma unroll
+    for (int i = 0; i < HeadLanes::kMost; ++i) squares += head.low[i] * head.low[i] + head.high[i] * head.high[i];
+    factor = rsqrtf(warp_sum(squares) / static_cast<float>(head_dim) + epsilon);
+  }
 #pragma unroll
   for (int i = 0; i < HeadLanes::kMost; ++i) {
+    if (i * kWarp >= head_dim - half) break;  // for all lanes: most heads end here
     const int j = lane + i * kWarp;
     if (j >= head_dim - half) continue;
     float low = head.low[i] * factor;

@@ -106,7 +106,7 @@ __global__ void heads(ModelData model, KvCache cache, LayerWeights layer, int la
   }
   if (head < shape.n_heads) {
     T* to = query + (static_cast<std::int64_t>(row) * shape.n_heads + head) * shape.head_stride;
-    write_head(from, size, layer.q_norm, shape.epsilon, rotation, layer.attention_scale,
+    write_head(read_head(from, size), size, layer.q_norm, shape.epsilon, rotation, layer.attention_scale,
                [to](int i, float x) { to[i] = as_value<T>(x); });
     return;
   }
@@ -116,9 +116,9 @@ __global__ void heads(ModelData model, KvCache cache, LayerWeights layer, int la
           static_cast<std::int64_t>(position) * shape.head_stride;
   const auto store = [to](int i, float x) { to[i] = as_value<T>(x); };
   if (is_key) {
-    write_head(from, size, layer.k_norm, shape.epsilon, rotation, 1.0F, store);
+    write_head(read_head(from, size), size, layer.k_norm, shape.epsilon, rotation, 1.0F, store);
   } else {
-    write_head(from, size, nullptr, 0.0F, nullptr, 1.0F, store);
+    write_head(read_head(from, size), size, nullptr, 0.0F, nullptr, 1.0F, store);
   }
 }
 
@@ -154,7 +154,7 @@ __global__ void attend_one(ModelData model, KvCache cache, LayerWeights layer, i
                              position + 1,
                              stride,
                              shape.attention_cap};
-  attend_range<T, kHeads>(range, q, lanes_of(stride), static_cast<int>(threadIdx.x) / kWarp, kWarps, parts);
+  attend_range<T, kHeads>(range, q, lanes_of(stride), static_cast<int>(threadIdx.x) / kWarp, kWarps, parts, [] {});
   __syncthreads();
   T* to = static_cast<T*>(out.data) + static_cast<std::int64_t>(row) * out.stride + first_head * shape.head_dim;
   for (int i = static_cast<int>(threadIdx.x); i < n_heads * shape.head_dim; i += kThreads) {

@@ -20,23 +20,12 @@ class StreamGuard {
   cudaStream_t stream_;
 };
 
-StepWork take_step_work(Arena& arena, const ModelData& model) {
-  const Shape& shape = model.shape;
-  const auto rows = [](std::int32_t stride) { return std::uint64_t{kStepRows} * static_cast<std::uint64_t>(stride); };
-  const auto parts = static_cast<std::uint64_t>(kReduceFloats);  // attention_splits keeps within it
+/// `words`: of an exchange set.
+StepWork take_step_work(Arena& arena, const ModelData& model, std::int64_t words) {
   StepWork work{};
-  work.x[0] = arena.take<float>(rows(shape.hidden_stride));
-  if (shape.post_norm != 0) {
-    work.x[1] = arena.take<float>(rows(shape.hidden_stride));
-    work.delta = arena.take<float>(rows(shape.hidden_stride));
-  }
-  work.qkv = arena.take<float>(rows(shape.qkv_stride));
-  work.part_values = arena.take<float>(parts * static_cast<std::uint64_t>(shape.head_stride));
-  work.part_stats = arena.take<float2>(parts);
-  work.mlp = arena.take<std::uint16_t>(rows(shape.mlp_stride));
-  work.logits = arena.take<float>(rows(shape.vocab));
+  for (std::uint32_t*& set : work.exchange) set = arena.take<std::uint32_t>(static_cast<std::uint64_t>(words));
+  work.logits = arena.take<float>(std::uint64_t{kStepRows} * static_cast<std::uint64_t>(model.shape.vocab));
   work.best = arena.take<unsigned long long>(kStepRows);
-  work.barrier = arena.take<unsigned>(1);
   work.finished = arena.take<unsigned>(1);
   return work;
 }
@@ -99,22 +88,30 @@ void Session::create_cache() {
 void Session::create_step() {
   const ModelData& model = model_.data();
   if (!model_.options.step_kernel || !model_.context.has_bulk_copies) return;
-  step_.plan = plan_step(model.shape, model.products, model_.context.shared_bytes, model_.context.n_multiprocessors);
-  if (step_.plan.max_rows == 0) return;
+  const std::int32_t n_blocks = model_.context.n_multiprocessors;
+  step_plans_[0] = plan_step(model.shape, model.products, model_.context.shared_bytes, n_blocks, 1);
+  step_plans_[1] = plan_step(model.shape, model.products, model_.context.shared_bytes, n_blocks, kStepRows);
+  if (step_plans_[0].max_rows == 0) return;
+  const std::int64_t words = std::max(most_exchange_words(step_plans_[0], model.shape, n_blocks),
+                                      most_exchange_words(step_plans_[1], model.shape, n_blocks));
   Arena counting;
-  take_step_work(counting, model);
+  take_step_work(counting, model, words);
   step_memory_ = DeviceBuffer(counting.used(), "work space");
   Arena arena(step_memory_.data());
-  step_.work = take_step_work(arena, model);
+  step_.work = take_step_work(arena, model, words);
+  for (std::uint32_t* set : step_.work.exchange) {
+    check(cudaMemsetAsync(set, 0xff, static_cast<std::size_t>(words) * sizeof *set, model_.context.stream),
+          "clearing work space");
+  }
   step_ids_ = HostBuffer(kStepRows * sizeof(std::int32_t));
   step_.work.ids = step_ids_.as<std::int32_t>();
   step_.model = model;
   step_.cache = cache_;
-  prepare_step(model, step_.plan);
+  for (const StepPlan& plan : step_plans_) prepare_step(model, plan);
 }
 
 bool Session::is_step(const ib_forward_params& params) const {
-  if (params.n_sequences > step_.plan.max_rows) return false;
+  if (params.n_sequences > step_plan(params.n_sequences).max_rows) return false;
   const auto is_one = [](const ib_sequence& sequence) { return sequence.n_tokens == 1; };
   return std::all_of(params.sequences, params.sequences + params.n_sequences, is_one);
 }
@@ -136,6 +133,7 @@ void Session::run_step(const ib_forward_params& params) {
   // A launch cannot be called back; it takes a millisecond or so. So the host is asked for all layers before it.
   for (std::int32_t i = 0; i < model_.data().shape.n_layers; ++i) model_.context.host.throw_if_cancelled();
   step_.n_rows = params.n_sequences;
+  step_.plan = step_plan(step_.n_rows);
   step_.wants_head = 0;
   std::int32_t longest = 0;
   for (std::int32_t i = 0; i < params.n_sequences; ++i) {
@@ -147,8 +145,10 @@ void Session::run_step(const ib_forward_params& params) {
   }
   const std::int32_t n_blocks = model_.context.n_multiprocessors;
   step_.n_splits = attention_splits(step_.plan, model_.data().shape, step_.n_rows, longest, n_blocks);
+  step_.exchange = plan_exchange(step_.plan, model_.data().shape, step_.n_rows, step_.n_splits);
   launch_step(step_, n_blocks, model_.context.stream);
-  step_.barrier_base += barriers_per_step(model_.data().shape.n_layers) * static_cast<std::uint32_t>(n_blocks);
+  step_.set ^= 1;
+  step_.words_to_clear = exchange_words(step_.exchange, model_.data().shape);
   copy_step_outputs(params);
 }
 

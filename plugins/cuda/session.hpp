@@ -25,6 +25,7 @@ class Session {
  private:
   void create_cache();
   void create_step();
+  const StepPlan& step_plan(std::int32_t n_rows) const { return step_plans_[n_rows == 1 ? 0 : 1]; }
   bool is_step(const ib_forward_params& params) const;
   void run_step(const ib_forward_params& params);
   void copy_step_outputs(const ib_forward_params& params);
@@ -36,7 +37,8 @@ class Session {
   KvCache cache_{};
   DeviceBuffer step_memory_;
   HostBuffer step_ids_;
-  StepArguments step_{};  ///< what stays the same from step to step is set
+  StepPlan step_plans_[2]{};  ///< for one row, for several
+  StepArguments step_{};      ///< what stays the same from step to step is set
   RowsPass rows_;
   ib_session_info info_{};
 };

@@ -18,19 +18,13 @@ struct StepRow {
   std::int32_t wants_logits;
 };
 
-/// Work space of steps. Rows are those of the step. Padding behind the used part of a row stays zero.
+/// Work space of steps. Rows are those of the step.
 struct StepWork {
-  float* x[2];               ///< [kStepRows][hidden_stride]: the residual stream; the second one is for post norms
-  float* delta;              ///< [kStepRows][hidden_stride]: what is added after a post norm
-  float* qkv;                ///< [kStepRows][qkv_stride]
-  float* part_values;        ///< [row][head][split][head_stride]: attention by parts of the positions
-  float2* part_stats;        ///< [row][head][split]: greatest score, sum
-  void* mlp;                 ///< [kStepRows][mlp_stride], 16 bits
-  float* logits;             ///< [kStepRows][vocab]
-  unsigned long long* best;  ///< [kStepRows]: argmax keys, 0 between steps
-  unsigned* barrier;         ///< arrivals, ever
-  unsigned* finished;        ///< blocks that have finished the head, 0 between steps
-  std::int32_t* ids;         ///< [kStepRows], in the host's memory: greedy ids of all rows
+  std::uint32_t* exchange[2];  ///< see step_exchange.cuh; all words absent at first
+  float* logits;               ///< [kStepRows][vocab]
+  unsigned long long* best;    ///< [kStepRows]: argmax keys, 0 between steps
+  unsigned* finished;          ///< blocks that have finished the head, 0 between steps
+  std::int32_t* ids;           ///< [kStepRows], in the host's memory: greedy ids of all rows
 };
 
 struct StepArguments {
@@ -38,19 +32,16 @@ struct StepArguments {
   KvCache cache;
   StepWork work;
   StepPlan plan;
+  ExchangePlan exchange;
+  std::int64_t words_to_clear;  ///< of the other set: what the step before has written
+  std::int32_t set;             ///< of work.exchange, that this step uses
   std::int32_t n_rows;
   std::int32_t n_splits;
-  std::int32_t wants_head;     ///< 0: no row wants an output
-  std::uint32_t barrier_base;  ///< arrivals before this step
+  std::int32_t wants_head;  ///< 0: no row wants an output
   StepRow rows[kStepRows];
 };
 
-/// Grid barriers that a step passes; each counts one arrival per block.
-constexpr std::uint32_t barriers_per_step(std::int32_t n_layers) {
-  return 5U * static_cast<std::uint32_t>(n_layers);
-}
-
-/// Prepares the kernel of this model for launches. Throws Failure.
+/// Prepares the kernel of this model and plan for launches. Throws Failure.
 void prepare_step(const ModelData& model, const StepPlan& plan);
 /// Throws Failure.
 void launch_step(const StepArguments& arguments, std::int32_t n_blocks, cudaStream_t stream);

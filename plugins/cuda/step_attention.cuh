@@ -5,22 +5,33 @@
 
 #include "attention_block.cuh"
 #include "step.hpp"
+#include "step_exchange.cuh"
 #include "step_norm.cuh"
 #include "step_ring.cuh"
 
 namespace inferbench::cuda_backend {
 
+/// An item, with all that is the same in every layer.
+template <typename T>
 struct AttentionItem {
+  int index = -1;
   int row;
   int kv_head;
   int first_head;  // of the query
   int n_heads;
-  int split;
+  int position;
   bool is_first_chunk;  // of the heads that share this key-value head
+  int split;
+  int begin;      // the first of the split's positions, where no window leaves some out
+  int per_split;  // and how many they are, the last split may have fewer
+  int lanes;      // see attend_range
+  T* keys;        // of layer 0: rows of head_stride
+  int out;        // words from exchange.attended to the first head's values
 
-  __device__ AttentionItem(int item, const StepArguments& a) {
+  __device__ void set(int item, const StepArguments& a) {
     const Shape& shape = a.model.shape;
     const int group = shape.n_heads / shape.n_kv_heads;
+    index = item;
     split = item % a.n_splits;
     item /= a.n_splits;
     const int chunk = item % a.plan.chunks_per_group;
@@ -30,35 +41,67 @@ struct AttentionItem {
     first_head = kv_head * group + chunk * a.plan.heads_per_item;
     n_heads = min(a.plan.heads_per_item, group - chunk * a.plan.heads_per_item);
     is_first_chunk = chunk == 0;
+    position = a.rows[row].position;
+    per_split = (position + a.n_splits) / a.n_splits;
+    begin = split * per_split;
+    lanes = lanes_of(shape.head_stride);
+    keys = static_cast<T*>(a.cache.data) + a.cache.place(shape, a.rows[row].slot, 0, 0, kv_head);
+    out = ((row * shape.n_heads + first_head) * a.n_splits + split) * (shape.head_stride + kSplitPad);
   }
 };
 
 /// Work space of an item in shared memory; see attention_bytes in step_plan.cpp.
 struct ItemSpace {
-  float* query;  // [kBlockHeads][head_stride]
+  float* query;  // [kStepHeads][head_stride]
   float* key;    // [head_stride]
   float* value;  // the same
   float* parts;
 
   __device__ ItemSpace(float* shared, int head_stride)
-      : query(shared), key(query + kBlockHeads * head_stride), value(key + head_stride), parts(value + head_stride) {}
+      : query(shared), key(query + kStepHeads * head_stride), value(key + head_stride), parts(value + head_stride) {}
 };
 
-/// The item's queries, scaled and rotated, and the step's own key and value as the cache will hold them.
+/// The head's values, once they are there.
+__device__ __forceinline__ HeadLanes await_head(const float* from, int head_dim) {
+  const int lane = threadIdx.x % kWarp;
+  const int half = head_dim / 2;
+  HeadLanes head;
+#pragma unroll
+  for (int i = 0; i < HeadLanes::kMost; ++i) {
+    head.low[i] = head.high[i] = 0;
+    if (i * kWarp >= head_dim - half) continue;  // for all lanes
+    const int j = lane + i * kWarp;
+    std::uint32_t low = 0;
+    std::uint32_t high = 0;
+    do {
+      if (j < half) low = load_word(from + j);
+      if (j < head_dim - half) high = load_word(from + half + j);
+    } while (low == kAbsent || high == kAbsent);
+    __syncwarp();
+    head.low[i] = __uint_as_float(low);
+    head.high[i] = __uint_as_float(high);
+  }
+  return head;
+}
+
+/// The item's queries, scaled and rotated, and the step's own key and value as the cache will hold them. Waits for
+/// them.
 template <typename T>
-__device__ void load_item(const StepArguments& a, const LayerWeights& layer, const AttentionItem& item,
-                          const ItemSpace& space, int warp) {
+__device__ __forceinline__ void load_item(const StepArguments& a, const LayerWeights& layer,
+                                          const AttentionItem<T>& item, const ItemSpace& space, const float* qkv,
+                                          int warp) {
   const Shape& shape = a.model.shape;
   const int lane = threadIdx.x % kWarp;
   const int size = shape.head_dim;
-  const int position = a.rows[item.row].position;
   // Each of the first warps takes a query; the next ones take the key and the value.
-  const bool is_query = warp < kBlockHeads;
-  const bool is_value = warp == kBlockHeads + 1;
-  if (warp > kBlockHeads + 1) return;
+  const bool is_query = warp < kStepHeads;
+  const bool is_value = warp == kStepHeads + 1;
+  if (warp > kStepHeads + 1) return;
   float* to = is_query ? space.query + warp * shape.head_stride : (is_value ? space.value : space.key);
+#pragma unroll 1
   for (int i = size + lane; i < shape.head_stride; i += kWarp) to[i] = 0;
   if (is_query && warp >= item.n_heads) {
+#pragma unroll 1
     for (int i = lane; i < size; i += kWarp) to[i] = 0;
     return;
   }
@@ -66,139 +109,213 @@ __device__ void load_item(const StepArguments& a, const LayerWeights& layer, con
   const float* weight = is_value ? nullptr : (is_query ? layer.q_norm : layer.k_norm);
   const float2* rotation = nullptr;
   if (layer.rotary_table >= 0 && !is_value) {
-    rotation =
-        a.cache.rotation + (static_cast<std::int64_t>(layer.rotary_table) * a.cache.max_tokens + position) * (size / 2);
+    rotation = a.cache.rotation +
+               (static_cast<std::int64_t>(layer.rotary_table) * a.cache.max_tokens + item.position) * (size / 2);
+    if (lane * 16 < size / 2) asm volatile("prefetch.global.L1 [%0];" ::"l"(rotation + lane * 16));
   }
-  write_head(a.work.qkv + item.row * shape.qkv_stride + head * size, size, weight, shape.epsilon, rotation,
+  write_head(await_head(qkv + item.row * shape.qkv_stride + head * size, size), size, weight, shape.epsilon, rotation,
              is_query ? layer.attention_scale : 1.0F, [&](int i, float x) { to[i] = as_float(as_value<T>(x)); });
 }
 
+/// Whether attention hands on its result in 16 bits, not parts that are to be added up.
+__device__ __forceinline__ bool hands_on_values(const StepArguments& a) {
+  return a.n_splits == 1 && a.model.shape.head_dim % 8 == 0;
+}
+
 template <typename T, int kHeads>
-__device__ void attend_item(const StepArguments& a, const LayerWeights& layer, int layer_index,
-                            const AttentionItem& item, const ItemSpace& space, int warp) {
+__device__ __forceinline__ void attend_item(const StepArguments& a, const LayerWeights& layer, int layer_index,
+                                            const AttentionItem<T>& item, const ItemSpace& space,
+                                            std::uint32_t* exchange, int warp) {
   const Shape& shape = a.model.shape;
-  const StepRow& row = a.rows[item.row];
-  const int start = layer.window > 0 ? max(0, row.position + 1 - layer.window) : 0;
-  const int n = row.position + 1 - start;
-  const int per_split = a.n_splits == 1 ? n : (n + a.n_splits - 1) / a.n_splits;
-  const int begin = start + item.split * per_split;
-  const int end = min(begin + per_split, row.position + 1);
-  const bool has_new = begin <= row.position && end == row.position + 1;
-  T* keys = static_cast<T*>(a.cache.data) + a.cache.place(shape, row.slot, layer_index, 0, item.kv_head);
-  T* values = static_cast<T*>(a.cache.data) + a.cache.place(shape, row.slot, layer_index, 1, item.kv_head);
-  if (has_new && item.is_first_chunk) {
-    const std::int64_t at = static_cast<std::int64_t>(row.position) * shape.head_stride;
-    for (int i = static_cast<int>(threadIdx.x); i < shape.head_stride; i += kStepWarps * kWarp) {
-      keys[at + i] = as_value<T>(space.key[i]);
-      values[at + i] = as_value<T>(space.value[i]);
-    }
+  int begin = item.begin;
+  int end = begin + item.per_split;
+  if (layer.window > 0 && layer.window <= item.position) {
+    const int start = item.position + 1 - layer.window;
+    const int per_split = (layer.window + a.n_splits - 1) / a.n_splits;
+    begin = start + item.split * per_split;
+    end = begin + per_split;
   }
+  end = min(end, item.position + 1);
+  const bool has_new = begin <= item.position && end == item.position + 1;
+  T* keys = item.keys + layer_index * (2 * a.cache.half_stride(shape));
+  T* values = keys + a.cache.half_stride(shape);
   const AttendRange<T> range{keys,
                              values,
                              has_new ? space.key : nullptr,
                              space.value,
                              begin,
-                             has_new ? row.position : max(begin, end),
+                             has_new ? item.position : max(begin, end),
                              shape.head_stride,
                              shape.attention_cap};
-  attend_range<T, kHeads>(range, space.query, lanes_of(shape.head_stride), warp, kStepWarps, space.parts);
+  attend_range<T, kHeads>(range, space.query, item.lanes, warp, kStepWarps, space.parts, [&] {
+    load_item<T>(a, layer, item, space, reinterpret_cast<const float*>(exchange + a.exchange.qkv), warp);
+    sync_consumers();
+  });
   sync_consumers();
-  int h = 0;
-  int j = static_cast<int>(threadIdx.x);
-  while (true) {
+  const int stride = shape.head_stride + kSplitPad;
+  float* out = reinterpret_cast<float*>(exchange + a.exchange.attended) + item.out;
+  const bool is_final = hands_on_values(a);
+  T* final_out = reinterpret_cast<T*>(exchange + a.exchange.attended) + item.row * shape.query_stride +
+                 item.first_head * shape.head_dim;
+  // All threads make the same rounds, since neighbours exchange values.
+#pragma unroll 1
+  for (int begin = 0; begin < item.n_heads * shape.head_stride; begin += kStepWarps * kWarp) {
+    int j = begin + static_cast<int>(threadIdx.x);
+    int h = 0;
+#pragma unroll 1
     while (j >= shape.head_stride && h < item.n_heads) j -= shape.head_stride, ++h;
-    if (h >= item.n_heads) return;
+    __syncwarp();
+    const bool has_value = h < item.n_heads;
     float most = 0;
-    float sum = 0;
-    const float value = merge_head(space.parts, kHeads, h, shape.head_stride, kStepWarps, j, most, sum);
-    const std::int64_t place =
-        (static_cast<std::int64_t>(item.row) * shape.n_heads + item.first_head + h) * a.n_splits + item.split;
-    // A single part is the result.
-    __stcg(a.work.part_values + place * shape.head_stride + j, a.n_splits == 1 ? value / sum : value);
-    if (j == 0 && a.n_splits != 1) __stcg(a.work.part_stats + place, make_float2(most, sum));
-    j += kStepWarps * kWarp;
+    float sum = 1;
+    float value = 0;
+    if (has_value) value = merge_head(space.parts, kHeads, h, shape.head_stride, kStepWarps, j, most, sum);
+    if (is_final) {
+      value = __fdividef(value, sum);
+      const float next = __shfl_down_sync(kAllLanes, value, 1);
+      if (has_value && j % 2 == 0 && j < shape.head_dim) publish_pair(final_out + h * shape.head_dim + j, value, next);
+    } else if (has_value) {
+      float* to = out + h * a.n_splits * stride;
+      publish(to + j, value);
+      if (j < kSplitPad) publish(to + shape.head_stride + j, j == 0 ? most : (j == 1 ? sum : 0.0F));
+    }
+  }
+  if (has_new && item.is_first_chunk) {
+    const std::int64_t at = static_cast<std::int64_t>(item.position) * shape.head_stride;
+#pragma unroll 1
+    for (int i = static_cast<int>(threadIdx.x); i < shape.head_stride; i += kStepWarps * kWarp) {
+      keys[at + i] = as_value<T>(space.key[i]);
+      values[at + i] = as_value<T>(space.value[i]);
+    }
   }
 }
 
-/// All of this block's items of a layer. `first`: the block's first one, which is the same in all layers.
+/// All of this block's items of a layer. `item`: the last one that was computed, by which most blocks have no other.
 template <typename T>
-__device__ void attend(const StepArguments& a, const AttentionItem& first, const LayerWeights& layer, int layer_index,
-                       float* shared, int warp) {
+__device__ __forceinline__ void attend(const StepArguments& a, AttentionItem<T>& item, const LayerWeights& layer,
+                                       int layer_index, float* shared, std::uint32_t* exchange, int warp) {
   const Shape& shape = a.model.shape;
   const ItemSpace space(shared, shape.head_stride);
   const int n_items = a.n_rows * shape.n_kv_heads * a.plan.chunks_per_group * a.n_splits;
+#pragma unroll 1
   for (int i = static_cast<int>(blockIdx.x); i < n_items; i += static_cast<int>(gridDim.x)) {
-    const AttentionItem item = i == static_cast<int>(blockIdx.x) ? first : AttentionItem(i, a);
-    load_item<T>(a, layer, item, space, warp);
-    sync_consumers();
+    if (i != item.index) item.set(i, a);
     if (a.plan.heads_per_item == 1) {
-      attend_item<T, 1>(a, layer, layer_index, item, space, warp);
-    } else {  // fewer heads count as zeros: a kernel with all numbers would not fit into the instruction cache
-      attend_item<T, kBlockHeads>(a, layer, layer_index, item, space, warp);
+      attend_item<T, 1>(a, layer, layer_index, item, space, exchange, warp);
+    } else {
+      attend_item<T, kStepHeads>(a, layer, layer_index, item, space, exchange, warp);
     }
     sync_consumers();
   }
 }
 
-/// Values i to i + 3 of row n, from the parts of its heads.
-__device__ __forceinline__ float4 merged_values(const StepArguments& a, const float* weights, int n, int i) {
+/// Which vectors of a row's input a thread fetches: warps share the rows evenly.
+template <bool kOneRow>
+struct InputTurn {
+  int row;
+  int first;
+  int step;
+
+  __device__ InputTurn(int n_rows, int warp) {
+    const int shift = kOneRow || n_rows == 1 ? 0 : 32 - __clz(n_rows - 1);
+    row = kOneRow ? 0 : warp & ((1 << shift) - 1);
+    first = (warp >> shift) * kWarp + static_cast<int>(threadIdx.x) % kWarp;
+    step = (kStepWarps >> shift) * kWarp;
+  }
+};
+
+/// 4 values of a head from its splits. `parts`: of the head, at the values that are meant; `stats`: of the head.
+__device__ __forceinline__ float4 merged_splits(const float* parts, const float* stats, int n_splits, int stride) {
+  constexpr int kAtOnce = 4;
+  float4 value{};
+  float most = -INFINITY;
+  float sum = 0;
+#pragma unroll 1
+  for (int begin = 0; begin < n_splits; begin += kAtOnce) {
+    uint4 words[2 * kAtOnce];
+    await(words, [&](int k) -> const void* {
+      const int split = begin + k % kAtOnce;
+      return split < n_splits ? (k < kAtOnce ? parts : stats) + split * stride : nullptr;
+    });
+    float top = most;
+#pragma unroll
+    for (int k = 0; k < kAtOnce; ++k) {
+      if (begin + k < n_splits) top = fmaxf(top, __uint_as_float(words[kAtOnce + k].x));
+    }
+    const float keep = most == -INFINITY ? 0.0F : __expf(most - top);
+    value.x *= keep, value.y *= keep, value.z *= keep, value.w *= keep;
+    sum *= keep;
+    most = top;
+#pragma unroll
+    for (int k = 0; k < kAtOnce; ++k) {
+      const float score = __uint_as_float(words[kAtOnce + k].x);
+      const float weight = begin + k < n_splits && score != -INFINITY ? __expf(score - top) : 0.0F;
+      const float4 part = as_floats(words[k]);
+      value.x += weight * part.x, value.y += weight * part.y, value.z += weight * part.z, value.w += weight * part.w;
+      sum += weight * __uint_as_float(words[kAtOnce + k].y);
+    }
+  }
+  const float factor = __fdividef(1.0F, sum);
+  return make_float4(value.x * factor, value.y * factor, value.z * factor, value.w * factor);
+}
+
+/// Values i to i + 3 of a row's heads; zeros behind them. `attended`: of the row.
+__device__ __forceinline__ float4 attended_values(const StepArguments& a, const float* attended, int i) {
   const Shape& shape = a.model.shape;
   const int size = shape.head_dim;
-  const auto first_part = [&](int k) {
-    const int head = a.plan.head_shift >= 0 ? k >> a.plan.head_shift : k / size;
-    return static_cast<std::int64_t>(n * shape.n_heads + head) * a.n_splits;
-  };
-  const auto in_head = [&](int k) { return a.plan.head_shift >= 0 ? k & (size - 1) : k % size; };
-  float4 sum{};
-  if (size % 4 == 0) {
-    if (i >= shape.query_size()) return sum;
-    const std::int64_t first = first_part(i);
-    const float* part = a.work.part_values + first * shape.head_stride + in_head(i);
-#pragma unroll 4
-    for (int s = 0; s < a.n_splits; ++s) {
-      const float4 value = __ldcg(reinterpret_cast<const float4*>(part + s * shape.head_stride));
-      const float weight = a.n_splits == 1 ? 1.0F : weights[first + s];
-      sum.x += weight * value.x, sum.y += weight * value.y, sum.z += weight * value.z, sum.w += weight * value.w;
-    }
-    return sum;
-  }
-  float values[4] = {};
+  const int stride = shape.head_stride + kSplitPad;
+  const auto head_of = [&](int k) { return a.plan.head_shift >= 0 ? k >> a.plan.head_shift : k / size; };
+  const bool whole = size % 4 == 0;  // else four neighbours may be of two heads
+  float4 values{};
 #pragma unroll 1
-  for (int k = 0; k < 4 && i + k < shape.query_size(); ++k) {
-    const std::int64_t first = first_part(i + k);
-    const float* part = a.work.part_values + first * shape.head_stride + in_head(i + k);
-    float value = 0;
-#pragma unroll 1
-    for (int s = 0; s < a.n_splits; ++s) {
-      value += (a.n_splits == 1 ? 1.0F : weights[first + s]) * __ldcg(part + s * shape.head_stride);
-    }
-    values[k] = value;
+  for (int k = 0; k < (whole ? 1 : 4) && i + k < shape.query_size(); ++k) {
+    const int head = head_of(i + k);
+    const int in_head = i + k - head * size;
+    const float* from = attended + head * a.n_splits * stride;
+    const float4 four = merged_splits(from + in_head / 4 * 4, from + shape.head_stride, a.n_splits, stride);
+    if (whole) return four;
+    const float value = in_head % 4 == 0 ? four.x : in_head % 4 == 1 ? four.y : in_head % 4 == 2 ? four.z : four.w;
+    (k == 0 ? values.x : k == 1 ? values.y : k == 2 ? values.z : values.w) = value;
   }
-  return make_float4(values[0], values[1], values[2], values[3]);
+  return values;
 }
 
-/// Adds up the parts of all rows' heads: y [n_rows][stride], zeros behind the heads. `weights`: shared memory,
-/// [n_rows][n_heads][n_splits].
-template <typename T>
-__device__ void merge_attention(const StepArguments& a, T* y, int stride, float* weights, int warp) {
+/// Inputs `first` to first + n - 1 of the product after attention, of all rows, to y [n_rows][n + kRowPad]. Waits for
+/// them.
+template <typename T, bool kOneRow>
+__device__ __forceinline__ void load_attended(const StepArguments& a, const std::uint32_t* exchange, T* y, int first,
+                                              int n, int warp) {
   const Shape& shape = a.model.shape;
-  const int lane = threadIdx.x % kWarp;
-  for (int head = warp; a.n_splits != 1 && head < a.n_rows * shape.n_heads; head += kStepWarps) {
-    float2 stats = make_float2(-INFINITY, 0);
-    if (lane < a.n_splits) stats = __ldcg(a.work.part_stats + head * a.n_splits + lane);
-    float most = stats.x;
+  const InputTurn<kOneRow> turn(a.n_rows, warp);
+  if (turn.row >= a.n_rows) return;
+  const float* attended = reinterpret_cast<const float*>(exchange + a.exchange.attended) +
+                          turn.row * shape.n_heads * a.n_splits * (shape.head_stride + kSplitPad);
+  T* to = y + turn.row * (n + kRowPad);
+#pragma unroll 1
+  for (int i = turn.first * 4; i < n; i += turn.step * 4) store4(to + i, attended_values(a, attended, first + i));
+}
+
+/// The same from rows of 16 bits, `stride` apart, that have `size` values.
+template <typename T, bool kOneRow>
+__device__ __forceinline__ void load_rows(const StepArguments& a, const T* from, int stride, int size, T* y, int first,
+                                          int n, int warp) {
+  constexpr int kAtOnce = 4;
+  const InputTurn<kOneRow> turn(a.n_rows, warp);
+  if (turn.row >= a.n_rows) return;
+  from += turn.row * stride + first;
+  T* to = y + turn.row * (n + kRowPad);
+#pragma unroll 1
+  for (int i = turn.first * 8; i < n; i += kAtOnce * turn.step * 8) {
+    uint4 words[kAtOnce];
+    await(words, [&](int k) -> const void* {
+      const int at = i + k * turn.step * 8;
+      return at < n && first + at < size ? from + at : nullptr;
+    });
 #pragma unroll
-    for (int offset = kWarp / 2; offset > 0; offset /= 2) most = fmaxf(most, __shfl_xor_sync(kAllLanes, most, offset));
-    const float weight = stats.x == -INFINITY ? 0.0F : __expf(stats.x - most);
-    const float sum = warp_sum(weight * stats.y);
-    if (lane < a.n_splits) weights[head * a.n_splits + lane] = weight / sum;
-  }
-  if (a.n_splits != 1) sync_consumers();
-  const int vectors = stride / 4;
-  for (int index = static_cast<int>(threadIdx.x); index < a.n_rows * vectors; index += kStepWarps * kWarp) {
-    const int n = a.n_rows == 1 ? 0 : index / vectors;
-    const int i = (index - n * vectors) * 4;
-    store4(y + n * (stride + kRowPad) + i, merged_values(a, weights, n, i));
+    for (int k = 0; k < kAtOnce; ++k) {
+      const int at = i + k * turn.step * 8;
+      if (at < n) *reinterpret_cast<uint4*>(to + at) = words[k];
+    }
   }
 }
 

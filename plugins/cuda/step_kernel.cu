@@ -5,6 +5,7 @@
 #include "cuda_call.hpp"
 #include "step.hpp"
 #include "step_attention.cuh"
+#include "step_exchange.cuh"
 #include "step_norm.cuh"
 #include "step_ring.cuh"
 
@@ -13,22 +14,10 @@ namespace {
 
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
 
-/// All blocks' consumers meet. What they wrote before is seen by all after it (through __ldcg).
-__device__ void sync_grid(unsigned* arrivals, std::uint32_t goal) {
-  sync_consumers();
-  if (threadIdx.x == 0) {
-    asm volatile("red.release.gpu.global.add.u32 [%0], 1;" ::"l"(arrivals) : "memory");
-    std::uint32_t seen = 0;
-    do {
-      asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(seen) : "l"(arrivals) : "memory");
-    } while (static_cast<std::int32_t>(seen - goal) < 0);  // the count wraps around
-  }
-  sync_consumers();
-}
-
-/// Everything is at one place in a loop over products: a step runs its code once per layer, so code that does not fit
-/// into the instruction cache would cost more than the work.
-template <typename T, Format kFormat, Format kHeadFormat>
+/// The innermost instruction cache holds 32 KiB, and what a layer needs beyond it is fetched anew in every layer, which
+/// takes longer than the work itself. So all products share one place in a loop, and nothing is written out twice that
+/// need not be. `kVectors`: the plan's.
+template <typename T, Format kFormat, Format kHeadFormat, int kVectors, bool kOneRow>
 class Step {
  public:
   __device__ Step(const StepArguments& a, std::byte* shared)
@@ -37,200 +26,195 @@ class Step {
         layers_(reinterpret_cast<const LayerWeights*>(shared + a.plan.layers_at)),
         reduce_(reinterpret_cast<float*>(shared + a.plan.reduce_at)),
         rows_(reinterpret_cast<T*>(shared + a.plan.rows_at)),
-        warp_(static_cast<int>(threadIdx.x) / kWarp),
-        goal_(a.barrier_base) {}
+        moments_(reinterpret_cast<float2*>(shared + a.plan.moments_at)),
+        warp_(static_cast<int>(threadIdx.x) / kWarp) {}
 
   __device__ void produce() {
-    CopiesUnderWay under_way(ring_);
-    for (int index = 0; index < n_products(); ++index) {
-      const int product = product_at(index);
-      if (product != kHead) {
-        stream_tiles<kFormat>(ring_, under_way, turn_, a_.plan.products[product], matrix_of(index));
-      } else {
-        stream_tiles<kHeadFormat>(ring_, under_way, turn_, a_.plan.products[kHead], a_.model.head);
-      }
+    CopiesUnderWay under_way(ring_, a_.plan.copies_under_way);
+    for (int i = 0; i < a_.model.shape.n_layers; ++i) {
+      const LayerWeights& layer = layers_[i];
+      prefetch_norms(layer);
+      stream_items<kFormat>(ring_, under_way, turn_, a_.plan.products[kQkv], layer.qkv);
+      stream_items<kFormat>(ring_, under_way, turn_, a_.plan.products[kOut], layer.out);
+      stream_items<kFormat>(ring_, under_way, turn_, a_.plan.products[kUp], layer.up);
+      stream_items<kFormat>(ring_, under_way, turn_, a_.plan.products[kDown], layer.down);
     }
+    if (a_.wants_head != 0) stream_items<kHeadFormat>(ring_, under_way, turn_, a_.plan.products[kHead], a_.model.head);
   }
 
   __device__ void consume() {
-    const AttentionItem first_item(static_cast<int>(blockIdx.x), a_);
-    fetch_norm(0);
-    for (int index = 0; index < n_products(); ++index) {
-      const int product = product_at(index);
-      const StreamShape& shape = a_.plan.products[product];
+    AttentionItem<T> item;
+    Row row(a_, has_row() ? own_row() : 0, moments_);
+    clear_other_set();
+    exchange_ = a_.work.exchange[a_.set];
+    const int n_products = a_.model.shape.n_layers * kLayerProducts;
+    // The head shares the others' code where it has their format.
+    constexpr bool kHeadIsAlike = kFormat == kHeadFormat;
+    const int end = n_products + (kHeadIsAlike && a_.wants_head != 0 ? 1 : 0);
+#pragma unroll 1
+    for (int index = 0; index < end; ++index) {
+      const int product = index < n_products ? index % kLayerProducts : static_cast<int>(kHead);
+      const LayerWeights& layer = layers_[index / kLayerProducts];  // of the head: one that is not there
       if (product == kOut) {
-        attend<T>(a_, first_item, layers_[index / kLayerProducts], index / kLayerProducts,
-                  reinterpret_cast<float*>(rows_), warp_);
-        prefetch_norms(index / kLayerProducts + 1);
-        meet();
-        merge_attention<T>(a_, rows_, shape.padded_inputs, reduce_, warp_);
-      } else if (product == kDown) {
-        load_mlp(shape.padded_inputs);
-      } else {
-        norm_rows(index, shape.padded_inputs);
+        attend<T>(a_, item, layer, index / kLayerProducts, reinterpret_cast<float*>(rows_), exchange_, warp_);
+      } else if (product != kDown) {
+        add_to_stream(row, index, norm_of(product, layer));
       }
-      sync_consumers();
-      if (product != kHead) {
-        run<kFormat>(index, shape);
-        if (product == kOut || product == kDown) fetch_norm(index + 1);
-        meet();
-      } else {
-        run<kHeadFormat>(index, shape);
-        finish_head();
-      }
+      run<kFormat>(static_cast<StepProduct>(product), product == kHead ? a_.model.head : (&layer.qkv)[product], row);
+      if (product == kDown) exchange_ += a_.exchange.layer_words;
     }
+    if (a_.wants_head == 0) return;
+    if constexpr (!kHeadIsAlike) {
+      add_to_stream(row, n_products, a_.model.final_norm);
+      run<kHeadFormat>(kHead, a_.model.head, row);
+    }
+    finish_head();
   }
 
  private:
-  struct Fetched {
-    float bias;
-    float partner_bias;
-    float old;
+  using Row = RowOfBlock<T, kVectors, kOneRow ? kMostParts / kVectors : kMostParts>;
+
+  __device__ static int own_row() {
+    return kOneRow ? 0 : static_cast<int>(blockIdx.x);
+  }
+  __device__ bool has_row() const {
+    return kOneRow || own_row() < a_.n_rows;
+  }
+
+  __device__ const NormWeights& norm_of(int product, const LayerWeights& layer) const {
+    return product == kHead ? a_.model.final_norm : product == kQkv ? layer.attn_norm : layer.mlp_norm;
+  }
+
+  /// Norms are small and not part of the ring: one block has them fetched from memory ahead of their use.
+  __device__ void prefetch_norms(const LayerWeights& layer) const {
+    if (blockIdx.x != gridDim.x - 1) return;
+    for (int i = static_cast<int>(threadIdx.x) % kWarp * 32; i < a_.model.shape.hidden; i += kWarp * 32) {
+      const NormWeights norms[] = {layer.attn_norm, layer.mlp_norm, layer.attn_post_norm, layer.mlp_post_norm};
+#pragma unroll
+      for (const NormWeights& norm : norms) {
+        if (norm.weight != nullptr) prefetch_line(norm.weight + i);
+        if (norm.bias != nullptr) prefetch_line(norm.bias + i);
+      }
+    }
+  }
+
+  /// See step_exchange.cuh.
+  __device__ void clear_other_set() const {
+    auto* words = reinterpret_cast<uint4*>(a_.work.exchange[a_.set ^ 1]);
+    const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * (kStepWarps * kWarp);
+    for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * (kStepWarps * kWarp) + threadIdx.x;
+         i < a_.words_to_clear / 4; i += step) {
+      words[i] = make_uint4(kAbsent, kAbsent, kAbsent, kAbsent);
+    }
+  }
+
+  /// Adds the result of the product two before `index` to the residual stream, where there is one. `norm`: the next
+  /// one.
+  __device__ __forceinline__ void add_to_stream(Row& row, int index, const NormWeights& norm) const {
+    if (!has_row()) return;
+    row.prepare(norm);
+    const bool is_out = index % kLayerProducts == kUp;
+    const int stride = a_.model.shape.hidden_stride;
+    if (index != 0) {
+      // The last layer's words lie before the present ones.
+      const std::uint32_t* from = exchange_ + (is_out ? a_.exchange.out : a_.exchange.down - a_.exchange.layer_words);
+      const LayerWeights& layer = layers_[(index - 1) / kLayerProducts];
+      row.add({reinterpret_cast<const float*>(from) + own_row() * stride, a_.plan.products[is_out ? kOut : kDown].parts,
+               a_.n_rows * stride},
+              is_out ? layer.attn_post_norm : layer.mlp_post_norm);
+    }
+    if constexpr (!kOneRow) {
+      T* to = reinterpret_cast<T*>(exchange_ + (is_out ? a_.exchange.mlp_input : a_.exchange.attn_input)) +
+              own_row() * stride;
+      row.norm(stride, [&](int i, float4 values) {
+        publish_pair(to + i, values.x, values.y);
+        publish_pair(to + i + 2, values.z, values.w);
+      });
+    }
+  }
+
+  /// A part of a product's inputs: waits for them and brings them into shared memory.
+  __device__ __forceinline__ void load(StepProduct product, Row& row, int first, int n) {
+    const Shape& shape = a_.model.shape;
+    if (product == kOut && !hands_on_values(a_)) {
+      load_attended<T, kOneRow>(a_, exchange_, rows_, first, n, warp_);
+    } else if (kOneRow && product != kOut && product != kDown) {
+      row.norm(n, [&](int i, float4 values) { store4(rows_ + i, values); });
+    } else {
+      const int at = product == kOut    ? a_.exchange.attended
+                     : product == kDown ? a_.exchange.mlp
+                     : product == kUp   ? a_.exchange.mlp_input
+                                        : a_.exchange.attn_input;
+      const int stride = product == kOut    ? shape.query_stride
+                         : product == kDown ? shape.mlp_stride
+                                            : shape.hidden_stride;
+      const int size = product == kOut ? shape.query_size() : product == kDown ? shape.intermediate : stride;
+      load_rows<T, kOneRow>(a_, reinterpret_cast<const T*>(exchange_ + at), stride, size, rows_, first, n, warp_);
+    }
+  }
+
+  struct Biases {
+    float own;
+    float partner;
   };
 
-  __device__ int n_products() const { return a_.model.shape.n_layers * kLayerProducts + (a_.wants_head != 0 ? 1 : 0); }
-  __device__ int product_at(int index) const {
-    return index < a_.model.shape.n_layers * kLayerProducts ? index % kLayerProducts : static_cast<int>(kHead);
-  }
-  /// LayerWeights begins with its matrices in the order of the products.
-  __device__ const Matrix& matrix_of(int index) const {
-    return (&layers_[index / kLayerProducts].qkv)[index % kLayerProducts];
-  }
-
-  __device__ void meet() {
-    goal_ += gridDim.x;
-    sync_grid(a_.work.barrier, goal_);
-  }
-
-  /// Norms are small and not part of the ring: one block has them fetched from memory while attention runs.
-  __device__ void prefetch_norms(int layer_index) const {
-    const int line = static_cast<int>(threadIdx.x) * 32;
-    if (blockIdx.x != gridDim.x - 1 || line >= a_.model.shape.hidden || layer_index >= a_.model.shape.n_layers) return;
-    const LayerWeights& layer = layers_[layer_index];
-    const NormWeights norms[] = {layer.attn_norm, layer.mlp_norm, layer.attn_post_norm, layer.mlp_post_norm};
-#pragma unroll
-    for (const NormWeights& norm : norms) {
-      if (norm.weight != nullptr) prefetch_line(norm.weight + line);
-      if (norm.bias != nullptr) prefetch_line(norm.bias + line);
-    }
-  }
-
-  /// The norm before a product.
-  __device__ const NormWeights& norm_of(int index) const {
-    const int product = product_at(index);
-    if (product == kHead) return a_.model.final_norm;
-    const LayerWeights& layer = layers_[index / kLayerProducts];
-    return product == kQkv ? layer.attn_norm : layer.mlp_norm;
-  }
-  __device__ void fetch_norm(int index) {
-    if (a_.n_rows == 1 && index < n_products()) norm_.load(norm_of(index), a_.model.shape.hidden);
-  }
-
-  /// The residual stream of all rows, normed, as the input of a product.
-  __device__ void norm_rows(int index, int stride) {
-    const Shape& shape = a_.model.shape;
-    const bool is_first = index == 0;
-    const bool adds = shape.post_norm != 0 && !is_first;
-    const int from = stream_;
-    if (adds) stream_ ^= 1;
-    const int layer = index / kLayerProducts;
-    const int product = product_at(index);
-    const int n = a_.n_rows == 1 ? 0 : warp_;
-    if (n >= a_.n_rows) return;
-    const std::int64_t at = static_cast<std::int64_t>(n) * shape.hidden_stride;
-    StreamSource<T> source{};
-    if (is_first) {
-      const StepRow& row = a_.rows[n];
-      source.token = embedding(a_.model.token_embedding, row.token);
-      if (shape.learned_positions != 0) source.position = embedding(a_.model.position_embedding, row.position);
-      source.embedding_scale = shape.embedding_scale;
-    } else {
-      source.x = a_.work.x[from] + at;
-    }
-    if (adds) {
-      source.delta = a_.work.delta + at;
-      source.post = product == kUp ? layers_[layer].attn_post_norm : layers_[layer - 1].mlp_post_norm;
-    }
-    float* x_out = blockIdx.x == 0 && (is_first || adds) ? a_.work.x[stream_] + at : nullptr;
-    if (a_.n_rows == 1) {
-      norm_row_by_block(source, norm_, shape, rows_, stride, x_out, reduce_);
-    } else {
-      norm_row_by_warp(source, norm_of(index), shape, rows_ + n * (stride + kRowPad), stride, x_out);
-    }
-  }
-
-  __device__ const T* embedding(const void* table, int row) const {
-    return static_cast<const T*>(table) + static_cast<std::int64_t>(row) * a_.model.embedding_stride;
-  }
-
-  __device__ void load_mlp(int stride) {
-    const int vectors = stride / 8;
-#pragma unroll 4
-    for (int i = static_cast<int>(threadIdx.x); i < a_.n_rows * vectors; i += kStepWarps * kWarp) {
-      const int n = a_.n_rows == 1 ? 0 : i / vectors;
-      const int at = (i - n * vectors) * 8;
-      const T* from =
-          static_cast<const T*>(a_.work.mlp) + static_cast<std::int64_t>(n) * a_.model.shape.mlp_stride + at;
-      *reinterpret_cast<uint4*>(rows_ + n * (stride + kRowPad) + at) = __ldcg(reinterpret_cast<const uint4*>(from));
-    }
-  }
-
   template <Format kOf>
-  __device__ void run(int index, const StreamShape& shape) {
-    const int product = product_at(index);
-    const float* bias = product == kHead ? nullptr : matrix_of(index).bias;
-    const float* old = nullptr;  // what a value is added to
-    if ((product == kOut || product == kDown) && a_.model.shape.post_norm == 0) old = a_.work.x[stream_];
-    const auto before = [&](int tile, int r, int n) {
-      Fetched fetched{};
-      const int row = tile * kTileRows + r;
-      if (row >= shape.rows) return fetched;
-      if (bias != nullptr) {
-        fetched.bias = bias[row];
-        if (r < 8) fetched.partner_bias = bias[row + 8];
-      }
-      if (old != nullptr) fetched.old = __ldcg(old + static_cast<std::int64_t>(n) * a_.model.shape.hidden_stride + row);
-      return fetched;
-    };
-    run_product<T, kOf>(ring_, turn_, shape, rows_, a_.n_rows, warp_, reduce_, before,
-                        [&](int tile, int r, int n, float value, float partner, const Fetched& fetched) {
-                          const int row = tile * kTileRows + r;
-                          if (row >= shape.rows) return;
-                          finish(product, row, n, value + fetched.bias, partner + fetched.partner_bias, fetched.old);
-                        });
+  __device__ __forceinline__ void run(StepProduct product, const Matrix& matrix, Row& row) {
+    const StreamShape& shape = a_.plan.products[product];
+    const ItemRange items(turn_, shape);
+    const float* bias = items.part == 0 ? matrix.bias : nullptr;
+    run_items<T, kOf, kOneRow>(
+        ring_, shape, items, rows_, a_.n_rows, warp_, reduce_,
+        [&](int tile, int r) {
+          Biases fetched{};
+          if (bias == nullptr) return fetched;
+          fetched.own = bias[tile * kTileRows + r];
+          if (r < 8) fetched.partner = bias[tile * kTileRows + r + 8];
+          return fetched;
+        },
+        [&] {
+          load(product, row, items.part * shape.part_inputs, shape.part_inputs);
+          sync_consumers();
+        },
+        [&](bool has_value, int tile, int r, int n, float value, float partner, const Biases& biases) {
+          finish(product, has_value, items.part, tile, r, n, value + biases.own, partner + biases.partner);
+        });
+    turn_.next_product(shape.turn);
   }
 
-  /// Takes one value of a product: output `row` of activation row `n`. `partner`: of output row + 8, see run_product.
-  /// `old`: what it is added to, or 0.
-  __device__ void finish(int product, int row, int n, float value, float partner, float old) {
+  /// Takes a value of a product: output r of a tile, of activation row n. `partner`: of output r + 8, see run_items.
+  __device__ __forceinline__ void finish(StepProduct product, bool has_value, int part, int tile, int r, int n,
+                                         float value, float partner) {
     const Shape& shape = a_.model.shape;
-    if (product == kQkv) {
-      __stcg(a_.work.qkv + n * shape.qkv_stride + row, value);
-    } else if (product == kUp) {
-      T* mlp = static_cast<T*>(a_.work.mlp) + static_cast<std::int64_t>(n) * shape.mlp_stride;
+    const int row = tile * kTileRows + r;
+    if (product == kUp) {
       value = activated(shape.activation, value);
-      if (shape.gated == 0) {
-        mlp[row] = as_value<T>(value);
-      } else if (row % kTileRows < 8) {
-        mlp[row / kTileRows * 8 + row % 8] = as_value<T>(value * partner);
+      const bool gated = shape.gated != 0;
+      if (gated) value *= partner;
+      const float next = __shfl_down_sync(kAllLanes, value, 1 << RoundPlace<kOneRow>(a_.n_rows).shift);
+      if (has_value && r % 2 == 0 && (!gated || r < 8)) {
+        const int at = gated ? tile * 8 + r : row;
+        publish_pair(reinterpret_cast<T*>(exchange_ + a_.exchange.mlp) + n * shape.mlp_stride + at, value, next);
       }
-    } else if (product == kHead) {
+      return;
+    }
+    if (!has_value) return;
+    if (product == kHead) {
+      if (row >= shape.vocab) return;
       value = soft_cap(value, shape.logit_cap);
       if (a_.rows[n].wants_logits != 0)
         __stcg(a_.work.logits + static_cast<std::int64_t>(n) * shape.vocab + row, value);
       best_ = max(best_, argmax_key(value, static_cast<std::uint32_t>(row)));
-    } else {
-      // Into the residual stream, or, with post norms, into what the next norm adds.
-      const bool adds = shape.post_norm == 0;
-      float* at =
-          (adds ? a_.work.x[stream_] : a_.work.delta) + static_cast<std::int64_t>(n) * shape.hidden_stride + row;
-      __stcg(at, old + value);
+      return;
     }
+    const int at = product == kQkv ? a_.exchange.qkv : (product == kOut ? a_.exchange.out : a_.exchange.down);
+    const int stride = product == kQkv ? shape.qkv_stride : shape.hidden_stride;
+    publish(reinterpret_cast<float*>(exchange_ + at) + (part * a_.n_rows + n) * stride + row, value);
   }
 
   /// The argmax over all blocks; the last one hands the ids to the host.
   __device__ void finish_head() {
-    const RoundPlace place(a_.n_rows);  // a thread has always had this row
+    const RoundPlace<kOneRow> place(a_.n_rows);  // a thread has always had this row
     for (int offset = 1 << place.shift; offset < kWarp; offset *= 2) {
       best_ = max(best_, __shfl_xor_sync(kAllLanes, best_, offset));
     }
@@ -249,20 +233,19 @@ class Step {
 
   const StepArguments& a_;
   RingPlace ring_;
-  TileTurn turn_;
+  ItemTurn turn_;
   const LayerWeights* layers_;
   float* reduce_;
   T* rows_;
+  float2* moments_;
   int warp_;
-  std::uint32_t goal_;
-  NormInRegisters norm_;         // of the next norm, where there is one row
-  int stream_ = 0;               // which of work.x holds the residual stream
-  unsigned long long best_ = 0;  // of this thread's logits
+  std::uint32_t* exchange_ = nullptr;  // of the present layer
+  unsigned long long best_ = 0;        // of this thread's logits
 };
 
 #endif
 
-template <typename T, Format kFormat, Format kHead>
+template <typename T, Format kFormat, Format kHead, int kVectors, bool kOneRow>
 __global__ void __launch_bounds__(kStepThreads, 1) step_kernel(const __grid_constant__ StepArguments a) {
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
   extern __shared__ __align__(128) std::byte shared[];
@@ -272,7 +255,7 @@ __global__ void __launch_bounds__(kStepThreads, 1) step_kernel(const __grid_cons
   for (int i = static_cast<int>(threadIdx.x); i < words; i += kStepThreads) to[i] = from[i];
   if (threadIdx.x == 0) RingPlace(shared, a.plan).init();
   __syncthreads();
-  Step<T, kFormat, kHead> step(a, shared);
+  Step<T, kFormat, kHead, kVectors, kOneRow> step(a, shared);
   if (threadIdx.x / kWarp == kStepWarps) {
     step.produce();
   } else {
@@ -281,31 +264,46 @@ __global__ void __launch_bounds__(kStepThreads, 1) step_kernel(const __grid_cons
 #endif
 }
 
-template <typename Use>
-void with_kernel(Format format, Use use) {
+template <int kVectors, bool kOneRow, typename Use>
+void with_format(Format format, Use use) {
   switch (format) {
     case Format::kF16:
-      return use(step_kernel<__half, Format::kF16, Format::kF16>);
+      return use(step_kernel<__half, Format::kF16, Format::kF16, kVectors, kOneRow>);
     case Format::kInt8:
-      return use(step_kernel<__nv_bfloat16, Format::kInt8, Format::kInt8>);
+      return use(step_kernel<__nv_bfloat16, Format::kInt8, Format::kInt8, kVectors, kOneRow>);
     case Format::kInt4:
-      return use(step_kernel<__nv_bfloat16, Format::kInt4, Format::kInt8>);
+      return use(step_kernel<__nv_bfloat16, Format::kInt4, Format::kInt8, kVectors, kOneRow>);
     default:
-      return use(step_kernel<__nv_bfloat16, Format::kBf16, Format::kBf16>);
+      return use(step_kernel<__nv_bfloat16, Format::kBf16, Format::kBf16, kVectors, kOneRow>);
+  }
+}
+
+/// The kernel for one row, or for several.
+template <typename Use>
+void with_kernel(Format format, const StepPlan& plan, Use use) {
+  constexpr int kMost = kMostStepHidden / kStepVector;
+  const bool one_row = plan.max_rows == 1;
+  switch (plan.vectors) {
+    case 1:
+      return with_format<1, true>(format, use);
+    case 2:
+      return one_row ? with_format<2, true>(format, use) : with_format<2, false>(format, use);
+    default:
+      return one_row ? with_format<kMost, true>(format, use) : with_format<kMost, false>(format, use);
   }
 }
 
 }  // namespace
 
 void prepare_step(const ModelData& model, const StepPlan& plan) {
-  with_kernel(model.format, [&](auto kernel) {
+  with_kernel(model.format, plan, [&](auto kernel) {
     check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, plan.shared_bytes),
           "giving the step's kernel its shared memory");
   });
 }
 
 void launch_step(const StepArguments& arguments, std::int32_t n_blocks, cudaStream_t stream) {
-  with_kernel(arguments.model.format, [&](auto kernel) {
+  with_kernel(arguments.model.format, arguments.plan, [&](auto kernel) {
     void* parameters[] = {const_cast<StepArguments*>(&arguments)};
     check(cudaLaunchCooperativeKernel(reinterpret_cast<const void*>(kernel), dim3(static_cast<unsigned>(n_blocks)),
                                       dim3(kStepThreads), parameters,

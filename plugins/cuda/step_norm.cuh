@@ -1,28 +1,51 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The residual stream of a step, and its norms. Every block computes them for itself: that is quicker than to wait for
-// another block.
+// The residual stream of a step, and its norms. The only row is held by every block, in registers, which adds to it
+// what the blocks hand on: that is quicker than to wait once more for one that does it for all. Of several rows, each
+// is held by one block, which hands on the normed row: all blocks together could not read so much.
 #pragma once
 
 #include "step.hpp"
+#include "step_exchange.cuh"
 #include "step_ring.cuh"
 
 namespace inferbench::cuda_backend {
 
-/// Where a row of the residual stream comes from.
-template <typename T>
-struct StreamSource {
-  const float* x;      // [hidden_stride]; null: the embeddings below
-  const T* token;      // the token's embedding
-  const T* position;   // null: no learned positions
-  const float* delta;  // added after the norm `post`; null: nothing is added
-  NormWeights post;
-  float embedding_scale;
+/// What a product adds to the residual stream: [parts][rows][hidden_stride], to be added up in the order of the parts.
+struct Delta {
+  const float* data;  // of the row that is meant
+  int parts;
+  int part_stride;
 
+  /// A value near the mean, for norms that subtract it.
+  __device__ float shift(const Shape& shape) const {
+    float sum = 0;
+#pragma unroll 1
+    for (int p = 0; shape.norm == IB_NORM_LAYER && p < parts; ++p) sum += await(data + p * part_stride);
+    return sum;
+  }
+};
+
+/// The embeddings of a token at its place.
+template <typename T>
+struct Embedding {
+  const T* token;
+  const T* position;  // null: no learned positions
+  float scale;
+
+  __device__ Embedding(const ModelData& model, const StepRow& row)
+      : token(static_cast<const T*>(model.token_embedding) +
+              static_cast<std::int64_t>(row.token) * model.embedding_stride),
+        position(nullptr),
+        scale(model.shape.embedding_scale) {
+    if (model.shape.learned_positions != 0) {
+      position = static_cast<const T*>(model.position_embedding) +
+                 static_cast<std::int64_t>(row.position) * model.embedding_stride;
+    }
+  }
   __device__ float4 load(int i) const {
-    if (x != nullptr) return __ldcg(reinterpret_cast<const float4*>(x + i));
     float4 value = load4(token + i);
-    value.x *= embedding_scale, value.y *= embedding_scale, value.z *= embedding_scale, value.w *= embedding_scale;
+    value.x *= scale, value.y *= scale, value.z *= scale, value.w *= scale;
     if (position != nullptr) {
       const float4 more = load4(position + i);
       value.x += more.x, value.y += more.y, value.z += more.z, value.w += more.w;
@@ -60,26 +83,25 @@ struct NormFactors {
   float scale;
 
   __device__ NormFactors(Moments moments, float shift, const Shape& shape) {
-    const float count = static_cast<float>(shape.hidden);
-    const float offset = shape.norm == IB_NORM_LAYER ? moments.sum / count : 0.0F;
+    const float share = __fdividef(1.0F, static_cast<float>(shape.hidden));
+    const float offset = shape.norm == IB_NORM_LAYER ? moments.sum * share : 0.0F;
     mean = shape.norm == IB_NORM_LAYER ? shift + offset : 0.0F;
-    scale = rsqrtf(fmaxf(moments.squares / count - offset * offset, 0.0F) + shape.epsilon);
+    scale = rsqrtf(fmaxf(moments.squares * share - offset * offset, 0.0F) + shape.epsilon);
+  }
+  __device__ float4 apply(float4 x, float4 weight, float4 bias) const {
+    return make_float4((x.x - mean) * scale * weight.x + bias.x, (x.y - mean) * scale * weight.y + bias.y,
+                       (x.z - mean) * scale * weight.z + bias.z, (x.w - mean) * scale * weight.w + bias.w);
   }
 };
 
-__device__ __forceinline__ float4 normed(float4 x, NormFactors by, const NormWeights& norm, int i) {
-  const float4 weight = *reinterpret_cast<const float4*>(norm.weight + i);
-  float4 y = make_float4((x.x - by.mean) * by.scale * weight.x, (x.y - by.mean) * by.scale * weight.y,
-                         (x.z - by.mean) * by.scale * weight.z, (x.w - by.mean) * by.scale * weight.w);
-  if (norm.bias != nullptr) {
-    const float4 bias = *reinterpret_cast<const float4*>(norm.bias + i);
-    y.x += bias.x, y.y += bias.y, y.z += bias.z, y.w += bias.w;
-  }
-  return y;
-}
-
 __device__ __forceinline__ float4 plus(float4 a, float4 b) {
   return make_float4(a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w);
+}
+__device__ __forceinline__ float4 weight_at(const NormWeights& norm, int i) {
+  return *reinterpret_cast<const float4*>(norm.weight + i);
+}
+__device__ __forceinline__ float4 bias_at(const NormWeights& norm, int i) {
+  return norm.bias != nullptr ? *reinterpret_cast<const float4*>(norm.bias + i) : float4{};
 }
 
 /// 4 values to memory that is aligned to them.
@@ -91,130 +113,99 @@ __device__ __forceinline__ void store4(T* to, float4 x) {
   *reinterpret_cast<uint2*>(to) = bits;
 }
 
-/// The first value of a row, as the shift of its moments: 0 for RMS norms.
-__device__ __forceinline__ float shift_of(const Shape& shape, float first) {
-  return shape.norm == IB_NORM_LAYER ? first : 0.0F;
-}
-
-__device__ __forceinline__ Moments sum_of_consumers(Moments moments, float2* parts) {
-  moments.sum = warp_sum(moments.sum);
-  moments.squares = warp_sum(moments.squares);
-  if (threadIdx.x % kWarp == 0) parts[threadIdx.x / kWarp] = make_float2(moments.sum, moments.squares);
-  sync_consumers();
-  Moments all;
+/// A row: each thread holds kVectors vectors of 4 values, kStepVector apart. `kParts`: most parts of a delta.
+template <typename T, int kVectors, int kParts>
+class RowOfBlock {
+ public:
+  /// `moments`: shared memory, 2 kStepWarps.
+  __device__ RowOfBlock(const StepArguments& a, int n, float2* moments)
+      : shape_(a.model.shape), moments_(moments), first_(4 * static_cast<int>(threadIdx.x)) {
+    const Embedding<T> embedding(a.model, a.rows[n]);
 #pragma unroll
-  for (int w = 0; w < kStepWarps; ++w) all.sum += parts[w].x, all.squares += parts[w].y;
-  return all;
-}
-
-constexpr int kRowVectors = kMostStepHidden / 4 / (kStepWarps * kWarp);  // of 4 values, per thread
-
-/// A norm's weights for norm_row_by_block, fetched before the barrier that the row comes behind.
-struct NormInRegisters {
-  float4 weight[kRowVectors];
-  float4 bias[kRowVectors];
-
-  __device__ void load(const NormWeights& norm, int n) {
-#pragma unroll
-    for (int j = 0; j < kRowVectors; ++j) {
-      const int i = 4 * (static_cast<int>(threadIdx.x) + j * kStepWarps * kWarp);
-      if (i >= n) continue;
-      weight[j] = *reinterpret_cast<const float4*>(norm.weight + i);
-      bias[j] = norm.bias != nullptr ? *reinterpret_cast<const float4*>(norm.bias + i) : float4{};
-    }
+    for (int j = 0; j < kVectors; ++j) x_[j] = at(j) < shape_.hidden ? embedding.load(at(j)) : float4{};
+    if (shape_.norm == IB_NORM_LAYER) mean_ = embedding.load(0).x;  // any value near the mean will do
   }
-  __device__ float4 apply(int j, float4 x, NormFactors by) const {
-    return make_float4(
-        (x.x - by.mean) * by.scale * weight[j].x + bias[j].x, (x.y - by.mean) * by.scale * weight[j].y + bias[j].y,
-        (x.z - by.mean) * by.scale * weight[j].z + bias[j].z, (x.w - by.mean) * by.scale * weight[j].w + bias[j].w);
-  }
-};
 
-/// A row of the stream, normed, to `y` [stride] with zeros behind it; the stream itself, after the addition, to
-/// `x_out` [hidden_stride] where not null. By all consumers; each keeps its part of the row in registers.
-template <typename T>
-__device__ void norm_row_by_block(const StreamSource<T>& source, const NormInRegisters& norm, const Shape& shape, T* y,
-                                  int stride, float* x_out, float* reduce) {
-  constexpr int kThreads = kStepWarps * kWarp;
-  constexpr int kVectors = kRowVectors;
-  const int n = shape.hidden;
-  const int thread = static_cast<int>(threadIdx.x);
-  auto* parts = reinterpret_cast<float2*>(reduce);
-  float4 x[kVectors];
-#pragma unroll
-  for (int j = 0; j < kVectors; ++j) {
-    const int i = 4 * (thread + j * kThreads);
-    x[j] = i < n ? source.load(i) : float4{};
-  }
-  if (source.delta != nullptr) {
-    const float shift = shift_of(shape, __ldcg(source.delta));
-    float4 delta[kVectors];
-    Moments moments;
+  /// Fetches the weights of the next norm, while others still compute what it needs.
+  __device__ void prepare(const NormWeights& norm) {
 #pragma unroll
     for (int j = 0; j < kVectors; ++j) {
-      const int i = 4 * (thread + j * kThreads);
-      delta[j] = i < n ? __ldcg(reinterpret_cast<const float4*>(source.delta + i)) : float4{};
-      if (i < n) moments.add(delta[j], shift, i, n);
+      if (at(j) >= shape_.hidden) continue;
+      weight_[j] = weight_at(norm, at(j));
+      bias_[j] = bias_at(norm, at(j));
     }
-    const NormFactors by(sum_of_consumers(moments, parts), shift, shape);
-    parts += kStepWarps;  // some may still read the others
+  }
+
+  /// Waits for `delta`; adds it, normed by `post` unless null.
+  __device__ void add(const Delta& delta, const NormWeights& post) {
+    uint4 words[kParts * kVectors];
+    await(words, [&](int k) -> const void* {
+      const int i = at(k % kVectors);
+      return k / kVectors < delta.parts && i < shape_.hidden ? delta.data + k / kVectors * delta.part_stride + i
+                                                             : nullptr;
+    });
+    __syncwarp();
+    float4 sum[kVectors];
 #pragma unroll
     for (int j = 0; j < kVectors; ++j) {
-      const int i = 4 * (thread + j * kThreads);
-      if (i < n) x[j] = plus(x[j], normed(delta[j], by, source.post, i));
+      sum[j] = as_floats(words[j]);
+#pragma unroll
+      for (int p = 1; p < kParts; ++p) sum[j] = plus(sum[j], as_floats(words[p * kVectors + j]));
+    }
+    if (post.weight != nullptr) {
+      const NormFactors by = factors(sum, delta.shift(shape_), 0);
+#pragma unroll
+      for (int j = 0; j < kVectors; ++j) {
+        const int i = at(j);
+        if (i < shape_.hidden) sum[j] = by.apply(sum[j], weight_at(post, i), bias_at(post, i));
+      }
+    }
+#pragma unroll
+    for (int j = 0; j < kVectors; ++j) x_[j] = plus(x_[j], sum[j]);
+  }
+
+  /// The row, normed, with zeros behind it to `stride` values: calls write(i, values i to i + 3).
+  template <typename Write>
+  __device__ __forceinline__ void norm(int stride, Write write) {
+    const NormFactors by = factors(x_, mean_, kStepWarps);
+    mean_ = by.mean;  // near the next one, too
+#pragma unroll
+    for (int j = 0; j < kVectors; ++j) {
+      if (at(j) >= stride) continue;
+      write(at(j), at(j) < shape_.hidden ? by.apply(x_[j], weight_[j], bias_[j]) : float4{});
     }
   }
-  float shift = 0;
-  if (shape.norm == IB_NORM_LAYER) shift = source.load(0).x;  // any value near the mean will do
-  Moments moments;
-#pragma unroll
-  for (int j = 0; j < kVectors; ++j) {
-    const int i = 4 * (thread + j * kThreads);
-    if (i < n) moments.add(x[j], shift, i, n);
-  }
-  const NormFactors by(sum_of_consumers(moments, parts), shift, shape);
-#pragma unroll
-  for (int j = 0; j < kVectors; ++j) {
-    const int i = 4 * (thread + j * kThreads);
-    if (i >= stride) continue;
-    if (i < n && x_out != nullptr) __stcg(reinterpret_cast<float4*>(x_out + i), x[j]);
-    store4(y + i, i < n ? norm.apply(j, x[j], by) : float4{});
-  }
-}
 
-/// The same, by a warp, which reads the row twice: its registers cannot hold it.
-template <typename T>
-__device__ void norm_row_by_warp(const StreamSource<T>& source, const NormWeights& norm, const Shape& shape, T* y,
-                                 int stride, float* x_out) {
-  const int lane = threadIdx.x % kWarp;
-  const int n = shape.hidden;
-  const auto factors_of = [&](auto&& value_at) {
-    const float shift = shift_of(shape, value_at(0).x);
+ private:
+  __device__ int at(int j) const {
+    return first_ + j * kStepVector;
+  }
+
+  /// `place`: a norm and the next one must not use the same moments.
+  __device__ NormFactors factors(const float4 (&x)[kVectors], float shift, int place) const {
     Moments moments;
-#pragma unroll 8
-    for (int i = lane * 4; i < n; i += kWarp * 4) moments.add(value_at(i), shift, i, n);
+#pragma unroll
+    for (int j = 0; j < kVectors; ++j) moments.add(x[j], shift, at(j), shape_.hidden);
     moments.sum = warp_sum(moments.sum);
     moments.squares = warp_sum(moments.squares);
-    return NormFactors(moments, shift, shape);
-  };
-  NormFactors of_delta(Moments{}, 0, shape);
-  const auto delta_at = [&](int i) { return __ldcg(reinterpret_cast<const float4*>(source.delta + i)); };
-  if (source.delta != nullptr) of_delta = factors_of(delta_at);
-  const auto stream_at = [&](int i) {
-    const float4 x = source.load(i);
-    return source.delta == nullptr ? x : plus(x, normed(delta_at(i), of_delta, source.post, i));
-  };
-  const NormFactors by = factors_of(stream_at);
-#pragma unroll 4
-  for (int i = lane * 4; i < stride; i += kWarp * 4) {
-    float4 value{};
-    if (i < n) {
-      const float4 x = stream_at(i);
-      if (x_out != nullptr) __stcg(reinterpret_cast<float4*>(x_out + i), x);
-      value = normed(x, by, norm, i);
+    if (threadIdx.x % kWarp == 0) moments_[place + threadIdx.x / kWarp] = make_float2(moments.sum, moments.squares);
+    sync_consumers();
+    Moments all;
+#pragma unroll
+    for (int w = 0; w < kStepWarps; ++w) {
+      const float2 part = moments_[place + w];
+      all.sum += part.x, all.squares += part.y;
     }
-    store4(y + i, value);
+    return NormFactors(all, shift, shape_);
   }
-}
+
+  const Shape& shape_;
+  float2* moments_;
+  int first_;
+  float4 x_[kVectors];
+  float4 weight_[kVectors];
+  float4 bias_[kVectors];
+  float mean_ = 0;
+};
 
 }  // namespace inferbench::cuda_backend

@@ -12,9 +12,11 @@ __device__ __forceinline__ std::uint32_t shared_address(const void* pointer) {
   return static_cast<std::uint32_t>(__cvta_generic_to_shared(pointer));
 }
 
-/// The consumers of a block meet; the producer does not take part.
+/// The consumers of a block meet; the producer does not take part. Warps that waiting for words has split must be whole
+/// again before: the barrier counts warps.
 __device__ __forceinline__ void sync_consumers() {
-  asm volatile("bar.sync 1, %0;" ::"n"(kStepWarps * kWarp) : "memory");
+  __syncwarp();
+  __barrier_sync_count(1, kStepWarps * kWarp);
 }
 
 /// Where a warp is in the ring. The producer and the consumers each have their own.
@@ -23,8 +25,9 @@ class RingPlace {
   __device__ RingPlace(std::byte* shared, const StepPlan& plan)
       : full_(shared_address(shared + plan.barriers_at)),
         empty_(full_ + 8 * static_cast<std::uint32_t>(plan.n_stages)),
-        stages_(shared + plan.shared_bytes - plan.n_stages * kStageBytes),
-        n_stages_(plan.n_stages) {}
+        stages_(shared + plan.shared_bytes - plan.n_stages * plan.stage_bytes),
+        n_stages_(plan.n_stages),
+        stage_bytes_(plan.stage_bytes) {}
 
   __device__ void init() const {
     for (int i = 0; i < n_stages_; ++i) {
@@ -34,7 +37,7 @@ class RingPlace {
     asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
   }
 
-  __device__ std::byte* stage() const { return stages_ + stage_ * kStageBytes; }
+  __device__ std::byte* stage() const { return stages_ + stage_ * stage_bytes_; }
   __device__ std::uint32_t full() const { return full_ + 8 * stage_; }
 
   __device__ void wait_full() const { wait(full_ + 8 * stage_, parity_); }
@@ -67,19 +70,19 @@ class RingPlace {
   std::uint32_t empty_;
   std::byte* stages_;
   int n_stages_;
+  int stage_bytes_;
   int stage_ = 0;
   std::uint32_t parity_ = 0;
 };
 
-/// Which tiles of the present product are this block's. Tile t of a product goes to block (t + offset) % blocks.
-class TileTurn {
+/// Which items of the present product are this block's. Item i of a product goes to block (i + offset) % blocks.
+class ItemTurn {
  public:
-  __device__ TileTurn() : n_blocks_(static_cast<int>(gridDim.x)) {}
+  __device__ ItemTurn() : n_blocks_(static_cast<int>(gridDim.x)) {}
   __device__ int first() const {
     const int first = static_cast<int>(blockIdx.x) - offset_;
     return first < 0 ? first + n_blocks_ : first;
   }
-  __device__ int step() const { return n_blocks_; }
   __device__ void next_product(int turn) {
     offset_ += turn;
     if (offset_ >= n_blocks_) offset_ -= n_blocks_;
@@ -90,16 +93,26 @@ class TileTurn {
   int offset_ = 0;
 };
 
+/// This block's items of a product: tiles of one part, since the parts divide the blocks.
+struct ItemRange {
+  int tile;
+  int part;
+  int step;
+
+  __device__ ItemRange(const ItemTurn& turn, const StreamShape& shape)
+      : tile(turn.first() * shape.part_factor >> 16), part(turn.first() - tile * shape.parts), step(shape.tile_step) {}
+};
+
 // ---- the producer ----
 
 /// Keeps few copies under way: more would not make the stream faster, but everything that the consumers read from L2,
 /// and the barriers, would queue behind them.
 class CopiesUnderWay {
  public:
-  __device__ explicit CopiesUnderWay(const RingPlace& ring) : oldest_(ring) {}
+  __device__ CopiesUnderWay(const RingPlace& ring, int most) : oldest_(ring), most_(most) {}
   /// To be called before each copy.
   __device__ void wait() {
-    if (n_ < kCopiesUnderWay) {
+    if (n_ < most_) {
       ++n_;
       return;
     }
@@ -109,6 +122,7 @@ class CopiesUnderWay {
 
  private:
   RingPlace oldest_;
+  int most_;
   int n_ = 0;
 };
 
@@ -123,36 +137,41 @@ __device__ __forceinline__ void prefetch_line(const void* at) {
   asm volatile("prefetch.global.L2 [%0];" ::"l"(at));
 }
 
-/// Copies this block's tiles of a product into the ring. Called by one warp.
+/// Copies a chunk of 16 rows into the ring. Called by one warp.
 template <Format kFormat>
-__device__ void stream_tiles(RingPlace& ring, CopiesUnderWay& under_way, TileTurn& turn, const StreamShape& shape,
-                             const Matrix& matrix) {
+__device__ __forceinline__ void copy_chunk(const RingPlace& ring, const StreamShape& shape, const Matrix& matrix,
+                                           int tile, int first_unit, int n_units) {
   const int lane = threadIdx.x % kWarp;
-  for (int tile = turn.first(); tile < shape.row_tiles; tile += turn.step()) {
-    if (matrix.bias != nullptr && lane == 0) prefetch_line(matrix.bias + tile * kTileRows);
-    for (int begin = 0; begin < shape.units; begin += shape.per_chunk) {
-      const int n_units = min(shape.per_chunk, shape.units - begin);
+  const auto* data = static_cast<const std::byte*>(matrix.data);
+  if constexpr (is_quantized(kFormat)) {
+    constexpr std::uint32_t kTile = static_cast<std::uint32_t>(tile_bytes(kFormat));
+    if (lane != 0) return;
+    const std::int64_t first = static_cast<std::int64_t>(tile) * (shape.units * shape.parts) + first_unit;
+    ring.expect(n_units * kTile);
+    copy_bulk(ring.stage(), data + first * kTile, n_units * kTile, ring.full());
+  } else {
+    const std::uint32_t row_bytes = n_units * kPlainInputs * 2;
+    if (lane == 0) ring.expect(row_bytes * kTileRows);
+    __syncwarp();
+    if (lane >= kTileRows) return;
+    const std::int64_t row = static_cast<std::int64_t>(tile) * kTileRows + lane;
+    const std::int64_t from = (row * shape.padded_inputs + first_unit * kPlainInputs) * 2;
+    copy_bulk(ring.stage() + lane * (row_bytes + kChunkPad), data + from, row_bytes, ring.full());
+  }
+}
+
+/// Copies this block's items of a product. Called by one warp.
+template <Format kFormat>
+__device__ void stream_items(RingPlace& ring, CopiesUnderWay& under_way, ItemTurn& turn, const StreamShape& shape,
+                             const Matrix& matrix) {
+  const ItemRange items(turn, shape);
+  for (int tile = items.tile; tile < shape.row_tiles; tile += items.step) {
+    if (matrix.bias != nullptr && threadIdx.x % kWarp == 0) prefetch_line(matrix.bias + tile * kTileRows);
+    for (int unit = 0; unit < shape.units; unit += shape.per_chunk) {
       ring.wait_empty();
       under_way.wait();
-      if constexpr (is_quantized(kFormat)) {
-        constexpr std::uint32_t kTile = static_cast<std::uint32_t>(tile_bytes(kFormat));
-        if (lane == 0) {
-          const std::int64_t first = static_cast<std::int64_t>(tile) * shape.units + begin;
-          ring.expect(n_units * kTile);
-          copy_bulk(ring.stage(), static_cast<const std::byte*>(matrix.data) + first * kTile, n_units * kTile,
-                    ring.full());
-        }
-      } else {
-        const std::uint32_t row_bytes = n_units * kPlainInputs * 2;
-        if (lane == 0) ring.expect(row_bytes * kTileRows);
-        __syncwarp();
-        if (lane < kTileRows) {
-          const std::int64_t row = static_cast<std::int64_t>(tile) * kTileRows + lane;
-          const std::int64_t from = (row * shape.padded_inputs + begin * kPlainInputs) * 2;
-          copy_bulk(ring.stage() + lane * (row_bytes + kChunkPad), static_cast<const std::byte*>(matrix.data) + from,
-                    row_bytes, ring.full());
-        }
-      }
+      copy_chunk<kFormat>(ring, shape, matrix, tile, items.part * shape.units + unit,
+                          min(shape.per_chunk, shape.units - unit));
       __syncwarp();
       ring.advance();
     }
@@ -274,6 +293,7 @@ __device__ void multiply_chunks(RingPlace& ring, const StreamShape& shape, const
   float odd[4] = {};  // two sums, so that products need not wait for each other
 #pragma unroll
   for (int i = 0; i < 4; ++i) sum[i] = 0;
+#pragma unroll 1
   for (int begin = 0; begin < shape.units; begin += shape.per_chunk) {
     const int n_units = min(shape.per_chunk, shape.units - begin);
     ring.wait_full();
@@ -305,6 +325,7 @@ __device__ void multiply_chunks(RingPlace& ring, const StreamShape& shape, const
 }
 
 /// What a thread adds up in a round: value (tile, row, activation row).
+template <bool kOneRow>
 struct RoundPlace {
   int shift;  // activation rows count as 1 << shift
   int tile;   // of the round
@@ -313,8 +334,8 @@ struct RoundPlace {
 
   __device__ explicit RoundPlace(int n_rows) {
     const int thread = static_cast<int>(threadIdx.x);
-    shift = n_rows == 1 ? 0 : 32 - __clz(n_rows - 1);
-    n = thread & ((1 << shift) - 1);
+    shift = kOneRow || n_rows == 1 ? 0 : 32 - __clz(n_rows - 1);
+    n = kOneRow ? 0 : thread & ((1 << shift) - 1);
     row = (thread >> shift) % kTileRows;
     tile = (thread >> shift) / kTileRows;
   }
@@ -324,47 +345,53 @@ struct RoundPlace {
   }
 };
 
-/// Goes through this block's tiles of a product, as many tiles in a round as give each thread a value to add up; warps
-/// meet once a round. `before(tile, row, n)` fetches what `finish(tile, row, n, value, partner, fetched)` needs while
-/// the products run. `partner` is the value of row + 8, for rows below 8.
-template <typename T, Format kFormat, typename Before, typename Finish>
-__device__ void run_product(RingPlace& ring, TileTurn& turn, const StreamShape& shape, const T* x, int n_rows, int warp,
-                            float* reduce, Before before, Finish finish) {
+/// Goes through this block's items of a product, as many in a round as give each thread a value to add up; warps meet
+/// once a round. `x`: the part of the activations, which `load` waits for and brings there. `before(tile, row)` fetches
+/// meanwhile what `finish(has_value, tile, row, n, value, partner, fetched)` needs. `partner` is the value of row + 8,
+/// for rows below 8. Whole warps call `finish`.
+template <typename T, Format kFormat, bool kOneRow, typename Before, typename Load, typename Finish>
+__device__ __forceinline__ void run_items(RingPlace& ring, const StreamShape& shape, const ItemRange& items, const T* x,
+                                          int n_rows, int warp, float* reduce, Before before, Load load,
+                                          Finish finish) {
   const int lane = threadIdx.x % kWarp;
-  const RoundPlace place(n_rows);
+  const RoundPlace<kOneRow> place(n_rows);
   int parity = 0;
-  for (int first = turn.first(); first < shape.row_tiles;) {
-    const int mine = first + place.tile * turn.step();
+  int tile = items.tile;
+#pragma unroll 1
+  while (tile < shape.row_tiles) {
+    const int mine = tile + place.tile * items.step;
     const bool has_value = mine < shape.row_tiles && place.tile < place.tiles() && place.n < n_rows;
-    decltype(before(0, 0, 0)) fetched{};
-    if (has_value) fetched = before(mine, place.row, place.n);
+    decltype(before(0, 0)) fetched{};
+    if (has_value) fetched = before(mine, place.row);
+    if (tile == items.tile) load();
     // Two buffers in turn: a warp may be a round ahead of those that still add up.
     float* parts = reduce + parity * kStepWarps * kRoundValues;
     parity ^= 1;
-    int tile = first;
-    for (int i = 0; i < place.tiles() && tile < shape.row_tiles; ++i, tile += turn.step()) {
+#pragma unroll 1
+    for (int i = 0; i < place.tiles() && tile < shape.row_tiles; ++i, tile += items.step) {
       float sum[4];
-      multiply_chunks<T, kFormat>(ring, shape, x, shape.padded_inputs + kRowPad, n_rows, warp, sum);
+      multiply_chunks<T, kFormat>(ring, shape, x, shape.part_inputs + kRowPad, n_rows, warp, sum);
       const int n = lane % 4 * 2;
       float* low = parts + place.part(i, warp, lane / 4) + n;
       float* high = parts + place.part(i, warp, lane / 4 + 8) + n;
       if (n < n_rows) *low = sum[0], *high = sum[2];
-      if (n + 1 < n_rows) low[1] = sum[1], high[1] = sum[3];
+      if (!kOneRow && n + 1 < n_rows) low[1] = sum[1], high[1] = sum[3];
     }
-    first = tile;
     sync_consumers();
-    if (has_value) {
+    if (__any_sync(kAllLanes, has_value)) {
       float value = 0;
       float partner = 0;
+      if (has_value) {
 #pragma unroll
-      for (int w = 0; w < kStepWarps; ++w) {
-        value += parts[place.part(place.tile, w, place.row) + place.n];
-        if (place.row < 8) partner += parts[place.part(place.tile, w, place.row + 8) + place.n];
+        for (int w = 0; w < kStepWarps; ++w) {
+          value += parts[place.part(place.tile, w, place.row) + place.n];
+          if (!kOneRow && place.row < 8) partner += parts[place.part(place.tile, w, place.row + 8) + place.n];
+        }
       }
-      finish(mine, place.row, place.n, value, partner, fetched);
+      if (kOneRow) partner = __shfl_down_sync(kAllLanes, value, 8);
+      finish(has_value, mine, place.row, place.n, value, partner, fetched);
     }
   }
-  turn.next_product(shape.turn);
 }
 
 }  // namespace inferbench::cuda_backend

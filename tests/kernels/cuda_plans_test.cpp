@@ -112,17 +112,39 @@ TEST(CudaStepPlan, ChunksCoverTheInputsAndFitIntoAStage) {
   for (const Format format : {Format::kBf16, Format::kInt8, Format::kInt4}) {
     for (const std::int32_t inputs : {24, 576, 768, 1600, 2048, 8192, 14336}) {
       const auto padded = static_cast<std::int32_t>(padded_inputs(format, inputs));
-      const StreamShape shape = stream_shape({100, inputs, padded, 7, format}, kH200Blocks);
-      const std::int32_t unit = is_quantized(format) ? kTileInputs : kPlainInputs;
-      EXPECT_EQ(shape.units * unit, padded);
-      ASSERT_GE(shape.per_chunk, 1);
-      const std::int64_t bytes = is_quantized(format)
-                                     ? shape.per_chunk * tile_bytes(format)
-                                     : std::int64_t{kTileRows} * (shape.per_chunk * kPlainInputs * 2 + kChunkPad);
-      EXPECT_LE(bytes, kStageBytes) << inputs;
-      EXPECT_EQ(shape.turn, 7);
+      for (const std::int32_t most_parts : {1, 4}) {
+        const StreamShape shape = stream_shape({100, inputs, padded, 7, format}, kH200Blocks, most_parts, 1024);
+        const std::int32_t unit = is_quantized(format) ? kTileInputs : kPlainInputs;
+        EXPECT_LE(shape.parts, most_parts);
+        EXPECT_EQ(shape.units * unit, shape.part_inputs);
+        EXPECT_EQ(shape.part_inputs * shape.parts, padded);
+        EXPECT_EQ(kH200Blocks % shape.parts, 0) << "a block's items would be of several parts";
+        EXPECT_EQ(shape.tile_step * shape.parts, kH200Blocks);
+        ASSERT_GE(shape.per_chunk, 1);
+        const std::int64_t bytes = is_quantized(format)
+                                       ? shape.per_chunk * tile_bytes(format)
+                                       : std::int64_t{kTileRows} * (shape.per_chunk * kPlainInputs * 2 + kChunkPad);
+        EXPECT_EQ(bytes, shape.chunk_bytes) << inputs;
+        EXPECT_EQ(shape.turn, 7 * shape.parts);
+      }
     }
   }
+}
+
+TEST(CudaStepPlan, PartFactorsDivideEveryBlocksNumber) {
+  for (const std::int32_t inputs : {768, 3072, 4608, 8192}) {
+    const StreamShape shape = stream_shape({100, inputs, inputs, 7, Format::kBf16}, kH200Blocks, kMostParts, 1024);
+    for (std::int32_t i = 0; i < kH200Blocks; ++i) EXPECT_EQ(i * shape.part_factor >> 16, i / shape.parts) << i;
+  }
+}
+
+TEST(CudaStepPlan, ProductsOfFewTilesAreCutAlongTheirInputs) {
+  // 48 tiles of 3072 inputs: two halves each are done sooner, by 96 of 132 blocks; a third part would not help.
+  EXPECT_EQ(stream_shape({768, 3072, 3072, 48, Format::kBf16}, kH200Blocks, 4).parts, 2);
+  EXPECT_EQ(stream_shape({768, 3072, 3072, 48, Format::kBf16}, kH200Blocks, 1).parts, 1);
+  // 128 tiles keep all blocks busy; only too many inputs cut them.
+  EXPECT_EQ(stream_shape({2048, 2048, 2048, 128, Format::kBf16}, kH200Blocks, 4).parts, 1);
+  EXPECT_EQ(stream_shape({2048, 8192, 8192, 128, Format::kBf16}, kH200Blocks, 4).parts, 2);
 }
 
 TEST(CudaStepPlan, SharedMemoryIsEnough) {
@@ -130,28 +152,57 @@ TEST(CudaStepPlan, SharedMemoryIsEnough) {
        {std::array{576, 9, 3, 1536}, std::array{2048, 32, 8, 8192}, std::array{4096, 32, 8, 14336}}) {
     const Shape shape = shape_of(description(hidden, heads, kv_heads, mlp));
     for (const Format format : {Format::kBf16, Format::kF16, Format::kInt8, Format::kInt4}) {
-      const StepPlan plan = plan_step(shape, products_of(shape, format), kH200Shared, kH200Blocks);
-      EXPECT_GE(plan.max_rows, mlp > 8192 ? 1 : 8) << hidden;
-      EXPECT_GT(plan.n_stages, kCopiesUnderWay) << "the producer may wait for a copy that it has not begun";
-      EXPECT_LE(plan.shared_bytes, kH200Shared);
-      for (std::int32_t rows = 1; rows <= plan.max_rows; ++rows) {
-        for (const std::int32_t longest : {1, 100, 1024, 100000}) {
-          const std::int32_t splits = attention_splits(plan, shape, rows, longest, kH200Blocks);
-          EXPECT_GE(splits, 1);
-          EXPECT_LE(splits, kMostSplits);
-          EXPECT_LE(splits * rows * shape.n_heads, kReduceFloats) << "its weights lie in this memory";
+      for (const std::int32_t most_rows : {1, kStepRows}) {
+        const StepPlan plan = plan_step(shape, products_of(shape, format), kH200Shared, kH200Blocks, most_rows);
+        EXPECT_EQ(plan.max_rows, most_rows) << hidden;
+        EXPECT_GT(plan.n_stages, plan.copies_under_way) << "the producer may wait for a copy that it has not begun";
+        EXPECT_LE(plan.shared_bytes, kH200Shared);
+        for (const StreamShape& product : plan.products) EXPECT_LE(product.chunk_bytes, plan.stage_bytes);
+        for (std::int32_t rows = 1; rows <= plan.max_rows; ++rows) {
+          for (const std::int32_t longest : {1, 100, 1024, 100000}) {
+            const std::int32_t splits = attention_splits(plan, shape, rows, longest, kH200Blocks);
+            EXPECT_GE(splits, 1);
+            EXPECT_LE(splits, kMostSplits);
+          }
         }
       }
     }
   }
 }
 
+TEST(CudaStepPlan, ExchangedPiecesDoNotOverlap) {
+  const Shape shape = shape_of(description(2048, 32, 8, 8192));
+  const StepPlan plan = plan_step(shape, products_of(shape, Format::kBf16), kH200Shared, kH200Blocks, kStepRows);
+  const std::int32_t rows = 3;
+  const std::int32_t splits = attention_splits(plan, shape, rows, 200, kH200Blocks);
+  const ExchangePlan exchange = plan_exchange(plan, shape, rows, splits);
+  const std::array<std::pair<std::int32_t, std::int32_t>, 7> pieces{{
+      {exchange.attn_input, rows * shape.hidden_stride / 2},
+      {exchange.qkv, rows * shape.qkv_stride},
+      {exchange.attended, rows * shape.n_heads * splits * (shape.head_stride + kSplitPad)},
+      {exchange.out, plan.products[kOut].parts * rows * shape.hidden_stride},
+      {exchange.mlp_input, rows * shape.hidden_stride / 2},
+      {exchange.mlp, rows * shape.mlp_stride / 2},
+      {exchange.down, plan.products[kDown].parts * rows * shape.hidden_stride},
+  }};
+  std::int32_t end = 0;
+  for (const auto& [at, words] : pieces) {
+    EXPECT_GE(at, end);
+    EXPECT_EQ(at % 4, 0) << "read 16 bytes at a time";
+    end = at + words;
+  }
+  EXPECT_LE(end, exchange.layer_words);
+  EXPECT_LE(exchange_words(exchange, shape), most_exchange_words(plan, shape, kH200Blocks));
+}
+
 TEST(CudaStepPlan, ModelsThatDoNotFitHaveNoStep) {
   const Shape shape = shape_of(description(2048, 32, 8, 8192));
-  EXPECT_EQ(plan_step(shape, products_of(shape, Format::kF32), kH200Shared, kH200Blocks).max_rows, 0);
-  EXPECT_EQ(plan_step(shape, products_of(shape, Format::kBf16), 64 << 10U, kH200Blocks).max_rows, 0);
-  const Shape wide = shape_of(description(8192, 64, 8, 28672));
-  EXPECT_EQ(plan_step(wide, products_of(wide, Format::kBf16), kH200Shared, kH200Blocks).max_rows, 0);
+  const auto rows_of = [](const Shape& of, Format format, std::int32_t shared_bytes) {
+    return plan_step(of, products_of(of, format), shared_bytes, kH200Blocks, 1).max_rows;
+  };
+  EXPECT_EQ(rows_of(shape, Format::kF32, kH200Shared), 0);
+  EXPECT_EQ(rows_of(shape, Format::kBf16, 64 << 10U), 0);
+  EXPECT_EQ(rows_of(shape_of(description(8192, 64, 8, 28672)), Format::kBf16, kH200Shared), 0);
 }
 
 }  // namespace
