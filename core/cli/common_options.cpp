@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 
 #include "measure/affinity.hpp"
+#include "measure/counter_places.hpp"
 #include "support/error.hpp"
 
 namespace inferbench {
@@ -25,6 +26,17 @@ void add_threads_option(CLI::App& command, std::int32_t& threads) {
 
 CLI::Validator not_empty() {
   return {[](const std::string& path) { return path.empty() ? std::string("the path is empty") : std::string(); }, ""};
+}
+
+void add_counter_options(CLI::App& command, CounterPlaces& places) {
+  command.add_option("--nvml", places.nvml, "NVIDIA's management library, for what a GPU does during a trial")
+      ->type_name("LIBRARY")
+      ->check(not_empty())
+      ->capture_default_str();
+  command.add_option("--powercap", places.powercap, "Folder of the processors' energy counters (RAPL)")
+      ->type_name("DIR")
+      ->check(not_empty())
+      ->capture_default_str();
 }
 
 void add_json_flag(CLI::App& command, bool& json) {

@@ -14,6 +14,8 @@ class Validator;
 
 namespace inferbench {
 
+struct CounterPlaces;
+
 /// Adds --plugin-dir, which may be repeated.
 void add_plugin_dir_option(CLI::App& command, std::vector<std::filesystem::path>& plugin_dirs);
 
@@ -22,6 +24,9 @@ void add_threads_option(CLI::App& command, std::int32_t& threads);
 
 /// Refuses an empty path: a shell passes one for an unset variable, and it would mean the current folder.
 CLI::Validator not_empty();
+
+/// Adds --nvml and --powercap: where the counters of energy and devices are.
+void add_counter_options(CLI::App& command, CounterPlaces& places);
 
 /// Adds --json.
 void add_json_flag(CLI::App& command, bool& json);

@@ -19,6 +19,7 @@
 #include "experiment/plan.hpp"
 #include "experiment/plan_text.hpp"
 #include "measure/affinity.hpp"
+#include "measure/counter_places.hpp"
 #include "report/comparison.hpp"
 #include "report/console_style.hpp"
 #include "report/console_table.hpp"
@@ -30,6 +31,7 @@
 #include "results/run_notes.hpp"
 #include "results/trial_index.hpp"
 #include "run/child_process.hpp"
+#include "run/device_state.hpp"
 #include "run/limits.hpp"
 #include "run/preparation.hpp"
 #include "run/process_runner.hpp"
@@ -53,6 +55,7 @@ struct RunOptions {
   RunChoice source;
   std::filesystem::path out = "results";
   std::vector<std::filesystem::path> plugin_dirs;
+  CounterPlaces places;
   bool plan = false;
   bool profile = false;
   bool json = false;
@@ -115,19 +118,23 @@ void require_unchanged(InputFiles& files, const std::filesystem::path& folder) {
 
 // A worker process for each contender, or everything in this process for use with a debugger.
 RunnerFactory runner_factory(const RunOptions& options) {
-  if (options.in_process) return [] { return std::make_unique<LoadedContender>(); };
-  return [patience = std::make_shared<TeardownPatience>()] {
-    return std::make_unique<ProcessRunner>(std::vector<std::string>{"/proc/self/exe", "worker"}, patience);
+  const CounterPlaces& places = options.places;
+  if (options.in_process) {
+    return [places] { return std::make_unique<LoadedContender>("/proc/self/clear_refs", places); };
+  }
+  const std::vector<std::string> command{"/proc/self/exe", "worker",     "--nvml",
+                                         places.nvml,      "--powercap", places.powercap};
+  return [patience = std::make_shared<TeardownPatience>(), command] {
+    return std::make_unique<ProcessRunner>(command, patience);
   };
 }
 
 void print_plan(const Experiment& experiment, const Shard& shard) {
-  const Experiment part = shard_of(experiment, shard);
   if (!shard.whole()) {
-    print_result("shard {}/{}: {} of the experiment's {}\n", shard.index, shard.count, part.points.size(),
-                 counted(experiment.points.size(), "point"));
+    print_result("shard {}/{}: {} of the experiment's {}\n", shard.index, shard.count,
+                 shard_of(experiment, shard).points.size(), counted(experiment.points.size(), "point"));
   }
-  print_result("{}", plan_text(part));
+  print_result("{}", plan_text(experiment, shard));
 }
 
 int run(const RunOptions& options) {
@@ -147,12 +154,15 @@ int run(const RunOptions& options) {
   // Workers inherit the binding, and the machine's limits are measured on the same CPUs.
   bind_to_cpus(experiment.measure.cpus);
   InputFiles files;
-  RunInfo info = describe_run(experiment, plugins, source.shard, files);
+  RunInfo info = describe_run(experiment, plugins, source.shard, files, options.places);
   info.program = std::string("inferbench ") + INFERBENCH_VERSION;
   info.prompt_notes = prompts.notes();
   if (source.reproduced) warn_of_differences(*source.reproduced, info);
   const std::vector<std::string> warnings = machine_warnings(experiment, cpu_times);  // before any own load
-  if (!source.resumed) info.machine = limits_for_run(experiment, print_line);
+  if (!source.resumed) {
+    info.idle_power = idle_power_for_run(experiment, options.places);
+    info.machine = limits_for_run(experiment, print_line);
+  }
   if (!options.in_process) require_files_for_workers(experiment.contenders.size());
   RunFolder folder = open_folder(options, info, source);
   warn_of_weak_lock(folder);
@@ -230,6 +240,7 @@ void add_run_command(CLI::App& app, CommandContext& context) {
   command.add_flag("--in-process", options->in_process,
                    "Use no worker processes: a backend crash ends the run (for debuggers and sanitizers)");
   add_plugin_dir_option(command, options->plugin_dirs);
+  add_counter_options(command, options->places);
   add_json_flag(command, options->json);
   command.footer(kRunFooter);
   command.callback([options, out, &context] {

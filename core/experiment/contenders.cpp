@@ -29,10 +29,11 @@ struct Entry {
   bool is_optional = false;
   BackendSchema schema;
   std::vector<std::string> precisions;
+  std::vector<std::string> devices;  // as Contender::device
   std::vector<std::pair<std::string, std::vector<std::string>>> options;
 
   std::int64_t expansions() const {
-    std::int64_t count = static_cast<std::int64_t>(precisions.size());
+    auto count = static_cast<std::int64_t>(precisions.size() * devices.size());
     for (const auto& [key, values] : options) count *= static_cast<std::int64_t>(values.size());
     return count;
   }
@@ -44,7 +45,7 @@ class ContenderReader {
 
   void read(const YamlNode& node) {
     Entry entry = node.kind == YamlNode::Kind::kScalar ? read_short(node) : read_map(node);
-    if (entry.precisions.empty()) return;  // left out
+    if (entry.precisions.empty() || entry.devices.empty()) return;  // left out
     for (const PrecisionDescription& precision : entry.schema.precisions) add_known_precision(precision.name);
     expand(entry);
   }
@@ -65,6 +66,7 @@ class ContenderReader {
     } else {
       entry.precisions.emplace_back(entry.schema.precisions.front().name);
     }
+    entry.devices.push_back(default_device(entry.schema));
     return entry;
   }
 
@@ -90,6 +92,8 @@ class ContenderReader {
     } else {
       entry.precisions.emplace_back(entry.schema.precisions.front().name);
     }
+    read_devices(map.find("device"), entry);
+    if (entry.devices.empty()) return entry;
     if (const YamlNode* options = map.find("options")) read_options(*options, entry);
     return entry;
   }
@@ -117,6 +121,46 @@ class ContenderReader {
       return;
     }
     entry.precisions.push_back(checked_precision(precision, node, entry.schema));
+  }
+
+  // The CPU stays unnamed where it is the default, like everything that an experiment does not set.
+  static std::string default_device(const BackendSchema& schema) {
+    if (schema.devices.empty() || schema.devices.front().id == "cpu") return {};
+    return schema.devices.front().id;
+  }
+
+  void read_devices(const YamlNode* node, Entry& entry) {
+    if (entry.is_optional && !entry.schema.device_problem.empty()) {
+      list_.left_out.push_back(
+          fmt::format("{}: no device: {}", entry.schema.name, one_line(entry.schema.device_problem)));
+      return;
+    }
+    if (node == nullptr) {
+      entry.devices.push_back(default_device(entry.schema));
+      return;
+    }
+    for (const YamlNode* item : read_items(*node, "backends.device")) {
+      add_device(entry, read_text(*item, "backends.device"), *item);
+    }
+  }
+
+  void add_device(Entry& entry, const std::string& device, const YamlNode& node) {
+    std::vector<std::string> offered;
+    for (const DeviceDescription& known : entry.schema.devices) offered.push_back(known.id);
+    if (offered.empty() && entry.schema.device_problem.empty()) offered.emplace_back("cpu");
+    if (std::find(offered.begin(), offered.end(), device) == offered.end()) {
+      if (entry.is_optional) {
+        list_.left_out.push_back(
+            fmt::format("{}@{}: the backend does not offer this device here", entry.schema.name, one_line(device)));
+        return;
+      }
+      fail(
+          node.at,
+          fmt::format("backend '{}' has no device {} here; {}", entry.schema.name, quote(device),
+                      offered.empty() ? one_line(entry.schema.device_problem) : suggestion(device, "devices", offered)),
+          kListCure);
+    }
+    entry.devices.push_back(device == "cpu" && default_device(entry.schema).empty() ? "" : device);
   }
 
   static std::string read_name(const YamlNode& node) {
@@ -186,7 +230,7 @@ class ContenderReader {
   static void check_count(std::int64_t count, const Position& at) {
     if (count <= kMaxContenders) return;
     fail(at, fmt::format("backends: more than {}, expected fewer", counted(kMaxContenders, "contender")),
-         "shorten the lists of precisions and option values: they multiply");
+         "shorten the lists of precisions, devices and option values: they multiply");
   }
 
   void expand(const Entry& entry) {
@@ -217,9 +261,12 @@ class ContenderReader {
       contender.options[option->first] = value;
       if (n > 1) varying = fmt::format("/{}={}{}", option->first, one_line(value, kMaxNameBytes), varying);
     }
-    contender.precision = entry.precisions[static_cast<std::size_t>(index)];
+    const auto n_devices = static_cast<std::int64_t>(entry.devices.size());
+    contender.device = entry.devices[static_cast<std::size_t>(index % n_devices)];
+    contender.precision = entry.precisions[static_cast<std::size_t>(index / n_devices)];
     contender.name = entry.name.empty() ? entry.schema.name : entry.name;
     if (entry.name.empty() || entry.precisions.size() > 1) contender.name += ":" + contender.precision;
+    if (n_devices > 1) contender.name += "@" + (contender.device.empty() ? "cpu" : contender.device);
     contender.name += varying;
     return contender;
   }

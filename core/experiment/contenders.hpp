@@ -18,11 +18,11 @@ struct ContenderList {
   std::vector<std::string> left_out;    ///< why optional contenders are not available on this machine, one line each
 };
 
-/// Reads `backends`: an entry is "PLUGIN", "PLUGIN:PRECISION" or {plugin, name, precision, options, optional}. Lists of
-/// precisions and of option values multiply out; the precision varies slowest. A contender without a name is called
-/// plugin:precision/option=value, with the options that vary. A name that expands to several contenders gets what
-/// varies as a suffix. With `optional: true`, a backend that does not load or a precision that the backend does not
-/// offer is left out. Throws Error with the position.
+/// Reads `backends`: an entry is "PLUGIN", "PLUGIN:PRECISION" or {plugin, name, precision, device, options, optional}.
+/// Lists of precisions, devices and option values multiply out; the precision varies slowest, then the device. A
+/// contender without a name is called plugin:precision@device/option=value, with the devices and options that vary. A
+/// name that expands to several contenders gets what varies as a suffix. With `optional: true`, a backend that does not
+/// load, and a precision or device that it does not offer here, are left out. Throws Error with the position.
 ContenderList read_contenders(const YamlNode& backends, const ExperimentLookups& lookups);
 
 /// The contender that `root`'s key `baseline` names, or the first one without that key. Throws Error with the position.

@@ -20,9 +20,16 @@ struct Contender {
   std::string plugin;     ///< the name as written, or an absolute path
   std::string precision;  ///< resolved, never empty
   std::map<std::string, std::string> options;  ///< only what the YAML set
+  /// What the backend computes on, such as "cuda:0". Empty: the backend's default, which is the CPU or unknown here.
+  std::string device{};
 
   friend bool operator==(const Contender&, const Contender&) = default;
 };
+
+/// Whether the contender computes on something other than the host's CPUs.
+inline bool on_device(const Contender& contender) {
+  return !contender.device.empty() && contender.device != "cpu";
+}
 
 /// One combination of model and sweep axes.
 struct Point {

@@ -37,7 +37,7 @@ std::vector<Key> backend_rows() {
        .list = true,
        .required = true,
        .short_form = "PLUGIN or PLUGIN:PRECISION",
-       .meaning = "The contenders. Lists of precisions and option values give one contender per combination.",
+       .meaning = "The contenders. Lists of precisions, devices and option values give one contender per combination.",
        .example = "[cpu_ref, {plugin: cpu_quant, precision: [int8, int4]}]"},
       {.path = "backends.plugin",
        .required = true,
@@ -45,15 +45,23 @@ std::vector<Key> backend_rows() {
                   "the folder of the YAML file).",
        .example = "cpu_quant"},
       {.path = "backends.name",
-       .fallback_words = "`PLUGIN:PRECISION/OPTION=VALUE`, with the options that vary",
-       .meaning = "Name of the contender. If the entry gives several contenders, the precision and options that vary "
-                  "are appended.",
+       .fallback_words = "`PLUGIN:PRECISION@DEVICE/OPTION=VALUE`, with the devices and options that vary",
+       .meaning = "Name of the contender. If the entry gives several contenders, the precision, device and options "
+                  "that vary are appended.",
        .example = "mine"},
       {.path = "backends.precision",
        .list = true,
        .fallback_words = "the backend's first",
        .meaning = "Precision. A list gives one contender per precision.",
        .example = "[int8, int4]"},
+      {.path = "backends.device",
+       .list = true,
+       .fallback_words = "the backend's first",
+       .meaning =
+           "Device that the backend computes on; `inferbench backends` lists those of this machine. A list gives "
+           "one contender per device. `threads` is no axis for a device other than `cpu`: of points that differ "
+           "in threads alone, such a contender runs at the one with the most threads (as the baseline, at all).",
+       .example = "[\"cuda:0\", \"cuda:1\"]"},
       {.path = "backends.options",
        .type = KeyType::kMap,
        .fallback_words = "the backend's own",
@@ -67,8 +75,8 @@ std::vector<Key> backend_rows() {
       {.path = "backends.optional",
        .type = KeyType::kFlag,
        .fallback = "false",
-       .meaning = "If true, the contender is left out, with a note, if its backend does not load or lacks the "
-                  "precision. Otherwise that is an error.",
+       .meaning = "If true, the contender is left out, with a note, if its backend does not load, lacks the precision, "
+                  "or has no such device here. Otherwise that is an error.",
        .example = "true"},
       {.path = "baseline",
        .fallback_words = "the first contender",

@@ -55,8 +55,12 @@ BackendSchema find_backend(const PluginPath& plugins, const std::string& referen
                            const std::filesystem::path& folder) {
   PluginDescription plugin = plugins.find(reference, folder);
   const bool is_path = reference.find('/') != std::string::npos;
-  return {is_path ? plugin.path.string() : reference, std::move(plugin.name), std::move(plugin.precisions),
-          std::move(plugin.options)};
+  return {is_path ? plugin.path.string() : reference,
+          std::move(plugin.name),
+          std::move(plugin.precisions),
+          std::move(plugin.options),
+          std::move(plugin.devices),
+          std::move(plugin.device_problem)};
 }
 
 // "/a/m" for "/a/m/".

@@ -20,6 +20,9 @@ struct BackendSchema {
   std::string name;
   std::vector<PrecisionDescription> precisions;  ///< at least one; the first is the default
   std::vector<OptionDescription> options;
+  /// Those of this machine, the default first; empty: device_problem says why, or only the CPU.
+  std::vector<DeviceDescription> devices{};
+  std::string device_problem{};
 };
 
 /// Everything outside the experiment file, passed in so that tests and the fuzzer need no backends, models or files.

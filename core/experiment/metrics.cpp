@@ -28,10 +28,17 @@ Value total_tokens_per_s(const TrialFacts& trial) {
   return tokens * trial.point.batch / seconds;
 }
 
+// Of the entire trial, prefill included, divided by the generated tokens of all sequences.
+Value mj_per_token(const TrialFacts& trial) {
+  if (!trial.outcome.energy_j) return std::nullopt;
+  return 1e3 * *trial.outcome.energy_j / (1.0 * trial.point.generate_tokens * trial.point.batch);
+}
+
 constexpr bool kYes = true;
 constexpr auto kContender = MetricScope::kContender;
 constexpr auto kSpeed = MetricKind::kSpeed;
 constexpr auto kMemory = MetricKind::kMemory;
+constexpr auto kEnergy = MetricKind::kEnergy;
 
 constexpr std::array kMetricTable{
     Metric{.name = "load_ms",
@@ -120,12 +127,39 @@ constexpr std::array kMetricTable{
            .column = "device MiB",
            .kind = kMemory,
            .get = [](const TrialFacts& trial) { return unless_zero(trial.outcome.device_bytes); }},
+    Metric{.name = "device_peak_bytes",
+           .unit = "bytes",
+           .title = "Peak device memory",
+           .column = "dev peak MiB",
+           .kind = kMemory,
+           .get =
+               [](const TrialFacts& trial) {
+                 return trial.outcome.device_use ? bytes_value(trial.outcome.device_use->peak_bytes) : Value();
+               }},
     Metric{
         .name = "cpu_s",
         .unit = "s",
         .title = "CPU time",
         .column = "cpu s",
         .get = [](const TrialFacts& trial) { return trial.outcome.used ? Value(trial.outcome.used->cpu_s) : Value(); }},
+    Metric{.name = "energy_j",
+           .unit = "J",
+           .title = "Energy",
+           .column = "energy J",
+           .kind = kEnergy,
+           .get = [](const TrialFacts& trial) { return trial.outcome.energy_j; }},
+    Metric{.name = "mj_per_token",
+           .unit = "mJ",
+           .title = "Energy per generated token",
+           .column = "mJ/token",
+           .kind = kEnergy,
+           .get = mj_per_token},
+    Metric{.name = "mean_power_w",
+           .unit = "W",
+           .title = "Mean power",
+           .column = "power W",
+           .kind = kEnergy,
+           .get = [](const TrialFacts& trial) { return trial.outcome.mean_power_w; }},
     Metric{.name = "kl", .unit = "nats per token", .title = "KL divergence", .column = "KL", .scope = kContender},
     Metric{.name = "top1_agreement",
            .title = "Top-1 agreement",

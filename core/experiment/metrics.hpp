@@ -29,11 +29,11 @@ enum class MetricScope : std::int32_t {
 };
 
 /// The tables that a metric belongs to.
-enum class MetricKind : std::int32_t { kSpeed, kMemory, kOther };
+enum class MetricKind : std::int32_t { kSpeed, kMemory, kEnergy, kOther };
 
 struct Metric {
   std::string_view name{};
-  std::string_view unit{};    ///< "ms", "tok/s", "bytes", "s", "nats per token"; empty: a plain number
+  std::string_view unit{};    ///< "ms", "tok/s", "bytes", "s", "J", "mJ", "W", "nats per token"; empty: a plain number
   std::string_view title{};   ///< for headings and axes: "Time to first token"
   std::string_view column{};  ///< for narrow tables, with a human-readable unit: "ttft ms", "peak RSS MiB"
   bool more_is_better = false;

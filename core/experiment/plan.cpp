@@ -7,6 +7,7 @@
 #include <numeric>
 #include <utility>
 
+#include "experiment/planned_pairs.hpp"
 #include "support/random.hpp"
 
 namespace inferbench {
@@ -60,6 +61,13 @@ std::int64_t sequences_of_warm_ups(const Experiment& experiment, const Point& po
   return static_cast<std::int64_t>(point.batch) * std::max(experiment.measure.warmup, 1);
 }
 
+std::vector<bool> contenders_at(const Experiment& experiment, std::int32_t point) {
+  const PlannedPairs planned(experiment);
+  std::vector<bool> runs(experiment.contenders.size());
+  for (std::size_t i = 0; i < runs.size(); ++i) runs[i] = planned.has(i, point_at(experiment, point));
+  return runs;
+}
+
 constexpr std::uint64_t kSharedPrefixSeed = 1;  // differs from the 0 in first_stream
 
 }  // namespace
@@ -102,12 +110,12 @@ std::vector<std::int32_t> plan_points(const Experiment& experiment, const Shard&
 }
 
 std::vector<PlannedTrial> plan_warmups(const Experiment& experiment, std::int32_t point) {
-  const auto n_contenders = static_cast<std::int32_t>(experiment.contenders.size());
+  const std::vector<bool> runs = contenders_at(experiment, point);
   std::vector<PlannedTrial> plan;
   for (std::int32_t repeat = 0; repeat < experiment.measure.warmup; ++repeat) {
     const std::uint64_t stream = recorded_warm_up_stream(experiment, point, repeat);
-    for (std::int32_t contender = 0; contender < n_contenders; ++contender) {
-      plan.push_back({point, contender, -1, repeat, stream});
+    for (std::size_t contender = 0; contender < runs.size(); ++contender) {
+      if (runs[contender]) plan.push_back({point, static_cast<std::int32_t>(contender), -1, repeat, stream});
     }
   }
   return plan;
@@ -115,10 +123,11 @@ std::vector<PlannedTrial> plan_warmups(const Experiment& experiment, std::int32_
 
 std::vector<PlannedTrial> plan_block(const Experiment& experiment, std::int32_t point, std::int32_t block) {
   const std::uint64_t stream = block_stream(experiment, point, block, 0);
-  const auto n_contenders = static_cast<std::int32_t>(experiment.contenders.size());
+  const std::vector<bool> runs = contenders_at(experiment, point);
+  const auto n_contenders = static_cast<std::int32_t>(runs.size());
   std::vector<PlannedTrial> plan;
   for (const std::int32_t contender : block_order(n_contenders, experiment.measure.seed, point, block)) {
-    plan.push_back({point, contender, block, 0, stream});
+    if (runs[static_cast<std::size_t>(contender)]) plan.push_back({point, contender, block, 0, stream});
   }
   return plan;
 }

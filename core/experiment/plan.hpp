@@ -53,14 +53,15 @@ struct Shard {
 
 /// The complete order of the trials, the same on every platform. Points are in sweep order, grouped so that each model
 /// and thread count is loaded as rarely as possible. Each point has first the warm-ups, then the blocks. Each block has
-/// every contender once, shuffled by measure.seed, point and block. Blocks that measure.until adds are not included:
-/// see plan_block.
+/// every contender of the point (PlannedPairs) once, shuffled by measure.seed, point and block. Blocks that
+/// measure.until adds are not included: see plan_block.
 std::vector<PlannedTrial> make_plan(const Experiment& experiment, const Shard& shard = {});
 
 /// The parts of every plan: the order of the points, and the trials of a point.
 std::vector<std::int32_t> plan_points(const Experiment& experiment, const Shard& shard = {});
 std::vector<PlannedTrial> plan_warmups(const Experiment& experiment, std::int32_t point);
-/// Any block of the point, including blocks beyond measure.blocks: every contender once, in the order of that block.
+/// Any block of the point, including blocks beyond measure.blocks: every contender of the point once, in the order of
+/// that block.
 std::vector<PlannedTrial> plan_block(const Experiment& experiment, std::int32_t point, std::int32_t block);
 
 /// The prompt stream of an attempt at a block's trial: a prompt that the process has not seen. Attempt 0 is the planned

@@ -9,6 +9,7 @@
 #include <set>
 #include <string_view>
 
+#include "experiment/planned_pairs.hpp"
 #include "measure/cpu_choice.hpp"
 #include "support/counted.hpp"
 #include "support/precision.hpp"
@@ -20,6 +21,8 @@ namespace {
 constexpr double kFlopsPerThread = 50e9;          // fp32 matrix product; a multiply-add counts as two
 constexpr double kBytesPerSecondPerThread = 8e9;  // weights streamed from memory
 constexpr double kMaxBytesPerSecond = 40e9;
+constexpr double kFlopsOfDevice = 50e12;  // a GPU
+constexpr double kBytesPerSecondOfDevice = 1e12;
 constexpr double kLoadBytesPerSecond = 0.5e9;  // fp32 weights read or generated, converted and packed
 constexpr double kSecondsPerWorker = 0.05;
 
@@ -38,12 +41,14 @@ const ModelFacts& facts_of(const Experiment& experiment, const std::string& mode
   return found == experiment.model_facts.end() ? kUnknown : *found;
 }
 
-double trial_seconds(const Point& point, double parameters, std::string_view precision) {
-  const double flops = kFlopsPerThread * point.threads;
-  const double bandwidth = std::min(kBytesPerSecondPerThread * point.threads, kMaxBytesPerSecond);
+double trial_seconds(const Point& point, double parameters, const Contender& contender) {
+  const bool device = on_device(contender);
+  const double flops = device ? kFlopsOfDevice : kFlopsPerThread * point.threads;
+  const double bandwidth =
+      device ? kBytesPerSecondOfDevice : std::min(kBytesPerSecondPerThread * point.threads, kMaxBytesPerSecond);
   const double prefill = 2 * parameters * (point.past_tokens + point.prompt_tokens) * point.batch / flops;
   const double step =
-      std::max(parameters * bytes_per_weight(precision) / bandwidth, 2 * parameters * point.batch / flops);
+      std::max(parameters * bytes_per_weight(contender.precision) / bandwidth, 2 * parameters * point.batch / flops);
   return prefill + step * (point.generate_tokens - 1);
 }
 
@@ -72,6 +77,7 @@ std::string contenders_text(const Experiment& experiment) {
   std::string text = fmt::format("\n{}\n", counted(experiment.contenders.size(), "contender"));
   for (const Contender& contender : experiment.contenders) {
     text += fmt::format("  {}  {} in {}", contender.name, contender.plugin, contender.precision);
+    if (!contender.device.empty()) text += fmt::format(" on {}", contender.device);
     for (const auto& [key, value] : contender.options) text += fmt::format(", {} {}", key, value);
     text += contender.name == experiment.baseline ? "  (baseline)\n" : "\n";
   }
@@ -114,7 +120,9 @@ Experiment shard_of(Experiment experiment, const Shard& shard) {
   return experiment;
 }
 
-double estimate_seconds(const Experiment& experiment) {
+namespace {
+
+double seconds_of_plan(const Experiment& experiment, const PlannedPairs& pairs) {
   const MeasureSettings& measure = experiment.measure;
   const double planned = static_cast<double>(measure.warmup) + measure.blocks;
   // A new process of a later block runs one extra warm-up trial; the first process already had the planned warm-ups.
@@ -125,22 +133,36 @@ double estimate_seconds(const Experiment& experiment) {
     const auto parameters = static_cast<double>(facts_of(experiment, point.model).n_parameters);
     const bool is_new = loaded.emplace(point.model, point.threads).second;
     const double loads = measure.fresh_processes ? measure.blocks : (is_new ? 1 : 0);
-    for (const Contender& contender : experiment.contenders) {
+    for (std::size_t c = 0; c < experiment.contenders.size(); ++c) {
+      if (!pairs.has(c, point)) continue;
       seconds += loads * (kSecondsPerWorker + parameters * 4 / kLoadBytesPerSecond);
-      seconds += trials * trial_seconds(point, parameters, contender.precision) + planned * measure.cooldown_s;
+      seconds += trials * trial_seconds(point, parameters, experiment.contenders[c]) + planned * measure.cooldown_s;
     }
   }
   return seconds;
 }
 
-std::string plan_text(const Experiment& experiment) {
-  const std::size_t pairs = experiment.points.size() * experiment.contenders.size();
+}  // namespace
+
+double estimate_seconds(const Experiment& experiment) {
+  return seconds_of_plan(experiment, PlannedPairs(experiment));
+}
+
+std::string plan_text(const Experiment& whole, const Shard& shard) {
+  const PlannedPairs planned(whole);
+  const Experiment experiment = shard_of(whole, shard);
+  std::size_t pairs = 0;
+  for (const Point& point : experiment.points) pairs += planned.at(point);
+  const bool all = pairs == experiment.points.size() * experiment.contenders.size();
   const auto blocks = static_cast<std::size_t>(experiment.measure.blocks);
   const auto warmup = static_cast<std::size_t>(experiment.measure.warmup);
   std::string text = fmt::format("experiment {}\n", experiment.name);
   text += models_text(experiment) + contenders_text(experiment) + points_text(experiment);
-  text += fmt::format("\n{}: {} x {} x {}, {} of them warm-up\n", counted(pairs * (blocks + warmup), "trial"),
-                      counted(experiment.points.size(), "point"), counted(experiment.contenders.size(), "contender"),
+  const std::string where =
+      all ? fmt::format("{} x {}", counted(experiment.points.size(), "point"),
+                        counted(experiment.contenders.size(), "contender"))
+          : fmt::format("{} of point and contender (threads are no axis of a device)", counted(pairs, "pair"));
+  text += fmt::format("\n{}: {} x {}, {} of them warm-up\n", counted(pairs * (blocks + warmup), "trial"), where,
                       counted(blocks + warmup, "repetition"), pairs * warmup);
   if (!experiment.measure.cpus.empty()) text += fmt::format("on the CPUs {}\n", cpu_list_text(experiment.measure.cpus));
   if (experiment.measure.until) {
@@ -148,9 +170,9 @@ std::string plan_text(const Experiment& experiment) {
         fmt::format("measure.until may add blocks: up to {} at each point, or {} min\n",
                     most_blocks(experiment.measure) - experiment.measure.blocks, experiment.measure.until->max_minutes);
   }
-  text +=
-      fmt::format("estimated time: {} (a guess from {:.0f} GFLOP/s and {:.0f} GB/s per thread; nothing was measured)\n",
-                  duration(estimate_seconds(experiment)), kFlopsPerThread / 1e9, kBytesPerSecondPerThread / 1e9);
+  text += fmt::format(
+      "estimated time: {} (a guess from {:.0f} GFLOP/s and {:.0f} GB/s per thread; nothing was measured)\n",
+      duration(seconds_of_plan(experiment, planned)), kFlopsPerThread / 1e9, kBytesPerSecondPerThread / 1e9);
   return text;
 }
 

@@ -30,6 +30,7 @@ void backends(YAML::Emitter& out, const std::vector<Contender>& contenders) {
     text(out, "name", contender.name);
     text(out, "plugin", contender.plugin);
     text(out, "precision", contender.precision);
+    if (!contender.device.empty()) text(out, "device", contender.device);
     if (!contender.options.empty()) {
       out << YAML::Key << "options" << YAML::Value << YAML::BeginMap;
       for (const auto& [key, value] : contender.options) text(out, key, value);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "measure/device_watch.hpp"
 #include "measure/ending.hpp"
 #include "measure/interference.hpp"
 #include "measure/resources.hpp"
@@ -58,6 +59,10 @@ struct TrialOutcome : Ending {
   MemoryUse memory;                                 ///< of the process; the peak is this trial's
   std::string peak_unknown;                         ///< why the peak is absent, as one line
   std::optional<ResourceUse> used;                  ///< by this trial
+  std::optional<double> energy_j;                   ///< of what it computes on, from the prompt to the last token
+  std::optional<double> mean_power_w;               ///< in the same time
+  std::string energy_unknown;                       ///< why both are absent, as one line
+  std::optional<DeviceUse> device_use;              ///< absent on the CPUs
   bool logits_checked = false;         ///< the last logits were requested after the clock stopped, and are finite
   Interference interference;           ///< during this trial
   std::int32_t trials_since_load = 0;  ///< 0: the first after the model was loaded

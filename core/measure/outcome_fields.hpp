@@ -86,6 +86,17 @@ void walk_memory(Archive& archive, Value& memory) {
                   peak_anonymous ? std::optional(*memory.peak_rss_bytes - *peak_anonymous) : std::nullopt);
 }
 
+template <typename Archive, typename Value>
+void walk_device_use(Archive& archive, Value& use) {
+  archive.integer("device_samples", use.samples);
+  archive.integer("device_peak_bytes", use.peak_bytes);
+  archive.number("device_clock_mhz", use.clock_mhz);
+  archive.number("device_temperature_c", use.temperature_c);
+  archive.text("device_slowed_by", use.slowed_by);
+  archive.truth("device_overheated", use.overheated);
+  archive.number("device_other_use_percent", use.other_use_percent);
+}
+
 /// Leaves out ids and profile, which few outcomes have.
 template <typename Archive, typename Value>
 void walk_trial_outcome(Archive& archive, Value& outcome) {
@@ -101,6 +112,11 @@ void walk_trial_outcome(Archive& archive, Value& outcome) {
   walk_memory(archive, outcome.memory);
   archive.text_or_null("peak_rss_unknown", outcome.peak_unknown);
   archive.group("cpu_s", outcome.used, [](auto& inner, auto& used) { walk_resources(inner, used); });
+  archive.number("energy_j", outcome.energy_j);
+  archive.number("mean_power_w", outcome.mean_power_w);
+  archive.text_or_null("energy_unknown", outcome.energy_unknown);
+  archive.later_group("device_samples", outcome.device_use,
+                      [](auto& inner, auto& use) { walk_device_use(inner, use); });
   walk_interference(archive, outcome.interference);
   archive.integer("trials_since_load", outcome.trials_since_load);
 }

@@ -66,7 +66,7 @@ void LoadedOperator::make(const OperatorRequest& request, OperatorPrepared& outc
   const OperatorInputs inputs(request.spec, request.seed);
   HostCallbacks callbacks;
   callbacks.teardown = teardown_;
-  const BackendContext context(plugin, request.threads, std::move(callbacks));
+  const BackendContext context(plugin, request.threads, std::move(callbacks), request.device);
 
   ib_op_desc desc = inputs.desc();
   desc.precision = request.precision.c_str();

@@ -77,11 +77,17 @@ std::optional<OperatorCache> operator_cache_from(std::string_view text) {
 }
 
 Json to_json(const OperatorRequest& request) {
-  return {{"contender", request.contender}, {"plugin", request.plugin},
-          {"precision", request.precision}, {"options", request.options},
-          {"threads", request.threads},     {"operator", spec_json(request.spec)},
-          {"seed", request.seed},           {"cache", to_string(request.cache)},
-          {"timeout_s", request.timeout_s}, {"memory_bytes", request.memory_bytes}};
+  return {{"contender", request.contender},
+          {"plugin", request.plugin},
+          {"precision", request.precision},
+          {"options", request.options},
+          {"device", request.device},
+          {"threads", request.threads},
+          {"operator", spec_json(request.spec)},
+          {"seed", request.seed},
+          {"cache", to_string(request.cache)},
+          {"timeout_s", request.timeout_s},
+          {"memory_bytes", request.memory_bytes}};
 }
 
 OperatorRequest operator_request_from(const Json& object) {
@@ -90,6 +96,7 @@ OperatorRequest operator_request_from(const Json& object) {
   request.plugin = object.at("plugin").get<std::string>();
   request.precision = object.at("precision").get<std::string>();
   request.options = object.at("options").get<std::map<std::string, std::string>>();
+  request.device = object.at("device").get<std::string>();
   request.threads = integer_of<std::int32_t>(object.at("threads"));
   require_sane(request.threads >= 1, "number of threads");
   request.spec = spec_of(object.at("operator"));

@@ -30,6 +30,7 @@ struct OperatorRequest {
   std::string plugin;     ///< absolute path of the library
   std::string precision;
   std::map<std::string, std::string> options;
+  std::string device{};  ///< empty: the backend's first
   std::int32_t threads = 1;
   OperatorSpec spec;
   std::uint64_t seed = 0;

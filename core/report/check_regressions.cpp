@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "experiment/metrics.hpp"
+#include "experiment/planned_pairs.hpp"
 #include "experiment/point_text.hpp"
 #include "report/check.hpp"
 #include "report/check_quality.hpp"
@@ -87,9 +88,11 @@ class RegressionCheck {
   }
 
   void put_metric(const std::string& metric) {
+    const PlannedPairs planned(now_.info.contenders, now_.info.points, now_.info.baseline);
     for (const Match& p : points_) {
       const Point& point = now_.info.points[p.b];
       for (const Match& c : contenders_) {
+        if (!planned.has(c.b, point)) continue;
         const std::string& name = now_.info.contenders[c.b].name;
         const double threshold = threshold_of(options_.rules, metric, name, point);
         put(allowed_text(metric, threshold), name, point_title(model_name(now_.info, point.model), point),

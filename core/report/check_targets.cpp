@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "experiment/metrics.hpp"
+#include "experiment/planned_pairs.hpp"
 #include "experiment/point_filter.hpp"
 #include "experiment/point_text.hpp"
 #include "experiment/targets.hpp"
@@ -110,6 +111,7 @@ namespace {
 
 std::vector<CheckResult> check_target(const RunData& run, const TrialIndex& index, const Target& target) {
   const std::size_t baseline = baseline_index(run.info);
+  const PlannedPairs planned(run.info.contenders, run.info.points, run.info.baseline);
   const std::string requirement = requirement_text(target);
   std::vector<CheckResult> results;
   for (std::size_t p = 0; p < run.info.points.size(); ++p) {
@@ -117,7 +119,7 @@ std::vector<CheckResult> check_target(const RunData& run, const TrialIndex& inde
     if (!matches(target.where, point)) continue;
     const TrialIndex::Trials* reference = baseline < run.info.contenders.size() ? &index.at(p, baseline) : nullptr;
     for (std::size_t c = 0; c < run.info.contenders.size(); ++c) {
-      if (!is_for(target, run.info, c, baseline)) continue;
+      if (!is_for(target, run.info, c, baseline) || !planned.has(c, point)) continue;
       const Judged judged = judge_target(target, index.at(p, c), reference);
       results.push_back({requirement, run.info.contenders[c].name,
                          point_title(model_name(run.info, point.model), point), judged.verdict, judged.found});

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <set>
 
+#include "experiment/metrics.hpp"
 #include "report/number_text.hpp"
 #include "results/paired_ratio.hpp"
 #include "stats/ratio.hpp"
@@ -25,6 +26,18 @@ bool is_failure(TrialStatus status) {
 std::string failures_text(std::size_t failed, std::size_t all, const TrialRecord& first) {
   return fmt::format("{} of {} failed, the first {}: {}", failed, counted(all, "trial"),
                      to_string(first.outcome.status), one_line(first.outcome.error));
+}
+
+// ": the reason", for values that a machine may not tell.
+std::string why_unknown(const TrialIndex::Trials& trials, std::string_view metric) {
+  const Metric* const row = find_metric(metric);
+  for (const TrialRecord* trial : trials) {
+    const TrialOutcome& outcome = trial->outcome;
+    const bool energy = row != nullptr && row->kind == MetricKind::kEnergy;
+    const std::string& reason = energy ? outcome.energy_unknown : outcome.peak_unknown;
+    if ((energy || metric == "peak_rss_bytes") && !trial->warm_up() && !reason.empty()) return ": " + one_line(reason);
+  }
+  return {};
 }
 
 }  // namespace
@@ -64,7 +77,7 @@ Judgeable judgeable_values(const TrialIndex::Trials& trials, std::string_view me
   Judgeable found{trial_values(trials, metric), {}};
   std::vector<double>& values = found.values;
   if (values.empty()) {
-    found.judged = {CheckVerdict::kUnclear, "no trial has a value"};
+    found.judged = {CheckVerdict::kUnclear, "no trial has a value" + why_unknown(trials, metric)};
     return found;
   }
   const auto zeros = static_cast<std::size_t>(std::count(values.begin(), values.end(), 0.0));
@@ -94,6 +107,9 @@ std::string value_text(std::string_view metric, double value) {
   if (metric.ends_with("_agreement")) return fmt::format("{:.2f}%", 100 * value);
   if (metric == "kl") return fmt::format("{:.3g} nats/token", value);
   if (metric == "perplexity") return number_text(value);
+  if (metric == "energy_j") return number_text(value) + " J";
+  if (metric == "mj_per_token") return number_text(value) + " mJ";
+  if (metric == "mean_power_w") return number_text(value) + " W";
   if (metric.ends_with("_s")) return number_text(value) + " s";
   return number_text(value) + " ms";
 }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "experiment/metrics.hpp"
+#include "experiment/planned_pairs.hpp"
 #include "results/metric_values.hpp"
 #include "results/model_identity.hpp"
 #include "results/paired_ratio.hpp"
@@ -97,9 +98,11 @@ SameOutput compare_output(const Trials& contender, const Trials& baseline) {
 
 PointResult compare_at(const RunInfo& info, const TrialIndex& index, std::size_t point, std::size_t baseline) {
   PointResult result{info.points[point], model_name(info, info.points[point].model), {}};
+  const PlannedPairs planned(info.contenders, info.points, info.baseline);
   for (std::size_t i = 0; i < info.contenders.size(); ++i) {
     const Trials& trials = index.at(point, i);
     ContenderResult summary = summarize_contender(info.contenders[i].name, trials);
+    summary.planned = planned.has(i, info.points[point]);
     if (i != baseline && baseline < info.contenders.size()) {
       const Trials& reference = index.at(point, baseline);
       for (const std::string& metric : metrics_with(&Metric::compared)) {

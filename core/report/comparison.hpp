@@ -37,6 +37,7 @@ struct Quantile {
 /// One contender at one point, over all blocks, without warm-ups.
 struct ContenderResult {
   std::string contender;
+  bool planned = true;  ///< false: it runs only at another of the points, see PlannedPairs
   std::size_t ok = 0;
   std::size_t failed = 0;
   std::size_t recorded = 0;                     ///< all trials, including warm-ups

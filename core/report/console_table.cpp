@@ -72,7 +72,9 @@ void put_point(std::string& text, const PointResult& result, const Comparison& c
   std::string units = fmt::format("  {:<{}}{:>8}{:>8} {:<{}}{:>8} {}", "", kNameWidth, "", "tok/s", " (99% interval)",
                                   kSpeedCellWidth, "tok/s", " (99% interval)");
   text += style.dim(header) + "\n" + style.dim(units) + "\n";
-  for (const auto& contender : result.contenders) text += speed_row(contender, comparison, style);
+  for (const auto& contender : result.contenders) {
+    if (contender.planned || contender.recorded > 0) text += speed_row(contender, comparison, style);
+  }
 }
 
 // Points with the same model and thread count share one load.
@@ -97,11 +99,11 @@ const ContenderResult* largest_in_group(const Comparison& comparison, const Poin
 
 using Columns = std::vector<const Metric*>;
 
-// Memory metrics that some contender has. For example, no backend of the run may use a device.
-Columns memory_columns(const Comparison& comparison) {
+// The metrics of a kind that some contender has. For example, no backend of the run may use a device.
+Columns columns_of(MetricKind kind, const Comparison& comparison) {
   Columns columns;
   for (const Metric& metric : all_metrics()) {
-    if (metric.kind == MetricKind::kMemory && has_metric(comparison.points, std::string(metric.name))) {
+    if (metric.kind == kind && has_metric(comparison.points, std::string(metric.name))) {
       columns.push_back(&metric);
     }
   }
@@ -119,7 +121,8 @@ std::string load_row(const ContenderResult& result, const Columns& columns) {
   for (const Metric* metric : columns) {
     row += fmt::format("{:>{}}", mib_text(result, std::string(metric->name)), column_width(*metric));
   }
-  return row + fmt::format("   {}\n", one_line(where, 30));
+  const std::size_t room = std::clamp<std::size_t>(kConsoleWidth - std::min(kConsoleWidth, row.size() + 3), 10, 30);
+  return row + fmt::format("   {}\n", one_line(where, room));
 }
 
 std::string load_header(const Columns& columns) {
@@ -129,7 +132,11 @@ std::string load_header(const Columns& columns) {
 }
 
 void put_loads(std::string& text, const Comparison& comparison, const ConsoleStyle& style) {
-  const Columns columns = memory_columns(comparison);
+  Columns columns = columns_of(MetricKind::kMemory, comparison);
+  // The driver's figure includes what the backend reports, and a line has no room for both.
+  if (has_metric(comparison.points, "device_peak_bytes")) {
+    std::erase_if(columns, [](const Metric* metric) { return metric->name == "device_bytes"; });
+  }
   for (auto group = comparison.points.begin(); group != comparison.points.end(); ++group) {
     const auto earlier = [&](const PointResult& point) { return same_load(point, *group); };
     if (std::any_of(comparison.points.begin(), group, earlier)) continue;
@@ -140,6 +147,31 @@ void put_loads(std::string& text, const Comparison& comparison, const ConsoleSty
       const ContenderResult* largest = largest_in_group(comparison, *group, i);
       if (largest != nullptr) text += load_row(*largest, columns);
     }
+  }
+}
+
+std::string energy_row(const ContenderResult& result, const Columns& columns) {
+  std::string row = fmt::format("  {}", name_cell(result.contender, kNameWidth));
+  for (const Metric* metric : columns) {
+    row += fmt::format("{:>{}}", median_text(result, std::string(metric->name)), column_width(*metric));
+  }
+  return row + "\n";
+}
+
+// One table per point, if any contender's energy is known.
+void put_energy(std::string& text, const Comparison& comparison, const ConsoleStyle& style) {
+  const Columns columns = columns_of(MetricKind::kEnergy, comparison);
+  if (columns.empty()) return;
+  std::string header = fmt::format("  {:<{}}", "median", kNameWidth);
+  for (const Metric* metric : columns) header += fmt::format("{:>{}}", metric->column, column_width(*metric));
+  for (const PointResult& point : comparison.points) {
+    std::string rows;
+    for (const ContenderResult& result : point.contenders) {
+      if (result.metrics.contains("energy_j")) rows += energy_row(result, columns);
+    }
+    if (rows.empty()) continue;
+    const std::string title = title_within_width("energy: " + point.model_name, point.point);
+    text += fmt::format("\n{}\n{}\n{}", style.bold(title), style.dim(header), rows);
   }
 }
 
@@ -172,6 +204,7 @@ std::string console_table(const Comparison& comparison, const std::vector<Headli
   if (comparison.points.size() >= kPointsForOverview) text += overall_table(comparison, headlines, style);
   for (const auto& point : comparison.points) put_point(text, point, comparison, style);
   put_loads(text, comparison, style);
+  put_energy(text, comparison, style);
   put_failures(text, comparison, style);
   if (comparison.recorded < comparison.planned) {
     text += fmt::format("\n{} of {} {} run\n", comparison.recorded, counted(comparison.planned, "planned trial"),

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "experiment/metrics.hpp"
+#include "experiment/planned_pairs.hpp"
 #include "results/paired_ratio.hpp"
 #include "stats/log_ratio.hpp"
 
@@ -86,7 +87,10 @@ std::vector<Entrant> put_speeds(const RunInfo& info, OverallSpeeds& speeds, Head
 void rank(const RunInfo& info, OverallSpeeds& speeds, std::vector<Entrant> entrants, Headline& headline) {
   std::size_t most = 0;
   for (const Entrant& entrant : entrants) most = std::max(most, entrant.points);
-  std::erase_if(entrants, [&](const Entrant& entrant) { return 2 * entrant.points < most; });
+  const PlannedPairs planned(info.contenders, info.points, info.baseline);
+  std::erase_if(entrants, [&](const Entrant& entrant) {
+    return 2 * entrant.points < std::min(most, planned.of(entrant.contender));
+  });
   entrants.push_back({baseline_index(info), most});
   const auto speed = [&](const Entrant& a, const Entrant& b) { return speeds.of(a.contender, b.contender).ratio; };
   const Entrant* fastest = &entrants.front();

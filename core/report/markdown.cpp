@@ -83,6 +83,7 @@ void put_results(std::string& text, const Report& report) {
                     prefix ? fmt::format(" {} |", at.shared_prefix_tokens) : "",
                     nodes ? fmt::format(" {} |", markdown_text(at.node)) : "");
     for (const ContenderResult& result : point.contenders) {
+      if (!result.planned && result.recorded == 0) continue;
       const auto peak = result.metrics.find("peak_rss_bytes");
       text += fmt::format(
           "{} {} | {} | {} | {} | {} | {} | {} | {} |\n", where, markdown_text(result.contender),

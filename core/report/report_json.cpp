@@ -23,7 +23,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr int kVersion = 1;
 constexpr std::size_t kReportFields = 21;
-constexpr std::size_t kContenderFields = 9;
+constexpr std::size_t kContenderFields = 10;
 constexpr std::size_t kSummaryFields = 13;
 constexpr std::size_t kRatioFields = 6;
 
@@ -91,6 +91,7 @@ Json object_of(const std::map<std::string, Value>& entries, Convert of) {
 Json contender_json(const ContenderResult& result) {
   Json object = object_with_room(kContenderFields);
   add(object, "contender", result.contender);
+  if (!result.planned) add(object, "planned", false);
   add(object, "ok", result.ok);
   add(object, "failed", result.failed);
   add(object, "metrics", object_of(result.metrics, summary_json));
@@ -186,6 +187,7 @@ Json judged_json(const CheckResult& check) {
 
 std::string_view kind_text(MetricKind kind) {
   if (kind == MetricKind::kSpeed) return "speed";
+  if (kind == MetricKind::kEnergy) return "energy";
   return kind == MetricKind::kMemory ? "memory" : "other";
 }
 

@@ -154,9 +154,10 @@ Json mitigations() {
 // Environment variables that libraries read. The experiment file does not show them.
 Json variables() {
   Json found = Json::object();
-  for (const char* name : {"OMP_NUM_THREADS", "OMP_PROC_BIND", "GOMP_CPU_AFFINITY", "KMP_AFFINITY", "MKL_NUM_THREADS",
-                           "OPENBLAS_NUM_THREADS", "TBB_NUM_THREADS", "MALLOC_ARENA_MAX", "GLIBC_TUNABLES",
-                           "LD_PRELOAD", "LD_LIBRARY_PATH", "INFERBENCH_PLUGIN_PATH"}) {
+  for (const char* name :
+       {"OMP_NUM_THREADS", "OMP_PROC_BIND", "GOMP_CPU_AFFINITY", "KMP_AFFINITY", "MKL_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "TBB_NUM_THREADS", "MALLOC_ARENA_MAX",
+        "GLIBC_TUNABLES", "LD_PRELOAD", "LD_LIBRARY_PATH", "INFERBENCH_PLUGIN_PATH"}) {
     if (const char* value = std::getenv(name); value != nullptr) found[name] = value;
   }
   return found;
@@ -223,9 +224,10 @@ Json libraries() {
 
 }  // namespace
 
-std::string collect_environment() {
-  const Json environment{{"time", utc_now()},    {"cpu", cpu()},     {"memory", memory()},      {"system", system()},
-                         {"process", process()}, {"build", build()}, {"libraries", libraries()}};
+std::string collect_environment(const Json& devices) {
+  Json environment{{"time", utc_now()},    {"cpu", cpu()},     {"memory", memory()},      {"system", system()},
+                   {"process", process()}, {"build", build()}, {"libraries", libraries()}};
+  if (!devices.empty()) environment["devices"] = devices;
   return environment.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

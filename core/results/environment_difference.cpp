@@ -21,11 +21,12 @@ constexpr std::array<std::string_view, 5> kPassing{"/time", "/cpu/mhz_now", "/me
 // The container's limits are compared. The names of its groups change with every session, and the keys "cpu" and
 // "memory" are those of earlier versions, so these are ignored.
 constexpr std::string_view kContainer = "/process/container/";
+constexpr std::string_view kDevices = "/devices/";
 constexpr std::string_view kJob = "/process/job/";  // the scheduler's numbers
 constexpr std::size_t kLongestValue = 60;
 
 bool passing(std::string_view key) {
-  if (key.starts_with(kJob)) return true;
+  if (key.starts_with(kJob) || (key.starts_with(kDevices) && key.find("/now/") != std::string_view::npos)) return true;
   if (key.starts_with(kContainer)) {
     const std::string_view name = key.substr(kContainer.size());
     return name.ends_with("/folder") || name == "cpu" || name == "memory";

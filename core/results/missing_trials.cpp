@@ -7,16 +7,21 @@
 #include <set>
 #include <string_view>
 
+#include "experiment/planned_pairs.hpp"
 #include "support/counted.hpp"
 
 namespace inferbench {
 
 namespace {
 
-std::uint64_t points_in(const RunInfo& info, const Shard& shard) {
-  std::uint64_t points = 0;
-  for (std::size_t i = 0; i < info.points.size(); ++i) points += shard.has(static_cast<std::int32_t>(i)) ? 1U : 0U;
-  return points;
+// Pairs of point and contender.
+std::uint64_t pairs_in(const RunInfo& info, const Shard& shard) {
+  const PlannedPairs planned(info.contenders, info.points, info.baseline);
+  std::uint64_t pairs = 0;
+  for (std::size_t i = 0; i < info.points.size(); ++i) {
+    if (shard.has(static_cast<std::int32_t>(i))) pairs += planned.at(info.points[i]);
+  }
+  return pairs;
 }
 
 bool split_alike(const std::vector<NamedRun>& parts) {
@@ -27,10 +32,10 @@ bool split_alike(const std::vector<NamedRun>& parts) {
 
 }  // namespace
 
-// All points have the same number of trials.
+// All pairs have the same number of trials.
 std::uint64_t planned_in(const RunInfo& info, const Shard& shard) {
-  const std::uint64_t own = points_in(info, info.shard);
-  return own == 0 ? info.planned_trials : info.planned_trials / own * points_in(info, shard);
+  const std::uint64_t own = pairs_in(info, info.shard);
+  return own == 0 ? info.planned_trials : info.planned_trials / own * pairs_in(info, shard);
 }
 
 std::uint64_t planned_rows(const RunData& run) {

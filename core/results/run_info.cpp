@@ -25,10 +25,12 @@ using Json = nlohmann::ordered_json;
 constexpr int kFormat = 1;
 
 Json json_of(const Contender& contender) {
-  return Json{{"name", contender.name},
+  Json object{{"name", contender.name},
               {"plugin", contender.plugin},
               {"precision", contender.precision},
               {"options", contender.options}};
+  if (!contender.device.empty()) object["device"] = contender.device;
+  return object;
 }
 
 Json json_of(const Point& point) {
@@ -82,6 +84,12 @@ Json json_of(const MergedRun& run) {
               {"machine", run.machine ? to_json(*run.machine) : Json(nullptr)}};
 }
 
+Json json_of(const IdlePower& idle) {
+  return Json{{"source", idle.source},
+              {"watts", idle.watts ? Json(*idle.watts) : Json(nullptr)},
+              {"unknown", idle.unknown.empty() ? Json(nullptr) : Json(idle.unknown)}};
+}
+
 template <typename T>
 Json list_of(const std::vector<T>& values) {
   Json list = Json::array();
@@ -91,7 +99,8 @@ Json list_of(const std::vector<T>& values) {
 
 Contender contender_from(const Json& object) {
   return {object.at("name").get<std::string>(), object.at("plugin").get<std::string>(),
-          object.at("precision").get<std::string>(), object.at("options").get<std::map<std::string, std::string>>()};
+          object.at("precision").get<std::string>(), object.at("options").get<std::map<std::string, std::string>>(),
+          object.value("device", std::string())};
 }
 
 Point point_from(const Json& object) {
@@ -147,6 +156,13 @@ std::optional<MachineLimits> machine_from(const Json& object) {
   return machine_limits_from_json(*machine);
 }
 
+IdlePower idle_power_from(const Json& object) {
+  IdlePower idle{object.at("source").get<std::string>(), std::nullopt, {}};
+  if (!object.at("watts").is_null()) idle.watts = object.at("watts").get<double>();
+  if (!object.at("unknown").is_null()) idle.unknown = object.at("unknown").get<std::string>();
+  return idle;
+}
+
 MergedRun merged_from(const Json& object) {
   return {object.at("folder").get<std::string>(),
           object.at("started").get<std::string>(),
@@ -197,6 +213,7 @@ std::string to_json_text(const RunInfo& info) {
   }
   if (info.prompt_rule) object["prompt_rule"] = *info.prompt_rule;
   if (!info.prompt_notes.empty()) object["prompt_notes"] = info.prompt_notes;
+  if (!info.idle_power.empty()) object["idle_power"] = list_of(info.idle_power);
   if (!info.merged.empty()) object["merged"] = list_of(info.merged);
   return object.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
@@ -238,6 +255,7 @@ RunInfo parse_run_info(std::string_view text, const std::filesystem::path& path)
     if (const auto folder = object.find("experiment_folder_from_run"); folder != object.end()) {
       info.experiment_folder_from_run = folder->get<std::string>();
     }
+    if (object.contains("idle_power")) info.idle_power = read_list(object.at("idle_power"), idle_power_from);
     if (object.contains("merged")) info.merged = read_list(object.at("merged"), merged_from);
     return info;
   } catch (const nlohmann::json::exception& error) {

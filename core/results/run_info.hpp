@@ -11,6 +11,7 @@
 
 #include "experiment/experiment.hpp"
 #include "experiment/plan.hpp"
+#include "measure/energy.hpp"
 #include "measure/machine_limits.hpp"
 #include "model/model_config.hpp"
 #include "support/precision.hpp"
@@ -97,6 +98,7 @@ struct RunInfo {
   std::string experiment_folder_from_run{};
   Shard shard;                           ///< the part of the points in this run
   std::optional<MachineLimits> machine;  ///< measured before the first trial; absent if not requested
+  std::vector<IdlePower> idle_power{};   ///< measured before the first trial; empty in folders of earlier versions
   std::vector<MergedRun> merged;         ///< empty unless `inferbench merge` made this folder
 };
 

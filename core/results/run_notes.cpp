@@ -147,6 +147,17 @@ void note_busy_threads(const RunData& run, std::vector<std::string>& notes) {
   }
 }
 
+// Without it, energy cannot be told from that of a device that only waits.
+void note_idle_power(const RunData& run, std::vector<std::string>& notes) {
+  std::vector<std::string> known;
+  for (const IdlePower& idle : run.info.idle_power) {
+    if (idle.watts) known.push_back(fmt::format("{} {:.1f} W", idle.source, *idle.watts));
+  }
+  if (known.empty()) return;
+  notes.push_back(
+      fmt::format("energy includes the idle power; before the first trial it was {}", fmt::join(known, ", ")));
+}
+
 // Unknown peaks, which are left out of all statistics.
 void note_unknown_peaks(const RunData& run, std::vector<std::string>& notes) {
   const auto unknown = [](const TrialRecord& trial) { return trial.ok() && !trial.outcome.peak_unknown.empty(); };
@@ -262,6 +273,7 @@ std::vector<std::string> run_notes(const RunData& run) {
   note_caches(run, notes);
   note_memory(run, notes);
   note_busy_threads(run, notes);
+  note_idle_power(run, notes);
   note_unknown_peaks(run, notes);
   note_loads(run, notes);
   note_teardown(run, notes);

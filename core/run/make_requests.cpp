@@ -12,6 +12,7 @@ LoadRequest make_load_request(const Experiment& experiment, const Contender& con
   request.model_base = experiment.file.parent_path().string();
   request.precision = contender.precision;
   request.options = contender.options;
+  request.device = contender.device;
   request.threads = point.threads;
   request.cache = experiment.load.cache;
   request.timeout_s = experiment.limits.timeout_s;

@@ -62,6 +62,7 @@ class PointSweep : private BlockedPoint {
     request.plugin = setup_.plugins[index];
     request.precision = contender.precision;
     request.options = contender.options;
+    request.device = contender.device;
     request.threads = point_.threads;
     request.spec = point_.spec;
     request.seed = experiment_.measure.seed;

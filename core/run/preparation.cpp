@@ -4,15 +4,18 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <system_error>
 #include <utility>
 
 #include "experiment/plan.hpp"
+#include "measure/device_facts.hpp"
 #include "model/model.hpp"
 #include "results/environment.hpp"
 #include "results/model_identity.hpp"
 #include "results/utc_time.hpp"
+#include "run/device_state.hpp"
 #include "support/error.hpp"
 
 namespace inferbench {
@@ -70,7 +73,8 @@ void identify_models(const Experiment& experiment, InputFiles& files, RunInfo& i
 
 }  // namespace
 
-RunInfo describe_run(const Experiment& experiment, const PluginPath& plugins, const Shard& shard, InputFiles& files) {
+RunInfo describe_run(const Experiment& experiment, const PluginPath& plugins, const Shard& shard, InputFiles& files,
+                     const CounterPlaces& places) {
   RunInfo info;
   info.name = experiment.name;
   info.experiment_file = experiment.file.string();
@@ -84,7 +88,7 @@ RunInfo describe_run(const Experiment& experiment, const PluginPath& plugins, co
   info.planned_trials = make_plan(experiment, shard).size();
   info.shard = shard;
   info.started = utc_now();
-  info.environment = collect_environment();
+  info.environment = collect_environment(device_facts(devices_of(experiment), places));
   info.plugins = identify_plugins(experiment, plugins, files);
   identify_models(experiment, files, info);
   if (experiment.prompts.file) identify_file("prompts.file", {*experiment.prompts.file}, files, info);

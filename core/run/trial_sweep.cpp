@@ -100,6 +100,10 @@ class TrialSweep : private BlockedPoint {
     const double spin = record.outcome.interference.spin_ms;
     if (record.node != node_) return;  // another machine spins at another speed
     if (spin > 0 && (fastest_spin_ms_ <= 0 || spin < fastest_spin_ms_)) fastest_spin_ms_ = spin;
+    if (record.outcome.device_use) {
+      double& fastest = fastest_mhz_[record.load.device];
+      fastest = std::max(fastest, record.outcome.device_use->clock_mhz.value_or(0));
+    }
   }
 
   std::vector<const TrialRecord*> trials_at(std::int32_t point) const {
@@ -204,13 +208,25 @@ class TrialSweep : private BlockedPoint {
     const TrialExtent extent{record.outcome.metrics->e2e_ms * 1e-3, record.point.threads, fastest_spin_ms_};
     record.disturbed_by =
         find_disturbance(record.outcome.interference, record.outcome.used.value_or(ResourceUse{}), extent);
+    if (record.outcome.device_use) {
+      const auto fastest = fastest_mhz_.find(record.load.device);
+      const std::string on_device = find_device_disturbance(*record.outcome.device_use, extent.wall_s,
+                                                            fastest == fastest_mhz_.end() ? 0 : fastest->second);
+      if (!on_device.empty()) record.disturbed_by += (record.disturbed_by.empty() ? "" : ", ") + on_device;
+    }
     note_other_node(record);
-    if (!folder_.info().machine || !limits_are_ours_) return;
+    if (!folder_.info().machine || !limits_are_ours_ || computes_on_device(record.contender)) return;
     for (const ModelFacts& facts : experiment_.model_facts) {
       if (facts.reference != record.point.model) continue;
       set_limit_shares(record, facts.config, *folder_.info().machine,
                        precision_of(setup_.plugins, record.contender, record.precision));
     }
+  }
+
+  // The machine's limits are those of its CPUs.
+  bool computes_on_device(const std::string& name) const {
+    return std::any_of(experiment_.contenders.begin(), experiment_.contenders.end(),
+                       [&](const Contender& contender) { return contender.name == name && on_device(contender); });
   }
 
   // A run that is continued on another node may find half a block. Its trials are not pairs, so the block is repeated.
@@ -234,6 +250,7 @@ class TrialSweep : private BlockedPoint {
   const std::string node_ = node_name();
   const bool limits_are_ours_ = node_of(folder_.info().environment) == node_;  ///< not if another node began the run
   double fastest_spin_ms_ = 0;                                                 ///< of all rows of this node; 0: none
+  std::map<std::string, double> fastest_mhz_;                                  ///< of all rows of this node, by device
   std::int32_t point_ = 0;           ///< index of the current point in experiment_.points
   std::vector<PlannedTrial> block_;  ///< the current block of that point, in its order
 };

@@ -93,6 +93,12 @@ class FieldReader {
     walk(*this, value.emplace());
   }
 
+  /// The same, for fields that few objects have: not written if absent.
+  template <typename Value, typename Walk>
+  void later_group(const char* key, std::optional<Value>& value, Walk walk) {
+    group(key, value, walk);
+  }
+
   /// Written for other programs; it follows from the other fields.
   template <typename Value>
   void derived(const char* /*key*/, const Value& /*value*/) {}
@@ -151,6 +157,10 @@ class FieldWriter {
     const Value none{};
     walk(*this, none);
     absent_ = false;
+  }
+  template <typename Value, typename Walk>
+  void later_group(const char* key, const std::optional<Value>& value, Walk walk) {
+    if (value) group(key, value, walk);
   }
   template <typename Value>
   void derived(const char* key, const Value& value) {

@@ -52,8 +52,8 @@ struct LoadedContender::Deadline {
   bool passed() const { return at_ns != 0 && now_ns() > at_ns; }
 };
 
-LoadedContender::LoadedContender(std::string clear_refs)
-    : clear_refs_(std::move(clear_refs)), deadline_(std::make_unique<Deadline>()) {}
+LoadedContender::LoadedContender(std::string clear_refs, CounterPlaces places)
+    : clear_refs_(std::move(clear_refs)), places_(std::move(places)), deadline_(std::make_unique<Deadline>()) {}
 
 LoadedContender::~LoadedContender() = default;
 
@@ -69,6 +69,7 @@ void LoadedContender::unload() {
   judge_.reset();
   model_.reset();
   request_.reset();
+  counters_.reset();
   shape_ = {};
   trials_since_load_ = 0;
   loaded_bytes_.reset();
@@ -83,8 +84,11 @@ LoadOutcome LoadedContender::load(const LoadRequest& request) {
   const ScopedAffinity affinity(threads_);  // the backend's threads inherit it
   deadline_->set(request.timeout_s);
   outcome.rss_before_bytes = read_memory_use().rss_bytes;
+  counters_.emplace(request.device, places_);
+  counters_->begin_memory();
   const PeakWatch peak(clear_refs_);
   into_outcome(outcome, [&] { load_model(request, outcome); });
+  counters_->end_memory();
   outcome.standstill = standstill.seen();
   const MemoryUse memory = peak.seen();
   outcome.peak_rss_bytes = memory.peak_rss_bytes;
@@ -107,7 +111,7 @@ void LoadedContender::load_model(const LoadRequest& request, LoadOutcome& outcom
   outcome.page_cache_share = page_cache_share(model.files());
 
   const std::uint64_t before_init = now_ns();
-  BackendContext context(plugin, request.threads, callbacks());
+  BackendContext context(plugin, request.threads, callbacks(), request.device);
   outcome.init_ms = elapsed_ms(before_init, now_ns());
 
   const std::uint64_t before_weights = now_ns();
@@ -136,8 +140,10 @@ TrialOutcome LoadedContender::run(const TrialRequest& request) {
     return outcome;
   }
   StandstillWatch standstill;
+  const std::unique_ptr<DeviceWatch> device_watch = counters_->watch();  // its thread may use other CPUs, too
   const ScopedAffinity affinity(threads_);
   deadline_->set(request.timeout_s);
+  counters_->begin_memory();
   outcome.trials_since_load = trials_since_load_++;
   // The last id is emitted but never fed.
   const SessionShape shape{request.batch, request.past_tokens + request.prompt_tokens + request.generate_tokens - 1,
@@ -148,12 +154,15 @@ TrialOutcome LoadedContender::run(const TrialRequest& request) {
   if (outcome.status == TrialStatus::kOk) into_outcome(outcome, [&] { prepare(request, shape, loop); });
   // Starts here, since a disturbance while the past is filled does not affect the measured part.
   const InterferenceWatch watch(affinity.cpus(), standstill);
-  if (outcome.status == TrialStatus::kOk) into_outcome(outcome, [&] { run_measured(request, *loop, outcome); });
+  if (outcome.status == TrialStatus::kOk)
+    into_outcome(outcome, [&] { run_measured(request, *loop, device_watch.get(), outcome); });
   outcome.interference = watch.seen();
+  outcome.device_use = counters_->seen(device_watch.get());
   set_memory(peak, outcome);
   // Runs last, so that its time and memory are not measured.
   if (outcome.status == TrialStatus::kOk) into_outcome(outcome, [&] { check_output(request, *loop, outcome); });
   if (outcome.status != TrialStatus::kOk) session_.reset();  // its state is unknown
+  counters_->end_memory();
   return outcome;
 }
 
@@ -231,18 +240,25 @@ void LoadedContender::prepare(const TrialRequest& request, const SessionShape& s
   }
 }
 
-void LoadedContender::run_measured(const TrialRequest& request, TrialLoop& loop, TrialOutcome& outcome) {
+void LoadedContender::run_measured(const TrialRequest& request, TrialLoop& loop, DeviceWatch* watch,
+                                   TrialOutcome& outcome) {
   const BackendSession& session = *session_;
   const SessionCall call{session.get(), model_->plugin().table().forward};
   ib_error error{};
+  if (watch != nullptr) watch->begin();
   const ResourceUse before = read_resource_use();
+  const EnergyMeter energy(counters_->energy());
   if (request.profile) {
     run_profiled(model_->plugin(), session, loop, call, outcome);
   } else if (const ib_status status = loop.run(call, error); status != IB_OK) {
     outcome.used = read_resource_use() - before;
     throw session.failure("forward", status, error);
   }
+  EnergyUse used_energy = energy.seen();
   outcome.used = read_resource_use() - before;
+  outcome.energy_j = used_energy.joules;
+  outcome.mean_power_w = used_energy.watts;
+  outcome.energy_unknown = std::move(used_energy.unknown);
 
   const ib_session_info& info = session.info();
   if (info.kv_bytes > 0) outcome.kv_bytes = info.kv_bytes;

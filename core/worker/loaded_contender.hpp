@@ -11,6 +11,7 @@
 
 #include "measure/resources.hpp"
 #include "measure/trial.hpp"
+#include "measure/trial_counters.hpp"
 #include "plugin/backend.hpp"
 #include "worker/trial_runner.hpp"
 #include "worker/window_judge.hpp"
@@ -22,7 +23,7 @@ namespace inferbench {
 class LoadedContender : public TrialRunner {
  public:
   /// `clear_refs`: see PeakWatch.
-  explicit LoadedContender(std::string clear_refs = "/proc/self/clear_refs");
+  explicit LoadedContender(std::string clear_refs = "/proc/self/clear_refs", CounterPlaces places = {});
   ~LoadedContender() override;
 
   LoadOutcome load(const LoadRequest& request) override;
@@ -51,7 +52,7 @@ class LoadedContender : public TrialRunner {
   /// Everything before the timed part: the loop's memory, and a session whose slots hold the past.
   void prepare(const TrialRequest& request, const SessionShape& shape, std::optional<TrialLoop>& loop);
   /// The measured part, on the session from `prepare`. Fills `loop` for check_output.
-  void run_measured(const TrialRequest& request, TrialLoop& loop, TrialOutcome& outcome);
+  void run_measured(const TrialRequest& request, TrialLoop& loop, DeviceWatch* watch, TrialOutcome& outcome);
   void check_output(const TrialRequest& request, const TrialLoop& loop, TrialOutcome& outcome) const;
   void check_logits(const TrialLoop& loop) const;
   /// Frees the session of the last trial if its shape differs.
@@ -61,6 +62,8 @@ class LoadedContender : public TrialRunner {
   void set_memory(const PeakWatch& peak, TrialOutcome& outcome) const;
 
   std::string clear_refs_;
+  CounterPlaces places_;
+  std::optional<TrialCounters> counters_;  ///< of the loaded model's device
   std::unique_ptr<Deadline> deadline_;
   std::function<void(std::string_view, std::string_view)> teardown_;
   std::optional<BackendModel> model_;

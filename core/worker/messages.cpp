@@ -66,6 +66,7 @@ Json load_message(std::uint64_t sequence, const LoadRequest& request) {
             {"model_base", request.model_base},
             {"precision", request.precision},
             {"options", request.options},
+            {"device", request.device},
             {"threads", request.threads},
             {"cache", to_string(request.cache)},
             {"timeout_s", request.timeout_s},
@@ -155,6 +156,7 @@ LoadRequest load_request_of(const Json& message) {
     request.model_base = object.at("model_base").get<std::string>();
     request.precision = object.at("precision").get<std::string>();
     request.options = object.at("options").get<std::map<std::string, std::string>>();
+    request.device = object.at("device").get<std::string>();
     request.threads = int32_of(object, "threads", 1, kMaxThreads);
     const auto cache = page_cache_from(object.at("cache").get<std::string>());
     require_sane(cache.has_value(), "cache");

@@ -22,7 +22,7 @@ namespace inferbench {
 //                  the backend, see HostCallbacks::teardown
 // The worker ends when its socket is closed.
 
-inline constexpr int kProtocolVersion = 4;
+inline constexpr int kProtocolVersion = 5;
 
 // Exit codes of a worker.
 inline constexpr int kExitProtocol = 70;  ///< the host sent something that is not a request (EX_SOFTWARE)

@@ -18,6 +18,7 @@ struct LoadRequest {
   std::string model_base;  ///< folder that relative references start from
   std::string precision;
   std::map<std::string, std::string> options;
+  std::string device{};  ///< empty: the backend's first
   std::int32_t threads = 1;
   PageCache cache = PageCache::kAsIs;
   double timeout_s = 0;            ///< 0: none

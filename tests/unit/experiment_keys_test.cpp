@@ -118,7 +118,7 @@ std::string schema_error(const Kind& kind, const std::string& text, const std::v
 // Keys that a map also needs before `key` can be tried in it.
 std::vector<std::pair<std::string, std::string>> companions(const Key& key) {
   const std::string parent(key.parent());
-  if (parent == "backends") return {{"plugin", "cpu_quant"}};
+  if (parent == "backends") return {{"plugin", key.name() == "device" ? "cuda" : "cpu_quant"}};
   if (parent == "targets" || parent == "interactive") {
     if (key.name() == "at_least") return {{"metric", "ttft_ms"}};
     return {{"metric", "ttft_ms"}, {"at_most", "100"}};

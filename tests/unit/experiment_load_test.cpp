@@ -67,6 +67,38 @@ models: synthetic:gpt2
   EXPECT_NE(plan_text(e).find("left out  torch: no backend 'torch'"), std::string::npos);
 }
 
+TEST(ExperimentLoad, DevicesMultiplyOutLikePrecisions) {
+  const Experiment e = StubWorld{}.load(R"(
+backends:
+  - {plugin: cuda, precision: [bf16, int8], device: ["cuda:0", "cuda:1"]}
+  - {plugin: cuda, name: second, device: "cuda:1"}
+  - {plugin: cpu_ref, device: cpu}
+  - {plugin: cuda, name: first}
+models: synthetic:gpt2
+)");
+  EXPECT_THAT(names(e), ElementsAre("cuda:bf16@cuda:0", "cuda:bf16@cuda:1", "cuda:int8@cuda:0", "cuda:int8@cuda:1",
+                                    "second", "cpu_ref:fp32", "first"));
+  std::vector<std::string> devices;
+  for (const Contender& contender : e.contenders) devices.push_back(contender.device);
+  // The CPU has no name where it is the default: an experiment that names it is the one that does not.
+  EXPECT_THAT(devices, ElementsAre("cuda:0", "cuda:1", "cuda:0", "cuda:1", "cuda:1", "", "cuda:0"));
+  EXPECT_NE(plan_text(e).find("  second  cuda in bf16 on cuda:1\n"), std::string::npos);
+  EXPECT_EQ(StubWorld{}.load(e.resolved_yaml).contenders, e.contenders);
+}
+
+TEST(ExperimentLoad, OptionalContendersWithoutADeviceHereAreLeftOut) {
+  const Experiment e = StubWorld{}.load(R"(
+backends:
+  - {plugin: cuda, device: ["cuda:1", "cuda:2"], optional: true}
+  - {plugin: cuda_alone, optional: true}
+models: synthetic:gpt2
+)");
+  EXPECT_THAT(names(e), ElementsAre("cuda:bf16"));
+  EXPECT_EQ(e.contenders[0].device, "cuda:1");
+  EXPECT_THAT(e.left_out, ElementsAre("cuda@cuda:2: the backend does not offer this device here",
+                                      "cuda_alone: no device: no NVIDIA driver is installed"));
+}
+
 TEST(ExperimentLoad, EverySectionIsRead) {
   StubWorld world;
   world.files["/exp/v.txt"] = std::string(1000, 'x');

@@ -133,10 +133,11 @@ std::vector<Mistake> backend_mistakes() {
       {"NullBackends", kModels + "backends:\n",
        "/exp/e.yaml:2:1: backends: found nothing, expected a value or a list of at least one"},
       {"BackendOfTheWrongType", with("[cpu_ref]"),
-       "/exp/e.yaml:3:5: backends: found a list, expected a map with: plugin, name, precision, options, optional"},
+       "/exp/e.yaml:3:5: backends: found a list, expected a map with: plugin, name, precision, device, options, "
+       "optional"},
       {"UnknownKeyOfABackend", with("{plugin: cpu_ref, precison: fp32}"),
        "/exp/e.yaml:3:23: backends: unknown key 'precison'; did you mean 'precision'? known keys: plugin, name, "
-       "precision, options, optional"},
+       "precision, device, options, optional"},
       {"OptionalThatIsNoFlag", with("{plugin: cpu_ref, optional: perhaps}"),
        "/exp/e.yaml:3:33: backends.optional: found 'perhaps', expected true or false"},
       {"EveryContenderLeftOut", with("{plugin: torch, optional: true}"),
@@ -147,6 +148,13 @@ std::vector<Mistake> backend_mistakes() {
       {"PrecisionItLacks", with("{plugin: cpu_quant, precision: [int8, int44]}"),
        "/exp/e.yaml:3:43: backend 'cpu_quant' has no precision 'int44'; did you mean 'int4'? known precisions: int8, "
        "int4"},
+      {"DeviceItLacks", with("{plugin: cuda, device: [\"cuda:0\", \"cuda:2\"]}"),
+       "/exp/e.yaml:3:39: backend 'cuda' has no device 'cuda:2' here; did you mean 'cuda:0'? known devices: cuda:0, "
+       "cuda:1"},
+      {"DeviceOfAMachineWithoutOne", with("{plugin: cuda_alone, device: \"cuda:0\"}"),
+       "/exp/e.yaml:3:34: backend 'cuda_alone' has no device 'cuda:0' here; no NVIDIA driver is installed"},
+      {"DeviceOfABackendOfTheCpu", with("{plugin: cpu_ref, device: \"cuda:0\"}"),
+       "/exp/e.yaml:3:31: backend 'cpu_ref' has no device 'cuda:0' here; known devices: cpu"},
       {"PrecisionItLacksShort", with("cpu_ref:int8"),
        "/exp/e.yaml:3:5: backend 'cpu_ref' has no precision 'int8'; known precisions: fp32"},
       {"EmptyPrecisions", with("{plugin: cpu_quant, precision: []}"),
@@ -368,9 +376,9 @@ std::vector<Mistake> setting_mistakes() {
       {"TargetMetric", extra("targets: [{metric: decode_tokens_s, at_least: 1}]\n"),
        "/exp/e.yaml:3:20: targets.metric: unknown metric 'decode_tokens_s'; did you mean 'decode_tokens_per_s'? known "
        "metrics: load_ms, ttft_ms, prefill_tokens_per_s, decode_ms_per_token, decode_tokens_per_s, e2e_ms, "
-       "total_tokens_per_s, inter_token_ms, weights_bytes, kv_bytes, peak_rss_bytes, device_bytes, cpu_s, kl, "
-       "top1_agreement, "
-       "top5_agreement, perplexity"},
+       "total_tokens_per_s, inter_token_ms, weights_bytes, kv_bytes, peak_rss_bytes, device_bytes, "
+       "device_peak_bytes, cpu_s, energy_j, mj_per_token, mean_power_w, kl, top1_agreement, top5_agreement, ... (1 "
+       "more)"},
       {"TargetNoMetric", extra("targets:\n- {at_least: 1}\n"),
        "/exp/e.yaml:4:3: targets: 'metric' is missing, expected for example metric: decode_tokens_per_s"},
       {"TargetNoBound", extra("targets:\n- {metric: cpu_s}\n"),

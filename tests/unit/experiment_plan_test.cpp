@@ -49,6 +49,47 @@ TEST(ExperimentPlan, EveryPointHasItsWarmupsThenItsBlocks) {
   }
 }
 
+// Where each contender runs: the points, in sweep order, as "THREADSxBATCH".
+std::vector<std::string> points_of(const Experiment& e, std::int32_t contender) {
+  std::set<std::int32_t> points;
+  for (const PlannedTrial& trial : make_plan(e)) {
+    if (trial.contender == contender) points.insert(trial.point);
+  }
+  std::vector<std::string> texts;
+  for (const std::int32_t point : points) {
+    const Point& at = e.points[static_cast<std::size_t>(point)];
+    texts.push_back(std::to_string(at.threads) + "x" + std::to_string(at.batch));
+  }
+  return texts;
+}
+
+constexpr const char* kWithDevice = R"(
+backends: [cpu_ref, cuda]
+models: synthetic:gpt2
+sweep: {threads: [1, 2], batch: [1, 4, 8], exclude: [{threads: 2, batch: 8}]}
+measure: {blocks: 6, warmup: 2}
+)";
+
+TEST(ExperimentPlan, ThreadsAreNoAxisForADevice) {
+  const Experiment e = StubWorld{}.load(kWithDevice);
+  EXPECT_THAT(points_of(e, 0), ElementsAre("1x1", "1x4", "1x8", "2x1", "2x4"));
+  EXPECT_THAT(points_of(e, 1), ElementsAre("1x8", "2x1", "2x4"));
+  EXPECT_EQ(make_plan(e).size(), (5U + 3U) * (6U + 2U));
+  // Every block of the device has the baseline's trial of the same prompt.
+  for (const PlannedTrial& trial : plan_block(e, 3, 4))
+    EXPECT_EQ(trial.prompt_stream, plan_block(e, 3, 4)[0].prompt_stream);
+  EXPECT_EQ(plan_block(e, 3, 4).size(), 2U);
+  EXPECT_EQ(plan_block(e, 0, 4).size(), 1U);
+  // The other half of the points is planned where they are.
+  EXPECT_EQ(make_plan(e, {1, 2}).size() + make_plan(e, {2, 2}).size(), make_plan(e).size());
+}
+
+TEST(ExperimentPlan, ADeviceThatIsTheBaselineRunsInEveryBlock) {
+  const Experiment e = StubWorld{}.load(kWithDevice, {"backends=[cpu_ref, cuda, 'cuda:int8']", "baseline='cuda:bf16'"});
+  EXPECT_THAT(points_of(e, 1), ElementsAre("1x1", "1x4", "1x8", "2x1", "2x4"));
+  EXPECT_THAT(points_of(e, 2), ElementsAre("1x8", "2x1", "2x4"));
+}
+
 // Fixed expectations reveal any change of the generator or the shuffle on any platform, because --resume relies on
 // them.
 TEST(ExperimentPlan, TheOrderIsTheSameEverywhere) {
@@ -198,6 +239,15 @@ measure: {blocks: 3, warmup: 1}
 16 trials: 2 points x 2 contenders x 4 repetitions, 4 of them warm-up
 estimated time: 14 s (a guess from 50 GFLOP/s and 8 GB/s per thread; nothing was measured)
 )");
+}
+
+TEST(ExperimentPlanText, CountsTheTrialsOfADevice) {
+  const Experiment e = StubWorld{}.load(kWithDevice);
+  EXPECT_THAT(plan_text(e),
+              HasSubstr("\n64 trials: 8 pairs of point and contender (threads are no axis of a device) x 8 "
+                        "repetitions, 16 of them warm-up\n"));
+  EXPECT_THAT(plan_text(e, {1, 5}), HasSubstr("\n8 trials: 1 pair of point"));
+  EXPECT_THAT(plan_text(e, {3, 5}), HasSubstr("\n16 trials: 1 point x 2 contenders x 8 repetitions"));
 }
 
 TEST(ExperimentPlanText, SaysThatBlocksMayBeAdded) {

@@ -14,8 +14,8 @@
 
 namespace inferbench {
 
-/// An environment without backends, models and files: "cpu_ref" (fp32), "cpu_quant" (int8, int4), a few models, the
-/// texts in `files`, and two usable CPUs.
+/// An environment without backends, models and files: "cpu_ref" (fp32), "cpu_quant" (int8, int4), "cuda" (bf16, int8 on
+/// two devices), "cuda_alone" (no device here), a few models, the texts in `files`, and two usable CPUs.
 struct StubWorld {
   std::map<std::string, std::string> files;   // absolute path -> text
   std::set<std::string> without_tokenizer{};  // model references
@@ -62,6 +62,10 @@ struct StubWorld {
         {"isa", IB_OPTION_CHOICE, "auto", 0, 0, {"auto", "generic", "avx2"}, "instruction set"},
         {"note", IB_OPTION_TEXT, "", 0, 0, {}, "any text"}};
     if (reference == "cpu_ref") return {reference, "cpu_ref", ref, {}};
+    const std::vector<PrecisionDescription> gpu{{"bf16", "16 bits"}, {"int8", "8 bits"}};
+    if (reference == "cuda")
+      return {reference, "cuda", gpu, {}, {{"cuda:0", "card A", 1}, {"cuda:1", "card B", 1}}, {}};
+    if (reference == "cuda_alone") return {reference, "cuda_alone", gpu, {}, {}, "no NVIDIA driver is installed"};
     if (reference == "cpu_quant") return {reference, "cpu_quant", quant, options};
     if (reference.ends_with("/libmine.so"))
       return {(folder / reference).lexically_normal().string(), "mine", ref, options};

@@ -131,6 +131,44 @@ TEST(ConsoleTable, PutsContendersSideBySide) {
   EXPECT_THAT(table, Not(HasSubstr("\x1b")));
 }
 
+// A device runs at the point with the most threads, and stands there beside the baseline.
+TEST(ConsoleTable, ShowsADeviceOnceWhereThreadsVary) {
+  RunData run{sample_info(), {}};
+  run.info.contenders[1].device = "cuda:0";
+  run.info.points.assign(3, run.info.points[0]);
+  const auto put = [&run](const std::string& contender, std::int32_t block, double ms, std::int32_t threads) {
+    run.trials.push_back(sample_trial(contender, block, ms));
+    run.trials.back().point.threads = threads;
+  };
+  for (std::int32_t i = 0; i < 3; ++i) run.info.points[static_cast<std::size_t>(i)].threads = 4 >> i;
+  for (std::int32_t block = 0; block < 5; ++block) {
+    put("quant", block, 5, 4);
+    put("reference", block, 10 + 0.01 * block, 4);
+    put("reference", block, 15, 2);
+    put("reference", block, 20, 1);
+  }
+  const Comparison comparison = compare_contenders(run);
+  EXPECT_TRUE(comparison.points[0].contenders[1].planned);
+  EXPECT_FALSE(comparison.points[1].contenders[1].planned);
+  EXPECT_NEAR(comparison.points[0].contenders[1].ratios.at("decode_tokens_per_s").ratio, 2, 0.01);
+  const std::string table = table_of(run);
+  EXPECT_THAT(table, Not(HasSubstr("not run")));
+  const std::string one_thread =
+      table.substr(table.find("threads 1"), table.find("load and memory") - table.find("threads 1"));
+  EXPECT_THAT(one_thread, HasSubstr("reference"));
+  EXPECT_THAT(one_thread, Not(HasSubstr("quant")));
+  const Report report = make_report(run, "");
+  EXPECT_THAT(report_markdown(report), HasSubstr("| 4 | quant |"));
+  EXPECT_THAT(report_markdown(report), Not(HasSubstr("| 1 | quant |")));
+  // It did not fail at the other points, so it may be the fastest.
+  EXPECT_EQ(report.headlines.front().fastest, "quant");
+  const auto json = nlohmann::json::parse(report_json(report));
+  EXPECT_EQ(json.at("points")[1].at("contenders")[1].at("planned"), false);
+  EXPECT_FALSE(json.at("points")[0].at("contenders")[1].contains("planned"));
+  const Target target{"", "decode_tokens_per_s", std::nullopt, true, 1, false};
+  EXPECT_EQ(check_targets(run, {target}).size(), 4U);
+}
+
 TEST(ConsoleTable, FitsAHundredColumns) {
   RunData run = sample_run();
   const std::string long_name(60, 'n');

@@ -35,6 +35,26 @@ NamedRun part(std::int32_t index) {
   return run;
 }
 
+// The sample's points with 1 and 2 threads, and its second contender on a device.
+RunInfo info_with_device() {
+  RunInfo info = sample_info();
+  info.points[1] = info.points[0];
+  info.points[0].threads = 1;
+  info.contenders[1].device = "cuda:0";
+  return info;
+}
+
+TEST(MergeRuns, KnowsThatThreadsAreNoAxisForADevice) {
+  RunInfo info = info_with_device();
+  info.planned_trials = 12;  // (1 + 2 pairs) x 4
+  EXPECT_EQ(planned_in(info, {1, 2}), 4U);
+  EXPECT_EQ(planned_in(info, {2, 2}), 8U);
+  info.shard = {1, 2};
+  info.planned_trials = 4;
+  EXPECT_EQ(planned_in(info, Shard{}), 12U);
+  EXPECT_EQ(parse_run_info(to_json_text(info)).contenders, info.contenders);
+}
+
 std::string refusal_of(const std::vector<NamedRun>& parts) {
   try {
     merge_runs(parts);

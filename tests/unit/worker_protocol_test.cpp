@@ -38,6 +38,7 @@ LoadRequest sample_load() {
   request.model_base = "/";
   request.precision = "fp32";
   request.options = {{"tile", "32"}};
+  request.device = "card:0";
   request.threads = 2;
   request.timeout_s = 1.5;
   request.memory_bytes = std::uint64_t{1} << 40U;

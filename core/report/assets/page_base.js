@@ -93,11 +93,22 @@ function workloadText(point) {
   return AXES.filter((axis) => point[axis.key]).map((axis) => `${axis.label} ${point[axis.key]}`).join(", ");
 }
 
-// One row per point and contender.
+// "cuda:0", or null for a contender on the CPUs.
+function deviceOf(report, name) {
+  const contender = report.run.contenders.find((one) => one.name === name);
+  return contender && contender.device && contender.device !== "cpu" ? contender.device : null;
+}
+
+// False for a contender on a device at all but one of the points that differ in threads alone.
+function runsAt(result) {
+  return result.planned !== false || result.ok + result.failed > 0;
+}
+
+// One row per point and contender that runs there.
 function rowsOf(report) {
   const rows = [];
   for (const point of report.points) {
-    for (const result of point.contenders) rows.push({ point, result });
+    for (const result of point.contenders) if (runsAt(result)) rows.push({ point, result });
   }
   return rows;
 }
@@ -107,7 +118,7 @@ function metric(row, name, field = "median") {
   return summary === undefined ? null : summary[field];
 }
 
-// A metric's row in the program's metric table: name, unit, title, column, kind ("speed", "memory", "other").
+// A metric's row in the program's metric table: name, unit, title, column, kind ("speed", "memory", "energy", "other").
 function metricInfo(report, name) {
   return report.metrics.find((one) => one.name === name) || { name, unit: "", title: name, column: name, kind: "other" };
 }

@@ -56,7 +56,10 @@ function tokenTimes(report, choice) {
   });
 }
 
-const MEMORY_NOTES = { peak_rss_bytes: "of the process, highest of the trials" };
+const MEMORY_NOTES = {
+  peak_rss_bytes: "of the process, highest of the trials",
+  device_peak_bytes: "of the process on its device as the driver tells, highest of the trials",
+};
 
 function figuresOf(report, choice) {
   const note = "median; whiskers from the lowest to the highest trial";
@@ -67,6 +70,8 @@ function figuresOf(report, choice) {
     tokenTimes(report, choice),
     ...report.metrics.filter((one) => one.kind === "memory" && one.name !== "weights_bytes").map((one) =>
       alongAxis(report, choice, { title: one.title, note: MEMORY_NOTES[one.name] || "as the backend reports it", metric: one.name, yTitle: "MiB", divisor: MIB, field: "max" })),
+    ...report.metrics.filter((one) => one.kind === "energy").map((one) =>
+      alongAxis(report, choice, { title: one.title, note: "of the device that the contender computes on, idle power included", metric: one.name, yTitle: one.unit })),
     qualityFigure(report, choice),
     rooflineFigure(report, choice),
   ].filter(Boolean);

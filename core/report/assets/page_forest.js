@@ -110,7 +110,7 @@ function pointsText(report, speed) {
 }
 
 function pointForest(report, point, metricName, title) {
-  const rows = point.contenders.map((result) => {
+  const rows = point.contenders.filter(runsAt).map((result) => {
     if (result.contender === report.baseline) return result.ok > 0 ? baselineRow(report) : missingRow(result.contender, failureAt(result));
     const speed = result.vs_baseline[metricName];
     return speed ? speedRow(result.contender, speed) : missingRow(result.contender, failureAt(result));

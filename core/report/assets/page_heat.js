@@ -17,7 +17,9 @@ function heatChoices(report) {
   const has = (choice) => report.points.some((point) => point.contenders.some((result) => result.metrics[choice.metric] !== undefined));
   const memory = report.metrics.filter((one) => one.kind === "memory")
     .map((one) => ({ value: one.name, label: `${one.title.toLowerCase().replace("kv", "KV")}, MiB`, metric: one.name, field: "max", divisor: MIB }));
-  return [...HEAT_CHOICES, ...memory].filter((choice) => has(choice) && (!choice.speed || report.run.contenders.length > 1));
+  const energy = report.metrics.filter((one) => one.kind === "energy")
+    .map((one) => ({ value: one.name, label: `${one.title.toLowerCase()}, ${one.unit}`, metric: one.name, field: "median" }));
+  return [...HEAT_CHOICES, ...memory, ...energy].filter((choice) => has(choice) && (!choice.speed || report.run.contenders.length > 1));
 }
 
 function heatCell(report, choice, result) {
@@ -125,7 +127,7 @@ function pointDetail(report, index) {
   const plots = [["decode_tokens_per_s", "Decode speed"], ["prefill_tokens_per_s", "Prefill speed"]]
     .filter(([name]) => point.contenders.some((result) => result.vs_baseline[name]))
     .map(([name, title]) => element("div", { class: "panel" }, pointForest(report, point, name, title)));
-  const rows = point.contenders.map((result) => ({ point, result }));
+  const rows = point.contenders.filter(runsAt).map((result) => ({ point, result }));
   const title = report.points.length > 1 ? `Point ${index + 1}: ${placeText(point)}` : placeText(point);
   return element("div", { class: "detail" }, element("h3", { tabindex: "-1" }, breakable(title)),
     plots.length > 0 ? element("div", { class: "panels" }, ...plots) : null, scrollBox("All values of the point", plainTable(resultColumns(report, false), rows, null, "wide results-of-point")));

@@ -92,6 +92,7 @@ function resultColumns(report, withAxes) {
     { label: "decode tok/s", number: true, best: "most", value: (row) => metric(row, "decode_tokens_per_s") },
     ...(compared ? [speedColumn("decode speed", "decode_tokens_per_s", report)] : []),
     { label: "peak MiB", number: true, value: (row) => metric(row, "peak_rss_bytes", "max"), text: (row) => row.result.metrics.peak_rss_bytes ? numberText(metric(row, "peak_rss_bytes", "max") / MIB) : "" },
+    ...report.metrics.filter((one) => one.kind === "energy").map((one) => ({ label: one.column, number: true, value: (row) => metric(row, one.name) })),
     ...(!compared ? [] : [{ label: "same output", number: true, best: "most", value: (row) => row.result.same_output.compared ? row.result.same_output.same / row.result.same_output.compared : null, text: (row) => row.result.same_output.compared ? `${row.result.same_output.same} of ${row.result.same_output.compared}` : "" }]),
     ...qualityColumns(report),
     { label: "trials", number: true, value: (row) => row.result.ok, text: failedText, mark: (row) => row.result.failed ? "failed" : "" },
@@ -135,13 +136,18 @@ function coresText(cpu) {
   return cpu.online && cpu.online !== usable ? `${usable} of ${cpu.online} usable` : String(usable);
 }
 
+// "NVIDIA H200 (cuda:0), driver 580.1" for each device.
+function devicesText(devices) {
+  return Object.entries(devices || {}).map(([id, one]) => one.name ? `${one.name} (${id})${one.driver ? `, driver ${one.driver}` : ""}` : `${id} (${one.problem})`).join("; ");
+}
+
 // Facts that the numbers depend on, one line each.
 function factsOf(report) {
   const { cpu = {}, memory = {}, system = {} } = report.run.environment;
   const several = report.run.models.length > 1 ? "models" : "model";
   const failed = report.failed > 0 ? `, ${report.failed} failed` : "";
   return [
-    ["processor", cpu.model], ["cores", coresText(cpu)],
+    ["processor", cpu.model], ["cores", coresText(cpu)], ["devices", devicesText(report.run.environment.devices)],
     ["memory", memory.total_bytes ? `${(memory.total_bytes / MIB / 1024).toFixed(1)} GiB` : ""],
     ["system", [system.os, system.kernel].filter(Boolean).join(", ")],
     [several, report.run.models.map((model) => `${model.name} (${parametersText(model.n_parameters)} parameters)`).join(", ")],
