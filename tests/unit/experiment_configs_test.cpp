@@ -42,7 +42,7 @@ TEST(ExperimentConfigs, AllAreThere) {
   std::set<std::string> names;
   for (const auto& path : configs()) names.insert(path.filename().string());
   EXPECT_THAT(names, testing::IsSupersetOf({"quickstart.yaml", "context_sweep.yaml", "batch_sweep.yaml",
-                                            "thread_sweep.yaml", "model_size.yaml", "llama.yaml"}));
+                                            "thread_sweep.yaml", "model_size.yaml", "llama.yaml", "gpu.yaml"}));
 }
 
 TEST(ExperimentConfigs, EachLoadsAndPlansOnAnyMachine) {
@@ -51,7 +51,8 @@ TEST(ExperimentConfigs, EachLoadsAndPlansOnAnyMachine) {
       const Experiment e = load_experiment(path, {}, real_models(cpus));
       EXPECT_EQ(e.name, path.stem()) << path;
       // fp32 weights of a billion parameters don't fit everywhere.
-      EXPECT_EQ(e.baseline, path.stem() == "llama" ? "cpu_quant:int8" : "reference") << path;
+      const bool large = path.stem() == "llama" || path.stem() == "gpu";
+      EXPECT_EQ(e.baseline, large ? "cpu_quant:int8" : "reference") << path;
       EXPECT_GE(make_plan(e).size(), 10U) << path;
       // Enough blocks for verdicts; a fit needs none.
       EXPECT_GE(e.measure.blocks, path.stem() == "predict_sweep" ? 2 : 7) << path;
