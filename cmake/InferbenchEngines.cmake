@@ -26,12 +26,16 @@ function(inferbench_engine_option name library wanted)
   endif()
 endfunction()
 
-# inferbench_engine_not_found(name LIBRARY PACKAGE): an error if the option says ON.
-function(inferbench_engine_not_found name library package)
+# inferbench_engine_missing(name LIBRARY HINT): an error if the option says ON.
+function(inferbench_engine_missing name library hint)
   string(TOUPPER INFERBENCH_${name} option)
   if(${option} STREQUAL "ON")
-    message(FATAL_ERROR "${option}=ON, but ${library} was not found: apt-get install ${package}")
+    message(FATAL_ERROR "${option}=ON, but ${library} was not found: ${hint}")
   endif()
-  inferbench_leave_out_engine(${name} "${library} was not found when this program was built"
-                              "apt-get install ${package}, then build it again")
+  inferbench_leave_out_engine(${name} "${library} was not found when this program was built" "${hint}")
+endfunction()
+
+# inferbench_engine_not_found(name LIBRARY PACKAGE): the same, where Debian has a package.
+function(inferbench_engine_not_found name library package)
+  inferbench_engine_missing(${name} "${library}" "apt-get install ${package}, then build it again")
 endfunction()

@@ -40,8 +40,11 @@ struct Subject {
   const ib_backend& table() const { return stand_in != nullptr ? *stand_in : plugin.table(); }
   std::vector<OptionDescription> option_schema() const;
 
-  /// IB_FEATURE_* that test models may need. A stand-in computes them, too.
-  std::uint64_t features() const { return plugin.table().features & only_features; }
+  /// IB_FEATURE_* that test models may need, and kWholeFamilies. A stand-in computes them, too.
+  std::uint64_t features() const {
+    const std::uint64_t declared = plugin.table().features & only_features;
+    return (plugin.table().flags & IB_FLAG_WHOLE_FAMILIES) != 0 ? declared | kWholeFamilies : declared;
+  }
   ModelConfig plain() const { return plain_config(features()); }
   std::vector<NamedConfig> bases() const { return base_configs(features()); }
 };

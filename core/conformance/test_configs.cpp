@@ -6,6 +6,7 @@
 #include <functional>
 #include <utility>
 
+#include "conformance/family_configs.hpp"
 #include "inferbench/decoder.hpp"
 
 namespace inferbench::conformance {
@@ -169,6 +170,7 @@ void set_head_dim(ModelConfig& config, std::int32_t head_dim) {
 }
 
 ModelConfig plain_config(std::uint64_t features) {
+  if ((features & kWholeFamilies) != 0) return family_configs(features).front().config;
   const auto has = [features](std::uint64_t feature) { return (features & feature) != 0; };
   ModelConfig config;
   set_gpt2_sizes(config, 2, 4, 64, 128, 257);
@@ -182,6 +184,7 @@ ModelConfig plain_config(std::uint64_t features) {
 }
 
 ModelConfig full_config(std::uint64_t features) {
+  if ((features & kWholeFamilies) != 0) return family_configs(features).back().config;
   const auto has = [features](std::uint64_t feature) { return (features & feature) != 0; };
   ModelConfig config = plain_config(features);
   set_layers(config, 3);
@@ -217,6 +220,7 @@ ModelConfig large_config(std::uint64_t features) {
 }
 
 std::vector<NamedConfig> base_configs(std::uint64_t features) {
+  if ((features & kWholeFamilies) != 0) return family_configs(features);
   std::vector<NamedConfig> bases{{"", plain_config(features)}};
   const ModelConfig full = full_config(features);
   const ib_model_desc desc = model_desc(full);
@@ -227,6 +231,13 @@ std::vector<NamedConfig> base_configs(std::uint64_t features) {
 }
 
 std::vector<NamedConfig> configs_with(std::uint64_t feature, std::uint64_t features) {
+  if ((features & kWholeFamilies) != 0) {
+    std::vector<NamedConfig> families = family_configs(features);
+    std::erase_if(families, [feature](const NamedConfig& family) {
+      return (decoder::required_features(model_desc(family.config)) & feature) == 0;
+    });
+    return families;
+  }
   Variants variants(features);
   add_positions_variants(variants, feature);
   add_heads_variants(variants, feature);

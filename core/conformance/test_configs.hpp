@@ -9,7 +9,11 @@
 
 namespace inferbench::conformance {
 
-// Sizes and flags of the test models. `features`: IB_FEATURE_* that the backend declares; a model needs no others.
+// Sizes and flags of the test models. `features`: IB_FEATURE_* that the backend declares; a model needs no others. With
+// kWholeFamilies among them, all models are such as family_configs() has.
+
+/// Stands among the features of a backend that declares IB_FLAG_WHOLE_FAMILIES.
+inline constexpr std::uint64_t kWholeFamilies = std::uint64_t{1} << 63U;
 
 /// A small model with as few features as possible, and those of GPT-2 where there is a choice: 2 layers, 4 heads of 16,
 /// hidden size 64, 128 positions, 257 tokens, a tied head.

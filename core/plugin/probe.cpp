@@ -72,7 +72,10 @@ std::string thrown_text() {
 void work_in_child(const std::function<std::string()>& work, int socket) {
   report_socket = socket;
   prctl(PR_SET_DUMPABLE, 0);  // a core_pattern that is a pipe ignores RLIMIT_CORE
-  const rlimit flood{kStderrLimit, kStderrLimit};
+  // Only the soft limit: a backend may raise it for a file in memory.
+  rlimit flood{};
+  getrlimit(RLIMIT_FSIZE, &flood);
+  flood.rlim_cur = std::min<rlim_t>(kStderrLimit, flood.rlim_max);
   setrlimit(RLIMIT_FSIZE, &flood);
   signal(SIGXFSZ, SIG_IGN);
   std::set_terminate(on_terminate);

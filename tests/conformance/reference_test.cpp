@@ -125,9 +125,10 @@ TEST(TestModel, EveryFeatureShowsInTheLogits) {
 
 // The matrix asks for no feature besides those that the backend declares.
 TEST(TestConfigs, NeedOnlyWhatIsDeclared) {
-  for (const std::uint64_t features :
-       {IB_FEATURES_GPT2, IB_FEATURES_LLAMA, IB_FEATURES_GEMMA,
-        IB_FEATURE_RMS_NORM | IB_FEATURE_ROTARY | IB_FEATURE_GATED_MLP | IB_FEATURE_RELU}) {
+  for (const std::uint64_t features : {IB_FEATURES_GPT2, IB_FEATURES_LLAMA, IB_FEATURES_GEMMA,
+                                       IB_FEATURE_RMS_NORM | IB_FEATURE_ROTARY | IB_FEATURE_GATED_MLP | IB_FEATURE_RELU,
+                                       kWholeFamilies | ((IB_FEATURES_GPT2 | IB_FEATURES_LLAMA | IB_FEATURES_GEMMA) &
+                                                         ~(IB_FEATURE_GELU_ERF | IB_FEATURE_RELU))}) {
     std::vector<NamedConfig> all = base_configs(features);
     all.push_back({"large", large_config(features)});
     for (const decoder::FeatureName& known : decoder::kFeatureNames) {

@@ -173,6 +173,7 @@ GgufWriter gguf_of_model(const std::filesystem::path& folder) {
     writer.add_u32(prefix + key, static_cast<std::uint32_t>(value));
   };
   writer.add_text("general.architecture", architecture);
+  writer.add_text("tokenizer.ggml.model", "no_vocab");
   add("block_count", config.n_layers);
   add("context_length", config.max_positions);
   add("embedding_length", config.hidden_size);

@@ -32,6 +32,12 @@ ExperimentLookups real_models(std::int32_t usable_cpus) {
     if (reference == "onednn" || reference == "torch") {
       return BackendSchema{reference, reference, {{"fp32", "all in fp32"}, {"int8", "8 bits"}}, {}};
     }
+    if (reference == "llama_cpp") {
+      return BackendSchema{reference,
+                           reference,
+                           {{"f32", "all in fp32"}, {"f16", "16 bits"}, {"q8_0", "8 bits"}, {"q4_0", "4 bits"}},
+                           {}};
+    }
     return StubWorld::backend(reference, folder);
   };
   lookups.usable_cpus = usable_cpus;

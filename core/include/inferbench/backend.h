@@ -306,8 +306,8 @@ typedef struct ib_model_params {
   const char* precision;          /* one of the table's precisions */
   const ib_option_value* options; /* n_options of them: all of the schema */
   uint64_t n_options;
-  /* The folder of the model's files (config.json, *.safetensors, tokenizer), for engines that read files themselves;
-   * NULL where there is none, as for synthetic models. Lives until model_create returns. */
+  /* The folder of the model's files (config.json, *.safetensors, tokenizer), or the model's GGUF file, for engines that
+   * read files themselves; NULL where there is none, as for synthetic models. Lives until model_create returns. */
   const char* folder;
 } ib_model_params;
 
@@ -379,6 +379,9 @@ typedef struct ib_session ib_session; /* KV caches and scratch */
 /* forward may answer a prompt, or the beginning of one, from what it computed for an earlier sequence of the process.
  * Without this flag every token that is fed is computed. */
 #define IB_FLAG_PROMPT_CACHE UINT64_C(2)
+/* The features are not computed in every combination, but only in those that a published family has (GPT-2, Llama,
+ * Qwen 2 and 3, Gemma 2 and 3): model_create of another one is IB_UNSUPPORTED. For engines that have whole graphs. */
+#define IB_FLAG_WHOLE_FAMILIES UINT64_C(4)
 
 typedef struct ib_backend {
   uint64_t magic;       /* IB_MAGIC */
