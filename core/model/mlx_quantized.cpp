@@ -11,6 +11,7 @@
 #include "inferbench/backend_values.hpp"
 #include "model/in_quotes.hpp"
 #include "model/safetensors_layout.hpp"
+#include "support/counted.hpp"
 #include "support/error.hpp"
 
 namespace inferbench {
@@ -25,7 +26,8 @@ constexpr std::array<std::int64_t, 6> kMlxBits = {2, 3, 4, 5, 6, 8};
 
 void require_shape(const SafetensorsFile& file, const SafetensorsTensor& tensor, std::uint64_t rows) {
   if (tensor.shape.size() == 2 && tensor.shape[0] == rows && tensor.shape[1] > 0) return;
-  fail_mlx(file, tensor, fmt::format("shape {}, but a matrix of {} rows was expected", shape_text(tensor.shape), rows));
+  fail_mlx(file, tensor,
+           fmt::format("shape {}, but a matrix of {} was expected", shape_text(tensor.shape), counted(rows, "row")));
 }
 
 std::int32_t scale_dtype(const SafetensorsFile& file, const SafetensorsTensor& tensor) {
@@ -88,12 +90,13 @@ MlxMatrix read_mlx_matrix(const MlxTensors& tensors, const StoredTensor& stored)
   const auto bits = static_cast<std::int64_t>(n_bits / inputs);
   if (n_bits % inputs != 0 || std::find(kMlxBits.begin(), kMlxBits.end(), bits) == kMlxBits.end()) {
     fail_mlx(*tensors.file, weight,
-             fmt::format("shape {} does not hold rows of {} values of 2, 3, 4, 5, 6 or 8 bits",
-                         shape_text(weight.shape), inputs));
+             fmt::format("shape {} does not hold rows of {} of 2, 3, 4, 5, 6 or 8 bits", shape_text(weight.shape),
+                         counted(inputs, "value")));
   }
   if (inputs % scales.shape[1] != 0) {
     fail_mlx(*tensors.scales_file, scales,
-             fmt::format("shape {} does not cut rows of {} values into groups", shape_text(scales.shape), inputs));
+             fmt::format("shape {} does not cut rows of {} into groups", shape_text(scales.shape),
+                         counted(inputs, "value")));
   }
   MlxMatrix matrix;
   matrix.packed = tensors.file->bytes(weight);

@@ -10,6 +10,7 @@
 
 #include "model/gguf/gguf_cursor.hpp"
 #include "model/in_quotes.hpp"
+#include "support/counted.hpp"
 #include "support/error.hpp"
 
 namespace inferbench {
@@ -145,8 +146,8 @@ void set_bytes(const GgufCursor& cursor, std::uint32_t code, GgufTensor& tensor)
   }
   if (tensor.shape.back() % tensor.type->block_values != 0) {
     fail_tensor(cursor, tensor.name,
-                fmt::format("rows of {} values are not made of blocks of {}, as {} has them", tensor.shape.back(),
-                            tensor.type->block_values, tensor.type->name));
+                fmt::format("rows of {} are not made of blocks of {}, as {} has them",
+                            counted(tensor.shape.back(), "value"), tensor.type->block_values, tensor.type->name));
   }
   std::uint64_t n = tensor.shape.back() / tensor.type->block_values;
   bool fits = !__builtin_mul_overflow(n, std::uint64_t{tensor.type->block_bytes}, &n);
