@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "support/counted.hpp"
 #include "support/one_line.hpp"
 
 namespace inferbench {
@@ -54,8 +55,8 @@ std::string Scheduler::refusal(const Request& request) const {
   const std::int64_t needed = static_cast<std::int64_t>(request.prompt.size()) + request.max_tokens - 1;
   const std::int64_t room = std::min<std::int64_t>(options_.max_tokens, options_.kv_positions);
   if (needed > room) {
-    return fmt::format("{} prompt tokens and {} generated ones need {} positions, the context has {}",
-                       request.prompt.size(), request.max_tokens, needed, room);
+    return fmt::format("{} and {} need {}, the context has {}", counted(request.prompt.size(), "prompt token"),
+                       counted(request.max_tokens, "generated token"), counted(needed, "position"), room);
   }
   const std::int32_t vocab = engine_.vocab();
   const auto wrong = std::find_if(request.prompt.begin(), request.prompt.end(),

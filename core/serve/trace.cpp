@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 
+#include "support/counted.hpp"
 #include "support/error.hpp"
 #include "support/json_integer.hpp"
 #include "support/one_line.hpp"
@@ -63,10 +64,10 @@ class TraceRows {
     }
     if (!rows.empty() && row.arrival_s - rows.front().arrival_s > kMaxTraceSeconds) fail("the trace lasts for decades");
     if (prompt < 1 || prompt > kMaxTraceTokens) {
-      fail(fmt::format("a prompt of {} tokens, expected 1 to {}", prompt, kMaxTraceTokens));
+      fail(fmt::format("a prompt of {}, expected 1 to {}", counted(prompt, "token"), kMaxTraceTokens));
     }
     if (output < 0 || output > kMaxTraceTokens) {
-      fail(fmt::format("an output of {} tokens, expected 0 to {}", output, kMaxTraceTokens));
+      fail(fmt::format("an output of {}, expected 0 to {}", counted(output, "token"), kMaxTraceTokens));
     }
     row.prompt_tokens = static_cast<std::int32_t>(prompt);
     row.output_tokens = output == 0 ? 1 : static_cast<std::int32_t>(output);
