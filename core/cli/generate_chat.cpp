@@ -122,11 +122,7 @@ Manner manner_of(const GenerateArguments& arguments, const Model& model, const T
       writer.first_turn("", arguments.system));  // says now, not at the first line, that --system can't be
   manner.name = fmt::format("the {} format", writer.format().name);
   manner.turn_tokens = arguments.max_tokens.value_or(kTurnTokens);
-  for (const std::string_view spelled : {writer.format().end_token, std::string_view(files->eos)}) {
-    const auto id = tokenizer.find_token(spelled);
-    if (!spelled.empty() && id) manner.end_tokens.push_back(*id);
-  }
-  std::sort(manner.end_tokens.begin(), manner.end_tokens.end());
+  manner.end_tokens = chat_end_tokens(writer, *files, tokenizer, model.config().end_tokens);
   manner.conversation = std::make_unique<FormattedConversation>(tokenizer, std::move(writer), arguments.system);
   return manner;
 }

@@ -39,15 +39,6 @@ std::string read_prompt(const std::string& argument) {
   return read_standard_input();
 }
 
-std::vector<std::int32_t> encode_prompt(const Tokenizer& tokenizer, const std::string& text,
-                                        const ModelConfig& config) {
-  std::vector<std::int32_t> ids = tokenizer.add_special(tokenizer.encode(text));
-  if (ids.empty() && !config.end_tokens.empty()) ids.push_back(config.end_tokens.front());
-  if (ids.empty())
-    throw Error("the prompt is empty, and the model names no end-of-text token to start with", "give a prompt");
-  return ids;
-}
-
 std::int32_t tokens_to_make(const std::optional<std::int32_t>& wanted, std::size_t prompt, std::int32_t context) {
   const auto n_prompt = static_cast<std::int64_t>(prompt);
   const std::int64_t n_new =

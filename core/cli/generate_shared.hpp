@@ -65,10 +65,6 @@ SamplingOptions sampling_of(const GenerateArguments& arguments);
 /// Returns the argument, or standard input for "-". Throws Error.
 std::string read_prompt(const std::string& argument);
 
-/// Token ids of a prompt, with the special tokens that the model expects. An empty prompt becomes an end-of-text token,
-/// like the start of GPT-2's training texts, if there are none. Throws Error if the model does not have this token.
-std::vector<std::int32_t> encode_prompt(const Tokenizer& tokenizer, const std::string& text, const ModelConfig& config);
-
 /// How many new tokens to generate after the prompt. Throws Error if the wanted number does not fit into the context.
 std::int32_t tokens_to_make(const std::optional<std::int32_t>& wanted, std::size_t prompt, std::int32_t context);
 

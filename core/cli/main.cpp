@@ -50,6 +50,8 @@ int run(int argc, char** argv, inferbench::CommandContext& context) {
   inferbench::add_analyze_command(app, context);
   inferbench::add_predict_command(app, context);
   inferbench::add_generate_command(app, context);
+  inferbench::add_serve_command(app, context);
+  inferbench::add_endpoint_command(app, context);
   inferbench::add_logits_command(app, context);
   inferbench::add_ops_command(app, context);
   inferbench::add_perplexity_command(app, context);

@@ -28,6 +28,7 @@ class OwnedFd {
     return *this;
   }
   int get() const { return fd_; }
+  int release() { return std::exchange(fd_, -1); }  ///< the caller closes it
   void reset();
 
  private:

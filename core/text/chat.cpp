@@ -224,6 +224,16 @@ std::string ChatWriter::filled(std::string_view text) const {
   return result;
 }
 
+std::vector<std::int32_t> chat_end_tokens(const ChatWriter& writer, const ChatFiles& files, const Tokenizer& tokenizer,
+                                          std::vector<std::int32_t> own) {
+  for (const std::string_view spelled : {writer.format().end_token, std::string_view(files.eos)}) {
+    const auto id = tokenizer.find_token(spelled);
+    if (!spelled.empty() && id) own.push_back(*id);
+  }
+  std::sort(own.begin(), own.end());
+  return own;
+}
+
 std::string chat_date() {
   const std::time_t now = std::time(nullptr);
   std::tm local{};

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "text/chat_format.hpp"
+#include "text/tokenizer.hpp"
 
 namespace inferbench {
 
@@ -59,6 +60,10 @@ class ChatWriter {
   std::string eos_;
   std::string date_;
 };
+
+/// The tokens that end the model's turn, ascending: its own end tokens and those that the format and the files name.
+std::vector<std::int32_t> chat_end_tokens(const ChatWriter& writer, const ChatFiles& files, const Tokenizer& tokenizer,
+                                          std::vector<std::int32_t> own);
 
 /// Today's date as templates write it: "26 Jul 2024".
 std::string chat_date();

@@ -30,6 +30,15 @@ Tokenizer tokenizer_of(const Model& model) {
   return tokenizer;
 }
 
+std::vector<std::int32_t> encode_prompt(const Tokenizer& tokenizer, const std::string& text,
+                                        const ModelConfig& config) {
+  std::vector<std::int32_t> ids = tokenizer.add_special(tokenizer.encode(text));
+  if (ids.empty() && !config.end_tokens.empty()) ids.push_back(config.end_tokens.front());
+  if (ids.empty())
+    throw Error("the prompt is empty, and the model names no end-of-text token to start with", "give a prompt");
+  return ids;
+}
+
 std::vector<std::int32_t> first_tokens(const Model& model, const std::filesystem::path& text, std::size_t limit) {
   return TokenStream(tokenizer_of(model), text, kSmallPieceBytes).read(limit);
 }

@@ -16,6 +16,7 @@ struct SamplingOptions {
   std::uint64_t seed = 0;
 
   bool greedy() const { return temperature == 0; }
+  friend bool operator==(const SamplingOptions&, const SamplingOptions&) = default;
 };
 
 /// Picks token ids from logits: temperature, then top-k, then top-p, in the order of Hugging Face's generate. The same
