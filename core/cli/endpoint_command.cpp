@@ -53,6 +53,9 @@ struct Measured {
   LoadMetrics metrics;
   std::map<std::string, std::int64_t> statuses;
   std::map<std::string, std::int64_t> sources;  ///< who counted the tokens, of answers that are ok
+  /// Mean length of the prompts of answers that are ok; null: nobody counted some of them. A prompt is made of words,
+  /// and a small vocabulary has several tokens for each.
+  std::optional<double> prompt_tokens;
 };
 
 Scenario read_scenario(const std::string& text) {
@@ -62,7 +65,8 @@ Scenario read_scenario(const std::string& text) {
               "give 'closed 8' (8 users), 'open 2.5/s' (requests a second), 'open 2/s constant', or 'offline'");
 }
 
-EndpointPlan plan_of(const EndpointArguments& arguments, const Scenario& scenario) {
+EndpointPlan plan_of(const EndpointArguments& arguments, const Scenario& scenario,
+                     const std::optional<Tokenizer>& tokenizer) {
   RequestMix mix;
   mix.requests = arguments.requests;
   mix.prompt = LengthDistribution::fixed(arguments.prompt_tokens);
@@ -71,8 +75,9 @@ EndpointPlan plan_of(const EndpointArguments& arguments, const Scenario& scenari
   plan.concurrency = static_cast<std::size_t>(scenario.concurrency);
   SplitMix64 random(arguments.seed);
   for (const PlannedRequest& planned : plan_requests(scenario, mix, {}, arguments.seed)) {
-    plan.requests.push_back({0, planned.arrival_ns, random_prompt(planned.prompt_tokens, random), planned.prompt_tokens,
-                             planned.output_tokens});
+    std::string prompt = random_prompt(planned.prompt_tokens, random);
+    const auto tokens = tokenizer ? static_cast<std::int32_t>(tokenizer->encode(prompt).size()) : planned.prompt_tokens;
+    plan.requests.push_back({0, planned.arrival_ns, std::move(prompt), tokens, planned.output_tokens});
   }
   return plan;
 }
@@ -80,6 +85,19 @@ EndpointPlan plan_of(const EndpointArguments& arguments, const Scenario& scenari
 std::optional<Tokenizer> tokenizer_for(const std::string& reference) {
   if (reference.empty()) return std::nullopt;
   return tokenizer_of(Model::open(reference));
+}
+
+// Null if an answer came without usage and no tokenizer counted its prompt.
+std::optional<double> mean_prompt_tokens(const std::vector<EndpointOutcome>& outcomes, bool all_counted) {
+  double sum = 0;
+  double n = 0;
+  for (const EndpointOutcome& outcome : outcomes) {
+    if (!outcome.request.ok()) continue;
+    if (!all_counted && (!outcome.usage || outcome.usage->prompt <= 0)) return std::nullopt;
+    sum += outcome.request.prompt_tokens;
+    ++n;
+  }
+  return n > 0 ? std::optional(sum / n) : std::nullopt;
 }
 
 Measured measured(EndpointResult result, const Scenario& scenario, const std::optional<Tokenizer>& tokenizer) {
@@ -94,6 +112,7 @@ Measured measured(EndpointResult result, const Scenario& scenario, const std::op
     requests.push_back(outcome.request);
   }
   measured.metrics = derive_load_metrics(requests, scenario.kind, 0, {});
+  measured.prompt_tokens = mean_prompt_tokens(result.outcomes, tokenizer.has_value());
   measured.result = std::move(result);
   return measured;
 }
@@ -132,7 +151,9 @@ void print_endpoint_json(const EndpointArguments& arguments, const Measured& mea
                      {"inter_token_ms", summary_json(metrics.inter_token_ms)},
                      {"e2e_ms", summary_json(metrics.e2e_ms)},
                      {"output_tokens_per_s", metrics.output_tokens_per_s},
-                     {"total_tokens_per_s", metrics.total_tokens_per_s},
+                     {"prompt_words", arguments.prompt_tokens},
+                     {"prompt_tokens", or_null(measured.prompt_tokens)},
+                     {"total_tokens_per_s", measured.prompt_tokens ? Json(metrics.total_tokens_per_s) : Json()},
                      {"requests_per_s", metrics.requests_per_s},
                      {"success_rate", metrics.success_rate},
                      {"client_lag_ms", static_cast<double>(measured.result.lag_ns) * 1e-6},
@@ -162,10 +183,15 @@ void print_endpoint_table(const EndpointArguments& arguments, const Measured& me
   const LoadMetrics& metrics = measured.metrics;
   print_result("{} at {}: {}, {} of {} and {}, {}\n", arguments.endpoint.model, arguments.endpoint.url,
                arguments.scenario, counted(arguments.requests, "request"),
-               counted(arguments.prompt_tokens, "prompt token"), counted(arguments.generate_tokens, "new token"),
+               counted(arguments.prompt_tokens, "random word"), counted(arguments.generate_tokens, "new token"),
                arguments.whole ? "whole answers" : "streams");
   print_result("  requests: {}; tokens counted by: {}\n", list_of(measured.statuses),
                measured.sources.empty() ? "nobody" : list_of(measured.sources));
+  if (measured.prompt_tokens) {
+    print_result("  prompts: {:.1f} tokens on average\n", *measured.prompt_tokens);
+  } else if (metrics.ok > 0) {
+    print_result("  prompts: nobody counted their tokens; --tokenizer does\n");
+  }
   if (metrics.ok > 0) {
     print_result("  {:12}      p50      p90      p99      max\n", "");
     if (!arguments.whole) {
@@ -174,8 +200,9 @@ void print_endpoint_table(const EndpointArguments& arguments, const Measured& me
       print_row("gap ms", metrics.inter_token_ms, "between tokens");
     }
     print_row("e2e ms", metrics.e2e_ms, "from the arrival to the last token");
-    print_result("  {:.1f} output tokens/s, {:.1f} tokens/s in all, {:.2f} requests/s\n", metrics.output_tokens_per_s,
-                 metrics.total_tokens_per_s, metrics.requests_per_s);
+    print_result("  {:.1f} output tokens/s, {}{:.2f} requests/s\n", metrics.output_tokens_per_s,
+                 measured.prompt_tokens ? fmt::format("{:.1f} tokens/s in all, ", metrics.total_tokens_per_s) : "",
+                 metrics.requests_per_s);
   }
   if (measured.result.disturbed()) {
     print_result("  disturbed: this program was up to {:.1f} ms late with receiving and {:.1f} ms with sending\n",
@@ -186,7 +213,18 @@ void print_endpoint_table(const EndpointArguments& arguments, const Measured& me
   for (const EndpointOutcome& outcome : measured.result.outcomes) {
     if (!outcome.request.error.empty()) ++errors[outcome.request.error];
   }
-  for (const auto& [error, count] : errors) print_result("  {}: {}\n", counted(count, "request"), error);
+  // Messages with numbers in them differ from request to request.
+  constexpr std::int64_t kShownErrors = 5;
+  std::int64_t shown = 0;
+  std::int64_t others = 0;
+  for (const auto& [error, count] : errors) {
+    if (++shown <= kShownErrors) {
+      print_result("  {}: {}\n", counted(count, "request"), error);
+    } else {
+      others += count;
+    }
+  }
+  if (others > 0) print_result("  {} with other errors: --json lists them\n", counted(others, "request"));
 }
 
 #ifdef INFERBENCH_HTTP_CLIENT
@@ -216,7 +254,8 @@ void measure_endpoint(EndpointArguments& arguments, CommandContext& context) {
     arguments.endpoint.api_key = key;
   }
   const auto tokenizer = tokenizer_for(arguments.tokenizer);
-  const Measured result = measured(run_on_endpoint(arguments, plan_of(arguments, scenario)), scenario, tokenizer);
+  const Measured result =
+      measured(run_on_endpoint(arguments, plan_of(arguments, scenario, tokenizer)), scenario, tokenizer);
   if (arguments.json) {
     print_endpoint_json(arguments, result);
   } else {
@@ -243,7 +282,8 @@ void add_endpoint_command(CLI::App& app, CommandContext& context) {
     command->add_option(name, value, doc)->capture_default_str()->check(CLI::Range(1, kMost))->type_name("N");
   };
   add_number("--requests", arguments->requests, "Requests to send");
-  add_number("--prompt-tokens", arguments->prompt_tokens, "About so many tokens of random words in each prompt");
+  add_number("--prompt-tokens", arguments->prompt_tokens,
+             "Random words in each prompt: about as many tokens with a large vocabulary, more with a small one");
   add_number("--generate-tokens", arguments->generate_tokens, "Tokens to generate");
   command->add_option("--tokenizer", arguments->tokenizer, "Model whose tokenizer counts, if the server does not")
       ->type_name("MODEL");

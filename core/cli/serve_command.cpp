@@ -28,7 +28,9 @@ void add_serve_command(CLI::App& app, CommandContext&) {
   add("--model", arguments->model, "Folder or hub name", "MODEL")->required();
   add("--name", arguments->name, "What clients call the model [the last part of --model]", "NAME");
   add("--host", arguments->host, "Address to listen on", "ADDRESS")->capture_default_str()->check(not_empty());
-  add("--port", arguments->port, "Port to listen on; 0: any free one", "PORT")->capture_default_str();
+  add("--port", arguments->port, "Port to listen on; 0: any free one", "PORT")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 65535));
   add("--max-batch", arguments->max_batch, "Slots: requests that run at once", "N")
       ->capture_default_str()
       ->check(CLI::Range(1, 4096));

@@ -32,6 +32,8 @@ constexpr std::array<std::string_view, 3> kSourceNames{"usage", "tokenizer", "pi
   throw EndpointError(EndpointStatus::kBroken, what);
 }
 
+constexpr std::int64_t kMostPromptTokens = 1 << 30;  // more is no count
+
 // OpenAI's {"error": {"message": ...}}, and its simpler relatives; empty if it is none.
 std::string error_message(const Json& json) {
   if (!json.is_object()) return {};
@@ -86,14 +88,15 @@ TokenSource count_tokens(EndpointOutcome& outcome, std::optional<std::int64_t> t
   const auto pieces = static_cast<std::int64_t>(times.size());
   std::int64_t tokens = pieces;
   TokenSource source = TokenSource::kPieces;
-  if (outcome.usage && outcome.usage->completion > 0) {
+  // A server that claims more tokens than were asked for would be as fast as it likes.
+  if (outcome.usage && outcome.usage->completion > 0 && outcome.usage->completion <= outcome.request.wanted_tokens) {
     tokens = outcome.usage->completion;
     source = TokenSource::kUsage;
   } else if (text_tokens) {
     tokens = *text_tokens;
     source = TokenSource::kTokenizer;
   }
-  if (outcome.usage && outcome.usage->prompt > 0) {
+  if (outcome.usage && outcome.usage->prompt > 0 && outcome.usage->prompt <= kMostPromptTokens) {
     outcome.request.prompt_tokens = static_cast<std::int32_t>(outcome.usage->prompt);
   }
   if (pieces > 0 && tokens != pieces) {

@@ -24,7 +24,8 @@ std::string architecture_of(const ModelConfig& config) {
   return config.model_type == "mistral" ? "llama" : config.model_type;
 }
 
-// "blk.3.attn_q.weight" of "layer.3.attn_q.weight"
+// "blk.3.attn_q.weight" of "layer.3.attn_q.weight". A table of its own, not gguf_names.hpp, so that a wrong name there
+// does not agree with itself.
 std::string gguf_name_of(const std::string& name) {
   static const std::map<std::string, std::string> kNames = {{"token_embedding", "token_embd"},
                                                             {"position_embedding", "position_embd"},

@@ -97,6 +97,17 @@ TEST(EndpointStream, SpreadsTokensOverPieces) {
   EXPECT_THAT(nobody.request.tokens_ns, SizeIs(3));
 }
 
+TEST(EndpointStream, UsageBeyondWhatWasAskedForIsNotBelieved) {
+  for (const std::int64_t claimed : {std::int64_t{4}, std::int64_t{1} << 60}) {
+    EndpointOutcome outcome = outcome_of(endpoint(), {text_event("a"), text_event("b"), text_event("c", "length")});
+    outcome.usage = TokenUsage{std::int64_t{1} << 40, claimed};
+    const std::int32_t prompt = outcome.request.prompt_tokens;
+    EXPECT_EQ(count_tokens(outcome, std::nullopt), TokenSource::kPieces);
+    EXPECT_THAT(outcome.request.tokens_ns, SizeIs(3));
+    EXPECT_EQ(outcome.request.prompt_tokens, prompt);
+  }
+}
+
 TEST(EndpointStream, AnAnswerThatIsTooShortIsNamed) {
   EndpointOutcome outcome = outcome_of(endpoint(), {text_event("a"), text_event("b", "stop"), "data: [DONE]\n\n"});
   count_tokens(outcome, std::nullopt);
