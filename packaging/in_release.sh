@@ -162,8 +162,16 @@ if command -v ccache >/dev/null; then
   inside "$build" sh -c 'command -v ccache || apt-get install -y -qq --no-install-recommends ccache' >/dev/null 2>&1 || true
 fi
 say "the tree, into $build/src"
+rm -rf "$build/incoming"
+mkdir "$build/incoming"
+(cd "$tree" && git ls-files -z --cached --others --exclude-standard | tar --null --ignore-failed-read -T - -c) |
+  tar -x --touch -C "$build/incoming"
+# A file with new contents gets the present time, so that it is built again. Its time in the tree says nothing: it may be
+# older than an object that was built here from the contents before. Files that did not change keep their time.
+(cd "$build/incoming" && find . -type f -exec sh -c '
+  for file; do cmp -s "$file" "../src/$file" && touch -r "../src/$file" "$file"; done; true' keep_time {} +)
 find "$build/src" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +
-(cd "$tree" && git ls-files -z --cached --others --exclude-standard | tar --null --ignore-failed-read -T - -c) | tar -x -C "$build/src"
+find "$build/incoming" -mindepth 1 -maxdepth 1 -exec mv -t "$build/src" {} +
 
 say "./dev run configs/quickstart.yaml"
 blocks=()
