@@ -186,7 +186,7 @@ TEST_F(ApiServiceTest, AStreamHasTheSameTextAsTheWhole) {
     const Json expected = i + 2 == pieces.size() ? Json("length") : Json(nullptr);
     EXPECT_EQ(pieces[i]["choices"][0]["finish_reason"], expected);
   }
-  EXPECT_EQ(text, body(whole)["choices"][0]["text"]);
+  EXPECT_EQ(text, body(whole)["choices"][0]["text"].get<std::string>());
   EXPECT_EQ(pieces.back()["choices"], Json::array());
   EXPECT_EQ(pieces.back()["usage"], body(whole)["usage"]);
 }
