@@ -7,7 +7,7 @@
 namespace inferbench::cuda_backend {
 
 Context::Context(const ib_init_params& params)
-    : host(params.host), device(params.device), index_(device_index(params.device)) {
+    : host(params.host), device(params.device), index_(device_index(params.device, "cuda:")) {
   int n = 0;
   check(cudaGetDeviceCount(&n), "counting devices");
   if (index_ >= n) {

@@ -35,7 +35,7 @@ constexpr inferbench::BackendDescription kDescription = {
     .precisions = kPrecisions,
     .options = inferbench::cuda_backend::kOptionSchema,
     .n_driver_threads = kDriverThreads,
-    .devices = inferbench::cuda_backend::list_devices,
+    .devices = inferbench::list_devices_of_child<inferbench::cuda_backend::ask_runtime>,
 };
 
 }  // namespace

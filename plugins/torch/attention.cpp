@@ -3,9 +3,6 @@
 
 #include <ATen/ATen.h>
 
-#include <algorithm>
-#include <limits>
-
 #include "products.hpp"
 #include "soft_cap.hpp"
 
@@ -15,53 +12,35 @@ namespace {
 // Up to this many tokens are faster one by one, each with the keys that it sees, than as products.
 constexpr std::int64_t kFewTokens = 8;
 
-// Most scores of the heads that share keys (64 MiB), but at least kMinSegmentRows rows.
-constexpr std::int64_t kMaxScores = 16 << 20;
-constexpr std::int64_t kMinSegmentRows = 16;
+class CpuAttention final : public Attention {
+ public:
+  explicit CpuAttention(const AttentionShape& shape);
 
-constexpr float kHidden = -std::numeric_limits<float>::infinity();
+  void run(std::int64_t layer, const ib_layer_desc& desc, Segment& segment, const Heads& heads,
+           at::Tensor& out) override;
+  void append(std::int64_t layer, std::int64_t slot, std::int64_t past, const at::Tensor& keys,
+              const at::Tensor& values) override;
+  std::uint64_t kv_bytes() const override { return keys_.nbytes() + values_.nbytes(); }
 
-}  // namespace
+ private:
+  at::Tensor one_token(const at::Tensor& q, const at::Tensor& keys, const at::Tensor& values) const;
+  at::Tensor many_tokens(const at::Tensor& q, const at::Tensor& keys, const at::Tensor& values,
+                         const at::Tensor& mask) const;
 
-std::int32_t segment_rows(const ib_model_desc& desc, std::int64_t max_tokens) {
-  const std::int64_t group = desc.n_heads / desc.n_kv_heads;
-  return static_cast<std::int32_t>(
-      std::clamp<std::int64_t>(kMaxScores / (group * max_tokens), kMinSegmentRows, INT32_MAX));
-}
+  AttentionShape shape_;
+  at::Tensor keys_;    // [n_slots, n_layers, n_kv_heads, max_tokens, head_dim]
+  at::Tensor values_;  // [n_slots, n_layers, n_kv_heads, head_dim, max_tokens]: transposed, as a product wants them
+};
 
-KeyRange seen_keys(const PassSegment& rows, std::int64_t window) {
-  const std::int64_t end = std::int64_t{rows.first_position} + rows.n_rows;
-  const std::int64_t begin = window > 0 ? std::max<std::int64_t>(rows.first_position + 1 - window, 0) : 0;
-  return {begin, end - begin};
-}
-
-at::Tensor causal_mask(const PassSegment& rows, std::int64_t window) {
-  const KeyRange keys = seen_keys(rows, window);
-  const std::int64_t first = rows.first_position - keys.begin;  // of the first row, within the range
-  at::Tensor mask = at::full({rows.n_rows, keys.n}, kHidden).triu_(first + 1);
-  if (window > 0 && keys.n > window) mask.add_(at::full({rows.n_rows, keys.n}, kHidden).tril_(first - window));
-  return mask;
-}
-
-const at::Tensor& Segment::mask(std::int64_t window) {
-  at::Tensor& mask = masks_[window];
-  if (!mask.defined()) mask = causal_mask(*this, window);
-  return mask;
-}
-
-Attention::Attention(const AttentionShape& shape)
+CpuAttention::CpuAttention(const AttentionShape& shape)
     : shape_(shape),
       keys_(at::zeros({shape.n_slots, shape.n_layers, shape.n_kv_heads, shape.max_tokens, shape.head_dim})),
       values_(at::zeros({shape.n_slots, shape.n_layers, shape.n_kv_heads, shape.head_dim, shape.max_tokens})) {}
 
-std::uint64_t Attention::kv_bytes() const {
-  return keys_.nbytes() + values_.nbytes();
-}
-
 // One row: multiply and add up all heads at once; a product for each would cost more to call than to compute.
 // q [kv heads, group, 1, head_dim], keys [kv heads, 1, keys, head_dim], values [kv heads, 1, head_dim, keys]
 // -> [kv heads, group, head_dim]
-at::Tensor Attention::one_token(const at::Tensor& q, const at::Tensor& keys, const at::Tensor& values) const {
+at::Tensor CpuAttention::one_token(const at::Tensor& q, const at::Tensor& keys, const at::Tensor& values) const {
   at::Tensor scores = (keys * q).sum(-1);
   soft_cap(scores, shape_.soft_cap);
   return (values * at::softmax(scores, -1).unsqueeze(2)).sum(-1);
@@ -70,8 +49,8 @@ at::Tensor Attention::one_token(const at::Tensor& q, const at::Tensor& keys, con
 // Products head by head: at::bmm would go to the system's BLAS (see linear.hpp). Heads that share keys are rows of one.
 // q [kv heads, group, n, head_dim], keys [kv heads, keys, head_dim], values [kv heads, head_dim, keys]
 // -> [kv heads, group, n, head_dim]
-at::Tensor Attention::many_tokens(const at::Tensor& q, const at::Tensor& keys, const at::Tensor& values,
-                                  const at::Tensor& mask) const {
+at::Tensor CpuAttention::many_tokens(const at::Tensor& q, const at::Tensor& keys, const at::Tensor& values,
+                                     const at::Tensor& mask) const {
   at::Tensor out = at::empty(q.sizes());
   for (std::int64_t head = 0; head < q.size(0); ++head) {
     at::Tensor scores = product(q[head].flatten(0, 1), keys[head]);
@@ -82,14 +61,14 @@ at::Tensor Attention::many_tokens(const at::Tensor& q, const at::Tensor& keys, c
   return out;
 }
 
-void Attention::append(std::int64_t layer, std::int64_t slot, std::int64_t past, const at::Tensor& keys,
-                       const at::Tensor& values) {
+void CpuAttention::append(std::int64_t layer, std::int64_t slot, std::int64_t past, const at::Tensor& keys,
+                          const at::Tensor& values) {
   keys_[slot][layer].narrow(1, past, keys.size(0)).copy_(keys.transpose(0, 1));
   values_[slot][layer].narrow(2, past, values.size(0)).copy_(values.permute({1, 2, 0}));
 }
 
-void Attention::run(std::int64_t layer, const ib_layer_desc& desc, Segment& segment, const Heads& heads,
-                    at::Tensor& out) {
+void CpuAttention::run(std::int64_t layer, const ib_layer_desc& desc, Segment& segment, const Heads& heads,
+                       at::Tensor& out) {
   const std::int64_t n = segment.n_rows;
   const at::Tensor keys = keys_[segment.slot][layer];
   const at::Tensor values = values_[segment.slot][layer];
@@ -106,7 +85,7 @@ void Attention::run(std::int64_t layer, const ib_layer_desc& desc, Segment& segm
   if (n > kFewTokens) {
     const KeyRange seen = seen_keys(segment, desc.window);
     to.copy_(many_tokens(q, keys.narrow(1, seen.begin, seen.n), values.narrow(2, seen.begin, seen.n),
-                         segment.mask(desc.window)));
+                         segment.mask(desc.window, keys_.options())));
     return;
   }
   for (std::int32_t i = 0; i < segment.n_rows; ++i) {
@@ -114,6 +93,13 @@ void Attention::run(std::int64_t layer, const ib_layer_desc& desc, Segment& segm
     to.select(2, i).copy_(one_token(q.narrow(2, i, 1), keys.narrow(1, seen.begin, seen.n).unsqueeze(1),
                                     values.narrow(2, seen.begin, seen.n).unsqueeze(1)));
   }
+}
+
+}  // namespace
+
+std::unique_ptr<Attention> make_attention(const AttentionShape& shape, const at::TensorOptions& options) {
+  if (!options.device().is_cpu()) return make_device_attention(shape, options);
+  return std::make_unique<CpuAttention>(shape);
 }
 
 }  // namespace inferbench::torch_backend

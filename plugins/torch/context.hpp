@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <c10/core/Device.h>
+
+#include <string>
+
 #include "inferbench/backend.hpp"
 
 namespace inferbench::torch_backend {
 
-/// What computes, as models and operators report it.
-extern const char* const kKernels;
-
-/// The threads that libtorch may use: OpenMP's, for its own loops and for oneDNN's. Its other pools (between operators;
-/// that of QNNPACK and XNNPACK) are never started: what is used here does not need them.
+/// A device, and the threads that libtorch may use: OpenMP's, for its own loops and for oneDNN's. Its other pools
+/// (between operators; that of QNNPACK and XNNPACK) are never started: what is used here does not need them.
 class Context {
  public:
-  /// Throws Failure(IB_UNSUPPORTED) where libtorch was built without oneDNN.
+  /// Throws Failure(IB_UNSUPPORTED) where there is no such device, and on the CPU where libtorch was built without
+  /// oneDNN.
   explicit Context(const ib_init_params& params);
   /// Ends OpenMP's threads.
   ~Context();
@@ -24,6 +26,9 @@ class Context {
   void use_threads() const;
 
   HostCalls host;
+  std::string device_id;  ///< "cpu", "cuda:0"
+  c10::Device device;
+  const char* kernels;  ///< what computes, as models and operators report it
 
  private:
   int n_threads_;

@@ -44,7 +44,7 @@ std::uint64_t Layer::bytes() const {
 }
 
 at::Tensor activated(const ib_model_desc& desc, const at::Tensor& x) {
-  at::Tensor out = at::empty({x.size(0), desc.intermediate_size});
+  at::Tensor out = at::empty({x.size(0), desc.intermediate_size}, x.options());
   if (desc.gated == 0) {
     activate(desc.activation, x, out);
     return out;
@@ -63,17 +63,16 @@ at::Tensor attend(const Layer& layer, std::int64_t index, const ib_model_desc& d
   const std::int64_t n_heads = desc.n_heads;
   const std::int64_t n_kv_heads = desc.n_kv_heads;
   const at::Tensor all = qkv.view({rows, n_heads + 2 * n_kv_heads, desc.head_dim});
-  Heads heads{all.narrow(1, 0, n_heads), all.narrow(1, n_heads, n_kv_heads),
-              all.narrow(1, n_heads + n_kv_heads, n_kv_heads)};
+  at::Tensor turned = all.narrow(1, 0, n_heads + n_kv_heads);  // queries and keys
   if (layer.q_norm.defined()) {
-    heads.queries = rms_norm(heads.queries, layer.q_norm, desc.norm_epsilon);
-    heads.keys = rms_norm(heads.keys, layer.k_norm, desc.norm_epsilon);
+    turned = at::cat({rms_norm(turned.narrow(1, 0, n_heads), layer.q_norm, desc.norm_epsilon),
+                      rms_norm(turned.narrow(1, n_heads, n_kv_heads), layer.k_norm, desc.norm_epsilon)},
+                     1);
   }
-  if (layer.desc.rotary_table >= 0) {
-    heads.queries = pass.rotation.run(layer.desc.rotary_table, heads.queries);
-    heads.keys = pass.rotation.run(layer.desc.rotary_table, heads.keys);
-  }
-  at::Tensor out = at::empty({rows, decoder::query_size(desc)});
+  if (layer.desc.rotary_table >= 0) turned = pass.rotation.run(layer.desc.rotary_table, turned);
+  const Heads heads{turned.narrow(1, 0, n_heads), turned.narrow(1, n_heads, n_kv_heads),
+                    all.narrow(1, n_heads + n_kv_heads, n_kv_heads)};
+  at::Tensor out = at::empty({rows, decoder::query_size(desc)}, qkv.options());
   for (Segment& segment : pass.segments) attention.run(index, layer.desc, segment, heads, out);
   return out;
 }

@@ -23,4 +23,7 @@ class Linear {
 /// [outputs] may be undefined.
 std::unique_ptr<Linear> make_fp32_linear(const at::Tensor& weight, const at::Tensor& bias);
 
+/// On a GPU, by cuBLAS, in the type of `weight` and `bias`. They are shared likewise.
+std::unique_ptr<Linear> make_device_linear(const at::Tensor& weight, const at::Tensor& bias);
+
 }  // namespace inferbench::torch_backend

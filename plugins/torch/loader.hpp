@@ -8,11 +8,9 @@
 
 #include "inferbench/decoder_loader.hpp"
 #include "layer.hpp"
+#include "precision.hpp"
 
 namespace inferbench::torch_backend {
-
-/// Whether `precision` is int8, else fp32. Throws Failure(IB_UNSUPPORTED) for others, and where libtorch lacks it.
-bool is_int8(const char* precision);
 
 /// What DecoderLoader needs to know of libtorch. Throws c10::Error.
 struct LoaderEngine {
@@ -24,8 +22,10 @@ struct LoaderEngine {
   at::Tensor vector(std::int64_t n) const;
   at::Tensor matrix(std::int64_t rows, std::int64_t columns) const;
   float* data(at::Tensor& buffer) const { return buffer.data_ptr<float>(); }
+  at::Tensor loaded(at::Tensor buffer) const;
   Linear pack(const at::Tensor& weight, const WeightLayout& layout, const at::Tensor& bias) const;
   std::uint64_t bytes(const Linear& linear) const { return linear->bytes(); }
+  std::uint64_t value_bytes() const { return c10::elementSize(precision.values); }
 
   template <typename Function>
   void parallel(std::int64_t n, const Function& function) const {
@@ -33,7 +33,8 @@ struct LoaderEngine {
     for (std::int64_t i = 0; i < n; ++i) function(i);
   }
 
-  bool int8;
+  c10::Device device;
+  Precision precision;
 };
 
 using Loader = DecoderLoader<LoaderEngine>;

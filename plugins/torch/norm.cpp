@@ -3,11 +3,15 @@
 
 #include <ATen/ATen.h>
 
+#include "torch_version.hpp"
+
 namespace inferbench::torch_backend {
 
-// libtorch has rms_norm since 2.4 only, and computes it with these operators.
+// On the CPU, libtorch's own rms_norm is these operators. Narrow values are normed in fp32.
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon) {
-  return x.mul(x.square().mean(-1, true).add_(epsilon).rsqrt_()).mul_(weight);
+  if (kHasRmsNorm && !x.is_cpu()) return library_rms_norm(x, weight, epsilon);
+  const at::Tensor wide = x.to(at::kFloat);  // x itself in fp32
+  return wide.mul(wide.square().mean(-1, true).add_(epsilon).rsqrt_()).mul_(weight).to(x.scalar_type());
 }
 
 std::uint64_t Norm::bytes() const {

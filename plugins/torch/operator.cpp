@@ -15,45 +15,50 @@ namespace inferbench::torch_backend {
 namespace {
 
 /// The same segments and angles as in forward.
-Pass op_pass(const ib_op_desc& op) {
+Pass op_pass(const ib_op_desc& op, c10::Device device) {
   const std::int32_t max_tokens = op.past + op.rows;
-  PassPlan plan({1, max_tokens, op.rows, 0}, kPassRows, segment_rows(*op.desc, max_tokens));
+  PassPlan plan({1, max_tokens, op.rows, 0}, pass_rows(device), segment_rows(*op.desc, max_tokens, device));
   plan.begin_rows(op.rows, op.past);
-  return {{plan.segments().begin(), plan.segments().end()}, {RotaryTables(*op.desc), plan.positions()}};
+  const at::Tensor positions = at::arange(op.past, max_tokens, at::TensorOptions(device).dtype(at::kInt));
+  return {segments_of(plan.segments(), device), {RotaryTables(*op.desc, device), positions}};
 }
 
 }  // namespace
 
 Operator::Operator(Context& context, const ib_op_desc& desc)
-    : context_(context), op_(desc.op), desc_(numbers_of(*desc.desc)) {
-  check_op_rows(desc, kPassRows);
+    : context_(context), release_(context.device), op_(desc.op), desc_(numbers_of(*desc.desc)) {
+  check_op_rows(desc, pass_rows(context.device));
   context.use_threads();
-  in_torch([&] { load(desc); });
+  in_torch(context.device, [&] { load(desc); });
   info_.struct_size = sizeof info_;
-  info_.kernels = kKernels;
+  info_.kernels = context.kernels;
 }
 
 void Operator::load(const ib_op_desc& desc) {
-  const bool int8 = is_int8(desc.precision);
+  const c10::Device device = context_.device;
+  const Precision precision = precision_named(desc.precision, device);
   input_ = at::empty({desc.rows, op_input_columns(desc)});
   std::copy_n(desc.input, input_.numel(), input_.data_ptr<float>());
+  input_ = input_.to(device, precision.values);
   for (std::int32_t copy = 0; copy < desc.n_copies; ++copy) {
-    layers_.push_back(Loader({int8}, context_.host, *desc.desc).operator_layer(op_));
+    layers_.push_back(Loader({device, precision}, context_.host, *desc.desc).operator_layer(op_));
   }
   info_.weights_bytes = layers_.front().bytes();
   if (!op_has_positions(op_)) return;
-  pass_.emplace(op_pass(desc));
+  pass_.emplace(op_pass(desc, device));
   if (op_ != IB_OP_ROTARY) store_past(desc);
 }
 
 void Operator::store_past(const ib_op_desc& desc) {
   const std::int64_t past = desc.past;
-  attention_.emplace(AttentionShape{desc.n_copies, desc_.n_heads, desc_.n_kv_heads, desc_.head_dim, 1, past + desc.rows,
-                                    desc_.attention_soft_cap});
-  info_.kv_bytes = static_cast<std::uint64_t>(op_kv_values(desc)) * sizeof(float);
+  attention_ = make_attention(
+      {desc.n_copies, desc_.n_heads, desc_.n_kv_heads, desc_.head_dim, 1, past + desc.rows, desc_.attention_soft_cap},
+      input_.options());
+  info_.kv_bytes = static_cast<std::uint64_t>(op_kv_values(desc)) * static_cast<std::uint64_t>(input_.element_size());
   if (past == 0) return;
   at::Tensor kv = at::empty({past, 2, desc_.n_kv_heads, desc_.head_dim});
   std::copy_n(desc.past_kv, kv.numel(), kv.data_ptr<float>());
+  kv = kv.to(input_.options());
   for (std::int32_t copy = 0; copy < desc.n_copies; ++copy) {
     attention_->append(copy, 0, 0, kv.select(1, 0), kv.select(1, 1));
   }
@@ -91,12 +96,12 @@ at::Tensor Operator::result_of(std::int32_t copy) {
 
 void Operator::run(std::int32_t copy) {
   context_.use_threads();
-  in_torch([&] { result_ = result_of(copy); });
+  in_torch(context_.device, [&] { result_ = result_of(copy); });
 }
 
 void Operator::output(float* result) const {
-  in_torch([&] {
-    const at::Tensor dense = result_.contiguous();
+  in_torch(context_.device, [&] {
+    const at::Tensor dense = result_.to(at::kCPU, at::kFloat).contiguous();
     std::copy_n(dense.data_ptr<float>(), dense.numel(), result);
   });
 }

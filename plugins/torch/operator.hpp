@@ -4,11 +4,13 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "attention.hpp"
 #include "context.hpp"
+#include "device.hpp"
 #include "inferbench/op_bench.h"
 #include "layer.hpp"
 
@@ -32,12 +34,13 @@ class Operator {
   at::Tensor rotated() const;
 
   Context& context_;
+  ReleaseAtEnd release_;
   std::int32_t op_;
   ib_model_desc desc_;         // numbers and flags
   at::Tensor input_;           // as ib_op_desc::input
   at::Tensor result_;          // of the latest run
   std::vector<Layer> layers_;  // [copies] with what the operator needs
-  std::optional<Attention> attention_;
+  std::unique_ptr<Attention> attention_;
   std::optional<Pass> pass_;  // of operators with positions
   ib_op_info info_{};
 };

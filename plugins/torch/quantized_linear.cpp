@@ -8,6 +8,8 @@
 
 #include <algorithm>
 
+#include "torch_version.hpp"
+
 namespace inferbench::torch_backend {
 namespace {
 
@@ -23,8 +25,8 @@ Packed pack(const at::Tensor& codes) {
   at::globalContext().setQEngine(at::QEngine::ONEDNN);
   return c10::Dispatcher::singleton()
       .findSchemaOrThrow("quantized::linear_prepack", "")
-      .typed<Packed(at::Tensor, c10::optional<at::Tensor>)>()
-      .call(codes, c10::nullopt);
+      .typed<Packed(at::Tensor, OptionalTensor)>()
+      .call(codes, OptionalTensor());
 }
 
 class Int8Linear final : public Linear {

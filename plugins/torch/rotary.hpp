@@ -4,16 +4,15 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <span>
 
 #include "inferbench/backend.h"
 
 namespace inferbench::torch_backend {
 
-/// A copy of a description's rotary tables: the description is gone after model_create.
+/// A copy of a description's rotary tables on a device: the description is gone after model_create.
 struct RotaryTables {
   RotaryTables() = default;
-  explicit RotaryTables(const ib_model_desc& desc);
+  RotaryTables(const ib_model_desc& desc, c10::Device device);
 
   at::Tensor frequencies;  ///< double [tables, half of a head], radians per position; undefined: no tables
   at::Tensor scales;       ///< double [tables, 1]
@@ -22,14 +21,15 @@ struct RotaryTables {
 /// Cosines and sines for the positions of one pass, the tables' scales included.
 class Rotation {
  public:
-  Rotation(const RotaryTables& tables, std::span<const std::int32_t> positions);
+  /// `positions`: int [rows], where the tables are.
+  Rotation(const RotaryTables& tables, const at::Tensor& positions);
 
-  /// x [rows, heads, head_dim], each head rotated by its row's position.
+  /// x [rows, heads, head_dim], each head rotated by its row's position; in the type of x.
   at::Tensor run(std::int32_t table, const at::Tensor& x) const;
 
  private:
-  at::Tensor cosines_;  // [tables, rows, 1, half]
-  at::Tensor sines_;    // the same
+  at::Tensor cosines_;  // [tables, rows, 1, half]; on a GPU [tables, rows, 1, head_dim], both halves the same
+  at::Tensor sines_;    // the same; on a GPU negative in the first half
 };
 
 }  // namespace inferbench::torch_backend

@@ -2,6 +2,7 @@
 // What a table says of devices, driver threads and features, and what the host makes of it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <memory>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "abi/tiny_weights.hpp"
+#include "inferbench/device_list.hpp"
 #include "ipc/zero_weights.hpp"
 #include "plugin/backend.hpp"
 #include "plugin/description.hpp"
@@ -127,6 +129,55 @@ TEST_F(BackendDevices, AModelThatNeedsAnotherFeatureIsRefusedBeforeTheBackendSee
   EXPECT_EQ(refusal(zeros([](ModelConfig& config) { config.logit_soft_cap = 30; })),
             "backend misbehaving has no soft cap of logits, which the model needs");
   EXPECT_THAT(log, ElementsAre("model_destroy"));
+}
+
+void ask_for_two(DeviceAnswer& answer) {
+  answer.add("cpu", "a processor", 0);
+  answer.add("card:1", std::string(1000, 'x'), 7);
+  for (int i = 0; i < 2 * DeviceAnswer::kMost; ++i) answer.add("card:2", "too many", 0);
+}
+
+pid_t asked_by = 0;
+void ask_for_none(DeviceAnswer& answer) {
+  asked_by = getpid();
+  answer.set_problem("no driver");
+}
+
+void ask_and_crash(DeviceAnswer&) {
+  abort();
+}
+
+TEST(DevicesOfChild, AreListedOnceAndKept) {
+  const ib_device_info* devices = nullptr;
+  std::uint64_t n = 0;
+  ib_error error{};
+  ASSERT_EQ(list_devices_of_child<ask_for_two>(&devices, &n, &error), IB_OK) << error.message;
+  ASSERT_EQ(n, std::uint64_t{DeviceAnswer::kMost});
+  EXPECT_EQ(std::string(devices[0].id) + "|" + devices[0].name, "cpu|a processor");
+  EXPECT_EQ(devices[1].memory_bytes, 7U);
+  EXPECT_EQ(std::string(devices[1].name), std::string(127, 'x'));
+  const ib_device_info* again = nullptr;
+  ASSERT_EQ(list_devices_of_child<ask_for_two>(&again, &n, &error), IB_OK);
+  EXPECT_EQ(again, devices);
+}
+
+TEST(DevicesOfChild, HaveTheProblemIfThereIsNone) {
+  const ib_device_info* devices = nullptr;
+  std::uint64_t n = 0;
+  ib_error error{};
+  EXPECT_EQ(list_devices_of_child<ask_for_none>(&devices, &n, &error), IB_UNSUPPORTED);
+  EXPECT_EQ(std::string(error.message), "no device: no driver");
+  EXPECT_EQ(asked_by, 0) << "asked in this process";
+  EXPECT_EQ(list_devices_of_child<ask_and_crash>(&devices, &n, &error), IB_INTERNAL);
+  EXPECT_EQ(list_devices_of_child<ask_for_two>(nullptr, &n, &error), IB_INVALID_ARGUMENT);
+}
+
+TEST(DevicesOfChild, HaveANumberInTheirName) {
+  EXPECT_EQ(device_index("cuda:0", "cuda:"), 0);
+  EXPECT_EQ(device_index("cuda:12", "cuda:"), 12);
+  for (const char* name : {"cuda", "cuda:", "cuda:x", "cuda:1x", "cuda:-1", "card:1", "", "cuda:99999999999"}) {
+    EXPECT_THROW(device_index(name, "cuda:"), Failure) << name;
+  }
 }
 
 }  // namespace

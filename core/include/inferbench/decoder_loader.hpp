@@ -14,6 +14,9 @@
 //     Linear pack(Buffer weight, const WeightLayout&, Buffer bias);
 //     std::uint64_t bytes(const Linear&);
 //     void parallel(std::int64_t n, auto&& function);        // function(i) for all i < n, on the engine's threads
+//     // Where what is kept is not what was read, such as on a GPU:
+//     Buffer loaded(Buffer);                                 // of a norm or an embedding; pack() sees embeddings so
+//     std::uint64_t value_bytes();                           // of a value of an embedding that is kept
 //   };
 #pragma once
 
@@ -61,12 +64,12 @@ class DecoderLoader {
   DecoderLoader(Engine engine, const HostCalls& host, const ib_model_desc& desc)
       : engine_(std::move(engine)), host_(host), desc_(desc), tensors_(desc) {}
 
-  /// A dense copy, [rows, columns].
+  /// A dense copy, [rows, columns], as the engine keeps it.
   Buffer matrix(const std::string& name, std::int64_t rows, std::int64_t columns) {
     Buffer buffer = engine_.matrix(rows, columns);
     read_rows(tensors_.get(name + ".weight", {rows, columns}), engine_.data(buffer));
     report();
-    return buffer;
+    return kept(std::move(buffer));
   }
 
   Norm norm(const std::string& name) {
@@ -192,7 +195,7 @@ class DecoderLoader {
                      : linear({{"head", desc_.vocab_size}}, hidden, false);
     const std::uint64_t n_embeddings = desc_.learned_positions != 0 ? 2 : 1;  // one row of each
     return step_bytes + model.final_norm.bytes() + engine_.bytes(model.head) +
-           n_embeddings * static_cast<std::uint64_t>(hidden) * sizeof(float);
+           n_embeddings * static_cast<std::uint64_t>(hidden) * value_bytes();
   }
 
  private:
@@ -204,7 +207,17 @@ class DecoderLoader {
   Buffer vector(const std::string& name, std::int64_t n) {
     Buffer buffer = engine_.vector(n);
     read_values_of(name, n, engine_.data(buffer));
+    return kept(std::move(buffer));
+  }
+
+  Buffer kept(Buffer buffer) {
+    if constexpr (requires { engine_.loaded(std::move(buffer)); }) return engine_.loaded(std::move(buffer));
     return buffer;
+  }
+
+  std::uint64_t value_bytes() const {
+    if constexpr (requires { engine_.value_bytes(); }) return engine_.value_bytes();
+    return sizeof(float);
   }
 
   void read_values_of(const std::string& name, std::int64_t n, float* to) {
