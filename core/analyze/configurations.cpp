@@ -80,7 +80,7 @@ class KnownModels {
 void add_run(const RunData& run, std::size_t index, KnownModels& models, std::vector<MeasuredConfiguration>& all) {
   std::map<std::pair<std::string, Point>, std::size_t> places;
   for (const TrialRecord& trial : run.trials) {
-    if (trial.warm_up() || !trial.ok() || !trial.outcome.metrics) continue;
+    if (trial.warm_up() || !trial.ok() || !trial.outcome.metrics) continue;  // scenarios have other axes
     const auto [place, added] = places.emplace(std::pair(trial.contender, trial.point), all.size());
     if (added) {
       const ModelIdentity model = models.find(run.info, trial.point.model);

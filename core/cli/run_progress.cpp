@@ -9,6 +9,7 @@
 #include <set>
 
 #include "report/number_text.hpp"
+#include "results/metric_values.hpp"
 #include "support/counted.hpp"
 #include "support/one_line.hpp"
 #include "support/print.hpp"
@@ -33,9 +34,11 @@ std::size_t terminal_width() {
 
 std::string outcome_text(const TrialRecord& record) {
   if (!record.ok()) return fmt::format("{}: {}", to_string(record.outcome.status), record.outcome.error);
-  const TrialMetrics& metrics = *record.outcome.metrics;
-  std::string text = fmt::format("ttft {} ms", number_text(metrics.ttft_ms));
-  if (metrics.decode_tokens_per_s) text += fmt::format(", decode {} tok/s", number_text(*metrics.decode_tokens_per_s));
+  const auto value = [&](const char* metric) { return metric_value(record, metric); };
+  std::string text;
+  if (const auto ttft = value("ttft_ms")) text = fmt::format("ttft {} ms", number_text(*ttft));
+  if (const auto decode = value("decode_tokens_per_s")) text += fmt::format(", decode {} tok/s", number_text(*decode));
+  if (const auto output = value("output_tokens_per_s")) text += fmt::format(", output {} tok/s", number_text(*output));
   if (record.disturbed()) text += fmt::format(" (disturbed: {})", record.disturbed_by);
   return text;
 }

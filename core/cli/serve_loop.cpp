@@ -22,7 +22,6 @@
 #include "http/generation_worker.hpp"
 #include "http/http_server.hpp"
 #include "http/listen_socket.hpp"
-#include "http/session_engine.hpp"
 #include "measure/affinity.hpp"
 #include "measure/clock.hpp"
 #include "plugin/backend_child.hpp"
@@ -30,6 +29,7 @@
 #include "support/error.hpp"
 #include "support/one_line.hpp"
 #include "support/print.hpp"
+#include "worker/session_engine.hpp"
 
 namespace inferbench {
 

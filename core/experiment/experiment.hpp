@@ -11,6 +11,9 @@
 
 #include "measure/page_cache.hpp"
 #include "model/model_config.hpp"
+#include "serve/load_metrics.hpp"
+#include "serve/request_plan.hpp"
+#include "serve/scheduler.hpp"
 
 namespace inferbench {
 
@@ -43,6 +46,9 @@ struct Point {
   std::int32_t shared_prefix_tokens = 0;
   /// The machine, in a run that `inferbench merge --each-node` made of several machines' runs; otherwise empty.
   std::string node{};
+  /// How requests arrive: the text of a Scenario; empty: one batch. Of a scenario, `batch` is the number of slots, and
+  /// the lengths are the longest of its requests.
+  std::string scenario{};
 
   friend auto operator<=>(const Point&, const Point&) = default;
 };
@@ -110,6 +116,24 @@ struct LoadSettings {
   friend bool operator==(const LoadSettings&, const LoadSettings&) = default;
 };
 
+/// What all scenarios of an experiment have in common, and their list.
+struct Serving {
+  std::vector<Scenario> scenarios{};  ///< in sweep order, texts distinct; without batch, which is none
+  /// The traces of the scenarios, by Scenario::trace.
+  std::map<std::string, std::vector<TraceRow>> traces{};
+  std::int32_t max_batch = 8;
+  std::int32_t token_budget = 512;
+  SchedulePolicy policy = SchedulePolicy::kChunked;
+  std::int32_t requests = 100;                          ///< of one run, at most
+  double duration_s = 0;                                ///< no request arrives later; 0: no bound
+  double ramp_up = 0.1;                                 ///< share of the requests that are left out of the figures
+  std::optional<LengthDistribution> prompt_tokens{};    ///< absent: Point::prompt_tokens
+  std::optional<LengthDistribution> generate_tokens{};  ///< absent: Point::generate_tokens
+  Objective objective{};
+
+  friend bool operator==(const Serving&, const Serving&) = default;
+};
+
 /// How far each contender deviates from a reference, measured once per model.
 struct Quality {
   std::string reference = "cpu_ref";          ///< a backend name or an absolute path; its first precision is used
@@ -125,6 +149,7 @@ struct Quality {
 struct PointFilter {
   std::string model{};                         ///< reference, as in Point::model
   std::map<std::string, std::int32_t> axes{};  ///< axis of the sweep -> value
+  std::string scenario{};                      ///< as in Point::scenario, or "batch"
 
   friend bool operator==(const PointFilter&, const PointFilter&) = default;
 };
@@ -176,6 +201,7 @@ struct Experiment {
   std::vector<ModelFacts> model_facts;  ///< same order as `models`
   std::vector<Point> points;            ///< in sweep order, without the excluded points
   Prompts prompts;
+  Serving serving;
   MeasureSettings measure;
   LoadSettings load;
   Limits limits;

@@ -185,6 +185,7 @@ std::vector<Key> sweep_rows() {
     axis.meaning = fmt::format("Values of `sweep.{}`.", rule.name);
     excluded.push_back(std::move(axis));
   }
+  for (Key& key : scenario_rows()) rows.push_back(std::move(key));
   rows.push_back({.path = "sweep.exclude",
                   .type = KeyType::kMap,
                   .list = true,
@@ -408,6 +409,12 @@ std::vector<Key> scope_rows(const std::string& section) {
                     .meaning = fmt::format("Judges points with this value of `sweep.{}` only.", name),
                     .example = example_of(name)});
   }
+  rows.push_back({.path = section + ".scenario",
+                  .fallback_words = "every scenario",
+                  .meaning =
+                      "Judges points of this scenario only, written as in tables: `batch`, `offline`, `closed 8`, "
+                      "`open 2/s`, `open 2/s constant`, `trace FILE`.",
+                  .example = "closed 8"});
   return rows;
 }
 
@@ -462,8 +469,9 @@ std::vector<Key> target_rows() {
 }  // namespace
 
 const KeyTable& experiment_keys() {
-  static const KeyTable table(join_rows({file_rows(), backend_rows(), sweep_rows(), prompt_rows(), measure_rows(),
-                                         load_rows(), limit_rows(), quality_rows(), target_rows(), regression_rows()}));
+  static const KeyTable table(
+      join_rows({file_rows(), backend_rows(), sweep_rows(), prompt_rows(), serving_rows(), measure_rows(), load_rows(),
+                 limit_rows(), quality_rows(), target_rows(), regression_rows()}));
   return table;
 }
 

@@ -17,6 +17,9 @@ Key repeat_row();                 ///< measure.repeat_disturbed
 Key cpus_row();                   ///< measure.cpus
 Key seed_row(std::string path, std::uint64_t fallback, std::string meaning);
 
+std::vector<Key> scenario_rows();  ///< sweep.scenario
+std::vector<Key> serving_rows();   ///< serving
+
 std::vector<Key> join_rows(const std::vector<std::vector<Key>>& parts);
 
 }  // namespace inferbench

@@ -94,11 +94,15 @@ Experiment build(const YamlNode& root, const std::filesystem::path& path, const 
       cpus.empty() ? std::max(lookups.usable_cpus, lookups.most_threads) : static_cast<std::int32_t>(cpus.size());
   const Sweep sweep =
       read_sweep(optional_value(root, "sweep"), root.at, models, usable_of(cpus, lookups), most_threads);
-  experiment.points = sweep_points(sweep, models);
+  experiment.serving = read_serving(optional_value(root, "serving"));
+  add_scenarios(sweep.scenarios, lookups, experiment.serving);
+  if (experiment.serving.scenarios.empty()) experiment.serving = {};  // nothing uses it
+  experiment.points = sweep_points(sweep, models, experiment.serving);
   experiment.prompts =
       read_prompts(optional_value(root, "prompts"), experiment.points, experiment.model_facts, lookups);
   experiment.load = read_load(optional_value(root, "load"));
   experiment.limits = read_limits(optional_value(root, "limits"));
+  check_durations(sweep.scenarios, experiment.serving, experiment.limits.timeout_s);
   experiment.quality = read_quality(optional_value(root, "quality"), list, experiment.model_facts, lookups);
   const TargetScope scope{experiment.contenders, experiment.points, words_of(models), experiment.quality.has_value(),
                           experiment.quality && experiment.quality->text};

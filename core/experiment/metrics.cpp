@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "stats/summary.hpp"
+
 namespace inferbench {
 
 namespace {
@@ -20,18 +22,49 @@ Value unless_zero(const std::optional<std::uint64_t>& bytes) {
   return bytes == 0 ? std::nullopt : bytes_value(bytes);
 }
 
+// A figure of a batch, or of a scenario; each trial has one of the two.
+template <typename OfBatch, typename OfScenario>
+Value of_either(const TrialFacts& trial, OfBatch batch_value, OfScenario scenario_value) {
+  if (trial.outcome.metrics) return batch_value(*trial.outcome.metrics);
+  return trial.outcome.serving ? scenario_value(trial.outcome.serving->metrics) : std::nullopt;
+}
+
+template <typename OfBatch>
+Value of_batch(const TrialFacts& trial, OfBatch value) {
+  return trial.outcome.metrics ? Value(value(*trial.outcome.metrics)) : std::nullopt;
+}
+
+template <typename OfScenario>
+Value of_scenario(const TrialFacts& trial, OfScenario value) {
+  return trial.outcome.serving ? Value(value(trial.outcome.serving->metrics)) : std::nullopt;
+}
+
+constexpr double kTail = 0.99;
+
 // Prompt and generated tokens of all sequences, divided by the total time.
 Value total_tokens_per_s(const TrialFacts& trial) {
+  if (trial.outcome.serving) return trial.outcome.serving->metrics.total_tokens_per_s;
+  if (!trial.outcome.metrics) return std::nullopt;
   const double seconds = trial.outcome.metrics->e2e_ms / 1e3;
   if (!(seconds > 0)) return std::nullopt;
   const double tokens = static_cast<double>(trial.point.prompt_tokens) + trial.point.generate_tokens;
   return tokens * trial.point.batch / seconds;
 }
 
-// Of the entire trial, prefill included, divided by the generated tokens of all sequences.
+double generated_tokens(const TrialFacts& trial) {
+  if (!trial.outcome.serving) return 1.0 * trial.point.generate_tokens * trial.point.batch;
+  double tokens = 0;
+  for (const RequestOutcome& request : trial.outcome.serving->requests) {
+    tokens += static_cast<double>(request.tokens_ns.size());
+  }
+  return tokens;
+}
+
+// Of the entire trial, prefill and waits included, divided by the generated tokens of all sequences.
 Value mj_per_token(const TrialFacts& trial) {
-  if (!trial.outcome.energy_j) return std::nullopt;
-  return 1e3 * *trial.outcome.energy_j / (1.0 * trial.point.generate_tokens * trial.point.batch);
+  const double tokens = generated_tokens(trial);
+  if (!trial.outcome.energy_j || !(tokens > 0)) return std::nullopt;
+  return 1e3 * *trial.outcome.energy_j / tokens;
 }
 
 constexpr bool kYes = true;
@@ -54,7 +87,12 @@ constexpr std::array kMetricTable{
            .compared = kYes,
            .regression = kYes,
            .analyzed = kYes,
-           .get = [](const TrialFacts& trial) { return Value(trial.outcome.metrics->ttft_ms); }},
+           .get =
+               [](const TrialFacts& trial) {
+                 return of_either(
+                     trial, [](const TrialMetrics& batch) { return Value(batch.ttft_ms); },
+                     [](const LoadMetrics& load) { return median(load.ttft_ms); });
+               }},
     Metric{.name = "prefill_tokens_per_s",
            .unit = "tok/s",
            .title = "Prefill throughput",
@@ -64,7 +102,10 @@ constexpr std::array kMetricTable{
            .compared = kYes,
            .headline = kYes,
            .analyzed = kYes,
-           .get = [](const TrialFacts& trial) { return Value(trial.outcome.metrics->prefill_tokens_per_s); }},
+           .get =
+               [](const TrialFacts& trial) {
+                 return of_batch(trial, [](const TrialMetrics& batch) { return Value(batch.prefill_tokens_per_s); });
+               }},
     Metric{.name = "decode_ms_per_token",
            .unit = "ms",
            .title = "Decode time per token",
@@ -72,7 +113,12 @@ constexpr std::array kMetricTable{
            .kind = kSpeed,
            .compared = kYes,
            .analyzed = kYes,
-           .get = [](const TrialFacts& trial) { return trial.outcome.metrics->decode_ms_per_token; }},
+           .get =
+               [](const TrialFacts& trial) {
+                 return of_either(
+                     trial, [](const TrialMetrics& batch) { return batch.decode_ms_per_token; },
+                     [](const LoadMetrics& load) { return median(load.tpot_ms); });
+               }},
     Metric{.name = "decode_tokens_per_s",
            .unit = "tok/s",
            .title = "Decode throughput",
@@ -83,14 +129,22 @@ constexpr std::array kMetricTable{
            .headline = kYes,
            .regression = kYes,
            .analyzed = kYes,
-           .get = [](const TrialFacts& trial) { return trial.outcome.metrics->decode_tokens_per_s; }},
+           .get =
+               [](const TrialFacts& trial) {
+                 return of_batch(trial, [](const TrialMetrics& batch) { return batch.decode_tokens_per_s; });
+               }},
     Metric{.name = "e2e_ms",
            .unit = "ms",
            .title = "End-to-end time",
            .column = "e2e ms",
            .kind = kSpeed,
            .compared = kYes,
-           .get = [](const TrialFacts& trial) { return Value(trial.outcome.metrics->e2e_ms); }},
+           .get =
+               [](const TrialFacts& trial) {
+                 return of_either(
+                     trial, [](const TrialMetrics& batch) { return Value(batch.e2e_ms); },
+                     [](const LoadMetrics& load) { return median(load.e2e_ms); });
+               }},
     Metric{.name = "total_tokens_per_s",
            .unit = "tok/s",
            .title = "Total throughput",
@@ -101,6 +155,81 @@ constexpr std::array kMetricTable{
            .get = total_tokens_per_s},
     // One value per gap between two tokens: see metric_samples.
     Metric{.name = "inter_token_ms", .unit = "ms", .title = "Inter-token latency", .column = "gap ms", .kind = kSpeed},
+    Metric{.name = "queue_wait_ms",
+           .unit = "ms",
+           .title = "Wait for a slot",
+           .column = "queue ms",
+           .kind = kSpeed,
+           .serving = kYes,
+           .get =
+               [](const TrialFacts& trial) {
+                 return of_scenario(trial, [](const LoadMetrics& load) { return median(load.queue_wait_ms); });
+               }},
+    Metric{.name = "output_tokens_per_s",
+           .unit = "tok/s",
+           .title = "Output throughput",
+           .column = "output tok/s",
+           .more_is_better = kYes,
+           .kind = kSpeed,
+           .compared = kYes,
+           .serving = kYes,
+           .get =
+               [](const TrialFacts& trial) {
+                 return of_scenario(trial, [](const LoadMetrics& load) { return Value(load.output_tokens_per_s); });
+               }},
+    Metric{.name = "requests_per_s",
+           .unit = "req/s",
+           .title = "Request throughput",
+           .column = "req/s",
+           .more_is_better = kYes,
+           .kind = kSpeed,
+           .serving = kYes,
+           .get =
+               [](const TrialFacts& trial) {
+                 return of_scenario(trial, [](const LoadMetrics& load) { return Value(load.requests_per_s); });
+               }},
+    Metric{.name = "goodput_per_s",
+           .unit = "req/s",
+           .title = "Requests within the objective",
+           .column = "goodput req/s",
+           .more_is_better = kYes,
+           .kind = kSpeed,
+           .serving = kYes,
+           .get =
+               [](const TrialFacts& trial) {
+                 return of_scenario(trial, [](const LoadMetrics& load) { return load.goodput_per_s; });
+               }},
+    Metric{.name = "success_rate",
+           .title = "Success rate",
+           .column = "success",
+           .more_is_better = kYes,
+           .serving = kYes,
+           .get =
+               [](const TrialFacts& trial) {
+                 return of_scenario(trial, [](const LoadMetrics& load) { return Value(load.success_rate); });
+               }},
+    Metric{.name = "ttft_p99_ms",
+           .unit = "ms",
+           .title = "Time to first token, 99th percentile",
+           .column = "ttft p99 ms",
+           .kind = kSpeed,
+           .compared = kYes,
+           .serving = kYes,
+           .get =
+               [](const TrialFacts& trial) {
+                 return of_scenario(trial, [](const LoadMetrics& load) { return percentile(load.ttft_ms, kTail); });
+               }},
+    Metric{.name = "tpot_p99_ms",
+           .unit = "ms",
+           .title = "Time per output token, 99th percentile",
+           .column = "tpot p99 ms",
+           .kind = kSpeed,
+           .compared = kYes,
+           .serving = kYes,
+           .get =
+               [](const TrialFacts& trial) {
+                 return of_scenario(trial, [](const LoadMetrics& load) { return percentile(load.tpot_ms, kTail); });
+               }},
     Metric{.name = "weights_bytes",
            .unit = "bytes",
            .title = "Weights",

@@ -20,7 +20,7 @@ namespace inferbench {
 struct TrialFacts {
   const Point& point;
   const LoadOutcome& load;
-  const TrialOutcome& outcome;  ///< of a successful trial, with metrics
+  const TrialOutcome& outcome;  ///< of a successful trial, with metrics or serving
 };
 
 enum class MetricScope : std::int32_t {
@@ -33,7 +33,8 @@ enum class MetricKind : std::int32_t { kSpeed, kMemory, kEnergy, kOther };
 
 struct Metric {
   std::string_view name{};
-  std::string_view unit{};    ///< "ms", "tok/s", "bytes", "s", "J", "mJ", "W", "nats per token"; empty: a plain number
+  /// "ms", "tok/s", "req/s", "bytes", "s", "J", "mJ", "W", "nats per token"; empty: a plain number
+  std::string_view unit{};
   std::string_view title{};   ///< for headings and axes: "Time to first token"
   std::string_view column{};  ///< for narrow tables, with a human-readable unit: "ttft ms", "peak RSS MiB"
   bool more_is_better = false;
@@ -42,6 +43,7 @@ struct Metric {
   bool compared = false;    ///< reports show its paired speed relative to the baseline
   bool headline = false;    ///< one of the speeds that summarize a run; `measure.until` waits for it
   bool regression = false;  ///< `check --against` judges it unless told otherwise
+  bool serving = false;     ///< measured by scenarios only, so it has no place in reports of runs without any
   bool analyzed = false;    ///< `analyze` explains it unless told otherwise
   /// nullopt if the trial does not have the metric, such as decode of one token. Null pointer: see metric_samples, or
   /// quality.

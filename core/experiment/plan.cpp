@@ -26,7 +26,7 @@ std::vector<std::int32_t> shuffled(std::int32_t n, std::uint64_t seed) {
   return order;
 }
 
-// Distance between the first streams of two points. A point has at most 10,000 blocks of 101 attempts and 4096
+// Distance between the first streams of two points. A point has at most 10,000 blocks of 101 attempts and 100,000
 // sequences each, so its streams never reach the next point's. Adding a block or an axis keeps the other prompts.
 // Warm-ups count down from the first block.
 constexpr std::uint64_t kStreamsPerPoint = std::uint64_t{1} << 40U;
@@ -39,26 +39,31 @@ const Point& point_at(const Experiment& experiment, std::int32_t point) {
   return experiment.points[static_cast<std::size_t>(point)];
 }
 
-std::uint64_t batch_of(const Experiment& experiment, std::int32_t point) {
-  return static_cast<std::uint64_t>(point_at(experiment, point).batch);
+std::int64_t sequences_at(const Experiment& experiment, const Point& point) {
+  return point.scenario.empty() ? point.batch : experiment.serving.requests;
+}
+
+std::uint64_t sequences_of_trial(const Experiment& experiment, std::int32_t point) {
+  return static_cast<std::uint64_t>(sequences_at(experiment, point_at(experiment, point)));
 }
 
 std::uint64_t block_stream(const Experiment& experiment, std::int32_t point, std::int32_t block, std::int32_t attempt) {
   const auto attempts = static_cast<std::uint64_t>(experiment.measure.repeat_disturbed) + 1;
   const std::uint64_t before = static_cast<std::uint64_t>(block) * attempts + static_cast<std::uint64_t>(attempt);
-  return first_stream(experiment, point) + before * batch_of(experiment, point);
+  return first_stream(experiment, point) + before * sequences_of_trial(experiment, point);
 }
 
 std::uint64_t recorded_warm_up_stream(const Experiment& experiment, std::int32_t point, std::int32_t repeat) {
-  return first_stream(experiment, point) - (static_cast<std::uint64_t>(repeat) + 1) * batch_of(experiment, point);
+  return first_stream(experiment, point) -
+         (static_cast<std::uint64_t>(repeat) + 1) * sequences_of_trial(experiment, point);
 }
 
 std::int64_t sequences_of_block(const Experiment& experiment, const Point& point) {
-  return static_cast<std::int64_t>(point.batch) * (experiment.measure.repeat_disturbed + 1);
+  return sequences_at(experiment, point) * (experiment.measure.repeat_disturbed + 1);
 }
 
 std::int64_t sequences_of_warm_ups(const Experiment& experiment, const Point& point) {
-  return static_cast<std::int64_t>(point.batch) * std::max(experiment.measure.warmup, 1);
+  return sequences_at(experiment, point) * std::max(experiment.measure.warmup, 1);
 }
 
 std::vector<bool> contenders_at(const Experiment& experiment, std::int32_t point) {

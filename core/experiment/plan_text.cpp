@@ -7,9 +7,11 @@
 #include <cmath>
 #include <map>
 #include <set>
+#include <span>
 #include <string_view>
 
 #include "experiment/planned_pairs.hpp"
+#include "experiment/serving.hpp"
 #include "measure/cpu_choice.hpp"
 #include "support/counted.hpp"
 #include "support/precision.hpp"
@@ -27,6 +29,7 @@ constexpr double kLoadBytesPerSecond = 0.5e9;  // fp32 weights read or generated
 constexpr double kSecondsPerWorker = 0.05;
 
 constexpr std::size_t kListed = 40;
+constexpr int kScenarioWidth = 18;
 
 // A precision whose name has no bits is taken for fp32, the slowest. Integers have a 16-bit scale for 32 weights.
 double bytes_per_weight(std::string_view precision) {
@@ -50,6 +53,32 @@ double trial_seconds(const Point& point, double parameters, const Contender& con
   const double step =
       std::max(parameters * bytes_per_weight(contender.precision) / bandwidth, 2 * parameters * point.batch / flops);
   return prefill + step * (point.generate_tokens - 1);
+}
+
+// The work of all requests on full slots, or the time over which they arrive if that is longer.
+double scenario_seconds(const Experiment& experiment, const Point& point, double parameters,
+                        const Contender& contender) {
+  const Serving& serving = experiment.serving;
+  const Scenario& scenario = *scenario_of(serving, point);
+  const auto trace = serving.traces.find(scenario.trace);
+  const auto requests = plan_requests(scenario, mix_of(serving, point),
+                                      trace == serving.traces.end() ? std::span<const TraceRow>{} : trace->second,
+                                      experiment.prompts.seed);
+  Point slots = point;
+  slots.generate_tokens = 2;
+  if (scenario.concurrency > 0) slots.batch = std::min(slots.batch, scenario.concurrency);
+  Point prompts = slots;
+  prompts.prompt_tokens = 1;
+  // One token of every slot, and one step of all slots, without anything else.
+  const double token = trial_seconds(prompts, parameters, contender);
+  prompts.generate_tokens = 1;
+  const double prompt_token = trial_seconds(prompts, parameters, contender) / slots.batch;
+  const double step = token - prompt_token * slots.batch;
+  double work = 0;
+  for (const PlannedRequest& request : requests) {
+    work += prompt_token * request.prompt_tokens + step * request.output_tokens / slots.batch;
+  }
+  return std::max(work, static_cast<double>(requests.back().arrival_ns) * 1e-9);
 }
 
 std::string duration(double seconds) {
@@ -93,15 +122,20 @@ std::string points_text(const Experiment& experiment) {
   };
   const bool past = used(&Point::past_tokens);
   const bool prefix = used(&Point::shared_prefix_tokens);
+  const bool scenarios = !experiment.serving.scenarios.empty();
   std::string text = fmt::format("\n{}\n", counted(experiment.points.size(), "point"));
-  text += fmt::format("  {:>6} {:>8} {:>6} {:>8}{}{}  {}\n", "prompt", "generate", "batch", "threads",
-                      past ? "     past" : "", prefix ? " shared prefix" : "", "model");
+  text += fmt::format("  {:>6} {:>8} {:>6} {:>8}{}{}{}  {}\n", "prompt", "generate", "batch", "threads",
+                      past ? "     past" : "", prefix ? " shared prefix" : "",
+                      scenarios ? fmt::format("  {:<{}}", "scenario", kScenarioWidth) : "", "model");
   for (std::size_t i = 0; i < std::min(kListed, experiment.points.size()); ++i) {
     const Point& point = experiment.points[i];
     text += fmt::format("  {:>6} {:>8} {:>6} {:>8}", point.prompt_tokens, point.generate_tokens, point.batch,
                         point.threads);
     if (past) text += fmt::format(" {:>8}", point.past_tokens);
     if (prefix) text += fmt::format(" {:>13}", point.shared_prefix_tokens);
+    if (scenarios) {
+      text += fmt::format("  {:<{}}", point.scenario.empty() ? kBatchScenario : point.scenario, kScenarioWidth);
+    }
     text += fmt::format("  {}\n", facts_of(experiment, point.model).name);
   }
   if (experiment.points.size() > kListed)
@@ -136,7 +170,10 @@ double seconds_of_plan(const Experiment& experiment, const PlannedPairs& pairs) 
     for (std::size_t c = 0; c < experiment.contenders.size(); ++c) {
       if (!pairs.has(c, point)) continue;
       seconds += loads * (kSecondsPerWorker + parameters * 4 / kLoadBytesPerSecond);
-      seconds += trials * trial_seconds(point, parameters, experiment.contenders[c]) + planned * measure.cooldown_s;
+      const double trial = point.scenario.empty()
+                               ? trial_seconds(point, parameters, experiment.contenders[c])
+                               : scenario_seconds(experiment, point, parameters, experiment.contenders[c]);
+      seconds += trials * trial + planned * measure.cooldown_s;
     }
   }
   return seconds;

@@ -24,6 +24,7 @@ std::string workload_text(const Point& point) {
     if (axis.optional() && value == 0) continue;
     text += fmt::format("{}{} {}", text.empty() ? "" : ", ", axis.label, value);
   }
+  if (!point.scenario.empty()) text += fmt::format(", {}", point.scenario);
   if (!point.node.empty()) text += fmt::format(", node {}", point.node);
   return text;
 }

@@ -22,6 +22,7 @@ void walk_point(Archive& archive, Value& point) {
     }
   }
   archive.text_if_any("machine", point.node);
+  archive.text_if_any("scenario", point.scenario);
 }
 
 }  // namespace inferbench

@@ -5,6 +5,9 @@
 #include <yaml-cpp/emitter.h>
 #include <yaml-cpp/emittermanip.h>
 
+#include <algorithm>
+
+#include "experiment/serving.hpp"
 #include "experiment/settings.hpp"
 #include "experiment/targets.hpp"
 #include "measure/cpu_choice.hpp"
@@ -53,6 +56,77 @@ void integers(YAML::Emitter& out, std::string_view key, const std::vector<std::i
   out << YAML::EndSeq;
 }
 
+bool has_scenarios(const Sweep& sweep) {
+  return std::any_of(sweep.scenarios.begin(), sweep.scenarios.end(),
+                     [](const ScenarioValue& value) { return value.scenario.has_value(); });
+}
+
+void scenario(YAML::Emitter& out, const Scenario& scenario) {
+  out << YAML::BeginMap;
+  switch (scenario.kind) {
+    case ScenarioKind::kClosed:
+      out << YAML::Key << "closed" << YAML::Value << YAML::BeginMap;
+      number(out, "concurrency", scenario.concurrency);
+      out << YAML::EndMap;
+      break;
+    case ScenarioKind::kTrace:
+      text(out, "trace", scenario.trace);
+      break;
+    case ScenarioKind::kOpen:
+    case ScenarioKind::kOffline:
+      out << YAML::Key << "open" << YAML::Value << YAML::BeginMap;
+      number(out, "rate", scenario.rate);
+      number(out, "arrivals", scenario.arrivals == ArrivalProcess::kConstant ? "constant" : "poisson");
+      out << YAML::EndMap;
+      break;
+  }
+  out << YAML::EndMap;
+}
+
+void scenario_axis(YAML::Emitter& out, const Sweep& sweep) {
+  out << YAML::Key << "scenario" << YAML::Value << YAML::BeginSeq;
+  for (const ScenarioValue& value : sweep.scenarios) {
+    if (!value.scenario) {
+      out << kBatchScenario;
+    } else if (value.scenario->kind == ScenarioKind::kOffline) {
+      out << to_string(*value.scenario);
+    } else {
+      scenario(out, *value.scenario);
+    }
+  }
+  out << YAML::EndSeq;
+}
+
+void lengths(YAML::Emitter& out, const char* key, const LengthDistribution& lengths) {
+  out << YAML::Key << key << YAML::Value << YAML::BeginMap;
+  number(out, "min", lengths.low);
+  number(out, "max", lengths.high);
+  if (lengths.kind == LengthDistribution::Kind::kLognormal) {
+    number(out, "median", lengths.median);
+    number(out, "sigma", lengths.sigma);
+  }
+  out << YAML::EndMap;
+}
+
+void serving_section(YAML::Emitter& out, const Serving& serving) {
+  out << YAML::Key << "serving" << YAML::Value << YAML::BeginMap;
+  number(out, "max_batch", serving.max_batch);
+  number(out, "token_budget", serving.token_budget);
+  number(out, "policy", to_string(serving.policy));
+  number(out, "requests", serving.requests);
+  if (serving.duration_s > 0) number(out, "duration_s", serving.duration_s);
+  number(out, "ramp_up", serving.ramp_up);
+  if (serving.prompt_tokens) lengths(out, "prompt_tokens", *serving.prompt_tokens);
+  if (serving.generate_tokens) lengths(out, "generate_tokens", *serving.generate_tokens);
+  if (serving.objective.any()) {
+    out << YAML::Key << "objective" << YAML::Value << YAML::BeginMap;
+    if (serving.objective.ttft_ms > 0) number(out, "ttft_ms", serving.objective.ttft_ms);
+    if (serving.objective.tpot_ms > 0) number(out, "tpot_ms", serving.objective.tpot_ms);
+    out << YAML::EndMap;
+  }
+  out << YAML::EndMap;
+}
+
 void sweep_section(YAML::Emitter& out, const Sweep& sweep) {
   out << YAML::Key << "sweep" << YAML::Value << YAML::BeginMap;
   for (std::size_t i = 0; i < kAxes; ++i) {
@@ -62,6 +136,7 @@ void sweep_section(YAML::Emitter& out, const Sweep& sweep) {
     if (kAxisRules[i].min == 0 && values == std::vector<std::int32_t>{0}) continue;
     integers(out, kAxisRules[i].name, values);
   }
+  if (has_scenarios(sweep)) scenario_axis(out, sweep);
   if (!sweep.exclusions.empty()) {
     out << YAML::Key << "exclude" << YAML::Value << YAML::BeginSeq;
     for (const Exclusion& exclusion : sweep.exclusions) {
@@ -128,6 +203,7 @@ void quality_section(YAML::Emitter& out, const Quality& quality) {
 void where(YAML::Emitter& out, const PointFilter& filter) {
   if (!filter.model.empty()) text(out, "model", filter.model);
   for (const auto& [axis, value] : filter.axes) number(out, axis.c_str(), value);
+  if (!filter.scenario.empty()) text(out, "scenario", filter.scenario);
 }
 
 void regression(YAML::Emitter& out, const RegressionRule& rule) {
@@ -160,6 +236,8 @@ std::string resolve_yaml(const Experiment& experiment, const Sweep& sweep) {
   texts(out, "models", experiment.models);
   sweep_section(out, sweep);
   settings(out, experiment);
+  // Left out of experiments without scenarios, so that runs of earlier versions can still be resumed.
+  if (has_scenarios(sweep)) serving_section(out, experiment.serving);
   if (experiment.quality) quality_section(out, *experiment.quality);
   if (!experiment.targets.empty()) {
     out << YAML::Key << "targets" << YAML::Value << YAML::BeginSeq;

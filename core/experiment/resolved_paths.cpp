@@ -19,7 +19,7 @@ namespace inferbench {
 namespace {
 
 // The keys whose values may be paths.
-constexpr std::array<std::string_view, 6> kPathKeys{"plugin", "models", "model", "file", "text", "reference"};
+constexpr std::array<std::string_view, 7> kPathKeys{"plugin", "models", "model", "file", "text", "reference", "trace"};
 constexpr std::size_t kLongestValue = 80;
 
 YamlNode tree_of(const std::string& resolved_yaml) {

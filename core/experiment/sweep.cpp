@@ -141,7 +141,7 @@ Exclusion read_exclusion(const YamlNode& node, const Sweep& sweep, const std::ve
 }
 
 void check_size(const Sweep& sweep, std::size_t n_models) {
-  auto points = static_cast<std::int64_t>(n_models);
+  auto points = static_cast<std::int64_t>(n_models * sweep.scenarios.size());
   for (const auto& axis : sweep.axes) {
     points *= static_cast<std::int64_t>(axis.size());
     if (points <= kMaxPoints) continue;
@@ -187,8 +187,33 @@ void check_context(const Point& point, const SweepModel& model, const Chosen& ch
        fmt::format("shorten it, or exclude it: {{model: {}, prompt_tokens: {}}}", model.written, point.prompt_tokens));
 }
 
-void check_point(const Point& point, const SweepModel& model, const Chosen& chosen) {
-  check_context(point, model, chosen);
+// A request of a trace that is too long is a failed request. Of the other scenarios, none may be.
+void check_scenario_context(const Point& point, const SweepModel& model, const ScenarioValue& value) {
+  const std::int64_t positions = positions_of(point);
+  const std::int64_t context = model.facts.config.max_positions;
+  if (value.scenario->kind == ScenarioKind::kTrace || positions <= context) return;
+  fail(value.at,
+       fmt::format("sweep.scenario: the longest requests of '{}' have {} prompt + {} and need {}, but the model {} has "
+                   "a context of {}",
+                   point.scenario, point.prompt_tokens, counted(point.generate_tokens, "generated token"),
+                   counted(positions, "position"), quote(model.written), context),
+       "shorten the prompts or the generated tokens, in 'sweep' or in 'serving'");
+}
+
+// Whether another combination gives the same point of the scenario: one that differs on an axis that it does not have.
+bool repeats_a_scenario(const Sweep& sweep, const Chosen& chosen, const Scenario& scenario, const Serving& serving) {
+  const bool traced = scenario.kind == ScenarioKind::kTrace;
+  const auto later = [&](std::size_t axis) { return chosen[axis] != &sweep.axes[axis].front(); };
+  return later(kBatchAxis) || later(kPastAxis) || ((traced || serving.prompt_tokens) && later(kPromptAxis)) ||
+         ((traced || serving.generate_tokens) && later(kGenerateAxis));
+}
+
+void check_point(const Point& point, const SweepModel& model, const Chosen& chosen, const ScenarioValue& value) {
+  if (value.scenario) {
+    check_scenario_context(point, model, value);
+  } else {
+    check_context(point, model, chosen);
+  }
   const std::int64_t prefix_room = std::int64_t{point.past_tokens} + point.prompt_tokens;
   if (point.shared_prefix_tokens > prefix_room) {
     fail(chosen[kPrefixAxis]->at,
@@ -198,7 +223,8 @@ void check_point(const Point& point, const SweepModel& model, const Chosen& chos
          fmt::format("shorten it, or exclude it: {{shared_prefix_tokens: {}, prompt_tokens: {}}}",
                      point.shared_prefix_tokens, point.prompt_tokens));
   }
-  const std::int64_t tokens = positions_of(point);
+  const std::int64_t context = model.facts.config.max_positions;
+  const std::int64_t tokens = value.scenario ? std::min(positions_of(point), context) : positions_of(point);
   if (tokens * point.batch > std::numeric_limits<std::int32_t>::max()) {
     fail(
         chosen[kBatchAxis]->at,
@@ -262,6 +288,7 @@ Sweep read_sweep(const YamlNode* node, const Position& fallback, const std::vect
       sweep.axes[i] = {{rule.counts_cpus() ? usable_cpus : rule.fallback, fallback, true}};
     }
   }
+  sweep.scenarios = read_scenarios(node == nullptr ? nullptr : optional_value(*node, "scenario"), fallback);
   check_size(sweep, models.size());
   const YamlNode* exclude = node == nullptr ? nullptr : optional_value(*node, "exclude");
   if (exclude == nullptr || (exclude->kind == YamlNode::Kind::kList && exclude->items.empty())) return sweep;
@@ -276,7 +303,7 @@ Sweep read_sweep(const YamlNode* node, const Position& fallback, const std::vect
   return sweep;
 }
 
-std::vector<Point> sweep_points(const Sweep& sweep, const std::vector<SweepModel>& models) {
+std::vector<Point> sweep_points(const Sweep& sweep, const std::vector<SweepModel>& models, const Serving& serving) {
   std::int64_t combinations = 1;
   for (const auto& axis : sweep.axes) combinations *= static_cast<std::int64_t>(axis.size());
   std::vector<Point> points;
@@ -286,11 +313,15 @@ std::vector<Point> sweep_points(const Sweep& sweep, const std::vector<SweepModel
       Point point;
       point.model = model.facts.reference;
       for (std::size_t i = 0; i < kAxes; ++i) point.*kAxisRules[i].field = chosen[i]->value;
-      const bool excluded = std::any_of(sweep.exclusions.begin(), sweep.exclusions.end(),
-                                        [&](const Exclusion& exclusion) { return exclusion.matches(point); });
-      if (excluded) continue;
-      check_point(point, model, chosen);
-      points.push_back(std::move(point));
+      for (const ScenarioValue& value : sweep.scenarios) {
+        if (value.scenario && repeats_a_scenario(sweep, chosen, *value.scenario, serving)) continue;
+        const Point there = value.scenario ? scenario_point(point, *value.scenario, serving) : point;
+        const bool excluded = std::any_of(sweep.exclusions.begin(), sweep.exclusions.end(),
+                                          [&](const Exclusion& exclusion) { return exclusion.matches(there); });
+        if (excluded) continue;
+        check_point(there, model, chosen, value);
+        points.push_back(there);
+      }
     }
   }
   if (points.empty()) {

@@ -9,6 +9,7 @@
 #include "experiment/axes.hpp"
 #include "experiment/experiment.hpp"
 #include "experiment/lookups.hpp"
+#include "experiment/serving.hpp"
 #include "experiment/yaml_tree.hpp"
 
 namespace inferbench {
@@ -36,6 +37,7 @@ struct SweepModel {
 
 struct Sweep {
   std::array<std::vector<AxisValue>, kAxes> axes;  ///< same order as kAxisRules; never empty, values distinct
+  std::vector<ScenarioValue> scenarios;            ///< never empty, values distinct
   std::vector<Exclusion> exclusions;
   Position exclude_at;
 };
@@ -49,6 +51,8 @@ Sweep read_sweep(const YamlNode* sweep, const Position& fallback, const std::vec
                  std::int32_t usable_cpus, std::int32_t most_threads);
 
 /// Multiplies the axes out, removes the exclusions and checks every point against its model's context. Throws Error.
-std::vector<Point> sweep_points(const Sweep& sweep, const std::vector<SweepModel>& models);
+/// Each combination gives a point for a batch and one for each other scenario. Axes that a scenario does not have
+/// (batch, past_tokens, and lengths that `serving` gives) give no further points of it.
+std::vector<Point> sweep_points(const Sweep& sweep, const std::vector<SweepModel>& models, const Serving& serving);
 
 }  // namespace inferbench

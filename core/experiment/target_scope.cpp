@@ -10,6 +10,7 @@
 #include "experiment/axes.hpp"
 #include "experiment/contenders.hpp"
 #include "experiment/point_filter.hpp"
+#include "experiment/serving.hpp"
 #include "experiment/yaml_value.hpp"
 #include "support/suggest.hpp"
 
@@ -45,6 +46,20 @@ std::int32_t read_axis_value(const YamlNode& node, const Key& key, const AxisRul
   return value;
 }
 
+std::string read_scenario(const YamlNode& node, const Section& map, const TargetScope& scope) {
+  const std::string what = map.key("scenario").path;
+  std::string text = read_text(node, what);
+  std::set<std::string> known;
+  for (const Point& point : scope.points) known.insert(point.scenario.empty() ? kBatchScenario : point.scenario);
+  if (!known.contains(text)) {
+    fail(
+        node.at,
+        fmt::format("{}: no point has the scenario {}, expected one of: {}", what, quote(text), fmt::join(known, ", ")),
+        "name a value of the axis");
+  }
+  return text;
+}
+
 }  // namespace
 
 PointFilter read_filter(const Section& map, const TargetScope& scope) {
@@ -55,6 +70,7 @@ PointFilter read_filter(const Section& map, const TargetScope& scope) {
       filter.axes[std::string(rule.name)] = read_axis_value(*node, map.key(rule.name), rule, scope);
     }
   }
+  if (const YamlNode* node = map.find("scenario")) filter.scenario = read_scenario(*node, map, scope);
   const bool any =
       std::any_of(scope.points.begin(), scope.points.end(), [&](const Point& point) { return matches(filter, point); });
   if (any || scope.points.empty()) return filter;

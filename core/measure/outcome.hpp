@@ -11,6 +11,8 @@
 #include "measure/interference.hpp"
 #include "measure/resources.hpp"
 #include "measure/trial.hpp"
+#include "serve/load_metrics.hpp"
+#include "serve/request.hpp"
 
 namespace inferbench {
 
@@ -45,12 +47,36 @@ struct ProfileEvent {
   std::uint64_t flops = 0;
 };
 
+/// Sums over the steps of a scenario's run.
+struct ServingTotals {
+  std::uint64_t steps = 0;
+  double forward_s = 0;    ///< inside the backend
+  double scheduler_s = 0;  ///< in steps, outside the backend
+  double idle_s = 0;       ///< no request was there
+  double latest_ms = 0;    ///< the longest time that an idle scheduler took a request too late
+  double sequences = 0;    ///< of all calls together
+  double prefill_tokens = 0;
+  double decode_tokens = 0;
+
+  friend bool operator==(const ServingTotals&, const ServingTotals&) = default;
+};
+
+/// The run of a scenario.
+struct ServingOutcome {
+  ScenarioKind kind = ScenarioKind::kOffline;
+  Objective objective{};
+  LoadMetrics metrics;  ///< follow from the requests, see derive_load_metrics
+  ServingTotals totals;
+  std::vector<RequestOutcome> requests;  ///< in order of arrival, without the generated ids
+};
+
 /// How one trial went.
 struct TrialOutcome : Ending {
-  std::string note;                     ///< anything else to know about how the trial ran, as one line; usually empty
-  std::optional<TrialMetrics> metrics;  ///< when ok
-  std::string digest;                   ///< of the emitted ids, when ok
-  std::vector<std::int32_t> ids;        ///< emitted, row-major [generate_tokens, batch]; not part of a row
+  std::string note;                       ///< anything else to know about how the trial ran, as one line; usually empty
+  std::optional<TrialMetrics> metrics;    ///< of a batch, when ok
+  std::optional<ServingOutcome> serving;  ///< of a scenario, when ok
+  std::string digest;                     ///< of the emitted ids, when ok
+  std::vector<std::int32_t> ids;          ///< emitted, row-major [generate_tokens, batch]; not part of a row
   // The backend's report on its session, if the trial got that far.
   std::optional<std::uint64_t> kv_bytes;
   std::optional<std::uint64_t> scratch_bytes;
@@ -70,6 +96,11 @@ struct TrialOutcome : Ending {
   std::uint64_t submit_ns = 0;        ///< start of the profile's time axis; 0 unless profiled
   std::vector<ProfileEvent> profile;  ///< empty unless requested
   std::uint64_t profile_dropped = 0;
+
+  /// It has figures, of a batch or of a scenario.
+  bool measured() const { return metrics || serving; }
+  /// Seconds from the first submit or arrival to the last token; 0 without figures.
+  double wall_s() const { return metrics ? metrics->e2e_ms * 1e-3 : serving ? serving->metrics.makespan_s : 0; }
 };
 
 }  // namespace inferbench

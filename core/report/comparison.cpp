@@ -49,16 +49,34 @@ std::size_t gaps_index() {
   return static_cast<std::size_t>(find_metric("inter_token_ms") - all_metrics().data());
 }
 
+void append(const std::vector<double>& values, std::vector<double>& all) {
+  all.insert(all.end(), values.begin(), values.end());
+}
+
+// One value per trial, or one per request of a scenario.
 void add_samples(const TrialRecord& trial, std::vector<std::vector<double>>& samples) {
-  if (!trial.ok() || !trial.outcome.metrics) return;
+  if (!trial.ok() || !trial.outcome.measured()) return;
   for (std::size_t i = 0; i < samples.size(); ++i) {
     const Metric& metric = all_metrics()[i];
-    if (metric.get == nullptr) continue;
-    if (const auto value = metric_value(trial, metric)) samples[i].push_back(*value);
+    if (trial.outcome.serving) {
+      if (metric.scope == MetricScope::kTrial) append(metric_samples(trial, metric.name), samples[i]);
+    } else if (metric.get != nullptr) {
+      if (const auto value = metric_value(trial, metric)) samples[i].push_back(*value);
+    }
   }
-  const std::vector<double>& gaps = trial.outcome.metrics->inter_token_ms;
-  std::vector<double>& all_gaps = samples[gaps_index()];
-  all_gaps.insert(all_gaps.end(), gaps.begin(), gaps.end());
+  if (trial.outcome.metrics) append(trial.outcome.metrics->inter_token_ms, samples[gaps_index()]);
+}
+
+void add_totals(const ServingTotals& totals, std::optional<ServingTotals>& sum) {
+  if (!sum) sum.emplace();
+  sum->steps += totals.steps;
+  sum->forward_s += totals.forward_s;
+  sum->scheduler_s += totals.scheduler_s;
+  sum->idle_s += totals.idle_s;
+  sum->latest_ms = std::max(sum->latest_ms, totals.latest_ms);
+  sum->sequences += totals.sequences;
+  sum->prefill_tokens += totals.prefill_tokens;
+  sum->decode_tokens += totals.decode_tokens;
 }
 
 ContenderResult summarize_contender(const std::string& name, const Trials& trials) {
@@ -71,6 +89,7 @@ ContenderResult summarize_contender(const std::string& name, const Trials& trial
     if (trial->load.ok()) result.load = trial->load;
     if (trial->warm_up()) continue;
     ++(trial->ok() ? result.ok : result.failed);
+    if (trial->ok() && trial->outcome.serving) add_totals(trial->outcome.serving->totals, result.served);
     add_samples(*trial, samples);
   }
   for (std::size_t i = 0; i < samples.size(); ++i) {

@@ -47,6 +47,7 @@ struct ContenderResult {
   std::vector<Quantile> inter_token_quantiles;  ///< ascending; only those with enough samples
   std::optional<LoadOutcome> load;              ///< of the last trial that ran
   std::vector<FailureCount> failures;           ///< including warm-ups
+  std::optional<ServingTotals> served{};        ///< of a scenario: summed over the trials that were ok
 };
 
 struct PointResult {

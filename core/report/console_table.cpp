@@ -13,6 +13,7 @@
 #include "report/failure_groups.hpp"
 #include "report/number_text.hpp"
 #include "report/overall_table.hpp"
+#include "report/serving_table.hpp"
 #include "support/counted.hpp"
 #include "support/fit_text.hpp"
 #include "support/one_line.hpp"
@@ -66,6 +67,10 @@ void put_point(std::string& text, const PointResult& result, const Comparison& c
   std::size_t blocks = 0;
   for (const auto& contender : result.contenders) blocks = std::max(blocks, contender.ok + contender.failed);
   text += fmt::format("\n{}\n", style.bold(title_within_width(result.model_name, result.point)));
+  if (!result.point.scenario.empty()) {
+    text += serving_table(result, comparison, style);
+    return;
+  }
   const std::string versus = " speed vs " + one_line(comparison.baseline, kSpeedCellWidth - 11);
   std::string header = fmt::format("  {:<{}}{:>8}{:>8} {:<{}}{:>8} {}", fmt::format("median of {}", blocks), kNameWidth,
                                    "ttft ms", "prefill", versus, kSpeedCellWidth, "decode", versus);
@@ -175,6 +180,12 @@ void put_energy(std::string& text, const Comparison& comparison, const ConsoleSt
   }
 }
 
+// The overview is about prefill and decode speed, which scenarios do not have.
+Comparison without_scenarios(Comparison comparison) {
+  std::erase_if(comparison.points, [](const PointResult& point) { return !point.point.scenario.empty(); });
+  return comparison;
+}
+
 void put_failures(std::string& text, const Comparison& comparison, const ConsoleStyle& style) {
   if (comparison.failed == 0) return;
   text += fmt::format(
@@ -201,7 +212,8 @@ void put_failures(std::string& text, const Comparison& comparison, const Console
 std::string console_table(const Comparison& comparison, const std::vector<Headline>& headlines, bool colour) {
   const ConsoleStyle style(colour);
   std::string text;
-  if (comparison.points.size() >= kPointsForOverview) text += overall_table(comparison, headlines, style);
+  const Comparison batches = without_scenarios(comparison);
+  if (batches.points.size() >= kPointsForOverview) text += overall_table(batches, headlines, style);
   for (const auto& point : comparison.points) put_point(text, point, comparison, style);
   put_loads(text, comparison, style);
   put_energy(text, comparison, style);

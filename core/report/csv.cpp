@@ -74,9 +74,10 @@ std::optional<double> generated_per_second(const TrialRecord& trial) {
 }
 
 // The metrics with one value per trial. e2e_ms has its own column, latency_ms.
-std::vector<const Metric*> metric_columns() {
+std::vector<const Metric*> metric_columns(bool scenarios) {
   std::vector<const Metric*> columns;
   for (const Metric& metric : all_metrics()) {
+    if (metric.serving && !scenarios) continue;
     if (metric.get != nullptr && metric.name != "e2e_ms") columns.push_back(&metric);
   }
   return columns;
@@ -92,7 +93,18 @@ void add_metric(Table& table, const TrialRecord& trial, const Metric& metric) {
   }
 }
 
-void add_trial(Table& table, const TrialRecord& trial, const std::vector<const Metric*>& columns, bool nodes) {
+/// The parts of the table that few runs have.
+struct CsvExtras {
+  bool nodes = false;
+  bool scenarios = false;
+};
+
+std::string extra_names(const CsvExtras& extras) {
+  return fmt::format("{}{}", extras.nodes ? ",node" : "", extras.scenarios ? ",scenario" : "");
+}
+
+void add_trial(Table& table, const TrialRecord& trial, const std::vector<const Metric*>& columns,
+               const CsvExtras& extras) {
   table.add(trial.backend);
   table.add(trial.point.model);
   table.add(trial.precision);
@@ -116,19 +128,20 @@ void add_trial(Table& table, const TrialRecord& trial, const std::vector<const M
   table.add(trial.prefill_peak_share);
   table.add(std::int64_t{trial.point.past_tokens});
   table.add(std::int64_t{trial.point.shared_prefix_tokens});
-  if (nodes) table.add(trial.node);
+  if (extras.nodes) table.add(trial.node);
+  if (extras.scenarios) table.add(trial.point.scenario);
   table.end_row();
 }
 
-std::string trials_header(bool nodes) {
+std::string trials_header(const std::vector<const Metric*>& columns, const CsvExtras& extras) {
   std::string header =
       "backend,model,precision,context_length,generate_length,trial,latency_ms,tokens_per_second,contender,batch,"
       "threads,phase,status";
-  for (const Metric* metric : metric_columns()) header += fmt::format(",{}", metric->name);
+  for (const Metric* metric : columns) header += fmt::format(",{}", metric->name);
   return header +
          ",output_digest,started,id,error,disturbed_by,decode_bandwidth_share,prefill_peak_share,past_tokens,"
          "shared_prefix_tokens" +
-         (nodes ? ",node" : "");
+         extra_names(extras);
 }
 
 constexpr std::string_view kSummaryHeader =
@@ -164,23 +177,30 @@ std::string precision_of_contender(const RunInfo& info, const std::string& conte
   return found == info.contenders.end() ? "" : found->precision;
 }
 
+bool has_scenarios(const RunInfo& info) {
+  return std::any_of(info.points.begin(), info.points.end(),
+                     [](const Point& point) { return !point.scenario.empty(); });
+}
+
 }  // namespace
 
 std::string trials_csv(const RunData& run, bool warm_ups) {
-  const std::vector<const Metric*> columns = metric_columns();
-  const bool nodes =
-      std::any_of(run.trials.begin(), run.trials.end(), [](const TrialRecord& trial) { return !trial.node.empty(); });
-  Table table(trials_header(nodes));
+  const CsvExtras extras{
+      std::any_of(run.trials.begin(), run.trials.end(), [](const TrialRecord& trial) { return !trial.node.empty(); }),
+      has_scenarios(run.info)};
+  const std::vector<const Metric*> columns = metric_columns(extras.scenarios);
+  Table table(trials_header(columns, extras));
   for (const TrialRecord& trial : run.trials) {
-    if (warm_ups || !trial.warm_up()) add_trial(table, trial, columns, nodes);
+    if (warm_ups || !trial.warm_up()) add_trial(table, trial, columns, extras);
   }
   return table.take();
 }
 
 std::string summary_csv(const RunInfo& info, const Comparison& comparison) {
-  const bool nodes =
-      std::any_of(info.points.begin(), info.points.end(), [](const Point& point) { return !point.node.empty(); });
-  Table table(fmt::format("{}{}", kSummaryHeader, nodes ? ",node" : ""));
+  const CsvExtras extras{
+      std::any_of(info.points.begin(), info.points.end(), [](const Point& point) { return !point.node.empty(); }),
+      has_scenarios(info)};
+  Table table(fmt::format("{}{}", kSummaryHeader, extra_names(extras)));
   for (const PointResult& point : comparison.points) {
     for (const ContenderResult& result : point.contenders) {
       for (const std::string& metric : metric_names()) {
@@ -200,7 +220,8 @@ std::string summary_csv(const RunInfo& info, const Comparison& comparison) {
         table.add(static_cast<std::int64_t>(result.failed));
         table.add(std::int64_t{point.point.past_tokens});
         table.add(std::int64_t{point.point.shared_prefix_tokens});
-        if (nodes) table.add(point.point.node);
+        if (extras.nodes) table.add(point.point.node);
+        if (extras.scenarios) table.add(point.point.scenario);
         table.end_row();
       }
     }

@@ -10,6 +10,7 @@
 #include "report/headline_text.hpp"
 #include "report/markdown_text.hpp"
 #include "report/number_text.hpp"
+#include "report/serving_table.hpp"
 #include "results/model_identity.hpp"
 #include "support/counted.hpp"
 
@@ -55,6 +56,9 @@ void put_verdicts(std::string& text, const Report& report) {
 }
 
 void put_results(std::string& text, const Report& report) {
+  const bool batches = std::any_of(report.info.points.begin(), report.info.points.end(),
+                                   [](const Point& point) { return point.scenario.empty(); });
+  if (!batches) return;
   const std::string& baseline = report.comparison.baseline;
   text += fmt::format(
       "\n## Results\n\nMedians; speeds are relative to {0}, with the 99% interval that the verdict comes from. Same "
@@ -77,6 +81,7 @@ void put_results(std::string& text, const Report& report) {
       prefix ? "--:|" : "", nodes ? ":--|" : "");
   for (const PointResult& point : report.comparison.points) {
     const Point& at = point.point;
+    if (!at.scenario.empty()) continue;  // see serving_markdown
     const std::string where =
         fmt::format("| {} | {} | {} | {} | {} |{}{}{}", markdown_text(point.model_name), at.prompt_tokens,
                     at.generate_tokens, at.batch, at.threads, past ? fmt::format(" {} |", at.past_tokens) : "",
@@ -197,6 +202,7 @@ std::string report_markdown(const Report& report) {
   put_verdicts(text, report);
   put_checks(text, report);
   put_results(text, report);
+  text += serving_markdown(report.comparison);
   put_quality(text, report);
   put_failures(text, report);
   put_notes(text, report.notes);

@@ -58,10 +58,10 @@ std::vector<Outlier> outliers_of(const RunData& run, const TrialIndex& index) {
   return outliers;
 }
 
-// nullopt if no trial was ok, because then there is nothing to explain.
+// nullopt if no trial of a batch was ok, because then there is nothing to explain.
 std::optional<AnalysisResult> analysis_of(const RunData& run) {
   const auto counts = [](const TrialRecord& trial) {
-    return trial.ok() && !trial.warm_up() && trial.outcome.metrics.has_value();
+    return trial.ok() && !trial.warm_up() && trial.outcome.metrics.has_value();  // scenarios are not analyzed
   };
   if (std::none_of(run.trials.begin(), run.trials.end(), counts)) return std::nullopt;
   return analyze_runs(std::span(&run, 1));

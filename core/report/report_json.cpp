@@ -88,6 +88,18 @@ Json object_of(const std::map<std::string, Value>& entries, Convert of) {
   return object;
 }
 
+// Of a scenario: where the time went.
+Json time_shares_json(const ServingTotals& totals) {
+  return {{"backend_s", totals.forward_s},
+          {"scheduler_s", totals.scheduler_s},
+          {"idle_s", totals.idle_s},
+          {"latest_ms", totals.latest_ms},
+          {"steps", totals.steps},
+          {"sequences", totals.sequences},
+          {"prefill_tokens", totals.prefill_tokens},
+          {"decode_tokens", totals.decode_tokens}};
+}
+
 Json contender_json(const ContenderResult& result) {
   Json object = object_with_room(kContenderFields);
   add(object, "contender", result.contender);
@@ -105,6 +117,9 @@ Json contender_json(const ContenderResult& result) {
     quantiles.push_back(std::move(entry));
   }
   add(object, "inter_token_quantiles", std::move(quantiles));
+  if (result.served) {
+    add(object, "time_shares", time_shares_json(*result.served));
+  }
   add(object, "load", result.load ? Json(to_json(*result.load)) : Json(nullptr));
   Json failures = Json::array();
   for (const auto& failure : result.failures) {

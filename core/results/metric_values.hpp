@@ -19,7 +19,8 @@ std::optional<double> metric_value(const TrialRecord& trial, std::string_view me
 const Metric& one_value_metric(std::string_view metric);
 std::optional<double> metric_value(const TrialRecord& trial, const Metric& metric);
 
-/// All values of a metric in one trial: every gap for inter_token_ms, otherwise at most one value.
+/// All values of a metric in one trial: every gap for inter_token_ms, one per request for latencies of a scenario,
+/// otherwise at most one value.
 std::vector<double> metric_samples(const TrialRecord& trial, std::string_view metric);
 
 }  // namespace inferbench

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "measure/outcome_fields.hpp"
+#include "results/serving_json.hpp"
 #include "support/json_integer.hpp"
 
 namespace inferbench {
@@ -52,12 +53,13 @@ OutcomeJson to_json(const TrialOutcome& outcome) {
   OutcomeJson object = OutcomeJson::object();
   FieldWriter writer(object);
   walk_trial_outcome(writer, outcome);
-  object.update(ids_and_profile(outcome));
+  object.update(rare_fields(outcome));
   return object;
 }
 
-OutcomeJson ids_and_profile(const TrialOutcome& outcome) {
+OutcomeJson rare_fields(const TrialOutcome& outcome) {
   OutcomeJson object = OutcomeJson::object();
+  if (outcome.serving) object["serving"] = to_json(*outcome.serving);
   if (!outcome.ids.empty()) object["ids"] = outcome.ids;
   if (!outcome.profile.empty()) {
     object["submit_ns"] = outcome.submit_ns;
@@ -72,6 +74,7 @@ TrialOutcome trial_outcome_from(const OutcomeJson& object) {
   const DomFields fields(object);
   FieldReader reader(fields);
   walk_trial_outcome(reader, outcome);
+  if (object.contains("serving")) outcome.serving = serving_outcome_from(object.at("serving"));
   if (object.contains("ids")) {
     for (const OutcomeJson& id : object.at("ids")) outcome.ids.push_back(integer_of<std::int32_t>(id));
   }

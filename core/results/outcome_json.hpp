@@ -11,8 +11,9 @@ namespace inferbench {
 /// or Error for an unknown status.
 nlohmann::json to_json(const LoadOutcome& outcome);
 nlohmann::json to_json(const TrialOutcome& outcome);
-/// The ids and the profile of a trial, which are not plain numbers; empty for the many trials that have neither.
-nlohmann::json ids_and_profile(const TrialOutcome& outcome);
+/// The ids, the profile and the scenario of a trial, which are not plain numbers; empty for the many trials that have
+/// none of them.
+nlohmann::json rare_fields(const TrialOutcome& outcome);
 LoadOutcome load_outcome_from(const nlohmann::json& object);
 TrialOutcome trial_outcome_from(const nlohmann::json& object);
 

@@ -114,8 +114,8 @@ void note_memory(const RunData& run, std::vector<std::string>& notes) {
 // CPUs that the process kept busy on average from the prompt to the last token; nullopt if that is no more than its
 // threads can.
 std::optional<double> cpus_beyond_threads(const TrialRecord& trial) {
-  if (!trial.ok() || !trial.outcome.used || !trial.outcome.metrics) return std::nullopt;
-  const double wall_s = trial.outcome.metrics->e2e_ms * 1e-3;
+  if (!trial.ok() || !trial.outcome.used || !trial.outcome.measured()) return std::nullopt;
+  const double wall_s = trial.outcome.wall_s();
   const double threads = trial.point.threads;
   const double cpu_s = trial.outcome.used->cpu_s;
   if (wall_s <= 0 || cpu_s - threads * wall_s < kLeastExcessS) return std::nullopt;

@@ -38,7 +38,8 @@ TrialRecord TrialParser::parse(std::string_view line) {
     const LineFields fields(simdjson::dom::object(buffers_->parser.parse(line.data(), line.size())));
     TrialRecord record = record_of(fields);
     // Few rows have these fields. They are not plain numbers, so they are parsed like a worker's message.
-    if (fields.has("ids") || fields.has("profile")) record.outcome = trial_outcome_from(nlohmann::json::parse(line));
+    const bool rare = fields.has("ids") || fields.has("profile") || fields.has("serving");
+    if (rare) record.outcome = trial_outcome_from(nlohmann::json::parse(line));
     return record;
   } catch (const Error& error) {
     throw;

@@ -20,7 +20,7 @@ std::string to_json_line(const TrialRecord& record) {
   const auto memory = check_memory(record);
   line["memory_reported_bytes"] = memory ? Json(memory->reported) : Json(nullptr);
   line["memory_disagreement"] = memory ? Json(memory->disagreement()) : Json(nullptr);
-  const nlohmann::json rest = ids_and_profile(record.outcome);  // items() refers to it
+  const nlohmann::json rest = rare_fields(record.outcome);  // items() refers to it
   for (const auto& [key, value] : rest.items()) line[key] = value;
   line["load"] = to_json(record.load);
   // An error message may contain bytes that are not UTF-8. They must not make the row unwritable.

@@ -92,6 +92,9 @@ RunInfo describe_run(const Experiment& experiment, const PluginPath& plugins, co
   info.plugins = identify_plugins(experiment, plugins, files);
   identify_models(experiment, files, info);
   if (experiment.prompts.file) identify_file("prompts.file", {*experiment.prompts.file}, files, info);
+  for (const auto& [trace, rows] : experiment.serving.traces) {
+    identify_file("the trace " + std::filesystem::path(trace).filename().string(), {trace}, files, info);
+  }
   if (experiment.quality) {
     if (experiment.quality->text) identify_file("quality.text", {*experiment.quality->text}, files, info);
     const PluginDescription reference = plugins.find(experiment.quality->reference, experiment.file.parent_path());

@@ -66,6 +66,8 @@ bool run_profiles(const SweepSetup& setup, const ProfileSink& sink) {
     sweep.unload();
     for (const PlannedTrial& trial : plan) {
       if (trial.contender != contender || trial.block != 0) continue;
+      // The calls of a scenario are too many to record, and each is like those of a batch.
+      if (!setup.experiment.points[static_cast<std::size_t>(trial.point)].scenario.empty()) continue;
       if (setup.stop_requested && setup.stop_requested()) return false;
       sink(trial, sweep.run(trial));
     }

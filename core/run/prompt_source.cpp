@@ -126,21 +126,48 @@ std::vector<std::int32_t> PromptSource::sequence(const Point& point, std::uint64
   return {first, first + length};
 }
 
+std::vector<std::int32_t> PromptSource::shared_prefix(const Point& point) const {
+  if (point.shared_prefix_tokens == 0) return {};
+  return sequence(point, shared_prefix_stream(*experiment_), 0, point.shared_prefix_tokens);
+}
+
+std::vector<std::int32_t> PromptSource::prompt_for(std::int32_t point_index, std::uint64_t stream,
+                                                   const std::vector<std::int32_t>& prefix) const {
+  const Point& point = experiment_->points.at(static_cast<std::size_t>(point_index));
+  // The part that makes prompts differ follows the prefix directly.
+  const auto own = sequence(point, stream, places_.place(point_index, stream), own_length(point));
+  std::vector<std::int32_t> prompt = prefix;
+  prompt.insert(prompt.end(), own.begin(), own.end());
+  return prompt;
+}
+
 std::vector<std::int32_t> PromptSource::prompts_for(std::int32_t point_index, std::uint64_t stream) const {
   const Point& point = experiment_->points.at(static_cast<std::size_t>(point_index));
-  std::vector<std::int32_t> prefix;
-  if (point.shared_prefix_tokens > 0) {
-    prefix = sequence(point, shared_prefix_stream(*experiment_), 0, point.shared_prefix_tokens);
-  }
+  const std::vector<std::int32_t> prefix = shared_prefix(point);
   std::vector<std::int32_t> prompts;
   for (std::int32_t row = 0; row < point.batch; ++row) {
-    // The part that makes prompts differ follows the prefix directly.
-    const std::uint64_t own_stream = stream + static_cast<std::uint64_t>(row);
-    const auto own = sequence(point, own_stream, places_.place(point_index, own_stream), own_length(point));
-    prompts.insert(prompts.end(), prefix.begin(), prefix.end());
-    prompts.insert(prompts.end(), own.begin(), own.end());
+    const auto prompt = prompt_for(point_index, stream + static_cast<std::uint64_t>(row), prefix);
+    prompts.insert(prompts.end(), prompt.begin(), prompt.end());
   }
   return prompts;
+}
+
+std::vector<std::int32_t> PromptSource::prompt_of_request(std::int32_t point_index, std::uint64_t stream,
+                                                          std::int32_t length,
+                                                          std::span<const std::uint64_t> blocks) const {
+  const Point& point = experiment_->points.at(static_cast<std::size_t>(point_index));
+  std::vector<std::int32_t> prompt = prompt_for(point_index, stream, shared_prefix(point));
+  prompt.resize(static_cast<std::size_t>(length));
+  const std::int32_t vocab = vocab_of(*experiment_, point.model);
+  std::size_t begin = 0;
+  for (const std::uint64_t block : blocks) {
+    if (begin >= prompt.size()) break;
+    const std::size_t n = std::min<std::size_t>(kTraceBlockTokens, prompt.size() - begin);
+    const auto ids = synthetic_prompt(experiment_->prompts.seed ^ block, kTraceBlockTokens, vocab);
+    std::copy_n(ids.begin(), n, prompt.begin() + static_cast<std::ptrdiff_t>(begin));
+    begin += n;
+  }
+  return prompt;
 }
 
 std::int64_t PromptSource::different_prompts(const Point& point) const {

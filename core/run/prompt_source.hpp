@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,11 @@ class PromptSource {
   /// point's shared prefix, which comes from shared_prefix_stream. Equal for the same experiment on every machine.
   std::vector<std::int32_t> prompts_for(std::int32_t point, std::uint64_t stream) const;
 
+  /// The prompt of `length` tokens, at least 1, of a scenario's request with prompt stream `stream`: the beginning of
+  /// the point's longest. `blocks`: as in TraceRow; the tokens of a block depend on its identity alone.
+  std::vector<std::int32_t> prompt_of_request(std::int32_t point, std::uint64_t stream, std::int32_t length,
+                                              std::span<const std::uint64_t> blocks) const;
+
   /// One line for each model and prompt length for which a process must run a prompt more than once.
   std::vector<std::string> notes() const;
 
@@ -39,6 +45,10 @@ class PromptSource {
 
   std::vector<std::int32_t> sequence(const Point& point, std::uint64_t stream, std::int64_t place,
                                      std::int32_t length) const;
+  std::vector<std::int32_t> shared_prefix(const Point& point) const;
+  /// The whole prompt of one sequence, which begins with `prefix`.
+  std::vector<std::int32_t> prompt_for(std::int32_t point_index, std::uint64_t stream,
+                                       const std::vector<std::int32_t>& prefix) const;
   std::int64_t different_prompts(const Point& point) const;
 
   const Experiment* experiment_;  ///< outlives this

@@ -204,8 +204,8 @@ class TrialSweep : private BlockedPoint {
   }
 
   void judge_row(TrialRecord& record) const {
-    if (!record.ok() || !record.outcome.metrics) return;
-    const TrialExtent extent{record.outcome.metrics->e2e_ms * 1e-3, record.point.threads, fastest_spin_ms_};
+    if (!record.ok() || !record.outcome.measured()) return;
+    const TrialExtent extent{record.outcome.wall_s(), record.point.threads, fastest_spin_ms_};
     record.disturbed_by =
         find_disturbance(record.outcome.interference, record.outcome.used.value_or(ResourceUse{}), extent);
     if (record.outcome.device_use) {

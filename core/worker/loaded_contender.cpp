@@ -19,6 +19,7 @@
 #include "plugin/logit_check.hpp"
 #include "support/one_line.hpp"
 #include "worker/profiled_trial.hpp"
+#include "worker/serving_trial.hpp"
 
 namespace inferbench {
 
@@ -41,6 +42,31 @@ constexpr std::uint64_t kKeptPart = 100;  // divisor: 1% of the resident memory
 
 constexpr const char* kPeakNotReset =
     "the kernel's peak could not be reset (/proc/self/clear_refs), and an earlier one was higher";
+
+/// Measures what a trial uses, from construction on.
+class UseMeter {
+ public:
+  UseMeter(const EnergyCounter& counter, DeviceWatch* watch) : before_(begin(watch)), energy_(counter) {}
+
+  ResourceUse used() const { return read_resource_use() - before_; }
+
+  void put(TrialOutcome& outcome) const {
+    EnergyUse energy = energy_.seen();
+    outcome.used = used();
+    outcome.energy_j = energy.joules;
+    outcome.mean_power_w = energy.watts;
+    outcome.energy_unknown = std::move(energy.unknown);
+  }
+
+ private:
+  static ResourceUse begin(DeviceWatch* watch) {
+    if (watch != nullptr) watch->begin();
+    return read_resource_use();
+  }
+
+  ResourceUse before_;
+  EnergyMeter energy_;
+};
 
 }  // namespace
 
@@ -145,22 +171,28 @@ TrialOutcome LoadedContender::run(const TrialRequest& request) {
   deadline_->set(request.timeout_s);
   counters_->begin_memory();
   outcome.trials_since_load = trials_since_load_++;
-  // The last id is emitted but never fed.
-  const SessionShape shape{request.batch, request.past_tokens + request.prompt_tokens + request.generate_tokens - 1,
-                           request.batch * fill_chunk(request)};
+  const SessionShape shape = shape_of(request);
   std::optional<TrialLoop> loop;
   into_outcome(outcome, [&] { drop_session_unless(shape); });
   const PeakWatch peak(clear_refs_);
-  if (outcome.status == TrialStatus::kOk) into_outcome(outcome, [&] { prepare(request, shape, loop); });
+  if (outcome.status == TrialStatus::kOk) {
+    into_outcome(outcome, [&] { request.serving ? void(session_for(shape)) : prepare(request, shape, loop); });
+  }
   // Starts here, since a disturbance while the past is filled does not affect the measured part.
   const InterferenceWatch watch(affinity.cpus(), standstill);
-  if (outcome.status == TrialStatus::kOk)
-    into_outcome(outcome, [&] { run_measured(request, *loop, device_watch.get(), outcome); });
+  if (outcome.status == TrialStatus::kOk) {
+    into_outcome(outcome, [&] {
+      request.serving ? run_scenario(request, shape, device_watch.get(), outcome)
+                      : run_measured(request, *loop, device_watch.get(), outcome);
+    });
+  }
   outcome.interference = watch.seen();
   outcome.device_use = counters_->seen(device_watch.get());
   set_memory(peak, outcome);
   // Runs last, so that its time and memory are not measured.
-  if (outcome.status == TrialStatus::kOk) into_outcome(outcome, [&] { check_output(request, *loop, outcome); });
+  if (outcome.status == TrialStatus::kOk && loop) {
+    into_outcome(outcome, [&] { check_output(request, *loop, outcome); });
+  }
   if (outcome.status != TrialStatus::kOk) session_.reset();  // its state is unknown
   counters_->end_memory();
   return outcome;
@@ -245,22 +277,39 @@ void LoadedContender::run_measured(const TrialRequest& request, TrialLoop& loop,
   const BackendSession& session = *session_;
   const SessionCall call{session.get(), model_->plugin().table().forward};
   ib_error error{};
-  if (watch != nullptr) watch->begin();
-  const ResourceUse before = read_resource_use();
-  const EnergyMeter energy(counters_->energy());
+  const UseMeter meter(counters_->energy(), watch);
   if (request.profile) {
     run_profiled(model_->plugin(), session, loop, call, outcome);
   } else if (const ib_status status = loop.run(call, error); status != IB_OK) {
-    outcome.used = read_resource_use() - before;
+    outcome.used = meter.used();
     throw session.failure("forward", status, error);
   }
-  EnergyUse used_energy = energy.seen();
-  outcome.used = read_resource_use() - before;
-  outcome.energy_j = used_energy.joules;
-  outcome.mean_power_w = used_energy.watts;
-  outcome.energy_unknown = std::move(used_energy.unknown);
+  meter.put(outcome);
+  set_session_memory(outcome);
+}
 
-  const ib_session_info& info = session.info();
+LoadedContender::SessionShape LoadedContender::shape_of(const TrialRequest& request) const {
+  if (request.serving) {
+    return {request.batch, slot_positions(*request.serving, model_->config().max_positions),
+            std::max(request.serving->token_budget, request.batch)};
+  }
+  // The last id is emitted but never fed.
+  return {request.batch, request.past_tokens + request.prompt_tokens + request.generate_tokens - 1,
+          request.batch * fill_chunk(request)};
+}
+
+void LoadedContender::run_scenario(const TrialRequest& request, const SessionShape& shape, DeviceWatch* watch,
+                                   TrialOutcome& outcome) {
+  const UseMeter meter(counters_->energy(), watch);
+  run_serving(
+      request, *session_, shape.max_tokens, model_->config().vocab_size, [this] { return deadline_->passed(); },
+      outcome);
+  meter.put(outcome);
+  set_session_memory(outcome);
+}
+
+void LoadedContender::set_session_memory(TrialOutcome& outcome) const {
+  const ib_session_info& info = session_->info();
   if (info.kv_bytes > 0) outcome.kv_bytes = info.kv_bytes;
   outcome.scratch_bytes = info.scratch_bytes;
   outcome.device_bytes = info.device_bytes;

@@ -53,6 +53,10 @@ class LoadedContender : public TrialRunner {
   void prepare(const TrialRequest& request, const SessionShape& shape, std::optional<TrialLoop>& loop);
   /// The measured part, on the session from `prepare`. Fills `loop` for check_output.
   void run_measured(const TrialRequest& request, TrialLoop& loop, DeviceWatch* watch, TrialOutcome& outcome);
+  /// The measured part of a scenario, on a session of this shape.
+  void run_scenario(const TrialRequest& request, const SessionShape& shape, DeviceWatch* watch, TrialOutcome& outcome);
+  void set_session_memory(TrialOutcome& outcome) const;
+  SessionShape shape_of(const TrialRequest& request) const;
   void check_output(const TrialRequest& request, const TrialLoop& loop, TrialOutcome& outcome) const;
   void check_logits(const TrialLoop& loop) const;
   /// Frees the session of the last trial if its shape differs.

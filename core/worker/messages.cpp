@@ -10,6 +10,7 @@
 #include "support/json_integer.hpp"
 #include "support/one_line.hpp"
 #include "worker/frame.hpp"
+#include "worker/serving_request.hpp"
 
 namespace inferbench {
 
@@ -74,17 +75,16 @@ Json load_message(std::uint64_t sequence, const LoadRequest& request) {
 }
 
 Json run_message(std::uint64_t sequence, const TrialRequest& request) {
-  return {{"sequence", sequence},
-          {"op", "run"},
-          {"request",
-           {{"batch", request.batch},
-            {"prompt_tokens", request.prompt_tokens},
-            {"generate_tokens", request.generate_tokens},
-            {"past_tokens", request.past_tokens},
-            {"prompts", request.prompts},
-            {"timeout_s", request.timeout_s},
-            {"profile", request.profile},
-            {"check_logits", request.check_logits}}}};
+  Json object{{"batch", request.batch},
+              {"prompt_tokens", request.prompt_tokens},
+              {"generate_tokens", request.generate_tokens},
+              {"past_tokens", request.past_tokens},
+              {"prompts", request.prompts},
+              {"timeout_s", request.timeout_s},
+              {"profile", request.profile},
+              {"check_logits", request.check_logits}};
+  if (request.serving) object["serving"] = to_json(*request.serving);
+  return {{"sequence", sequence}, {"op", "run"}, {"request", std::move(object)}};
 }
 
 Json judge_message(std::uint64_t sequence, const WindowRequest& request) {
@@ -180,6 +180,11 @@ TrialRequest trial_request_of(const Json& message) {
     request.profile = object.at("profile").get<bool>();
     request.check_logits = object.at("check_logits").get<bool>();
     const auto batch = static_cast<std::int64_t>(request.batch);
+    if (object.contains("serving")) {
+      request.serving = serving_request_from(object.at("serving"));
+      require_sane(prompt_ids_of(*request.serving) == request.prompts.size(), "number of prompt ids");
+      return request;
+    }
     require_sane(batch * (request.past_tokens + std::int64_t{request.prompt_tokens}) ==
                      static_cast<std::int64_t>(request.prompts.size()),
                  "number of prompt ids");

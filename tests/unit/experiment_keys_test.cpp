@@ -42,7 +42,8 @@ const Kind& run_kind() {
   static const Kind kind{"run", experiment_keys(),
                          "backends: [cpu_ref, \"cpu_quant:int8\"]\nmodels: [synthetic:gpt2, synthetic:gpt2-medium]\n"
                          "sweep: {prompt_tokens: [32, 128, 512], generate_tokens: [16, 32, 64], batch: [1, 2, 8], "
-                         "threads: [2, 1], past_tokens: [0, 16, 256], shared_prefix_tokens: [0, 16, 32]}\n"};
+                         "threads: [2, 1], past_tokens: [0, 16, 256], shared_prefix_tokens: [0, 16, 32], "
+                         "scenario: [batch, {closed: {concurrency: 8}}]}\n"};
   return kind;
 }
 
@@ -56,6 +57,7 @@ StubWorld world_with_files() {
   world.files = {{"/exp/base.yaml", "name: base\n"},
                  {"/exp/prompts.txt", std::string(4096, 'x')},
                  {"/exp/wiki.txt", std::string(4096, 'x')}};
+  world.files[(fs::current_path() / "trace.csv").string()] = "arrival_s,prompt_tokens,output_tokens\n0,100,20\n";
   // Paths in --set are relative to the working directory.
   for (const char* name : {"prompts.txt", "wiki.txt"}) {
     world.files[(fs::current_path() / name).string()] = std::string(4096, 'x');
@@ -124,6 +126,11 @@ std::vector<std::pair<std::string, std::string>> companions(const Key& key) {
     return {{"metric", "ttft_ms"}, {"at_most", "100"}};
   }
   if (parent == "regressions") return {{"threshold", "5%"}};
+  if (parent == "sweep.scenario.open") return {{"rate", "1"}};
+  if (parent == "serving.prompt_tokens" || parent == "serving.generate_tokens") {
+    if (key.name() == "sigma") return {{"min", "1"}, {"max", "100"}, {"median", "50"}};
+    return {{"min", "1"}, {"max", "100"}};
+  }
   if (parent == "ops") return {{"op", "linear"}};
   return {};
 }

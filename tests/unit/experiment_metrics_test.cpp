@@ -27,8 +27,11 @@ TEST(Metrics, UnitsStandInTheNames) {
     EXPECT_EQ(metric.name.ends_with("_ms") || metric.name.ends_with("_ms_per_token"), metric.unit == "ms")
         << metric.name;
     EXPECT_EQ(metric.name.ends_with("_bytes"), metric.unit == "bytes") << metric.name;
-    EXPECT_EQ(metric.name.ends_with("_per_s"), metric.unit == "tok/s") << metric.name;
-    EXPECT_EQ(metric.more_is_better, metric.name.ends_with("_per_s") || metric.name.ends_with("_agreement"))
+    EXPECT_EQ(metric.name.ends_with("tokens_per_s"), metric.unit == "tok/s") << metric.name;
+    EXPECT_EQ(metric.name.ends_with("requests_per_s") || metric.name.ends_with("goodput_per_s"), metric.unit == "req/s")
+        << metric.name;
+    EXPECT_EQ(metric.more_is_better,
+              metric.name.ends_with("_per_s") || metric.name.ends_with("_agreement") || metric.name.ends_with("_rate"))
         << metric.name;
   }
 }
@@ -60,6 +63,30 @@ TEST(Metrics, ZeroBytesOfADeviceOrOfWeightsAreUnknown) {
   load.weights_bytes = 6;
   EXPECT_EQ(find_metric("device_bytes")->get(trial), 5);
   EXPECT_EQ(find_metric("weights_bytes")->get(trial), 6);
+}
+
+TEST(Metrics, ScenariosAndBatchesShareLatencies) {
+  const Point point;
+  const LoadOutcome load;
+  TrialOutcome outcome;
+  LoadMetrics& metrics = outcome.serving.emplace().metrics;
+  for (int i = 0; i < 101; ++i) metrics.ttft_ms.push_back(i);
+  metrics.tpot_ms = {5, 9, 7};
+  metrics.e2e_ms = {100, 300};
+  metrics.output_tokens_per_s = 12;
+  const TrialFacts trial{point, load, outcome};
+  EXPECT_EQ(find_metric("ttft_ms")->get(trial), 50);
+  EXPECT_EQ(find_metric("ttft_p99_ms")->get(trial), 99);
+  EXPECT_EQ(find_metric("tpot_p99_ms")->get(trial), std::nullopt);  // too few requests
+  EXPECT_EQ(find_metric("decode_ms_per_token")->get(trial), 7);
+  EXPECT_EQ(find_metric("e2e_ms")->get(trial), 200);
+  EXPECT_EQ(find_metric("output_tokens_per_s")->get(trial), 12);
+  EXPECT_EQ(find_metric("goodput_per_s")->get(trial), std::nullopt);
+  EXPECT_EQ(find_metric("prefill_tokens_per_s")->get(trial), std::nullopt);
+  outcome.serving.reset();
+  outcome.metrics.emplace().ttft_ms = 3;
+  EXPECT_EQ(find_metric("ttft_ms")->get(trial), 3);
+  EXPECT_EQ(find_metric("ttft_p99_ms")->get(trial), std::nullopt);
 }
 
 }  // namespace

@@ -67,16 +67,16 @@ std::vector<Mistake> document_mistakes() {
        "/exp/e.yaml:3:1: the key 'models' was already given on line 2, expected it once"},
       {"UnknownKey", extra("swep: {}\n"),
        "/exp/e.yaml:3:1: unknown key 'swep'; did you mean 'sweep'? known keys: name, extends, backends, baseline, "
-       "models, sweep, prompts, measure, load, limits, quality, targets, interactive, regressions"},
+       "models, sweep, prompts, serving, measure, load, limits, quality, targets, interactive, regressions"},
       {"UnknownKeyOfNoLikeness", extra("  # x\nzzzzzzzz: 1\n"),
        "/exp/e.yaml:4:1: unknown key 'zzzzzzzz'; known keys: name, extends, backends, baseline, models, sweep, "
-       "prompts, measure, load, limits, quality, targets, interactive, regressions"},
+       "prompts, serving, measure, load, limits, quality, targets, interactive, regressions"},
       {"UnknownKeyBelow", extra("sweep:\n  prompt_token: 3\n"),
        "/exp/e.yaml:4:3: sweep: unknown key 'prompt_token'; did you mean 'prompt_tokens'? known keys: prompt_tokens, "
-       "generate_tokens, batch, threads, past_tokens, shared_prefix_tokens, exclude"},
+       "generate_tokens, batch, threads, past_tokens, shared_prefix_tokens, scenario, exclude"},
       {"AnchorsNeedAKeyThatIsKnown", extra("a: &a {b: 1}\nmeasure: {<<: *a}\n"),
        "/exp/e.yaml:3:1: unknown key 'a'; known keys: name, extends, backends, baseline, models, sweep, prompts, "
-       "measure, load, limits, quality, targets, interactive, regressions"},
+       "serving, measure, load, limits, quality, targets, interactive, regressions"},
       {"MergedKeysAreChecked", extra("x-a: &a {blokcs: 1}\nmeasure: {<<: *a}\n"),
        "/exp/e.yaml:3:10: measure: unknown key 'blokcs'; did you mean 'blocks'? known keys: blocks, warmup, "
        "cooldown_s, "
@@ -100,7 +100,7 @@ std::vector<Mistake> document_mistakes() {
        "'.'"},
       {"SectionOfTheWrongType", extra("sweep: [1]\n"),
        "/exp/e.yaml:3:8: sweep: found a list, expected a map with: prompt_tokens, generate_tokens, batch, threads, "
-       "past_tokens, shared_prefix_tokens, exclude"},
+       "past_tokens, shared_prefix_tokens, scenario, exclude"},
       {"ExtendsMissing", extra("extends: gone.yaml\n"),
        "/exp/e.yaml:3:10: extends: cannot read '/exp/gone.yaml': No such file; expected an experiment file"},
       {"ExtendsItself", extra("extends: self.yaml\n"),
@@ -376,9 +376,9 @@ std::vector<Mistake> setting_mistakes() {
       {"TargetMetric", extra("targets: [{metric: decode_tokens_s, at_least: 1}]\n"),
        "/exp/e.yaml:3:20: targets.metric: unknown metric 'decode_tokens_s'; did you mean 'decode_tokens_per_s'? known "
        "metrics: load_ms, ttft_ms, prefill_tokens_per_s, decode_ms_per_token, decode_tokens_per_s, e2e_ms, "
-       "total_tokens_per_s, inter_token_ms, weights_bytes, kv_bytes, peak_rss_bytes, device_bytes, "
-       "device_peak_bytes, cpu_s, energy_j, mj_per_token, mean_power_w, kl, top1_agreement, top5_agreement, ... (1 "
-       "more)"},
+       "total_tokens_per_s, inter_token_ms, queue_wait_ms, output_tokens_per_s, requests_per_s, goodput_per_s, "
+       "success_rate, ttft_p99_ms, tpot_p99_ms, weights_bytes, kv_bytes, peak_rss_bytes, device_bytes, "
+       "device_peak_bytes, ... (8 more)"},
       {"TargetNoMetric", extra("targets:\n- {at_least: 1}\n"),
        "/exp/e.yaml:4:3: targets: 'metric' is missing, expected for example metric: decode_tokens_per_s"},
       {"TargetNoBound", extra("targets:\n- {metric: cpu_s}\n"),
@@ -411,12 +411,12 @@ std::vector<Mistake> override_mistakes() {
       {"SetUnknownKey",
        kBoth,
        "--set sweep.bach=3: sweep: unknown key 'bach'; did you mean 'batch'? known keys: prompt_tokens, "
-       "generate_tokens, batch, threads, past_tokens, shared_prefix_tokens, exclude",
+       "generate_tokens, batch, threads, past_tokens, shared_prefix_tokens, scenario, exclude",
        {"sweep.bach=3"}},
       {"SetUnknownSection",
        kBoth,
        "--set swep.batch=3: unknown key 'swep'; did you mean 'sweep'? known keys: name, extends, backends, baseline, "
-       "models, sweep, prompts, measure, load, limits, quality, targets, interactive, regressions",
+       "models, sweep, prompts, serving, measure, load, limits, quality, targets, interactive, regressions",
        {"swep.batch=3"}},
       {"SetWrongType",
        kBoth,

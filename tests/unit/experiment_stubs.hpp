@@ -45,6 +45,11 @@ struct StubWorld {
       }
       return std::min(limit, files.at(text.string()).size());
     };
+    lookups.trace = [this](const std::filesystem::path& path) {
+      const auto found = files.find(path.string());
+      if (found == files.end()) throw Error("cannot read the trace " + path.string(), "check the path");
+      return parse_trace(found->second, path.string());
+    };
     lookups.usable_cpus = 2;
     lookups.cpus = [](const std::string& word) { return choose_cpus({word}, {{0, 1}, {1}, {{0, {0, 1}}}}); };
     return lookups;

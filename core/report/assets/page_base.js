@@ -83,6 +83,7 @@ const AXES = [
   { key: "threads", label: "threads", title: "threads" },
   { key: "past_tokens", label: "past", title: "tokens in the cache before the prompt" },
   { key: "shared_prefix_tokens", label: "shared prefix", title: "first tokens that all prompts share" },
+  { key: "scenario", label: "scenario", title: "how requests arrive", words: true },  // of runs with scenarios
   { key: "machine", label: "node", title: "node", words: true },  // of runs that were merged with --each-node
 ];
 

@@ -8,6 +8,7 @@ const HEAT_CHOICES = [
   { value: "decode", label: "decode speed", metric: "decode_tokens_per_s", speed: true },
   { value: "prefill", label: "prefill speed", metric: "prefill_tokens_per_s", speed: true },
   { value: "e2e", label: "speed of the entire request", metric: "e2e_ms", speed: true },
+  { value: "output", label: "output speed under load", metric: "output_tokens_per_s", speed: true },
   { value: "decode_value", label: "decode tokens/s", metric: "decode_tokens_per_s", field: "median" },
   { value: "prefill_value", label: "prefill tokens/s", metric: "prefill_tokens_per_s", field: "median" },
   { value: "ttft_value", label: "time to first token, ms", metric: "ttft_ms", field: "median" },

@@ -36,7 +36,7 @@ function valueCards(report) {
   if (report.headlines.length > 0) return [];
   const cards = [];
   for (const { name: contender } of report.run.contenders) {
-    for (const [name, title] of [["decode_tokens_per_s", "Decode"], ["prefill_tokens_per_s", "Prefill"]]) {
+    for (const [name, title] of [["decode_tokens_per_s", "Decode"], ["prefill_tokens_per_s", "Prefill"], ["output_tokens_per_s", "Output under load"]]) {
       const values = rowsOf(report).filter(({ result }) => result.contender === contender).map((row) => metric(row, name)).filter((value) => value !== null);
       if (values.length === 0) continue;
       const [low, high] = [Math.min(...values), Math.max(...values)];
@@ -165,7 +165,7 @@ function show(report) {
   document.getElementById("name").replaceChildren(breakable(report.name));
   document.getElementById("about").replaceChildren(...factsOf(report).map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, breakable(value)))));
   const drawn = chartsSection(report);
-  const parts = [problemsSection(report), verdictSection(report), speedsSection(report), drawn && drawn.root, targetsSection(report), qualitySection(report), tableSection(report),
+  const parts = [problemsSection(report), verdictSection(report), speedsSection(report), drawn && drawn.root, servingSection(report), targetsSection(report), qualitySection(report), tableSection(report),
     analysisSection(report), remarksSection(report), environmentSection(report),
     section("Experiment", "experiment", folded(counted(report.run.experiment.trimEnd().split("\n").length, "line"), () => element("pre", {}, report.run.experiment)))].filter(Boolean);
   document.getElementById("contents").replaceChildren(...contents(parts));

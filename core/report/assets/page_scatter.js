@@ -91,7 +91,7 @@ function rooflineFigure(report, choice) {
   for (const { point, result } of rowsOf(report)) {
     const bytes = result.load ? result.load.decode_weights_bytes : 0;
     const step = metric({ result }, "decode_ms_per_token");
-    if (point.model !== choice.model || point.threads !== choice.threads || !bytes || step === null) continue;
+    if (point.scenario || point.model !== choice.model || point.threads !== choice.threads || !bytes || step === null) continue;
     if (deviceOf(report, result.contender) !== null) continue;  // the machine's limits are those of its CPUs
     const operations = 2 * model.n_parameters * point.batch;
     points.push({

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "experiment/serving.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <stdexcept>
+#include <tuple>
+#include <utility>
+
+#include "experiment/bounds.hpp"
+#include "experiment/section.hpp"
+#include "experiment/yaml_value.hpp"
+#include "support/counted.hpp"
+#include "support/error.hpp"
+
+namespace inferbench {
+
+namespace {
+
+constexpr const char* kScenarioPath = "sweep.scenario";
+
+using ArrivalName = std::pair<std::string_view, ArrivalProcess>;
+constexpr std::array<ArrivalName, 2> kArrivalNames{
+    {{"poisson", ArrivalProcess::kPoisson}, {"constant", ArrivalProcess::kConstant}}};
+using PolicyName = std::pair<std::string_view, SchedulePolicy>;
+constexpr std::array<PolicyName, 2> kPolicyChoices{
+    {{"chunked", SchedulePolicy::kChunked}, {"prefill_first", SchedulePolicy::kPrefillFirst}}};
+
+const YamlNode& required_in(const Section& section, std::string_view name) {
+  const YamlNode* node = section.find(name);
+  if (node != nullptr) return *node;
+  const Key& key = section.key(name);
+  fail(section.node().at, fmt::format("'{}' is missing, expected for example {}", key.path, key.example), "add it");
+}
+
+void add_scenario(std::vector<ScenarioValue>& values, std::optional<Scenario> scenario, const Position& at) {
+  const auto text = [](const std::optional<Scenario>& one) { return one ? to_string(*one) : kBatchScenario; };
+  for (const ScenarioValue& value : values) {
+    if (text(value.scenario) != text(scenario)) continue;
+    fail(at, fmt::format("{}: '{}' occurs twice on the axis, expected distinct values", kScenarioPath, text(scenario)),
+         "remove one of the two");
+  }
+  if (values.size() == static_cast<std::size_t>(kMaxPoints)) {
+    fail(at, fmt::format("{}: more than {}, expected fewer", kScenarioPath, counted(kMaxPoints, "value")),
+         "shorten the list");
+  }
+  values.push_back({std::move(scenario), at});
+}
+
+void add_closed(const YamlNode& node, std::vector<ScenarioValue>& values) {
+  const Section section(node, experiment_keys(), "sweep.scenario.closed");
+  for (const YamlNode* item : read_items(required_in(section, "concurrency"), section.key("concurrency").path)) {
+    Scenario scenario;
+    scenario.kind = ScenarioKind::kClosed;
+    scenario.concurrency = static_cast<std::int32_t>(read_integer(*item, section.key("concurrency")));
+    add_scenario(values, scenario, item->at);
+  }
+}
+
+void add_open(const YamlNode& node, std::vector<ScenarioValue>& values) {
+  const Section section(node, experiment_keys(), "sweep.scenario.open");
+  Scenario scenario;
+  scenario.kind = ScenarioKind::kOpen;
+  section.choice("arrivals", scenario.arrivals, kArrivalNames);
+  for (const YamlNode* item : read_items(required_in(section, "rate"), section.key("rate").path)) {
+    scenario.rate = read_number(*item, section.key("rate"));
+    add_scenario(values, scenario, item->at);
+  }
+}
+
+void add_item(const YamlNode& node, std::vector<ScenarioValue>& values) {
+  if (node.kind == YamlNode::Kind::kScalar) {
+    if (node.text == kBatchScenario) return add_scenario(values, std::nullopt, node.at);
+    if (node.text == to_string(Scenario{})) return add_scenario(values, Scenario{}, node.at);
+    fail_type(node, kScenarioPath, "batch, offline, or a map with closed, open or trace");
+  }
+  const Section section(node, experiment_keys(), kScenarioPath);
+  if (const YamlNode* closed = section.find("closed")) add_closed(*closed, values);
+  if (const YamlNode* open = section.find("open")) add_open(*open, values);
+  const YamlNode* traces = section.find("trace");
+  if (traces == nullptr) return;
+  for (const YamlNode* item : read_items(*traces, section.key("trace").path)) {
+    Scenario scenario;
+    scenario.kind = ScenarioKind::kTrace;
+    scenario.trace = read_path(*item, section.key("trace").path).string();
+    add_scenario(values, scenario, item->at);
+  }
+}
+
+std::optional<LengthDistribution> read_lengths(const Section& serving, std::string_view name) {
+  const YamlNode* node = serving.find(name);
+  if (node == nullptr) return std::nullopt;
+  const Section section(*node, experiment_keys(), serving.key(name).path);
+  LengthDistribution lengths;
+  lengths.kind = LengthDistribution::Kind::kUniform;
+  lengths.low = static_cast<std::int32_t>(read_integer(required_in(section, "min"), section.key("min")));
+  Key most = section.key("max");
+  most.least = lengths.low;
+  lengths.high = static_cast<std::int32_t>(read_integer(required_in(section, "max"), most));
+  if (section.find("median") == nullptr) {
+    const YamlNode* sigma = section.find("sigma");
+    if (sigma == nullptr) return lengths;
+    fail(sigma->at, fmt::format("{}: 'median' is missing, expected it beside sigma", serving.key(name).path),
+         "without both, the lengths are uniform");
+  }
+  lengths.kind = LengthDistribution::Kind::kLognormal;
+  parse_number(section.key("sigma").fallback, lengths.sigma);
+  section.number("median", lengths.median);
+  section.number("sigma", lengths.sigma);
+  return lengths;
+}
+
+Objective read_objective(const YamlNode* node) {
+  Objective objective;
+  if (node == nullptr) return objective;
+  const Section section(*node, experiment_keys(), "serving.objective");
+  section.number("ttft_ms", objective.ttft_ms);
+  section.number("tpot_ms", objective.tpot_ms);
+  return objective;
+}
+
+// The longest requests of the part of the trace that runs.
+std::pair<std::int32_t, std::int32_t> longest_of(const Scenario& scenario, const Serving& serving) {
+  std::pair<std::int32_t, std::int32_t> longest{1, 1};
+  RequestMix mix;
+  mix.requests = serving.requests;
+  mix.duration_s = serving.duration_s;
+  for (const PlannedRequest& request : plan_requests(scenario, mix, serving.traces.at(scenario.trace), 0)) {
+    longest.first = std::max(longest.first, request.prompt_tokens);
+    longest.second = std::max(longest.second, request.output_tokens);
+  }
+  return longest;
+}
+
+}  // namespace
+
+std::vector<ScenarioValue> read_scenarios(const YamlNode* node, const Position& fallback) {
+  std::vector<ScenarioValue> values;
+  if (node != nullptr) {
+    for (const YamlNode* item : read_items(*node, kScenarioPath)) add_item(*item, values);
+  }
+  if (values.empty()) values.push_back({std::nullopt, fallback});
+  return values;
+}
+
+Serving read_serving(const YamlNode* node) {
+  Serving serving;
+  if (node == nullptr) return serving;
+  const Section section(*node, experiment_keys(), "serving");
+  section.integer("max_batch", serving.max_batch);
+  section.integer("token_budget", serving.token_budget);
+  section.choice("policy", serving.policy, kPolicyChoices);
+  section.integer("requests", serving.requests);
+  section.number("duration_s", serving.duration_s);
+  section.share("ramp_up", serving.ramp_up);
+  serving.prompt_tokens = read_lengths(section, "prompt_tokens");
+  serving.generate_tokens = read_lengths(section, "generate_tokens");
+  serving.objective = read_objective(section.find("objective"));
+  if (serving.token_budget >= serving.max_batch) return serving;
+  const YamlNode* budget = section.find("token_budget");
+  fail(budget == nullptr ? node->at : budget->at,
+       fmt::format("serving.token_budget: {} is less than the {} that decode at once, expected at least {}",
+                   serving.token_budget, counted(serving.max_batch, "request"), serving.max_batch),
+       "raise it, or lower serving.max_batch");
+}
+
+void add_scenarios(const std::vector<ScenarioValue>& scenarios, const ExperimentLookups& lookups, Serving& serving) {
+  for (const ScenarioValue& value : scenarios) {
+    if (!value.scenario) continue;
+    serving.scenarios.push_back(*value.scenario);
+    if (value.scenario->kind != ScenarioKind::kTrace) continue;
+    try {
+      serving.traces.emplace(value.scenario->trace, lookups.trace(value.scenario->trace));
+    } catch (const Error& error) {
+      fail(value.at, fmt::format("sweep.scenario.trace: {}", error.what()), error.cure());
+    }
+  }
+}
+
+void check_durations(const std::vector<ScenarioValue>& scenarios, const Serving& serving, double timeout_s) {
+  for (const ScenarioValue& value : scenarios) {
+    if (!value.scenario || value.scenario->kind != ScenarioKind::kOpen) continue;
+    double seconds = serving.requests / value.scenario->rate;
+    if (serving.duration_s > 0) seconds = std::min(seconds, serving.duration_s);
+    if (seconds <= timeout_s) continue;
+    fail(value.at,
+         fmt::format("sweep.scenario: the requests of '{}' arrive over {:.0f} s, expected at most limits.timeout_s, "
+                     "which is {} s",
+                     to_string(*value.scenario), seconds, timeout_s),
+         "raise limits.timeout_s, or lower serving.requests or serving.duration_s");
+  }
+}
+
+Point scenario_point(Point point, const Scenario& scenario, const Serving& serving) {
+  point.scenario = to_string(scenario);
+  point.batch = serving.max_batch;
+  point.past_tokens = 0;
+  if (scenario.kind == ScenarioKind::kTrace) {
+    std::tie(point.prompt_tokens, point.generate_tokens) = longest_of(scenario, serving);
+    return point;
+  }
+  if (serving.prompt_tokens) point.prompt_tokens = serving.prompt_tokens->high;
+  if (serving.generate_tokens) point.generate_tokens = serving.generate_tokens->high;
+  return point;
+}
+
+const Scenario* scenario_of(const Serving& serving, const Point& point) {
+  if (point.scenario.empty()) return nullptr;
+  for (const Scenario& scenario : serving.scenarios) {
+    if (to_string(scenario) == point.scenario) return &scenario;
+  }
+  throw std::out_of_range("the experiment has no scenario " + point.scenario);
+}
+
+RequestMix mix_of(const Serving& serving, const Point& point) {
+  RequestMix mix;
+  mix.requests = serving.requests;
+  mix.duration_s = serving.duration_s;
+  mix.prompt = serving.prompt_tokens.value_or(LengthDistribution::fixed(point.prompt_tokens));
+  mix.output = serving.generate_tokens.value_or(LengthDistribution::fixed(point.generate_tokens));
+  return mix;
+}
+
+}  // namespace inferbench

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// Scenarios in experiment files.
+#include <gmock/gmock.h>
+
+#include "experiment/plan.hpp"
+#include "experiment/plan_text.hpp"
+#include "experiment/serving.hpp"
+#include "unit/experiment_stubs.hpp"
+
+namespace inferbench {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+StubWorld world_with_traces() {
+  StubWorld world;
+  world.files["/exp/azure.csv"] = "TIMESTAMP,ContextTokens,GeneratedTokens\n0,100,20\n1,300,5\n90,4000,7\n";
+  world.files["/exp/wrong.csv"] = "arrival_s,prompt_tokens,output_tokens\n2,1,1\n1,1,1\n";
+  return world;
+}
+
+Experiment load_with(const std::string& rest) {
+  return world_with_traces().load("backends: cpu_ref\nmodels: synthetic:gpt2\n" + rest);
+}
+
+std::string mistake(const std::string& rest) {
+  try {
+    load_with(rest);
+  } catch (const Error& error) {
+    EXPECT_FALSE(error.cure().empty()) << error.what();
+    return error.what();
+  }
+  return "no error";
+}
+
+std::vector<std::string> workloads(const Experiment& experiment) {
+  std::vector<std::string> texts;
+  for (const Point& point : experiment.points) texts.push_back(workload_text(point));
+  return texts;
+}
+
+TEST(ExperimentServing, EachScenarioIsAPoint) {
+  const Experiment experiment = load_with(
+      "sweep: {threads: 1, prompt_tokens: [8, 16], generate_tokens: 4, batch: [1, 2], past_tokens: [0, 32], scenario: "
+      "[batch, offline, {closed: {concurrency: [1, 8]}, open: {rate: 0.5}}]}\n"
+      "serving: {max_batch: 4}\n");
+  // 8 batches, and 4 scenarios at 2 lengths.
+  ASSERT_EQ(experiment.points.size(), 16U);
+  EXPECT_THAT(workloads(experiment), testing::IsSupersetOf({"prompt 8, generate 4, batch 2, threads 1, past 32",
+                                                            "prompt 16, generate 4, batch 4, threads 1, offline",
+                                                            "prompt 8, generate 4, batch 4, threads 1, closed 8",
+                                                            "prompt 8, generate 4, batch 4, threads 1, open 0.5/s"}));
+  EXPECT_EQ(experiment.serving.scenarios.size(), 4U);
+}
+
+TEST(ExperimentServing, LengthsOfServingReplaceTheAxes) {
+  const Experiment experiment = load_with(
+      "sweep: {threads: 1, prompt_tokens: [8, 16], scenario: {closed: {concurrency: 2}}}\n"
+      "serving: {prompt_tokens: {min: 10, max: 100, median: 30, sigma: 0.5}, generate_tokens: {min: 5, max: 9}}\n");
+  EXPECT_THAT(workloads(experiment), ElementsAre("prompt 100, generate 9, batch 8, threads 1, closed 2"));
+  const RequestMix mix = mix_of(experiment.serving, experiment.points.front());
+  EXPECT_EQ(to_string(mix.prompt), "lognormal, median 30, sigma 0.5, 10 to 100");
+  EXPECT_EQ(to_string(mix.output), "5 to 9");
+}
+
+TEST(ExperimentServing, ATraceBringsItsOwnLengths) {
+  const Experiment experiment = load_with("sweep: {threads: 1, scenario: {trace: azure.csv}}\n");
+  EXPECT_THAT(workloads(experiment), ElementsAre("prompt 4000, generate 20, batch 8, threads 1, trace azure.csv"));
+  const Experiment shorter =
+      load_with("sweep: {threads: 1, scenario: {trace: azure.csv}}\nserving: {duration_s: 10}\n");
+  EXPECT_EQ(shorter.points.front().prompt_tokens, 300);
+}
+
+TEST(ExperimentServing, TheResolvedFormIsTheSameExperiment) {
+  const std::string rest =
+      "sweep: {threads: 1, scenario: [batch, offline, {closed: {concurrency: 2}, open: {rate: [0.1, 3], arrivals: "
+      "constant}, trace: azure.csv}]}\n"
+      "serving: {policy: prefill_first, requests: 20, ramp_up: 0, duration_s: 7, prompt_tokens: {min: 1, max: 5}, "
+      "generate_tokens: {min: 1, max: 5, median: 2, sigma: 1}, objective: {ttft_ms: 100}}\n"
+      "targets: [{scenario: closed 2, metric: ttft_ms, at_most: 10}, {scenario: batch, metric: ttft_ms, at_most: 9}]\n";
+  const Experiment experiment = load_with(rest);
+  const Experiment again = world_with_traces().load(experiment.resolved_yaml);
+  EXPECT_EQ(again, experiment) << experiment.resolved_yaml;
+  EXPECT_THAT(plan_text(experiment), HasSubstr("open 0.1/s constant"));
+}
+
+TEST(ExperimentServing, FilesWithoutScenariosAreWhatTheyWere) {
+  EXPECT_EQ(load_with("sweep: {threads: 1}\n"), load_with("sweep: {threads: 1, scenario: batch}\n"));
+  EXPECT_EQ(load_with("sweep: {threads: 1}\n"), load_with("sweep: {threads: 1}\nserving: {max_batch: 3}\n"));
+  EXPECT_THAT(load_with("sweep: {threads: 1}\n").resolved_yaml, testing::Not(HasSubstr("serving")));
+}
+
+TEST(ExperimentServing, PromptsOfOneRunNeverOccurInAnother) {
+  const Experiment experiment =
+      load_with("sweep: {threads: 1, scenario: {closed: {concurrency: 2}}}\nserving: {requests: 50}\n");
+  const auto first = plan_block(experiment, 0, 0).front().prompt_stream;
+  const auto second = plan_block(experiment, 0, 1).front().prompt_stream;
+  EXPECT_EQ(second - first, 100U);  // two attempts of 50 requests
+  EXPECT_EQ(first - plan_warmups(experiment, 0).front().prompt_stream, 50U);
+}
+
+TEST(ExperimentServing, MistakesAreNamed) {
+  const auto scenario = [](const std::string& text) {
+    return mistake("sweep: {threads: 1, scenario: " + text + "}\n");
+  };
+  EXPECT_THAT(scenario("{open: {rate: 0}}"), HasSubstr("sweep.scenario.open.rate"));
+  EXPECT_THAT(scenario("{open: {rate: 0}}"), StartsWith("/exp/e.yaml:3:"));
+  EXPECT_THAT(scenario("{open: {arrivals: poisson}}"), HasSubstr("'sweep.scenario.open.rate' is missing"));
+  EXPECT_THAT(scenario("{closed: {concurrency: 0}}"), HasSubstr("sweep.scenario.closed.concurrency"));
+  EXPECT_THAT(scenario("online"), HasSubstr("expected batch, offline, or a map"));
+  EXPECT_THAT(scenario("[offline, offline]"), HasSubstr("'offline' occurs twice"));
+  EXPECT_THAT(scenario("[{open: {rate: [2, 2.0]}}]"), HasSubstr("'open 2/s' occurs twice"));
+  EXPECT_THAT(scenario("{trace: wrong.csv}"), HasSubstr("wrong.csv:3: the request arrives before"));
+  EXPECT_THAT(scenario("{trace: none.csv}"), HasSubstr("cannot read the trace"));
+  EXPECT_THAT(scenario("{open: {rate: 0.1}}"), HasSubstr("arrive over 1000 s, expected at most limits.timeout_s"));
+  const auto serving = [](const std::string& text) {
+    return mistake("sweep: {threads: 1, scenario: offline}\nserving: " + text + "\n");
+  };
+  EXPECT_THAT(serving("{max_batch: 8, token_budget: 7}"), HasSubstr("serving.token_budget: 7 is less than the 8"));
+  EXPECT_THAT(serving("{prompt_tokens: {min: 9, max: 8}}"), HasSubstr("serving.prompt_tokens.max"));
+  EXPECT_THAT(serving("{prompt_tokens: {min: 9}}"), HasSubstr("'serving.prompt_tokens.max' is missing"));
+  EXPECT_THAT(serving("{prompt_tokens: {min: 1, max: 8, sigma: 1}}"), HasSubstr("'median' is missing"));
+  EXPECT_THAT(serving("{generate_tokens: {min: 1, max: 1000}}"), HasSubstr("has a context of 1024"));
+}
+
+}  // namespace
+}  // namespace inferbench
