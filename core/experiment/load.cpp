@@ -92,9 +92,9 @@ Experiment build(const YamlNode& root, const std::filesystem::path& path, const 
   const std::vector<int>& cpus = experiment.measure.cpus;
   const std::int32_t most_threads =
       cpus.empty() ? std::max(lookups.usable_cpus, lookups.most_threads) : static_cast<std::int32_t>(cpus.size());
-  const Sweep sweep =
-      read_sweep(optional_value(root, "sweep"), root.at, models, usable_of(cpus, lookups), most_threads);
+  Sweep sweep = read_sweep(optional_value(root, "sweep"), root.at, models, usable_of(cpus, lookups), most_threads);
   experiment.serving = read_serving(optional_value(root, "serving"));
+  complete_searches(experiment.serving, sweep.scenarios);
   add_scenarios(sweep.scenarios, lookups, experiment.serving);
   if (experiment.serving.scenarios.empty()) experiment.serving = {};  // nothing uses it
   experiment.points = sweep_points(sweep, models, experiment.serving);

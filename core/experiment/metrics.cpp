@@ -51,6 +51,12 @@ Value total_tokens_per_s(const TrialFacts& trial) {
   return tokens * trial.point.batch / seconds;
 }
 
+// The highest rate of a search that was seen to hold.
+Value max_rate(const TrialFacts& trial) {
+  if (!trial.outcome.serving || !trial.outcome.serving->max_rate) return std::nullopt;
+  return trial.outcome.serving->max_rate->holds;
+}
+
 double generated_tokens(const TrialFacts& trial) {
   if (!trial.outcome.serving) return 1.0 * trial.point.generate_tokens * trial.point.batch;
   double tokens = 0;
@@ -208,6 +214,15 @@ constexpr std::array kMetricTable{
                [](const TrialFacts& trial) {
                  return of_scenario(trial, [](const LoadMetrics& load) { return Value(load.success_rate); });
                }},
+    Metric{.name = "max_rate_per_s",
+           .unit = "req/s",
+           .title = "Highest rate that holds the objective",
+           .column = "max req/s",
+           .more_is_better = kYes,
+           .kind = kSpeed,
+           .compared = kYes,
+           .serving = kYes,
+           .get = max_rate},
     Metric{.name = "ttft_p99_ms",
            .unit = "ms",
            .title = "Time to first token, 99th percentile",

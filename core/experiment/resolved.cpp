@@ -61,6 +61,17 @@ bool has_scenarios(const Sweep& sweep) {
                      [](const ScenarioValue& value) { return value.scenario.has_value(); });
 }
 
+const char* arrivals_word(const Scenario& scenario) {
+  return scenario.arrivals == ArrivalProcess::kConstant ? "constant" : "poisson";
+}
+
+void objective(YAML::Emitter& out, const Objective& objective) {
+  out << YAML::Key << "objective" << YAML::Value << YAML::BeginMap;
+  if (objective.ttft_ms > 0) number(out, "ttft_ms", objective.ttft_ms);
+  if (objective.tpot_ms > 0) number(out, "tpot_ms", objective.tpot_ms);
+  out << YAML::EndMap;
+}
+
 void scenario(YAML::Emitter& out, const Scenario& scenario) {
   out << YAML::BeginMap;
   switch (scenario.kind) {
@@ -72,11 +83,20 @@ void scenario(YAML::Emitter& out, const Scenario& scenario) {
     case ScenarioKind::kTrace:
       text(out, "trace", scenario.trace);
       break;
+    case ScenarioKind::kMaxRate:
+      out << YAML::Key << "find" << YAML::Value << YAML::BeginMap << YAML::Key << "max_rate" << YAML::Value
+          << YAML::BeginMap;
+      objective(out, scenario.goal.objective);
+      number(out, "percentile", scenario.goal.percentile);
+      number(out, "within", scenario.goal.within);
+      number(out, "arrivals", arrivals_word(scenario));
+      out << YAML::EndMap << YAML::EndMap;
+      break;
     case ScenarioKind::kOpen:
     case ScenarioKind::kOffline:
       out << YAML::Key << "open" << YAML::Value << YAML::BeginMap;
       number(out, "rate", scenario.rate);
-      number(out, "arrivals", scenario.arrivals == ArrivalProcess::kConstant ? "constant" : "poisson");
+      number(out, "arrivals", arrivals_word(scenario));
       out << YAML::EndMap;
       break;
   }
@@ -118,12 +138,7 @@ void serving_section(YAML::Emitter& out, const Serving& serving) {
   number(out, "ramp_up", serving.ramp_up);
   if (serving.prompt_tokens) lengths(out, "prompt_tokens", *serving.prompt_tokens);
   if (serving.generate_tokens) lengths(out, "generate_tokens", *serving.generate_tokens);
-  if (serving.objective.any()) {
-    out << YAML::Key << "objective" << YAML::Value << YAML::BeginMap;
-    if (serving.objective.ttft_ms > 0) number(out, "ttft_ms", serving.objective.ttft_ms);
-    if (serving.objective.tpot_ms > 0) number(out, "tpot_ms", serving.objective.tpot_ms);
-    out << YAML::EndMap;
-  }
+  if (serving.objective.any()) objective(out, serving.objective);
   out << YAML::EndMap;
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <stdexcept>
 #include <tuple>
 #include <utility>
@@ -49,6 +50,15 @@ void add_scenario(std::vector<ScenarioValue>& values, std::optional<Scenario> sc
   values.push_back({std::move(scenario), at});
 }
 
+Objective read_objective(const YamlNode* node, const char* path) {
+  Objective objective;
+  if (node == nullptr) return objective;
+  const Section section(*node, experiment_keys(), path);
+  section.number("ttft_ms", objective.ttft_ms);
+  section.number("tpot_ms", objective.tpot_ms);
+  return objective;
+}
+
 void add_closed(const YamlNode& node, std::vector<ScenarioValue>& values) {
   const Section section(node, experiment_keys(), "sweep.scenario.closed");
   for (const YamlNode* item : read_items(required_in(section, "concurrency"), section.key("concurrency").path)) {
@@ -70,15 +80,30 @@ void add_open(const YamlNode& node, std::vector<ScenarioValue>& values) {
   }
 }
 
+// Without an objective of its own, it gets that of `serving`: see complete_searches.
+void add_search(const YamlNode& node, std::vector<ScenarioValue>& values) {
+  const Section find(node, experiment_keys(), "sweep.scenario.find");
+  const Section section(required_in(find, "max_rate"), experiment_keys(), "sweep.scenario.find.max_rate");
+  Scenario scenario;
+  scenario.kind = ScenarioKind::kMaxRate;
+  scenario.rate = 1;
+  section.choice("arrivals", scenario.arrivals, kArrivalNames);
+  section.number("percentile", scenario.goal.percentile);
+  section.share("within", scenario.goal.within);
+  scenario.goal.objective = read_objective(section.find("objective"), "sweep.scenario.find.max_rate.objective");
+  add_scenario(values, scenario, node.at);
+}
+
 void add_item(const YamlNode& node, std::vector<ScenarioValue>& values) {
   if (node.kind == YamlNode::Kind::kScalar) {
     if (node.text == kBatchScenario) return add_scenario(values, std::nullopt, node.at);
     if (node.text == to_string(Scenario{})) return add_scenario(values, Scenario{}, node.at);
-    fail_type(node, kScenarioPath, "batch, offline, or a map with closed, open or trace");
+    fail_type(node, kScenarioPath, "batch, offline, or a map with closed, open, trace or find");
   }
   const Section section(node, experiment_keys(), kScenarioPath);
   if (const YamlNode* closed = section.find("closed")) add_closed(*closed, values);
   if (const YamlNode* open = section.find("open")) add_open(*open, values);
+  if (const YamlNode* find = section.find("find")) add_search(*find, values);
   const YamlNode* traces = section.find("trace");
   if (traces == nullptr) return;
   for (const YamlNode* item : read_items(*traces, section.key("trace").path)) {
@@ -110,15 +135,6 @@ std::optional<LengthDistribution> read_lengths(const Section& serving, std::stri
   section.number("median", lengths.median);
   section.number("sigma", lengths.sigma);
   return lengths;
-}
-
-Objective read_objective(const YamlNode* node) {
-  Objective objective;
-  if (node == nullptr) return objective;
-  const Section section(*node, experiment_keys(), "serving.objective");
-  section.number("ttft_ms", objective.ttft_ms);
-  section.number("tpot_ms", objective.tpot_ms);
-  return objective;
 }
 
 // The longest requests of the part of the trace that runs.
@@ -157,13 +173,39 @@ Serving read_serving(const YamlNode* node) {
   section.share("ramp_up", serving.ramp_up);
   serving.prompt_tokens = read_lengths(section, "prompt_tokens");
   serving.generate_tokens = read_lengths(section, "generate_tokens");
-  serving.objective = read_objective(section.find("objective"));
+  serving.objective = read_objective(section.find("objective"), "serving.objective");
   if (serving.token_budget >= serving.max_batch) return serving;
   const YamlNode* budget = section.find("token_budget");
   fail(budget == nullptr ? node->at : budget->at,
        fmt::format("serving.token_budget: {} is less than the {} that decode at once, expected at least {}",
                    serving.token_budget, counted(serving.max_batch, "request"), serving.max_batch),
        "raise it, or lower serving.max_batch");
+}
+
+void complete_searches(const Serving& serving, std::vector<ScenarioValue>& scenarios) {
+  std::vector<ScenarioValue> completed;
+  for (ScenarioValue& value : scenarios) {
+    if (value.scenario && value.scenario->kind == ScenarioKind::kMaxRate) {
+      RateGoal& goal = value.scenario->goal;
+      if (!goal.objective.any()) goal.objective = serving.objective;
+      if (!goal.objective.any()) {
+        fail(value.at, "sweep.scenario.find.max_rate: 'objective' is missing, expected what requests must get",
+             "add objective: {ttft_ms: 200}, here or in 'serving'");
+      }
+      const auto counted_requests = serving.requests - static_cast<std::int32_t>(serving.ramp_up * serving.requests);
+      const auto needed = static_cast<std::int32_t>(std::ceil(100 / (100 - goal.percentile) - 1e-9));
+      if (counted_requests < needed) {
+        fail(
+            value.at,
+            fmt::format("sweep.scenario.find.max_rate: the {} percent of {} cannot be told from all, expected at least "
+                        "{} without the ramp-up",
+                        goal.percentile, counted(counted_requests, "request"), needed),
+            "raise serving.requests, or lower the percentile");
+      }
+    }
+    add_scenario(completed, std::move(value.scenario), value.at);
+  }
+  scenarios = std::move(completed);
 }
 
 void add_scenarios(const std::vector<ScenarioValue>& scenarios, const ExperimentLookups& lookups, Serving& serving) {

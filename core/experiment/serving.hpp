@@ -27,6 +27,10 @@ std::vector<ScenarioValue> read_scenarios(const YamlNode* node, const Position& 
 /// Reads `serving`; null gives the defaults. Throws Error with the position.
 Serving read_serving(const YamlNode* node);
 
+/// Gives searches without an objective that of `serving`. Throws Error with the position if there is none, if the
+/// requests are too few for the percentile, or if two scenarios are then equal.
+void complete_searches(const Serving& serving, std::vector<ScenarioValue>& scenarios);
+
 /// Completes `serving` by the scenarios other than batch and reads their traces. Throws Error with the position.
 void add_scenarios(const std::vector<ScenarioValue>& scenarios, const ExperimentLookups& lookups, Serving& serving);
 

@@ -49,14 +49,14 @@ std::vector<Key> length_rows(const std::string& path, const std::string& meaning
   };
 }
 
-std::vector<Key> objective_rows() {
+std::vector<Key> objective_rows(const std::string& path, const char* fallback, const char* meaning) {
   return {
-      {.path = "serving.objective",
+      {.path = path,
        .type = KeyType::kMap,
-       .fallback_words = "none",
-       .meaning = "What a request must get to count for `goodput_per_s`.",
+       .fallback_words = fallback,
+       .meaning = meaning,
        .example = "{ttft_ms: 200, tpot_ms: 50}"},
-      {.path = "serving.objective.ttft_ms",
+      {.path = path + ".ttft_ms",
        .type = KeyType::kNumber,
        .fallback_words = "no bound",
        .unit = "ms",
@@ -64,7 +64,7 @@ std::vector<Key> objective_rows() {
        .most = kMaxTimeoutS * 1e3,
        .meaning = "Longest time from the intended arrival to the first token.",
        .example = "200"},
-      {.path = "serving.objective.tpot_ms",
+      {.path = path + ".tpot_ms",
        .type = KeyType::kNumber,
        .fallback_words = "no bound",
        .unit = "ms",
@@ -104,9 +104,7 @@ std::vector<Key> scheduler_rows() {
   };
 }
 
-}  // namespace
-
-std::vector<Key> scenario_rows() {
+std::vector<Key> arrival_rows() {
   return {
       {.path = "sweep.scenario",
        .type = KeyType::kMap,
@@ -159,6 +157,58 @@ std::vector<Key> scenario_rows() {
   };
 }
 
+std::vector<Key> search_rows() {
+  const RateGoal goal;
+  const std::string path = "sweep.scenario.find.max_rate";
+  const std::vector<Key> head{
+      {.path = "sweep.scenario.find",
+       .type = KeyType::kMap,
+       .meaning = "A search over runs of a scenario.",
+       .example = "{max_rate: {objective: {ttft_ms: 200}}}"},
+      {.path = path,
+       .type = KeyType::kMap,
+       .required = true,
+       .meaning =
+           "The highest rate of open arrivals at which requests meet an objective, by bisection: each trial runs "
+           "the same requests at several rates.",
+       .example = "{objective: {ttft_ms: 200}, percentile: 99}"},
+  };
+  const std::vector<Key> tail{
+      {.path = path + ".percentile",
+       .type = KeyType::kNumber,
+       .fallback = fmt::format("{}", goal.percentile),
+       .unit = "%",
+       .least = 1,
+       .most = 99.99,
+       .meaning = "At a rate that holds, at least so many per cent of the requests meet the objective.",
+       .example = "95"},
+      {.path = path + ".within",
+       .type = KeyType::kShare,
+       .fallback = fmt::format("{}", goal.within),
+       .least = 0.001,
+       .most = 1,
+       .meaning = "The search ends when the lowest rate that failed is above the highest one that held by no more than "
+                  "this.",
+       .example = "2%"},
+      {.path = path + ".arrivals",
+       .type = KeyType::kChoice,
+       .fallback = "poisson",
+       .choices = {"poisson", "constant"},
+       .meaning = "As in `open`.",
+       .example = "constant"},
+  };
+  return join_rows({head,
+                    objective_rows(path + ".objective", "`serving.objective`",
+                                   "What a request must get. Requests that fail do not meet it."),
+                    tail});
+}
+
+}  // namespace
+
+std::vector<Key> scenario_rows() {
+  return join_rows({arrival_rows(), search_rows()});
+}
+
 std::vector<Key> serving_rows() {
   const Serving serving;
   const std::vector<Key> head{{.path = "serving",
@@ -190,10 +240,11 @@ std::vector<Key> serving_rows() {
        .meaning = "Share of the requests, the first to arrive, that are left out of all figures. Offline, all count.",
        .example = "20%"},
   };
-  return join_rows({head, scheduler_rows(), requests,
-                    length_rows("serving.prompt_tokens", "Lengths of the prompts.", "sweep.prompt_tokens"),
-                    length_rows("serving.generate_tokens", "Tokens that requests ask for.", "sweep.generate_tokens"),
-                    objective_rows()});
+  return join_rows(
+      {head, scheduler_rows(), requests,
+       length_rows("serving.prompt_tokens", "Lengths of the prompts.", "sweep.prompt_tokens"),
+       length_rows("serving.generate_tokens", "Tokens that requests ask for.", "sweep.generate_tokens"),
+       objective_rows("serving.objective", "none", "What a request must get to count for `goodput_per_s`.")});
 }
 
 }  // namespace inferbench

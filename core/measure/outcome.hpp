@@ -12,6 +12,7 @@
 #include "measure/resources.hpp"
 #include "measure/trial.hpp"
 #include "serve/load_metrics.hpp"
+#include "serve/rate_search.hpp"
 #include "serve/request.hpp"
 
 namespace inferbench {
@@ -68,6 +69,8 @@ struct ServingOutcome {
   LoadMetrics metrics;  ///< follow from the requests, see derive_load_metrics
   ServingTotals totals;
   std::vector<RequestOutcome> requests;  ///< in order of arrival, without the generated ids
+  /// Of a search. Everything else then comes from its run at the highest rate that held, see RateSearchResult.
+  std::optional<MaxRate> max_rate{};
 };
 
 /// How one trial went.

@@ -84,18 +84,23 @@ ContenderResult summarize_contender(const std::string& name, const Trials& trial
   result.contender = name;
   result.recorded = trials.size();
   std::vector<std::vector<double>> samples(all_metrics().size());  // in the order of the table
+  std::vector<MaxRate> searches;
   for (const TrialRecord* trial : trials) {
     if (!trial->ok()) count_failure(result.failures, *trial);
     if (trial->load.ok()) result.load = trial->load;
     if (trial->warm_up()) continue;
     ++(trial->ok() ? result.ok : result.failed);
-    if (trial->ok() && trial->outcome.serving) add_totals(trial->outcome.serving->totals, result.served);
+    if (trial->ok() && trial->outcome.serving) {
+      add_totals(trial->outcome.serving->totals, result.served);
+      if (trial->outcome.serving->max_rate) searches.push_back(*trial->outcome.serving->max_rate);
+    }
     add_samples(*trial, samples);
   }
   for (std::size_t i = 0; i < samples.size(); ++i) {
     if (!samples[i].empty()) result.metrics.emplace(all_metrics()[i].name, *summarize(samples[i]));
   }
   result.inter_token_quantiles = quantiles_of(std::move(samples[gaps_index()]));
+  result.max_rate = rate_answer_of(searches);
   return result;
 }
 

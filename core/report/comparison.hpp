@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "report/rate_answer.hpp"
 #include "results/run_folder.hpp"
 #include "results/trial_index.hpp"
 #include "stats/ratio.hpp"
@@ -48,6 +49,7 @@ struct ContenderResult {
   std::optional<LoadOutcome> load;              ///< of the last trial that ran
   std::vector<FailureCount> failures;           ///< including warm-ups
   std::optional<ServingTotals> served{};        ///< of a scenario: summed over the trials that were ok
+  std::optional<RateAnswer> max_rate{};         ///< of a scenario that searches a rate
 };
 
 struct PointResult {

@@ -100,6 +100,19 @@ Json time_shares_json(const ServingTotals& totals) {
           {"decode_tokens", totals.decode_tokens}};
 }
 
+// Of a scenario that searches a rate.
+Json max_rate_json(const RateAnswer& answer) {
+  Json object = Json::object();
+  object["searches"] = answer.searches;
+  object["held"] = answer.held;
+  object["unbounded"] = answer.unbounded;
+  object["percentile"] = answer.percentile;
+  object["rate"] = answer.held > 0 ? Json(answer.rate) : Json(nullptr);
+  object["low"] = answer.interval ? Json(answer.interval->low) : Json(nullptr);
+  object["high"] = answer.interval ? Json(answer.interval->high) : Json(nullptr);
+  return object;
+}
+
 Json contender_json(const ContenderResult& result) {
   Json object = object_with_room(kContenderFields);
   add(object, "contender", result.contender);
@@ -120,6 +133,7 @@ Json contender_json(const ContenderResult& result) {
   if (result.served) {
     add(object, "time_shares", time_shares_json(*result.served));
   }
+  if (result.max_rate) add(object, "max_rate", max_rate_json(*result.max_rate));
   add(object, "load", result.load ? Json(to_json(*result.load)) : Json(nullptr));
   Json failures = Json::array();
   for (const auto& failure : result.failures) {

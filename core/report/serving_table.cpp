@@ -17,6 +17,14 @@ namespace inferbench {
 namespace {
 
 constexpr const char* kOutputMetric = "output_tokens_per_s";
+constexpr const char* kMaxRateMetric = "max_rate_per_s";
+
+/// What the last two columns of a point's table show.
+struct RateColumns {
+  std::string metric;       ///< of the last column
+  const char* heading;      ///< of the last column
+  const char* compared_by;  ///< the metric of the speed ratio
+};
 
 const Summary* summary_of(const ContenderResult& result, const std::string& metric) {
   const auto found = result.metrics.find(metric);
@@ -39,9 +47,17 @@ bool has_goodput(const PointResult& point) {
                      [](const ContenderResult& result) { return summary_of(result, "goodput_per_s") != nullptr; });
 }
 
-std::string output_speed(const ContenderResult& result, const Comparison& comparison, const ConsoleStyle& style) {
+RateColumns rate_columns(const PointResult& point) {
+  const std::optional<Scenario> scenario = scenario_from(point.point.scenario);
+  if (scenario && scenario->kind == ScenarioKind::kMaxRate) return {kMaxRateMetric, "holds", kMaxRateMetric};
+  if (has_goodput(point)) return {"goodput_per_s", "goodput", kOutputMetric};
+  return {"requests_per_s", "done", kOutputMetric};
+}
+
+std::string speed_of(const ContenderResult& result, const Comparison& comparison, const RateColumns& columns,
+                     const ConsoleStyle& style) {
   if (result.contender == comparison.baseline) return fmt::format("{:<{}}", " baseline", kSpeedCellWidth);
-  const auto found = result.ratios.find(kOutputMetric);
+  const auto found = result.ratios.find(columns.compared_by);
   if (found == result.ratios.end()) return fmt::format("{:<{}}", "      -", kSpeedCellWidth);
   return speed_cell(found->second, style);
 }
@@ -51,7 +67,7 @@ std::string trimmed_row(std::string row) {
   return row + "\n";
 }
 
-std::string serving_row(const ContenderResult& result, const Comparison& comparison, const std::string& rate,
+std::string serving_row(const ContenderResult& result, const Comparison& comparison, const RateColumns& columns,
                         const ConsoleStyle& style) {
   if (result.ok == 0) {
     const std::string why =
@@ -61,7 +77,8 @@ std::string serving_row(const ContenderResult& result, const Comparison& compari
   std::string text = trimmed_row(fmt::format(
       "  {}{:>9}{:>9}{:>9}{:>9} {}{:>8}", name_cell(result.contender, kNameWidth), shown_median(result, "ttft_ms"),
       shown_tail(result, "ttft_ms"), shown_median(result, "decode_ms_per_token"), shown_median(result, kOutputMetric),
-      output_speed(result, comparison, style), shown_median(result, rate)));
+      speed_of(result, comparison, columns, style), shown_median(result, columns.metric)));
+  if (result.max_rate) text += indented(rate_answer_text(*result.max_rate), 6);
   if (result.served) text += indented(time_shares_text(*result.served), 6);
   const Summary* success = summary_of(result, "success_rate");
   if (success != nullptr && success->mean < 1) {
@@ -75,6 +92,23 @@ std::string markdown_speed(const ContenderResult& result, const Comparison& comp
   const auto found = result.ratios.find(kOutputMetric);
   if (found == result.ratios.end()) return "-";
   return fmt::format("{} {}", speed_text(found->second), to_string(judge(found->second)));
+}
+
+std::string max_rates_markdown(const Comparison& comparison) {
+  std::string rows;
+  for (const PointResult& point : comparison.points) {
+    for (const ContenderResult& result : point.contenders) {
+      if (!result.max_rate) continue;
+      rows += fmt::format("| {} | {} | {} | {} | {} |\n", markdown_text(point.model_name),
+                          markdown_text(point.point.scenario), point.point.threads, markdown_text(result.contender),
+                          markdown_text(rate_answer_text(*result.max_rate)));
+    }
+  }
+  if (rows.empty()) return rows;
+  return fmt::format(
+      "\nThe highest rate that holds an objective, with the interval of the answer:\n\n"
+      "| model | scenario | threads | contender | answer |\n|:--|:--|--:|:--|:--|\n{}",
+      rows);
 }
 
 }  // namespace
@@ -91,17 +125,15 @@ std::string time_shares_text(const ServingTotals& totals) {
 }
 
 std::string serving_table(const PointResult& point, const Comparison& comparison, const ConsoleStyle& style) {
-  const bool goodput = has_goodput(point);
+  const RateColumns columns = rate_columns(point);
   const std::string versus = " speed vs " + one_line(comparison.baseline, kSpeedCellWidth - 11);
   const std::string header =
       fmt::format("  {:<{}}{:>9}{:>9}{:>9}{:>9} {:<{}}{:>8}", "median of requests", kNameWidth, "ttft ms", "p99",
-                  "tpot ms", "output", versus, kSpeedCellWidth, goodput ? "goodput" : "done");
+                  "tpot ms", "output", versus, kSpeedCellWidth, columns.heading);
   const std::string units = fmt::format("  {:<{}}{:>9}{:>9}{:>9}{:>9} {:<{}}{:>8}", "", kNameWidth, "", "", "", "tok/s",
                                         " (99% interval)", kSpeedCellWidth, "req/s");
   std::string text = style.dim(header) + "\n" + style.dim(units) + "\n";
-  for (const ContenderResult& result : point.contenders) {
-    text += serving_row(result, comparison, goodput ? "goodput_per_s" : "requests_per_s", style);
-  }
+  for (const ContenderResult& result : point.contenders) text += serving_row(result, comparison, columns, style);
   return text;
 }
 
@@ -127,7 +159,7 @@ std::string serving_markdown(const Comparison& comparison) {
              "tok/s | output speed | goodput req/s |\n"
              "|:--|:--|--:|--:|:--|--:|--:|--:|--:|--:|:--|--:|\n",
              markdown_text(comparison.baseline)) +
-         rows;
+         rows + max_rates_markdown(comparison);
 }
 
 }  // namespace inferbench

@@ -94,6 +94,40 @@ void add_figures(ServingJson& object, const LoadMetrics& metrics) {
   object["goodput_per_s"] = metrics.goodput_per_s ? ServingJson(*metrics.goodput_per_s) : ServingJson(nullptr);
 }
 
+ServingJson max_rate_json(const MaxRate& answer) {
+  const auto known = [](const std::optional<double>& rate) { return rate ? ServingJson(*rate) : ServingJson(nullptr); };
+  ServingJson probes = ServingJson::array();
+  for (const RateProbe& probe : answer.probes) {
+    probes.push_back({{"rate", probe.rate}, {"holds", probe.holds}, {"missed", probe.missed}});
+  }
+  return {{"percentile", answer.percentile},
+          {"offline_rate", answer.offline_rate},
+          {"holds", known(answer.holds)},
+          {"fails", known(answer.fails)},
+          {"runs", std::move(probes)}};
+}
+
+MaxRate max_rate_from(const ServingJson& object) {
+  const auto known = [&](const char* key) {
+    const ServingJson& rate = object.at(key);
+    return rate.is_null() ? std::nullopt : std::optional(rate.get<double>());
+  };
+  MaxRate answer;
+  answer.percentile = object.at("percentile").get<double>();
+  answer.offline_rate = object.at("offline_rate").get<double>();
+  answer.holds = known("holds");
+  answer.fails = known("fails");
+  for (const ServingJson& probe : object.at("runs")) {
+    answer.probes.push_back(
+        {probe.at("rate").get<double>(), probe.at("holds").get<bool>(), integer_of<std::int32_t>(probe.at("missed"))});
+  }
+  // Metrics are compared by their logarithms.
+  if ((answer.holds && !(*answer.holds > 0)) || (answer.holds && answer.fails && *answer.fails < *answer.holds)) {
+    throw Error("the rates of a search are not in order");
+  }
+  return answer;
+}
+
 ServingJson totals_json(const ServingTotals& totals) {
   return {{"steps", totals.steps},
           {"forward_s", totals.forward_s},
@@ -125,6 +159,7 @@ ServingJson to_json(const ServingOutcome& outcome) {
   object["kind"] = to_string(outcome.kind);
   object["objective"] = {{"ttft_ms", outcome.objective.ttft_ms}, {"tpot_ms", outcome.objective.tpot_ms}};
   add_figures(object, outcome.metrics);
+  if (outcome.max_rate) object["max_rate"] = max_rate_json(*outcome.max_rate);
   object["totals"] = totals_json(outcome.totals);
   object["requests"] = requests_json(outcome.requests);
   return object;
@@ -137,6 +172,7 @@ ServingOutcome serving_outcome_from(const ServingJson& object) {
   outcome.kind = *kind;
   outcome.objective.ttft_ms = object.at("objective").at("ttft_ms").get<double>();
   outcome.objective.tpot_ms = object.at("objective").at("tpot_ms").get<double>();
+  if (object.contains("max_rate")) outcome.max_rate = max_rate_from(object.at("max_rate"));
   outcome.totals = totals_from(object.at("totals"));
   const ServingJson& columns = object.at("requests");
   const std::size_t n = columns.at("arrival_ns").size();

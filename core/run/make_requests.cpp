@@ -41,6 +41,13 @@ std::int32_t ramp_up_of(const Serving& serving, const Scenario& scenario, std::s
   return static_cast<std::int32_t>(serving.ramp_up * static_cast<double>(requests));
 }
 
+RateGoal goal_of(const Serving& settings, const Scenario& scenario) {
+  if (scenario.kind == ScenarioKind::kMaxRate) return scenario.goal;
+  RateGoal goal;
+  goal.objective = settings.objective;
+  return goal;
+}
+
 void add_scenario(const Experiment& experiment, std::int32_t point_index, std::uint64_t stream,
                   const PromptSource& prompts, TrialRequest& request) {
   const Point& point = experiment.points[static_cast<std::size_t>(point_index)];
@@ -57,7 +64,7 @@ void add_scenario(const Experiment& experiment, std::int32_t point_index, std::u
   serving.policy = settings.policy;
   serving.duration_s = settings.duration_s;
   serving.ramp_up = ramp_up_of(settings, scenario, planned.size());
-  serving.objective = settings.objective;
+  serving.goal = goal_of(settings, scenario);
   for (std::size_t i = 0; i < planned.size(); ++i) {
     const PlannedRequest& one = planned[i];
     const auto prompt = prompts.prompt_of_request(point_index, stream + i, one.prompt_tokens, one.blocks);

@@ -41,6 +41,7 @@ class LoadDriver {
     SchedulerEvents events;
     events.finished = [this](RequestOutcome outcome) {
       if (closed()) users_.push_back(outcome.end_ns);
+      if (plan_.ended) plan_.ended(outcome);
       const auto place = static_cast<std::size_t>(outcome.id);
       result_.outcomes[place] = std::move(outcome);
     };

@@ -6,19 +6,11 @@
 #include <span>
 #include <vector>
 
+#include "serve/objective.hpp"
 #include "serve/request.hpp"
 #include "serve/scenario.hpp"
 
 namespace inferbench {
-
-/// What a user of the service must get for a request to count as good. 0: no bound.
-struct Objective {
-  double ttft_ms = 0;
-  double tpot_ms = 0;  ///< time per output token
-
-  bool any() const { return ttft_ms > 0 || tpot_ms > 0; }
-  friend bool operator==(const Objective&, const Objective&) = default;
-};
 
 /// The figures of one run of a scenario, from the times of its requests alone. Latencies count from the intended
 /// arrival, so a server that stalls makes the requests that it holds up late, too.

@@ -32,7 +32,8 @@ std::vector<PlannedRequest> plan_requests(const Scenario& scenario, const Reques
   if (scenario.kind == ScenarioKind::kTrace) return from_trace(mix, trace);
   SplitMix64 lengths(seed);
   SplitMix64 gaps(seed ^ kArrivalSeed);
-  const bool open = scenario.kind == ScenarioKind::kOpen;
+  const bool searched = scenario.kind == ScenarioKind::kMaxRate;  // all requests, whatever the rate
+  const bool open = scenario.kind == ScenarioKind::kOpen || searched;
   std::vector<PlannedRequest> requests;
   double arrival = 0;
   for (std::int32_t i = 0; i < mix.requests; ++i) {
@@ -40,7 +41,7 @@ std::vector<PlannedRequest> plan_requests(const Scenario& scenario, const Reques
       const bool poisson = scenario.arrivals == ArrivalProcess::kPoisson;
       // Constant arrivals begin at once; the first of a Poisson process has to be waited for like every other.
       if (poisson || i > 0) arrival += (poisson ? -std::log1p(-gaps.next_uniform()) : 1) / scenario.rate;
-      if (mix.duration_s > 0 && arrival > mix.duration_s && i > 0) break;
+      if (!searched && mix.duration_s > 0 && arrival > mix.duration_s && i > 0) break;
     }
     const std::int32_t prompt = draw_length(mix.prompt, lengths);
     requests.push_back({as_ns(arrival), prompt, draw_length(mix.output, lengths), {}});

@@ -14,11 +14,15 @@ namespace inferbench {
 
 namespace {
 
-constexpr std::array<std::string_view, 4> kKindNames{"offline", "closed", "open", "trace"};  // by code
+constexpr std::array<std::string_view, 5> kKindNames{"offline", "closed", "open", "trace", "max_rate"};  // by code
 constexpr std::string_view kOfflineText = "offline";
 constexpr std::string_view kClosedText = "closed ";
 constexpr std::string_view kOpenText = "open ";
 constexpr std::string_view kTraceText = "trace ";
+constexpr std::string_view kMaxRateText = "max rate p";
+constexpr std::string_view kTtftText = " ttft ";
+constexpr std::string_view kTpotText = " tpot ";
+constexpr std::string_view kMsText = " ms";
 constexpr std::string_view kPerSecond = "/s";
 constexpr std::string_view kConstantText = " constant";
 
@@ -43,6 +47,54 @@ std::optional<Scenario> open_from(std::string_view text) {
   if (!rate || !std::isfinite(*rate)) return std::nullopt;
   scenario.rate = *rate;
   return scenario;
+}
+
+// Cuts a positive number off the front of `text`.
+std::optional<double> leading_number(std::string_view& text) {
+  double value = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (problem != std::errc{} || !(value > 0) || !std::isfinite(value)) return std::nullopt;
+  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  return value;
+}
+
+// Cuts `name`, a number and " ms" off; returns false for anything else behind `name`.
+bool cut_bound(std::string_view& text, std::string_view name, double& bound) {
+  if (!text.starts_with(name)) return true;
+  text.remove_prefix(name.size());
+  const auto value = leading_number(text);
+  if (!value || !text.starts_with(kMsText)) return false;
+  text.remove_prefix(kMsText.size());
+  bound = *value;
+  return true;
+}
+
+std::optional<Scenario> max_rate_from(std::string_view text) {
+  Scenario scenario;
+  scenario.kind = ScenarioKind::kMaxRate;
+  scenario.rate = 1;
+  const auto percentile = leading_number(text);
+  if (!percentile || *percentile >= 100) return std::nullopt;
+  scenario.goal.percentile = *percentile;
+  Objective& objective = scenario.goal.objective;
+  if (!cut_bound(text, kTtftText, objective.ttft_ms) || !cut_bound(text, kTpotText, objective.tpot_ms)) {
+    return std::nullopt;
+  }
+  if (text == kConstantText) {
+    scenario.arrivals = ArrivalProcess::kConstant;
+    text = {};
+  }
+  if (!text.empty() || !objective.any()) return std::nullopt;
+  return scenario;
+}
+
+std::string max_rate_text(const Scenario& scenario) {
+  const Objective& objective = scenario.goal.objective;
+  std::string text = fmt::format("{}{}", kMaxRateText, scenario.goal.percentile);
+  if (objective.ttft_ms > 0) text += fmt::format("{}{}{}", kTtftText, objective.ttft_ms, kMsText);
+  if (objective.tpot_ms > 0) text += fmt::format("{}{}{}", kTpotText, objective.tpot_ms, kMsText);
+  if (scenario.arrivals == ArrivalProcess::kConstant) text += kConstantText;
+  return text;
 }
 
 // Box and Muller's method, one value of the pair.
@@ -72,6 +124,8 @@ std::string to_string(const Scenario& scenario) {
                          scenario.arrivals == ArrivalProcess::kConstant ? kConstantText : "");
     case ScenarioKind::kTrace:
       return fmt::format("{}{}", kTraceText, std::filesystem::path(scenario.trace).filename().string());
+    case ScenarioKind::kMaxRate:
+      return max_rate_text(scenario);
     case ScenarioKind::kOffline:
       break;
   }
@@ -81,6 +135,7 @@ std::string to_string(const Scenario& scenario) {
 std::optional<Scenario> scenario_from(std::string_view text) {
   Scenario scenario;
   if (text == kOfflineText) return scenario;
+  if (text.starts_with(kMaxRateText)) return max_rate_from(text.substr(kMaxRateText.size()));
   if (text.starts_with(kOpenText)) return open_from(text.substr(kOpenText.size()));
   if (text.starts_with(kClosedText)) {
     const auto concurrency = whole_number<std::int32_t>(text.substr(kClosedText.size()));

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "serve/objective.hpp"
 #include "support/random.hpp"
 
 namespace inferbench {
@@ -16,9 +17,10 @@ enum class ScenarioKind : std::int32_t {
   kClosed,   ///< a fixed number of users, each of which sends the next request when the last one has ended
   kOpen,     ///< at a rate, whether or not earlier requests have ended
   kTrace,    ///< at the times of a recorded trace
+  kMaxRate,  ///< open runs at several rates, in search of the highest one that holds
 };
 
-/// "offline", "closed", "open", "trace".
+/// "offline", "closed", "open", "trace", "max_rate".
 std::string_view to_string(ScenarioKind kind);
 std::optional<ScenarioKind> scenario_kind_from(std::string_view text);
 
@@ -30,16 +32,17 @@ enum class ArrivalProcess : std::int32_t {
 struct Scenario {
   ScenarioKind kind = ScenarioKind::kOffline;
   std::int32_t concurrency = 0;  ///< kClosed: users, at least 1
-  double rate = 0;               ///< kOpen: requests per second, above 0
+  double rate = 0;               ///< kOpen: requests per second, above 0; kMaxRate: 1, see search_max_rate
   ArrivalProcess arrivals = ArrivalProcess::kPoisson;
   std::string trace{};  ///< kTrace: the path; only its file name is part of the text
+  RateGoal goal{};      ///< kMaxRate; RateGoal::within is not part of the text
 
   friend bool operator==(const Scenario&, const Scenario&) = default;
 };
 
-/// "offline", "closed 8", "open 2/s", "open 2/s constant", "trace azure.csv".
+/// "offline", "closed 8", "open 2/s", "open 2/s constant", "trace azure.csv", "max rate p99 ttft 200 ms tpot 50 ms".
 std::string to_string(const Scenario& scenario);
-/// The inverse, up to the folder of a trace.
+/// The inverse, up to what is not part of the text.
 std::optional<Scenario> scenario_from(std::string_view text);
 
 /// A number of tokens, drawn for each request.

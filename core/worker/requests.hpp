@@ -8,7 +8,8 @@
 #include <vector>
 
 #include "measure/page_cache.hpp"
-#include "serve/load_metrics.hpp"
+#include "serve/objective.hpp"
+#include "serve/scenario.hpp"
 #include "serve/scheduler.hpp"
 
 namespace inferbench {
@@ -30,16 +31,17 @@ struct LoadRequest {
   friend bool operator==(const LoadRequest&, const LoadRequest&) = default;
 };
 
-/// A run of a scenario in place of a batch: TrialRequest::batch is the number of slots, prompts are one after another.
+/// A run of a scenario, or a search of a rate, in place of a batch: TrialRequest::batch is the number of slots, prompts
+/// are one after another.
 struct ServingRequest {
   ScenarioKind kind = ScenarioKind::kOffline;
   std::int32_t concurrency = 0;  ///< kClosed
   std::int32_t token_budget = 1;
   SchedulePolicy policy = SchedulePolicy::kChunked;
-  double duration_s = 0;     ///< as in LoadPlan
-  std::int32_t ramp_up = 0;  ///< requests that are left out of the figures
-  Objective objective{};
-  std::vector<std::uint64_t> arrivals_ns;  ///< per request, ascending, from the start of the run
+  double duration_s = 0;                   ///< as in LoadPlan
+  std::int32_t ramp_up = 0;                ///< requests that are left out of the figures
+  RateGoal goal{};                         ///< the objective; the rest of it for kMaxRate
+  std::vector<std::uint64_t> arrivals_ns;  ///< per request, ascending, from the start; kMaxRate: at 1 request/s
   std::vector<std::int32_t> lengths;       ///< tokens of each prompt
   std::vector<std::int32_t> outputs;       ///< tokens that each request asks for
 

@@ -33,8 +33,10 @@ Json to_json(const ServingRequest& request) {
           {"policy", to_string(request.policy)},
           {"duration_s", request.duration_s},
           {"ramp_up", request.ramp_up},
-          {"ttft_ms", request.objective.ttft_ms},
-          {"tpot_ms", request.objective.tpot_ms},
+          {"ttft_ms", request.goal.objective.ttft_ms},
+          {"tpot_ms", request.goal.objective.tpot_ms},
+          {"percentile", request.goal.percentile},
+          {"within", request.goal.within},
           {"arrivals_ns", request.arrivals_ns},
           {"lengths", request.lengths},
           {"outputs", request.outputs}};
@@ -52,14 +54,17 @@ ServingRequest serving_request_from(const Json& object) {
   request.policy = *policy;
   request.duration_s = object.at("duration_s").get<double>();
   request.ramp_up = integer_of<std::int32_t>(object.at("ramp_up"));
-  request.objective.ttft_ms = object.at("ttft_ms").get<double>();
-  request.objective.tpot_ms = object.at("tpot_ms").get<double>();
+  request.goal.objective.ttft_ms = object.at("ttft_ms").get<double>();
+  request.goal.objective.tpot_ms = object.at("tpot_ms").get<double>();
+  request.goal.percentile = object.at("percentile").get<double>();
+  request.goal.within = object.at("within").get<double>();
   request.arrivals_ns = object.at("arrivals_ns").get<std::vector<std::uint64_t>>();
   request.lengths = object.at("lengths").get<std::vector<std::int32_t>>();
   request.outputs = object.at("outputs").get<std::vector<std::int32_t>>();
   const std::size_t n = request.arrivals_ns.size();
   require_good(n > 0 && request.lengths.size() == n && request.outputs.size() == n, "number of requests");
   require_good(request.concurrency >= 0 && request.token_budget > 0 && request.ramp_up >= 0, "serving options");
+  require_good(request.goal.percentile > 0 && request.goal.percentile < 100 && request.goal.within > 0, "goal");
   require_good(all_positive(request.lengths) && all_positive(request.outputs), "lengths");
   require_good(std::is_sorted(request.arrivals_ns.begin(), request.arrivals_ns.end()), "arrivals");
   require_good(prompt_ids_of(request) <= static_cast<std::size_t>(kMaxServedTokens), "number of prompt ids");

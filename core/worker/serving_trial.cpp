@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "worker/serving_trial.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
+#include <optional>
+#include <string>
 #include <thread>
 #include <utility>
 
 #include "measure/clock.hpp"
-#include "serve/load_driver.hpp"
+#include "serve/rate_search.hpp"
+#include "support/counted.hpp"
 #include "worker/session_engine.hpp"
 
 namespace inferbench {
@@ -54,6 +59,12 @@ ServingTotals totals_of(const LoadTotals& totals) {
   return sums;
 }
 
+std::string stopped_text(const std::optional<MaxRate>& search) {
+  if (!search) return "the scenario took longer than its time limit";
+  return fmt::format("the search of a rate took longer than its time limit; it had ended {}",
+                     counted(search->probes.size() + (search->offline_rate > 0 ? 1U : 0U), "run"));
+}
+
 }  // namespace
 
 std::int32_t slot_positions(const ServingRequest& request, std::int32_t context) {
@@ -76,19 +87,29 @@ void run_serving(const TrialRequest& request, const BackendSession& session, std
   options.token_budget = serving.token_budget;
   options.policy = serving.policy;
   options.max_tokens = positions;
-  LoadResult result = run_load(std::move(plan), options, engine, {now_ns, wait_until});
+  const LoadClock clock{now_ns, wait_until};
+  std::optional<MaxRate> max_rate;
+  LoadResult result;
+  if (serving.kind == ScenarioKind::kMaxRate) {
+    RateSearchResult search = search_max_rate(plan, serving.ramp_up, serving.goal, options, engine, clock);
+    max_rate = std::move(search.answer);
+    result = std::move(search.load);
+  } else {
+    result = run_load(std::move(plan), options, engine, clock);
+  }
   if (engine.failure()) throw BackendError(*engine.failure());
-  if (result.stopped) throw BackendError(IB_CANCELLED, "the scenario took longer than its time limit");
+  if (result.stopped) throw BackendError(IB_CANCELLED, stopped_text(max_rate));
   for (const RequestOutcome& one : result.outcomes) {
     if (one.reason == FinishReason::kFailed) throw WrongOutput(one.error);
   }
   ServingOutcome& served = outcome.serving.emplace();
   served.kind = serving.kind;
-  served.objective = serving.objective;
-  served.metrics = derive_load_metrics(result.outcomes, serving.kind, serving.ramp_up, serving.objective);
+  served.objective = serving.goal.objective;
+  served.metrics = derive_load_metrics(result.outcomes, serving.kind, serving.ramp_up, served.objective);
   served.totals = totals_of(result.totals);
   for (RequestOutcome& one : result.outcomes) one.ids = {};
   served.requests = std::move(result.outcomes);
+  served.max_rate = std::move(max_rate);
 }
 
 }  // namespace inferbench

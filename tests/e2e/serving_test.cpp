@@ -107,6 +107,32 @@ TEST_F(ServingRun, EveryFormatHasTheScenarios) {
   EXPECT_EQ(check.exit_code, 0) << check.out << check.err;
 }
 
+TEST_F(ServingRun, ASearchAnswersWithAnInterval) {
+  const std::string yaml = write_experiment(kTwoReferences,
+                                            "measure: {blocks: 3, warmup: 0, machine_limits: never}\n"
+                                            "serving: {max_batch: 2, requests: 12, ramp_up: 0}\n"
+                                            "targets: [{metric: max_rate_per_s, at_least: 1e-3}]\n");
+  const ProgramResult result = run_program_in(
+      folder(), {"run", yaml, "--set",
+                 "sweep={prompt_tokens: 4, generate_tokens: 2, threads: 1, scenario: {find: {max_rate: {objective: "
+                 "{ttft_ms: 60000}, percentile: 90}}}}"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out,
+              ContainsRegex("holds [0-9.]+ requests/s \\([0-9.]+ to [0-9.]+ in 3 searches\\); in 3 of them, "
+                            "the objective holds up to the highest throughput"));
+  EXPECT_THAT(reported("md"), HasSubstr("| max rate p90 ttft 60000 ms | 1 | two | holds "));
+  const auto json = nlohmann::json::parse(reported("json"));
+  const auto schema =
+      nlohmann::json::parse(read_file(std::filesystem::path(test_paths::kDocs) / "run_report.schema.json"));
+  EXPECT_EQ(validate_json(json, schema), "");
+  const auto& contender = json.at("points").at(0).at("contenders").at(1);
+  EXPECT_EQ(contender.at("max_rate").at("held"), 3);
+  EXPECT_EQ(contender.at("metrics").at("max_rate_per_s").at("n"), 3);
+  EXPECT_TRUE(contender.at("vs_baseline").contains("max_rate_per_s"));
+  const ProgramResult check = run_program_in(folder(), {"check", only_run_folder().string()});
+  EXPECT_EQ(check.exit_code, 0) << check.out << check.err;
+}
+
 TEST_F(ServingRun, ATraceIsPlayedAndItsTooLongRequestsFail) {
   std::ofstream(folder() / "t.csv") << "arrival_s,prompt_tokens,output_tokens\n0,5,3\n0.01,500,3\n0.02,7,4\n0.03,7,4\n";
   const std::string yaml = write_experiment(kTwoReferences, "measure: {blocks: 1, warmup: 0}\nserving: {ramp_up: 0}");

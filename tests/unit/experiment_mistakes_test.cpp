@@ -377,8 +377,8 @@ std::vector<Mistake> setting_mistakes() {
        "/exp/e.yaml:3:20: targets.metric: unknown metric 'decode_tokens_s'; did you mean 'decode_tokens_per_s'? known "
        "metrics: load_ms, ttft_ms, prefill_tokens_per_s, decode_ms_per_token, decode_tokens_per_s, e2e_ms, "
        "total_tokens_per_s, inter_token_ms, queue_wait_ms, output_tokens_per_s, requests_per_s, goodput_per_s, "
-       "success_rate, ttft_p99_ms, tpot_p99_ms, weights_bytes, kv_bytes, peak_rss_bytes, device_bytes, "
-       "device_peak_bytes, ... (8 more)"},
+       "success_rate, max_rate_per_s, ttft_p99_ms, tpot_p99_ms, weights_bytes, kv_bytes, peak_rss_bytes, "
+       "device_bytes, ... (9 more)"},
       {"TargetNoMetric", extra("targets:\n- {at_least: 1}\n"),
        "/exp/e.yaml:4:3: targets: 'metric' is missing, expected for example metric: decode_tokens_per_s"},
       {"TargetNoBound", extra("targets:\n- {metric: cpu_s}\n"),

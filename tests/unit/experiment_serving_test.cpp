@@ -86,6 +86,20 @@ TEST(ExperimentServing, TheResolvedFormIsTheSameExperiment) {
   EXPECT_THAT(plan_text(experiment), HasSubstr("open 0.1/s constant"));
 }
 
+TEST(ExperimentServing, ASearchHasAnObjectiveOfItsOwnOrThatOfServing) {
+  const Experiment experiment = load_with(
+      "sweep: {threads: 1, scenario: [{find: {max_rate: {percentile: 90, within: 2%}}}, {find: {max_rate: {objective: "
+      "{tpot_ms: 7.5}, arrivals: constant}}}]}\n"
+      "serving: {requests: 120, objective: {ttft_ms: 200}}\n");
+  EXPECT_THAT(workloads(experiment),
+              ElementsAre("prompt 128, generate 64, batch 8, threads 1, max rate p90 ttft 200 ms",
+                          "prompt 128, generate 64, batch 8, threads 1, max rate p99 tpot 7.5 ms constant"));
+  const RateGoal& goal = scenario_of(experiment.serving, experiment.points.front())->goal;
+  EXPECT_EQ(goal.objective.ttft_ms, 200);
+  EXPECT_EQ(goal.within, 0.02);
+  EXPECT_EQ(world_with_traces().load(experiment.resolved_yaml), experiment) << experiment.resolved_yaml;
+}
+
 TEST(ExperimentServing, FilesWithoutScenariosAreWhatTheyWere) {
   EXPECT_EQ(load_with("sweep: {threads: 1}\n"), load_with("sweep: {threads: 1, scenario: batch}\n"));
   EXPECT_EQ(load_with("sweep: {threads: 1}\n"), load_with("sweep: {threads: 1}\nserving: {max_batch: 3}\n"));
@@ -115,6 +129,12 @@ TEST(ExperimentServing, MistakesAreNamed) {
   EXPECT_THAT(scenario("{trace: wrong.csv}"), HasSubstr("wrong.csv:3: the request arrives before"));
   EXPECT_THAT(scenario("{trace: none.csv}"), HasSubstr("cannot read the trace"));
   EXPECT_THAT(scenario("{open: {rate: 0.1}}"), HasSubstr("arrive over 1000 s, expected at most limits.timeout_s"));
+  EXPECT_THAT(scenario("{find: {max_rate: {}}}"), HasSubstr("'objective' is missing"));
+  EXPECT_THAT(scenario("{find: {max_rate: {objective: {ttft_ms: 0}}}}"),
+              HasSubstr("sweep.scenario.find.max_rate.objective.ttft_ms"));
+  EXPECT_THAT(scenario("{find: {max_rate: {objective: {ttft_ms: 1}}}}"),
+              HasSubstr("the 99 percent of 90 requests cannot be told from all, expected at least 100"));
+  EXPECT_THAT(scenario("{find: {lowest: 1}}"), HasSubstr("unknown key 'lowest'"));
   const auto serving = [](const std::string& text) {
     return mistake("sweep: {threads: 1, scenario: offline}\nserving: " + text + "\n");
   };

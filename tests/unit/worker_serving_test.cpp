@@ -28,7 +28,7 @@ TrialRequest scenario_request(std::size_t n) {
   serving.kind = ScenarioKind::kOpen;
   serving.token_budget = 4;
   serving.ramp_up = 1;
-  serving.objective.ttft_ms = 1e6;
+  serving.goal.objective.ttft_ms = 1e6;
   for (std::size_t i = 0; i < n; ++i) {
     serving.arrivals_ns.push_back(i * kMsInNs);
     serving.lengths.push_back(static_cast<std::int32_t>(3 + i % 7));
@@ -81,6 +81,38 @@ TEST_F(WorkerServing, EveryRequestGetsItsTokens) {
   EXPECT_TRUE(metrics.goodput_per_s);
   EXPECT_GT(outcome.serving->totals.steps, 20U);
   EXPECT_GE(outcome.kv_bytes.value_or(1), 1U);
+}
+
+TEST_F(WorkerServing, ASearchEndsBetweenARateThatHoldsAndOneThatFails) {
+  TrialRequest request = scenario_request(20);
+  request.serving->kind = ScenarioKind::kMaxRate;
+  request.serving->goal.percentile = 90;
+  request.serving->goal.objective.ttft_ms = 1e6;
+  for (std::size_t i = 0; i < 20; ++i) request.serving->arrivals_ns[i] = i * 1000 * kMsInNs;
+  TrialOutcome outcome = contender.run(request);
+  ASSERT_EQ(outcome.status, TrialStatus::kOk) << outcome.error;
+  ASSERT_TRUE(outcome.serving && outcome.serving->max_rate);
+  EXPECT_EQ(outcome.serving->max_rate->holds, outcome.serving->max_rate->offline_rate);
+  EXPECT_FALSE(outcome.serving->max_rate->fails);
+  EXPECT_EQ(outcome.serving->requests.size(), 20U);
+  TrialRecord record;
+  record.outcome = outcome;
+  EXPECT_EQ(parse_trial_record(to_json_line(record)).outcome.serving->max_rate, outcome.serving->max_rate);
+
+  request.serving->goal.objective.ttft_ms = 1e-6;
+  outcome = contender.run(request);
+  ASSERT_EQ(outcome.status, TrialStatus::kOk) << outcome.error;
+  EXPECT_FALSE(outcome.serving->max_rate->holds);
+  EXPECT_LT(*outcome.serving->max_rate->fails, outcome.serving->max_rate->offline_rate);
+  record.outcome = outcome;
+  EXPECT_EQ(parse_trial_record(to_json_line(record)).outcome.serving->max_rate, outcome.serving->max_rate);
+
+  request.timeout_s = 0.02;
+  request.serving->goal.objective.ttft_ms = 1e6;
+  for (std::size_t i = 0; i < 20; ++i) request.serving->arrivals_ns[i] = i * 1'000'000 * kMsInNs;
+  outcome = contender.run(request);
+  EXPECT_EQ(outcome.status, TrialStatus::kTimeout);
+  EXPECT_THAT(outcome.error, HasSubstr("the search of a rate took longer than its time limit"));
 }
 
 TEST_F(WorkerServing, ABatchAfterwardsIsAsBefore) {
@@ -163,6 +195,8 @@ TEST(ServingMessage, IsReadBackAndChecked) {
   refused("kind", "rush");
   refused("policy", "random");
   refused("token_budget", 0);
+  refused("percentile", 100);
+  refused("within", 0);
   refused("lengths", {1, 2});
   refused("lengths", {1, 2, 3, 4, 5, -6});
   refused("outputs", {1, 1, 1, 1, 1, 0});
