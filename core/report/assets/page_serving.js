@@ -61,10 +61,27 @@ function frontierFigure(report, group) {
   });
 }
 
-// null for runs without scenarios that differ in the load.
+// The answers of the searches for the highest rate; null without any.
+function maxRateTable(report) {
+  const rows = rowsOf(report).filter(({ result }) => result.max_rate);
+  if (rows.length === 0) return null;
+  const answer = (field) => ({ result }) => result.max_rate[field];
+  return plainTable([
+    { label: "contender", value: ({ result }) => result.contender, head: true },
+    { label: "point", value: ({ point }) => `${point.model_name}: ${workloadText(point)}` },
+    { label: "holds, requests/s", value: answer("rate"), text: (row) => answer("rate")(row) === null ? "no rate" : numberText(answer("rate")(row)), number: true },
+    { label: "from", value: answer("low"), number: true },
+    { label: "to", value: answer("high"), number: true },
+    { label: "searches", value: answer("searches"), number: true },
+    { label: "up to the highest throughput", value: answer("unbounded"), number: true },
+  ], rows, "The highest rate that holds the objective: the mean of the searches, and an interval from the rates that held to the rates that failed.");
+}
+
+// null for runs without searches and without scenarios that differ in the load.
 function servingSection(report) {
   const groups = loadSeries(report);
-  if (groups.length === 0) return null;
+  const answers = maxRateTable(report);
+  if (groups.length === 0) return answers === null ? null : section("Requests under load", "load", scrollBox("Highest rates", answers));
   const parts = groups.flatMap((group) => [
     element("h3", {}, breakable(group.title)),
     element("div", { class: "figures" }, ...[
@@ -76,5 +93,5 @@ function servingSection(report) {
     ].filter(Boolean)),
   ]);
   const legend = legendOf(report.run.contenders.map((contender, index) => ({ name: contender.name, index })));
-  return section("Requests under load", "load", legend, ...parts);
+  return section("Requests under load", "load", ...(answers === null ? [] : [scrollBox("Highest rates", answers)]), legend, ...parts);
 }
