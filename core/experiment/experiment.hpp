@@ -121,10 +121,11 @@ struct Serving {
   std::vector<Scenario> scenarios{};  ///< in sweep order, texts distinct; without batch, which is none
   /// The traces of the scenarios, by Scenario::trace.
   std::map<std::string, std::vector<TraceRow>> traces{};
+  std::vector<Delivery> delivery{Delivery::kNone};  ///< each scenario runs with each of them
   std::int32_t max_batch = 8;
   std::int32_t token_budget = 512;
   SchedulePolicy policy = SchedulePolicy::kChunked;
-  std::int32_t requests = 100;                          ///< of one run, at most
+  std::int32_t requests = 120;                          ///< of one run, at most; a 99th percentile needs 100 that count
   double duration_s = 0;                                ///< no request arrives later; 0: no bound
   double ramp_up = 0.1;                                 ///< share of the requests that are left out of the figures
   std::optional<LengthDistribution> prompt_tokens{};    ///< absent: Point::prompt_tokens

@@ -94,8 +94,10 @@ Experiment build(const YamlNode& root, const std::filesystem::path& path, const 
       cpus.empty() ? std::max(lookups.usable_cpus, lookups.most_threads) : static_cast<std::int32_t>(cpus.size());
   Sweep sweep = read_sweep(optional_value(root, "sweep"), root.at, models, usable_of(cpus, lookups), most_threads);
   experiment.serving = read_serving(optional_value(root, "serving"));
-  complete_searches(experiment.serving, sweep.scenarios);
+  add_deliveries(experiment.serving, sweep.scenarios);
   add_scenarios(sweep.scenarios, lookups, experiment.serving);
+  check_searches(sweep.scenarios, experiment.serving);
+  check_tokenizers(optional_value(root, "serving"), experiment.serving, experiment.model_facts, lookups);
   if (experiment.serving.scenarios.empty()) experiment.serving = {};  // nothing uses it
   experiment.points = sweep_points(sweep, models, experiment.serving);
   experiment.prompts =

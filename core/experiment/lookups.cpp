@@ -101,6 +101,7 @@ ExperimentLookups real_lookups(const PluginPath& plugins) {
   lookups.count_tokens = [](const ModelFacts& model, const std::filesystem::path& text, std::size_t limit) {
     return first_tokens(Model::open(model.reference), text, limit).size();
   };
+  lookups.check_tokenizer = [](const ModelFacts& model) { tokenizer_of(Model::open(model.reference)); };
   lookups.trace = read_trace;
   lookups.usable_cpus = usable_cpus();
   lookups.most_threads = static_cast<std::int32_t>(std::max<std::size_t>(1, allowed_cpus().size()));

@@ -40,6 +40,8 @@ struct ExperimentLookups {
   /// `model`). Throws if the model has no tokenizer, or one that is not its own.
   std::function<std::size_t(const ModelFacts& model, const std::filesystem::path& text, std::size_t limit)>
       count_tokens;
+  /// Throws if the model has no tokenizer of its own.
+  std::function<void(const ModelFacts& model)> check_tokenizer;
   /// The requests of a trace, see read_trace.
   std::function<std::vector<TraceRow>(const std::filesystem::path&)> trace;
   std::int32_t usable_cpus = 1;   ///< meaning of `threads: all`; includes a control group's quota

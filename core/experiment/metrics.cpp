@@ -68,6 +68,7 @@ double generated_tokens(const TrialFacts& trial) {
 
 // Of the entire trial, prefill and waits included, divided by the generated tokens of all sequences.
 Value mj_per_token(const TrialFacts& trial) {
+  if (trial.outcome.serving && trial.outcome.serving->max_rate) return std::nullopt;  // the tokens of one run of many
   const double tokens = generated_tokens(trial);
   if (!trial.outcome.energy_j || !(tokens > 0)) return std::nullopt;
   return 1e3 * *trial.outcome.energy_j / tokens;

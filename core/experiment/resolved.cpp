@@ -103,13 +103,15 @@ void scenario(YAML::Emitter& out, const Scenario& scenario) {
   out << YAML::EndMap;
 }
 
-void scenario_axis(YAML::Emitter& out, const Sweep& sweep) {
+void scenario_axis(YAML::Emitter& out, const Sweep& sweep, const Serving& serving) {
   out << YAML::Key << "scenario" << YAML::Value << YAML::BeginSeq;
   for (const ScenarioValue& value : sweep.scenarios) {
     if (!value.scenario) {
       out << kBatchScenario;
+    } else if (value.scenario->delivery != serving.delivery.front()) {
+      continue;  // serving.delivery multiplies the axis
     } else if (value.scenario->kind == ScenarioKind::kOffline) {
-      out << to_string(*value.scenario);
+      out << to_string(value.scenario->kind).data();
     } else {
       scenario(out, *value.scenario);
     }
@@ -133,6 +135,11 @@ void serving_section(YAML::Emitter& out, const Serving& serving) {
   number(out, "max_batch", serving.max_batch);
   number(out, "token_budget", serving.token_budget);
   number(out, "policy", to_string(serving.policy));
+  if (serving.delivery != std::vector{Delivery::kNone}) {
+    out << YAML::Key << "delivery" << YAML::Value << YAML::Flow << YAML::BeginSeq;
+    for (const Delivery delivery : serving.delivery) out << to_string(delivery).data();
+    out << YAML::EndSeq;
+  }
   number(out, "requests", serving.requests);
   if (serving.duration_s > 0) number(out, "duration_s", serving.duration_s);
   number(out, "ramp_up", serving.ramp_up);
@@ -142,7 +149,7 @@ void serving_section(YAML::Emitter& out, const Serving& serving) {
   out << YAML::EndMap;
 }
 
-void sweep_section(YAML::Emitter& out, const Sweep& sweep) {
+void sweep_section(YAML::Emitter& out, const Sweep& sweep, const Serving& serving) {
   out << YAML::Key << "sweep" << YAML::Value << YAML::BeginMap;
   for (std::size_t i = 0; i < kAxes; ++i) {
     std::vector<std::int32_t> values;
@@ -151,7 +158,7 @@ void sweep_section(YAML::Emitter& out, const Sweep& sweep) {
     if (kAxisRules[i].min == 0 && values == std::vector<std::int32_t>{0}) continue;
     integers(out, kAxisRules[i].name, values);
   }
-  if (has_scenarios(sweep)) scenario_axis(out, sweep);
+  if (has_scenarios(sweep)) scenario_axis(out, sweep, serving);
   if (!sweep.exclusions.empty()) {
     out << YAML::Key << "exclude" << YAML::Value << YAML::BeginSeq;
     for (const Exclusion& exclusion : sweep.exclusions) {
@@ -249,7 +256,7 @@ std::string resolve_yaml(const Experiment& experiment, const Sweep& sweep) {
   backends(out, experiment.contenders);
   text(out, "baseline", experiment.baseline);
   texts(out, "models", experiment.models);
-  sweep_section(out, sweep);
+  sweep_section(out, sweep, experiment.serving);
   settings(out, experiment);
   // Left out of experiments without scenarios, so that runs of earlier versions can still be resumed.
   if (has_scenarios(sweep)) serving_section(out, experiment.serving);

@@ -80,7 +80,6 @@ void add_open(const YamlNode& node, std::vector<ScenarioValue>& values) {
   }
 }
 
-// Without an objective of its own, it gets that of `serving`: see complete_searches.
 void add_search(const YamlNode& node, std::vector<ScenarioValue>& values) {
   const Section find(node, experiment_keys(), "sweep.scenario.find");
   const Section section(required_in(find, "max_rate"), experiment_keys(), "sweep.scenario.find.max_rate");
@@ -90,7 +89,12 @@ void add_search(const YamlNode& node, std::vector<ScenarioValue>& values) {
   section.choice("arrivals", scenario.arrivals, kArrivalNames);
   section.number("percentile", scenario.goal.percentile);
   section.share("within", scenario.goal.within);
-  scenario.goal.objective = read_objective(section.find("objective"), "sweep.scenario.find.max_rate.objective");
+  const YamlNode& objective = required_in(section, "objective");
+  scenario.goal.objective = read_objective(&objective, "sweep.scenario.find.max_rate.objective");
+  if (!scenario.goal.objective.any()) {
+    fail(objective.at, "sweep.scenario.find.max_rate.objective: found no bound, expected what requests must get",
+         "add ttft_ms or tpot_ms");
+  }
   add_scenario(values, scenario, node.at);
 }
 
@@ -137,6 +141,21 @@ std::optional<LengthDistribution> read_lengths(const Section& serving, std::stri
   return lengths;
 }
 
+void read_delivery(const Section& serving, std::vector<Delivery>& deliveries) {
+  const YamlNode* node = serving.find("delivery");
+  if (node == nullptr) return;
+  const Key& key = serving.key("delivery");
+  deliveries.clear();
+  for (const YamlNode* item : read_items(*node, key.path)) {
+    const Delivery delivery = *delivery_from(read_choice(*item, key));
+    if (std::find(deliveries.begin(), deliveries.end(), delivery) != deliveries.end()) {
+      fail(item->at, fmt::format("{}: '{}' occurs twice, expected distinct values", key.path, to_string(delivery)),
+           "remove one of the two");
+    }
+    deliveries.push_back(delivery);
+  }
+}
+
 // The longest requests of the part of the trace that runs.
 std::pair<std::int32_t, std::int32_t> longest_of(const Scenario& scenario, const Serving& serving) {
   std::pair<std::int32_t, std::int32_t> longest{1, 1};
@@ -168,6 +187,7 @@ Serving read_serving(const YamlNode* node) {
   section.integer("max_batch", serving.max_batch);
   section.integer("token_budget", serving.token_budget);
   section.choice("policy", serving.policy, kPolicyChoices);
+  read_delivery(section, serving.delivery);
   section.integer("requests", serving.requests);
   section.number("duration_s", serving.duration_s);
   section.share("ramp_up", serving.ramp_up);
@@ -182,30 +202,19 @@ Serving read_serving(const YamlNode* node) {
        "raise it, or lower serving.max_batch");
 }
 
-void complete_searches(const Serving& serving, std::vector<ScenarioValue>& scenarios) {
-  std::vector<ScenarioValue> completed;
-  for (ScenarioValue& value : scenarios) {
-    if (value.scenario && value.scenario->kind == ScenarioKind::kMaxRate) {
-      RateGoal& goal = value.scenario->goal;
-      if (!goal.objective.any()) goal.objective = serving.objective;
-      if (!goal.objective.any()) {
-        fail(value.at, "sweep.scenario.find.max_rate: 'objective' is missing, expected what requests must get",
-             "add objective: {ttft_ms: 200}, here or in 'serving'");
-      }
-      const auto counted_requests = serving.requests - static_cast<std::int32_t>(serving.ramp_up * serving.requests);
-      const auto needed = static_cast<std::int32_t>(std::ceil(100 / (100 - goal.percentile) - 1e-9));
-      if (counted_requests < needed) {
-        fail(
-            value.at,
-            fmt::format("sweep.scenario.find.max_rate: the {} percent of {} cannot be told from all, expected at least "
-                        "{} without the ramp-up",
-                        goal.percentile, counted(counted_requests, "request"), needed),
-            "raise serving.requests, or lower the percentile");
-      }
+void add_deliveries(const Serving& serving, std::vector<ScenarioValue>& scenarios) {
+  std::vector<ScenarioValue> all;
+  for (const ScenarioValue& value : scenarios) {
+    if (!value.scenario) {
+      all.push_back(value);
+      continue;
     }
-    add_scenario(completed, std::move(value.scenario), value.at);
+    for (const Delivery delivery : serving.delivery) {
+      all.push_back(value);
+      all.back().scenario->delivery = delivery;
+    }
   }
-  scenarios = std::move(completed);
+  scenarios = std::move(all);
 }
 
 void add_scenarios(const std::vector<ScenarioValue>& scenarios, const ExperimentLookups& lookups, Serving& serving) {
@@ -217,6 +226,36 @@ void add_scenarios(const std::vector<ScenarioValue>& scenarios, const Experiment
       serving.traces.emplace(value.scenario->trace, lookups.trace(value.scenario->trace));
     } catch (const Error& error) {
       fail(value.at, fmt::format("sweep.scenario.trace: {}", error.what()), error.cure());
+    }
+  }
+}
+
+void check_searches(const std::vector<ScenarioValue>& scenarios, const Serving& serving) {
+  const auto counted_requests = serving.requests - static_cast<std::int32_t>(serving.ramp_up * serving.requests);
+  for (const ScenarioValue& value : scenarios) {
+    if (!value.scenario || value.scenario->kind != ScenarioKind::kMaxRate) continue;
+    const double percentile = value.scenario->goal.percentile;
+    // The small term: 99% need 100 requests, whatever the rounding.
+    const auto needed = static_cast<std::int32_t>(std::ceil(100 / (100 - percentile) - 1e-9));
+    if (counted_requests >= needed) continue;
+    fail(
+        value.at,
+        fmt::format("sweep.scenario.find.max_rate: {}% of {} without the ramp-up are all of them, expected at least {}",
+                    percentile, counted(counted_requests, "request"), counted(needed, "request")),
+        "raise serving.requests, or lower the percentile");
+  }
+}
+
+void check_tokenizers(const YamlNode* node, const Serving& serving, const std::vector<ModelFacts>& models,
+                      const ExperimentLookups& lookups) {
+  const bool text = std::any_of(serving.scenarios.begin(), serving.scenarios.end(),
+                                [](const Scenario& one) { return one.delivery != Delivery::kNone; });
+  if (!text) return;
+  for (const ModelFacts& model : models) {
+    try {
+      lookups.check_tokenizer(model);
+    } catch (const Error& error) {
+      fail(optional_value(*node, "delivery")->at, fmt::format("serving.delivery: {}", error.what()), error.cure());
     }
   }
 }

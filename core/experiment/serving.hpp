@@ -27,12 +27,18 @@ std::vector<ScenarioValue> read_scenarios(const YamlNode* node, const Position& 
 /// Reads `serving`; null gives the defaults. Throws Error with the position.
 Serving read_serving(const YamlNode* node);
 
-/// Gives searches without an objective that of `serving`. Throws Error with the position if there is none, if the
-/// requests are too few for the percentile, or if two scenarios are then equal.
-void complete_searches(const Serving& serving, std::vector<ScenarioValue>& scenarios);
+/// Makes each scenario one of each of serving.delivery.
+void add_deliveries(const Serving& serving, std::vector<ScenarioValue>& scenarios);
 
 /// Completes `serving` by the scenarios other than batch and reads their traces. Throws Error with the position.
 void add_scenarios(const std::vector<ScenarioValue>& scenarios, const ExperimentLookups& lookups, Serving& serving);
+
+/// Throws Error if a search has too few requests for its percentile.
+void check_searches(const std::vector<ScenarioValue>& scenarios, const Serving& serving);
+
+/// Throws Error, with the position in the section `node`, if text is delivered and a model has no tokenizer.
+void check_tokenizers(const YamlNode* node, const Serving& serving, const std::vector<ModelFacts>& models,
+                      const ExperimentLookups& lookups);
 
 /// Throws Error for an open scenario that can't end within `timeout_s`.
 void check_durations(const std::vector<ScenarioValue>& scenarios, const Serving& serving, double timeout_s);

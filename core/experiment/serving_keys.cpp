@@ -49,11 +49,12 @@ std::vector<Key> length_rows(const std::string& path, const std::string& meaning
   };
 }
 
-std::vector<Key> objective_rows(const std::string& path, const char* fallback, const char* meaning) {
+std::vector<Key> objective_rows(const std::string& path, bool required, const char* meaning) {
   return {
       {.path = path,
        .type = KeyType::kMap,
-       .fallback_words = fallback,
+       .required = required,
+       .fallback_words = required ? "" : "none",
        .meaning = meaning,
        .example = "{ttft_ms: 200, tpot_ms: 50}"},
       {.path = path + ".ttft_ms",
@@ -102,6 +103,19 @@ std::vector<Key> scheduler_rows() {
                   "budget. `prefill_first`: while there are prompts to feed, decoding waits.",
        .example = "prefill_first"},
   };
+}
+
+Key delivery_row() {
+  return {.path = "serving.delivery",
+          .type = KeyType::kChoice,
+          .list = true,
+          .fallback = "none",
+          .choices = {"none", "stream", "whole"},
+          .meaning =
+              "What becomes of the generated tokens. `stream`: each is turned into text and sent to a client in the "
+              "same process as soon as it is known. `whole`: the text is sent when the request has ended. Each "
+              "scenario runs with each value.",
+          .example = "[stream, whole]"};
 }
 
 std::vector<Key> arrival_rows() {
@@ -197,10 +211,9 @@ std::vector<Key> search_rows() {
        .meaning = "As in `open`.",
        .example = "constant"},
   };
-  return join_rows({head,
-                    objective_rows(path + ".objective", "`serving.objective`",
-                                   "What a request must get. Requests that fail do not meet it."),
-                    tail});
+  return join_rows(
+      {head, objective_rows(path + ".objective", true, "What a request must get. Requests that fail do not meet it."),
+       tail});
 }
 
 }  // namespace
@@ -241,10 +254,13 @@ std::vector<Key> serving_rows() {
        .example = "20%"},
   };
   return join_rows(
-      {head, scheduler_rows(), requests,
+      {head,
+       scheduler_rows(),
+       {delivery_row()},
+       requests,
        length_rows("serving.prompt_tokens", "Lengths of the prompts.", "sweep.prompt_tokens"),
        length_rows("serving.generate_tokens", "Tokens that requests ask for.", "sweep.generate_tokens"),
-       objective_rows("serving.objective", "none", "What a request must get to count for `goodput_per_s`.")});
+       objective_rows("serving.objective", false, "What a request must get to count for `goodput_per_s`.")});
 }
 
 }  // namespace inferbench

@@ -53,6 +53,7 @@ struct ServingTotals {
   std::uint64_t steps = 0;
   double forward_s = 0;    ///< inside the backend
   double scheduler_s = 0;  ///< in steps, outside the backend
+  double delivery_s = 0;   ///< turning tokens into text and sending it; not part of scheduler_s
   double idle_s = 0;       ///< no request was there
   double latest_ms = 0;    ///< the longest time that an idle scheduler took a request too late
   double sequences = 0;    ///< of all calls together
@@ -71,6 +72,7 @@ struct ServingOutcome {
   std::vector<RequestOutcome> requests;  ///< in order of arrival, without the generated ids
   /// Of a search. Everything else then comes from its run at the highest rate that held, see RateSearchResult.
   std::optional<MaxRate> max_rate{};
+  double wall_s = 0;  ///< of all runs of a search, in which the trial's resources were used; 0: metrics.makespan_s
 };
 
 /// How one trial went.
@@ -103,7 +105,11 @@ struct TrialOutcome : Ending {
   /// It has figures, of a batch or of a scenario.
   bool measured() const { return metrics || serving; }
   /// Seconds from the first submit or arrival to the last token; 0 without figures.
-  double wall_s() const { return metrics ? metrics->e2e_ms * 1e-3 : serving ? serving->metrics.makespan_s : 0; }
+  double wall_s() const {
+    if (metrics) return metrics->e2e_ms * 1e-3;
+    if (!serving) return 0;
+    return serving->wall_s > 0 ? serving->wall_s : serving->metrics.makespan_s;
+  }
 };
 
 }  // namespace inferbench

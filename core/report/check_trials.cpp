@@ -104,7 +104,8 @@ std::string too_few_blocks_text(std::size_t blocks) {
 std::string value_text(std::string_view metric, double value) {
   if (metric.ends_with("_bytes")) return number_text(value / (1024.0 * 1024.0)) + " MiB";
   if (metric.ends_with("tokens_per_s")) return number_text(value) + " tok/s";
-  if (metric.ends_with("_agreement")) return fmt::format("{:.2f}%", 100 * value);
+  if (metric.ends_with("_per_s")) return number_text(value) + " req/s";
+  if (metric.ends_with("_agreement") || metric.ends_with("_rate")) return fmt::format("{:.2f}%", 100 * value);
   if (metric == "kl") return fmt::format("{:.3g} nats/token", value);
   if (metric == "perplexity") return number_text(value);
   if (metric == "energy_j") return number_text(value) + " J";

@@ -72,6 +72,7 @@ void add_totals(const ServingTotals& totals, std::optional<ServingTotals>& sum) 
   sum->steps += totals.steps;
   sum->forward_s += totals.forward_s;
   sum->scheduler_s += totals.scheduler_s;
+  sum->delivery_s += totals.delivery_s;
   sum->idle_s += totals.idle_s;
   sum->latest_ms = std::max(sum->latest_ms, totals.latest_ms);
   sum->sequences += totals.sequences;

@@ -90,13 +90,10 @@ Json object_of(const std::map<std::string, Value>& entries, Convert of) {
 
 // Of a scenario: where the time went.
 Json time_shares_json(const ServingTotals& totals) {
-  return {{"backend_s", totals.forward_s},
-          {"scheduler_s", totals.scheduler_s},
-          {"idle_s", totals.idle_s},
-          {"latest_ms", totals.latest_ms},
-          {"steps", totals.steps},
-          {"sequences", totals.sequences},
-          {"prefill_tokens", totals.prefill_tokens},
+  return {{"backend_s", totals.forward_s},        {"scheduler_s", totals.scheduler_s},
+          {"delivery_s", totals.delivery_s},      {"idle_s", totals.idle_s},
+          {"latest_ms", totals.latest_ms},        {"steps", totals.steps},
+          {"sequences", totals.sequences},        {"prefill_tokens", totals.prefill_tokens},
           {"decode_tokens", totals.decode_tokens}};
 }
 

@@ -114,14 +114,14 @@ std::string max_rates_markdown(const Comparison& comparison) {
 }  // namespace
 
 std::string time_shares_text(const ServingTotals& totals) {
-  const double all_s = totals.forward_s + totals.scheduler_s + totals.idle_s;
+  const double all_s = totals.forward_s + totals.scheduler_s + totals.delivery_s + totals.idle_s;
   if (!(all_s > 0) || totals.steps == 0) return "nothing ran";
   const double steps = static_cast<double>(totals.steps);
-  return fmt::format(
-      "waits for requests {:.0f}% of the time, scheduler {:.1f}% ({:.1f} us a step); {:.1f} requests a "
-      "call",
-      100 * totals.idle_s / all_s, 100 * totals.scheduler_s / all_s, 1e6 * totals.scheduler_s / steps,
-      totals.sequences / steps);
+  std::string text =
+      fmt::format("waits for requests {:.0f}% of the time, scheduler {:.1f}% ({:.1f} us a step)",
+                  100 * totals.idle_s / all_s, 100 * totals.scheduler_s / all_s, 1e6 * totals.scheduler_s / steps);
+  if (totals.delivery_s > 0) text += fmt::format(", text {:.1f}%", 100 * totals.delivery_s / all_s);
+  return text + fmt::format("; {:.1f} requests a call", totals.sequences / steps);
 }
 
 std::string serving_table(const PointResult& point, const Comparison& comparison, const ConsoleStyle& style) {

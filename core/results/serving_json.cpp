@@ -132,6 +132,7 @@ ServingJson totals_json(const ServingTotals& totals) {
   return {{"steps", totals.steps},
           {"forward_s", totals.forward_s},
           {"scheduler_s", totals.scheduler_s},
+          {"delivery_s", totals.delivery_s},
           {"idle_s", totals.idle_s},
           {"latest_ms", totals.latest_ms},
           {"sequences", totals.sequences},
@@ -144,6 +145,7 @@ ServingTotals totals_from(const ServingJson& object) {
   totals.steps = integer_of<std::uint64_t>(object.at("steps"));
   totals.forward_s = object.at("forward_s").get<double>();
   totals.scheduler_s = object.at("scheduler_s").get<double>();
+  totals.delivery_s = object.at("delivery_s").get<double>();
   totals.idle_s = object.at("idle_s").get<double>();
   totals.latest_ms = object.at("latest_ms").get<double>();
   totals.sequences = object.at("sequences").get<double>();
@@ -160,6 +162,7 @@ ServingJson to_json(const ServingOutcome& outcome) {
   object["objective"] = {{"ttft_ms", outcome.objective.ttft_ms}, {"tpot_ms", outcome.objective.tpot_ms}};
   add_figures(object, outcome.metrics);
   if (outcome.max_rate) object["max_rate"] = max_rate_json(*outcome.max_rate);
+  if (outcome.wall_s > 0) object["wall_s"] = outcome.wall_s;
   object["totals"] = totals_json(outcome.totals);
   object["requests"] = requests_json(outcome.requests);
   return object;
@@ -173,6 +176,7 @@ ServingOutcome serving_outcome_from(const ServingJson& object) {
   outcome.objective.ttft_ms = object.at("objective").at("ttft_ms").get<double>();
   outcome.objective.tpot_ms = object.at("objective").at("tpot_ms").get<double>();
   if (object.contains("max_rate")) outcome.max_rate = max_rate_from(object.at("max_rate"));
+  outcome.wall_s = object.value("wall_s", 0.0);
   outcome.totals = totals_from(object.at("totals"));
   const ServingJson& columns = object.at("requests");
   const std::size_t n = columns.at("arrival_ns").size();

@@ -60,6 +60,7 @@ void add_scenario(const Experiment& experiment, std::int32_t point_index, std::u
   ServingRequest& serving = request.serving.emplace();
   serving.kind = scenario.kind;
   serving.concurrency = scenario.concurrency;
+  serving.delivery = scenario.delivery;
   serving.token_budget = settings.token_budget;
   serving.policy = settings.policy;
   serving.duration_s = settings.duration_s;

@@ -39,6 +39,12 @@ class LoadDriver {
  private:
   SchedulerEvents events() {
     SchedulerEvents events;
+    if (plan_.token) {
+      events.token = [this](RequestId id, std::int32_t token, std::uint64_t) {
+        plan_.token(id, token);
+        return true;
+      };
+    }
     events.finished = [this](RequestOutcome outcome) {
       if (closed()) users_.push_back(outcome.end_ns);
       if (plan_.ended) plan_.ended(outcome);

@@ -22,6 +22,7 @@ struct LoadPlan {
   std::int32_t concurrency = 0;         ///< above 0: a closed loop of so many users, and arrival_ns is not used
   double duration_s = 0;                ///< closed loop: no request is sent later; 0: no bound
   std::function<bool()> should_stop{};  ///< asked before each step; true ends the run. May be empty
+  std::function<void(RequestId place, std::int32_t token)> token{};  ///< told of each token; may be empty
   std::function<void(const RequestOutcome&)> ended{};  ///< told of each end; its id is the place in the plan
 };
 

@@ -58,6 +58,8 @@ class RateSearch {
           rate ? static_cast<std::uint64_t>(std::llround(static_cast<double>(request.arrival_ns) / *rate)) : 0;
     }
     plan.ended = [this](const RequestOutcome& outcome) {
+      if (plan_.ended) plan_.ended(outcome);
+      if (outcome.reason == FinishReason::kCancelled) return;  // the run has been ended
       if (outcome.id >= ramp_up_ && !meets(outcome, goal_.objective)) ++missed_;
     };
     plan.should_stop = [this, rate] {

@@ -15,6 +15,8 @@ namespace inferbench {
 namespace {
 
 constexpr std::array<std::string_view, 5> kKindNames{"offline", "closed", "open", "trace", "max_rate"};  // by code
+constexpr std::array<std::string_view, 3> kDeliveryNames{"none", "stream", "whole"};                     // by code
+constexpr std::string_view kDeliveryMark = ", ";
 constexpr std::string_view kOfflineText = "offline";
 constexpr std::string_view kClosedText = "closed ";
 constexpr std::string_view kOpenText = "open ";
@@ -97,6 +99,41 @@ std::string max_rate_text(const Scenario& scenario) {
   return text;
 }
 
+std::string text_without_delivery(const Scenario& scenario) {
+  switch (scenario.kind) {
+    case ScenarioKind::kClosed:
+      return fmt::format("{}{}", kClosedText, scenario.concurrency);
+    case ScenarioKind::kOpen:
+      return fmt::format("{}{}{}{}", kOpenText, scenario.rate, kPerSecond,
+                         scenario.arrivals == ArrivalProcess::kConstant ? kConstantText : "");
+    case ScenarioKind::kTrace:
+      return fmt::format("{}{}", kTraceText, std::filesystem::path(scenario.trace).filename().string());
+    case ScenarioKind::kMaxRate:
+      return max_rate_text(scenario);
+    case ScenarioKind::kOffline:
+      break;
+  }
+  return std::string(kOfflineText);
+}
+
+std::optional<Scenario> scenario_without_delivery(std::string_view text) {
+  Scenario scenario;
+  if (text == kOfflineText) return scenario;
+  if (text.starts_with(kMaxRateText)) return max_rate_from(text.substr(kMaxRateText.size()));
+  if (text.starts_with(kOpenText)) return open_from(text.substr(kOpenText.size()));
+  if (text.starts_with(kClosedText)) {
+    const auto concurrency = whole_number<std::int32_t>(text.substr(kClosedText.size()));
+    if (!concurrency) return std::nullopt;
+    scenario.kind = ScenarioKind::kClosed;
+    scenario.concurrency = *concurrency;
+    return scenario;
+  }
+  if (!text.starts_with(kTraceText) || text.size() == kTraceText.size()) return std::nullopt;
+  scenario.kind = ScenarioKind::kTrace;
+  scenario.trace = text.substr(kTraceText.size());
+  return scenario;
+}
+
 // Box and Muller's method, one value of the pair.
 double standard_normal(SplitMix64& random) {
   const double radius = std::sqrt(-2 * std::log1p(-random.next_uniform()));
@@ -115,38 +152,33 @@ std::optional<ScenarioKind> scenario_kind_from(std::string_view text) {
   return static_cast<ScenarioKind>(found - kKindNames.begin());
 }
 
+std::string_view to_string(Delivery delivery) {
+  return kDeliveryNames.at(static_cast<std::size_t>(delivery));
+}
+
+std::optional<Delivery> delivery_from(std::string_view text) {
+  const auto* const found = std::find(kDeliveryNames.begin(), kDeliveryNames.end(), text);
+  if (found == kDeliveryNames.end()) return std::nullopt;
+  return static_cast<Delivery>(found - kDeliveryNames.begin());
+}
+
 std::string to_string(const Scenario& scenario) {
-  switch (scenario.kind) {
-    case ScenarioKind::kClosed:
-      return fmt::format("{}{}", kClosedText, scenario.concurrency);
-    case ScenarioKind::kOpen:
-      return fmt::format("{}{}{}{}", kOpenText, scenario.rate, kPerSecond,
-                         scenario.arrivals == ArrivalProcess::kConstant ? kConstantText : "");
-    case ScenarioKind::kTrace:
-      return fmt::format("{}{}", kTraceText, std::filesystem::path(scenario.trace).filename().string());
-    case ScenarioKind::kMaxRate:
-      return max_rate_text(scenario);
-    case ScenarioKind::kOffline:
-      break;
-  }
-  return std::string(kOfflineText);
+  std::string text = text_without_delivery(scenario);
+  if (scenario.delivery != Delivery::kNone) text += fmt::format("{}{}", kDeliveryMark, to_string(scenario.delivery));
+  return text;
 }
 
 std::optional<Scenario> scenario_from(std::string_view text) {
-  Scenario scenario;
-  if (text == kOfflineText) return scenario;
-  if (text.starts_with(kMaxRateText)) return max_rate_from(text.substr(kMaxRateText.size()));
-  if (text.starts_with(kOpenText)) return open_from(text.substr(kOpenText.size()));
-  if (text.starts_with(kClosedText)) {
-    const auto concurrency = whole_number<std::int32_t>(text.substr(kClosedText.size()));
-    if (!concurrency) return std::nullopt;
-    scenario.kind = ScenarioKind::kClosed;
-    scenario.concurrency = *concurrency;
-    return scenario;
+  Delivery delivery = Delivery::kNone;
+  for (const Delivery one : {Delivery::kStream, Delivery::kWhole}) {
+    const std::string ending = fmt::format("{}{}", kDeliveryMark, to_string(one));
+    if (!text.ends_with(ending)) continue;
+    delivery = one;
+    text.remove_suffix(ending.size());
+    break;
   }
-  if (!text.starts_with(kTraceText) || text.size() == kTraceText.size()) return std::nullopt;
-  scenario.kind = ScenarioKind::kTrace;
-  scenario.trace = text.substr(kTraceText.size());
+  std::optional<Scenario> scenario = scenario_without_delivery(text);
+  if (scenario) scenario->delivery = delivery;
   return scenario;
 }
 

@@ -29,6 +29,17 @@ enum class ArrivalProcess : std::int32_t {
   kConstant,  ///< equal gaps
 };
 
+/// What becomes of the generated tokens.
+enum class Delivery : std::int32_t {
+  kNone,    ///< they stay ids
+  kStream,  ///< each token is turned into text and sent when it is known
+  kWhole,   ///< the text is made and sent when the request has ended
+};
+
+/// "none", "stream", "whole".
+std::string_view to_string(Delivery delivery);
+std::optional<Delivery> delivery_from(std::string_view text);
+
 struct Scenario {
   ScenarioKind kind = ScenarioKind::kOffline;
   std::int32_t concurrency = 0;  ///< kClosed: users, at least 1
@@ -36,11 +47,13 @@ struct Scenario {
   ArrivalProcess arrivals = ArrivalProcess::kPoisson;
   std::string trace{};  ///< kTrace: the path; only its file name is part of the text
   RateGoal goal{};      ///< kMaxRate; RateGoal::within is not part of the text
+  Delivery delivery = Delivery::kNone;
 
   friend bool operator==(const Scenario&, const Scenario&) = default;
 };
 
 /// "offline", "closed 8", "open 2/s", "open 2/s constant", "trace azure.csv", "max rate p99 ttft 200 ms tpot 50 ms".
+/// A delivery other than kNone follows: "closed 8, stream".
 std::string to_string(const Scenario& scenario);
 /// The inverse, up to what is not part of the text.
 std::optional<Scenario> scenario_from(std::string_view text);

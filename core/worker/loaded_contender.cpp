@@ -18,8 +18,10 @@
 #include "ops/outcome_guard.hpp"
 #include "plugin/logit_check.hpp"
 #include "support/one_line.hpp"
+#include "text/model_text.hpp"
 #include "worker/profiled_trial.hpp"
 #include "worker/serving_trial.hpp"
+#include "worker/use_meter.hpp"
 
 namespace inferbench {
 
@@ -42,31 +44,6 @@ constexpr std::uint64_t kKeptPart = 100;  // divisor: 1% of the resident memory
 
 constexpr const char* kPeakNotReset =
     "the kernel's peak could not be reset (/proc/self/clear_refs), and an earlier one was higher";
-
-/// Measures what a trial uses, from construction on.
-class UseMeter {
- public:
-  UseMeter(const EnergyCounter& counter, DeviceWatch* watch) : before_(begin(watch)), energy_(counter) {}
-
-  ResourceUse used() const { return read_resource_use() - before_; }
-
-  void put(TrialOutcome& outcome) const {
-    EnergyUse energy = energy_.seen();
-    outcome.used = used();
-    outcome.energy_j = energy.joules;
-    outcome.mean_power_w = energy.watts;
-    outcome.energy_unknown = std::move(energy.unknown);
-  }
-
- private:
-  static ResourceUse begin(DeviceWatch* watch) {
-    if (watch != nullptr) watch->begin();
-    return read_resource_use();
-  }
-
-  ResourceUse before_;
-  EnergyMeter energy_;
-};
 
 }  // namespace
 
@@ -95,6 +72,7 @@ void LoadedContender::unload() {
   judge_.reset();
   model_.reset();
   request_.reset();
+  tokenizer_.reset();
   counters_.reset();
   shape_ = {};
   trials_since_load_ = 0;
@@ -176,7 +154,7 @@ TrialOutcome LoadedContender::run(const TrialRequest& request) {
   into_outcome(outcome, [&] { drop_session_unless(shape); });
   const PeakWatch peak(clear_refs_);
   if (outcome.status == TrialStatus::kOk) {
-    into_outcome(outcome, [&] { request.serving ? void(session_for(shape)) : prepare(request, shape, loop); });
+    into_outcome(outcome, [&] { request.serving ? prepare_scenario(request, shape) : prepare(request, shape, loop); });
   }
   // Starts here, since a disturbance while the past is filled does not affect the measured part.
   const InterferenceWatch watch(affinity.cpus(), standstill);
@@ -272,6 +250,12 @@ void LoadedContender::prepare(const TrialRequest& request, const SessionShape& s
   }
 }
 
+void LoadedContender::prepare_scenario(const TrialRequest& request, const SessionShape& shape) {
+  session_for(shape);
+  if (request.serving->delivery == Delivery::kNone || tokenizer_) return;
+  tokenizer_.emplace(tokenizer_of(Model::open(request_->model, request_->model_base)));
+}
+
 void LoadedContender::run_measured(const TrialRequest& request, TrialLoop& loop, DeviceWatch* watch,
                                    TrialOutcome& outcome) {
   const BackendSession& session = *session_;
@@ -302,8 +286,8 @@ void LoadedContender::run_scenario(const TrialRequest& request, const SessionSha
                                    TrialOutcome& outcome) {
   const UseMeter meter(counters_->energy(), watch);
   run_serving(
-      request, *session_, shape.max_tokens, model_->config().vocab_size, [this] { return deadline_->passed(); },
-      outcome);
+      request, *session_, shape.max_tokens, model_->config().vocab_size, tokenizer_,
+      [this] { return deadline_->passed(); }, outcome);
   meter.put(outcome);
   set_session_memory(outcome);
 }

@@ -13,6 +13,7 @@
 #include "measure/trial.hpp"
 #include "measure/trial_counters.hpp"
 #include "plugin/backend.hpp"
+#include "text/tokenizer.hpp"
 #include "worker/trial_runner.hpp"
 #include "worker/window_judge.hpp"
 
@@ -51,6 +52,7 @@ class LoadedContender : public TrialRunner {
   void load_model(const LoadRequest& request, LoadOutcome& outcome);
   /// Everything before the timed part: the loop's memory, and a session whose slots hold the past.
   void prepare(const TrialRequest& request, const SessionShape& shape, std::optional<TrialLoop>& loop);
+  void prepare_scenario(const TrialRequest& request, const SessionShape& shape);
   /// The measured part, on the session from `prepare`. Fills `loop` for check_output.
   void run_measured(const TrialRequest& request, TrialLoop& loop, DeviceWatch* watch, TrialOutcome& outcome);
   /// The measured part of a scenario, on a session of this shape.
@@ -74,6 +76,7 @@ class LoadedContender : public TrialRunner {
   std::unique_ptr<BackendSession> session_;
   SessionShape shape_;
   std::optional<LoadRequest> request_;  ///< the request that loaded model_
+  std::optional<Tokenizer> tokenizer_;  ///< the model's, once texts have been delivered
   std::unique_ptr<WindowJudge> judge_;
   std::int32_t threads_ = 1;
   std::int32_t trials_since_load_ = 0;

@@ -36,6 +36,7 @@ struct LoadRequest {
 struct ServingRequest {
   ScenarioKind kind = ScenarioKind::kOffline;
   std::int32_t concurrency = 0;  ///< kClosed
+  Delivery delivery = Delivery::kNone;
   std::int32_t token_budget = 1;
   SchedulePolicy policy = SchedulePolicy::kChunked;
   double duration_s = 0;                   ///< as in LoadPlan

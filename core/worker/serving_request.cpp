@@ -29,6 +29,7 @@ bool all_positive(const std::vector<std::int32_t>& values) {
 Json to_json(const ServingRequest& request) {
   return {{"kind", to_string(request.kind)},
           {"concurrency", request.concurrency},
+          {"delivery", to_string(request.delivery)},
           {"token_budget", request.token_budget},
           {"policy", to_string(request.policy)},
           {"duration_s", request.duration_s},
@@ -48,6 +49,9 @@ ServingRequest serving_request_from(const Json& object) {
   require_good(kind.has_value(), "kind of scenario");
   request.kind = *kind;
   request.concurrency = integer_of<std::int32_t>(object.at("concurrency"));
+  const auto delivery = delivery_from(object.at("delivery").get<std::string>());
+  require_good(delivery.has_value(), "delivery");
+  request.delivery = *delivery;
   request.token_budget = integer_of<std::int32_t>(object.at("token_budget"));
   const auto policy = schedule_policy_from(object.at("policy").get<std::string>());
   require_good(policy.has_value(), "policy");

@@ -14,6 +14,7 @@
 #include "serve/rate_search.hpp"
 #include "support/counted.hpp"
 #include "worker/session_engine.hpp"
+#include "worker/text_delivery.hpp"
 
 namespace inferbench {
 
@@ -45,12 +46,14 @@ LoadPlan plan_of(const TrialRequest& request) {
   return plan;
 }
 
-ServingTotals totals_of(const LoadTotals& totals) {
+// `delivery_s`: part of the time that the driver takes for the scheduler's.
+ServingTotals totals_of(const LoadTotals& totals, double delivery_s) {
   constexpr double kSecondsPerNs = 1e-9;
   ServingTotals sums;
   sums.steps = totals.steps;
   sums.forward_s = static_cast<double>(totals.forward_ns) * kSecondsPerNs;
-  sums.scheduler_s = static_cast<double>(totals.scheduler_ns) * kSecondsPerNs;
+  sums.delivery_s = delivery_s;
+  sums.scheduler_s = std::max(0.0, static_cast<double>(totals.scheduler_ns) * kSecondsPerNs - delivery_s);
   sums.idle_s = static_cast<double>(totals.idle_ns) * kSecondsPerNs;
   sums.latest_ms = static_cast<double>(totals.latest_ns) * 1e-6;
   sums.sequences = totals.sequences;
@@ -77,10 +80,16 @@ std::int32_t slot_positions(const ServingRequest& request, std::int32_t context)
 }
 
 void run_serving(const TrialRequest& request, const BackendSession& session, std::int32_t positions, std::int32_t vocab,
-                 const std::function<bool()>& late, TrialOutcome& outcome) {
+                 const std::optional<Tokenizer>& tokenizer, const std::function<bool()>& late, TrialOutcome& outcome) {
   const ServingRequest& serving = *request.serving;
   SessionEngine engine(session, vocab);
   LoadPlan plan = plan_of(request);
+  std::optional<TextDelivery> delivery;
+  if (serving.delivery != Delivery::kNone) {
+    delivery.emplace(tokenizer.value(), serving.delivery, plan.requests.size());
+    plan.token = [&](RequestId id, std::int32_t token) { delivery->token(id, token); };
+    plan.ended = [&](const RequestOutcome& one) { delivery->ended(one); };
+  }
   plan.should_stop = [&] { return engine.failure().has_value() || late(); };
   SchedulerOptions options;
   options.max_batch = request.batch;
@@ -90,10 +99,13 @@ void run_serving(const TrialRequest& request, const BackendSession& session, std
   const LoadClock clock{now_ns, wait_until};
   std::optional<MaxRate> max_rate;
   LoadResult result;
+  double wall_s = 0;
   if (serving.kind == ScenarioKind::kMaxRate) {
+    const std::uint64_t begin_ns = now_ns();
     RateSearchResult search = search_max_rate(plan, serving.ramp_up, serving.goal, options, engine, clock);
     max_rate = std::move(search.answer);
     result = std::move(search.load);
+    wall_s = static_cast<double>(now_ns() - begin_ns) * 1e-9;
   } else {
     result = run_load(std::move(plan), options, engine, clock);
   }
@@ -106,10 +118,11 @@ void run_serving(const TrialRequest& request, const BackendSession& session, std
   served.kind = serving.kind;
   served.objective = serving.goal.objective;
   served.metrics = derive_load_metrics(result.outcomes, serving.kind, serving.ramp_up, served.objective);
-  served.totals = totals_of(result.totals);
+  served.totals = totals_of(result.totals, delivery ? static_cast<double>(delivery->spent_ns()) * 1e-9 : 0);
   for (RequestOutcome& one : result.outcomes) one.ids = {};
   served.requests = std::move(result.outcomes);
   served.max_rate = std::move(max_rate);
+  served.wall_s = wall_s;
 }
 
 }  // namespace inferbench

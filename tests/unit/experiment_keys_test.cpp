@@ -127,6 +127,10 @@ std::vector<std::pair<std::string, std::string>> companions(const Key& key) {
   }
   if (parent == "regressions") return {{"threshold", "5%"}};
   if (parent == "sweep.scenario.open") return {{"rate", "1"}};
+  if (parent == "sweep.scenario.find.max_rate") return {{"objective", "{ttft_ms: 200}"}};
+  if (parent == "sweep.scenario.find.max_rate.objective") {
+    return {key.name() == "ttft_ms" ? std::pair("tpot_ms", "50") : std::pair("ttft_ms", "200")};
+  }
   if (parent == "serving.prompt_tokens" || parent == "serving.generate_tokens") {
     if (key.name() == "sigma") return {{"min", "1"}, {"max", "100"}, {"median", "50"}};
     return {{"min", "1"}, {"max", "100"}};

@@ -86,17 +86,30 @@ TEST(ExperimentServing, TheResolvedFormIsTheSameExperiment) {
   EXPECT_THAT(plan_text(experiment), HasSubstr("open 0.1/s constant"));
 }
 
-TEST(ExperimentServing, ASearchHasAnObjectiveOfItsOwnOrThatOfServing) {
+TEST(ExperimentServing, ASearchIsAPoint) {
   const Experiment experiment = load_with(
-      "sweep: {threads: 1, scenario: [{find: {max_rate: {percentile: 90, within: 2%}}}, {find: {max_rate: {objective: "
+      "sweep: {threads: 1, scenario: [{find: {max_rate: {objective: {ttft_ms: 200}, percentile: 90, within: 2%}}}, "
+      "{find: {max_rate: {objective: "
       "{tpot_ms: 7.5}, arrivals: constant}}}]}\n"
-      "serving: {requests: 120, objective: {ttft_ms: 200}}\n");
+      "serving: {requests: 120}\n");
   EXPECT_THAT(workloads(experiment),
-              ElementsAre("prompt 128, generate 64, batch 8, threads 1, max rate p90 ttft 200 ms",
-                          "prompt 128, generate 64, batch 8, threads 1, max rate p99 tpot 7.5 ms constant"));
+              ElementsAre("prompt 128, generate 32, batch 8, threads 1, max rate p90 ttft 200 ms",
+                          "prompt 128, generate 32, batch 8, threads 1, max rate p99 tpot 7.5 ms constant"));
   const RateGoal& goal = scenario_of(experiment.serving, experiment.points.front())->goal;
   EXPECT_EQ(goal.objective.ttft_ms, 200);
   EXPECT_EQ(goal.within, 0.02);
+  EXPECT_EQ(world_with_traces().load(experiment.resolved_yaml), experiment) << experiment.resolved_yaml;
+}
+
+TEST(ExperimentServing, EachScenarioRunsWithEachDelivery) {
+  const Experiment experiment = load_with(
+      "sweep: {threads: 1, scenario: [batch, offline, {closed: {concurrency: 2}}]}\nserving: {delivery: [stream, "
+      "whole]}\n");
+  EXPECT_THAT(workloads(experiment), ElementsAre("prompt 128, generate 32, batch 1, threads 1",
+                                                 "prompt 128, generate 32, batch 8, threads 1, offline, stream",
+                                                 "prompt 128, generate 32, batch 8, threads 1, offline, whole",
+                                                 "prompt 128, generate 32, batch 8, threads 1, closed 2, stream",
+                                                 "prompt 128, generate 32, batch 8, threads 1, closed 2, whole"));
   EXPECT_EQ(world_with_traces().load(experiment.resolved_yaml), experiment) << experiment.resolved_yaml;
 }
 
@@ -128,16 +141,27 @@ TEST(ExperimentServing, MistakesAreNamed) {
   EXPECT_THAT(scenario("[{open: {rate: [2, 2.0]}}]"), HasSubstr("'open 2/s' occurs twice"));
   EXPECT_THAT(scenario("{trace: wrong.csv}"), HasSubstr("wrong.csv:3: the request arrives before"));
   EXPECT_THAT(scenario("{trace: none.csv}"), HasSubstr("cannot read the trace"));
-  EXPECT_THAT(scenario("{open: {rate: 0.1}}"), HasSubstr("arrive over 1000 s, expected at most limits.timeout_s"));
-  EXPECT_THAT(scenario("{find: {max_rate: {}}}"), HasSubstr("'objective' is missing"));
+  EXPECT_THAT(scenario("{open: {rate: 0.1}}"), HasSubstr("arrive over 1200 s, expected at most limits.timeout_s"));
+  EXPECT_THAT(scenario("{find: {max_rate: {}}}"), HasSubstr("'sweep.scenario.find.max_rate.objective' is missing"));
   EXPECT_THAT(scenario("{find: {max_rate: {objective: {ttft_ms: 0}}}}"),
               HasSubstr("sweep.scenario.find.max_rate.objective.ttft_ms"));
-  EXPECT_THAT(scenario("{find: {max_rate: {objective: {ttft_ms: 1}}}}"),
-              HasSubstr("the 99 percent of 90 requests cannot be told from all, expected at least 100"));
+  EXPECT_THAT(scenario("{find: {max_rate: {objective: {}}}}"), HasSubstr("found no bound"));
+  EXPECT_THAT(
+      mistake(
+          "sweep: {threads: 1, scenario: {find: {max_rate: {objective: {ttft_ms: 1}}}}}\nserving: {requests: 100}\n"),
+      HasSubstr("99% of 90 requests without the ramp-up are all of them, expected at least 100 requests"));
   EXPECT_THAT(scenario("{find: {lowest: 1}}"), HasSubstr("unknown key 'lowest'"));
   const auto serving = [](const std::string& text) {
     return mistake("sweep: {threads: 1, scenario: offline}\nserving: " + text + "\n");
   };
+  EXPECT_THAT(serving("{delivery: [whole, whole]}"), HasSubstr("serving.delivery: 'whole' occurs twice"));
+  EXPECT_THAT(serving("{delivery: later}"), HasSubstr("serving.delivery"));
+  StubWorld no_text = world_with_traces();
+  no_text.without_tokenizer = {"synthetic:gpt2"};
+  EXPECT_THROW(no_text.load("backends: cpu_ref\nmodels: synthetic:gpt2\nsweep: {threads: 1, scenario: "
+                            "offline}\nserving: {delivery: whole}\n"),
+               Error);
+  EXPECT_NO_THROW(no_text.load("backends: cpu_ref\nmodels: synthetic:gpt2\nsweep: {threads: 1, scenario: offline}\n"));
   EXPECT_THAT(serving("{max_batch: 8, token_budget: 7}"), HasSubstr("serving.token_budget: 7 is less than the 8"));
   EXPECT_THAT(serving("{prompt_tokens: {min: 9, max: 8}}"), HasSubstr("serving.prompt_tokens.max"));
   EXPECT_THAT(serving("{prompt_tokens: {min: 9}}"), HasSubstr("'serving.prompt_tokens.max' is missing"));

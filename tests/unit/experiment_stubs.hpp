@@ -39,10 +39,14 @@ struct StubWorld {
       if (!files.contains(path.string())) throw Error("cannot read '" + path.string() + "'", "check the path");
     };
     // One token per byte.
-    lookups.count_tokens = [this](const ModelFacts& model, const std::filesystem::path& text, std::size_t limit) {
+    lookups.check_tokenizer = [this](const ModelFacts& model) {
       if (without_tokenizer.contains(model.reference)) {
         throw Error("the model " + model.reference + " has no tokenizer", "give a folder");
       }
+    };
+    lookups.count_tokens = [check = lookups.check_tokenizer, this](
+                               const ModelFacts& model, const std::filesystem::path& text, std::size_t limit) {
+      check(model);
       return std::min(limit, files.at(text.string()).size());
     };
     lookups.trace = [this](const std::filesystem::path& path) {

@@ -214,16 +214,16 @@ TEST(RequestPlan, ConstantArrivalsBeginAtOnce) {
 }
 
 TEST(ScenarioText, ReadsBackWhatItWrites) {
-  for (const char* text :
-       {"offline", "closed 8", "open 2/s", "open 0.25/s constant", "trace azure.csv",
-        "max rate p99 ttft 200 ms tpot 50.5 ms", "max rate p95 ttft 200 ms constant", "max rate p90 tpot 5 ms"}) {
+  for (const char* text : {"offline", "closed 8", "open 2/s", "open 0.25/s constant", "trace azure.csv",
+                           "offline, stream", "open 2/s constant, whole", "max rate p99 ttft 200 ms tpot 50.5 ms",
+                           "max rate p95 ttft 200 ms constant", "max rate p90 tpot 5 ms"}) {
     const auto scenario = scenario_from(text);
     ASSERT_TRUE(scenario) << text;
     EXPECT_EQ(to_string(*scenario), text);
   }
-  for (const char* text :
-       {"", "closed", "closed 0", "closed -1", "open 0/s", "open 2", "open x/s", "open inf/s", "trace ", "batch",
-        "max rate p99", "max rate p100 ttft 1 ms", "max rate p9 ttft 1", "max rate p9 tpot 1 ms ttft 1 ms"}) {
+  for (const char* text : {"", "closed", "closed 0", "closed -1", "open 0/s", "open 2", "open x/s", "open inf/s",
+                           "trace ", "batch", "batch, stream", "offline, none", "max rate p99",
+                           "max rate p100 ttft 1 ms", "max rate p9 ttft 1", "max rate p9 tpot 1 ms ttft 1 ms"}) {
     EXPECT_FALSE(scenario_from(text)) << text;
   }
 }

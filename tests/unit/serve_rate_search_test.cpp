@@ -108,7 +108,7 @@ TEST_F(RateSearchTest, AnObjectiveThatNoRequestMeetsHasNoRate) {
   const RateSearchResult result = search(200, goal);
   EXPECT_FALSE(result.answer.holds);
   EXPECT_THAT(result.answer.fails, Optional(result.answer.offline_rate / 64));
-  for (const RateProbe& probe : result.answer.probes) EXPECT_LE(probe.missed, 5);  // 2 are allowed
+  for (const RateProbe& probe : result.answer.probes) EXPECT_EQ(probe.missed, 3);  // 2 are allowed
   EXPECT_EQ(result.load.outcomes.size(), 200U);
   EXPECT_FALSE(result.load.stopped);
 }

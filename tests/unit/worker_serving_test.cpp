@@ -115,6 +115,21 @@ TEST_F(WorkerServing, ASearchEndsBetweenARateThatHoldsAndOneThatFails) {
   EXPECT_THAT(outcome.error, HasSubstr("the search of a rate took longer than its time limit"));
 }
 
+TEST_F(WorkerServing, TextIsDeliveredInEitherWay) {
+  LoadRequest load = load_request();
+  load.model = "shakespeare";
+  LoadedContender with_text;
+  ASSERT_EQ(with_text.load(load).error, "");
+  for (const Delivery delivery : {Delivery::kStream, Delivery::kWhole, Delivery::kNone}) {
+    TrialRequest request = scenario_request(20);
+    request.serving->delivery = delivery;
+    const TrialOutcome outcome = with_text.run(request);
+    ASSERT_EQ(outcome.status, TrialStatus::kOk) << outcome.error;
+    EXPECT_EQ(outcome.serving->metrics.success_rate, 1);
+    EXPECT_EQ(outcome.serving->totals.delivery_s > 0, delivery != Delivery::kNone);
+  }
+}
+
 TEST_F(WorkerServing, ABatchAfterwardsIsAsBefore) {
   TrialRequest batch;
   batch.batch = 2;
@@ -194,6 +209,7 @@ TEST(ServingMessage, IsReadBackAndChecked) {
   };
   refused("kind", "rush");
   refused("policy", "random");
+  refused("delivery", "later");
   refused("token_budget", 0);
   refused("percentile", 100);
   refused("within", 0);

@@ -3,10 +3,10 @@
 
 // { kind: "open", load: 2 } of "open 2/s"; null for scenarios that have no load to plot.
 function scenarioLoad(scenario) {
-  const open = /^open ([0-9.e+-]+)\/s/.exec(scenario || "");
-  if (open) return { kind: scenario.endsWith(" constant") ? "open constant" : "open", load: Number(open[1]) };
-  const closed = /^closed ([0-9]+)$/.exec(scenario || "");
-  return closed ? { kind: "closed", load: Number(closed[1]) } : null;
+  const open = /^open ([0-9.e+-]+)\/s(.*)$/.exec(scenario || "");
+  if (open) return { kind: `open${open[2]}`, load: Number(open[1]) };
+  const closed = /^closed ([0-9]+)(.*)$/.exec(scenario || "");
+  return closed ? { kind: `closed${closed[2]}`, load: Number(closed[1]) } : null;
 }
 
 // Points that differ in the load alone, as { title, kind, points }.
@@ -29,7 +29,7 @@ function loadFigure(report, group, plot) {
     return summary === undefined || summary[field] === undefined ? null : summary[field];
   };
   return figure({
-    ...plot, xTitle: group.kind === "closed" ? "users" : "requests/s", xs: group.points.map((one) => one.load),
+    ...plot, xTitle: group.kind.startsWith("closed") ? "users" : "requests/s", xs: group.points.map((one) => one.load),
     series: report.run.contenders.map((contender, index) => ({
       name: contender.name, index,
       values: group.points.map(({ point }) => pick(point, index, "median")),
