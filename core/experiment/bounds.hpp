@@ -28,8 +28,8 @@ inline constexpr double kMinRatioInterval = 1e-4;  // below it, the clock and ma
 /// uncertain.
 inline constexpr std::int32_t kMinTextTokens = 256;
 inline constexpr std::int32_t kMaxRequests = 100'000;  ///< of one run of a scenario
-inline constexpr double kMinRate = 1e-3;               ///< requests per second
-inline constexpr double kMaxRate = 1e6;
+inline constexpr double kMinArrivalRate = 1e-3;        ///< requests per second
+inline constexpr double kMaxArrivalRate = 1e6;
 inline constexpr double kMaxRampUp = 0.9;
 inline constexpr double kMaxKl = 100;  // nats per token; log(vocabulary) is 11
 

@@ -130,6 +130,9 @@ struct Serving {
   double ramp_up = 0.1;                                 ///< share of the requests that are left out of the figures
   std::optional<LengthDistribution> prompt_tokens{};    ///< absent: Point::prompt_tokens
   std::optional<LengthDistribution> generate_tokens{};  ///< absent: Point::generate_tokens
+  /// A file of prompts whose lengths the requests have, and these lengths by model; empty: none.
+  std::string lengths_from{};
+  std::map<std::string, std::vector<RequestLengths>> file_lengths{};
   Objective objective{};
 
   friend bool operator==(const Serving&, const Serving&) = default;

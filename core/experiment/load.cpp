@@ -12,6 +12,7 @@
 #include "experiment/plan.hpp"
 #include "experiment/resolved.hpp"
 #include "experiment/section.hpp"
+#include "experiment/serving_lengths.hpp"
 #include "experiment/settings.hpp"
 #include "experiment/sweep.hpp"
 #include "experiment/targets.hpp"
@@ -96,6 +97,9 @@ Experiment build(const YamlNode& root, const std::filesystem::path& path, const 
   experiment.serving = read_serving(optional_value(root, "serving"));
   add_deliveries(experiment.serving, sweep.scenarios);
   add_scenarios(sweep.scenarios, lookups, experiment.serving);
+  if (!experiment.serving.scenarios.empty()) {
+    add_file_lengths(optional_value(root, "serving"), experiment.model_facts, lookups, experiment.serving);
+  }
   check_searches(sweep.scenarios, experiment.serving);
   check_tokenizers(optional_value(root, "serving"), experiment.serving, experiment.model_facts, lookups);
   if (experiment.serving.scenarios.empty()) experiment.serving = {};  // nothing uses it

@@ -13,6 +13,7 @@
 #include "measure/cpu_choice.hpp"
 #include "model/model.hpp"
 #include "plugin/plugin_path.hpp"
+#include "serve/prompt_file.hpp"
 #include "support/error.hpp"
 #include "text/model_text.hpp"
 
@@ -88,6 +89,20 @@ ModelFacts find_model(const std::string& reference, const std::filesystem::path&
   return facts;
 }
 
+// More would take long to turn into tokens, and requests draw from them anyway.
+constexpr std::size_t kMostPrompts = 5000;
+
+std::vector<RequestLengths> count_lengths(const ModelFacts& facts, const std::filesystem::path& path) {
+  const Model model = Model::open(facts.reference);
+  const Tokenizer tokenizer = tokenizer_of(model);
+  std::vector<RequestLengths> lengths;
+  for (const PromptText& text : read_prompt_file(path, kMostPrompts)) {
+    lengths.push_back({static_cast<std::int32_t>(encode_prompt(tokenizer, text.prompt, model.config()).size()),
+                       static_cast<std::int32_t>(tokenizer.encode(text.answer).size())});
+  }
+  return lengths;
+}
+
 }  // namespace
 
 ExperimentLookups real_lookups(const PluginPath& plugins) {
@@ -102,6 +117,7 @@ ExperimentLookups real_lookups(const PluginPath& plugins) {
     return first_tokens(Model::open(model.reference), text, limit).size();
   };
   lookups.check_tokenizer = [](const ModelFacts& model) { tokenizer_of(Model::open(model.reference)); };
+  lookups.lengths = count_lengths;
   lookups.trace = read_trace;
   lookups.usable_cpus = usable_cpus();
   lookups.most_threads = static_cast<std::int32_t>(std::max<std::size_t>(1, allowed_cpus().size()));

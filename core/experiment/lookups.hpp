@@ -42,6 +42,8 @@ struct ExperimentLookups {
       count_tokens;
   /// Throws if the model has no tokenizer of its own.
   std::function<void(const ModelFacts& model)> check_tokenizer;
+  /// Lengths of the prompts and answers in a file, see read_prompt_file, by the tokenizer of the model.
+  std::function<std::vector<RequestLengths>(const ModelFacts& model, const std::filesystem::path&)> lengths;
   /// The requests of a trace, see read_trace.
   std::function<std::vector<TraceRow>(const std::filesystem::path&)> trace;
   std::int32_t usable_cpus = 1;   ///< meaning of `threads: all`; includes a control group's quota

@@ -145,6 +145,7 @@ void serving_section(YAML::Emitter& out, const Serving& serving) {
   number(out, "ramp_up", serving.ramp_up);
   if (serving.prompt_tokens) lengths(out, "prompt_tokens", *serving.prompt_tokens);
   if (serving.generate_tokens) lengths(out, "generate_tokens", *serving.generate_tokens);
+  if (!serving.lengths_from.empty()) text(out, "lengths_from", serving.lengths_from);
   if (serving.objective.any()) objective(out, serving.objective);
   out << YAML::EndMap;
 }

@@ -12,6 +12,7 @@
 
 #include "experiment/bounds.hpp"
 #include "experiment/section.hpp"
+#include "experiment/serving_lengths.hpp"
 #include "experiment/yaml_value.hpp"
 #include "support/counted.hpp"
 #include "support/error.hpp"
@@ -28,13 +29,6 @@ constexpr std::array<ArrivalName, 2> kArrivalNames{
 using PolicyName = std::pair<std::string_view, SchedulePolicy>;
 constexpr std::array<PolicyName, 2> kPolicyChoices{
     {{"chunked", SchedulePolicy::kChunked}, {"prefill_first", SchedulePolicy::kPrefillFirst}}};
-
-const YamlNode& required_in(const Section& section, std::string_view name) {
-  const YamlNode* node = section.find(name);
-  if (node != nullptr) return *node;
-  const Key& key = section.key(name);
-  fail(section.node().at, fmt::format("'{}' is missing, expected for example {}", key.path, key.example), "add it");
-}
 
 void add_scenario(std::vector<ScenarioValue>& values, std::optional<Scenario> scenario, const Position& at) {
   const auto text = [](const std::optional<Scenario>& one) { return one ? to_string(*one) : kBatchScenario; };
@@ -61,7 +55,7 @@ Objective read_objective(const YamlNode* node, const char* path) {
 
 void add_closed(const YamlNode& node, std::vector<ScenarioValue>& values) {
   const Section section(node, experiment_keys(), "sweep.scenario.closed");
-  for (const YamlNode* item : read_items(required_in(section, "concurrency"), section.key("concurrency").path)) {
+  for (const YamlNode* item : read_items(section_value(section, "concurrency"), section.key("concurrency").path)) {
     Scenario scenario;
     scenario.kind = ScenarioKind::kClosed;
     scenario.concurrency = static_cast<std::int32_t>(read_integer(*item, section.key("concurrency")));
@@ -74,7 +68,7 @@ void add_open(const YamlNode& node, std::vector<ScenarioValue>& values) {
   Scenario scenario;
   scenario.kind = ScenarioKind::kOpen;
   section.choice("arrivals", scenario.arrivals, kArrivalNames);
-  for (const YamlNode* item : read_items(required_in(section, "rate"), section.key("rate").path)) {
+  for (const YamlNode* item : read_items(section_value(section, "rate"), section.key("rate").path)) {
     scenario.rate = read_number(*item, section.key("rate"));
     add_scenario(values, scenario, item->at);
   }
@@ -82,14 +76,14 @@ void add_open(const YamlNode& node, std::vector<ScenarioValue>& values) {
 
 void add_search(const YamlNode& node, std::vector<ScenarioValue>& values) {
   const Section find(node, experiment_keys(), "sweep.scenario.find");
-  const Section section(required_in(find, "max_rate"), experiment_keys(), "sweep.scenario.find.max_rate");
+  const Section section(section_value(find, "max_rate"), experiment_keys(), "sweep.scenario.find.max_rate");
   Scenario scenario;
   scenario.kind = ScenarioKind::kMaxRate;
   scenario.rate = 1;
   section.choice("arrivals", scenario.arrivals, kArrivalNames);
   section.number("percentile", scenario.goal.percentile);
   section.share("within", scenario.goal.within);
-  const YamlNode& objective = required_in(section, "objective");
+  const YamlNode& objective = section_value(section, "objective");
   scenario.goal.objective = read_objective(&objective, "sweep.scenario.find.max_rate.objective");
   if (!scenario.goal.objective.any()) {
     fail(objective.at, "sweep.scenario.find.max_rate.objective: found no bound, expected what requests must get",
@@ -116,29 +110,6 @@ void add_item(const YamlNode& node, std::vector<ScenarioValue>& values) {
     scenario.trace = read_path(*item, section.key("trace").path).string();
     add_scenario(values, scenario, item->at);
   }
-}
-
-std::optional<LengthDistribution> read_lengths(const Section& serving, std::string_view name) {
-  const YamlNode* node = serving.find(name);
-  if (node == nullptr) return std::nullopt;
-  const Section section(*node, experiment_keys(), serving.key(name).path);
-  LengthDistribution lengths;
-  lengths.kind = LengthDistribution::Kind::kUniform;
-  lengths.low = static_cast<std::int32_t>(read_integer(required_in(section, "min"), section.key("min")));
-  Key most = section.key("max");
-  most.least = lengths.low;
-  lengths.high = static_cast<std::int32_t>(read_integer(required_in(section, "max"), most));
-  if (section.find("median") == nullptr) {
-    const YamlNode* sigma = section.find("sigma");
-    if (sigma == nullptr) return lengths;
-    fail(sigma->at, fmt::format("{}: 'median' is missing, expected it beside sigma", serving.key(name).path),
-         "without both, the lengths are uniform");
-  }
-  lengths.kind = LengthDistribution::Kind::kLognormal;
-  parse_number(section.key("sigma").fallback, lengths.sigma);
-  section.number("median", lengths.median);
-  section.number("sigma", lengths.sigma);
-  return lengths;
 }
 
 void read_delivery(const Section& serving, std::vector<Delivery>& deliveries) {
@@ -191,8 +162,7 @@ Serving read_serving(const YamlNode* node) {
   section.integer("requests", serving.requests);
   section.number("duration_s", serving.duration_s);
   section.share("ramp_up", serving.ramp_up);
-  serving.prompt_tokens = read_lengths(section, "prompt_tokens");
-  serving.generate_tokens = read_lengths(section, "generate_tokens");
+  read_all_lengths(section, serving);
   serving.objective = read_objective(section.find("objective"), "serving.objective");
   if (serving.token_budget >= serving.max_batch) return serving;
   const YamlNode* budget = section.find("token_budget");
@@ -284,6 +254,7 @@ Point scenario_point(Point point, const Scenario& scenario, const Serving& servi
   }
   if (serving.prompt_tokens) point.prompt_tokens = serving.prompt_tokens->high;
   if (serving.generate_tokens) point.generate_tokens = serving.generate_tokens->high;
+  if (!serving.lengths_from.empty()) set_longest(serving.file_lengths.at(point.model), point);
   return point;
 }
 
@@ -301,6 +272,7 @@ RequestMix mix_of(const Serving& serving, const Point& point) {
   mix.duration_s = serving.duration_s;
   mix.prompt = serving.prompt_tokens.value_or(LengthDistribution::fixed(point.prompt_tokens));
   mix.output = serving.generate_tokens.value_or(LengthDistribution::fixed(point.generate_tokens));
+  if (!serving.lengths_from.empty()) mix.samples = serving.file_lengths.at(point.model);
   return mix;
 }
 

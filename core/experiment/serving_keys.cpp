@@ -105,6 +105,18 @@ std::vector<Key> scheduler_rows() {
   };
 }
 
+Key lengths_row() {
+  return {.path = "serving.lengths_from",
+          .type = KeyType::kPath,
+          .fallback_words = "none",
+          .meaning =
+              "A file of prompts; each request has the lengths of one of them, and random tokens. A `.json` file has "
+              "conversations as ShareGPT has them, of which the first question and answer count; any other file has "
+              "a prompt on each line. In place of `prompt_tokens`; `generate_tokens` replaces the lengths of the "
+              "answers.",
+          .example = "prompts.txt"};
+}
+
 Key delivery_row() {
   return {.path = "serving.delivery",
           .type = KeyType::kChoice,
@@ -150,8 +162,8 @@ std::vector<Key> arrival_rows() {
        .list = true,
        .required = true,
        .unit = "requests/s",
-       .least = kMinRate,
-       .most = kMaxRate,
+       .least = kMinArrivalRate,
+       .most = kMaxArrivalRate,
        .meaning = "Mean rate of arrivals.",
        .example = "[0.5, 1]"},
       {.path = "sweep.scenario.open.arrivals",
@@ -260,6 +272,7 @@ std::vector<Key> serving_rows() {
        requests,
        length_rows("serving.prompt_tokens", "Lengths of the prompts.", "sweep.prompt_tokens"),
        length_rows("serving.generate_tokens", "Tokens that requests ask for.", "sweep.generate_tokens"),
+       {lengths_row()},
        objective_rows("serving.objective", false, "What a request must get to count for `goodput_per_s`.")});
 }
 

@@ -9,6 +9,7 @@
 
 #include "experiment/bounds.hpp"
 #include "experiment/section.hpp"
+#include "experiment/serving_lengths.hpp"
 #include "experiment/yaml_value.hpp"
 #include "model/distinct_names.hpp"
 #include "support/counted.hpp"
@@ -188,10 +189,12 @@ void check_context(const Point& point, const SweepModel& model, const Chosen& ch
 }
 
 // A request of a trace that is too long is a failed request. Of the other scenarios, none may be.
-void check_scenario_context(const Point& point, const SweepModel& model, const ScenarioValue& value) {
+void check_scenario_context(const Point& point, const SweepModel& model, const ScenarioValue& value,
+                            const Serving& serving) {
   const std::int64_t positions = positions_of(point);
   const std::int64_t context = model.facts.config.max_positions;
-  if (value.scenario->kind == ScenarioKind::kTrace || positions <= context) return;
+  // The longest prompt and the longest answer of a file need not occur together: has_outputs.
+  if (value.scenario->kind == ScenarioKind::kTrace || has_outputs(serving) || positions <= context) return;
   fail(value.at,
        fmt::format("sweep.scenario: the longest requests of '{}' have {} prompt + {} and need {}, but the model {} has "
                    "a context of {}",
@@ -203,14 +206,16 @@ void check_scenario_context(const Point& point, const SweepModel& model, const S
 // Whether another combination gives the same point of the scenario: one that differs on an axis that it does not have.
 bool repeats_a_scenario(const Sweep& sweep, const Chosen& chosen, const Scenario& scenario, const Serving& serving) {
   const bool traced = scenario.kind == ScenarioKind::kTrace;
+  const bool prompts = traced || serving.prompt_tokens || !serving.lengths_from.empty();
+  const bool outputs = traced || serving.generate_tokens || has_outputs(serving);
   const auto later = [&](std::size_t axis) { return chosen[axis] != &sweep.axes[axis].front(); };
-  return later(kBatchAxis) || later(kPastAxis) || ((traced || serving.prompt_tokens) && later(kPromptAxis)) ||
-         ((traced || serving.generate_tokens) && later(kGenerateAxis));
+  return later(kBatchAxis) || later(kPastAxis) || (prompts && later(kPromptAxis)) || (outputs && later(kGenerateAxis));
 }
 
-void check_point(const Point& point, const SweepModel& model, const Chosen& chosen, const ScenarioValue& value) {
+void check_point(const Point& point, const SweepModel& model, const Chosen& chosen, const ScenarioValue& value,
+                 const Serving& serving) {
   if (value.scenario) {
-    check_scenario_context(point, model, value);
+    check_scenario_context(point, model, value, serving);
   } else {
     check_context(point, model, chosen);
   }
@@ -319,7 +324,7 @@ std::vector<Point> sweep_points(const Sweep& sweep, const std::vector<SweepModel
         const bool excluded = std::any_of(sweep.exclusions.begin(), sweep.exclusions.end(),
                                           [&](const Exclusion& exclusion) { return exclusion.matches(there); });
         if (excluded) continue;
-        check_point(there, model, chosen, value);
+        check_point(there, model, chosen, value, serving);
         points.push_back(there);
       }
     }

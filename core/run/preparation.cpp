@@ -95,6 +95,9 @@ RunInfo describe_run(const Experiment& experiment, const PluginPath& plugins, co
   for (const auto& [trace, rows] : experiment.serving.traces) {
     identify_file("the trace " + std::filesystem::path(trace).filename().string(), {trace}, files, info);
   }
+  if (!experiment.serving.lengths_from.empty()) {
+    identify_file("serving.lengths_from", {experiment.serving.lengths_from}, files, info);
+  }
   if (experiment.quality) {
     if (experiment.quality->text) identify_file("quality.text", {*experiment.quality->text}, files, info);
     const PluginDescription reference = plugins.find(experiment.quality->reference, experiment.file.parent_path());

@@ -14,6 +14,17 @@ std::uint64_t as_ns(double seconds) {
   return static_cast<std::uint64_t>(std::llround(seconds * kNsPerS));
 }
 
+RequestLengths draw_lengths(const RequestMix& mix, SplitMix64& random) {
+  RequestLengths lengths;
+  if (mix.samples.empty()) {
+    lengths.prompt = draw_length(mix.prompt, random);
+  } else {
+    lengths = mix.samples[random.below(mix.samples.size())];
+  }
+  if (lengths.output == 0) lengths.output = draw_length(mix.output, random);
+  return lengths;
+}
+
 std::vector<PlannedRequest> from_trace(const RequestMix& mix, std::span<const TraceRow> trace) {
   std::vector<PlannedRequest> requests;
   for (const TraceRow& row : trace) {
@@ -43,8 +54,8 @@ std::vector<PlannedRequest> plan_requests(const Scenario& scenario, const Reques
       if (poisson || i > 0) arrival += (poisson ? -std::log1p(-gaps.next_uniform()) : 1) / scenario.rate;
       if (!searched && mix.duration_s > 0 && arrival > mix.duration_s && i > 0) break;
     }
-    const std::int32_t prompt = draw_length(mix.prompt, lengths);
-    requests.push_back({as_ns(arrival), prompt, draw_length(mix.output, lengths), {}});
+    const RequestLengths drawn = draw_lengths(mix, lengths);
+    requests.push_back({as_ns(arrival), drawn.prompt, drawn.output, {}});
   }
   return requests;
 }

@@ -20,12 +20,22 @@ struct PlannedRequest {
   friend bool operator==(const PlannedRequest&, const PlannedRequest&) = default;
 };
 
+/// Lengths that occurred together.
+struct RequestLengths {
+  std::int32_t prompt = 1;
+  std::int32_t output = 0;  ///< 0: not known
+
+  friend bool operator==(const RequestLengths&, const RequestLengths&) = default;
+};
+
 /// How many requests of which sizes.
 struct RequestMix {
   std::int32_t requests = 1;  ///< at most
   double duration_s = 0;      ///< no request arrives later; 0: no bound
   LengthDistribution prompt;
   LengthDistribution output;
+  /// If there are any, each request has the lengths of one of these; `output` is for those that know none.
+  std::vector<RequestLengths> samples{};
 
   friend bool operator==(const RequestMix&, const RequestMix&) = default;
 };

@@ -113,6 +113,26 @@ TEST(ExperimentServing, EachScenarioRunsWithEachDelivery) {
   EXPECT_EQ(world_with_traces().load(experiment.resolved_yaml), experiment) << experiment.resolved_yaml;
 }
 
+TEST(ExperimentServing, LengthsOfAFileThatFitIntoTheContext) {
+  const auto with = [](const std::string& file, const std::string& sweep, const std::string& more = "") {
+    StubWorld world = world_with_traces();
+    world.files["/exp/chats.json"] = "10 5  900 2  2 900  1000 100";  // the last one has 1099 positions
+    world.files["/exp/questions.txt"] = std::string(640, 'x') + "\nshort\n";
+    return world.load("backends: cpu_ref\nmodels: synthetic:gpt2\nsweep: {threads: 1, scenario: offline" + sweep +
+                      "}\nserving: {lengths_from: " + file + more + "}\n");
+  };
+  const Experiment chats = with("chats.json", ", prompt_tokens: [8, 9], generate_tokens: [3, 4]");
+  EXPECT_THAT(workloads(chats), ElementsAre("prompt 900, generate 900, batch 8, threads 1, offline"));
+  EXPECT_EQ(mix_of(chats.serving, chats.points.front()).samples.size(), 3U);
+  const Experiment short_answers = with("chats.json", "", ", generate_tokens: {min: 1, max: 4}");
+  EXPECT_THAT(workloads(short_answers), ElementsAre("prompt 1000, generate 4, batch 8, threads 1, offline"));
+  const Experiment questions = with("questions.txt", ", prompt_tokens: [8, 9], generate_tokens: [3, 4]");
+  EXPECT_THAT(workloads(questions), ElementsAre("prompt 11, generate 3, batch 8, threads 1, offline",
+                                                "prompt 11, generate 4, batch 8, threads 1, offline"));
+  EXPECT_THROW(with("none.txt", ""), Error);
+  EXPECT_THROW(with("chats.json", "", ", prompt_tokens: {min: 1, max: 4}"), Error);
+}
+
 TEST(ExperimentServing, FilesWithoutScenariosAreWhatTheyWere) {
   EXPECT_EQ(load_with("sweep: {threads: 1}\n"), load_with("sweep: {threads: 1, scenario: batch}\n"));
   EXPECT_EQ(load_with("sweep: {threads: 1}\n"), load_with("sweep: {threads: 1}\nserving: {max_batch: 3}\n"));

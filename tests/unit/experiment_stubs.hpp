@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,21 @@ struct StubWorld {
                                const ModelFacts& model, const std::filesystem::path& text, std::size_t limit) {
       check(model);
       return std::min(limit, files.at(text.string()).size());
+    };
+    // A token per 64 bytes of a line; a .json file has lengths in pairs.
+    lookups.lengths = [this](const ModelFacts&, const std::filesystem::path& path) {
+      const auto found = files.find(path.string());
+      if (found == files.end()) throw Error("cannot read the prompts " + path.string(), "check the path");
+      std::istringstream text(found->second);
+      std::vector<RequestLengths> lengths;
+      if (path.extension() == ".json") {
+        for (RequestLengths one; text >> one.prompt >> one.output;) lengths.push_back(one);
+      } else {
+        for (std::string line; std::getline(text, line);) {
+          lengths.push_back({static_cast<std::int32_t>(line.size() / 64 + 1), 0});
+        }
+      }
+      return lengths;
     };
     lookups.trace = [this](const std::filesystem::path& path) {
       const auto found = files.find(path.string());
