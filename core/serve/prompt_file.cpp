@@ -23,8 +23,7 @@ constexpr const char* kPromptHint =
 // Depths of the containers that matter.
 constexpr int kList = 1;
 constexpr int kConversation = 2;
-constexpr int kTurns = 3;
-constexpr int kTurn = 4;
+constexpr int kTurn = 4;  // in the list of turns
 
 /// Collects the first two turns of each conversation. Such files are large, so they are read as a stream, and only as
 /// far as needed.
