@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session.hpp"
 
-#include <malloc.h>
-
 #include <algorithm>
 #include <cstring>
 #include <string>
@@ -22,10 +20,11 @@ std::int32_t most_outputs(const Model& model, const SessionLimits& limits) {
       std::clamp<std::int64_t>(rows, 16, std::min<std::int64_t>(limits.max_forward_tokens, 1 << 16) + 16));
 }
 
-// What the process holds of malloc, in and out of its heaps.
-std::uint64_t allocated_bytes() {
-  const struct mallinfo2 info = mallinfo2();
-  return static_cast<std::uint64_t>(info.uordblks) + static_cast<std::uint64_t>(info.hblkhd);
+// Newer versions reserve no more rows of logits than they are told of: with a large vocabulary they are what takes
+// memory.
+template <typename Params>
+void set_most_outputs(Params& settings, std::uint32_t n) {
+  if constexpr (requires { settings.n_outputs_max; }) settings.n_outputs_max = n;
 }
 
 bool is_cancelled(void* user) {
@@ -48,10 +47,11 @@ Session::Session(Model& model, const ib_session_params& params)
   const std::int64_t n_ctx = static_cast<std::int64_t>(limits.n_slots) * limits.max_tokens;
   if (n_ctx > INT32_MAX) throw Failure(IB_OUT_OF_MEMORY, "too many positions for llama.cpp");
   take_errors();
-  const std::uint64_t before = allocated_bytes();
   llama_context_params settings = llama_context_default_params();
   settings.n_ctx = static_cast<std::uint32_t>(n_ctx);
-  settings.n_batch = static_cast<std::uint32_t>(plan_.max_rows());
+  // At least a row, and its logits, for each sequence: llama.cpp ends the program otherwise.
+  settings.n_batch = static_cast<std::uint32_t>(std::max(plan_.max_rows(), limits.n_slots));
+  set_most_outputs(settings, static_cast<std::uint32_t>(std::max(most_outputs_, limits.n_slots)));
   settings.n_ubatch = std::min(model.options.ubatch, settings.n_batch);
   settings.n_seq_max = static_cast<std::uint32_t>(limits.n_slots);
   settings.n_threads = settings.n_threads_batch = model.context.n_threads;
@@ -64,6 +64,7 @@ Session::Session(Model& model, const ib_session_params& params)
   settings.no_perf = true;
   settings.abort_callback = is_cancelled;
   settings.abort_callback_data = const_cast<HostCalls*>(&model.context.host);
+  const BufferSizes sizes;
   context_.reset(llama_init_from_model(model.get(), settings));
   if (!context_) {
     const std::string errors = take_errors();
@@ -73,21 +74,17 @@ Session::Session(Model& model, const ib_session_params& params)
   llama_set_n_threads(context_.get(), model.context.n_threads, model.context.n_threads);
   if (model.context.threads() != nullptr) llama_attach_threadpool(context_.get(), model.context.threads(), nullptr);
   batch_ = llama_batch_init(plan_.max_rows(), 0, 1);
-  measure(allocated_bytes() - std::min(before, allocated_bytes()));
+  measure(sizes.work_bytes());
 }
 
-void Session::measure(std::uint64_t allocated) {
+void Session::measure(std::uint64_t work_bytes) {
   const std::int64_t cells = static_cast<std::int64_t>(llama_n_ctx(context_.get()));
   const std::uint64_t row = 2 * ggml_row_size(model_.options.kv, decoder::kv_size(model_.desc));
   info_.struct_size = sizeof info_;
   info_.kv_bytes = static_cast<std::uint64_t>(cells * model_.desc.n_layers) * row;
-  if (model_.context.device() != nullptr) {
-    info_.device_bytes = info_.kv_bytes + model_.info().weights_bytes;
-    info_.scratch_bytes = allocated;
-  } else {
-    info_.scratch_bytes = allocated > info_.kv_bytes ? allocated - info_.kv_bytes : 0;
-  }
+  info_.scratch_bytes = work_bytes;
   info_.peak_bytes = model_.info().weights_bytes + info_.kv_bytes + info_.scratch_bytes;
+  if (model_.context.device() != nullptr) info_.device_bytes = info_.peak_bytes;
 }
 
 void Session::forward(const ib_forward_params& params) {

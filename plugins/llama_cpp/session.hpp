@@ -30,7 +30,7 @@ class Session {
   void decode(std::int32_t begin, std::int32_t end);
   void write_outputs(const ib_forward_params& params, std::int32_t begin, std::int32_t end,
                      std::size_t& next_output) const;
-  void measure(std::uint64_t allocated);
+  void measure(std::uint64_t work_bytes);
 
   const Model& model_;
   SlotLengths lengths_;
