@@ -5,6 +5,7 @@
 #include <limits>
 #include <new>
 
+#include "inferbench/attention_rows.hpp"
 #include "primitives.hpp"
 
 namespace inferbench::onednn {
@@ -15,10 +16,6 @@ using Type = dnnl::memory::data_type;
 // Key counts are padded (and masked) to multiples of this, so that decoding needs new primitives only once in
 // 64 tokens.
 constexpr std::int64_t kKeyStep = 64;
-
-// Most scores of a segment (64 MiB), but at least kMinSegmentRows rows.
-constexpr std::int64_t kMaxScores = 16 << 20;
-constexpr std::int64_t kMinSegmentRows = 16;
 
 // Below this many heads, one thread is done before others wake up.
 constexpr std::int64_t kCopiesForThreads = 256;
@@ -37,8 +34,7 @@ std::vector<float> zeros(std::initializer_list<std::int64_t> extents) {
 }  // namespace
 
 std::int32_t segment_rows(const ib_model_desc& desc, std::int64_t max_tokens) {
-  const std::int64_t rows = kMaxScores / (desc.n_heads * round_up(max_tokens));
-  return static_cast<std::int32_t>(std::max(rows, kMinSegmentRows));
+  return segment_rows_of_scores(desc.n_heads * round_up(max_tokens));
 }
 
 Attention::Attention(const dnnl::engine& engine, const AttentionShape& shape)

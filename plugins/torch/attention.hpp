@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "inferbench/attention_rows.hpp"
 #include "inferbench/backend.h"
 #include "inferbench/pass_plan.hpp"
 
@@ -26,14 +27,6 @@ struct AttentionShape {
 
 /// Row limit of a segment; it keeps a head's score matrix small for long sequences.
 std::int32_t segment_rows(const ib_model_desc& desc, std::int64_t max_tokens, c10::Device device);
-
-/// The cache positions that at least one row of a segment sees.
-struct KeyRange {
-  std::int64_t begin;
-  std::int64_t n;
-};
-/// `window` as in ib_layer_desc.
-KeyRange seen_keys(const PassSegment& rows, std::int64_t window);
 
 /// Added to the scores: 0 for what a token may see, -infinity for its future and for positions before its window:
 /// [rows, seen_keys].

@@ -2,17 +2,12 @@
 // Which rows attention takes at once, and what they see.
 #include <ATen/ATen.h>
 
-#include <algorithm>
 #include <limits>
 
 #include "attention.hpp"
 
 namespace inferbench::torch_backend {
 namespace {
-
-// Most scores of the heads that share keys (64 MiB), but at least kMinSegmentRows rows.
-constexpr std::int64_t kMaxScores = 16 << 20;
-constexpr std::int64_t kMinSegmentRows = 16;
 
 constexpr float kHidden = -std::numeric_limits<float>::infinity();
 
@@ -21,15 +16,7 @@ constexpr float kHidden = -std::numeric_limits<float>::infinity();
 // libtorch's fused attention has no score matrix, and is fastest with the whole prompt.
 std::int32_t segment_rows(const ib_model_desc& desc, std::int64_t max_tokens, c10::Device device) {
   if (!device.is_cpu() && desc.attention_soft_cap == 0) return INT32_MAX;
-  const std::int64_t group = desc.n_heads / desc.n_kv_heads;
-  return static_cast<std::int32_t>(
-      std::clamp<std::int64_t>(kMaxScores / (group * max_tokens), kMinSegmentRows, INT32_MAX));
-}
-
-KeyRange seen_keys(const PassSegment& rows, std::int64_t window) {
-  const std::int64_t end = std::int64_t{rows.first_position} + rows.n_rows;
-  const std::int64_t begin = window > 0 ? std::max<std::int64_t>(rows.first_position + 1 - window, 0) : 0;
-  return {begin, end - begin};
+  return segment_rows_of_scores(desc.n_heads / desc.n_kv_heads * max_tokens);
 }
 
 at::Tensor causal_mask(const PassSegment& rows, std::int64_t window, const at::TensorOptions& options) {

@@ -32,6 +32,10 @@ ExperimentLookups real_models(std::int32_t usable_cpus) {
     if (reference == "onednn" || reference == "torch") {
       return BackendSchema{reference, reference, {{"fp32", "all in fp32"}, {"int8", "8 bits"}}, {}};
     }
+    if (reference == "mlx") {
+      return BackendSchema{
+          reference, reference, {{"fp32", "all in fp32"}, {"int8", "8 bits"}, {"int4", "4 bits"}}, {}};
+    }
     if (reference == "llama_cpp") {
       return BackendSchema{reference,
                            reference,

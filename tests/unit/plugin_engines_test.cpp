@@ -24,7 +24,7 @@ TEST(LeftOutEngines, AreReadFromTheLinesThatCMakeWrites) {
 TEST(LeftOutEngines, EachEngineIsBuiltOrLeftOutWithAReason) {
   const auto engines = left_out_engines();
   const std::string built = " " INFERBENCH_BUILT_ENGINES " ";
-  for (const std::string name : {"llama_cpp", "onednn", "python", "torch"}) {
+  for (const std::string name : {"llama_cpp", "mlx", "onednn", "python", "torch"}) {
     const bool is_built = built.find(" " + name + " ") != std::string::npos;
     const auto found =
         std::find_if(engines.begin(), engines.end(), [&](const LeftOutEngine& engine) { return engine.name == name; });

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "options.hpp"
+
+#include <array>
+#include <string>
+#include <string_view>
+
+namespace inferbench::mlx_backend {
+namespace {
+
+struct NamedType {
+  std::string_view name;
+  mx::Dtype dtype;
+};
+
+const std::array<NamedType, 3>& types() {
+  static const std::array<NamedType, 3> all = {{{"fp32", mx::float32}, {"fp16", mx::float16}, {"bf16", mx::bfloat16}}};
+  return all;
+}
+
+}  // namespace
+
+Format read_format(const ib_model_params& params, bool is_gpu) {
+  const std::string_view precision = params.precision;
+  for (const NamedType& type : types()) {
+    if (type.name == precision) return {type.dtype};
+  }
+  if (precision != "int8" && precision != "int4") {
+    throw Failure(IB_UNSUPPORTED, "no precision '" + std::string(precision) + "'");
+  }
+  Format format{is_gpu ? mx::float16 : mx::float32, precision == "int8" ? 8 : 4};
+  const std::string_view activations = OptionReader(params).text("activations");
+  for (const NamedType& type : types()) {
+    if (type.name == activations) format.dtype = type.dtype;
+  }
+  return format;
+}
+
+bool read_compile(const ib_model_params& params, bool is_gpu) {
+  const std::string_view choice = OptionReader(params).text("compile");
+  return choice == "auto" ? is_gpu : choice == "on";
+}
+
+}  // namespace inferbench::mlx_backend

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of the MLX backend: what it offers, and the ABI's functions.
+#include "blas_threads.hpp"
+#include "context.hpp"
+#include "model.hpp"
+#include "session.hpp"
+
+namespace {
+
+using inferbench::mlx_backend::Context;
+using inferbench::mlx_backend::Model;
+using inferbench::mlx_backend::Session;
+
+constexpr ib_precision_info kPrecisions[] = {
+    {"fp32", "weights, activations and KV cache in IEEE binary32", 32, 0},
+    {"fp16", "weights, activations and KV cache in IEEE binary16", 16, 0},
+    {"bf16", "weights, activations and KV cache in bfloat16", 16, 0},
+    {"int8", "weights in 8 bits with a scale and a bias per 64 values, else as option activations says", 8, 0},
+    {"int4", "weights in 4 bits with a scale and a bias per 64 values, else as option activations says", 4, 0},
+};
+
+constexpr const char* kTypes[] = {"auto", "fp32", "fp16", "bf16", nullptr};
+constexpr const char* kSwitch[] = {"auto", "on", "off", nullptr};
+
+constexpr ib_option_info kOptions[] = {
+    {"activations", IB_OPTION_CHOICE, 0, "auto", 0, 0, kTypes,
+     "of int8 and int4: type of activations, scales and KV cache; auto: fp32 on the CPU, fp16 on a GPU"},
+    {"compile", IB_OPTION_CHOICE, 0, "auto", 0, 0, kSwitch,
+     "compile elementwise operations into one kernel (on the CPU by calling g++); auto: on a GPU"},
+};
+
+// MLX's stream has a thread of its own, which computes while the calling one waits. Its BLAS may have started some,
+// too, which sleep if they are more than it was told to use.
+std::int32_t n_waiting_threads() {
+  return 1 + inferbench::mlx_backend::idle_blas_threads();
+}
+
+}  // namespace
+
+// Not constinit as in other backends: MLX's BLAS is asked while this library is loaded.
+extern "C" IB_EXPORT const ib_backend inferbench_backend_v1 = inferbench::make_table<Context, Model, Session>({
+    .name = "mlx",
+    .version = INFERBENCH_VERSION,
+    .build = INFERBENCH_BUILD,
+    .license = "Apache-2.0",
+    .doc = "decoders on MLX's arrays: its fast attention, norms and rotary positions, its quantized products",
+    .features = inferbench::mlx_backend::kFeatures,
+    .precisions = kPrecisions,
+    .options = kOptions,
+    .n_driver_threads = n_waiting_threads(),
+    .devices = inferbench::mlx_backend::devices,
+});
