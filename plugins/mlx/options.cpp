@@ -29,7 +29,9 @@ Format read_format(const ib_model_params& params, bool is_gpu) {
     throw Failure(IB_UNSUPPORTED, "no precision '" + std::string(precision) + "'");
   }
   Format format{is_gpu ? mx::float16 : mx::float32, precision == "int8" ? 8 : 4};
-  const std::string_view activations = OptionReader(params).text("activations");
+  const OptionReader reader(params);
+  format.group_size = std::stoi(std::string(reader.text("group_size")));
+  const std::string_view activations = reader.text("activations");
   for (const NamedType& type : types()) {
     if (type.name == activations) format.dtype = type.dtype;
   }

@@ -15,16 +15,18 @@ constexpr ib_precision_info kPrecisions[] = {
     {"fp32", "weights, activations and KV cache in IEEE binary32", 32, 0},
     {"fp16", "weights, activations and KV cache in IEEE binary16", 16, 0},
     {"bf16", "weights, activations and KV cache in bfloat16", 16, 0},
-    {"int8", "weights in 8 bits with a scale and a bias per 64 values, else as option activations says", 8, 0},
-    {"int4", "weights in 4 bits with a scale and a bias per 64 values, else as option activations says", 4, 0},
+    {"int8", "weights in 8 bits with a scale and a bias per group of values, else as option activations says", 8, 0},
+    {"int4", "weights in 4 bits with a scale and a bias per group of values, else as option activations says", 4, 0},
 };
 
 constexpr const char* kTypes[] = {"auto", "fp32", "fp16", "bf16", nullptr};
+constexpr const char* kGroups[] = {"64", "32", "128", nullptr};
 constexpr const char* kSwitch[] = {"auto", "on", "off", nullptr};
 
 constexpr ib_option_info kOptions[] = {
     {"activations", IB_OPTION_CHOICE, 0, "auto", 0, 0, kTypes,
      "of int8 and int4: type of activations, scales and KV cache; auto: fp32 on the CPU, fp16 on a GPU"},
+    {"group_size", IB_OPTION_CHOICE, 0, "64", 0, 0, kGroups, "of int8 and int4: values that share a scale and a bias"},
     {"compile", IB_OPTION_CHOICE, 0, "auto", 0, 0, kSwitch,
      "compile elementwise operations into one kernel (on the CPU by calling g++); auto: on a GPU"},
 };

@@ -33,8 +33,7 @@ ExperimentLookups real_models(std::int32_t usable_cpus) {
       return BackendSchema{reference, reference, {{"fp32", "all in fp32"}, {"int8", "8 bits"}}, {}};
     }
     if (reference == "mlx") {
-      return BackendSchema{
-          reference, reference, {{"fp32", "all in fp32"}, {"int8", "8 bits"}, {"int4", "4 bits"}}, {}};
+      return BackendSchema{reference, reference, {{"fp32", "all in fp32"}, {"int8", "8 bits"}, {"int4", "4 bits"}}, {}};
     }
     if (reference == "llama_cpp") {
       return BackendSchema{reference,
