@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "http/http_exchange.hpp"
 #include "http/listen_socket.hpp"
 #include "support/error.hpp"
 
@@ -29,7 +30,6 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kSwallowedBodies = 4;
 // Output that a client has not read yet. Answers are bounded by the context, so only a broken client gets there.
 constexpr std::size_t kMaxPendingBytes = std::size_t{64} << 20U;
-constexpr std::size_t kStreamBlockBytes = 16384;
 constexpr unsigned kIdleSeconds = 120;  // libmicrohttpd's own timeout; ours are shorter
 
 std::string header(MHD_Connection* connection, const char* name) {
@@ -52,36 +52,6 @@ HttpAnswer too_large() {
 }  // namespace
 
 struct HttpServer::Impl {
-  struct Connection {
-    int socket = -1;
-    Clock::time_point since;  ///< opened, or finished its last answer
-    bool receiving = true;    ///< no complete request has arrived since then
-  };
-
-  struct Exchange {
-    enum class Phase : std::uint8_t {
-      kReceiving,
-      kHandled,    ///< the service has the request
-      kAnswered,   ///< `answer` is to be sent
-      kStreaming,  ///< `pending` is to be sent
-      kGone,
-    };
-
-    ExchangeId id = 0;
-    MHD_Connection* connection = nullptr;
-    Connection* carrier = nullptr;
-    HttpRequest request;
-    std::size_t received = 0;
-    Phase phase = Phase::kReceiving;
-    HttpAnswer answer;
-    std::string pending;
-    std::size_t sent = 0;  ///< bytes at the start of `pending` that have been handed over
-    bool ended = false;
-    bool queued = false;  ///< libmicrohttpd has the response
-    bool suspended = false;
-    Clock::time_point ended_at;
-  };
-
   HttpLimits limits;
   Events events;
   MHD_Daemon* daemon = nullptr;
@@ -90,8 +60,8 @@ struct HttpServer::Impl {
   std::uint16_t port = 0;
   ExchangeId last_id = 0;
   bool accepting = true;
-  std::unordered_map<Connection*, std::unique_ptr<Connection>> connections;
-  std::unordered_map<ExchangeId, std::unique_ptr<Exchange>> exchanges;
+  std::unordered_map<HttpConnection*, std::unique_ptr<HttpConnection>> connections;
+  std::unordered_map<ExchangeId, std::unique_ptr<HttpExchange>> exchanges;
 
   // ---- called by libmicrohttpd ----
 
@@ -105,20 +75,17 @@ struct HttpServer::Impl {
   }
   static void on_completed(void* self, MHD_Connection* /*connection*/, void** context,
                            MHD_RequestTerminationCode code) {
-    auto* exchange = static_cast<Exchange*>(*context);
+    auto* exchange = static_cast<HttpExchange*>(*context);
     *context = nullptr;
     if (exchange != nullptr) static_cast<Impl*>(self)->complete(*exchange, code);
-  }
-  static ssize_t on_read(void* exchange, std::uint64_t /*position*/, char* buffer, size_t size) {
-    return read_pending(*static_cast<Exchange*>(exchange), buffer, size);
   }
 
   void note_connection(MHD_Connection* connection, void** context, bool started) {
     if (!started) {
-      connections.erase(static_cast<Connection*>(*context));
+      connections.erase(static_cast<HttpConnection*>(*context));
       return;
     }
-    auto made = std::make_unique<Connection>();
+    auto made = std::make_unique<HttpConnection>();
     const auto* info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     made->socket = info == nullptr ? -1 : info->connect_fd;
     made->since = Clock::now();
@@ -131,13 +98,13 @@ struct HttpServer::Impl {
                           size_t* size, void** context) {
     if (*context == nullptr) {
       begin_exchange(connection, url, method, context);
-      Exchange& exchange = *static_cast<Exchange*>(*context);
+      HttpExchange& exchange = *static_cast<HttpExchange*>(*context);
       if (announced_length(connection) <= limits.max_body_bytes) return MHD_YES;
-      exchange.phase = Exchange::Phase::kAnswered;
+      exchange.phase = HttpExchange::Phase::kAnswered;
       exchange.answer = too_large();
-      return queue_answer(exchange);  // the client need not send it
+      return exchange.queue_answer(!accepting);  // the client need not send it
     }
-    Exchange& exchange = *static_cast<Exchange*>(*context);
+    HttpExchange& exchange = *static_cast<HttpExchange*>(*context);
     if (*size > 0) {
       *size = 0;
       exchange.received += data.size();
@@ -145,46 +112,29 @@ struct HttpServer::Impl {
       return exchange.received <= kSwallowedBodies * limits.max_body_bytes ? MHD_YES : MHD_NO;
     }
     switch (exchange.phase) {
-      case Exchange::Phase::kReceiving:
+      case HttpExchange::Phase::kReceiving:
         return hand_over(exchange);
-      case Exchange::Phase::kHandled:
-        suspend(exchange);
+      case HttpExchange::Phase::kHandled:
+        exchange.suspend();
         return MHD_YES;
-      case Exchange::Phase::kAnswered:
-        return exchange.queued ? MHD_YES : queue_answer(exchange);
-      case Exchange::Phase::kStreaming:
-        return exchange.queued ? MHD_YES : queue_stream(exchange);
-      case Exchange::Phase::kGone:
+      case HttpExchange::Phase::kAnswered:
+        return exchange.queued ? MHD_YES : exchange.queue_answer(!accepting);
+      case HttpExchange::Phase::kStreaming:
+        return exchange.queued ? MHD_YES : exchange.queue_stream(!accepting);
+      case HttpExchange::Phase::kGone:
         return MHD_NO;
     }
     return MHD_NO;
   }
 
-  static ssize_t read_pending(Exchange& exchange, char* buffer, std::size_t size) {
-    if (exchange.phase == Exchange::Phase::kGone) return MHD_CONTENT_READER_END_WITH_ERROR;
-    const std::size_t n = std::min(size, exchange.pending.size() - exchange.sent);
-    if (n == 0 && exchange.ended) return MHD_CONTENT_READER_END_OF_STREAM;
-    if (n == 0) {
-      suspend(exchange);
-      return 0;
-    }
-    std::memcpy(buffer, exchange.pending.data() + exchange.sent, n);
-    exchange.sent += n;
-    if (exchange.sent == exchange.pending.size()) {
-      exchange.pending.clear();
-      exchange.sent = 0;
-    }
-    return static_cast<ssize_t>(n);
-  }
-
   // ---- exchanges ----
 
   void begin_exchange(MHD_Connection* connection, const char* url, const char* method, void** context) {
-    auto made = std::make_unique<Exchange>();
+    auto made = std::make_unique<HttpExchange>();
     made->id = ++last_id;
     made->connection = connection;
     const auto* info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    made->carrier = info == nullptr ? nullptr : static_cast<Connection*>(info->socket_context);
+    made->carrier = info == nullptr ? nullptr : static_cast<HttpConnection*>(info->socket_context);
     made->request = {made->id,
                      method,
                      url,
@@ -195,80 +145,33 @@ struct HttpServer::Impl {
     exchanges.emplace(made->id, std::move(made));
   }
 
-  MHD_Result hand_over(Exchange& exchange) {
+  MHD_Result hand_over(HttpExchange& exchange) {
     if (exchange.carrier != nullptr) exchange.carrier->receiving = false;
-    exchange.phase = Exchange::Phase::kHandled;
+    exchange.phase = HttpExchange::Phase::kHandled;
     if (exchange.received > limits.max_body_bytes) {
-      exchange.phase = Exchange::Phase::kAnswered;
+      exchange.phase = HttpExchange::Phase::kAnswered;
       exchange.answer = too_large();
     } else {
       events.request(std::move(exchange.request));
     }
     // The service may have answered at once.
-    if (exchange.phase == Exchange::Phase::kAnswered) return queue_answer(exchange);
-    if (exchange.phase == Exchange::Phase::kStreaming) return queue_stream(exchange);
-    suspend(exchange);
+    if (exchange.phase == HttpExchange::Phase::kAnswered) return exchange.queue_answer(!accepting);
+    if (exchange.phase == HttpExchange::Phase::kStreaming) return exchange.queue_stream(!accepting);
+    exchange.suspend();
     return MHD_YES;
   }
 
-  static void suspend(Exchange& exchange) {
-    if (exchange.suspended) return;
-    exchange.suspended = true;
-    MHD_suspend_connection(exchange.connection);
-  }
-
-  static void resume(Exchange& exchange) {
-    if (std::exchange(exchange.suspended, false)) MHD_resume_connection(exchange.connection);
-  }
-
-  static MHD_Result queue(Exchange& exchange, unsigned status, MHD_Response* response) {
-    if (response == nullptr) return MHD_NO;
-    exchange.queued = true;
-    const MHD_Result result = MHD_queue_response(exchange.connection, status, response);
-    MHD_destroy_response(response);
-    return result;
-  }
-
-  MHD_Result queue_answer(Exchange& exchange) const {
-    HttpAnswer& answer = exchange.answer;
-    exchange.ended = true;
-    exchange.ended_at = Clock::now();
-    MHD_Response* response =
-        MHD_create_response_from_buffer(answer.body.size(), answer.body.data(), MHD_RESPMEM_MUST_COPY);
-    if (response == nullptr) return MHD_NO;
-    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer.content_type.c_str());
-    if (answer.retry_after_s) {
-      MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, std::to_string(*answer.retry_after_s).c_str());
-    }
-    if (!answer.allow.empty()) MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, answer.allow.c_str());
-    if (!accepting || answer.status == 413) {
-      MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
-    }
-    return queue(exchange, static_cast<unsigned>(answer.status), response);
-  }
-
-  MHD_Result queue_stream(Exchange& exchange) const {
-    MHD_Response* response =
-        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, kStreamBlockBytes, &on_read, &exchange, nullptr);
-    if (response == nullptr) return MHD_NO;
-    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "text/event-stream");
-    MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-cache");
-    MHD_add_response_header(response, "X-Accel-Buffering", "no");  // nginx would collect the events
-    if (!accepting) MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
-    return queue(exchange, 200, response);
-  }
-
   // Not yet answered in full, and its client has gone.
-  void lose(Exchange& exchange) {
-    const bool told = exchange.phase == Exchange::Phase::kReceiving || exchange.ended;
-    exchange.phase = Exchange::Phase::kGone;
+  void lose(HttpExchange& exchange) {
+    const bool told = exchange.phase == HttpExchange::Phase::kReceiving || exchange.ended;
+    exchange.phase = HttpExchange::Phase::kGone;
     if (!told && events.gone) events.gone(exchange.id);
-    resume(exchange);
+    exchange.resume();
   }
 
-  void complete(Exchange& exchange, MHD_RequestTerminationCode code) {
+  void complete(HttpExchange& exchange, MHD_RequestTerminationCode code) {
     exchange.suspended = false;
-    if (code != MHD_REQUEST_TERMINATED_COMPLETED_OK && exchange.phase != Exchange::Phase::kGone) lose(exchange);
+    if (code != MHD_REQUEST_TERMINATED_COMPLETED_OK && exchange.phase != HttpExchange::Phase::kGone) lose(exchange);
     if (exchange.carrier != nullptr) {
       exchange.carrier->receiving = true;
       exchange.carrier->since = Clock::now();
@@ -276,9 +179,9 @@ struct HttpServer::Impl {
     exchanges.erase(exchange.id);
   }
 
-  Exchange* find(ExchangeId id) {
+  HttpExchange* find(ExchangeId id) {
     const auto found = exchanges.find(id);
-    if (found == exchanges.end() || found->second->ended || found->second->phase == Exchange::Phase::kGone) {
+    if (found == exchanges.end() || found->second->ended || found->second->phase == HttpExchange::Phase::kGone) {
       return nullptr;
     }
     return found->second.get();
@@ -290,7 +193,7 @@ struct HttpServer::Impl {
     std::vector<pollfd> waiting{{epoll, POLLIN, 0}};
     for (const int fd : others) waiting.push_back({fd, POLLIN, 0});
     // libmicrohttpd does not look at suspended connections, so it would not notice that such a client has gone.
-    std::vector<Exchange*> suspended;
+    std::vector<HttpExchange*> suspended;
     for (const auto& [id, exchange] : exchanges) {
       if (!exchange->suspended || exchange->carrier == nullptr) continue;
       suspended.push_back(exchange.get());
@@ -352,8 +255,8 @@ HttpServer::~HttpServer() {
   impl_->events.gone = nullptr;
   // The library ends the process if it is stopped while connections are suspended.
   for (const auto& [id, exchange] : impl_->exchanges) {
-    exchange->phase = Impl::Exchange::Phase::kGone;
-    Impl::resume(*exchange);
+    exchange->phase = HttpExchange::Phase::kGone;
+    exchange->resume();
   }
   MHD_stop_daemon(impl_->daemon);
 }
@@ -386,33 +289,32 @@ std::size_t HttpServer::exchanges() const {
 }
 
 void HttpServer::answer(ExchangeId id, HttpAnswer answer) {
-  Impl::Exchange* exchange = impl_->find(id);
-  if (exchange == nullptr || exchange->phase != Impl::Exchange::Phase::kHandled) return;
-  exchange->phase = Impl::Exchange::Phase::kAnswered;
+  HttpExchange* exchange = impl_->find(id);
+  if (exchange == nullptr || exchange->phase != HttpExchange::Phase::kHandled) return;
+  exchange->phase = HttpExchange::Phase::kAnswered;
   exchange->answer = std::move(answer);
-  Impl::resume(*exchange);
+  exchange->resume();
 }
 
 void HttpServer::begin_events(ExchangeId id) {
-  Impl::Exchange* exchange = impl_->find(id);
-  if (exchange == nullptr || exchange->phase != Impl::Exchange::Phase::kHandled) return;
-  exchange->phase = Impl::Exchange::Phase::kStreaming;
-  Impl::resume(*exchange);
+  HttpExchange* exchange = impl_->find(id);
+  if (exchange == nullptr || exchange->phase != HttpExchange::Phase::kHandled) return;
+  exchange->phase = HttpExchange::Phase::kStreaming;
+  exchange->resume();
 }
 
 void HttpServer::write(ExchangeId id, std::string_view bytes) {
-  Impl::Exchange* exchange = impl_->find(id);
-  if (exchange == nullptr || exchange->phase != Impl::Exchange::Phase::kStreaming) return;
+  HttpExchange* exchange = impl_->find(id);
+  if (exchange == nullptr || exchange->phase != HttpExchange::Phase::kStreaming) return;
   exchange->pending.append(bytes);
-  Impl::resume(*exchange);
+  exchange->resume();
 }
 
 void HttpServer::end(ExchangeId id) {
-  Impl::Exchange* exchange = impl_->find(id);
-  if (exchange == nullptr || exchange->phase != Impl::Exchange::Phase::kStreaming) return;
-  exchange->ended = true;
-  exchange->ended_at = Clock::now();
-  Impl::resume(*exchange);
+  HttpExchange* exchange = impl_->find(id);
+  if (exchange == nullptr || exchange->phase != HttpExchange::Phase::kStreaming) return;
+  exchange->end();
+  exchange->resume();
 }
 
 }  // namespace inferbench
