@@ -23,6 +23,7 @@
 #include "report/comparison.hpp"
 #include "report/console_style.hpp"
 #include "report/console_table.hpp"
+#include "report/frontier_table.hpp"
 #include "report/headline.hpp"
 #include "report/quality_table.hpp"
 #include "report/report.hpp"
@@ -97,7 +98,8 @@ void print_results(const RunOptions& options, const RunFolder& folder) {
   const RunData& run = folder.data();
   const TrialIndex index(run);
   const Comparison comparison = compare_contenders(run, index);
-  print_result("{}{}\n", console_table(comparison, headlines_of(run.info, index), colour), quality_table(run, colour));
+  print_result("{}{}{}\n", console_table(comparison, headlines_of(run.info, index), colour),
+               frontier_table(comparison, frontiers_of(run, index), ConsoleStyle(colour)), quality_table(run, colour));
   for (const std::string& note : run_notes(run)) print_result("note: {}\n", note);
   print_result("results: {}\n", folder.path().string());
 }

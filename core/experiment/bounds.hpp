@@ -30,6 +30,8 @@ inline constexpr std::int32_t kMinTextTokens = 256;
 inline constexpr std::int32_t kMaxRequests = 100'000;  ///< of one run of a scenario
 inline constexpr double kMinArrivalRate = 1e-3;        ///< requests per second
 inline constexpr double kMaxArrivalRate = 1e6;
+inline constexpr double kMaxTokensPerS = 1e9;
+inline constexpr double kMaxHourlyCost = 1e9;
 inline constexpr double kMaxRampUp = 0.9;
 inline constexpr double kMaxKl = 100;  // nats per token; log(vocabulary) is 11
 

@@ -134,6 +134,9 @@ struct Serving {
   std::string lengths_from{};
   std::map<std::string, std::vector<RequestLengths>> file_lengths{};
   Objective objective{};
+  double per_user_tokens_per_s = 0;  ///< interactivity at which throughputs are compared; 0: none
+  double cost_per_hour = 0;          ///< of the machine; 0: unknown
+  std::string currency{};            ///< of cost_per_hour
 
   friend bool operator==(const Serving&, const Serving&) = default;
 };

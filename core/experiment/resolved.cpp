@@ -147,6 +147,17 @@ void serving_section(YAML::Emitter& out, const Serving& serving) {
   if (serving.generate_tokens) lengths(out, "generate_tokens", *serving.generate_tokens);
   if (!serving.lengths_from.empty()) text(out, "lengths_from", serving.lengths_from);
   if (serving.objective.any()) objective(out, serving.objective);
+  if (serving.per_user_tokens_per_s > 0) {
+    out << YAML::Key << "at" << YAML::Value << YAML::BeginMap;
+    number(out, "tokens_per_s_per_user", serving.per_user_tokens_per_s);
+    out << YAML::EndMap;
+  }
+  if (serving.cost_per_hour > 0) {
+    out << YAML::Key << "cost" << YAML::Value << YAML::BeginMap;
+    number(out, "per_hour", serving.cost_per_hour);
+    text(out, "currency", serving.currency);
+    out << YAML::EndMap;
+  }
   out << YAML::EndMap;
 }
 

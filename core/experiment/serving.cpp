@@ -127,6 +127,19 @@ void read_delivery(const Section& serving, std::vector<Delivery>& deliveries) {
   }
 }
 
+void read_judgement(const Section& serving, Serving& settings) {
+  if (const YamlNode* node = serving.find("at")) {
+    const Section at(*node, experiment_keys(), "serving.at");
+    settings.per_user_tokens_per_s =
+        read_number(section_value(at, "tokens_per_s_per_user"), at.key("tokens_per_s_per_user"));
+  }
+  if (const YamlNode* node = serving.find("cost")) {
+    const Section cost(*node, experiment_keys(), "serving.cost");
+    settings.cost_per_hour = read_number(section_value(cost, "per_hour"), cost.key("per_hour"));
+    settings.currency = read_text(section_value(cost, "currency"), cost.key("currency").path);
+  }
+}
+
 // The longest requests of the part of the trace that runs.
 std::pair<std::int32_t, std::int32_t> longest_of(const Scenario& scenario, const Serving& serving) {
   std::pair<std::int32_t, std::int32_t> longest{1, 1};
@@ -164,6 +177,7 @@ Serving read_serving(const YamlNode* node) {
   section.share("ramp_up", serving.ramp_up);
   read_all_lengths(section, serving);
   serving.objective = read_objective(section.find("objective"), "serving.objective");
+  read_judgement(section, serving);
   if (serving.token_budget >= serving.max_batch) return serving;
   const YamlNode* budget = section.find("token_budget");
   fail(budget == nullptr ? node->at : budget->at,

@@ -76,6 +76,41 @@ std::vector<Key> objective_rows(const std::string& path, bool required, const ch
   };
 }
 
+std::vector<Key> judgement_rows() {
+  return {
+      {.path = "serving.at",
+       .type = KeyType::kMap,
+       .fallback_words = "no comparison",
+       .meaning = "The speed that every user gets while contenders are compared by what the machine delivers to all.",
+       .example = "{tokens_per_s_per_user: 20}"},
+      {.path = "serving.at.tokens_per_s_per_user",
+       .type = KeyType::kNumber,
+       .required = true,
+       .unit = "tokens/s",
+       .least = 0.001,
+       .most = kMaxTokensPerS,
+       .meaning = "Output tokens per second of one user: the inverse of the time per output token.",
+       .example = "20"},
+      {.path = "serving.cost",
+       .type = KeyType::kMap,
+       .fallback_words = "no prices",
+       .meaning = "What the machine costs, for the price of a million output tokens.",
+       .example = "{per_hour: 2.5, currency: USD}"},
+      {.path = "serving.cost.per_hour",
+       .type = KeyType::kNumber,
+       .required = true,
+       .least = 1e-6,
+       .most = kMaxHourlyCost,
+       .meaning = "Price of an hour.",
+       .example = "2.5"},
+      {.path = "serving.cost.currency",
+       .type = KeyType::kText,
+       .required = true,
+       .meaning = "Name of the currency, for headings.",
+       .example = "USD"},
+  };
+}
+
 std::vector<Key> scheduler_rows() {
   const Serving serving;
   return {
@@ -265,15 +300,15 @@ std::vector<Key> serving_rows() {
        .meaning = "Share of the requests, the first to arrive, that are left out of all figures. Offline, all count.",
        .example = "20%"},
   };
-  return join_rows(
-      {head,
-       scheduler_rows(),
-       {delivery_row()},
-       requests,
-       length_rows("serving.prompt_tokens", "Lengths of the prompts.", "sweep.prompt_tokens"),
-       length_rows("serving.generate_tokens", "Tokens that requests ask for.", "sweep.generate_tokens"),
-       {lengths_row()},
-       objective_rows("serving.objective", false, "What a request must get to count for `goodput_per_s`.")});
+  return join_rows({head,
+                    scheduler_rows(),
+                    {delivery_row()},
+                    requests,
+                    length_rows("serving.prompt_tokens", "Lengths of the prompts.", "sweep.prompt_tokens"),
+                    length_rows("serving.generate_tokens", "Tokens that requests ask for.", "sweep.generate_tokens"),
+                    {lengths_row()},
+                    objective_rows("serving.objective", false, "What a request must get to count for `goodput_per_s`."),
+                    judgement_rows()});
 }
 
 }  // namespace inferbench

@@ -95,6 +95,7 @@ ContenderResult summarize_contender(const std::string& name, const Trials& trial
       add_totals(trial->outcome.serving->totals, result.served);
       if (trial->outcome.serving->max_rate) searches.push_back(*trial->outcome.serving->max_rate);
     }
+    if (result.requests.empty()) result.requests = request_spans(*trial);
     add_samples(*trial, samples);
   }
   for (std::size_t i = 0; i < samples.size(); ++i) {

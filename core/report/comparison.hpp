@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "report/rate_answer.hpp"
+#include "report/request_spans.hpp"
 #include "results/run_folder.hpp"
 #include "results/trial_index.hpp"
 #include "stats/ratio.hpp"
@@ -50,6 +51,7 @@ struct ContenderResult {
   std::vector<FailureCount> failures;           ///< including warm-ups
   std::optional<ServingTotals> served{};        ///< of a scenario: summed over the trials that were ok
   std::optional<RateAnswer> max_rate{};         ///< of a scenario that searches a rate
+  std::vector<RequestSpan> requests{};          ///< of a scenario: the first block's, if they are few
 };
 
 struct PointResult {

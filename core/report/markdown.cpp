@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "experiment/point_text.hpp"
+#include "report/frontier_table.hpp"
 #include "report/headline_text.hpp"
 #include "report/markdown_text.hpp"
 #include "report/number_text.hpp"
@@ -203,6 +204,7 @@ std::string report_markdown(const Report& report) {
   put_checks(text, report);
   put_results(text, report);
   text += serving_markdown(report.comparison);
+  text += frontier_markdown(report.comparison, report.frontiers);
   put_quality(text, report);
   put_failures(text, report);
   put_notes(text, report.notes);

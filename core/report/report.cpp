@@ -94,6 +94,7 @@ Report make_report(const RunData& run, const std::string& folder) {
   report.comparison.folder = folder;
   report.headlines = headlines_of(run.info, index);
   report.failures = failure_groups(report.comparison, run.quality);
+  report.frontiers = frontiers_of(run, index);
   put_checks(run, report);
   report.agreements = agreements_of(report.comparison);
   for (Headline& headline : report.headlines) {

@@ -11,6 +11,7 @@
 #include "report/check.hpp"
 #include "report/comparison.hpp"
 #include "report/failure_groups.hpp"
+#include "report/frontier.hpp"
 #include "report/headline.hpp"
 #include "results/run_folder.hpp"
 
@@ -55,6 +56,7 @@ struct Report {
   std::optional<AnalysisResult> analysis;  ///< absent if no trial was ok
   std::vector<FailureGroup> failures;
   std::vector<CheckResult> checks;  ///< of the experiment's targets
+  Frontiers frontiers{};            ///< of runs with several loads
 };
 
 /// `folder` is shown in the report; empty to hide it.

@@ -9,7 +9,9 @@
 
 #include "experiment/metrics.hpp"
 #include "experiment/point_fields.hpp"
+#include "report/frontier_json.hpp"
 #include "report/headline_text.hpp"
+#include "report/ratio_json.hpp"
 #include "report/report.hpp"
 #include "results/model_identity.hpp"
 #include "results/outcome_json.hpp"
@@ -22,10 +24,9 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int kVersion = 1;
-constexpr std::size_t kReportFields = 21;
-constexpr std::size_t kContenderFields = 10;
+constexpr std::size_t kReportFields = 22;
+constexpr std::size_t kContenderFields = 12;
 constexpr std::size_t kSummaryFields = 13;
-constexpr std::size_t kRatioFields = 6;
 
 // Reports have thousands of objects, and nlohmann's ordered objects copy their fields, with everything in them, when
 // they grow and when they are made from a list in braces. So the large and the many ones start with room for all
@@ -62,17 +63,6 @@ Json summary_json(const Summary& summary) {
   add(object, "p90", known_or_null(summary.p90));
   add(object, "p95", known_or_null(summary.p95));
   add(object, "p99", known_or_null(summary.p99));
-  return object;
-}
-
-Json ratio_json(const SpeedRatio& ratio) {
-  Json object = object_with_room(kRatioFields);
-  add(object, "n", ratio.n);
-  add(object, "speed_ratio", ratio.ratio);
-  add(object, "level", ratio.level);
-  add(object, "low", ratio.interval ? Json(ratio.interval->low) : Json(nullptr));
-  add(object, "high", ratio.interval ? Json(ratio.interval->high) : Json(nullptr));
-  add(object, "verdict", to_string(judge(ratio)));
   return object;
 }
 
@@ -129,6 +119,7 @@ Json contender_json(const ContenderResult& result) {
   add(object, "inter_token_quantiles", std::move(quantiles));
   if (result.served) {
     add(object, "time_shares", time_shares_json(*result.served));
+    add(object, "requests", spans_json(result.requests));
   }
   if (result.max_rate) add(object, "max_rate", max_rate_json(*result.max_rate));
   add(object, "load", result.load ? Json(to_json(*result.load)) : Json(nullptr));
@@ -273,6 +264,7 @@ std::string report_json(const Report& report, JsonStyle style) {
   object["metrics"] = metrics_json(comparison);
   object["points"] = Json::array();
   for (const auto& point : comparison.points) object["points"].push_back(point_json(point));
+  object["frontiers"] = frontiers_json(comparison, report.frontiers);
   put_remarks(object, report);
   object["run"] = Json::parse(to_json_text(report.info));
   const bool compact = style == JsonStyle::kCompact;

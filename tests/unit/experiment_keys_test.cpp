@@ -135,6 +135,7 @@ std::vector<std::pair<std::string, std::string>> companions(const Key& key) {
     if (key.name() == "sigma") return {{"min", "1"}, {"max", "100"}, {"median", "50"}};
     return {{"min", "1"}, {"max", "100"}};
   }
+  if (parent == "serving.cost") return {{"per_hour", "1"}, {"currency", "EUR"}};
   if (parent == "ops") return {{"op", "linear"}};
   return {};
 }

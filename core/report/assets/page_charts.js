@@ -54,6 +54,22 @@ function drawWhiskers(chart, series) {
   context.restore();
 }
 
+// A line across the chart at a value that is not to be exceeded.
+function drawBound(chart, bound) {
+  if (!bound) return;
+  const context = chart.ctx;
+  const y = chart.valToPos(bound, "y", true);
+  context.save();
+  context.strokeStyle = colour("--bad");
+  context.lineWidth = 1.5 * devicePixelRatio;
+  context.setLineDash([3 * devicePixelRatio, 3 * devicePixelRatio]);
+  context.beginPath();
+  context.moveTo(chart.bbox.left, y);
+  context.lineTo(chart.bbox.left + chart.bbox.width, y);
+  context.stroke();
+  context.restore();
+}
+
 function drawBars(chart, series) {
   const context = chart.ctx;
   context.save();
@@ -89,7 +105,7 @@ function labelStep(labels, width) {
 }
 
 function shownValues(plot) {
-  return plot.series.flatMap((one) => [...one.values, ...(one.low || []), ...(one.high || [])]).filter((value) => value !== null && (!plot.log || value > 0));
+  return [...plot.series.flatMap((one) => [...one.values, ...(one.low || []), ...(one.high || [])]), plot.bound || null].filter((value) => value !== null && (!plot.log || value > 0));
 }
 
 // A logarithmic axis if plot.log is set and there are values above 0; otherwise a linear axis from 0.
@@ -130,13 +146,13 @@ function lineChart(plot, place) {
       paths: single ? () => null : undefined,
       points: { show: !bars, size: dots ? 10 : 7, fill: seriesColour(one.index), stroke: seriesColour(one.index) },
     }))],
-    hooks: { draw: [(chart) => bars ? drawBars(chart, series) : drawWhiskers(chart, series.map((one, s) => !dots || !one.low ? one : { ...one, values: spread(one, s), low: spread({ values: one.low }, s), high: spread({ values: one.high }, s) }))] },
+    hooks: { draw: [(chart) => drawBound(chart, plot.bound), (chart) => bars ? drawBars(chart, series) : drawWhiskers(chart, series.map((one, s) => !dots || !one.low ? one : { ...one, values: spread(one, s), low: spread({ values: one.low }, s), high: spread({ values: one.high }, s) }))] },
   };
   return new uPlot(options, [positions, ...series.map(spread)], place);
 }
 
 // plot: {title, note, xTitle, yTitle, xs, series: [{name, index, values, low, high}]}; values are null where nothing
-// was measured. Returns a figure, or null if there is nothing to draw.
+// was measured. plot.bound: a value to draw a line at. Returns a figure, or null if there is nothing to draw.
 function figure(plot) {
   plot.series = plot.series.filter((one) => one.values.some((value) => value !== null));
   if (plot.series.length === 0 || plot.xs.length === 0) return null;

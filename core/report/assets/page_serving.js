@@ -39,24 +39,19 @@ function loadFigure(report, group, plot) {
   });
 }
 
-// A point of the frontier: what the machine delivers against what each user sees.
-function frontierFigure(report, group) {
-  const points = [];
-  for (const { load, point } of group.points) {
-    point.contenders.forEach((result, index) => {
-      const step = metric({ result }, "decode_ms_per_token");
-      const output = metric({ result }, "output_tokens_per_s");
-      if (!step || !output) return;
-      const name = report.run.contenders[index].name;
-      points.push({ name, index, label: `${name}, ${load}`, where: point.scenario, x: 1e3 / step, y: output });
-    });
-  }
-  const lines = report.run.contenders.map((_, index) => {
-    const own = points.filter((point) => point.index === index).sort((a, b) => a.x - b.x);
-    return { index, xs: own.map((point) => point.x), ys: own.map((point) => point.y) };
-  }).filter((line) => line.xs.length > 1);
+// The frontier of each contender, joined by a line, and the loads that are not on it.
+function frontierFigure(report, sweep) {
+  const points = [], lines = [];
+  sweep.curves.forEach((curve, index) => {
+    for (const load of curve.loads) {
+      const where = report.points[load.point].scenario;
+      points.push({ name: curve.contender, index, label: load.optimal ? `${curve.contender}, ${where}` : "", where: `${where}${load.optimal ? "" : ", not on the frontier"}`, x: load.per_user_tokens_per_s, y: load.output_tokens_per_s });
+    }
+    const best = curve.loads.filter((load) => load.optimal).sort((a, b) => a.per_user_tokens_per_s - b.per_user_tokens_per_s);
+    if (best.length > 1) lines.push({ index, xs: best.map((load) => load.per_user_tokens_per_s), ys: best.map((load) => load.output_tokens_per_s) });
+  });
   return scatterFigure({
-    title: "Throughput against interactivity", note: "up and to the right is better; a line joins the loads of a contender",
+    title: "Throughput against interactivity", note: "up and to the right is better; a line joins the loads on a contender's frontier",
     xTitle: "tokens/s of one user", yTitle: "output tokens/s of the machine", points, lines,
   });
 }
@@ -77,21 +72,47 @@ function maxRateTable(report) {
   ], rows, "The highest rate that holds the objective: the mean of the searches, and an interval from the rates that held to the rates that failed.");
 }
 
-// null for runs without searches and without scenarios that differ in the load.
+// What bounds each load, what a token costs, and the contenders at equal interactivity.
+function loadTable(report, sweep) {
+  const cost = report.frontiers.cost;
+  const rows = sweep.curves.flatMap((curve) => curve.loads.map((load) => ({ curve, load })));
+  const columns = [
+    { label: "contender", value: ({ curve }) => curve.contender }, { label: "load", value: ({ load }) => report.points[load.point].scenario },
+    { label: "tokens/s of one user", number: true, value: ({ load }) => load.per_user_tokens_per_s }, { label: "tokens/s of the machine", number: true, value: ({ load }) => load.output_tokens_per_s },
+    { label: "on the frontier", value: ({ load }) => load.optimal ? "yes" : "no" },
+    ...(cost ? [{ label: `${cost.currency} per million tokens`, number: true, value: ({ load }) => load.cost_per_million_tokens }] : []),
+    ...(rows.some(({ load }) => load.tokens_per_joule !== null) ? [{ label: "tokens per joule", number: true, value: ({ load }) => load.tokens_per_joule }] : []),
+    { label: "bound by", value: ({ load }) => load.bound_by },
+  ];
+  return element("div", {}, ...sweep.sentences.map((sentence) => element("p", {}, breakable(sentence))), foldedTable("What bounds each load", () => plainTable(columns, rows, null)));
+}
+
+// `bound`: what the objective allows; null without one.
+function latencyNote(bound) {
+  return { bound, note: `median over requests; whiskers from the median to the 95th percentile${bound ? `; dotted: the objective, ${numberText(bound)} ms` : ""}` };
+}
+
+// null for runs without searches, scenarios that differ in the load, and scenarios that are short enough to be drawn.
 function servingSection(report) {
   const groups = loadSeries(report);
+  const slots = ganttSection(report);
+  const objective = report.frontiers.objective;
   const answers = maxRateTable(report);
-  if (groups.length === 0) return answers === null ? null : section("Requests under load", "load", scrollBox("Highest rates", answers));
-  const parts = groups.flatMap((group) => [
+  if (groups.length === 0 && slots === null && answers === null) return null;
+  const parts = groups.flatMap((group) => {
+    const sweep = report.frontiers.sweeps.find((one) => one.points.includes(report.points.indexOf(group.points[0].point)));
+    return [
     element("h3", {}, breakable(group.title)),
     element("div", { class: "figures" }, ...[
-      loadFigure(report, group, { title: "Time to first token", note: "median over requests; whiskers from the median to the 95th percentile", metric: "ttft_ms", yTitle: "ms", log: true, low: "median", high: "p95" }),
-      loadFigure(report, group, { title: "Time per output token", note: "median over requests; whiskers from the median to the 95th percentile", metric: "decode_ms_per_token", yTitle: "ms", log: true, low: "median", high: "p95" }),
+      loadFigure(report, group, { title: "Time to first token", ...latencyNote(objective.ttft_ms), metric: "ttft_ms", yTitle: "ms", log: true, low: "median", high: "p95" }),
+      loadFigure(report, group, { title: "Time per output token", ...latencyNote(objective.tpot_ms), metric: "decode_ms_per_token", yTitle: "ms", log: true, low: "median", high: "p95" }),
       loadFigure(report, group, { title: "Output throughput", note: "median of the blocks; whiskers from the lowest to the highest", metric: "output_tokens_per_s", yTitle: "tokens/s", low: "min", high: "max" }),
       loadFigure(report, group, { title: "Requests within the objective", note: "median of the blocks; whiskers from the lowest to the highest", metric: "goodput_per_s", yTitle: "requests/s", low: "min", high: "max" }),
-      frontierFigure(report, group),
+      sweep ? frontierFigure(report, sweep) : null,
     ].filter(Boolean)),
-  ]);
+    sweep ? loadTable(report, sweep) : null,
+    ];
+  });
   const legend = legendOf(report.run.contenders.map((contender, index) => ({ name: contender.name, index })));
-  return section("Requests under load", "load", ...(answers === null ? [] : [scrollBox("Highest rates", answers)]), legend, ...parts);
+  return section("Requests under load", "load", ...(answers === null ? [] : [scrollBox("Highest rates", answers)]), ...(groups.length === 0 ? [] : [legend]), ...parts, slots);
 }
