@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "serve/load_metrics.hpp"
 #include "serve/rate_search.hpp"
 #include "serve/request_plan.hpp"
 #include "serve_fixture.hpp"
