@@ -16,7 +16,6 @@
 namespace inferbench::golden {
 namespace {
 
-constexpr std::size_t kGroup = 16;
 constexpr int kMostCode = 7;
 constexpr int kMostMultiplier = 16;
 
@@ -25,13 +24,19 @@ int multiplier_of(std::size_t group) {
   return group % 8 == 0 ? kMostMultiplier : 1 + static_cast<int>((group * 7) % kMostMultiplier);
 }
 
-void move_to_grid(std::span<double> channel) {
+// To 4 significant bits: times a multiplier of 4 bits, that is a bfloat16 number, as scales of 4-bit formats are.
+double short_number(double x) {
+  int exponent = 0;
+  const double mantissa = std::frexp(x, &exponent);
+  return std::ldexp(std::round(mantissa * 16), exponent - 4);
+}
+
+void move_to_grid(std::span<double> channel, std::size_t group_size) {
   const auto larger = [](double a, double b) { return std::abs(a) < std::abs(b); };
   const double most = std::abs(*std::max_element(channel.begin(), channel.end(), larger));
-  // A float, so that a step is a float times a small integer.
-  const auto scale = static_cast<double>(static_cast<float>(most / (kMostCode * kMostMultiplier)));
-  for (std::size_t group = 0; group * kGroup < channel.size(); ++group) {
-    const auto values = channel.subspan(group * kGroup, std::min(kGroup, channel.size() - group * kGroup));
+  const double scale = short_number(most / (kMostCode * kMostMultiplier));
+  for (std::size_t group = 0; group * group_size < channel.size(); ++group) {
+    const auto values = channel.subspan(group * group_size, std::min(group_size, channel.size() - group * group_size));
     const double step = scale * multiplier_of(group);
     const double peak = std::abs(*std::max_element(values.begin(), values.end(), larger));
     // The group's own largest value reaches the last code.
@@ -41,14 +46,15 @@ void move_to_grid(std::span<double> channel) {
 
 class GridStorage final : public Weights::Storage {
  public:
-  explicit GridStorage(const Weights& weights) : Storage(decoder::tensors(weights.desc())) {
+  GridStorage(const Weights& weights, std::size_t group) : Storage(decoder::tensors(weights.desc())) {
     values_.reserve(specs().size());
     for (std::size_t i = 0; i < specs().size(); ++i) {
       const decoder::TensorSpec& spec = specs()[i];
       reference::Values values = reference::values_of(weights.tensors()[i]);
       if (spec.role == decoder::TensorRole::kLinearWeight) {
         const auto inputs = static_cast<std::size_t>(spec.shape[1]);
-        for (std::size_t at = 0; at < values.size(); at += inputs) move_to_grid(std::span(values).subspan(at, inputs));
+        for (std::size_t at = 0; at < values.size(); at += inputs)
+          move_to_grid(std::span(values).subspan(at, inputs), group);
       }
       std::vector<float>& kept = values_.emplace_back();
       std::transform(values.begin(), values.end(), std::back_inserter(kept),
@@ -73,8 +79,8 @@ std::pair<std::int32_t, double> greatest_of(std::span<const double> logits) {
 
 }  // namespace
 
-Weights grid_weights(const Weights& weights) {
-  return Weights(weights.config(), std::make_shared<GridStorage>(weights));
+Weights grid_weights(const Weights& weights, std::size_t group) {
+  return Weights(weights.config(), std::make_shared<GridStorage>(weights, group));
 }
 
 std::vector<Case> with_float64_results(std::vector<Case> cases, const Weights& weights) {

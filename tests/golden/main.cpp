@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // golden_check --plugin LIB.so [--precision P] [--option k=v] --measure deviation|kl --bound X [--bound-without-vnni Y]
-// [--grid] [--gguf] --fixtures NAME...
+// [--grid [--grid-group N]] [--gguf] --fixtures NAME...
 // Runs a backend on golden fixtures: logits must be within the bound, and greedy ids must be equal wherever the choice
 // is clear. With --grid, the weights are first moved to numbers that a 4-bit format can hold exactly. With --gguf, the
 // model is first written as a GGUF file.
@@ -34,6 +34,7 @@ struct Settings {
   std::string measure;
   double bound = 0;
   bool grid = false;
+  std::size_t grid_group = 16;
   bool gguf = false;
   std::vector<std::string> fixtures;
   int threads = 2;
@@ -86,7 +87,7 @@ class GoldenTest : public testing::Test {
     if (settings_.gguf) copy.emplace(fixture_);
     const Model model = Model::open(copy ? copy->path() : model_reference(fixture_));
     const auto vocab = static_cast<std::size_t>(model.config().vocab_size);
-    const Weights weights = settings_.grid ? grid_weights(model.weights()) : model.weights();
+    const Weights weights = settings_.grid ? grid_weights(model.weights(), settings_.grid_group) : model.weights();
     const BackendModel packed = settings_.backend.create_model(
         BackendContext(Plugin::load(settings_.backend.plugin), settings_.threads), weights);
     const BackendSession session(packed, 1, std::min(model.config().max_positions, kPositions));
@@ -128,6 +129,8 @@ int run(int argc, char** argv) {
   const auto* other = app.add_option("--bound-without-vnni", without_vnni,
                                      "The bound on processors whose 8-bit products saturate in 16 bits");
   app.add_flag("--grid", settings.grid, "Move the weights to numbers that a 4-bit format can hold exactly");
+  app.add_option("--grid-group", settings.grid_group, "Inputs that share a step of the grid")
+      ->check(CLI::PositiveNumber);
   app.add_flag("--gguf", settings.gguf, "Read each model from a GGUF file that is written first");
   app.add_option("--fixtures", settings.fixtures)->required();
   app.add_option("--threads", settings.threads);
