@@ -52,6 +52,8 @@ cudaGraphExec_t GraphCache::capture(cudaStream_t stream, const std::function<voi
   }
   if (is_whole && cudaGraphInstantiate(&executable, graph, 0) != cudaSuccess) executable = nullptr;
   if (graph != nullptr) cudaGraphDestroy(graph);
+  // Else the first launch would do it, which is of a pass that somebody waits for.
+  if (executable != nullptr) cudaGraphUpload(executable, stream);
   cudaGetLastError();  // an error of a capture is no error of the pass
   return executable;
 }

@@ -8,7 +8,7 @@ namespace inferbench::cuda_backend {
 
 Options read_options(const ib_model_params& params) {
   const OptionReader reader(params);
-  return {reader.boolean("step_kernel"), reader.boolean("cublaslt")};
+  return {reader.boolean("step_kernel"), reader.boolean("fused_pass"), reader.boolean("cublaslt")};
 }
 
 }  // namespace inferbench::cuda_backend

@@ -7,6 +7,7 @@ namespace inferbench::cuda_backend {
 
 struct Options {
   bool step_kernel = true;  ///< decode steps of few sequences run as one persistent kernel
+  bool fused_pass = true;   ///< steps of 32 to 64 sequences run as few kernels that stream the weights
   bool blas = true;         ///< products of many rows go to cuBLASLt where it is found
 };
 

@@ -2,37 +2,17 @@
 #include "rows_pass.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 #include "cuda_call.hpp"
 
 namespace inferbench::cuda_backend {
 namespace {
 
-// Most rows of one head product: with a large vocabulary its results dominate the work space.
-constexpr std::int32_t kHeadRows = 64;
 // Passes of more rows take longer on the device than their launches on the host.
 constexpr std::int32_t kMostGraphRows = 512;
 // In passes of up to this many rows, what products give stays in fp32: it costs nothing, and a token gets the same
 // roundings as in a step.
 constexpr std::int32_t kMostFloatRows = 1024;
-// Segments of fewer rows attend row by row.
-constexpr std::int32_t kFewestTiled = 8;
-
-/// Where the lists lie in one block of 32-bit integers, as in RowList. Each has room for one entry per row; a tile has
-/// at least kFewestTiled rows or is the last one of its segment, so max_rows tiles are enough.
-struct ListPlaces {
-  explicit ListPlaces(std::int32_t max_rows) : n(static_cast<std::size_t>(max_rows)) {}
-  std::size_t tokens() const { return 0; }
-  std::size_t positions() const { return n; }
-  std::size_t slots() const { return 2 * n; }
-  std::size_t single_rows() const { return 3 * n; }
-  std::size_t output_rows() const { return 4 * n; }
-  std::size_t tiles() const { return 5 * n; }
-  std::size_t total() const { return 5 * n + n * sizeof(QueryTile) / sizeof(std::int32_t); }
-
-  std::size_t n;
-};
 
 std::uint64_t most_plain_bytes(const ModelData& model) {
   const Products& products = model.products;
@@ -46,16 +26,15 @@ std::uint64_t most_plain_bytes(const ModelData& model) {
 
 }  // namespace
 
-RowsPass::RowsPass(const Model& model, std::int32_t max_rows) : model_(model), max_rows_(max_rows) {
+RowsPass::RowsPass(const Model& model, std::int32_t max_rows) : model_(model), max_rows_(max_rows), lists_(max_rows) {
   Arena counting;
   take_work(counting);
   memory_ = DeviceBuffer(counting.used(), "work space");
   Arena arena(memory_.data());
   work_ = take_work(arena);
-  host_lists_ = HostBuffer(ListPlaces(max_rows).total() * sizeof(std::int32_t));
 }
 
-RowsPass::Work RowsPass::take_work(Arena& arena) const {
+RowsPass::Work RowsPass::take_work(Arena& arena) {
   const Shape& shape = model_.data().shape;
   const auto rows = static_cast<std::uint64_t>(max_rows_);
   const auto size = static_cast<std::uint64_t>(value_bytes(model_.data().values));
@@ -83,54 +62,20 @@ RowsPass::Work RowsPass::take_work(Arena& arena) const {
   work.logits = RowsOf{nullptr, static_cast<std::int32_t>(round_up(shape.vocab, kRowValues)), true};
   work.logits.data = arena.take<float>(head_rows * static_cast<std::uint64_t>(work.logits.stride));
   work.ids = arena.take<std::int32_t>(head_rows);
-  const ListPlaces places(max_rows_);
-  work.lists = arena.take<std::int32_t>(places.total());
-  if (work.lists != nullptr) {
-    work.rows.tokens = work.lists + places.tokens();
-    work.rows.positions = work.lists + places.positions();
-    work.rows.slots = work.lists + places.slots();
-    work.rows.single_rows = work.lists + places.single_rows();
-    work.rows.output_rows = work.lists + places.output_rows();
-    work.rows.tiles = reinterpret_cast<QueryTile*>(work.lists + places.tiles());
-  }
+  lists_.place(arena.take<std::int32_t>(lists_.size()));
   return work;
 }
 
 void RowsPass::upload_lists(const PassPlan& plan) {
-  const ListPlaces places(max_rows_);
-  auto* lists = host_lists_.as<std::int32_t>();
-  std::copy(plan.tokens().begin(), plan.tokens().end(), lists + places.tokens());
-  std::copy(plan.positions().begin(), plan.positions().end(), lists + places.positions());
-  std::copy(plan.output_rows().begin(), plan.output_rows().end(), lists + places.output_rows());
-  RowList& rows = work_.rows;
-  rows.n_rows = plan.n_rows();
-  rows.n_single = rows.n_tiles = 0;
-  const bool has_tiles = has_tiled_attention(model_.data());
-  for (const PassSegment& segment : plan.segments()) {
-    for (std::int32_t i = 0; i < segment.n_rows; ++i) {
-      lists[places.slots() + static_cast<std::size_t>(segment.first_row + i)] = segment.slot;
-    }
-    if (!has_tiles || segment.n_rows < kFewestTiled) {
-      for (std::int32_t i = 0; i < segment.n_rows; ++i) {
-        lists[places.single_rows() + static_cast<std::size_t>(rows.n_single++)] = segment.first_row + i;
-      }
-      continue;
-    }
-    for (std::int32_t i = 0; i < segment.n_rows; i += kTileQueries) {
-      const QueryTile tile{segment.first_row + i, std::min(kTileQueries, segment.n_rows - i),
-                           segment.first_position + i, segment.slot};
-      std::memcpy(lists + places.tiles() + static_cast<std::size_t>(rows.n_tiles++) * sizeof tile / sizeof *lists,
-                  &tile, sizeof tile);
-    }
-  }
-  check(cudaMemcpyAsync(work_.lists, lists, places.total() * sizeof *lists, cudaMemcpyHostToDevice,
+  lists_.fill(plan, has_tiled_attention(model_.data()));
+  check(cudaMemcpyAsync(lists_.device(), lists_.host(), lists_.size() * sizeof(std::int32_t), cudaMemcpyHostToDevice,
                         model_.context.stream),
         "copying a pass's tokens");
 }
 
 void RowsPass::run(const PassPlan& plan, const KvCache& cache, const ib_forward_params& params) {
   upload_lists(plan);
-  const RowList& rows = work_.rows;
+  const RowList& rows = lists_.rows();
   if (rows.n_rows > kMostGraphRows) {
     run_layers(cache, true);
   } else {
@@ -143,7 +88,7 @@ void RowsPass::run(const PassPlan& plan, const KvCache& cache, const ib_forward_
 }
 
 void RowsPass::run_layers(const KvCache& cache, bool polls) {
-  embed_rows(model_.data(), work_.rows, work_.x, model_.context.stream);
+  embed_rows(model_.data(), lists_.rows(), work_.x, model_.context.stream);
   for (std::int32_t i = 0; i < model_.data().shape.n_layers; ++i) {
     if (polls) model_.context.host.throw_if_cancelled();
     run_layer(i, cache);
@@ -155,15 +100,15 @@ void RowsPass::run_layer(std::int32_t index, const KvCache& cache) {
   const ModelData& model = model_.data();
   const LayerWeights& layer = model_.layout.layers[static_cast<std::size_t>(index)];
   const cudaStream_t stream = model_.context.stream;
-  const std::int32_t n = work_.rows.n_rows;
+  const std::int32_t n = lists_.rows().n_rows;
   const bool is_float = n <= kMostFloatRows;
   const Format results = is_float ? Format::kF32 : model.values;
   work_.qkv.is_float = work_.up.is_float = is_float;
   norm_rows(model, layer.attn_norm, work_.x, nullptr, work_.y, n, stream);
   multiply(model.products.qkv, layer.qkv, work_.y, n, work_.qkv.data, work_.qkv.stride, results, false);
-  store_heads(model, cache, layer, index, work_.rows, work_.qkv, work_.query, stream);
-  attend_rows(model, cache, layer, index, work_.rows, work_.query, work_.attended, stream);
-  attend_tiles(model, cache, layer, index, work_.rows, work_.query, work_.attended, stream);
+  store_heads(model, cache, layer, index, lists_.rows(), work_.qkv, work_.query, stream);
+  attend_rows(model, cache, layer, index, lists_.rows(), work_.query, work_.attended, stream);
+  attend_tiles(model, cache, layer, index, lists_.rows(), work_.query, work_.attended, stream);
   project_back(model.products.out, layer.out, work_.attended, layer.attn_post_norm);
   norm_rows(model, layer.mlp_norm, work_.x, nullptr, work_.y, n, stream);
   multiply(model.products.up, layer.up, work_.y, n, work_.up.data, work_.up.stride, results, false);
@@ -173,7 +118,7 @@ void RowsPass::run_layer(std::int32_t index, const KvCache& cache) {
 
 // Adds to the residual stream.
 void RowsPass::project_back(const MatrixShape& shape, const Matrix& matrix, RowsOf x, const NormWeights& post) {
-  const std::int32_t n = work_.rows.n_rows;
+  const std::int32_t n = lists_.rows().n_rows;
   const std::int32_t stride = model_.data().shape.hidden_stride;
   if (post.weight == nullptr) return multiply(shape, matrix, x, n, work_.x, stride, Format::kF32, true);
   multiply(shape, matrix, x, n, work_.delta, stride, Format::kF32, false);
@@ -209,18 +154,14 @@ void RowsPass::multiply(const MatrixShape& shape, const Matrix& matrix, RowsOf x
 
 void RowsPass::write_outputs(const PassPlan& plan, const ib_forward_params& params) {
   const ModelData& model = model_.data();
-  const std::span<const PassOutput> outputs = plan.outputs();
   const cudaStream_t stream = model_.context.stream;
   const auto vocab = static_cast<std::int64_t>(model.shape.vocab);
   const std::size_t row_bytes = static_cast<std::size_t>(vocab) * sizeof(float);
   auto* logits = static_cast<float*>(work_.logits.data);
-  for (std::size_t begin = 0; begin < outputs.size();) {
-    // Outputs of one kind are neighbours in the caller's buffer.
-    std::size_t end = begin + 1;
-    while (end < outputs.size() && end - begin < kHeadRows && outputs[end].greedy == outputs[begin].greedy) ++end;
-    const auto n = static_cast<std::int32_t>(end - begin);
-    const PassOutput& first = outputs[begin];
-    norm_rows(model, model.final_norm, work_.x, work_.rows.output_rows + begin, work_.y, n, stream);
+  plan.for_alike_outputs(std::size_t{kHeadRows}, [&](std::span<const PassOutput> outputs, std::size_t begin) {
+    const auto n = static_cast<std::int32_t>(outputs.size());
+    const PassOutput& first = outputs[0];
+    norm_rows(model, model.final_norm, work_.x, lists_.rows().output_rows + begin, work_.y, n, stream);
     multiply(model.products.head, model.head, work_.y, n, work_.logits.data, work_.logits.stride, Format::kF32, false);
     finish_logits(model, logits, work_.logits.stride, n, first.greedy ? work_.ids : nullptr, stream);
     if (first.greedy) {
@@ -233,8 +174,7 @@ void RowsPass::write_outputs(const PassPlan& plan, const ib_forward_params& para
                               static_cast<std::size_t>(n), cudaMemcpyDeviceToHost, stream),
             "copying logits");
     }
-    begin = end;
-  }
+  });
 }
 
 }  // namespace inferbench::cuda_backend

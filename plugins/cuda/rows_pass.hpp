@@ -7,6 +7,7 @@
 #include "graph_cache.hpp"
 #include "inferbench/pass_plan.hpp"
 #include "model.hpp"
+#include "pass_lists.hpp"
 #include "rows.hpp"
 
 namespace inferbench::cuda_backend {
@@ -16,11 +17,15 @@ class RowsPass {
  public:
   /// Rows of a pass at most.
   static constexpr std::int32_t kMostRows = 2048;
+  /// Most rows of one head product: with a large vocabulary its results dominate the work space.
+  static constexpr std::int32_t kHeadRows = 64;
 
   /// `max_rows`: of a pass.
   RowsPass(const Model& model, std::int32_t max_rows);
 
   std::uint64_t bytes() const { return memory_.bytes(); }
+  /// Work space for logits of up to kHeadRows rows, fp32, which is free between passes.
+  RowsOf logits() const { return work_.logits; }
 
   /// Runs the present pass of `plan`, and writes what the caller wants. When it throws, work may still be in the
   /// stream.
@@ -39,10 +44,8 @@ class RowsPass {
     void* plain;    ///< a quantized matrix as plain rows; null: none is
     RowsOf logits;  ///< fp32
     std::int32_t* ids;
-    std::int32_t* lists;
-    RowList rows;
   };
-  Work take_work(Arena& arena) const;
+  Work take_work(Arena& arena);
 
   void upload_lists(const PassPlan& plan);
   void run_layers(const KvCache& cache, bool polls);
@@ -55,7 +58,7 @@ class RowsPass {
   const Model& model_;
   std::int32_t max_rows_;
   DeviceBuffer memory_;
-  HostBuffer host_lists_;
+  PassLists lists_;
   Work work_{};
   GraphCache graphs_;
 };

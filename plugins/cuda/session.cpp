@@ -39,9 +39,10 @@ Session::Session(Model& model, const ib_session_params& params)
       rows_((model.context.use(), model), plan_.max_rows()) {
   create_cache();
   create_step();
+  create_fused_pass();
   info_.struct_size = sizeof info_;
   info_.kv_bytes = cache_memory_.bytes();
-  info_.scratch_bytes = rows_.bytes() + step_memory_.bytes();
+  info_.scratch_bytes = rows_.bytes() + step_memory_.bytes() + (fused_ ? fused_->bytes() : 0);
   info_.device_bytes = model.info().weights_bytes + info_.kv_bytes + info_.scratch_bytes;
   check(cudaStreamSynchronize(model.context.stream), "creating a session");
 }
@@ -110,6 +111,12 @@ void Session::create_step() {
   for (const StepPlan& plan : step_plans_) prepare_step(model, plan);
 }
 
+void Session::create_fused_pass() {
+  const TensorMaps maps;
+  if (lengths_.limits().n_slots < FusedPass::kFewestRows || !FusedPass::takes(model_, maps)) return;
+  if (plan_.max_rows() >= kStreamedRows) fused_.emplace(model_, maps, rows_.logits());
+}
+
 bool Session::is_step(const ib_forward_params& params) const {
   if (params.n_sequences > step_plan(params.n_sequences).max_rows) return false;
   const auto is_one = [](const ib_sequence& sequence) { return sequence.n_tokens == 1; };
@@ -124,7 +131,13 @@ void Session::forward(const ib_forward_params& params) {
     run_step(params);
   } else {
     plan_.begin(params, lengths_.held());
-    while (plan_.next()) rows_.run(plan_, cache_, params);
+    while (plan_.next()) {
+      if (fused_ && FusedPass::takes(plan_)) {
+        fused_->run(plan_, cache_, params);
+      } else {
+        rows_.run(plan_, cache_, params);
+      }
+    }
   }
   lengths_.advance(params);
 }

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "device_memory.hpp"
+#include "fused_pass.hpp"
 #include "model.hpp"
 #include "rows_pass.hpp"
 #include "step.hpp"
@@ -25,6 +26,7 @@ class Session {
  private:
   void create_cache();
   void create_step();
+  void create_fused_pass();
   const StepPlan& step_plan(std::int32_t n_rows) const { return step_plans_[n_rows == 1 ? 0 : 1]; }
   bool is_step(const ib_forward_params& params) const;
   void run_step(const ib_forward_params& params);
@@ -40,6 +42,7 @@ class Session {
   StepPlan step_plans_[2]{};  ///< for one row, for several
   StepArguments step_{};      ///< what stays the same from step to step is set
   RowsPass rows_;
+  std::optional<FusedPass> fused_;  ///< where the model and the GPU allow it
   ib_session_info info_{};
 };
 

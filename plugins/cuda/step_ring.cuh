@@ -22,16 +22,20 @@ __device__ __forceinline__ void sync_consumers() {
 /// Where a warp is in the ring. The producer and the consumers each have their own.
 class RingPlace {
  public:
+  __device__ RingPlace(std::byte* barriers, std::byte* stages, int n_stages, int stage_bytes)
+      : full_(shared_address(barriers)),
+        empty_(full_ + 8 * static_cast<std::uint32_t>(n_stages)),
+        stages_(stages),
+        n_stages_(n_stages),
+        stage_bytes_(stage_bytes) {}
   __device__ RingPlace(std::byte* shared, const StepPlan& plan)
-      : full_(shared_address(shared + plan.barriers_at)),
-        empty_(full_ + 8 * static_cast<std::uint32_t>(plan.n_stages)),
-        stages_(shared + plan.shared_bytes - plan.n_stages * plan.stage_bytes),
-        n_stages_(plan.n_stages),
-        stage_bytes_(plan.stage_bytes) {}
+      : RingPlace(shared + plan.barriers_at, shared + plan.shared_bytes - plan.n_stages * plan.stage_bytes,
+                  plan.n_stages, plan.stage_bytes) {}
 
-  __device__ void init() const {
+  /// `copies`: how many times expect() is called for a stage.
+  __device__ void init(int copies = 1) const {
     for (int i = 0; i < n_stages_; ++i) {
-      asm volatile("mbarrier.init.shared::cta.b64 [%0], 1;" ::"r"(full_ + 8 * i) : "memory");
+      asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(full_ + 8 * i), "r"(copies) : "memory");
       asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(empty_ + 8 * i), "n"(kStepWarps) : "memory");
     }
     asm volatile("fence.proxy.async.shared::cta;" ::: "memory");

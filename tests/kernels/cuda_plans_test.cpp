@@ -12,6 +12,7 @@
 
 #include "formats.hpp"
 #include "model_layout.hpp"
+#include "product_cut.hpp"
 #include "step_plan.hpp"
 
 namespace inferbench::cuda_backend {
@@ -88,6 +89,19 @@ TEST(CudaFormats, PowersOfTwoAndZerosAreExact) {
   for (std::size_t i = 0; i < weights.size(); ++i) weights[i] = i % 3 == 0 ? -0.25F : (i % 3 == 1 ? 0.125F : 0.0F);
   EXPECT_EQ(squared_error<8>(weights), 0);
   EXPECT_EQ(squared_error<4>(weights), 0);
+}
+
+// golden_check's grid of 4-bit weights, in groups of 32.
+TEST(CudaFormats, StepsOfTheGoldenGridAreExact) {
+  for (const float scale : {0.5F, 0.5625F, 0.8125F, 0.9375F}) {
+    for (const int multiplier : {1, 7, 11, 15, 16}) {
+      std::array<float, kGroup> weights{};
+      for (std::size_t i = 0; i < weights.size(); ++i) {
+        weights[i] = scale * static_cast<float>(multiplier) * static_cast<float>(static_cast<int>(i * 5 % 15) - 7);
+      }
+      EXPECT_EQ(squared_error<4>(weights), 0) << scale << " * " << multiplier;
+    }
+  }
 }
 
 ib_model_desc description(std::int32_t hidden, std::int32_t heads, std::int32_t kv_heads, std::int32_t mlp) {
@@ -203,6 +217,33 @@ TEST(CudaStepPlan, ModelsThatDoNotFitHaveNoStep) {
   EXPECT_EQ(rows_of(shape, Format::kF32, kH200Shared), 0);
   EXPECT_EQ(rows_of(shape, Format::kBf16, 64 << 10U), 0);
   EXPECT_EQ(rows_of(shape_of(description(8192, 64, 8, 28672)), Format::kBf16, kH200Shared), 0);
+}
+
+TEST(CudaProductCut, ItemsCoverTheMatrix) {
+  for (const std::int32_t rows : {16, 257, 768, 3072, 16384}) {
+    for (const std::int32_t inputs : {64, 96, 768, 1600, 8192}) {
+      for (const std::int32_t most_parts : {1, kMostProductParts}) {
+        const auto padded = static_cast<std::int32_t>(padded_inputs(Format::kBf16, inputs));
+        const ProductCut cut =
+            cut_product({rows, inputs, padded, (rows + 15) / 16, Format::kBf16}, kH200Blocks, most_parts);
+        EXPECT_GE(cut.tiles * cut.tile_rows, rows);
+        EXPECT_EQ(cut.units * kPlainInputs, padded);
+        EXPECT_LE(cut.parts, most_parts);
+        EXPECT_GE(cut.parts * cut.part_units, cut.units);
+        EXPECT_LT((cut.parts - 1) * cut.part_units, cut.units) << "the last part would be empty";
+      }
+    }
+  }
+}
+
+TEST(CudaProductCut, FewRowsAreCutAlongTheirInputs) {
+  // 2048 rows are 16 tiles of 128: in 8 parts each, 128 of 132 blocks have work.
+  const ProductCut down = cut_product({2048, 8192, 8192, 128, Format::kBf16}, kH200Blocks, kMostProductParts);
+  EXPECT_EQ(down.tile_rows * 1000 + down.parts, 128008);
+  const ProductCut up = cut_product({16384, 2048, 2048, 1024, Format::kBf16}, kH200Blocks, kMostProductParts);
+  EXPECT_EQ(up.tile_rows * 1000 + up.parts, 128001);
+  // Where parts are not allowed, smaller tiles make up for them.
+  EXPECT_EQ(cut_product({3072, 768, 768, 192, Format::kBf16}, kH200Blocks, 1).tile_rows, 32);
 }
 
 }  // namespace

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Launches that begin before the kernel in front of them has ended, so that a launch takes no time of its own. What a
+// kernel reads or writes that another kernel of the pass has written or reads must come after wait_for_predecessors().
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include "cuda_call.hpp"
+
+namespace inferbench::cuda_backend {
+
+/// Waits for the end of all kernels before this one, and for what they have written.
+__device__ __forceinline__ void wait_for_predecessors() {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+
+/// Lets the next kernel begin, as soon as all blocks of this one have said so.
+__device__ __forceinline__ void let_successor_begin() {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+#endif
+}
+
+/// Every kernel of a chain that is launched so must call wait_for_predecessors(): the next one only waits for it.
+template <typename... Parameters, typename... Arguments>
+void launch_early(const char* what, void (*kernel)(Parameters...), dim3 grid, unsigned threads, std::size_t bytes,
+                  cudaStream_t stream, Arguments&&... arguments) {
+  cudaLaunchAttribute attribute{};
+  attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  attribute.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchConfig_t config{};
+  config.gridDim = grid;
+  config.blockDim = dim3(threads);
+  config.dynamicSmemBytes = bytes;
+  config.stream = stream;
+  config.attrs = &attribute;
+  config.numAttrs = 1;
+  check(cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(arguments)...), what);
+}
+
+}  // namespace inferbench::cuda_backend

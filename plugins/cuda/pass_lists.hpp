@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "device_memory.hpp"
+#include "inferbench/pass_plan.hpp"
+#include "rows.hpp"
+
+namespace inferbench::cuda_backend {
+
+/// The lists of a pass, made in memory of the host that the device can read.
+class PassLists {
+ public:
+  explicit PassLists(std::int32_t max_rows);
+
+  /// 32-bit integers of all lists together.
+  std::size_t size() const { return 5 * n_ + n_ * sizeof(QueryTile) / sizeof(std::int32_t); }
+  /// Where the device will have them.
+  void place(std::int32_t* lists);
+  /// `has_tiles`: whether there is attention by tiles; it takes segments of at least 8 rows.
+  void fill(const PassPlan& plan, bool has_tiles);
+
+  const std::int32_t* host() const { return host_.as<std::int32_t>(); }
+  std::int32_t* device() const { return rows_.tokens; }
+  /// Pointers to memory of the device.
+  const RowList& rows() const { return rows_; }
+
+ private:
+  // Each list has room for one entry per row; a tile has at least 8 rows or is the last one of its segment, so that
+  // many tiles are enough, too.
+  std::size_t positions() const { return n_; }
+  std::size_t slots() const { return 2 * n_; }
+  std::size_t single_rows() const { return 3 * n_; }
+  std::size_t output_rows() const { return 4 * n_; }
+  std::size_t tiles() const { return 5 * n_; }
+
+  std::size_t n_;
+  HostBuffer host_;
+  RowList rows_{};
+};
+
+}  // namespace inferbench::cuda_backend
