@@ -67,8 +67,8 @@ function maxRateTable(report) {
     { label: "holds, requests/s", value: answer("rate"), text: (row) => answer("rate")(row) === null ? "no rate" : numberText(answer("rate")(row)), number: true },
     { label: "from", value: answer("low"), number: true },
     { label: "to", value: answer("high"), number: true },
-    { label: "searches", value: answer("searches"), number: true },
-    { label: "up to the highest throughput", value: answer("unbounded"), number: true },
+    { label: "searches", value: answer("searches"), text: (row) => String(answer("searches")(row)), number: true },
+    { label: "up to the highest throughput", value: answer("unbounded"), text: (row) => String(answer("unbounded")(row)), number: true },
   ], rows, "The highest rate that holds the objective: the mean of the searches, and an interval from the rates that held to the rates that failed.");
 }
 
