@@ -32,6 +32,7 @@ struct ConformanceArguments {
   std::vector<std::string> precisions;
   std::vector<std::string> options;
   std::vector<std::string> rules;
+  std::string device;
   std::string judge_as;
   std::optional<double> rounding;
   std::optional<double> numerics;
@@ -66,6 +67,15 @@ PluginDescription find_plugin(const ConformanceArguments& arguments) {
   return PluginPath(arguments.plugin_dirs).find(is_file ? "./" + arguments.plugin : arguments.plugin);
 }
 
+void require_device(const PluginDescription& plugin, const std::string& device) {
+  std::vector<std::string> known;
+  for (const DeviceDescription& one : plugin.devices) known.push_back(one.id);
+  if (device.empty() || std::find(known.begin(), known.end(), device) != known.end()) return;
+  throw Error(fmt::format("backend {} has no device '{}' here{}", plugin.name, device,
+                          plugin.device_problem.empty() ? "" : ": " + plugin.device_problem),
+              suggestion(device, "devices", known));
+}
+
 std::vector<Subject> subjects_of(const ConformanceArguments& arguments, const Plugin& plugin) {
   std::vector<std::string> precisions = arguments.precisions;
   if (precisions.empty()) {
@@ -73,6 +83,7 @@ std::vector<Subject> subjects_of(const ConformanceArguments& arguments, const Pl
   }
   const auto options = parse_options(arguments.options);
   static_cast<void>(OptionValues(plugin.options(), options));  // only to check them
+  require_device(plugin.description(), arguments.device);
   if (!arguments.judge_as.empty() && !conformance::says_its_bits(arguments.judge_as)) {
     throw Error(fmt::format("--judge-as: unknown precision '{}'", arguments.judge_as),
                 "use a name that contains the number of bits, such as fp32, bf16, fp16, int8 or int4");
@@ -88,6 +99,7 @@ std::vector<Subject> subjects_of(const ConformanceArguments& arguments, const Pl
                     as_declared ? conformance::tolerance_of_bits(plugin.description().meaning_of(precision)->bits)
                                 : conformance::default_tolerance(arguments.judge_as),
                     as_declared ? precision : arguments.judge_as};
+    subject.device = arguments.device;
     if (arguments.rounding) subject.tolerance.rounding = *arguments.rounding;
     if (arguments.numerics) subject.tolerance.numerics = *arguments.numerics;
     subjects.push_back(std::move(subject));
@@ -219,6 +231,8 @@ void add_conformance_command(CLI::App& app, CommandContext& context) {
   command->add_option("--rule", arguments->rules, "Only rules whose names begin with this; may be given again [all]")
       ->allow_extra_args(false)
       ->type_name("NAME");
+  command->add_option("--device", arguments->device, "Device of the backend, such as cuda:0 [its first]")
+      ->type_name("DEVICE");
   command
       ->add_option("--judge-as", arguments->judge_as,
                    "Allow the errors of this precision, such as bf16 if an option stores keys and values in bf16 "

@@ -22,7 +22,8 @@ std::string title(const Examined& examined) {
   const conformance::Subject& subject = examined.subject;
   const std::string judged =
       subject.judged_as == subject.precision ? "" : fmt::format(", judged as {}", subject.judged_as);
-  return fmt::format("{} {}{}", subject.plugin.name(), subject.precision, judged);
+  const std::string device = subject.device.empty() ? "" : " on " + subject.device;
+  return fmt::format("{} {}{}{}", subject.plugin.name(), subject.precision, device, judged);
 }
 
 std::string not_applicable(const Examined& examined) {
@@ -77,6 +78,7 @@ Json position_or_null(const std::optional<std::int32_t>& position) {
 Json examined_json(const Examined& examined) {
   Json json{{"precision", examined.subject.precision},
             {"judged_as", examined.subject.judged_as},
+            {"device", text_or_null(examined.subject.device)},
             {"rounding", examined.subject.tolerance.rounding},
             {"numerics", examined.subject.tolerance.numerics},
             {"unsupported", text_or_null(examined.unsupported)},

@@ -17,6 +17,7 @@
 #include "plugin/backend_child.hpp"
 #include "plugin/plugin.hpp"
 #include "plugin/plugin_path.hpp"
+#include "run/device_limits.hpp"
 #include "support/print.hpp"
 #include "support/raw_bytes.hpp"
 
@@ -29,6 +30,7 @@ struct MachineArguments {
   std::int32_t threads = 1;
   std::vector<std::uint64_t> buffers_mib;
   std::vector<std::filesystem::path> plugin_dirs;
+  std::string device;
   bool quick = false;
   bool json = false;
 };
@@ -83,7 +85,47 @@ double overhead_of_a_call(const PluginPath& plugins) {
   }
 }
 
+std::string rate_row(const std::string& what, const MeasuredRate& rate, double unit, const std::string& unit_name) {
+  if (rate.best <= 0) return fmt::format("  {:<26}not measured\n", what);
+  return fmt::format("  {:<26}{:>22} {:<8} {}\n", what, rate_text(rate, unit), unit_name, rate.how);
+}
+
+std::string cost_row(const std::string& what, const MeasuredRate& rate) {
+  if (rate.best <= 0) return fmt::format("  {:<26}not measured\n", what);
+  return fmt::format("  {:<26}{:>22} {:<8} {}\n", what,
+                     fmt::format("{:.2f} ({:.2f})", 1e6 / rate.best, 1e6 / rate.median), "us", rate.how);
+}
+
+void print_device(const DeviceLimits& limits) {
+  print_result("{}: {}; best (median)\n\n", limits.device, limits.name);
+  for (const ReadBandwidth& read : limits.read) {
+    print_result("{}", rate_row(fmt::format("read {} MiB", read.buffer_bytes / kMiB), read.bytes_per_s, 1e9, "GB/s"));
+  }
+  if (limits.cache_bytes > 0) print_result("  {:<26}{:>22} {}\n", "last cache", limits.cache_bytes / kMiB, "MiB");
+  print_result("{}", rate_row("fp32", limits.fp32_flops_per_s, 1e12, "TFLOP/s"));
+  print_result("{}", rate_row("bf16", limits.bf16_flops_per_s, 1e12, "TFLOP/s"));
+  print_result("{}", rate_row("int8", limits.int8_ops_per_s, 1e12, "TOP/s"));
+  print_result("{}", cost_row("start of work", limits.launches_per_s));
+  print_result("{}", cost_row("start and wait for the end", limits.round_trips_per_s));
+  print_result("{}", rate_row("copy to the device", limits.to_device_bytes_per_s, 1e9, "GB/s"));
+  print_result("{}", rate_row("copy from the device", limits.from_device_bytes_per_s, 1e9, "GB/s"));
+}
+
+void measure_a_device(const MachineArguments& arguments) {
+  std::vector<std::uint64_t> buffers{16 * kMiB, 64 * kMiB, 256 * kMiB, 1024 * kMiB, 4096 * kMiB};
+  if (!arguments.buffers_mib.empty()) buffers.clear();
+  for (const std::uint64_t mib : arguments.buffers_mib) buffers.push_back(mib * kMiB);
+  const PluginDescription plugin = find_probe(PluginPath(arguments.plugin_dirs), arguments.device);
+  const DeviceLimits limits = measure_device(plugin, arguments.device, buffers);
+  if (arguments.json) {
+    print_result("{}\n", to_json(limits).dump(2));
+  } else {
+    print_device(limits);
+  }
+}
+
 void measure(const MachineArguments& arguments) {
+  if (!arguments.device.empty()) return measure_a_device(arguments);
   MachineOptions options;
   options.thread_counts = thread_ladder(arguments.threads);
   for (const std::uint64_t mib : arguments.buffers_mib) options.buffer_bytes.push_back(mib * kMiB);
@@ -102,8 +144,8 @@ void measure(const MachineArguments& arguments) {
 
 void add_machine_command(CLI::App& app, CommandContext&) {
   auto arguments = std::make_shared<MachineArguments>();
-  CLI::App* command =
-      app.add_subcommand("machine", "Measure this machine's limits: read bandwidth, fp32 and int8 peak");
+  CLI::App* command = app.add_subcommand(
+      "machine", "Measure this machine's limits: read bandwidth, fp32 and int8 peak; those of a GPU");
   command->add_option("--threads", arguments->threads, "Measure with 1, 2, 4, ... up to N threads [all CPUs]")
       ->default_val(usable_cpus())
       ->check(CLI::Range(1, 1024))
@@ -114,6 +156,8 @@ void add_machine_command(CLI::App& app, CommandContext&) {
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 20U))
       ->allow_extra_args(false)
       ->type_name("MIB");
+  command->add_option("--device", arguments->device, "Measure this device instead of the CPUs, such as cuda:0")
+      ->type_name("DEVICE");
   command->add_flag("--quick", arguments->quick, "Take less than half of the time; less precise");
   add_plugin_dir_option(*command, arguments->plugin_dirs);
   add_json_flag(*command, arguments->json);

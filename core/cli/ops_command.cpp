@@ -67,6 +67,9 @@ int run(const OpsArguments& arguments) {
   require_files_for_workers(results.experiment.contenders.size());
   const InterruptGuard interrupt;
   if (!arguments.no_limits) results.machine = measure_limits(thread_counts(results.experiment), print_line);
+  if (results.machine) {
+    add_device_limits(results.experiment.contenders, results.experiment.folder, plugins, print_line, *results.machine);
+  }
   InputFiles files;
   const auto libraries = library_paths(results.experiment, plugins);
   for (std::size_t i = 0; i < libraries.size(); ++i) {
@@ -80,6 +83,7 @@ int run(const OpsArguments& arguments) {
     run_operators({results.experiment,
                    libraries,
                    {"/proc/self/exe", "worker"},
+                   results.machine,
                    [&] { return interrupt.requested(); },
                    print_line,
                    check_files},

@@ -163,7 +163,7 @@ int run(const RunOptions& options) {
   const std::vector<std::string> warnings = machine_warnings(experiment, cpu_times);  // before any own load
   if (!source.resumed) {
     info.idle_power = idle_power_for_run(experiment, options.places);
-    info.machine = limits_for_run(experiment, print_line);
+    info.machine = limits_for_run(experiment, plugins, print_line);
   }
   if (!options.in_process) require_files_for_workers(experiment.contenders.size());
   RunFolder folder = open_folder(options, info, source);

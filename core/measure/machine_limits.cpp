@@ -177,6 +177,12 @@ MachineLimits measure_machine(const MachineOptions& options) {
   return limits;
 }
 
+const DeviceLimits* MachineLimits::find(std::string_view device) const {
+  const auto found = std::find_if(by_device.begin(), by_device.end(),
+                                  [&](const DeviceLimits& limits) { return limits.device == device; });
+  return found == by_device.end() ? nullptr : &*found;
+}
+
 const ThreadLimits* MachineLimits::find(std::int32_t threads) const {
   for (const ThreadLimits& limits : by_threads) {
     if (limits.threads == threads) return &limits;
@@ -184,10 +190,38 @@ const ThreadLimits* MachineLimits::find(std::int32_t threads) const {
   return nullptr;
 }
 
+WorkLimits work_limits(const ThreadLimits& limits, std::uint64_t bytes,
+                       const std::optional<PrecisionMeaning>& precision) {
+  const double fp32 = limits.fp32_flops_per_s.best;
+  return {read_bandwidth_near(limits, bytes), multiplies_integers(precision) ? limits.int8_ops_per_s.best : fp32, fp32};
+}
+
+WorkLimits work_limits(const DeviceLimits& limits, std::uint64_t bytes,
+                       const std::optional<PrecisionMeaning>& precision) {
+  const double fp32 = limits.fp32_flops_per_s.best;
+  const bool wide = precision && precision->bits > 16;
+  const MeasuredRate& narrow = multiplies_integers(precision) ? limits.int8_ops_per_s : limits.bf16_flops_per_s;
+  return {read_bandwidth_near(limits.read, bytes), wide ? fp32 : narrow.best, fp32};
+}
+
+WorkLimits work_limits(const MachineLimits& limits, std::string_view device, std::int32_t threads, std::uint64_t bytes,
+                       const std::optional<PrecisionMeaning>& precision) {
+  if (device.empty() || device == "cpu") {
+    const ThreadLimits* here = limits.find(threads);
+    return here == nullptr ? WorkLimits{} : work_limits(*here, bytes, precision);
+  }
+  const DeviceLimits* here = limits.find(device);
+  return here == nullptr ? WorkLimits{} : work_limits(*here, bytes, precision);
+}
+
 double read_bandwidth_near(const ThreadLimits& limits, std::uint64_t bytes) {
+  return read_bandwidth_near(limits.read, bytes);
+}
+
+double read_bandwidth_near(const std::vector<ReadBandwidth>& measured, std::uint64_t bytes) {
   double nearest = HUGE_VAL;
   double bandwidth = 0;
-  for (const ReadBandwidth& read : limits.read) {
+  for (const ReadBandwidth& read : measured) {
     const double distance = std::abs(
         std::log(static_cast<double>(read.buffer_bytes) / static_cast<double>(std::max<std::uint64_t>(bytes, 1))));
     if (distance >= nearest) continue;

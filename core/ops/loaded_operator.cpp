@@ -22,6 +22,7 @@ namespace {
 constexpr std::uint64_t kTimesCache = 4;
 constexpr std::uint64_t kPartOfMemory = 8;
 constexpr std::uint64_t kMostCopies = 1U << 16U;
+constexpr std::uint64_t kUnknownDeviceCache = std::uint64_t{256} << 20U;  // as large as any that is sold
 constexpr double kMostWarmUpS = 0.002;
 constexpr double kFirstGuessS = 0.001;
 constexpr std::int64_t kMostRuns = 10'000'000;
@@ -29,6 +30,21 @@ constexpr std::int64_t kMostRuns = 10'000'000;
 std::int64_t runs_in(double seconds, double run_s) {
   const double runs = run_s > 0 ? seconds / run_s : 1;
   return std::clamp<std::int64_t>(static_cast<std::int64_t>(std::ceil(runs)), 1, kMostRuns);
+}
+
+/// The last cache before the memory that the operator's weights are in, and that memory.
+struct CacheAndMemory {
+  std::uint64_t cache_bytes;
+  std::uint64_t memory_bytes;
+};
+
+CacheAndMemory place_of(const OperatorRequest& request, const PluginDescription& plugin) {
+  for (const DeviceDescription& device : plugin.devices) {
+    const bool is_used = request.device.empty() ? &device == plugin.devices.data() : device.id == request.device;
+    if (!is_used || device.memory_bytes == 0) continue;
+    return {request.device_cache_bytes > 0 ? request.device_cache_bytes : kUnknownDeviceCache, device.memory_bytes};
+  }
+  return {last_cache_bytes(), available_memory_bytes()};
 }
 
 }  // namespace
@@ -76,7 +92,8 @@ void LoadedOperator::make(const OperatorRequest& request, OperatorPrepared& outc
   const ib_op_info info = operator_->info();
   outcome.weights_bytes = info.weights_bytes;
   outcome.kv_bytes = info.kv_bytes;
-  outcome.n_copies = copies_for(request.cache, outcome.bytes(), last_cache_bytes(), available_memory_bytes());
+  const auto [cache_bytes, memory_bytes] = place_of(request, plugin.description());
+  outcome.n_copies = copies_for(request.cache, outcome.bytes(), cache_bytes, memory_bytes);
   if (outcome.n_copies > 1) {
     operator_.reset();
     desc.n_copies = outcome.n_copies;

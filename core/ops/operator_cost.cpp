@@ -77,15 +77,13 @@ OperatorFlops operator_flops(const OperatorSpec& spec) {
   }
 }
 
-OperatorLimit operator_limit(const OperatorSpec& spec, bool integer_products, std::uint64_t bytes,
-                             std::uint64_t all_bytes, const ThreadLimits& limits) {
+OperatorLimit operator_limit(const OperatorSpec& spec, std::uint64_t bytes, const WorkLimits& limits) {
   OperatorLimit limit;
-  const double bandwidth = bytes > 0 ? read_bandwidth_near(limits, all_bytes) : 0;
-  if (bandwidth > 0) limit.memory_s = static_cast<double>(bytes) / bandwidth;
+  if (limits.bytes > 0) limit.memory_s = static_cast<double>(bytes) / limits.bytes;
   const OperatorFlops flops = operator_flops(spec);
-  const double fp32 = limits.fp32_flops_per_s.best;
-  const double peak = integer_products ? limits.int8_ops_per_s.best : fp32;
-  if (fp32 > 0 && peak > 0) limit.arithmetic_s = flops.products / peak + flops.other / fp32;
+  if (limits.fp32 > 0 && limits.products > 0) {
+    limit.arithmetic_s = flops.products / limits.products + flops.other / limits.fp32;
+  }
   limit.seconds = std::max(limit.memory_s, limit.arithmetic_s);
   return limit;
 }

@@ -29,9 +29,7 @@ struct OperatorLimit {
   bool by_memory() const { return memory_s > arithmetic_s; }
 };
 
-/// `integer_products`: products are compared with the 8-bit peak, not with the fp32 peak. `bytes`: weights, keys and
-/// values that one run reads; `all_bytes`: of all copies, which runs use in turn.
-OperatorLimit operator_limit(const OperatorSpec& spec, bool integer_products, std::uint64_t bytes,
-                             std::uint64_t all_bytes, const ThreadLimits& limits);
+/// `bytes`: weights, keys and values that one run reads. `limits`: of a buffer with all copies, which runs use in turn.
+OperatorLimit operator_limit(const OperatorSpec& spec, std::uint64_t bytes, const WorkLimits& limits);
 
 }  // namespace inferbench

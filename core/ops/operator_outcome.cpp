@@ -77,17 +77,12 @@ std::optional<OperatorCache> operator_cache_from(std::string_view text) {
 }
 
 Json to_json(const OperatorRequest& request) {
-  return {{"contender", request.contender},
-          {"plugin", request.plugin},
-          {"precision", request.precision},
-          {"options", request.options},
-          {"device", request.device},
-          {"threads", request.threads},
-          {"operator", spec_json(request.spec)},
-          {"seed", request.seed},
-          {"cache", to_string(request.cache)},
-          {"timeout_s", request.timeout_s},
-          {"memory_bytes", request.memory_bytes}};
+  return {{"contender", request.contender}, {"plugin", request.plugin},
+          {"precision", request.precision}, {"options", request.options},
+          {"device", request.device},       {"device_cache_bytes", request.device_cache_bytes},
+          {"threads", request.threads},     {"operator", spec_json(request.spec)},
+          {"seed", request.seed},           {"cache", to_string(request.cache)},
+          {"timeout_s", request.timeout_s}, {"memory_bytes", request.memory_bytes}};
 }
 
 OperatorRequest operator_request_from(const Json& object) {
@@ -97,6 +92,7 @@ OperatorRequest operator_request_from(const Json& object) {
   request.precision = object.at("precision").get<std::string>();
   request.options = object.at("options").get<std::map<std::string, std::string>>();
   request.device = object.at("device").get<std::string>();
+  request.device_cache_bytes = integer_of<std::uint64_t>(object.at("device_cache_bytes"));
   request.threads = integer_of<std::int32_t>(object.at("threads"));
   require_sane(request.threads >= 1, "number of threads");
   request.spec = spec_of(object.at("operator"));

@@ -30,7 +30,8 @@ struct OperatorRequest {
   std::string plugin;     ///< absolute path of the library
   std::string precision;
   std::map<std::string, std::string> options;
-  std::string device{};  ///< empty: the backend's first
+  std::string device{};                  ///< empty: the backend's first
+  std::uint64_t device_cache_bytes = 0;  ///< of the device's last cache; 0: unknown
   std::int32_t threads = 1;
   OperatorSpec spec;
   std::uint64_t seed = 0;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "inferbench/decoder.hpp"
+#include "inferbench/device_probe.h"
 #include "inferbench/op_bench.h"
 #include "plugin/table_check.hpp"
 #include "support/one_line.hpp"
@@ -22,7 +23,7 @@ std::optional<PrecisionMeaning> PluginDescription::meaning_of(std::string_view p
 }
 
 const std::vector<std::string>& known_extensions() {
-  static const std::vector<std::string> kNames{IB_EXT_PROFILE_V1, IB_EXT_OP_BENCH_V1};
+  static const std::vector<std::string> kNames{IB_EXT_PROFILE_V1, IB_EXT_OP_BENCH_V1, IB_EXT_DEVICE_PROBE_V1};
   return kNames;
 }
 

@@ -21,15 +21,24 @@ double or_unit(double rate) {
   return rate > 0 ? rate : kUnit;
 }
 
+std::uint64_t buffer_of(const std::vector<ReadBandwidth>& read, double bytes) {
+  if (bytes > 0) return static_cast<std::uint64_t>(bytes);
+  return read.empty() ? 0 : read.back().buffer_bytes;
+}
+
+template <typename Limits>
+WorkLimits rates_of(const Limits& limits, const Setting& setting, double bytes) {
+  const WorkLimits most = work_limits(limits, buffer_of(limits.read, bytes), setting.precision);
+  return {or_unit(most.bytes), or_unit(most.products), or_unit(most.fp32)};
+}
+
 }  // namespace
 
-MachineRates machine_rates(const MachineLimits* limits, std::int32_t threads, double bytes) {
-  if (limits == nullptr || limits->by_threads.empty()) return {kUnit, kUnit, kUnit};
-  const ThreadLimits& here = nearest(*limits, threads);
-  const double largest = here.read.empty() ? 0 : static_cast<double>(here.read.back().buffer_bytes);
-  const auto buffer = static_cast<std::uint64_t>(bytes > 0 ? bytes : largest);
-  return {or_unit(read_bandwidth_near(here, buffer)), or_unit(here.fp32_flops_per_s.best),
-          or_unit(here.int8_ops_per_s.best)};
+WorkLimits machine_rates(const Setting& setting, std::int32_t threads, double bytes) {
+  if (!setting.knows_limits()) return {kUnit, kUnit, kUnit};
+  if (!setting.device.empty()) return rates_of(*setting.limits->find(setting.device), setting, bytes);
+  if (setting.limits->by_threads.empty()) return {kUnit, kUnit, kUnit};
+  return rates_of(nearest(*setting.limits, threads), setting, bytes);
 }
 
 }  // namespace inferbench

@@ -38,7 +38,7 @@ Work work_of(const Setting& setting, const Workload& load) {
   const ib_model_desc desc = model_desc(load.shape);
   const double context = load.past_tokens + load.prompt_tokens + 0.5 * load.generate_tokens;
   const double pairs = desc.n_layers * decoder::attended_pairs(load.past_tokens, load.prompt_tokens);
-  const MachineRates rates = machine_rates(setting.limits, load.threads, bytes);
+  const WorkLimits rates = machine_rates(setting, load.threads, bytes);
   return {static_cast<double>(load.shape.n_layers),
           static_cast<double>(load.shape.hidden_size),
           static_cast<double>(load.shape.intermediate_size),
@@ -52,9 +52,9 @@ Work work_of(const Setting& setting, const Workload& load) {
           decoder::kv_values_per_token(desc),
           decoder::kv_values_read(desc, context),
           decoder::attended_pairs_of_layers(desc, load.past_tokens, load.prompt_tokens) / pairs,
-          rates.bytes_per_s,
-          setting.integer_products ? rates.int8_ops_per_s : rates.fp32_flops_per_s,
-          rates.fp32_flops_per_s,
+          rates.bytes,
+          rates.products,
+          rates.fp32,
           bytes};
 }
 
@@ -151,7 +151,7 @@ std::vector<double> physical_terms(std::string_view target, const Setting& setti
 }
 
 std::vector<double> physical_priors(std::string_view target, const Setting& setting) {
-  const double limit = setting.limits == nullptr ? 0 : 1;
+  const double limit = setting.knows_limits() ? 1 : 0;
   const double bytes = setting.bytes_per_weight;
   if (target == "decode_ms_per_token") return {0, 0, limit, 0, 0, limit, 0, 0};
   if (target == "ttft_ms") return {0, 0, 0, limit, limit, limit, 0};

@@ -48,6 +48,18 @@ const MachineLimits* asked_limits(const Predictor& predictor, const AskedConfigu
   return predictor.machines.empty() ? nullptr : &predictor.machines.begin()->second;
 }
 
+// A fit with the limits of a device asks for those of the other machine's device.
+void require_device_limits(const Predictor& predictor, const Setting& setting) {
+  const auto had = [&](const auto& machine) {
+    return Setting{setting.contender, {}, 0, &machine.second, setting.device}.knows_limits();
+  };
+  const bool was_known = std::any_of(predictor.machines.begin(), predictor.machines.end(), had);
+  if (setting.device.empty() || was_known == setting.knows_limits()) return;
+  throw Error(fmt::format("the limits of {} {} known here, but {} when {} was fitted", setting.device,
+                          was_known ? "are not" : "are", was_known ? "were" : "were not", setting.contender),
+              "give --limits that has them as the fitted runs do: the `machine` of a run.json, or leave it out");
+}
+
 }  // namespace
 
 // Uses the residuals of the same kind: inside or beyond the measured range. If the data have too few of one kind (with
@@ -74,7 +86,9 @@ Setting asked_setting(const Predictor& predictor, const AskedConfiguration& aske
     throw Error("contender '" + asked.contender + "' was not measured",
                 suggestion(asked.contender, "contenders", names_of(predictor.contenders)));
   }
-  return setting_of(asked.contender, facts->second, asked_limits(predictor, asked));
+  const Setting setting = setting_of(asked.contender, facts->second, asked_limits(predictor, asked));
+  require_device_limits(predictor, setting);
+  return setting;
 }
 
 ConfigurationPrediction predict_configuration(const Predictor& predictor, const AskedConfiguration& asked) {

@@ -101,6 +101,7 @@ TargetPredictor target_from(const std::string& name, const Json& json) {
 Json contender_json(const ContenderFacts& facts, const MeasuredRanges& ranges) {
   Json object{{"precision", facts.precision}, {"bytes_per_weight", facts.bytes_per_weight}, {"measured", ranges}};
   put_precision(object, facts.meaning);
+  if (!facts.device.empty()) object["device"] = facts.device;
   return object;
 }
 
@@ -108,7 +109,8 @@ Json contender_json(const ContenderFacts& facts, const MeasuredRanges& ranges) {
 ContenderFacts contender_from(const Json& json) {
   const auto precision = json.at("precision").get<std::string>();
   const auto stored = precision_from(json);
-  return {precision, stored ? stored : precision_meaning(precision), json.at("bytes_per_weight").get<double>()};
+  return {precision, stored ? stored : precision_meaning(precision), json.at("bytes_per_weight").get<double>(),
+          json.value("device", std::string())};
 }
 
 Json model_json(const KnownModel& model) {

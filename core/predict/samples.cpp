@@ -93,6 +93,8 @@ std::map<std::string, ContenderFacts> facts_of(const std::vector<MeasuredConfigu
     if (!configuration.shape) continue;
     facts[configuration.contender].precision = configuration.precision;
     facts[configuration.contender].meaning = configuration.meaning;
+    const std::string& device = configuration.trials.front()->load.device;
+    facts[configuration.contender].device = device == "cpu" ? "" : device;
     Sum& sum = sums[configuration.contender];
     const auto bytes = static_cast<double>(configuration.trials.front()->load.decode_weights_bytes);
     if (bytes <= 0) continue;  // not reported
@@ -119,8 +121,24 @@ std::string workload_text(const Workload& workload) {
 }
 
 Setting setting_of(const std::string& contender, const ContenderFacts& facts, const MachineLimits* limits) {
-  return {contender, multiplies_integers(facts.meaning), facts.bytes_per_weight, limits};
+  return {contender, facts.meaning, facts.bytes_per_weight, limits, facts.device};
 }
+
+namespace {
+
+// Coefficients with and without limits cannot be mixed.
+void require_same_knowledge(const std::vector<Sample>& samples) {
+  std::map<std::string, bool> knows;
+  for (const Sample& sample : samples) {
+    const auto [entry, added] = knows.try_emplace(sample.setting.contender, sample.setting.knows_limits());
+    if (added || entry->second == sample.setting.knows_limits()) continue;
+    throw Error(fmt::format("the limits of {}, the device of {}, are known in only some of the runs",
+                            sample.setting.device, sample.setting.contender),
+                "measure all runs with measure.machine_limits: always, or give fit only runs that have them");
+  }
+}
+
+}  // namespace
 
 TrainingSet collect_samples(std::span<const RunData> runs, std::span<const MachineLimits* const> limits) {
   std::vector<MeasuredConfiguration> configurations = merge_repeated(measured_configurations(runs), limits);
@@ -149,6 +167,7 @@ TrainingSet collect_samples(std::span<const RunData> runs, std::span<const Machi
     set.samples.push_back({setting, configuration.point.model, workload_of(configuration.point, *configuration.shape),
                            targets_of(configuration)});
   }
+  require_same_knowledge(set.samples);
   if (set.samples.empty()) {
     throw Error("the runs contain no successful trial to learn from", "name run folders with successful trials");
   }

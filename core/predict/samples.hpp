@@ -37,9 +37,13 @@ std::string workload_text(const Workload& workload);
 /// Where a workload runs. Null limits mean that the machine's limits were not measured. Borrowed.
 struct Setting {
   std::string contender;
-  bool integer_products = false;  ///< products run in integer arithmetic, so the int8 peak applies
-  double bytes_per_weight = 0;    ///< bytes that a decode step reads per weight; 0: not reported
+  std::optional<PrecisionMeaning> precision;  ///< decides which peak applies to products
+  double bytes_per_weight = 0;                ///< bytes that a decode step reads per weight; 0: not reported
   const MachineLimits* limits = nullptr;
+  std::string device{};  ///< such as "cuda:0"; empty: the CPUs
+
+  /// Whether the limits of the device, or of the CPUs, were measured.
+  bool knows_limits() const { return limits != nullptr && (device.empty() || limits->find(device) != nullptr); }
 };
 
 /// One measured configuration: medians over its trials.
@@ -55,6 +59,7 @@ struct ContenderFacts {
   std::string precision;
   std::optional<PrecisionMeaning> meaning;  ///< of the precision; nullopt if unknown
   double bytes_per_weight = 0;              ///< mean over its configurations
+  std::string device{};                     ///< such as "cuda:0"; empty: the CPUs
 
   friend bool operator==(const ContenderFacts&, const ContenderFacts&) = default;
 };
@@ -70,7 +75,7 @@ struct TrainingSet {
 
 /// `limits` has one entry per run: the machine's limits (the same pointer for the same machine) or null. They must
 /// outlive the samples. The trials of one configuration on one machine form one sample, across runs. Throws Error for
-/// runs without an ok trial.
+/// runs without an ok trial, and if the limits of a contender's device are known in only some of them.
 TrainingSet collect_samples(std::span<const RunData> runs, std::span<const MachineLimits* const> limits);
 
 /// The setting that a sample of this contender has.

@@ -24,17 +24,16 @@ std::vector<double> tree_features(const std::vector<std::string>& contenders, co
   std::vector<double> row;
   for (const std::string& contender : contenders) row.push_back(contender == setting.contender ? 1 : 0);
   const ModelConfig& shape = workload.shape;
-  const MachineRates rates =
-      machine_rates(setting.limits, workload.threads, decode_weights(shape) * setting.bytes_per_weight);
-  const double machine = setting.limits == nullptr ? 0 : 1;
+  const WorkLimits rates = machine_rates(setting, workload.threads, decode_weights(shape) * setting.bytes_per_weight);
+  const double machine = setting.knows_limits() ? 1 : 0;
   for (const double value : {model_weights(shape), static_cast<double>(shape.n_layers),
                              static_cast<double>(shape.hidden_size), static_cast<double>(workload.prompt_tokens),
                              workload.past_tokens + workload.prompt_tokens + 0.5 * workload.generate_tokens,
                              static_cast<double>(workload.batch), static_cast<double>(workload.threads)}) {
     row.push_back(std::log(value));
   }
-  row.push_back(machine * std::log(rates.bytes_per_s));
-  row.push_back(machine * std::log(setting.integer_products ? rates.int8_ops_per_s : rates.fp32_flops_per_s));
+  row.push_back(machine * std::log(rates.bytes));
+  row.push_back(machine * std::log(rates.products));
   return row;
 }
 

@@ -28,6 +28,13 @@ std::optional<SpeedRatio> speed_of(const OperatorRow& row, const OperatorRow& ba
   return paired_speed_ratio(ours, theirs);
 }
 
+std::string_view device_of(const OperatorResults& results, const OperatorRow& row) {
+  for (const Contender& contender : results.experiment.contenders) {
+    if (contender.name == row.contender) return contender.device;
+  }
+  return {};
+}
+
 }  // namespace
 
 std::optional<OperatorFigures> operator_figures(const OperatorResults& results, const OperatorResult& point,
@@ -40,10 +47,12 @@ std::optional<OperatorFigures> operator_figures(const OperatorResults& results, 
   const std::uint64_t bytes = row.weights_bytes + row.kv_bytes;
   figures.bytes_per_s = static_cast<double>(bytes) / summary->median;
   figures.flops_per_s = operator_flops(point.point.spec).all() / summary->median;
-  const ThreadLimits* limits = results.machine ? results.machine->find(point.point.threads) : nullptr;
-  if (limits != nullptr) {
-    figures.limit = operator_limit(point.point.spec, row.integer_products, bytes,
-                                   bytes * static_cast<std::uint64_t>(row.n_copies), *limits);
+  if (results.machine) {
+    const std::uint64_t all_bytes = bytes * static_cast<std::uint64_t>(row.n_copies);
+    const PrecisionMeaning precision{row.weight_bits, row.integer_products};
+    figures.limit = operator_limit(
+        point.point.spec, bytes,
+        work_limits(*results.machine, device_of(results, row), point.point.threads, all_bytes, precision));
   }
   figures.disturbed = static_cast<std::size_t>(std::count_if(
       row.times.begin(), row.times.end(), [](const OperatorTime& time) { return !time.disturbed_by.empty(); }));

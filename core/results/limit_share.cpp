@@ -12,22 +12,20 @@ double prefill_flops(const ModelConfig& config, std::int32_t prompt_tokens, std:
 }
 
 void set_limit_shares(TrialRecord& record, const ModelConfig& config, const MachineLimits& limits,
-                      const std::optional<PrecisionMeaning>& precision) {
+                      const std::optional<PrecisionMeaning>& precision, std::string_view device) {
   record.decode_bandwidth_share.reset();
   record.prefill_peak_share.reset();
-  const ThreadLimits* here = limits.find(record.point.threads);
-  if (here == nullptr || !record.ok() || !record.outcome.metrics) return;
+  if (!record.ok() || !record.outcome.metrics) return;
   const TrialMetrics& metrics = *record.outcome.metrics;
   const std::uint64_t bytes = record.load.decode_weights_bytes;
-  const double bandwidth = read_bandwidth_near(*here, bytes);
-  if (metrics.decode_ms_per_token && *metrics.decode_ms_per_token > 0 && bytes > 0 && bandwidth > 0) {
-    record.decode_bandwidth_share = static_cast<double>(bytes) / (*metrics.decode_ms_per_token * 1e-3) / bandwidth;
+  const WorkLimits most = work_limits(limits, device, record.point.threads, bytes, precision);
+  if (metrics.decode_ms_per_token && *metrics.decode_ms_per_token > 0 && bytes > 0 && most.bytes > 0) {
+    record.decode_bandwidth_share = static_cast<double>(bytes) / (*metrics.decode_ms_per_token * 1e-3) / most.bytes;
   }
-  const double peak = multiplies_integers(precision) ? here->int8_ops_per_s.best : here->fp32_flops_per_s.best;
-  if (metrics.ttft_ms > 0 && peak > 0) {
+  if (metrics.ttft_ms > 0 && most.products > 0) {
     const double flops =
         prefill_flops(config, record.point.prompt_tokens, record.point.batch, record.point.past_tokens);
-    record.prefill_peak_share = flops / (metrics.ttft_ms * 1e-3) / peak;
+    record.prefill_peak_share = flops / (metrics.ttft_ms * 1e-3) / most.products;
   }
 }
 

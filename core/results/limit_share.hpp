@@ -22,8 +22,9 @@ double prefill_flops(const ModelConfig& config, std::int32_t prompt_tokens, std:
 /// decode_weights_bytes / decode time per token / read bandwidth of a buffer of that size (the key-value cache is not
 /// counted), and prefill_peak_share = prefill_flops / ttft / peak. Absent if an input is missing. A share above 1 means
 /// that the weights stayed in a cache, or that the limits were measured on a disturbed machine. `precision`: what the
-/// backend says of the record's precision, which decides the peak (see precision_of).
+/// backend says of the record's precision, which decides the peak (see precision_of). `device`: what the contender
+/// computes on, such as "cuda:0"; empty or "cpu": the CPUs.
 void set_limit_shares(TrialRecord& record, const ModelConfig& config, const MachineLimits& limits,
-                      const std::optional<PrecisionMeaning>& precision);
+                      const std::optional<PrecisionMeaning>& precision, std::string_view device = {});
 
 }  // namespace inferbench

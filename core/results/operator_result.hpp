@@ -32,6 +32,7 @@ struct OperatorRow : Ending {
   std::uint64_t weights_bytes = 0;
   std::uint64_t kv_bytes = 0;
   std::int32_t n_copies = 1;
+  std::int32_t weight_bits = 32;           ///< of the precision, as the backend says
   bool integer_products = false;           ///< linear layers multiply integers, as the backend says
   std::optional<OperatorError> distance;   ///< of its result from float64; absent if there was no result
   std::optional<OperatorError> tolerance;  ///< for distance

@@ -11,6 +11,8 @@
 #include "measure/affinity.hpp"
 #include "measure/clock.hpp"
 #include "measure/host_state.hpp"
+#include "run/device_limits.hpp"
+#include "support/error.hpp"
 
 namespace inferbench {
 
@@ -22,12 +24,26 @@ constexpr double kWorthMeasuringS = 30;  // for a plan this long, another second
 // From sizes that may fit into the last-level cache to sizes that never do: weights are compared with the nearest.
 const std::vector<std::uint64_t> kBuffers{4 * kMiB, 16 * kMiB, 64 * kMiB, 256 * kMiB};
 
+const std::vector<std::uint64_t> kBuffersOfDevice{16 * kMiB, 64 * kMiB, 256 * kMiB, 1024 * kMiB, 4096 * kMiB};
+
 std::vector<std::int32_t> thread_counts(const Experiment& experiment) {
   std::vector<std::int32_t> counts;
   for (const Point& point : experiment.points) {
     if (std::find(counts.begin(), counts.end(), point.threads) == counts.end()) counts.push_back(point.threads);
   }
   return counts;
+}
+
+// The contender's own backend, else any that knows a device of that name.
+std::optional<PluginDescription> probe_for(const PluginPath& plugins, const std::filesystem::path& folder,
+                                           const Contender& contender) {
+  const PluginDescription own = plugins.find(contender.plugin, folder);
+  if (can_probe(own, contender.device)) return own;
+  try {
+    return find_probe(plugins, contender.device);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
 }
 
 }  // namespace
@@ -48,11 +64,28 @@ std::optional<MachineLimits> measure_limits(const std::vector<std::int32_t>& thr
   return measure_machine(options);
 }
 
-std::optional<MachineLimits> limits_for_run(const Experiment& experiment, const Say& say) {
+void add_device_limits(const std::vector<Contender>& contenders, const std::filesystem::path& folder,
+                       const PluginPath& plugins, const Say& say, MachineLimits& limits) {
+  for (const Contender& contender : contenders) {
+    if (!on_device(contender) || limits.find(contender.device) != nullptr) continue;
+    const std::optional<PluginDescription> plugin = probe_for(plugins, folder, contender);
+    if (!plugin) continue;
+    say(fmt::format("measuring the limits of {}", contender.device));
+    try {
+      limits.by_device.push_back(measure_device(*plugin, contender.device, kBuffersOfDevice));
+    } catch (const Error& error) {  // its trials will tell more
+      say(fmt::format("the limits of {} are unknown: {}", contender.device, error.what()));
+    }
+  }
+}
+
+std::optional<MachineLimits> limits_for_run(const Experiment& experiment, const PluginPath& plugins, const Say& say) {
   const MachineLimitsMode mode = experiment.measure.machine_limits;
   if (mode == MachineLimitsMode::kNever) return std::nullopt;
   if (mode == MachineLimitsMode::kAuto && estimate_seconds(experiment) < kWorthMeasuringS) return std::nullopt;
-  return measure_limits(experiment, say);
+  std::optional<MachineLimits> limits = measure_limits(experiment, say);
+  if (limits) add_device_limits(experiment.contenders, experiment.file.parent_path(), plugins, say, *limits);
+  return limits;
 }
 
 std::optional<CpuTimes> cpu_times_now() {

@@ -63,6 +63,9 @@ class PointSweep : private BlockedPoint {
     request.precision = contender.precision;
     request.options = contender.options;
     request.device = contender.device;
+    if (const DeviceLimits* limits = setup_.machine ? setup_.machine->find(contender.device) : nullptr) {
+      request.device_cache_bytes = limits->cache_bytes;
+    }
     request.threads = point_.threads;
     request.spec = point_.spec;
     request.seed = experiment_.measure.seed;
@@ -79,6 +82,7 @@ class PointSweep : private BlockedPoint {
     row.weights_bytes = prepared.weights_bytes;
     row.kv_bytes = prepared.kv_bytes;
     row.n_copies = prepared.n_copies;
+    row.weight_bits = prepared.weight_bits;
     row.integer_products = prepared.integer_products;
     row.tolerance = operator_tolerance(prepared.weight_bits, has_gated_mlp(point_.spec));
     if (row.ok()) judge(row, prepared.output, reference);

@@ -16,6 +16,7 @@ struct OperatorSweepSetup {
   const OperatorExperiment& experiment;
   std::vector<std::string> plugins;  ///< absolute path of each contender's library
   std::vector<std::string> worker;   ///< command line of a worker process
+  const std::optional<MachineLimits>& machine;
   std::function<bool()> stop_requested;
   /// Called before each point and for each warning, with a line for the user.
   std::function<void(const std::string& line)> progress;

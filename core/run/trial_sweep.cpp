@@ -215,18 +215,18 @@ class TrialSweep : private BlockedPoint {
       if (!on_device.empty()) record.disturbed_by += (record.disturbed_by.empty() ? "" : ", ") + on_device;
     }
     note_other_node(record);
-    if (!folder_.info().machine || !limits_are_ours_ || computes_on_device(record.contender)) return;
+    if (!folder_.info().machine || !limits_are_ours_) return;
     for (const ModelFacts& facts : experiment_.model_facts) {
       if (facts.reference != record.point.model) continue;
       set_limit_shares(record, facts.config, *folder_.info().machine,
-                       precision_of(setup_.plugins, record.contender, record.precision));
+                       precision_of(setup_.plugins, record.contender, record.precision), device_of(record.contender));
     }
   }
 
-  // The machine's limits are those of its CPUs.
-  bool computes_on_device(const std::string& name) const {
-    return std::any_of(experiment_.contenders.begin(), experiment_.contenders.end(),
-                       [&](const Contender& contender) { return contender.name == name && on_device(contender); });
+  std::string device_of(const std::string& name) const {
+    const auto found = std::find_if(experiment_.contenders.begin(), experiment_.contenders.end(),
+                                    [&](const Contender& contender) { return contender.name == name; });
+    return found == experiment_.contenders.end() ? std::string() : found->device;
   }
 
   // A run that is continued on another node may find half a block. Its trials are not pairs, so the block is repeated.

@@ -21,6 +21,7 @@ Context::Context(const ib_init_params& params)
   };
   n_multiprocessors = attribute(cudaDevAttrMultiProcessorCount);
   shared_bytes = attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin);
+  cache_bytes = attribute(cudaDevAttrL2CacheSize);
   const int major = attribute(cudaDevAttrComputeCapabilityMajor);
   if (major < 8) throw Failure(IB_UNSUPPORTED, device + " has a compute capability below 8.0");
   has_bulk_copies = major >= 9;

@@ -27,6 +27,7 @@ class Context {
   std::string device;  ///< "cuda:0"
   int n_multiprocessors = 0;
   int shared_bytes = 0;          ///< most that a block may have
+  int cache_bytes = 0;           ///< of the L2 cache
   bool has_bulk_copies = false;  ///< compute capability 9.0 and later
   cudaStream_t stream = nullptr;
   BlasLt blas;

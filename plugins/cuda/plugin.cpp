@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The table of the CUDA backend.
 #include "device_list.hpp"
+#include "device_probe.hpp"
 #include "inferbench/backend.hpp"
 #include "model.hpp"
 #include "option_schema.hpp"
@@ -36,6 +37,7 @@ constexpr inferbench::BackendDescription kDescription = {
     .options = inferbench::cuda_backend::kOptionSchema,
     .n_driver_threads = kDriverThreads,
     .devices = inferbench::list_devices_of_child<inferbench::cuda_backend::ask_runtime>,
+    .extension = inferbench::cuda_backend::device_probe_extension,
 };
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "inferbench/backend.h"
+#include "inferbench/device_probe.h"
 
 namespace {
 
@@ -54,6 +55,22 @@ ib_status slow_forward(ib_session* session, const ib_forward_params* params, ib_
   return inner.forward(session, params, error);
 }
 
+// Made rates, by probe: 10 times the probe's number plus 1, in 10^9. This device has no probe of int8, no room for
+// buffers above 1 GiB, and 3 MiB of cache.
+ib_status probe(ib_context* context, int32_t probe, uint64_t bytes, double* rate, const char** how, ib_error*) {
+  if (context == nullptr || info_on_device.device == nullptr || probe == IB_PROBE_INT8) return IB_UNSUPPORTED;
+  if (bytes > (uint64_t{1} << 30U)) return IB_OUT_OF_MEMORY;
+  *rate = probe == IB_PROBE_CACHE ? double{3U << 20U} : (10.0 * probe + 1) * 1e9;
+  *how = "made";
+  return IB_OK;
+}
+
+constexpr ib_device_probe_ext kProbe{sizeof(ib_device_probe_ext), probe};
+
+const void* extension(const char* name) {
+  return std::strcmp(name, IB_EXT_DEVICE_PROBE_V1) == 0 ? &kProbe : inner.extension(name);
+}
+
 // All zeros if there is no such library.
 ib_backend make_table() {
   ib_backend table{};
@@ -69,6 +86,7 @@ ib_backend make_table() {
   table.model_info = model_on_device;
   table.session_info = session_info_on_device;
   table.forward = slow_forward;
+  table.extension = extension;
   return table;
 }
 

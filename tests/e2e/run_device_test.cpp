@@ -101,6 +101,69 @@ TEST_F(RunDevice, RunsWithoutADriverThatTells) {
   EXPECT_THAT(environment.at("devices").at("cuda:1").at("problem").get<std::string>(), HasSubstr("NVML is not there"));
 }
 
+TEST_F(RunDevice, ItsLimitsAreThoseOfItsBackend) {
+  const std::vector<std::string> machine{"machine", "--plugin-dir", INFERBENCH_FAULTY_DIR, "--device"};
+  const auto with = [&machine](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = machine;
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run_program(arguments);
+  };
+  const ProgramResult table = with({"cuda:1"});
+  ASSERT_EQ(table.exit_code, 0) << table.err;
+  EXPECT_THAT(table.out, HasSubstr("cuda:1: Card 1; best (median)\n"));
+  EXPECT_THAT(table.out, testing::ContainsRegex("read 1024 MiB +1\\.0 \\(1\\.0\\) GB/s +made\n"));
+  EXPECT_THAT(table.out, Not(HasSubstr("read 4096 MiB")));  // no room
+  EXPECT_THAT(table.out, testing::ContainsRegex("int8 +not measured\n"));
+  EXPECT_THAT(table.out, testing::ContainsRegex("copy from the device +71\\.0 \\(71\\.0\\) GB/s"));
+  const ProgramResult json = with({"cuda:0", "--json", "--buffer", "7"});
+  ASSERT_EQ(json.exit_code, 0) << json.err;
+  const auto limits = nlohmann::json::parse(json.out);
+  EXPECT_EQ(limits.at("device"), "cuda:0");
+  ASSERT_EQ(limits.at("read").size(), 1U);
+  EXPECT_EQ(limits.at("read")[0].at("buffer_bytes"), 7U << 20U);
+  EXPECT_EQ(limits.at("bf16_flops_per_s").at("best"), 21e9);
+  EXPECT_TRUE(limits.at("int8_ops_per_s").is_null());
+  EXPECT_EQ(limits.at("cache_bytes"), 3U << 20U);
+  const ProgramResult none = with({"cuda:7"});
+  EXPECT_EQ(none.exit_code, 2);
+  EXPECT_THAT(none.err, HasSubstr("no backend can measure the device 'cuda:7'; did you mean 'cuda:0'?"));
+}
+
+TEST_F(RunDevice, ARunComparesADeviceWithItsOwnLimits) {
+  const std::string experiment = write_experiment(
+      kReferenceAndDevice, "measure: {blocks: 1, warmup: 0, repeat_disturbed: 0, machine_limits: always}");
+  const ProgramResult result =
+      run_program(run_of(experiment, {"--nvml", "/nowhere/libnvidia-ml.so.1", "--set",
+                                      "sweep={prompt_tokens: 4, generate_tokens: 2, threads: 1, batch: 1}"}));
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const RunData run = read_run(only_run_folder());
+  ASSERT_TRUE(run.info.machine);
+  const DeviceLimits* device = run.info.machine->find("cuda:1");
+  ASSERT_NE(device, nullptr);
+  EXPECT_EQ(device->name, "Card 1");
+  for (const TrialRecord& trial : run.trials) {
+    if (trial.contender != "card") continue;
+    const double bytes_per_s =
+        static_cast<double>(trial.load.decode_weights_bytes) / (*trial.outcome.metrics->decode_ms_per_token * 1e-3);
+    EXPECT_NEAR(trial.decode_bandwidth_share.value_or(0), bytes_per_s / 1e9, 1e-9 * bytes_per_s / 1e9);
+  }
+}
+
+// "Cold" is beyond the device's cache of 3 MiB, not beyond that of the CPUs, and the limit is the device's.
+TEST_F(RunDevice, OperatorsGoThroughMoreThanTheDevicesCache) {
+  const auto experiment = folder() / "ops.yaml";
+  std::ofstream(experiment) << "name: ops\nbackends:\n"
+                            << kReferenceAndDevice
+                            << "\nthreads: [1]\nops: [{op: linear, shape: {rows: 1, in: 512, out: 512}}]\n"
+                               "measure: {blocks: 1, sample_ms: 1}\n";
+  const ProgramResult result = run_program({"ops", experiment.string(), "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const auto row = nlohmann::json::parse(result.out).at("points").at(0).at("contenders").at(1);
+  const auto bytes = row.at("weights_bytes").get<std::uint64_t>();
+  EXPECT_EQ(row.at("copies"), 4 * (3U << 20U) / bytes + 1);
+  EXPECT_NEAR(row.at("limit_us").at("memory").get<double>(), static_cast<double>(bytes) * 1e6 / 1e9, 1e-6);
+}
+
 TEST_F(RunDevice, NamesTheDevicesIfThereIsNoSuchOne) {
   const std::string experiment = write_experiment(kReferenceAndDevice, "");
   const ProgramResult result = run_program(run_of(experiment, {"--set", "backends.1.device=cuda:7"}));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// golden_check --plugin LIB.so [--precision P] [--option k=v] --measure deviation|kl --bound X [--bound-without-vnni Y]
-// [--grid [--grid-group N]] [--gguf] --fixtures NAME...
+// golden_check --plugin LIB.so [--precision P] [--device D] [--option k=v] --measure deviation|kl --bound X
+// [--bound-without-vnni Y] [--grid [--grid-group N]] [--gguf] --fixtures NAME...
 // Runs a backend on golden fixtures: logits must be within the bound, and greedy ids must be equal wherever the choice
 // is clear. With --grid, the weights are first moved to numbers that a 4-bit format can hold exactly. With --gguf, the
 // model is first written as a GGUF file.
@@ -88,8 +88,7 @@ class GoldenTest : public testing::Test {
     const Model model = Model::open(copy ? copy->path() : model_reference(fixture_));
     const auto vocab = static_cast<std::size_t>(model.config().vocab_size);
     const Weights weights = settings_.grid ? grid_weights(model.weights(), settings_.grid_group) : model.weights();
-    const BackendModel packed = settings_.backend.create_model(
-        BackendContext(Plugin::load(settings_.backend.plugin), settings_.threads), weights);
+    const BackendModel packed = settings_.backend.create_model(weights, settings_.threads);
     const BackendSession session(packed, 1, std::min(model.config().max_positions, kPositions));
     std::vector<Case> cases = read_cases(fixture_);
     if (settings_.grid) cases = with_float64_results(std::move(cases), weights);

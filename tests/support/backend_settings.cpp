@@ -12,6 +12,7 @@ namespace inferbench {
 void BackendSettings::add_options(CLI::App& app) {
   app.add_option("--plugin", plugin, "The backend's library")->required();
   app.add_option("--precision", precision);
+  app.add_option("--device", device);
   app.add_option_function<std::vector<std::string>>("--option", [this](const std::vector<std::string>& given) {
     for (const std::string& option : given) {
       const auto equals = option.find('=');
@@ -21,7 +22,8 @@ void BackendSettings::add_options(CLI::App& app) {
   });
 }
 
-BackendModel BackendSettings::create_model(BackendContext context, const Weights& weights) const {
+BackendModel BackendSettings::create_model(const Weights& weights, int threads) const {
+  BackendContext context(Plugin::load(plugin), threads, {}, device);
   const OptionValues values(context.plugin().options(), options);
   return BackendModel(std::move(context), weights, precision, values);
 }
@@ -29,7 +31,7 @@ BackendModel BackendSettings::create_model(BackendContext context, const Weights
 bool BackendSettings::is_supported() const {
   const Model tiny = Model::open("tiny", test_paths::kData);
   try {
-    create_model(BackendContext(Plugin::load(plugin), 1), tiny.weights());
+    create_model(tiny.weights(), 1);
     return true;
   } catch (const BackendError& error) {
     if (error.status() != IB_UNSUPPORTED) throw;

@@ -21,12 +21,13 @@ inline constexpr int kSkipped = 77;
 struct BackendSettings {
   std::filesystem::path plugin;
   std::string precision;  ///< empty: the backend's first precision
+  std::string device;     ///< empty: the backend's first device
   std::map<std::string, std::string> options;
 
-  /// --plugin, --precision, --option KEY=VALUE.
+  /// --plugin, --precision, --device, --option KEY=VALUE.
   void add_options(CLI::App& app);
 
-  BackendModel create_model(BackendContext context, const Weights& weights) const;
+  BackendModel create_model(const Weights& weights, int threads) const;
 
   /// Returns false, after printing why, if this machine does not support the settings. Throws Error on other failures.
   bool is_supported() const;

@@ -124,6 +124,18 @@ TEST(MachineLimits, JsonRoundTrip) {
       {2, {}, {2e11, 1e11, "avx2"}, {8e11, 6e11, "avx512vnni"}}};
   const auto json = to_json(limits);
   EXPECT_EQ(machine_limits_from_json(nlohmann::ordered_json::parse(json.dump())), limits);
+  MachineLimits with_device = limits;
+  DeviceLimits& device = with_device.by_device.emplace_back();
+  device.device = "cuda:0";
+  device.name = "card";
+  device.read = {{1U << 20U, {3e12, 2e12, "loads"}}};
+  device.bf16_flops_per_s = {7e14, 6e14, "mma"};
+  device.round_trips_per_s = {1e5, 9e4, "nothing"};
+  const auto with_device_json = nlohmann::ordered_json::parse(to_json(with_device).dump());
+  EXPECT_EQ(machine_limits_from_json(with_device_json), with_device);
+  EXPECT_TRUE(with_device_json.at("by_device")[0].at("int8_ops_per_s").is_null());
+  EXPECT_EQ(with_device.find("cuda:0"), &with_device.by_device[0]);
+  EXPECT_EQ(with_device.find("cuda:1"), nullptr);
   for (const char* key : {"clock_read_ns", "by_threads"}) {
     auto damaged = json;
     damaged.erase(key);

@@ -312,23 +312,14 @@ TEST(OperatorCosts, CountGatesGroupsWindowsAndRotation) {
             2.0 * 2048 * (2 * 2048 + 2 * 512 + 3 * 8192));
 }
 
-ThreadLimits limits_of(double bytes_per_s, double fp32, double int8) {
-  ThreadLimits limits;
-  limits.threads = 1;
-  limits.read.push_back({64U << 20U, {bytes_per_s, bytes_per_s, "plain"}});
-  limits.fp32_flops_per_s = {fp32, fp32, "avx2"};
-  limits.int8_ops_per_s = {int8, int8, "avx2"};
-  return limits;
-}
-
 TEST(OperatorCosts, TheSlowerOfMemoryAndArithmeticBounds) {
   const OperatorSpec spec = default_spec(IB_OP_LINEAR, gpt2(), 1);  // 2 * 768 * 3072 = 4718592 operations
-  const OperatorLimit decode = operator_limit(spec, true, 2'400'000, 240'000'000, limits_of(24e9, 1e11, 4e11));
+  const OperatorLimit decode = operator_limit(spec, 2'400'000, {24e9, 4e11, 1e11});
   EXPECT_NEAR(decode.memory_s, 1e-4, 1e-12);
   EXPECT_NEAR(decode.arithmetic_s, 4718592 / 4e11, 1e-12);
   EXPECT_TRUE(decode.by_memory());
   EXPECT_EQ(decode.seconds, decode.memory_s);
-  const OperatorLimit slow_core = operator_limit(spec, false, 2'400'000, 240'000'000, limits_of(24e9, 1e9, 4e11));
+  const OperatorLimit slow_core = operator_limit(spec, 2'400'000, {24e9, 1e9, 1e9});
   EXPECT_FALSE(slow_core.by_memory());
   EXPECT_NEAR(slow_core.seconds, 4718592 / 1e9, 1e-12);
 }

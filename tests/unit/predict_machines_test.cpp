@@ -9,6 +9,7 @@
 
 #include "predict/predictor.hpp"
 #include "predict/predictor_text.hpp"
+#include "predict/target_model.hpp"
 #include "support/error.hpp"
 #include "unit/predict_fixture.hpp"
 
@@ -97,6 +98,39 @@ TEST(PredictMachines, OneLawServesThemAllAndOneMore) {
   ASSERT_THAT(physical.by_scheme, Contains(Key("machine")));
   EXPECT_EQ(physical.by_scheme.at("machine").n, 2U * 48U);
   EXPECT_LT(physical.by_scheme.at("machine").mape, 0.1);
+}
+
+/// As run_on, but "quant" computes on a device. The CPUs' limits say nothing about it: they are those of speed 1.
+RunData run_with_device(double speed) {
+  RunData run = run_on(speed, fmt::format("machine {}", speed));
+  DeviceLimits device;
+  device.device = "cuda:0";
+  device.read = run.info.machine->by_threads[0].read;
+  device.bf16_flops_per_s = device.fp32_flops_per_s = device.int8_ops_per_s =
+      run.info.machine->by_threads[0].int8_ops_per_s;
+  run.info.machine = limits_of(1);
+  run.info.machine->by_device = {device};
+  for (TrialRecord& trial : run.trials) {
+    if (trial.contender == "quant") trial.load.device = "cuda:0";
+  }
+  return run;
+}
+
+TEST(PredictMachines, ADeviceIsComparedWithItsOwnLimits) {
+  std::vector<RunData> runs{run_with_device(1), run_with_device(3)};
+  const std::vector<const MachineLimits*> limits{&*runs[0].info.machine, &*runs[1].info.machine};
+  const TrainingSet set = collect_samples(runs, limits);
+  EXPECT_EQ(set.contenders.at("quant").device, "cuda:0");
+  EXPECT_EQ(set.contenders.at("reference").device, "");
+  std::vector<const Sample*> samples;
+  for (const Sample& sample : set.samples) samples.push_back(&sample);
+  const TargetModel fitted = fit_target(test::kDecode, Method::kPhysical, samples);
+  for (const std::size_t run : {0U, 1U}) {
+    const Setting setting = setting_of("quant", set.contenders.at("quant"), limits[run]);
+    EXPECT_NEAR(fitted.predict(setting, ask_on(std::nullopt).workload) / true_time(run == 0 ? 1 : 3), 1, 0.1);
+  }
+  runs[1].info.machine->by_device.clear();
+  EXPECT_THROW(collect_samples(runs, limits), Error) << "limits of the device in only one of the runs";
 }
 
 TEST(PredictMachines, TheValidationShowsErrorsOnAMachineLeftOut) {

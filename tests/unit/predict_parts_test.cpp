@@ -94,7 +94,7 @@ TEST(PhysicalTerms, AreTheModelsBytesAndOperations) {
   const double head = 50257.0 * 768;
   EXPECT_DOUBLE_EQ(decode_weights(small_shape()), blocks + head);
   const MachineLimits limits = two_speeds();
-  const Setting setting{"quant", true, 1.0, &limits};
+  const Setting setting{"quant", PrecisionMeaning{8, true}, 1.0, &limits};
   const Workload load{small_shape(), 100, 8, 4, 2};
   const auto decode = physical_terms("decode_ms_per_token", setting, load);
   ASSERT_EQ(decode.size(), physical_term_names("decode_ms_per_token").size());
@@ -113,10 +113,31 @@ TEST(PhysicalTerms, AreTheModelsBytesAndOperations) {
 
 TEST(MachineRates, TakeTheCacheIntoAccountAndTheNearestThreadCount) {
   const MachineLimits limits = two_speeds();
-  EXPECT_DOUBLE_EQ(machine_rates(&limits, 2, 1e6).bytes_per_s, 100e9);
-  EXPECT_DOUBLE_EQ(machine_rates(&limits, 3, 1e9).bytes_per_s, 10e9);
-  EXPECT_DOUBLE_EQ(machine_rates(&limits, 2, 0).bytes_per_s, 10e9);
-  EXPECT_DOUBLE_EQ(machine_rates(nullptr, 2, 1e6).int8_ops_per_s, 1e9);
+  const Setting setting{"quant", PrecisionMeaning{8, true}, 1.0, &limits};
+  EXPECT_DOUBLE_EQ(machine_rates(setting, 2, 1e6).bytes, 100e9);
+  EXPECT_DOUBLE_EQ(machine_rates(setting, 3, 1e9).bytes, 10e9);
+  EXPECT_DOUBLE_EQ(machine_rates(setting, 2, 0).bytes, 10e9);
+  EXPECT_DOUBLE_EQ(machine_rates({"quant", PrecisionMeaning{8, true}}, 2, 1e6).products, 1e9);
+}
+
+TEST(MachineRates, OfADeviceAreItsOwnAtAnyThreadCount) {
+  MachineLimits limits = two_speeds();
+  DeviceLimits& device = limits.by_device.emplace_back();
+  device.device = "cuda:0";
+  device.read = {{1U << 30U, {4e12, 4e12, ""}}};
+  device.fp32_flops_per_s = {60e12, 60e12, ""};
+  device.bf16_flops_per_s = {700e12, 700e12, ""};
+  const Setting setting{"card", PrecisionMeaning{16, false}, 2.0, &limits, "cuda:0"};
+  for (const std::int32_t threads : {1, 2, 16}) {
+    const WorkLimits rates = machine_rates(setting, threads, 1e6);
+    EXPECT_DOUBLE_EQ(rates.bytes, 4e12);
+    EXPECT_DOUBLE_EQ(rates.products, 700e12);
+    EXPECT_DOUBLE_EQ(rates.fp32, 60e12);
+  }
+  EXPECT_EQ(physical_priors("decode_ms_per_token", setting)[2], 1);
+  const Setting elsewhere{"card", PrecisionMeaning{16, false}, 2.0, &limits, "cuda:1"};
+  EXPECT_DOUBLE_EQ(machine_rates(elsewhere, 2, 1e6).bytes, 1e9) << "not measured";
+  EXPECT_EQ(physical_priors("decode_ms_per_token", elsewhere)[2], 0);
 }
 
 TEST(BoostedTrees, LearnAreTheSameTwiceAndSurviveJson) {

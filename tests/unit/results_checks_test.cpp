@@ -98,6 +98,32 @@ TEST(LimitShare, IsWhatWasReachedOfWhatIsPossible) {
   EXPECT_EQ(back.prefill_peak_share, trial.prefill_peak_share);
 }
 
+TEST(LimitShare, OfADeviceIsOfItsOwnLimits) {
+  MachineLimits machine = limits();
+  DeviceLimits device;
+  device.device = "cuda:1";
+  device.read = {{64 * kMiB, {2000e9, 0, ""}}, {4096 * kMiB, {4000e9, 0, ""}}};
+  device.fp32_flops_per_s.best = 60e12;
+  device.bf16_flops_per_s.best = 800e12;
+  device.int8_ops_per_s.best = 1600e12;
+  machine.by_device = {device};
+  TrialRecord trial = sample_trial("quant", 0, 10);
+  trial.point.threads = 8;  // no thread count matters
+  trial.load.decode_weights_bytes = 3000 * kMiB;
+  const double flops = prefill_flops(small_shape(), 32, 1);
+  const auto peak_of = [&](const PrecisionMeaning& precision) {
+    set_limit_shares(trial, small_shape(), machine, precision, "cuda:1");
+    EXPECT_THAT(trial.decode_bandwidth_share, Optional(DoubleNear(3000.0 * kMiB / 0.010 / 4000e9, 1e-9)));
+    return flops / 0.040 / trial.prefill_peak_share.value_or(0);
+  };
+  EXPECT_NEAR(peak_of({32, false}), 60e12, 1e6);
+  EXPECT_NEAR(peak_of({16, false}), 800e12, 1e6);
+  EXPECT_NEAR(peak_of({8, false}), 800e12, 1e6);  // 8-bit weights, but products of 16 bits
+  EXPECT_NEAR(peak_of({8, true}), 1600e12, 1e7);
+  set_limit_shares(trial, small_shape(), machine, PrecisionMeaning{16, false}, "cuda:0");
+  EXPECT_FALSE(trial.decode_bandwidth_share || trial.prefill_peak_share);
+}
+
 TEST(LimitShare, IsAbsentWhereNothingCanBeSaid) {
   TrialRecord trial = sample_trial("reference", 0, 10);
   trial.point.threads = 8;  // not measured

@@ -111,6 +111,7 @@ OperatorRequest sample_operator() {
   request.cache = OperatorCache::kHot;
   request.timeout_s = 9;
   request.memory_bytes = 10;
+  request.device_cache_bytes = 11;
   return request;
 }
 
