@@ -29,6 +29,10 @@ std::uint64_t weights_bytes(const RunFolder& folder, const Contender& contender,
 }  // namespace
 
 void write_profiles(const SweepSetup& setup, const RunFolder& folder) {
+  for (const Contender& contender : setup.experiment.contenders) {
+    if (!contender.endpoint) continue;
+    print_message("\n{}\n  no profile: a server does not tell where its time goes\n", contender.name);
+  }
   std::optional<MachineLimits> limits = folder.info().machine;
   if (!limits) limits = measure_limits(setup.experiment, print_line);
   run_profiles(setup, [&](const PlannedTrial& trial, const TrialOutcome& outcome) {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "experiment/bounds.hpp"
+#include "experiment/endpoint_entry.hpp"
 #include "experiment/section.hpp"
 #include "experiment/yaml_value.hpp"
 #include "plugin/options.hpp"
@@ -41,9 +42,10 @@ struct Entry {
 
 class ContenderReader {
  public:
-  explicit ContenderReader(const ExperimentLookups& lookups) : lookups_(lookups) {}
+  ContenderReader(const ExperimentLookups& lookups, const KeyTable& keys) : lookups_(lookups), keys_(keys) {}
 
   void read(const YamlNode& node) {
+    if (node.kind == YamlNode::Kind::kMap && node.find("endpoint") != nullptr) return read_server(node);
     Entry entry = node.kind == YamlNode::Kind::kScalar ? read_short(node) : read_map(node);
     if (entry.precisions.empty() || entry.devices.empty()) return;  // left out
     for (const PrecisionDescription& precision : entry.schema.precisions) add_known_precision(precision.name);
@@ -53,6 +55,21 @@ class ContenderReader {
   ContenderList take() { return std::move(list_); }
 
  private:
+  void read_server(const YamlNode& node) {
+    if (keys_.find("backends", "endpoint") == nullptr) {
+      fail(node.find("endpoint")->at,
+           "backends.endpoint: a server's API has no operators to measure, expected a plugin",
+           "inferbench run measures endpoints under load");
+    }
+    const Section entry(node, keys_, "backends");
+    Contender contender = read_endpoint(entry);
+    const YamlNode* name = entry.find("name");
+    if (name != nullptr) contender.name = read_name(*name);
+    check_count(static_cast<std::int64_t>(list_.contenders.size()) + 1, node.at);
+    if (!list_.endpoint_at) list_.endpoint_at = node.at;
+    add(std::move(contender), name == nullptr ? node.at : name->at, "{endpoint: ..., model: ..., name: ...}");
+  }
+
   // "PLUGIN" or "PLUGIN:PRECISION".
   Entry read_short(const YamlNode& node) {
     const std::string text = read_text(node, "backends");
@@ -71,7 +88,8 @@ class ContenderReader {
   }
 
   Entry read_map(const YamlNode& node) {
-    const Section map(node, experiment_keys(), "backends");
+    const Section map(node, keys_, "backends");
+    refuse_endpoint_keys(node);
     const YamlNode* plugin = map.find("plugin");
     if (plugin == nullptr)
       fail(node.at, "backends: 'plugin' is missing, expected for example {plugin: cpu_ref}", "add it");
@@ -237,16 +255,19 @@ class ContenderReader {
     const std::int64_t count = entry.expansions();
     check_count(count + static_cast<std::int64_t>(list_.contenders.size()), entry.at);
     for (std::int64_t index = 0; index < count; ++index) {
-      Contender contender = expansion(entry, index);
-      const auto [taken, is_new] = names_.emplace(contender.name, entry.at);
-      if (!is_new) {
-        fail(entry.at,
-             fmt::format("the contender name {} is already taken at {}, expected distinct names", quote(contender.name),
-                         taken->second.text_beside(entry.at)),
-             "give one of them another name: {plugin: ..., name: ...}");
-      }
-      list_.contenders.push_back(std::move(contender));
+      add(expansion(entry, index), entry.at, "{plugin: ..., name: ...}");
     }
+  }
+
+  void add(Contender contender, const Position& at, const char* form) {
+    const auto [taken, is_new] = names_.emplace(contender.name, at);
+    if (!is_new) {
+      fail(at,
+           fmt::format("the contender name {} is already taken at {}, expected distinct names", quote(contender.name),
+                       taken->second.text_beside(at)),
+           fmt::format("give one of them another name: {}", form));
+    }
+    list_.contenders.push_back(std::move(contender));
   }
 
   // The index-th of entry.expansions(); the last option varies fastest.
@@ -278,6 +299,7 @@ class ContenderReader {
   }
 
   const ExperimentLookups& lookups_;
+  const KeyTable& keys_;
   std::map<std::pair<std::string, std::filesystem::path>, BackendSchema> schemas_;
   std::map<std::string, Position> names_;
   ContenderList list_;
@@ -285,8 +307,8 @@ class ContenderReader {
 
 }  // namespace
 
-ContenderList read_contenders(const YamlNode& backends, const ExperimentLookups& lookups) {
-  ContenderReader reader(lookups);
+ContenderList read_contenders(const YamlNode& backends, const ExperimentLookups& lookups, const KeyTable& keys) {
+  ContenderReader reader(lookups, keys);
   for (const YamlNode* entry : read_items(backends, "backends")) reader.read(*entry);
   ContenderList list = reader.take();
   if (list.contenders.empty()) {

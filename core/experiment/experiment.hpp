@@ -17,21 +17,46 @@
 
 namespace inferbench {
 
-/// One backend with its precision and options, as the sweep drives it.
+/// How prompts are sent to a server.
+enum class PromptForm : std::int32_t {
+  kAuto,  ///< as token ids if the server takes them, else as text
+  kIds,
+  kText
+};
+
+/// A running server that speaks OpenAI's HTTP API.
+struct ServerAddress {
+  std::string url;            ///< up to and including /v1, without credentials
+  std::string model;          ///< as the server names it
+  std::string api_key_env{};  ///< environment variable with the API key, which is stored nowhere; empty: no key
+  bool chat = false;          ///< chat completions
+  PromptForm prompts = PromptForm::kAuto;
+  double timeout_s = 0;  ///< of one request; 0: limits.timeout_s
+
+  friend bool operator==(const ServerAddress&, const ServerAddress&) = default;
+};
+
+/// One backend with its precision and options, or one server, as the sweep drives it.
 struct Contender {
   std::string name;       ///< unique; from the YAML, or built from plugin, precision and the options that vary
-  std::string plugin;     ///< the name as written, or an absolute path
-  std::string precision;  ///< resolved, never empty
+  std::string plugin;     ///< the name as written, or an absolute path; empty for a server
+  std::string precision;  ///< resolved, never empty; empty for a server, whose precision is its own affair
   std::map<std::string, std::string> options;  ///< only what the YAML set
   /// What the backend computes on, such as "cuda:0". Empty: the backend's default, which is the CPU or unknown here.
   std::string device{};
+  std::optional<ServerAddress> endpoint{};  ///< present: a server, without plugin, precision, options and device
 
   friend bool operator==(const Contender&, const Contender&) = default;
 };
 
-/// Whether the contender computes on something other than the host's CPUs.
+/// Whether the contender computes on a device other than the host's CPUs.
 inline bool on_device(const Contender& contender) {
   return !contender.device.empty() && contender.device != "cpu";
+}
+
+/// Whether a point's threads compute for the contender: it is neither on a device nor a server.
+inline bool on_host_cpus(const Contender& contender) {
+  return !on_device(contender) && !contender.endpoint;
 }
 
 /// One combination of model and sweep axes.

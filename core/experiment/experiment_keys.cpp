@@ -470,8 +470,8 @@ std::vector<Key> target_rows() {
 
 const KeyTable& experiment_keys() {
   static const KeyTable table(
-      join_rows({file_rows(), backend_rows(), sweep_rows(), prompt_rows(), serving_rows(), measure_rows(), load_rows(),
-                 limit_rows(), quality_rows(), target_rows(), regression_rows()}));
+      join_rows({file_rows(), backend_or_endpoint_rows(), sweep_rows(), prompt_rows(), serving_rows(), measure_rows(),
+                 load_rows(), limit_rows(), quality_rows(), target_rows(), regression_rows()}));
   return table;
 }
 

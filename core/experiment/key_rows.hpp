@@ -12,9 +12,11 @@ namespace inferbench {
 
 std::vector<Key> file_rows();     ///< name, extends, x-<name>
 std::vector<Key> backend_rows();  ///< backends, baseline
-std::vector<Key> limit_rows();    ///< limits
-Key repeat_row();                 ///< measure.repeat_disturbed
-Key cpus_row();                   ///< measure.cpus
+/// backend_rows() in which an entry may also be a server.
+std::vector<Key> backend_or_endpoint_rows();
+std::vector<Key> limit_rows();  ///< limits
+Key repeat_row();               ///< measure.repeat_disturbed
+Key cpus_row();                 ///< measure.cpus
 Key seed_row(std::string path, std::uint64_t fallback, std::string meaning);
 
 std::vector<Key> scenario_rows();  ///< sweep.scenario

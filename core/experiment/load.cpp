@@ -9,6 +9,7 @@
 #include "experiment/bounds.hpp"
 #include "experiment/contenders.hpp"
 #include "experiment/document.hpp"
+#include "experiment/endpoint_entry.hpp"
 #include "experiment/plan.hpp"
 #include "experiment/resolved.hpp"
 #include "experiment/section.hpp"
@@ -104,6 +105,7 @@ Experiment build(const YamlNode& root, const std::filesystem::path& path, const 
   check_tokenizers(optional_value(root, "serving"), experiment.serving, experiment.model_facts, lookups);
   if (experiment.serving.scenarios.empty()) experiment.serving = {};  // nothing uses it
   experiment.points = sweep_points(sweep, models, experiment.serving);
+  if (list.endpoint_at) check_endpoints(experiment, *list.endpoint_at);
   experiment.prompts =
       read_prompts(optional_value(root, "prompts"), experiment.points, experiment.model_facts, lookups);
   experiment.load = read_load(optional_value(root, "load"));

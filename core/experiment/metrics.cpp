@@ -85,7 +85,11 @@ constexpr std::array kMetricTable{
            .unit = "ms",
            .title = "Time to load the model",
            .column = "load ms",
-           .get = [](const TrialFacts& trial) { return Value(trial.load.load_ms); }},
+           .get =
+               [](const TrialFacts& trial) {
+                 const bool server = trial.outcome.serving && trial.outcome.serving->endpoint;
+                 return server ? std::nullopt : Value(trial.load.load_ms);
+               }},
     Metric{.name = "ttft_ms",
            .unit = "ms",
            .title = "Time to first token",

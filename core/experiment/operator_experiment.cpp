@@ -193,7 +193,7 @@ OperatorExperiment build_operators(const YamlNode& root, const ExperimentLookups
   if (const YamlNode* name = section.find("name")) experiment.name = read_text(*name, "name");
   const YamlEntry* backends = root.find("backends");
   if (backends == nullptr) fail(root.at, "'backends' is missing, expected for example backends: [cpu_ref]", "add it");
-  ContenderList list = read_contenders(backends->value, lookups);
+  ContenderList list = read_contenders(backends->value, lookups, operator_experiment_keys());
   experiment.contenders = std::move(list.contenders);
   experiment.left_out = std::move(list.left_out);
   experiment.baseline = read_baseline(root, experiment.contenders);

@@ -109,7 +109,12 @@ std::string models_text(const Experiment& experiment) {
 std::string contenders_text(const Experiment& experiment) {
   std::string text = fmt::format("\n{}\n", counted(experiment.contenders.size(), "contender"));
   for (const Contender& contender : experiment.contenders) {
-    text += fmt::format("  {}  {} in {}", contender.name, contender.plugin, contender.precision);
+    if (contender.endpoint) {
+      text += fmt::format("  {}  the server at {}, model {}", contender.name, contender.endpoint->url,
+                          contender.endpoint->model);
+    } else {
+      text += fmt::format("  {}  {} in {}", contender.name, contender.plugin, contender.precision);
+    }
     if (!contender.device.empty()) text += fmt::format(" on {}", contender.device);
     for (const auto& [key, value] : contender.options) text += fmt::format(", {} {}", key, value);
     text += contender.name == experiment.baseline ? "  (baseline)\n" : "\n";
@@ -173,7 +178,9 @@ double seconds_of_plan(const Experiment& experiment, const PlannedPairs& pairs) 
     const double loads = measure.fresh_processes ? measure.blocks : (is_new ? 1 : 0);
     for (std::size_t c = 0; c < experiment.contenders.size(); ++c) {
       if (!pairs.has(c, point)) continue;
-      seconds += loads * (kSecondsPerWorker + parameters * 4 / kLoadBytesPerSecond);
+      if (!experiment.contenders[c].endpoint) {
+        seconds += loads * (kSecondsPerWorker + parameters * 4 / kLoadBytesPerSecond);
+      }
       const double trial = point.scenario.empty()
                                ? trial_seconds(point, parameters, experiment.contenders[c])
                                : scenario_seconds(experiment, point, parameters, experiment.contenders[c]);
@@ -194,15 +201,18 @@ std::string plan_text(const Experiment& whole, const Shard& shard) {
   const Experiment experiment = shard_of(whole, shard);
   std::size_t pairs = 0;
   for (const Point& point : experiment.points) pairs += planned.at(point);
+  const bool any_endpoint = std::any_of(experiment.contenders.begin(), experiment.contenders.end(),
+                                        [](const Contender& contender) { return contender.endpoint.has_value(); });
   const bool all = pairs == experiment.points.size() * experiment.contenders.size();
   const auto blocks = static_cast<std::size_t>(experiment.measure.blocks);
   const auto warmup = static_cast<std::size_t>(experiment.measure.warmup);
   std::string text = fmt::format("experiment {}\n", experiment.name);
   text += models_text(experiment) + contenders_text(experiment) + points_text(experiment);
-  const std::string where =
-      all ? fmt::format("{} x {}", counted(experiment.points.size(), "point"),
-                        counted(experiment.contenders.size(), "contender"))
-          : fmt::format("{} of point and contender (threads are no axis of a device)", counted(pairs, "pair"));
+  const std::string where = all ? fmt::format("{} x {}", counted(experiment.points.size(), "point"),
+                                              counted(experiment.contenders.size(), "contender"))
+                                : fmt::format("{} of point and contender ({})", counted(pairs, "pair"),
+                                              any_endpoint ? "threads and batches are no axes of a server"
+                                                           : "threads are no axis of a device");
   text += fmt::format("\n{}: {} x {}, {} of them warm-up\n", counted(pairs * (blocks + warmup), "trial"), where,
                       counted(blocks + warmup, "repetition"), pairs * warmup);
   if (!experiment.measure.cpus.empty()) text += fmt::format("on the CPUs {}\n", cpu_list_text(experiment.measure.cpus));

@@ -17,7 +17,9 @@ bool same_but_for_threads(const Point& a, const Point& b) {
 
 bool PlannedPairs::has(std::size_t contender, const Point& point) const {
   const Contender& own = contenders_[contender];
-  if (!on_device(own) || own.name == baseline_) return true;
+  if (own.name == baseline_) return true;
+  if (own.endpoint && point.scenario.empty()) return false;
+  if (on_host_cpus(own)) return true;
   return std::none_of(points_.begin(), points_.end(), [&](const Point& other) {
     return other.threads > point.threads && same_but_for_threads(point, other);
   });

@@ -11,8 +11,9 @@ namespace inferbench {
 
 /// Which contenders an experiment runs at which points.
 ///
-/// Threads are no axis for a contender on a device: of points that differ in threads alone, it runs at the one with the
-/// most. The baseline runs at all points, since each block needs its pair.
+/// Threads are no axis for a contender on a device and for a server: of points that differ in threads alone, it runs at
+/// the one with the most. A server has no batches, since it decides what it batches: it runs only at points with a
+/// scenario. The baseline runs at all points, since each block needs its pair.
 class PlannedPairs {
  public:
   /// All three must outlive this object.

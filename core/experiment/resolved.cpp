@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "experiment/endpoint_entry.hpp"
 #include "experiment/serving.hpp"
 #include "experiment/settings.hpp"
 #include "experiment/targets.hpp"
@@ -26,11 +27,25 @@ void text(YAML::Emitter& out, const std::string& key, const std::string& value) 
   out << YAML::Key << key << YAML::Value << YAML::DoubleQuoted << value;
 }
 
+void server_keys(YAML::Emitter& out, const ServerAddress& server) {
+  text(out, "endpoint", server.url);
+  text(out, "model", server.model);
+  if (!server.api_key_env.empty()) text(out, "api_key_env", server.api_key_env);
+  if (server.chat) number(out, "chat", true);
+  if (server.prompts != PromptForm::kAuto) number(out, "prompts", to_string(server.prompts));
+  if (server.timeout_s > 0) number(out, "timeout_s", server.timeout_s);
+}
+
 void backends(YAML::Emitter& out, const std::vector<Contender>& contenders) {
   out << YAML::Key << "backends" << YAML::Value << YAML::BeginSeq;
   for (const Contender& contender : contenders) {
     out << YAML::BeginMap;
     text(out, "name", contender.name);
+    if (contender.endpoint) {
+      server_keys(out, *contender.endpoint);
+      out << YAML::EndMap;
+      continue;
+    }
     text(out, "plugin", contender.plugin);
     text(out, "precision", contender.precision);
     if (!contender.device.empty()) text(out, "device", contender.device);

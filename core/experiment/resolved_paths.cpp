@@ -33,6 +33,7 @@ void collect_paths(const YamlNode& node, std::string_view key, std::vector<std::
     if (std::find(paths.begin(), paths.end(), node.text) == paths.end()) paths.push_back(node.text);
   }
   for (const YamlNode& item : node.items) collect_paths(item, key, paths);
+  if (node.kind == YamlNode::Kind::kMap && node.find("endpoint") != nullptr) return;  // its model is a server's name
   for (const YamlEntry& entry : node.entries) collect_paths(entry.value, entry.key, paths);
 }
 

@@ -75,6 +75,15 @@ void read_choice(ApiKind kind, bool stream, const Json& choice, EndpointPiece& p
 
 }  // namespace
 
+void hide_api_key(const Endpoint& endpoint, std::string& text) {
+  const std::string& key = endpoint.api_key;
+  if (key.empty()) return;
+  constexpr std::string_view kHidden = "(API key)";
+  for (std::size_t at = 0; (at = text.find(key, at)) != std::string::npos; at += kHidden.size()) {
+    text.replace(at, key.size(), kHidden);
+  }
+}
+
 std::string_view to_string(EndpointStatus status) {
   return kStatusNames.at(static_cast<std::size_t>(status));
 }
@@ -92,7 +101,7 @@ TokenSource count_tokens(EndpointOutcome& outcome, std::optional<std::int64_t> t
   if (outcome.usage && outcome.usage->completion > 0 && outcome.usage->completion <= outcome.request.wanted_tokens) {
     tokens = outcome.usage->completion;
     source = TokenSource::kUsage;
-  } else if (text_tokens) {
+  } else if (text_tokens && *text_tokens > 0) {
     tokens = *text_tokens;
     source = TokenSource::kTokenizer;
   }
@@ -123,6 +132,8 @@ std::string endpoint_body(const Endpoint& endpoint, const EndpointRequest& reque
   nlohmann::ordered_json body = {{"model", endpoint.model}};
   if (endpoint.kind == ApiKind::kChat) {
     body["messages"] = {{{"role", "user"}, {"content", request.prompt}}};
+  } else if (!request.prompt_ids.empty()) {
+    body["prompt"] = request.prompt_ids;
   } else {
     body["prompt"] = request.prompt;
   }
@@ -154,6 +165,22 @@ EndpointPiece parse_endpoint_piece(ApiKind kind, bool stream, std::string_view t
     throw_broken(fmt::format("not an answer of the API: {}", json_complaint(error.what())));
   }
   return piece;
+}
+
+std::vector<std::string> parse_model_list(std::string_view text) {
+  std::vector<std::string> names;
+  try {
+    const Json json = parse_guarded_json(text, "the answer", kMaxAnswerBytes);
+    if (const std::string error = error_message(json); !error.empty()) {
+      throw EndpointError(EndpointStatus::kRefused, "the server says: " + error);
+    }
+    for (const Json& model : json.at("data")) names.push_back(model.at("id").get<std::string>());
+  } catch (const Json::exception& error) {
+    throw_broken(fmt::format("not a list of models: {}", json_complaint(error.what())));
+  } catch (const Error& error) {
+    throw_broken(error.what());
+  }
+  return names;
 }
 
 std::string describe_refusal(std::int32_t http_status, std::string_view content_type, std::string_view body) {

@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "http/api_answer.hpp"
 #include "http/api_request.hpp"
@@ -24,13 +25,17 @@ struct Endpoint {
   double timeout_s = 300;  ///< of a whole request
 };
 
-/// What a request to an endpoint is. The prompt is a text, since not every server takes token ids.
+/// Servers may quote the API key in their messages. Replaces it in `text`.
+void hide_api_key(const Endpoint& endpoint, std::string& text);
+
+/// What a request to an endpoint is.
 struct EndpointRequest {
   RequestId id = 0;
   std::uint64_t arrival_ns = 0;  ///< when it was meant to be sent
   std::string prompt;
   std::int32_t prompt_tokens = 0;  ///< of the prompt, as far as the caller knows
   std::int32_t max_tokens = 1;
+  std::vector<std::int32_t> prompt_ids{};  ///< not empty: sent in place of the text. Not every server takes them
 };
 
 enum class EndpointStatus : std::int32_t {
@@ -103,6 +108,9 @@ class EndpointError : public std::runtime_error {
  private:
   EndpointStatus status_;
 };
+
+/// The names of the models in an answer to GET /v1/models. Throws EndpointError.
+std::vector<std::string> parse_model_list(std::string_view json);
 
 /// What an answer with an HTTP status other than 200, or without the expected type, says: one line.
 std::string describe_refusal(std::int32_t http_status, std::string_view content_type, std::string_view body);

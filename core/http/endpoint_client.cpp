@@ -6,15 +6,14 @@
 #include <fmt/format.h>
 
 #include <cstdint>
-#include <mutex>
 #include <string>
 #include <unordered_map>
 #include <utility>
 
+#include "http/curl_request.hpp"
 #include "http/endpoint_stream.hpp"
 #include "measure/clock.hpp"
 #include "support/error.hpp"
-#include "support/one_line.hpp"
 
 namespace inferbench {
 
@@ -24,59 +23,7 @@ constexpr long kKeptConnections = 1024;
 // A wait that took less found something ready at once.
 constexpr std::uint64_t kNoWaitNs = 20'000;
 
-using EasyHandle = std::unique_ptr<CURL, decltype(&curl_easy_cleanup)>;
 using MultiHandle = std::unique_ptr<CURLM, decltype(&curl_multi_cleanup)>;
-using HeaderList = std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)>;
-
-void initialize_curl() {
-  static std::once_flag once;
-  std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
-}
-
-EndpointStatus status_of(CURLcode code, bool answered) {
-  switch (code) {
-    case CURLE_OK:
-      return EndpointStatus::kOk;
-    case CURLE_OPERATION_TIMEDOUT:
-      return EndpointStatus::kTimeout;
-    case CURLE_WRITE_ERROR:  // the stream has said why
-    case CURLE_WEIRD_SERVER_REPLY:
-    case CURLE_UNSUPPORTED_PROTOCOL:
-      return EndpointStatus::kBroken;
-    case CURLE_PARTIAL_FILE:
-    case CURLE_RECV_ERROR:
-    case CURLE_GOT_NOTHING:
-      return answered ? EndpointStatus::kCut : EndpointStatus::kBroken;
-    default:
-      return answered ? EndpointStatus::kCut : EndpointStatus::kUnreachable;
-  }
-}
-
-std::string problem_text(CURLcode code, const Endpoint& endpoint, bool answered) {
-  switch (code) {
-    case CURLE_OK:
-      return {};
-    case CURLE_OPERATION_TIMEDOUT:
-      return answered ? fmt::format("not finished within {} s", endpoint.timeout_s)
-                      : fmt::format("no answer within {} s", endpoint.timeout_s);
-    case CURLE_COULDNT_CONNECT:
-      return fmt::format("no connection to {}: it is refused", endpoint.url);
-    case CURLE_COULDNT_RESOLVE_HOST:
-      return fmt::format("no connection to {}: unknown host", endpoint.url);
-    case CURLE_GOT_NOTHING:
-      return "the server closed the connection without an answer";
-    default:
-      return one_line(curl_easy_strerror(code), 200);
-  }
-}
-
-void check_url(const std::string& url) {
-  const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> parsed(curl_url(), &curl_url_cleanup);
-  const bool is_http = url.starts_with("http://") || url.starts_with("https://");
-  if (is_http && curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) == CURLUE_OK) return;
-  throw Error(fmt::format("'{}' is not the URL of an endpoint", one_line(url, 200)),
-              "give it up to /v1, such as http://127.0.0.1:8080/v1");
-}
 
 }  // namespace
 
@@ -131,30 +78,14 @@ struct EndpointClient::Impl {
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
-  HeaderList headers() const {
-    curl_slist* list = curl_slist_append(nullptr, "Content-Type: application/json");
-    list = curl_slist_append(list, "Expect:");  // no extra round trip for larger bodies
-    if (!endpoint.api_key.empty()) {
-      list = curl_slist_append(list, ("Authorization: Bearer " + endpoint.api_key).c_str());
-    }
-    return {list, &curl_slist_free_all};
-  }
-
   void prepare(Transfer& transfer) const {
     CURL* easy = transfer.easy.get();
-    curl_easy_setopt(easy, CURLOPT_URL, url.c_str());
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer.headers.get());
+    configure_request(easy, url, transfer.headers.get(), endpoint);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(transfer.body.size()));
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, transfer.body.c_str());
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &on_data);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, &transfer);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, &transfer);
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_PROXY, "");  // a proxy of the environment would be measured, too
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, "inferbench");
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(endpoint.connect_timeout_s * 1e3));
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(endpoint.timeout_s * 1e3));
   }
 
   void perform() const {
@@ -166,8 +97,11 @@ struct EndpointClient::Impl {
 
   EndpointOutcome finish(Transfer& transfer, CURLcode code) const {
     const bool answered = transfer.http_status() != 0;
-    return transfer.stream->finish(status_of(code, answered), problem_text(code, endpoint, answered),
-                                   transfer.http_status(), transfer.content_type(), now_ns());
+    EndpointOutcome outcome =
+        transfer.stream->finish(transfer_status(code, answered), transfer_problem(code, endpoint, answered),
+                                transfer.http_status(), transfer.content_type(), now_ns());
+    hide_api_key(endpoint, outcome.request.error);
+    return outcome;
   }
 
   Endpoint endpoint;
@@ -179,7 +113,7 @@ struct EndpointClient::Impl {
 
 EndpointClient::EndpointClient(Endpoint endpoint) {
   initialize_curl();
-  check_url(endpoint.url);
+  check_endpoint(endpoint);
   impl_ = std::make_unique<Impl>(std::move(endpoint));
 }
 
@@ -193,7 +127,8 @@ void EndpointClient::submit(const EndpointRequest& request) {
   auto transfer = std::make_unique<Impl::Transfer>();
   transfer->easy.reset(curl_easy_init());
   if (!transfer->easy) throw Error("HTTP client: out of memory");
-  transfer->headers = impl_->headers();
+  transfer->headers = request_headers(impl_->endpoint);
+  transfer->headers.reset(curl_slist_append(transfer->headers.release(), "Content-Type: application/json"));
   transfer->body = endpoint_body(impl_->endpoint, request);
   transfer->ready = &impl_->ready;
   transfer->stream = std::make_unique<EndpointStream>(impl_->endpoint, request);

@@ -84,6 +84,7 @@ class EndpointLoad {
     const auto place = static_cast<std::size_t>(outcome.request.id);
     finished_.resize(plan_.requests.size());
     finished_[place] = true;
+    if (plan_.ended) plan_.ended(outcome);
     result_.outcomes[place] = std::move(outcome);
   }
 

@@ -30,7 +30,8 @@ struct EndpointPlan {
   std::size_t concurrency = 0;            ///< above 0: a closed loop of so many users, and arrival_ns is not used
   std::size_t max_open = 256;             ///< most requests that are open at once
   std::uint64_t duration_ns = 0;          ///< closed loop: no request is sent later; 0: no bound
-  std::function<bool()> should_stop;      ///< true ends the run. May be empty
+  std::function<bool()> should_stop{};    ///< true ends the run. May be empty
+  std::function<void(const EndpointOutcome&)> ended{};  ///< told of each end; its id is the place in the plan
 };
 
 /// The longest time that this program may have been late for something before the run counts as disturbed by it.

@@ -18,8 +18,7 @@ constexpr std::int32_t kHttpOk = 200;
 
 }  // namespace
 
-EndpointStream::EndpointStream(const Endpoint& endpoint, const EndpointRequest& request)
-    : kind_(endpoint.kind), stream_(endpoint.stream) {
+EndpointStream::EndpointStream(const Endpoint& endpoint, const EndpointRequest& request) : endpoint_(endpoint) {
   outcome_.request.id = request.id;
   outcome_.request.prompt_tokens = request.prompt_tokens;
   outcome_.request.wanted_tokens = request.max_tokens;
@@ -30,7 +29,7 @@ bool EndpointStream::push(std::string_view bytes, std::int32_t http_status, std:
                           std::uint64_t time_ns, std::uint64_t lag_ns) {
   outcome_.lag_ns = std::max(outcome_.lag_ns, lag_ns);
   if (failed_) return false;
-  const bool is_stream = stream_ && http_status == kHttpOk && content_type.starts_with("text/event-stream");
+  const bool is_stream = endpoint_.stream && http_status == kHttpOk && content_type.starts_with("text/event-stream");
   try {
     if (is_stream) {
       events_.push(bytes);
@@ -48,12 +47,13 @@ bool EndpointStream::push(std::string_view bytes, std::int32_t http_status, std:
 }
 
 void EndpointStream::take_events(std::uint64_t time_ns) {
-  while (const auto event = events_.next()) {
+  while (auto event = events_.next()) {
     if (done_) continue;
     if (event->data == kSseDone) {
       done_ = true;
     } else {
-      take(parse_endpoint_piece(kind_, true, event->data), time_ns);
+      hide_api_key(endpoint_, event->data);
+      take(parse_endpoint_piece(endpoint_.kind, true, event->data), time_ns);
     }
   }
 }
@@ -67,14 +67,14 @@ void EndpointStream::take(EndpointPiece piece, std::uint64_t time_ns) {
 }
 
 void EndpointStream::take_whole(std::string_view content_type, std::uint64_t time_ns) {
-  if (stream_) {
+  if (endpoint_.stream) {
     // Some servers answer an error as a whole, with status 200.
-    static_cast<void>(parse_endpoint_piece(kind_, false, body_));
+    static_cast<void>(parse_endpoint_piece(endpoint_.kind, false, body_));
     fail(EndpointStatus::kBroken,
          fmt::format("the answer is {}, not a stream of events", content_type.empty() ? "of no type" : content_type));
     return;
   }
-  take(parse_endpoint_piece(kind_, false, body_), time_ns);
+  take(parse_endpoint_piece(endpoint_.kind, false, body_), time_ns);
 }
 
 void EndpointStream::fail(EndpointStatus status, const std::string& problem) {
@@ -86,13 +86,14 @@ void EndpointStream::fail(EndpointStatus status, const std::string& problem) {
 EndpointOutcome EndpointStream::finish(EndpointStatus status, const std::string& problem, std::int32_t http_status,
                                        std::string_view content_type, std::uint64_t time_ns) {
   outcome_.http_status = http_status;
+  hide_api_key(endpoint_, body_);
   const bool is_html = content_type.find("html") != std::string_view::npos;
   if (status != EndpointStatus::kOk) {
     fail(status, problem);
   } else if (!failed_ && (http_status != kHttpOk || is_html)) {
     fail(http_status == kHttpOk ? EndpointStatus::kBroken : EndpointStatus::kRefused,
          describe_refusal(http_status, content_type, body_));
-  } else if (!failed_ && stream_ && content_type.starts_with("text/event-stream")) {
+  } else if (!failed_ && endpoint_.stream && content_type.starts_with("text/event-stream")) {
     // Some servers leave [DONE] out, but not the reason.
     if (events_.is_inside_event() || (!done_ && outcome_.finish_reason.empty())) {
       fail(EndpointStatus::kCut, fmt::format("the stream ended in the middle, after {} with text",

@@ -31,8 +31,7 @@ class EndpointStream {
   void take(EndpointPiece piece, std::uint64_t time_ns);
   void fail(EndpointStatus status, const std::string& problem);
 
-  ApiKind kind_;
-  bool stream_;
+  Endpoint endpoint_;
   EndpointOutcome outcome_;
   SseParser events_;
   std::string body_;   ///< of an answer that is not a stream, or is refused

@@ -8,7 +8,7 @@ namespace inferbench {
 
 namespace {
 
-constexpr std::array<std::string_view, 128> kWords{
+constexpr std::array<std::string_view, kPromptWords> kWords{
     "time",  "year",    "people", "way",     "day",     "man",     "thing",    "woman",    "life",   "child",
     "world", "school",  "state",  "family",  "student", "group",   "country",  "problem",  "hand",   "part",
     "place", "case",    "week",   "company", "system",  "program", "question", "work",     "night",  "number",
@@ -24,6 +24,10 @@ constexpr std::array<std::string_view, 128> kWords{
     "stone", "wood",    "gold",   "iron",    "blood",   "heart",   "mind",     "soul"};
 
 }  // namespace
+
+std::string_view prompt_word(std::size_t number) {
+  return kWords.at(number);
+}
 
 std::string random_prompt(std::int32_t n, SplitMix64& random) {
   std::string text;

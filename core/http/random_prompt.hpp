@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "support/random.hpp"
 
@@ -12,5 +14,9 @@ namespace inferbench {
 /// token, so the text has about `n` tokens for any model. Two prompts have no long beginning in common, so that no
 /// server can answer from what it cached.
 std::string random_prompt(std::int32_t n, SplitMix64& random);
+
+/// One of these words, by its number below kPromptWords.
+inline constexpr std::size_t kPromptWords = 128;
+std::string_view prompt_word(std::size_t number);
 
 }  // namespace inferbench

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -63,16 +64,30 @@ struct ServingTotals {
   friend bool operator==(const ServingTotals&, const ServingTotals&) = default;
 };
 
+/// What is known of a scenario's run on a server, besides the times of its requests.
+struct EndpointFacts {
+  bool prompt_ids = false;         ///< prompts were sent as token ids; otherwise as texts
+  bool whole = false;              ///< answers came as a whole, so the times of single tokens are not known
+  std::int32_t prompt_offset = 0;  ///< added to all random token ids, so that a server has not seen them before
+  std::map<std::string, std::int64_t> counted_by{};  ///< who counted the tokens of good answers, and of how many
+  std::vector<std::string> statuses{};               ///< of each request: "ok", "short", "timeout", ...
+  double lag_ms = 0;       ///< the longest time that a received piece may have waited for this program
+  double send_lag_ms = 0;  ///< the longest time from an arrival to its sending
+
+  friend bool operator==(const EndpointFacts&, const EndpointFacts&) = default;
+};
+
 /// The run of a scenario.
 struct ServingOutcome {
   ScenarioKind kind = ScenarioKind::kOffline;
   Objective objective{};
-  LoadMetrics metrics;  ///< follow from the requests, see derive_load_metrics
-  ServingTotals totals;
+  LoadMetrics metrics;                   ///< follow from the requests, see derive_load_metrics
+  ServingTotals totals;                  ///< zeros for a server, whose steps are not seen
   std::vector<RequestOutcome> requests;  ///< in order of arrival, without the generated ids
   /// Of a search. Everything else then comes from its run at the highest rate that held, see RateSearchResult.
   std::optional<MaxRate> max_rate{};
   double wall_s = 0;  ///< of all runs of a search, in which the trial's resources were used; 0: metrics.makespan_s
+  std::optional<EndpointFacts> endpoint{};  ///< of a server
 };
 
 /// How one trial went.

@@ -92,8 +92,9 @@ ContenderResult summarize_contender(const std::string& name, const Trials& trial
     if (trial->warm_up()) continue;
     ++(trial->ok() ? result.ok : result.failed);
     if (trial->ok() && trial->outcome.serving) {
-      add_totals(trial->outcome.serving->totals, result.served);
-      if (trial->outcome.serving->max_rate) searches.push_back(*trial->outcome.serving->max_rate);
+      const ServingOutcome& serving = *trial->outcome.serving;
+      if (!serving.endpoint) add_totals(serving.totals, result.served);
+      if (serving.max_rate) searches.push_back(*serving.max_rate);
     }
     if (result.requests.empty()) result.requests = request_spans(*trial);
     add_samples(*trial, samples);

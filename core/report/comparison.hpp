@@ -49,9 +49,10 @@ struct ContenderResult {
   std::vector<Quantile> inter_token_quantiles;  ///< ascending; only those with enough samples
   std::optional<LoadOutcome> load;              ///< of the last trial that ran
   std::vector<FailureCount> failures;           ///< including warm-ups
-  std::optional<ServingTotals> served{};        ///< of a scenario: summed over the trials that were ok
-  std::optional<RateAnswer> max_rate{};         ///< of a scenario that searches a rate
-  std::vector<RequestSpan> requests{};          ///< of a scenario: the first block's, if they are few
+  /// Of a scenario: summed over the trials that were ok. Absent for a server.
+  std::optional<ServingTotals> served{};
+  std::optional<RateAnswer> max_rate{};  ///< of a scenario that searches a rate
+  std::vector<RequestSpan> requests{};   ///< of a scenario: the first block's, if they are few
 };
 
 struct PointResult {

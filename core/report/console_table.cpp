@@ -122,7 +122,9 @@ std::size_t column_width(const Metric& metric) {
 std::string load_row(const ContenderResult& result, const Columns& columns) {
   const LoadOutcome& load = *result.load;
   const std::string where = load.kernels.empty() ? load.device : fmt::format("{}, {}", load.device, load.kernels);
-  std::string row = fmt::format("  {}{:>9}", name_cell(result.contender, kNameWidth), number_text(load.load_ms));
+  const bool loads = result.metrics.contains("load_ms");  // a server has loaded before
+  std::string row =
+      fmt::format("  {}{:>9}", name_cell(result.contender, kNameWidth), loads ? number_text(load.load_ms) : "-");
   for (const Metric* metric : columns) {
     row += fmt::format("{:>{}}", mib_text(result, std::string(metric->name)), column_width(*metric));
   }

@@ -178,6 +178,10 @@ void put_checks(std::string& text, const Report& report) {
 void put_environment(std::string& text, const RunInfo& info) {
   text += fmt::format("\n## Environment\n\n- {}, started {}\n", markdown_text(info.program), info.started);
   for (const PluginIdentity& plugin : info.plugins) {
+    if (plugin.sha256.empty()) {
+      text += fmt::format("- {}: the server at {}\n", markdown_text(plugin.contender), markdown_text(plugin.path));
+      continue;
+    }
     text += fmt::format("- {}: {} {}, {}, SHA-256 {}\n", markdown_text(plugin.contender), markdown_text(plugin.name),
                         markdown_text(plugin.version), markdown_text(plugin.build), plugin.sha256.substr(0, 12));
   }

@@ -21,12 +21,19 @@ using Texts = std::map<std::string, std::string>;
 Texts backends_of(const RunInfo& info) {
   Texts texts;
   for (const PluginIdentity& plugin : info.plugins) {
+    if (plugin.sha256.empty()) {
+      texts.emplace("backend of " + plugin.contender, "the server at " + plugin.path);
+      continue;
+    }
     texts.emplace("backend of " + plugin.contender, fmt::format("{} {}, {}, SHA-256 {}", plugin.name, plugin.version,
                                                                 plugin.build, plugin.sha256.substr(0, 12)));
   }
   for (const Contender& contender : info.contenders) {
     std::string text = contender.precision;
     for (const auto& [key, value] : contender.options) text += fmt::format(", {} {}", key, value);
+    if (contender.endpoint) {
+      text = fmt::format("model {}{}", contender.endpoint->model, contender.endpoint->chat ? ", chat" : "");
+    }
     texts.emplace("precision and options of " + contender.name, text);
   }
   return texts;

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
+#include "experiment/endpoint_entry.hpp"
 #include "experiment/point_fields.hpp"
 #include "results/config_json.hpp"
 #include "results/experiment_difference.hpp"
@@ -24,12 +26,22 @@ using Json = nlohmann::ordered_json;
 
 constexpr int kFormat = 1;
 
+Json json_of(const ServerAddress& server) {
+  return {{"url", server.url},
+          {"model", server.model},
+          {"api_key_env", server.api_key_env},
+          {"chat", server.chat},
+          {"prompts", to_string(server.prompts)},
+          {"timeout_s", server.timeout_s}};
+}
+
 Json json_of(const Contender& contender) {
   Json object{{"name", contender.name},
               {"plugin", contender.plugin},
               {"precision", contender.precision},
               {"options", contender.options}};
   if (!contender.device.empty()) object["device"] = contender.device;
+  if (contender.endpoint) object["endpoint"] = json_of(*contender.endpoint);
   return object;
 }
 
@@ -97,10 +109,23 @@ Json list_of(const std::vector<T>& values) {
   return list;
 }
 
+ServerAddress server_from(const Json& object) {
+  const auto prompts = prompt_form_from(object.at("prompts").get<std::string>());
+  if (!prompts) throw Error("unknown form of an endpoint's prompts");
+  return {object.at("url").get<std::string>(),
+          object.at("model").get<std::string>(),
+          object.at("api_key_env").get<std::string>(),
+          object.at("chat").get<bool>(),
+          *prompts,
+          object.at("timeout_s").get<double>()};
+}
+
 Contender contender_from(const Json& object) {
-  return {object.at("name").get<std::string>(), object.at("plugin").get<std::string>(),
+  std::optional<ServerAddress> server;
+  if (const auto found = object.find("endpoint"); found != object.end()) server = server_from(*found);
+  return {object.at("name").get<std::string>(),      object.at("plugin").get<std::string>(),
           object.at("precision").get<std::string>(), object.at("options").get<std::map<std::string, std::string>>(),
-          object.value("device", std::string())};
+          object.value("device", std::string()),     std::move(server)};
 }
 
 Point point_from(const Json& object) {

@@ -18,11 +18,11 @@
 
 namespace inferbench {
 
-/// The library of a contender.
+/// The library of a contender, or its server.
 struct PluginIdentity {
   std::string contender;
-  std::string path;
-  std::string name;
+  std::string path;  ///< of a server: its URL
+  std::string name;  ///< of a server: "endpoint"; its version, build and hash are empty
   std::string version;
   std::string build;
   std::string sha256;         ///< of the file

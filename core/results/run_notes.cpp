@@ -16,6 +16,7 @@
 #include "results/memory_check.hpp"
 #include "results/model_identity.hpp"
 #include "results/node_differences.hpp"
+#include "results/server_notes.hpp"
 #include "results/trial_outliers.hpp"
 #include "support/counted.hpp"
 
@@ -273,6 +274,7 @@ std::vector<std::string> run_notes(const RunData& run) {
   note_caches(run, notes);
   note_memory(run, notes);
   note_busy_threads(run, notes);
+  add_server_notes(run, notes);
   note_idle_power(run, notes);
   note_unknown_peaks(run, notes);
   note_loads(run, notes);

@@ -71,10 +71,11 @@ RequestOutcome request_from(const ServingJson& columns, std::size_t i) {
 
 // derive_load_metrics relies on these.
 void check_times(const RequestOutcome& request) {
-  const bool ordered = std::is_sorted(request.tokens_ns.begin(), request.tokens_ns.end()) &&
-                       (request.tokens_ns.empty() || (request.admitted_ns >= request.arrival_ns &&
-                                                      request.tokens_ns.front() >= request.admitted_ns &&
-                                                      request.end_ns >= request.tokens_ns.back()));
+  const std::uint64_t begun = request.slot < 0 ? request.submit_ns : request.admitted_ns;
+  const bool ordered =
+      std::is_sorted(request.tokens_ns.begin(), request.tokens_ns.end()) &&
+      (request.tokens_ns.empty() || (begun >= request.arrival_ns && request.tokens_ns.front() >= begun &&
+                                     request.end_ns >= request.tokens_ns.back()));
   const bool after_arrival = request.submit_ns >= request.arrival_ns && request.end_ns >= request.arrival_ns &&
                              (request.slot < 0 || request.admitted_ns >= request.arrival_ns);
   if (!ordered || !after_arrival || (request.ok() && request.tokens_ns.empty())) {
@@ -154,6 +155,28 @@ ServingTotals totals_from(const ServingJson& object) {
   return totals;
 }
 
+ServingJson endpoint_json(const EndpointFacts& facts) {
+  return {{"prompts", facts.prompt_ids ? "ids" : "text"},
+          {"answers", facts.whole ? "whole" : "stream"},
+          {"prompt_offset", facts.prompt_offset},
+          {"tokens_counted_by", facts.counted_by},
+          {"client_lag_ms", facts.lag_ms},
+          {"send_lag_ms", facts.send_lag_ms}};
+}
+
+EndpointFacts endpoint_from(const ServingJson& object, const ServingJson& columns, std::size_t n) {
+  EndpointFacts facts;
+  facts.prompt_ids = object.at("prompts").get<std::string>() == "ids";
+  facts.whole = object.at("answers").get<std::string>() == "whole";
+  facts.prompt_offset = integer_of<std::int32_t>(object.at("prompt_offset"));
+  facts.counted_by = object.at("tokens_counted_by").get<std::map<std::string, std::int64_t>>();
+  facts.lag_ms = object.at("client_lag_ms").get<double>();
+  facts.send_lag_ms = object.at("send_lag_ms").get<double>();
+  facts.statuses = columns.at("status").get<std::vector<std::string>>();
+  if (facts.statuses.size() != n) throw Error("a request of a server has no status");
+  return facts;
+}
+
 }  // namespace
 
 ServingJson to_json(const ServingOutcome& outcome) {
@@ -165,6 +188,10 @@ ServingJson to_json(const ServingOutcome& outcome) {
   if (outcome.wall_s > 0) object["wall_s"] = outcome.wall_s;
   object["totals"] = totals_json(outcome.totals);
   object["requests"] = requests_json(outcome.requests);
+  if (outcome.endpoint) {
+    object["endpoint"] = endpoint_json(*outcome.endpoint);
+    object["requests"]["status"] = outcome.endpoint->statuses;
+  }
   return object;
 }
 
@@ -187,8 +214,13 @@ ServingOutcome serving_outcome_from(const ServingJson& object) {
     const bool late = i == 0 || outcome.requests[i].arrival_ns >= outcome.requests[i - 1].arrival_ns;
     if (!late) throw Error("the requests of a scenario are not in order of arrival");
   }
+  if (object.contains("endpoint")) {
+    outcome.endpoint = endpoint_from(object.at("endpoint"), columns, n);
+    for (RequestOutcome& request : outcome.requests) request.admitted_ns = request.submit_ns;  // a server has no slots
+  }
   outcome.metrics = derive_load_metrics(outcome.requests, outcome.kind,
                                         integer_of<std::int32_t>(object.at("ramp_up_requests")), outcome.objective);
+  if (outcome.endpoint && outcome.endpoint->whole) forget_token_times(outcome.metrics);
   return outcome;
 }
 

@@ -29,7 +29,7 @@ TrialOutcome failed(TrialStatus status, std::string error) {
 ContenderPool::ContenderPool(const SweepSetup& setup, TeardownFaultSink on_fault)
     : setup_(setup), on_fault_(std::move(on_fault)), experiment_(setup.experiment), prompts_(setup.experiment) {
   states_.resize(experiment_.contenders.size());
-  for (auto& state : states_) state.runner = setup_.make_runner();
+  for (std::size_t i = 0; i < states_.size(); ++i) states_[i].runner = make_runner(setup_, experiment_.contenders[i]);
 }
 
 const Point& ContenderPool::point_of(const PlannedTrial& trial) const {
@@ -83,7 +83,9 @@ bool ContenderPool::all_fit() const {
     const double positions = 1.0 * point.batch * (point.past_tokens + point.prompt_tokens + point.generate_tokens);
     cache = std::max(cache, 4.0 * positions * decoder::kv_values_per_token(model_desc(facts->config)));
   }
-  const auto n = static_cast<double>(states_.size());
+  const auto n = static_cast<double>(
+      std::count_if(experiment_.contenders.begin(), experiment_.contenders.end(),
+                    [](const Contender& contender) { return !contender.endpoint; }));  // a server's memory is not ours
   const double needed = 4.0 * static_cast<double>(facts->n_parameters) * (n + 1) + cache * n;
   const auto available = static_cast<double>(available_memory_bytes());
   return available <= 0 || needed < 0.8 * available;

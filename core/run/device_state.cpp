@@ -20,8 +20,7 @@ std::vector<std::string> devices_of(const Experiment& experiment) {
 
 std::vector<IdlePower> idle_power_for_run(const Experiment& experiment, const CounterPlaces& places) {
   std::vector<EnergyCounter> counters;
-  const auto on_cpus = [](const Contender& contender) { return !on_device(contender); };
-  if (std::any_of(experiment.contenders.begin(), experiment.contenders.end(), on_cpus)) {
+  if (std::any_of(experiment.contenders.begin(), experiment.contenders.end(), on_host_cpus)) {
     counters.push_back(energy_counter("cpu", places));
   }
   for (const std::string& device : devices_of(experiment)) counters.push_back(energy_counter(device, places));

@@ -82,6 +82,8 @@ void add_device_limits(const std::vector<Contender>& contenders, const std::file
 std::optional<MachineLimits> limits_for_run(const Experiment& experiment, const PluginPath& plugins, const Say& say) {
   const MachineLimitsMode mode = experiment.measure.machine_limits;
   if (mode == MachineLimitsMode::kNever) return std::nullopt;
+  const auto is_server = [](const Contender& contender) { return contender.endpoint.has_value(); };
+  if (std::all_of(experiment.contenders.begin(), experiment.contenders.end(), is_server)) return std::nullopt;
   if (mode == MachineLimitsMode::kAuto && estimate_seconds(experiment) < kWorthMeasuringS) return std::nullopt;
   std::optional<MachineLimits> limits = measure_limits(experiment, say);
   if (limits) add_device_limits(experiment.contenders, experiment.file.parent_path(), plugins, say, *limits);

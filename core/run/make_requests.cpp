@@ -4,8 +4,14 @@
 #include <span>
 
 #include "experiment/serving.hpp"
+#include "run/endpoint_runner.hpp"
 
 namespace inferbench {
+
+std::unique_ptr<TrialRunner> make_runner(const SweepSetup& setup, const Contender& contender) {
+  if (!contender.endpoint) return setup.make_runner();
+  return std::make_unique<EndpointRunner>(*contender.endpoint, setup.experiment.prompts.file.has_value());
+}
 
 LoadRequest make_load_request(const Experiment& experiment, const Contender& contender, const PluginIdentity& plugin,
                               const Point& point) {

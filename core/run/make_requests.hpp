@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "experiment/experiment.hpp"
 #include "results/run_info.hpp"
@@ -10,6 +11,9 @@
 #include "worker/requests.hpp"
 
 namespace inferbench {
+
+/// The contender's runner: a worker, or a client of its server.
+std::unique_ptr<TrialRunner> make_runner(const SweepSetup& setup, const Contender& contender);
 
 /// The request that loads `contender`, whose library is `plugin`, for a point.
 LoadRequest make_load_request(const Experiment& experiment, const Contender& contender, const PluginIdentity& plugin,

@@ -16,6 +16,7 @@
 #include "results/model_identity.hpp"
 #include "results/utc_time.hpp"
 #include "run/device_state.hpp"
+#include "run/endpoint_runner.hpp"
 #include "support/error.hpp"
 
 namespace inferbench {
@@ -33,6 +34,10 @@ std::vector<PluginIdentity> identify_plugins(const Experiment& experiment, const
                                              InputFiles& files) {
   std::vector<PluginIdentity> identities;
   for (const Contender& contender : experiment.contenders) {
+    if (contender.endpoint) {
+      identities.push_back({contender.name, contender.endpoint->url, "endpoint", {}, {}, {}, false, std::nullopt});
+      continue;
+    }
     const PluginDescription plugin = plugins.find(contender.plugin, experiment.file.parent_path());
     const std::string path = plugin.path.string();
     const std::string hash = files.add("the backend of " + contender.name, {path});
@@ -75,6 +80,7 @@ void identify_models(const Experiment& experiment, InputFiles& files, RunInfo& i
 
 RunInfo describe_run(const Experiment& experiment, const PluginPath& plugins, const Shard& shard, InputFiles& files,
                      const CounterPlaces& places) {
+  require_endpoints(experiment);
   RunInfo info;
   info.name = experiment.name;
   info.experiment_file = experiment.file.string();

@@ -82,6 +82,7 @@ class QualitySweep {
   bool run() {
     for (const std::string& model : experiment_.models) {
       for (std::size_t c = 0; c < experiment_.contenders.size(); ++c) {
+        if (experiment_.contenders[c].endpoint) continue;  // its API gives no logits; run_notes says so
         if (has_row(experiment_.contenders[c].name, model)) continue;
         stopped_ = false;
         QualityRecord record = measure(c, model);

@@ -17,6 +17,7 @@
 #include "results/utc_time.hpp"
 #include "run/blocks.hpp"
 #include "run/contender_pool.hpp"
+#include "run/endpoint_runner.hpp"
 #include "run/enough_blocks.hpp"
 #include "run/output_check.hpp"
 #include "run/prompt_source.hpp"
@@ -214,8 +215,13 @@ class TrialSweep : private BlockedPoint {
                                                             fastest == fastest_mhz_.end() ? 0 : fastest->second);
       if (!on_device.empty()) record.disturbed_by += (record.disturbed_by.empty() ? "" : ", ") + on_device;
     }
+    const bool server = record.outcome.serving && record.outcome.serving->endpoint;
+    if (server) {
+      const std::string late = find_client_lag(*record.outcome.serving->endpoint);
+      if (!late.empty()) record.disturbed_by += (record.disturbed_by.empty() ? "" : ", ") + late;
+    }
     note_other_node(record);
-    if (!folder_.info().machine || !limits_are_ours_) return;
+    if (server || !folder_.info().machine || !limits_are_ours_) return;  // a server's machine is unknown
     for (const ModelFacts& facts : experiment_.model_facts) {
       if (facts.reference != record.point.model) continue;
       set_limit_shares(record, facts.config, *folder_.info().machine,

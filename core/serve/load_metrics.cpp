@@ -50,7 +50,7 @@ Window window_of(std::span<const RequestOutcome> outcomes, std::size_t first, Sc
 }
 
 void add_latencies(const RequestOutcome& outcome, LoadMetrics& metrics) {
-  metrics.queue_wait_ms.push_back(ms_between(outcome.arrival_ns, outcome.admitted_ns));
+  if (outcome.slot >= 0) metrics.queue_wait_ms.push_back(ms_between(outcome.arrival_ns, outcome.admitted_ns));
   metrics.ttft_ms.push_back(time_to_first_token_ms(outcome));
   metrics.e2e_ms.push_back(ms_between(outcome.arrival_ns, outcome.tokens_ns.back()));
   if (const auto tpot = time_per_output_token_ms(outcome)) metrics.tpot_ms.push_back(*tpot);
@@ -88,6 +88,11 @@ bool meets(const RequestOutcome& outcome, const Objective& objective) {
   if (objective.ttft_ms > 0 && time_to_first_token_ms(outcome) > objective.ttft_ms) return false;
   const auto tpot = time_per_output_token_ms(outcome);
   return !(objective.tpot_ms > 0 && tpot && *tpot > objective.tpot_ms);
+}
+
+void forget_token_times(LoadMetrics& metrics) {
+  metrics.tpot_ms.clear();
+  metrics.inter_token_ms.clear();
 }
 
 LoadMetrics derive_load_metrics(std::span<const RequestOutcome> outcomes, ScenarioKind kind, std::int32_t ramp_up,

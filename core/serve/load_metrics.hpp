@@ -21,7 +21,7 @@ struct LoadMetrics {
   double window_s = 0;        ///< the time that rates refer to
   double makespan_s = 0;      ///< from the first arrival to the last end
   // One value for each counted request that is ok. tpot_ms: for those with at least 2 tokens.
-  std::vector<double> queue_wait_ms;    ///< from the arrival to a slot
+  std::vector<double> queue_wait_ms;    ///< from the arrival to a slot; empty for servers, whose slots are not seen
   std::vector<double> ttft_ms;          ///< from the arrival to the first token
   std::vector<double> tpot_ms;          ///< (last token - first token) / (tokens - 1)
   std::vector<double> e2e_ms;           ///< from the arrival to the last token
@@ -40,6 +40,9 @@ struct LoadMetrics {
 /// arrival, since afterwards the load falls; offline, or if no counted request has ended by then, with the last end.
 LoadMetrics derive_load_metrics(std::span<const RequestOutcome> outcomes, ScenarioKind kind, std::int32_t ramp_up,
                                 const Objective& objective);
+
+/// Removes what the times of single tokens give: of answers that came as a whole, they are not known.
+void forget_token_times(LoadMetrics& metrics);
 
 /// Whether a request that is ok meets the objective. A request of one token has no time per output token.
 bool meets(const RequestOutcome& outcome, const Objective& objective);

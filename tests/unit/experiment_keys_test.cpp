@@ -8,6 +8,7 @@
 #include <functional>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "experiment/document.hpp"
 #include "experiment/key_reference.hpp"
@@ -117,9 +118,15 @@ std::string schema_error(const Kind& kind, const std::string& text, const std::v
   return test::validate_json(nlohmann::json::parse(yaml_as_json(root).dump()), kind.schema);
 }
 
+bool is_of_endpoints(const Key& key) {
+  static const std::set<std::string> kNames{"endpoint", "model", "api_key_env", "chat", "prompts", "timeout_s"};
+  return key.parent() == "backends" && kNames.contains(std::string(key.name()));
+}
+
 // Keys that a map also needs before `key` can be tried in it.
 std::vector<std::pair<std::string, std::string>> companions(const Key& key) {
   const std::string parent(key.parent());
+  if (is_of_endpoints(key)) return {{"endpoint", "\"http://127.0.0.1:1/v1\""}, {"model", "m"}};
   if (parent == "backends") return {{"plugin", key.name() == "device" ? "cuda" : "cpu_quant"}};
   if (parent == "targets" || parent == "interactive") {
     if (key.name() == "at_least") return {{"metric", "ttft_ms"}};
@@ -150,6 +157,12 @@ std::string operator_with(std::string_view shape_key) {
   return "linear";
 }
 
+/// The --set options that make room for the key in Kind::base.
+std::vector<std::string> room_for(const Key& key) {
+  if (is_of_endpoints(key)) return {"models=synthetic:gpt2", "sweep.scenario=offline"};
+  return {};
+}
+
 /// The --set that gives `key` the value and completes the maps around it. Without a value, it leaves the key out.
 std::string setting(const Kind& kind, const Key& key, const std::optional<std::string>& value) {
   static const std::map<std::string, std::string> kNames{
@@ -168,6 +181,13 @@ std::string setting(const Kind& kind, const Key& key, const std::optional<std::s
   return setting(kind, section, map);
 }
 
+/// The same, after the ones that make room for the key.
+std::vector<std::string> settings(const Kind& kind, const Key& key, const std::optional<std::string>& value) {
+  std::vector<std::string> overrides = room_for(key);
+  overrides.push_back(setting(kind, key, value));
+  return overrides;
+}
+
 class ExperimentKeys : public testing::TestWithParam<const Kind*> {
  protected:
   const Kind& kind() const { return *GetParam(); }
@@ -183,12 +203,14 @@ TEST_P(ExperimentKeys, EveryExampleIsReadAndMeansSomething) {
       EXPECT_THAT(meaning_of(kind(), extended, {}), HasSubstr("base"));
       continue;
     }
-    const std::vector<std::string> with{setting(kind(), key, key.example)};
+    const std::vector<std::string> with = settings(kind(), key, key.example);
     std::string meaning;
     ASSERT_NO_THROW(meaning = meaning_of(kind(), kind().base, with)) << mistake_in(kind(), kind().base, with);
     EXPECT_EQ(schema_error(kind(), kind().base, with), "");
     if (key.required || key.type == KeyType::kAnything || key.path == "backends.optional") continue;
-    std::vector<std::string> without{setting(kind(), key, std::nullopt)};
+    if (key.path == "backends.plugin" || key.path == "backends.endpoint") continue;  // one of them is required
+    std::vector<std::string> without = settings(kind(), key, std::nullopt);
+    if (key.path == "backends.model") without = settings(kind(), key, "7777");
     if (key.parent() == "sweep.exclude") without = {"x-none="};  // an empty exclusion is an error
     // A bound may only be missing if the other one is there.
     if (key.name() == "at_least" || key.name() == "at_most") without = {setting(kind(), key, "7777")};
@@ -205,8 +227,8 @@ TEST_P(ExperimentKeys, DefaultsAreWhatTheReaderTakes) {
     EXPECT_TRUE(key.fallback_words.empty());
     // The file without its axes.
     const std::string base = kind().base.substr(0, kind().base.find("sweep:"));
-    EXPECT_EQ(meaning_of(kind(), base, {setting(kind(), key, key.fallback)}),
-              meaning_of(kind(), base, {setting(kind(), key, std::nullopt)}));
+    EXPECT_EQ(meaning_of(kind(), base, settings(kind(), key, key.fallback)),
+              meaning_of(kind(), base, settings(kind(), key, std::nullopt)));
   }
   EXPECT_GE(tried, 7);
 }
@@ -248,7 +270,7 @@ TEST_P(ExperimentKeys, ValuesOfTheWrongTypeOrOutOfRangeAreRefusedByReaderAndSche
     for (const std::string& value : wrong) {
       SCOPED_TRACE(key.path + ": " + value);
       ++tried;
-      const std::vector<std::string> overrides{setting(kind(), key, value)};
+      const std::vector<std::string> overrides = settings(kind(), key, value);
       EXPECT_NE(mistake_in(kind(), kind().base, overrides), "no error");
       EXPECT_NE(schema_error(kind(), kind().base, overrides), "");
     }
@@ -260,7 +282,7 @@ TEST_P(ExperimentKeys, KeysWithoutAValueAreReadAsTheSchemaSays) {
   for (const Key& key : kind().keys.rows()) {
     if (key.type == KeyType::kAnything || key.is_any_name() || key.path == "extends") continue;
     SCOPED_TRACE(key.path);
-    const std::vector<std::string> overrides{setting(kind(), key, "")};
+    const std::vector<std::string> overrides = settings(kind(), key, "");
     EXPECT_EQ(mistake_in(kind(), kind().base, overrides) == "no error",
               schema_error(kind(), kind().base, overrides).empty())
         << mistake_in(kind(), kind().base, overrides) << schema_error(kind(), kind().base, overrides);

@@ -134,10 +134,10 @@ std::vector<Mistake> backend_mistakes() {
        "/exp/e.yaml:2:1: backends: found nothing, expected a value or a list of at least one"},
       {"BackendOfTheWrongType", with("[cpu_ref]"),
        "/exp/e.yaml:3:5: backends: found a list, expected a map with: plugin, name, precision, device, options, "
-       "optional"},
+       "optional, endpoint, model, api_key_env, chat, prompts, timeout_s"},
       {"UnknownKeyOfABackend", with("{plugin: cpu_ref, precison: fp32}"),
        "/exp/e.yaml:3:23: backends: unknown key 'precison'; did you mean 'precision'? known keys: plugin, name, "
-       "precision, device, options, optional"},
+       "precision, device, options, optional, endpoint, model, api_key_env, chat, prompts, timeout_s"},
       {"OptionalThatIsNoFlag", with("{plugin: cpu_ref, optional: perhaps}"),
        "/exp/e.yaml:3:33: backends.optional: found 'perhaps', expected true or false"},
       {"EveryContenderLeftOut", with("{plugin: torch, optional: true}"),

@@ -100,7 +100,8 @@ function deviceOf(report, name) {
   return contender && contender.device && contender.device !== "cpu" ? contender.device : null;
 }
 
-// False for a contender on a device at all but one of the points that differ in threads alone.
+// False for a contender on a device or a server at all but one of the points that differ in threads alone, and for a
+// server at batches.
 function runsAt(result) {
   return result.planned !== false || result.ok + result.failed > 0;
 }

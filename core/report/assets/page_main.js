@@ -119,7 +119,7 @@ function leavesOf(value, path = "") {
 function environmentSection(report) {
   const run = report.run;
   const pairs = [["program", run.program], ["started", run.started], ["run folder", report.folder]];
-  for (const plugin of run.plugins) pairs.push([`backend of ${plugin.contender}`, `${plugin.name} ${plugin.version}, ${plugin.build}, SHA-256 ${plugin.sha256.slice(0, 16)}`]);
+  for (const plugin of run.plugins) pairs.push([`backend of ${plugin.contender}`, plugin.sha256 === "" ? `the server at ${plugin.path}` : `${plugin.name} ${plugin.version}, ${plugin.build}, SHA-256 ${plugin.sha256.slice(0, 16)}`]);
   for (const model of run.models) pairs.push([`model ${model.name}`, `${model.n_parameters.toLocaleString("en")} parameters, SHA-256 ${model.sha256.slice(0, 16)}, ${model.reference}`]);
   const all = [...pairs, ...leavesOf(run.environment)].filter(([, value]) => value).map(([key, value]) => [key.replaceAll("_", " "), value]);
   const columns = [{ label: "what", value: (pair) => pair[0], head: true }, { label: "value", value: (pair) => pair[1], mark: () => "prose" }];
