@@ -26,8 +26,10 @@ void HttpExchange::suspend() {
   if (!std::exchange(suspended, true)) MHD_suspend_connection(connection);
 }
 
-void HttpExchange::resume() {
-  if (std::exchange(suspended, false)) MHD_resume_connection(connection);
+bool HttpExchange::resume() {
+  if (!std::exchange(suspended, false)) return false;
+  MHD_resume_connection(connection);
+  return true;
 }
 
 MHD_Result HttpExchange::queue(unsigned status, MHD_Response* response) {

@@ -46,7 +46,7 @@ struct HttpExchange {
   void end();
   /// libmicrohttpd does not look at a suspended connection until it is resumed.
   void suspend();
-  void resume();
+  bool resume();  ///< returns whether it was suspended
 
   /// Hands the answer to libmicrohttpd. `last`: the connection is closed behind it.
   MHD_Result queue_answer(bool last);

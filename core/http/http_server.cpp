@@ -60,6 +60,7 @@ struct HttpServer::Impl {
   std::uint16_t port = 0;
   ExchangeId last_id = 0;
   bool accepting = true;
+  bool resumed = false;  ///< a connection has something to send since the last MHD_run
   std::unordered_map<HttpConnection*, std::unique_ptr<HttpConnection>> connections;
   std::unordered_map<ExchangeId, std::unique_ptr<HttpExchange>> exchanges;
 
@@ -166,8 +167,10 @@ struct HttpServer::Impl {
     const bool told = exchange.phase == HttpExchange::Phase::kReceiving || exchange.ended;
     exchange.phase = HttpExchange::Phase::kGone;
     if (!told && events.gone) events.gone(exchange.id);
-    exchange.resume();
+    resume(exchange);
   }
+
+  void resume(HttpExchange& exchange) { resumed = exchange.resume() || resumed; }
 
   void complete(HttpExchange& exchange, MHD_RequestTerminationCode code) {
     exchange.suspended = false;
@@ -201,6 +204,8 @@ struct HttpServer::Impl {
     }
     MHD_UNSIGNED_LONG_LONG least = 0;
     auto limit = std::min<std::int64_t>(timeout.count(), 1000);  // deadlines are checked once a second
+    // libmicrohttpd's own time ignores resumed connections: what was written would leave with the next event only.
+    if (resumed) limit = 0;
     if (MHD_get_timeout(daemon, &least) == MHD_YES) limit = std::min(limit, static_cast<std::int64_t>(least));
     if (::poll(waiting.data(), waiting.size(), static_cast<int>(limit)) < 0 && errno != EINTR) {
       throw Error(fmt::format("cannot wait for connections: {}", std::strerror(errno)));
@@ -268,6 +273,7 @@ std::uint16_t HttpServer::port() const {
 void HttpServer::wait(std::span<const int> others, std::chrono::milliseconds timeout) {
   impl_->poll_sockets(others, timeout);
   impl_->enforce_deadlines();
+  impl_->resumed = false;  // before MHD_run, whose events may resume others
   if (MHD_run(impl_->daemon) != MHD_YES) throw Error("the HTTP server failed");
 }
 
@@ -293,28 +299,28 @@ void HttpServer::answer(ExchangeId id, HttpAnswer answer) {
   if (exchange == nullptr || exchange->phase != HttpExchange::Phase::kHandled) return;
   exchange->phase = HttpExchange::Phase::kAnswered;
   exchange->answer = std::move(answer);
-  exchange->resume();
+  impl_->resume(*exchange);
 }
 
 void HttpServer::begin_events(ExchangeId id) {
   HttpExchange* exchange = impl_->find(id);
   if (exchange == nullptr || exchange->phase != HttpExchange::Phase::kHandled) return;
   exchange->phase = HttpExchange::Phase::kStreaming;
-  exchange->resume();
+  impl_->resume(*exchange);
 }
 
 void HttpServer::write(ExchangeId id, std::string_view bytes) {
   HttpExchange* exchange = impl_->find(id);
   if (exchange == nullptr || exchange->phase != HttpExchange::Phase::kStreaming) return;
   exchange->pending.append(bytes);
-  exchange->resume();
+  impl_->resume(*exchange);
 }
 
 void HttpServer::end(ExchangeId id) {
   HttpExchange* exchange = impl_->find(id);
   if (exchange == nullptr || exchange->phase != HttpExchange::Phase::kStreaming) return;
   exchange->end();
-  exchange->resume();
+  impl_->resume(*exchange);
 }
 
 }  // namespace inferbench

@@ -155,6 +155,28 @@ TEST_F(HttpServerTest, StreamsEventsAsTheyCome) {
   EXPECT_THAT(requests_, SizeIs(2));
 }
 
+// Each of these waits would last a second, the longest that the server waits for an event.
+TEST_F(HttpServerTest, SendsWhatIsWrittenWithoutWaitingForAnEvent) {
+  Client client(server_->port());
+  client.post("a");
+  ASSERT_TRUE(pump_until([&] { return !requests_.empty(); }));
+  const ExchangeId id = requests_[0].id;
+  pump();  // nothing is left to be done
+  const auto begin = std::chrono::steady_clock::now();
+  server_->begin_events(id);
+  server_->write(id, "data: 1\n\n");
+  server_->wait({}, 60s);
+  EXPECT_THAT(client.received(), HasSubstr("data: 1"));
+  pump();
+  server_->write(id, "data: 2\n\n");
+  server_->wait({}, 60s);
+  EXPECT_THAT(client.received(), HasSubstr("data: 2"));
+  pump();
+  server_->end(id);
+  server_->wait({}, 60s);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 900ms);
+}
+
 TEST_F(HttpServerTest, NoticesClientsThatGoAtAnyTime) {
   std::vector<std::unique_ptr<Client>> clients;
   for (int i = 0; i < 6; ++i) {
