@@ -23,7 +23,7 @@ Experiment load_server(const std::string& entry, const std::string& rest = kRest
   return StubWorld{}.load("backends:\n  - cpu_ref\n  - {" + entry + "}\n" + rest);
 }
 
-std::string mistake(const std::string& entry, const std::string& rest = kRest) {
+std::string endpoint_mistake(const std::string& entry, const std::string& rest = kRest) {
   try {
     load_server(entry, rest);
   } catch (const Error& error) {
@@ -62,21 +62,23 @@ TEST(ExperimentEndpoint, HasNeitherThreadsNorBatches) {
 }
 
 TEST(ExperimentEndpoint, MistakesHaveTheirPlaceAndAHint) {
-  EXPECT_THAT(mistake(kUrl), StartsWith("/exp/e.yaml:3:5: backends: 'model' is missing"));
-  EXPECT_THAT(mistake(kUrl + ", model: m, precision: int8"),
+  EXPECT_THAT(endpoint_mistake(kUrl), StartsWith("/exp/e.yaml:3:5: backends: 'model' is missing"));
+  EXPECT_THAT(endpoint_mistake(kUrl + ", model: m, precision: int8"),
               StartsWith("/exp/e.yaml:3:67: backends.precision: found next to 'endpoint'"));
-  EXPECT_THAT(mistake(kUrl + ", model: m, chat: true, prompts: ids"), HasSubstr("found 'ids' in a chat"));
-  EXPECT_THAT(mistake("endpoint: , model: m"), HasSubstr("backends.endpoint: found nothing"));
+  EXPECT_THAT(endpoint_mistake(kUrl + ", model: m, chat: true, prompts: ids"), HasSubstr("found 'ids' in a chat"));
+  EXPECT_THAT(endpoint_mistake("endpoint: , model: m"), HasSubstr("backends.endpoint: found nothing"));
   for (const char* url : {"127.0.0.1:8080/v1", "ftp://h/v1", "http://", "http:///v1", "\"http://h/v1 x\""}) {
-    EXPECT_THAT(mistake(std::string("endpoint: ") + url + ", model: m"), HasSubstr("not an http:// or https:// URL"));
+    EXPECT_THAT(endpoint_mistake(std::string("endpoint: ") + url + ", model: m"),
+                HasSubstr("not an http:// or https:// URL"));
   }
-  EXPECT_THAT(mistake("plugin: cpu_ref, model: m"), HasSubstr("backends.model: found without 'endpoint'"));
-  EXPECT_THAT(mistake(kUrl + ", model: m, name: \"cpu_ref:fp32\""), HasSubstr("already taken at line 2"));
-  EXPECT_THAT(
-      mistake(kUrl + ", model: m", "models: [synthetic:gpt2, synthetic:gpt2-medium]\nsweep: {scenario: offline}\n"),
-      HasSubstr("an endpoint serves one model, but 'models' has 2"));
-  EXPECT_THAT(mistake(kUrl + ", model: m", "models: synthetic:gpt2\n"), HasSubstr("the sweep has only batches"));
-  EXPECT_THAT(mistake(kUrl + ", model: m, name: s", "baseline: s\n" + kRest),
+  EXPECT_THAT(endpoint_mistake("plugin: cpu_ref, model: m"), HasSubstr("backends.model: found without 'endpoint'"));
+  EXPECT_THAT(endpoint_mistake(kUrl + ", model: m, name: \"cpu_ref:fp32\""), HasSubstr("already taken at line 2"));
+  EXPECT_THAT(endpoint_mistake(kUrl + ", model: m",
+                               "models: [synthetic:gpt2, synthetic:gpt2-medium]\nsweep: {scenario: offline}\n"),
+              HasSubstr("an endpoint serves one model, but 'models' has 2"));
+  EXPECT_THAT(endpoint_mistake(kUrl + ", model: m", "models: synthetic:gpt2\n"),
+              HasSubstr("the sweep has only batches"));
+  EXPECT_THAT(endpoint_mistake(kUrl + ", model: m, name: s", "baseline: s\n" + kRest),
               HasSubstr("baseline: 's' is an endpoint, which has no batches"));
 }
 
@@ -84,7 +86,7 @@ TEST(ExperimentEndpoint, MessagesDontShowWhatMayBeAKey) {
   for (const std::string& entry : {std::string("endpoint: \"http://user:sk-1234@h/v1\", model: m"),
                                    std::string("endpoint: \"https://h/v1?api-key=sk-1234\", model: m"),
                                    kUrl + ", model: m, api_key_env: sk-1234"}) {
-    const std::string message = mistake(entry);
+    const std::string message = endpoint_mistake(entry);
     EXPECT_THAT(message, Not(HasSubstr("sk-1234")));
     EXPECT_THAT(message, HasSubstr("environment variable"));
   }
