@@ -64,7 +64,7 @@ TEST(ExperimentEndpoint, HasNeitherThreadsNorBatches) {
 TEST(ExperimentEndpoint, MistakesHaveTheirPlaceAndAHint) {
   EXPECT_THAT(endpoint_mistake(kUrl), StartsWith("/exp/e.yaml:3:5: backends: 'model' is missing"));
   EXPECT_THAT(endpoint_mistake(kUrl + ", model: m, precision: int8"),
-              StartsWith("/exp/e.yaml:3:67: backends.precision: found next to 'endpoint'"));
+              StartsWith("/exp/e.yaml:3:66: backends.precision: found next to 'endpoint'"));
   EXPECT_THAT(endpoint_mistake(kUrl + ", model: m, chat: true, prompts: ids"), HasSubstr("found 'ids' in a chat"));
   EXPECT_THAT(endpoint_mistake("endpoint: , model: m"), HasSubstr("backends.endpoint: found nothing"));
   for (const char* url : {"127.0.0.1:8080/v1", "ftp://h/v1", "http://", "http:///v1", "\"http://h/v1 x\""}) {

@@ -112,6 +112,7 @@ TEST_F(LoadTest, ARequestThatIsTooLongIsOneFailedRequest) {
 RequestOutcome outcome_of(std::uint64_t arrival, std::uint64_t admitted, std::vector<std::uint64_t> tokens) {
   RequestOutcome outcome;
   outcome.reason = FinishReason::kLength;
+  outcome.slot = 0;
   outcome.prompt_tokens = 10;
   outcome.arrival_ns = arrival * kMs;
   outcome.admitted_ns = admitted * kMs;
@@ -119,6 +120,14 @@ RequestOutcome outcome_of(std::uint64_t arrival, std::uint64_t admitted, std::ve
   outcome.end_ns = tokens.back();
   outcome.tokens_ns = std::move(tokens);
   return outcome;
+}
+
+TEST(LoadMetricsTest, HaveNoWaitForASlotThatNobodySaw) {
+  std::vector<RequestOutcome> outcomes{outcome_of(0, 0, {5, 6}), outcome_of(100, 110, {130, 140})};
+  for (RequestOutcome& outcome : outcomes) outcome.slot = -1;
+  const LoadMetrics metrics = derive_load_metrics(outcomes, ScenarioKind::kOpen, 0, {});
+  EXPECT_THAT(metrics.queue_wait_ms, testing::IsEmpty());
+  EXPECT_EQ(metrics.ttft_ms.size(), 2U);
 }
 
 TEST(LoadMetricsTest, FollowFromTheTimes) {
