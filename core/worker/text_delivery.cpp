@@ -41,15 +41,6 @@ void read_all(int fd, const std::function<void(std::string_view)>& client) {
   }
 }
 
-void send_all(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) throw Error("cannot send a text: " + std::generic_category().message(errno));
-    bytes.remove_prefix(static_cast<std::size_t>(n));
-  }
-}
-
 }  // namespace
 
 TextDelivery::TextDelivery(Tokenizer tokenizer, Delivery delivery, std::size_t n_requests,
@@ -99,7 +90,9 @@ void TextDelivery::send(RequestId id, const std::string& text, const char* finis
   std::string bytes = "data: ";
   bytes += event.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   bytes += "\n\n";
-  send_all(writer_.get(), bytes);
+  if (!send_all(writer_.get(), bytes.data(), bytes.size())) {
+    throw Error("cannot send a text: " + std::generic_category().message(errno));
+  }
 }
 
 }  // namespace inferbench
