@@ -237,11 +237,12 @@ class TrialSweep : private BlockedPoint {
 
   // A run that is continued on another node may find half a block. Its trials are not pairs, so the block is repeated.
   void note_other_node(TrialRecord& record) const {
-    if (record.warm_up() || record.disturbed()) return;
+    if (record.warm_up()) return;
     for (const PlannedTrial& trial : block_) {
       const auto row = rows_.find(trial.id());
       if (row == rows_.end() || row->second.attempt != record.attempt || row->second.node == node_) continue;
-      record.disturbed_by = fmt::format("the block began on the node {}", row->second.node);
+      const std::string began = fmt::format("the block began on the node {}", row->second.node);
+      record.disturbed_by = record.disturbed() ? began + ", " + record.disturbed_by : began;
       return;
     }
   }

@@ -63,7 +63,7 @@ const std::vector<Case> kCases{
      "duplicate_key.yaml:3:1: the key 'backends' was already given on line 1, expected it once"},
     {"UnknownKey", "unknown_key.yaml",
      "unknown_key.yaml:4:3: sweep: unknown key 'promt_tokens'; did you mean 'prompt_tokens'? known keys: "
-     "prompt_tokens, generate_tokens, batch, threads, past_tokens, shared_prefix_tokens, exclude"},
+     "prompt_tokens, generate_tokens, batch, threads, past_tokens, shared_prefix_tokens, scenario, exclude"},
     {"WrongType", "wrong_type.yaml",
      "wrong_type.yaml:3:20: sweep.batch: found 'many', expected a whole number from 1 to 4096"},
     {"EmptyAxis", "empty_axis.yaml",
@@ -106,7 +106,7 @@ const std::vector<Case> kCases{
     {"SetUnknownKey",
      "good.yaml",
      "--set sweep.bach=[1,8]: sweep: unknown key 'bach'; did you mean 'batch'? known keys: prompt_tokens, "
-     "generate_tokens, batch, threads, past_tokens, shared_prefix_tokens, exclude",
+     "generate_tokens, batch, threads, past_tokens, shared_prefix_tokens, scenario, exclude",
      {"sweep.bach=[1,8]"}},
     {"SetWrongType",
      "good.yaml",
