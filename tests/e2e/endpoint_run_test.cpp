@@ -4,6 +4,8 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <string>
+#include <string_view>
 
 #include "e2e/run_fixture.hpp"
 #include "http/endpoint_models.hpp"
@@ -81,12 +83,12 @@ class EndpointRun : public RunTest {
   FakeServers servers_{folder()};
 };
 
-const TrialRecord& trial_of(const RunData& run, const std::string& contender, const std::string& scenario = "offline",
+const TrialRecord& trial_of(const RunData& run, std::string_view contender, std::string_view scenario = "offline",
                             std::int32_t block = 0) {
   for (const TrialRecord& trial : run.trials) {
     if (trial.contender == contender && trial.point.scenario == scenario && trial.block == block) return trial;
   }
-  throw std::runtime_error("no trial of " + contender + " at " + scenario);
+  throw std::runtime_error("no trial of " + std::string(contender) + " at " + std::string(scenario));
 }
 
 std::vector<std::pair<std::int32_t, std::int32_t>> lengths_of(const TrialRecord& trial) {
