@@ -64,7 +64,9 @@ std::vector<std::vector<std::size_t>> sweeps_of(const RunInfo& info) {
 
 // ---- one contender ----
 
+// A load at which requests fail is none that the contender serves: fewer requests make the others quick.
 std::optional<LoadSpeed> speed_of(const TrialRecord& trial) {
+  if (metric_value(trial, "success_rate") != 1.0) return std::nullopt;
   const auto step_ms = metric_value(trial, "decode_ms_per_token");
   const auto machine = metric_value(trial, "output_tokens_per_s");
   if (!step_ms || !machine || !(*step_ms > 0) || !(*machine > 0)) return std::nullopt;
@@ -125,17 +127,22 @@ LoadBound bound_of(const RunInfo& info, const Trials& trials, bool on_cpus) {
 
 // ---- one sweep ----
 
-/// Speeds of one contender by block: one for each load, in order of load, of the blocks where every load has one.
+/// Speeds of one contender by block: one for each load that any block has, in order of load, of the blocks that have
+/// all of these.
 std::map<std::int32_t, std::vector<LoadSpeed>> whole_blocks(const TrialIndex& index, const LoadSweep& sweep,
                                                             std::size_t contender) {
   std::map<std::int32_t, std::vector<LoadSpeed>> blocks;
+  std::size_t loads = 0;
   for (const std::size_t point : sweep.points) {
+    bool any = false;
     for (const TrialRecord* trial : index.at(point, contender)) {
-      if (trial->warm_up()) continue;
-      if (const auto speed = speed_of(*trial)) blocks[trial->block].push_back(*speed);
+      const auto speed = trial->warm_up() ? std::nullopt : speed_of(*trial);
+      if (speed) blocks[trial->block].push_back(*speed);
+      any = any || speed;
     }
+    if (any) ++loads;
   }
-  std::erase_if(blocks, [&](const auto& block) { return block.second.size() != sweep.points.size(); });
+  std::erase_if(blocks, [&](const auto& block) { return block.second.size() != loads; });
   return blocks;
 }
 

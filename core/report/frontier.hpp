@@ -48,7 +48,7 @@ struct LoadPoint {
 
 struct LoadCurve {
   std::string contender;
-  std::vector<LoadPoint> loads;             ///< with at least one trial that was ok, in order of load
+  std::vector<LoadPoint> loads;             ///< at which a trial served every request, in order of load
   std::optional<double> machine_at;         ///< throughput_at the wanted interactivity, median over the blocks
   std::optional<SpeedRatio> vs_baseline{};  ///< of throughput_at, paired by block; absent for the baseline
 };

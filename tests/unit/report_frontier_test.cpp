@@ -124,6 +124,24 @@ TEST(Frontier, ComparesContendersWhereUsersGetTheSame) {
   EXPECT_NEAR(*reference.loads[0].cost_per_million, 3.6 / 3600 / (100 * 1.002) * 1e6, 1e-9);
 }
 
+// Half of the requests of quant fail with two users, and the others are quick.
+TEST(Frontier, LeavesOutLoadsAtWhichRequestsFail) {
+  RunData run = run_under_load();
+  for (TrialRecord& trial : run.trials) {
+    if (trial.contender != "quant" || trial.point.scenario != "closed 2") continue;
+    trial.outcome.serving->metrics.success_rate = 0.5;
+    trial.outcome.serving->metrics.tpot_ms = {1};
+    trial.outcome.serving->metrics.output_tokens_per_s = 1e4;
+  }
+  const Frontiers frontiers = frontiers_of(run, TrialIndex(run));
+  const LoadCurve& quant = frontiers.sweeps.front().curves[1];
+  ASSERT_EQ(quant.loads.size(), 2U);
+  EXPECT_LT(quant.loads[0].speed.machine, 1e3);
+  EXPECT_LT(quant.loads[1].speed.machine, 1e3);
+  EXPECT_NEAR(*quant.machine_at, 2 * (150 - 50.0 * 15 / 80) * 1.002, 1e-9);  // of the two loads that are left
+  EXPECT_NEAR(quant.vs_baseline->ratio, 2, 1e-12);
+}
+
 TEST(Frontier, IsInTheTables) {
   const Report report = make_report(run_under_load(), "");
   const std::string table = frontier_table(report.comparison, report.frontiers, ConsoleStyle(false));
