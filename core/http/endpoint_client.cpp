@@ -20,8 +20,6 @@ namespace inferbench {
 namespace {
 
 constexpr long kKeptConnections = 1024;
-// A wait that took less found something ready at once.
-constexpr std::uint64_t kNoWaitNs = 20'000;
 
 using MultiHandle = std::unique_ptr<CURLM, decltype(&curl_multi_cleanup)>;
 
@@ -33,9 +31,9 @@ struct EndpointClient::Impl {
     std::uint64_t since_ns = now_ns();  ///< data may have waited since then
     std::uint64_t last_poll_end_ns = since_ns;
 
-    void polled(std::uint64_t begin_ns, std::uint64_t end_ns) {
-      // If the wait really waited, nothing was there before its end. Else it may have been there since the last wait.
-      since_ns = end_ns - begin_ns > kNoWaitNs ? end_ns : last_poll_end_ns;
+    // `at_once`: something was there already, perhaps since the last poll.
+    void polled(bool at_once, std::uint64_t end_ns) {
+      since_ns = at_once ? last_poll_end_ns : end_ns;
       last_poll_end_ns = end_ns;
     }
   };
@@ -149,10 +147,13 @@ void EndpointClient::cancel(RequestId id) {
 }
 
 std::vector<EndpointOutcome> EndpointClient::poll(std::chrono::milliseconds timeout) {
-  const std::uint64_t begin = now_ns();
+  // The first one never waits: how long a wait took does not tell whether data was there, as the thread may have had to
+  // wait for a CPU.
   int n_ready = 0;
-  curl_multi_poll(impl_->multi.get(), nullptr, 0, static_cast<int>(timeout.count()), &n_ready);
-  impl_->ready.polled(begin, now_ns());
+  curl_multi_poll(impl_->multi.get(), nullptr, 0, 0, &n_ready);
+  const bool at_once = n_ready > 0;
+  if (!at_once) curl_multi_poll(impl_->multi.get(), nullptr, 0, static_cast<int>(timeout.count()), &n_ready);
+  impl_->ready.polled(at_once, now_ns());
   impl_->perform();
   std::vector<EndpointOutcome> outcomes;
   int left = 0;
