@@ -24,18 +24,22 @@ void add_threads_option(CLI::App& command, std::int32_t& threads) {
       ->type_name("N");
 }
 
-CLI::Validator not_empty() {
-  return {[](const std::string& path) { return path.empty() ? std::string("the path is empty") : std::string(); }, ""};
+void refuse_empty_values(CLI::App& app) {
+  static const CLI::Validator kNotEmpty(
+      [](const std::string& value) { return value.empty() ? std::string("the value is empty") : std::string(); }, "");
+  for (CLI::Option* option : app.get_options()) {
+    const bool is_text = option->get_type_name().starts_with(kTextType);
+    if (option->get_items_expected_max() > 0 && !is_text) option->check(kNotEmpty);
+  }
+  for (CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) refuse_empty_values(*command);
 }
 
 void add_counter_options(CLI::App& command, CounterPlaces& places) {
   command.add_option("--nvml", places.nvml, "NVIDIA's management library, for what a GPU does during a trial")
       ->type_name("LIBRARY")
-      ->check(not_empty())
       ->capture_default_str();
   command.add_option("--powercap", places.powercap, "Folder of the processors' energy counters (RAPL)")
       ->type_name("DIR")
-      ->check(not_empty())
       ->capture_default_str();
 }
 

@@ -22,8 +22,12 @@ void add_plugin_dir_option(CLI::App& command, std::vector<std::filesystem::path>
 /// Adds --threads. The default is the number of CPUs that the process may use.
 void add_threads_option(CLI::App& command, std::int32_t& threads);
 
-/// Refuses an empty path: a shell passes one for an unset variable, and it would mean the current folder.
-CLI::Validator not_empty();
+/// The type name of options whose value may be empty.
+inline constexpr const char* kTextType = "TEXT";
+
+/// Refuses an empty value of all other options of all commands: a shell passes one for an unset variable, and as a path
+/// it would mean the current folder.
+void refuse_empty_values(CLI::App& app);
 
 /// Adds --nvml and --powercap: where the counters of energy and devices are.
 void add_counter_options(CLI::App& command, CounterPlaces& places);

@@ -58,12 +58,12 @@ void add_generate_command(CLI::App& app, CommandContext&) {
       ->allow_extra_args(false)
       ->type_name("B[:PRECISION]");
   command->add_option("--model", arguments->model, "Folder or hub name")->required()->type_name("MODEL");
-  command->add_option("--prompt", arguments->prompt, "Text to continue; - reads standard input")->type_name("TEXT");
+  command->add_option("--prompt", arguments->prompt, "Text to continue; - reads standard input")->type_name(kTextType);
   command->add_flag("--chat", arguments->chat,
                     "Talk line by line, keeping the conversation in the context; Ctrl-D ends. An instruction model is "
                     "spoken to in its format, another one continues the text");
   command->add_option("--system", arguments->system, "Chat: the system message [that of the model's template, or none]")
-      ->type_name("TEXT");
+      ->type_name(kTextType);
   command->add_flag("--raw", arguments->raw, "Chat: only continue the text, whatever format the model knows");
   command->add_option("--context", arguments->context, "Chat: positions of the cache [the model's, at most 8192]")
       ->check(CLI::Range(2, std::numeric_limits<std::int32_t>::max()))

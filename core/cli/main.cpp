@@ -10,6 +10,7 @@
 #include <string>
 
 #include "cli/commands.hpp"
+#include "cli/common_options.hpp"
 #include "cli/failure.hpp"
 #include "cli/misuse.hpp"
 #include "cli/standard_streams.hpp"
@@ -62,6 +63,7 @@ int run(int argc, char** argv, inferbench::CommandContext& context) {
   inferbench::add_new_backend_command(app, context);
   inferbench::add_completion_command(app, context);
   inferbench::add_worker_command(app, context);
+  inferbench::refuse_empty_values(app);
   try {
     app.parse(argc, argv);
     inferbench::flush_results();

@@ -80,7 +80,6 @@ void add_merge_command(CLI::App& app, CommandContext&) {
       ->required();
   command->add_option("--out", options->out, "Where the new folder goes: DIR/<name>/<time>-<id>/")
       ->type_name("DIR")
-      ->check(not_empty())
       ->capture_default_str();
   command->add_flag("--each-node", options->each_node,
                     "The runs are complete runs on different machines: the machine becomes an axis of the points");

@@ -72,7 +72,6 @@ void add_new_backend_command(CLI::App& app, CommandContext&) {
       ->capture_default_str();
   command->add_option("--into", arguments->into, "Folder in which to create the project's folder")
       ->type_name("DIR")
-      ->check(not_empty())
       ->capture_default_str();
   command->footer(
       "C and C++ need CMake and the installed package (find_package(inferbench)); Rust needs only cargo; Python needs\n"

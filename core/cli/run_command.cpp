@@ -218,7 +218,6 @@ void add_run_command(CLI::App& app, CommandContext& context) {
   const CLI::Option* out =
       command.add_option("--out", options->out, "Parent of the run folder: DIR/<name>/<time>-<id>/")
           ->type_name("DIR")
-          ->check(not_empty())
           ->capture_default_str();
   command.add_option("--resume", options->source.resume, "Continue a run that was stopped or killed")
       ->type_name("FOLDER");
@@ -233,8 +232,7 @@ void add_run_command(CLI::App& app, CommandContext& context) {
   command
       .add_option("--into", options->source.into,
                   "The run folder itself: created if absent, otherwise continued. For jobs that may be restarted")
-      ->type_name("FOLDER")
-      ->check(not_empty());
+      ->type_name("FOLDER");
   command.add_flag("--plan", options->plan, "Print what would run and about how long it takes; measure nothing");
   command.add_flag(
       "--profile", options->profile,

@@ -27,7 +27,7 @@ void add_serve_command(CLI::App& app, CommandContext&) {
   add("--backend", arguments->backend, "Backend and precision [its first]", "B[:PRECISION]")->required();
   add("--model", arguments->model, "Folder or hub name", "MODEL")->required();
   add("--name", arguments->name, "What clients call the model [the last part of --model]", "NAME");
-  add("--host", arguments->host, "Address to listen on", "ADDRESS")->capture_default_str()->check(not_empty());
+  add("--host", arguments->host, "Address to listen on", "ADDRESS")->capture_default_str();
   add("--port", arguments->port, "Port to listen on; 0: any free one", "PORT")
       ->capture_default_str()
       ->check(CLI::Range(0, 65535));

@@ -209,8 +209,7 @@ void add_job_options(CLI::App& command, SlurmOptions& options) {
       ->check(positive_number());
   command
       .add_option("--time", options.time, "Time limit of a task, as sbatch takes it [from the experiment's estimate]")
-      ->type_name("TIME")
-      ->check(not_empty());
+      ->type_name("TIME");
   command
       .add_option("--sbatch-arg", options.sbatch_args,
                   "Argument for every sbatch, such as --sbatch-arg=--account=physics; may be repeated")
@@ -244,7 +243,6 @@ void add_slurm_command(CLI::App& app, CommandContext& context) {
   add_job_options(command, options->options);
   command.add_option("--out", options->out, "Parent of the folders: DIR/<name>/slurm-<time>-<id>/")
       ->type_name("DIR")
-      ->check(not_empty())
       ->capture_default_str();
   command.add_flag("--dry-run", options->dry_run, "Print the scripts and the sbatch commands; submit nothing");
   command.add_option("--resubmit", options->resubmit, "Submit the tasks of a sweep again that are not complete")
