@@ -9,13 +9,14 @@ namespace inferbench {
 namespace {
 
 using NamedStatus = std::pair<TrialStatus, std::string_view>;
-constexpr std::array<NamedStatus, 8> kNames{{{TrialStatus::kOk, "ok"},
+constexpr std::array<NamedStatus, 9> kNames{{{TrialStatus::kOk, "ok"},
                                              {TrialStatus::kOom, "oom"},
                                              {TrialStatus::kTimeout, "timeout"},
                                              {TrialStatus::kCrashed, "crashed"},
                                              {TrialStatus::kUnsupported, "unsupported"},
                                              {TrialStatus::kInvalid, "invalid"},
                                              {TrialStatus::kWrongOutput, "wrong_output"},
+                                             {TrialStatus::kUnreachable, "unreachable"},
                                              {TrialStatus::kSkipped, "skipped"}}};
 
 }  // namespace

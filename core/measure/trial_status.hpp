@@ -17,10 +17,12 @@ enum class TrialStatus {
   kUnsupported,  ///< well-formed, but this backend or machine cannot do it
   kInvalid,      ///< the backend refused the call as invalid
   kWrongOutput,  ///< ids or logits that cannot be right, or that differ from earlier ones
+  kUnreachable,  ///< no connection to the server that a contender is
   kSkipped,      ///< not tried; the error says why
 };
 
-/// "ok", "oom", "timeout", "crashed", "unsupported", "invalid", "wrong_output", "skipped".
+/// "ok", "oom", "timeout", "crashed", "unsupported", "invalid", "wrong_output", "unreachable",
+/// "skipped".
 std::string_view to_string(TrialStatus status);
 std::optional<TrialStatus> trial_status_from(std::string_view text);
 

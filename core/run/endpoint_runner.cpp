@@ -40,6 +40,7 @@ class RunFailure : public Error {
 
 TrialStatus trial_status_for(EndpointStatus status) {
   if (status == EndpointStatus::kTimeout) return TrialStatus::kTimeout;
+  if (status == EndpointStatus::kUnreachable) return TrialStatus::kUnreachable;
   return status == EndpointStatus::kRefused ? TrialStatus::kInvalid : TrialStatus::kCrashed;
 }
 

@@ -189,7 +189,7 @@ TEST_F(EndpointRun, ServersThatDontWorkAreOneErrorEach) {
       {"cut", {TrialStatus::kCrashed, "a first request of one token failed: "}},
       {"never", {TrialStatus::kTimeout, "no answer within 0.3 s"}},
       {"missing", {TrialStatus::kInvalid, "it has no model 'n'; its models: other, m"}},
-      {"down", {TrialStatus::kCrashed, "no connection to http://127.0.0.1:" + down + "/v1"}}};
+      {"down", {TrialStatus::kUnreachable, "no connection to http://127.0.0.1:" + down + "/v1"}}};
   for (const auto& [name, failure] : expected) {
     for (const std::int32_t block : {0, 1, 2}) {
       const TrialRecord& trial = trial_of(data, name, "offline", block);

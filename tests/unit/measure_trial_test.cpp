@@ -221,7 +221,7 @@ TEST(TrialOutput, DigestTellsIdsApart) {
 TEST(TrialStatus, NamesRoundTrip) {
   for (const auto status :
        {TrialStatus::kOk, TrialStatus::kOom, TrialStatus::kTimeout, TrialStatus::kCrashed, TrialStatus::kUnsupported,
-        TrialStatus::kInvalid, TrialStatus::kWrongOutput, TrialStatus::kSkipped}) {
+        TrialStatus::kInvalid, TrialStatus::kWrongOutput, TrialStatus::kUnreachable, TrialStatus::kSkipped}) {
     EXPECT_THAT(trial_status_from(to_string(status)), Optional(status));
   }
   EXPECT_FALSE(trial_status_from("fine"));
