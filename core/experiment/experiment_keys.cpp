@@ -424,7 +424,8 @@ std::vector<Key> regression_rows() {
        .type = KeyType::kMap,
        .list = true,
        .allow_empty = true,
-       .fallback_words = "5% for `ttft_ms`, `decode_tokens_per_s` and `peak_rss_bytes`",
+       .fallback_words = "5% for `ttft_ms`, `peak_rss_bytes`, and `decode_tokens_per_s` (of batches), "
+                         "`output_tokens_per_s` (of scenarios) or `max_rate_per_s` (of searches)",
        .meaning = "How much worse than in the earlier run `inferbench check --against` allows a metric to be. If "
                   "several entries match, the one with the most conditions counts; among equals, the last. "
                   "`--threshold` comes after all of them. A metric that an entry names is judged.",

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "serve/scenario.hpp"
 #include "stats/summary.hpp"
 
 namespace inferbench {
@@ -57,6 +58,11 @@ Value max_rate(const TrialFacts& trial) {
   return trial.outcome.serving->max_rate->holds;
 }
 
+bool is_rate_search(const Point& point) {
+  const auto scenario = scenario_from(point.scenario);
+  return scenario && scenario->kind == ScenarioKind::kMaxRate;
+}
+
 double generated_tokens(const TrialFacts& trial) {
   if (!trial.outcome.serving) return 1.0 * trial.point.generate_tokens * trial.point.batch;
   double tokens = 0;
@@ -79,6 +85,9 @@ constexpr auto kContender = MetricScope::kContender;
 constexpr auto kSpeed = MetricKind::kSpeed;
 constexpr auto kMemory = MetricKind::kMemory;
 constexpr auto kEnergy = MetricKind::kEnergy;
+constexpr auto kBatch = MetricPoints::kBatch;
+constexpr auto kScenario = MetricPoints::kScenario;
+constexpr auto kSearch = MetricPoints::kSearch;
 
 constexpr std::array kMetricTable{
     Metric{.name = "load_ms",
@@ -110,6 +119,7 @@ constexpr std::array kMetricTable{
            .column = "prefill tok/s",
            .more_is_better = kYes,
            .kind = kSpeed,
+           .points = kBatch,
            .compared = kYes,
            .headline = kYes,
            .analyzed = kYes,
@@ -122,6 +132,7 @@ constexpr std::array kMetricTable{
            .title = "Decode time per token",
            .column = "decode ms/tok",
            .kind = kSpeed,
+           .least_tokens = 2,
            .compared = kYes,
            .analyzed = kYes,
            .get =
@@ -136,6 +147,8 @@ constexpr std::array kMetricTable{
            .column = "decode tok/s",
            .more_is_better = kYes,
            .kind = kSpeed,
+           .points = kBatch,
+           .least_tokens = 2,
            .compared = kYes,
            .headline = kYes,
            .regression = kYes,
@@ -165,13 +178,18 @@ constexpr std::array kMetricTable{
            .compared = kYes,
            .get = total_tokens_per_s},
     // One value per gap between two tokens: see metric_samples.
-    Metric{.name = "inter_token_ms", .unit = "ms", .title = "Inter-token latency", .column = "gap ms", .kind = kSpeed},
+    Metric{.name = "inter_token_ms",
+           .unit = "ms",
+           .title = "Inter-token latency",
+           .column = "gap ms",
+           .kind = kSpeed,
+           .least_tokens = 2},
     Metric{.name = "queue_wait_ms",
            .unit = "ms",
            .title = "Wait for a slot",
            .column = "queue ms",
            .kind = kSpeed,
-           .serving = kYes,
+           .points = kScenario,
            .get =
                [](const TrialFacts& trial) {
                  return of_scenario(trial, [](const LoadMetrics& load) { return median(load.queue_wait_ms); });
@@ -182,8 +200,9 @@ constexpr std::array kMetricTable{
            .column = "output tok/s",
            .more_is_better = kYes,
            .kind = kSpeed,
+           .points = kScenario,
            .compared = kYes,
-           .serving = kYes,
+           .regression = kYes,
            .get =
                [](const TrialFacts& trial) {
                  return of_scenario(trial, [](const LoadMetrics& load) { return Value(load.output_tokens_per_s); });
@@ -194,7 +213,7 @@ constexpr std::array kMetricTable{
            .column = "req/s",
            .more_is_better = kYes,
            .kind = kSpeed,
-           .serving = kYes,
+           .points = kScenario,
            .get =
                [](const TrialFacts& trial) {
                  return of_scenario(trial, [](const LoadMetrics& load) { return Value(load.requests_per_s); });
@@ -205,7 +224,7 @@ constexpr std::array kMetricTable{
            .column = "goodput req/s",
            .more_is_better = kYes,
            .kind = kSpeed,
-           .serving = kYes,
+           .points = kScenario,
            .get =
                [](const TrialFacts& trial) {
                  return of_scenario(trial, [](const LoadMetrics& load) { return load.goodput_per_s; });
@@ -214,7 +233,7 @@ constexpr std::array kMetricTable{
            .title = "Success rate",
            .column = "success",
            .more_is_better = kYes,
-           .serving = kYes,
+           .points = kScenario,
            .get =
                [](const TrialFacts& trial) {
                  return of_scenario(trial, [](const LoadMetrics& load) { return Value(load.success_rate); });
@@ -225,16 +244,17 @@ constexpr std::array kMetricTable{
            .column = "max req/s",
            .more_is_better = kYes,
            .kind = kSpeed,
+           .points = kSearch,
            .compared = kYes,
-           .serving = kYes,
+           .regression = kYes,
            .get = max_rate},
     Metric{.name = "ttft_p99_ms",
            .unit = "ms",
            .title = "Time to first token, 99th percentile",
            .column = "ttft p99 ms",
            .kind = kSpeed,
+           .points = kScenario,
            .compared = kYes,
-           .serving = kYes,
            .get =
                [](const TrialFacts& trial) {
                  return of_scenario(trial, [](const LoadMetrics& load) { return percentile(load.ttft_ms, kTail); });
@@ -244,8 +264,8 @@ constexpr std::array kMetricTable{
            .title = "Time per output token, 99th percentile",
            .column = "tpot p99 ms",
            .kind = kSpeed,
+           .points = kScenario,
            .compared = kYes,
-           .serving = kYes,
            .get =
                [](const TrialFacts& trial) {
                  return of_scenario(trial, [](const LoadMetrics& load) { return percentile(load.tpot_ms, kTail); });
@@ -370,6 +390,23 @@ std::vector<std::string> judged_metric_names() {
 bool is_quality_metric(std::string_view metric) {
   const Metric* const found = find_metric(metric);
   return found != nullptr && found->scope == MetricScope::kContender;
+}
+
+bool is_measured_at(std::string_view metric, const Point& point) {
+  const Metric* const found = find_metric(metric);
+  if (found == nullptr) return true;
+  if (point.generate_tokens < found->least_tokens) return false;
+  switch (found->points) {
+    case MetricPoints::kBatch:
+      return point.scenario.empty();
+    case MetricPoints::kScenario:
+      return !point.scenario.empty();
+    case MetricPoints::kSearch:
+      return is_rate_search(point);
+    case MetricPoints::kAll:
+      break;
+  }
+  return true;
 }
 
 bool more_is_better(std::string_view metric) {

@@ -31,6 +31,14 @@ enum class MetricScope : std::int32_t {
 /// The tables that a metric belongs to.
 enum class MetricKind : std::int32_t { kSpeed, kMemory, kEnergy, kOther };
 
+/// The points at which a metric can have a value.
+enum class MetricPoints : std::int32_t {
+  kAll,
+  kBatch,     ///< batches of equal sequences
+  kScenario,  ///< scenarios; a run without any does not report the metric
+  kSearch,    ///< scenarios that search for the highest rate
+};
+
 struct Metric {
   std::string_view name{};
   /// "ms", "tok/s", "req/s", "bytes", "s", "J", "mJ", "W", "nats per token"; empty: a plain number
@@ -40,11 +48,12 @@ struct Metric {
   bool more_is_better = false;
   MetricScope scope = MetricScope::kTrial;
   MetricKind kind = MetricKind::kOther;
-  bool compared = false;    ///< reports show its paired speed relative to the baseline
-  bool headline = false;    ///< one of the speeds that summarize a run; `measure.until` waits for it
-  bool regression = false;  ///< `check --against` judges it unless told otherwise
-  bool serving = false;     ///< measured by scenarios only, so it has no place in reports of runs without any
-  bool analyzed = false;    ///< `analyze` explains it unless told otherwise
+  MetricPoints points = MetricPoints::kAll;
+  std::int32_t least_tokens = 0;  ///< generated tokens of a point that the metric needs
+  bool compared = false;          ///< reports show its paired speed relative to the baseline
+  bool headline = false;          ///< one of the speeds that summarize a run; `measure.until` waits for it
+  bool regression = false;        ///< `check --against` judges it unless told otherwise
+  bool analyzed = false;          ///< `analyze` explains it unless told otherwise
   /// nullopt if the trial does not have the metric, such as decode of one token. Null pointer: see metric_samples, or
   /// quality.
   std::optional<double> (*get)(const TrialFacts& trial) = nullptr;
@@ -69,6 +78,10 @@ const std::vector<std::string>& quality_metric_names();
 std::vector<std::string> judged_metric_names();
 
 bool is_quality_metric(std::string_view metric);
+
+/// False if the metric has no value at the point, whatever a trial does, such as the decode throughput of one token.
+/// True for an unknown metric.
+bool is_measured_at(std::string_view metric, const Point& point);
 
 /// True for rates and agreement, false for times, bytes and errors.
 bool more_is_better(std::string_view metric);

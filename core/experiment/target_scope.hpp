@@ -23,6 +23,8 @@ struct TargetScope {
   std::vector<ModelWords> models{};
   bool has_quality = true;       ///< the experiment measures it
   bool has_quality_text = true;  ///< on a text, so there is a perplexity
+  /// Refuse targets that no point can have a value for. Not for the experiment of a run, which may be older than this.
+  bool refuse_unmeasured = false;
 };
 
 /// Reads `model` and the axes of the sweep, if the map has them. Throws Error with the position for values that no

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "experiment/metrics.hpp"
+#include "experiment/point_filter.hpp"
 #include "experiment/section.hpp"
 #include "experiment/target_scope.hpp"
 #include "experiment/yaml_value.hpp"
@@ -92,6 +93,43 @@ Target read_judgement(const YamlNode& node, const std::string& name, bool allow_
   return target;
 }
 
+// Why a point may lack a metric, with the verb for "no point", and what to do.
+struct MissingPoint {
+  std::string why;
+  std::string_view verb;
+  std::string cure;
+};
+
+MissingPoint missing_point(const Metric& metric) {
+  const bool batch = metric.points == MetricPoints::kBatch;
+  if (metric.points == MetricPoints::kScenario)
+    return {"is measured by scenarios", "does", "add sweep.scenario: offline"};
+  if (metric.points == MetricPoints::kSearch) {
+    return {"is measured by a search for the highest rate", "does", "add find to sweep.scenario"};
+  }
+  if (batch && metric.least_tokens == 0) return {"needs a batch", "is", "add batch to sweep.scenario"};
+  if (batch) {
+    return {fmt::format("needs a batch that generates {} tokens or more", metric.least_tokens), "is",
+            "add such a point, or judge another metric"};
+  }
+  return {fmt::format("needs {} generated tokens or more", metric.least_tokens), "has", "raise sweep.generate_tokens"};
+}
+
+// Throws if no point that the target names can have the metric.
+void check_points(const YamlNode& node, const Target& target, const TargetScope& scope) {
+  if (!scope.refuse_unmeasured || is_quality_metric(target.metric) || scope.points.empty()) return;
+  const bool any = std::any_of(scope.points.begin(), scope.points.end(), [&](const Point& point) {
+    return matches(target.where, point) && is_measured_at(target.metric, point);
+  });
+  if (any) return;
+  const MissingPoint missing = missing_point(*find_metric(target.metric));
+  const std::string where = filter_text(target.where);
+  fail(node.at,
+       fmt::format("targets: {} {}, which no point{} {}", target.metric, missing.why,
+                   where.empty() ? "" : " at " + where, missing.verb),
+       missing.cure);
+}
+
 // Throws if the target uses a quality metric that the experiment does not measure.
 void check_quality_target(const YamlNode& node, const Target& target, const TargetScope& scope) {
   if (!is_quality_metric(target.metric)) return;
@@ -120,6 +158,7 @@ std::vector<Target> read_targets(const YamlNode* node, const TargetScope& scope)
     target.contender = read_contender_of(map, scope);
     target.where = read_filter(map, scope);
     check_quality_target(*item, target, scope);
+    check_points(*item, target, scope);
     targets.push_back(std::move(target));
   }
   return targets;

@@ -71,6 +71,7 @@ class RegressionCheck {
 
   std::vector<CheckResult> run() {
     for (const std::string& metric : options_.metrics) {
+      if (!is_anywhere(metric)) continue;
       if (is_quality_metric(metric)) {
         put_quality(metric);
       } else {
@@ -82,6 +83,15 @@ class RegressionCheck {
   }
 
  private:
+  // True if one of the runs can have a value.
+  bool is_anywhere(const std::string& metric) const {
+    const auto in = [&](const RunInfo& info) {
+      return std::any_of(info.points.begin(), info.points.end(),
+                         [&](const Point& point) { return is_measured_at(metric, point); });
+    };
+    return is_quality_metric(metric) || in(now_.info) || in(before_.info);
+  }
+
   void put(const std::string& requirement, const std::string& contender, const std::string& point,
            const Judged& judged) {
     results_.push_back({requirement, contender, point, judged.verdict, judged.found});
@@ -92,7 +102,7 @@ class RegressionCheck {
     for (const Match& p : points_) {
       const Point& point = now_.info.points[p.b];
       for (const Match& c : contenders_) {
-        if (!planned.has(c.b, point)) continue;
+        if (!planned.has(c.b, point) || !is_measured_at(metric, point)) continue;
         const std::string& name = now_.info.contenders[c.b].name;
         const double threshold = threshold_of(options_.rules, metric, name, point);
         put(allowed_text(metric, threshold), name, point_title(model_name(now_.info, point.model), point),
@@ -133,6 +143,7 @@ class RegressionCheck {
     for (std::size_t i = 0; i < before_.info.points.size(); ++i) {
       if (is_matched(i, &Match::a)) continue;
       const Point& point = before_.info.points[i];
+      if (!is_measured_at(metric, point)) continue;
       put(requirement, "all", point_title(model_name(before_.info, point.model), point),
           {CheckVerdict::kUnclear,
            "the point is missing; the earlier run has it" + changed_model(point.model, before_.info)});
@@ -140,6 +151,7 @@ class RegressionCheck {
     for (std::size_t i = 0; i < now_.info.points.size(); ++i) {
       if (is_matched(i, &Match::b)) continue;
       const Point& point = now_.info.points[i];
+      if (!is_measured_at(metric, point)) continue;
       put(requirement, "all", point_title(model_name(now_.info, point.model), point),
           without_earlier_data("the earlier run does not have the point" + changed_model(point.model, now_.info)));
     }

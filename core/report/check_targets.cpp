@@ -116,7 +116,7 @@ std::vector<CheckResult> check_target(const RunData& run, const TrialIndex& inde
   std::vector<CheckResult> results;
   for (std::size_t p = 0; p < run.info.points.size(); ++p) {
     const Point& point = run.info.points[p];
-    if (!matches(target.where, point)) continue;
+    if (!matches(target.where, point) || !is_measured_at(target.metric, point)) continue;
     const TrialIndex::Trials* reference = baseline < run.info.contenders.size() ? &index.at(p, baseline) : nullptr;
     for (std::size_t c = 0; c < run.info.contenders.size(); ++c) {
       if (!is_for(target, run.info, c, baseline) || !planned.has(c, point)) continue;

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
+#include <set>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -25,6 +26,7 @@ using test::sample_trial;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using testing::SizeIs;
 
 // One point. quant takes `quant_ms` per token, reference 10 ms, with noise of about +-1% that is not shared within
@@ -250,6 +252,50 @@ TEST(CheckTargets, ThatNothingWasRunForAreUnclear) {
   EXPECT_EQ(verdict_of(run, target("ttft_ms", false, 100, false)), CheckVerdict::kUnclear);
 }
 
+// A batch and a scenario, whose trials have different metrics.
+RunData mixed_run() {
+  RunData run = checked_run(5);
+  Point load = run.info.points[0];
+  load.scenario = "offline";
+  run.info.points.push_back(load);
+  for (std::int32_t block = 0; block < 8; ++block) {
+    TrialRecord trial = sample_trial("quant", block, 5);
+    trial.point = load;
+    trial.outcome.metrics.reset();
+    trial.outcome.serving.emplace().metrics.output_tokens_per_s = 1000 + block;
+    run.trials.push_back(trial);
+  }
+  return run;
+}
+
+TEST(CheckTargets, JudgeOnlyPointsThatHaveTheMetric) {
+  const RunData run = mixed_run();
+  const auto of_batch = check_targets(run, {target("decode_tokens_per_s", true, 100, false)});
+  ASSERT_THAT(of_batch, SizeIs(1));
+  EXPECT_EQ(of_batch[0].verdict, CheckVerdict::kPass);
+  EXPECT_THAT(of_batch[0].point, Not(HasSubstr("offline")));
+  const auto of_load = check_targets(run, {target("output_tokens_per_s", true, 900, false)});
+  ASSERT_THAT(of_load, SizeIs(1));
+  EXPECT_EQ(of_load[0].verdict, CheckVerdict::kPass);
+  EXPECT_THAT(of_load[0].point, HasSubstr("offline"));
+  const auto of_none = check_targets(run, {target("max_rate_per_s", true, 1, false)});
+  ASSERT_THAT(of_none, SizeIs(1));
+  EXPECT_EQ(of_none[0].verdict, CheckVerdict::kUnclear);
+  EXPECT_EQ(of_none[0].found, "no contender and point of the run match this target");
+}
+
+TEST(CheckRegressions, JudgeOnlyPointsThatHaveTheMetric) {
+  const RunData run = mixed_run();
+  std::set<std::string> of_batch;
+  std::set<std::string> of_load;
+  for (const auto& result : check_regressions(run, run, within(0.5, default_regression_metrics()))) {
+    const bool load = result.point.find("offline") != std::string::npos;
+    (load ? of_load : of_batch).insert(result.requirement.substr(0, result.requirement.find(' ')));
+  }
+  EXPECT_THAT(of_batch, ElementsAre("decode_tokens_per_s", "peak_rss_bytes", "ttft_ms"));
+  EXPECT_THAT(of_load, ElementsAre("output_tokens_per_s", "peak_rss_bytes", "ttft_ms"));
+}
+
 // Zero has no logarithm.
 TEST(CheckTargets, TakeZeroAsTheNumberThatItIs) {
   RunData run = checked_run(5);
@@ -307,7 +353,8 @@ TEST(Thresholds, OfTheRuleWithMostConditionsCount) {
   EXPECT_EQ(threshold_of(rules, "cpu_s", "quant", info.points[0]), 0.02);
   EXPECT_EQ(threshold_of({}, "cpu_s", "quant", info.points[0]), kDefaultThreshold);
   EXPECT_THAT(judged_metrics({parse_threshold("cpu_s=3", info)}, {}),
-              ElementsAre("ttft_ms", "decode_tokens_per_s", "peak_rss_bytes", "cpu_s"));
+              ElementsAre("ttft_ms", "decode_tokens_per_s", "output_tokens_per_s", "max_rate_per_s", "peak_rss_bytes",
+                          "cpu_s"));
 }
 
 QualityRecord quality_of(const std::string& contender, double kl, double perplexity) {

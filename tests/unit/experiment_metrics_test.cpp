@@ -46,7 +46,8 @@ TEST(Metrics, OnlyGapsAndQualityHaveNoValueOfATrial) {
 
 TEST(Metrics, WhatSumsUpARun) {
   EXPECT_THAT(metrics_with(&Metric::headline), ElementsAre("prefill_tokens_per_s", "decode_tokens_per_s"));
-  EXPECT_THAT(metrics_with(&Metric::regression), ElementsAre("ttft_ms", "decode_tokens_per_s", "peak_rss_bytes"));
+  EXPECT_THAT(metrics_with(&Metric::regression),
+              ElementsAre("ttft_ms", "decode_tokens_per_s", "output_tokens_per_s", "max_rate_per_s", "peak_rss_bytes"));
 }
 
 TEST(Metrics, ZeroBytesOfADeviceOrOfWeightsAreUnknown) {
