@@ -112,8 +112,12 @@ Experiment build(const YamlNode& root, const std::filesystem::path& path, const 
   experiment.limits = read_limits(optional_value(root, "limits"));
   check_durations(sweep.scenarios, experiment.serving, experiment.limits.timeout_s);
   experiment.quality = read_quality(optional_value(root, "quality"), list, experiment.model_facts, lookups);
-  const TargetScope scope{experiment.contenders, experiment.points, words_of(models), experiment.quality.has_value(),
-                          experiment.quality && experiment.quality->text, true};
+  const TargetScope scope{experiment.contenders,
+                          experiment.points,
+                          words_of(models),
+                          experiment.quality.has_value(),
+                          experiment.quality && experiment.quality->text,
+                          true};
   experiment.targets = read_targets(optional_value(root, "targets"), scope);
   experiment.regressions = read_regressions(optional_value(root, "regressions"), scope);
   experiment.interactive = read_interactive(optional_value(root, "interactive"));
