@@ -116,7 +116,8 @@ struct RunningSoftmax {
 /// lanes * 8 >= head_stride. All `n_warps` warps (a power of two) of the group call it. Results are left in `shared`,
 /// for each warp and head: [head_stride] values, the greatest score, the sum. The caller synchronizes and adds them up
 /// with merge_head. `ready` is called before shared memory is read, when the first positions are on their way.
-template <typename T, int kHeads, typename Ready>
+/// `kAhead`: the next positions are fetched before the present ones are used, which takes more registers.
+template <typename T, int kHeads, bool kAhead = false, typename Ready>
 __device__ __forceinline__ void attend_range(const AttendRange<T>& range, const float* query, int lanes, int warp,
                                              int n_warps, float* shared, Ready ready) {
   const int lane = threadIdx.x % kWarp;
@@ -157,14 +158,19 @@ __device__ __forceinline__ void attend_range(const AttendRange<T>& range, const 
   }
 #pragma unroll 1
   for (int round = 0; round < n_rounds; round += kAtOnce) {
-    if (round != 0) load(round);
+    if (!kAhead && round != 0) load(round);
+    Eight<T> now_keys[kAtOnce];
+    Eight<T> now_values[kAtOnce];
+#pragma unroll
+    for (int u = 0; u < kAtOnce; ++u) now_keys[u] = keys[u], now_values[u] = values[u];
+    if (kAhead) load(round + kAtOnce);
     float score[kHeads][kAtOnce] = {};
     float value[kAtOnce][8];
 #pragma unroll
     for (int u = 0; u < kAtOnce; ++u) {
       float key[8];
-      keys[u].unpack(key);
-      values[u].unpack(value[u]);
+      now_keys[u].unpack(key);
+      now_values[u].unpack(value[u]);
       if (range.begin + (round + u) * n_groups + group == range.end && range.new_key != nullptr && has_values) {
 #pragma unroll
         for (int i = 0; i < 8; ++i) key[i] = range.new_key[first + i], value[u][i] = range.new_value[first + i];

@@ -132,6 +132,7 @@ __global__ void __launch_bounds__(kRowThreads)
   const std::int64_t from = static_cast<std::int64_t>(pick != nullptr ? pick[to] : to) * shape.hidden_stride;
   RowVectors<kVectors> mine;
   RowVectors<kVectors> sum{};
+  const bool keeps_sum = pick == nullptr && delta.n != 0;
   const auto vector_at = [&](const float* data, int j) {
     return mine.at(j) < shape.hidden_stride ? __ldcg(reinterpret_cast<const float4*>(data + from + mine.at(j)))
                                             : float4{};
@@ -154,7 +155,7 @@ __global__ void __launch_bounds__(kRowThreads)
 #pragma unroll
   for (int j = 0; j < kVectors; ++j) {
     mine.x[j] = plus(mine.x[j], sum.x[j]);
-    if (pick == nullptr && mine.at(j) < shape.hidden_stride) {
+    if (keeps_sum && mine.at(j) < shape.hidden_stride) {
       *reinterpret_cast<float4*>(x + from + mine.at(j)) = mine.x[j];
     }
   }
@@ -187,15 +188,28 @@ __device__ __forceinline__ HeadLanes read_parts(const float* from, int head_dim,
   return head;
 }
 
+/// Has the keys and values of a slot's newest positions brought to L2.
+template <typename T>
+__device__ __forceinline__ void prefetch_cache(const Shape& shape, const KvCache& cache, const LayerWeights& layer,
+                                               int layer_index, int slot, int kv_head, int position) {
+  constexpr int kMostBytes = 32 << 10;  // for long contexts, all blocks together would ask for more than L2 holds
+  const int per_position = shape.head_stride * static_cast<int>(sizeof(T));
+  const int n = min(layer.window > 0 ? min(position, layer.window) : position, kMostBytes / per_position);
+  if (n <= 0) return;
+  for (int part = 0; part < 2; ++part) {
+    const T* from = static_cast<const T*>(cache.data) + cache.place(shape, slot, layer_index, part, kv_head) +
+                    static_cast<std::int64_t>(position - n) * shape.head_stride;
+    prefetch_bulk(from, n * per_position);
+  }
+}
+
 /// A block takes some heads of a row that share keys. It makes their queries, the row's key and its value, attends, and
 /// where it has the first of the heads, writes key and value to the cache.
 template <typename T, int kHeads>
-__global__ void __launch_bounds__(kNewestThreads, 4)
+__global__ void __launch_bounds__(kNewestThreads, kHeads == 1 ? 6 : (kHeads == 2 ? 5 : 4))
     attend_newest_row(ModelData model, KvCache cache, LayerWeights layer, int layer_index, RowList rows, QkvParts qkv,
                       RowsOf out, int heads_per_item) {
   extern __shared__ float shared[];
-  let_successor_begin();
-  wait_for_predecessors();
   const Shape& shape = model.shape;
   const auto row = static_cast<int>(blockIdx.y);
   const int group = shape.n_heads / shape.n_kv_heads;
@@ -212,6 +226,14 @@ __global__ void __launch_bounds__(kNewestThreads, 4)
   float* key = query + kHeads * stride;
   float* value = key + stride;
   float* parts = value + stride;
+  // The next kernel begins when all blocks of this one are past the wait, so when everything in front of this one has
+  // ended. So from the second layer on, the lists of the pass are complete here.
+  if (layer_index != 0 && in_group == 0 && threadIdx.x == 0) {
+    prefetch_cache<T>(model.shape, cache, layer, layer_index, __ldcg(rows.slots + row), kv_head,
+                      __ldcg(rows.positions + row));
+  }
+  wait_for_predecessors();
+  let_successor_begin();
   const int position = rows.positions[row];
   const int slot = rows.slots[row];
   T* keys = static_cast<T*>(cache.data) + cache.place(shape, slot, layer_index, 0, kv_head);
@@ -220,28 +242,37 @@ __global__ void __launch_bounds__(kNewestThreads, 4)
   const AttendRange<T> range{keys, values, key, value, begin, position, stride, shape.attention_cap};
 
   const float* from = static_cast<const float*>(qkv.rows.data) + static_cast<std::int64_t>(row) * qkv.rows.stride;
-  const auto load_head = [&](int item) {  // a query, the key or the value
+  // Items are the queries, the key and the value. A warp takes up to two of them, whose loads are under way together.
+  const auto head_of = [&](int item) {
+    return item < kHeads ? first_head + item : shape.n_heads + kv_head + (item > kHeads ? shape.n_kv_heads : 0);
+  };
+  const auto is_there = [&](int item) { return item < n_heads || (item >= kHeads && item < kHeads + 2); };
+  const auto read = [&](int item) {
+    return is_there(item) ? read_parts(from + head_of(item) * size, size, qkv.parts, qkv.part_stride) : HeadLanes{};
+  };
+  const auto write = [&](int item, const HeadLanes& head) {
+    if (item >= kHeads + 2) return;
+    float* to = shared + item * stride;
+    for (int i = lane; i < stride; i += kWarp) {
+      if (i >= size || !is_there(item)) to[i] = 0;
+    }
+    if (!is_there(item)) return;
     const bool is_query = item < kHeads;
     const bool is_value = item == kHeads + 1;
-    float* to = shared + item * stride;
-    for (int i = size + lane; i < stride; i += kWarp) to[i] = 0;
-    if (is_query && item >= n_heads) {
-      for (int i = lane; i < size; i += kWarp) to[i] = 0;
-      return;
-    }
-    const int head = is_query ? first_head + item : shape.n_heads + kv_head + (is_value ? shape.n_kv_heads : 0);
     const float* weight = is_value ? nullptr : (is_query ? layer.q_norm : layer.k_norm);
     const float2* rotation = nullptr;
     if (layer.rotary_table >= 0 && !is_value) {
       rotation =
           cache.rotation + (static_cast<std::int64_t>(layer.rotary_table) * cache.max_tokens + position) * (size / 2);
     }
-    write_head(read_parts(from + head * size, size, qkv.parts, qkv.part_stride), size, weight, shape.epsilon, rotation,
-               is_query ? layer.attention_scale : 1.0F, [to](int i, float x) { to[i] = as_float(as_value<T>(x)); });
+    write_head(head, size, weight, shape.epsilon, rotation, is_query ? layer.attention_scale : 1.0F,
+               [to](int i, float x) { to[i] = as_float(as_value<T>(x)); });
   };
-  attend_range<T, kHeads>(range, query, lanes_of(stride), warp, kNewestWarps, parts, [&] {
-#pragma unroll 1
-    for (int item = warp; item < kHeads + 2; item += kNewestWarps) load_head(item);
+  attend_range<T, kHeads, kHeads <= 2>(range, query, lanes_of(stride), warp, kNewestWarps, parts, [&] {
+    const HeadLanes head = read(warp);
+    const HeadLanes other = read(warp + kNewestWarps);
+    write(warp, head);
+    write(warp + kNewestWarps, other);
     __syncthreads();
   });
   __syncthreads();

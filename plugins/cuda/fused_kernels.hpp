@@ -16,7 +16,7 @@ namespace inferbench::cuda_backend {
 /// Hidden sizes up to this.
 constexpr std::int32_t kMostFusedHidden = 4096;
 
-/// What products add to the residual stream: `n` parts [row][hidden_stride], `stride` floats apart.
+/// What products add to the residual stream: `n` parts [row][hidden_stride], `stride` floats apart; perhaps none.
 struct DeltaParts {
   const float* data;
   std::int32_t n;

@@ -24,6 +24,13 @@ __device__ __forceinline__ void let_successor_begin() {
 #endif
 }
 
+/// Brings memory to L2. Address and size: multiples of 16 bytes.
+__device__ __forceinline__ void prefetch_bulk(const void* from, int bytes) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(from), "r"(bytes) : "memory");
+#endif
+}
+
 /// Every kernel of a chain that is launched so must call wait_for_predecessors(): the next one only waits for it.
 template <typename... Parameters, typename... Arguments>
 void launch_early(const char* what, void (*kernel)(Parameters...), dim3 grid, unsigned threads, std::size_t bytes,

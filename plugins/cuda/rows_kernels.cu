@@ -2,6 +2,7 @@
 #include "attention_block.cuh"
 #include "cuda_call.hpp"
 #include "kernel_math.cuh"
+#include "launch.cuh"
 #include "rows.hpp"
 #include "value_type.hpp"
 
@@ -90,6 +91,8 @@ __global__ void add_normed(Shape shape, NormWeights weights, const float* delta,
 template <typename T, typename From>
 __global__ void heads(ModelData model, KvCache cache, LayerWeights layer, int layer_index, RowList rows, RowsOf qkv,
                       T* query) {
+  let_successor_begin();
+  wait_for_predecessors();
   const Shape& shape = model.shape;
   const int n_heads = shape.n_heads + 2 * shape.n_kv_heads;
   const std::int64_t item = static_cast<std::int64_t>(blockIdx.x) * kWarps + threadIdx.x / kWarp;
@@ -127,6 +130,8 @@ template <typename T, int kHeads>
 __global__ void attend_one(ModelData model, KvCache cache, LayerWeights layer, int layer_index, RowList rows,
                            const T* query, RowsOf out, int heads_per_item) {
   extern __shared__ float shared[];
+  let_successor_begin();
+  wait_for_predecessors();
   const Shape& shape = model.shape;
   const int row = rows.single_rows[blockIdx.y];
   const int group = shape.n_heads / shape.n_kv_heads;
@@ -179,6 +184,8 @@ __device__ void store8(T* to, const float (&values)[8]) {
 // A thread takes 8 values. What lies behind the last one of a row is zero, and every activation of 0 is 0.
 template <typename T, typename From>
 __global__ void activate(Shape shape, RowsOf up, RowsOf mlp) {
+  let_successor_begin();
+  wait_for_predecessors();
   const int i = (static_cast<int>(blockIdx.x) * kThreads + static_cast<int>(threadIdx.x)) * 8;
   if (i >= shape.intermediate) return;
   const From* from = static_cast<const From*>(up.data) + static_cast<std::int64_t>(blockIdx.y) * up.stride;
@@ -255,12 +262,11 @@ void store_heads(const ModelData& model, const KvCache& cache, const LayerWeight
   const std::int64_t items = static_cast<std::int64_t>(rows.n_rows) * (shape.n_heads + 2 * shape.n_kv_heads);
   with_value_type(model.values, [&]<typename T>() {
     const auto launch = [&](auto kernel) {
-      kernel<<<blocks_of(items, kWarps), kThreads, 0, stream>>>(model, cache, layer, layer_index, rows, qkv,
-                                                                static_cast<T*>(query));
+      launch_early("storing heads", kernel, dim3(blocks_of(items, kWarps)), kThreads, 0, stream, model, cache, layer,
+                   layer_index, rows, qkv, static_cast<T*>(query));
     };
     qkv.is_float ? launch(heads<T, float>) : launch(heads<T, T>);
   });
-  check_launch("storing heads");
 }
 
 void attend_rows(const ModelData& model, const KvCache& cache, const LayerWeights& layer, std::int32_t layer_index,
@@ -276,8 +282,8 @@ void attend_rows(const ModelData& model, const KvCache& cache, const LayerWeight
       sizeof(float);
   with_value_type(model.values, [&]<typename T>() {
     const auto launch = [&](auto kernel) {
-      kernel<<<grid, kThreads, bytes, stream>>>(model, cache, layer, layer_index, rows, static_cast<const T*>(query),
-                                                out, per_item);
+      launch_early("attention", kernel, grid, kThreads, bytes, stream, model, cache, layer, layer_index, rows,
+                   static_cast<const T*>(query), out, per_item);
     };
     switch (per_item) {
       case 1:
@@ -290,16 +296,16 @@ void attend_rows(const ModelData& model, const KvCache& cache, const LayerWeight
         return launch(attend_one<T, 4>);
     }
   });
-  check_launch("attention");
 }
 
 void activate_rows(const ModelData& model, RowsOf up, RowsOf mlp, std::int32_t n, cudaStream_t stream) {
   const dim3 grid(blocks_of(model.shape.intermediate, 8 * kThreads), static_cast<unsigned>(n));
   with_value_type(model.values, [&]<typename T>() {
-    const auto launch = [&](auto kernel) { kernel<<<grid, kThreads, 0, stream>>>(model.shape, up, mlp); };
+    const auto launch = [&](auto kernel) {
+      launch_early("the activation", kernel, grid, kThreads, 0, stream, model.shape, up, mlp);
+    };
     up.is_float ? launch(activate<T, float>) : launch(activate<T, T>);
   });
-  check_launch("the activation");
 }
 
 void finish_logits(const ModelData& model, float* logits, std::int32_t stride, std::int32_t n, std::int32_t* ids,

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "cuda_call.hpp"
+#include "fused_kernels.hpp"
 
 namespace inferbench::cuda_backend {
 namespace {
@@ -104,16 +105,26 @@ void RowsPass::run_layer(std::int32_t index, const KvCache& cache) {
   const bool is_float = n <= kMostFloatRows;
   const Format results = is_float ? Format::kF32 : model.values;
   work_.qkv.is_float = work_.up.is_float = is_float;
-  norm_rows(model, layer.attn_norm, work_.x, nullptr, work_.y, n, stream);
+  norm(layer.attn_norm, nullptr, n);
   multiply(model.products.qkv, layer.qkv, work_.y, n, work_.qkv.data, work_.qkv.stride, results, false);
   store_heads(model, cache, layer, index, lists_.rows(), work_.qkv, work_.query, stream);
   attend_rows(model, cache, layer, index, lists_.rows(), work_.query, work_.attended, stream);
   attend_tiles(model, cache, layer, index, lists_.rows(), work_.query, work_.attended, stream);
   project_back(model.products.out, layer.out, work_.attended, layer.attn_post_norm);
-  norm_rows(model, layer.mlp_norm, work_.x, nullptr, work_.y, n, stream);
+  norm(layer.mlp_norm, nullptr, n);
   multiply(model.products.up, layer.up, work_.y, n, work_.up.data, work_.up.stride, results, false);
   activate_rows(model, work_.up, work_.mlp, n, stream);
   project_back(model.products.down, layer.down, work_.mlp, layer.mlp_post_norm);
+}
+
+// Of the residual stream, to y.
+void RowsPass::norm(const NormWeights& weights, const std::int32_t* pick, std::int32_t n) {
+  const ModelData& model = model_.data();
+  const cudaStream_t stream = model_.context.stream;
+  if (model.values != Format::kF32 && model.shape.hidden_stride <= kMostFusedHidden) {
+    return add_and_norm_rows(model, {}, {}, weights, pick, work_.x, work_.y, n, stream);
+  }
+  norm_rows(model, weights, work_.x, pick, work_.y, n, stream);
 }
 
 // Adds to the residual stream.
@@ -161,7 +172,7 @@ void RowsPass::write_outputs(const PassPlan& plan, const ib_forward_params& para
   plan.for_alike_outputs(std::size_t{kHeadRows}, [&](std::span<const PassOutput> outputs, std::size_t begin) {
     const auto n = static_cast<std::int32_t>(outputs.size());
     const PassOutput& first = outputs[0];
-    norm_rows(model, model.final_norm, work_.x, lists_.rows().output_rows + begin, work_.y, n, stream);
+    norm(model.final_norm, lists_.rows().output_rows + begin, n);
     multiply(model.products.head, model.head, work_.y, n, work_.logits.data, work_.logits.stride, Format::kF32, false);
     finish_logits(model, logits, work_.logits.stride, n, first.greedy ? work_.ids : nullptr, stream);
     if (first.greedy) {

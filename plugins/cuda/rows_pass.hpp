@@ -53,6 +53,7 @@ class RowsPass {
   void write_outputs(const PassPlan& plan, const ib_forward_params& params);
   void multiply(const MatrixShape& shape, const Matrix& matrix, RowsOf x, std::int32_t n, void* y,
                 std::int32_t y_stride, Format y_format, bool accumulate);
+  void norm(const NormWeights& weights, const std::int32_t* pick, std::int32_t n);
   void project_back(const MatrixShape& shape, const Matrix& matrix, RowsOf x, const NormWeights& post);
 
   const Model& model_;

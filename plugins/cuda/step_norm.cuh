@@ -117,7 +117,7 @@ __device__ __forceinline__ void store4(T* to, float4 x) {
 template <typename T, int kVectors, int kParts>
 class RowOfBlock {
  public:
-  /// `moments`: shared memory, 2 kStepWarps.
+  /// `moments`: shared memory, 3 kStepWarps.
   __device__ RowOfBlock(const StepArguments& a, int n, float2* moments)
       : shape_(a.model.shape), moments_(moments), first_(4 * static_cast<int>(threadIdx.x)) {
     const Embedding<T> embedding(a.model, a.rows[n]);
@@ -167,7 +167,8 @@ class RowOfBlock {
   /// The row, normed, with zeros behind it to `stride` values: calls write(i, values i to i + 3).
   template <typename Write>
   __device__ __forceinline__ void norm(int stride, Write write) {
-    const NormFactors by = factors(x_, mean_, kStepWarps);
+    const NormFactors by = factors(x_, mean_, place_);
+    place_ = 3 * kStepWarps - place_;
     mean_ = by.mean;  // near the next one, too
 #pragma unroll
     for (int j = 0; j < kVectors; ++j) {
@@ -181,7 +182,7 @@ class RowOfBlock {
     return first_ + j * kStepVector;
   }
 
-  /// `place`: a norm and the next one must not use the same moments.
+  /// `place`: a norm and the next one must not use the same moments. A block without items meets nowhere else.
   __device__ NormFactors factors(const float4 (&x)[kVectors], float shift, int place) const {
     Moments moments;
 #pragma unroll
@@ -206,6 +207,7 @@ class RowOfBlock {
   float4 weight_[kVectors];
   float4 bias_[kVectors];
   float mean_ = 0;
+  int place_ = kStepWarps;  // of the next norm's moments: kStepWarps and 2 kStepWarps in turn
 };
 
 }  // namespace inferbench::cuda_backend

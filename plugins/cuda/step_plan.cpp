@@ -107,7 +107,7 @@ StepPlan plan_step(const Shape& shape, const Products& products, std::int32_t sh
     };
     plan.barriers_at = take(2 * kMostStages * 8);
     plan.layers_at = take(static_cast<std::int64_t>(shape.n_layers) * static_cast<std::int64_t>(sizeof(LayerWeights)));
-    plan.moments_at = take(2 * kStepWarps * 8);
+    plan.moments_at = take(3 * kStepWarps * 8);
     plan.reduce_at = take(kReduceFloats * 4);
     plan.rows_at = take(std::max(rows_bytes(plan, rows), attention_bytes(shape)));
     plan.n_stages = std::min((shared_bytes - at) / plan.stage_bytes, kMostStages);

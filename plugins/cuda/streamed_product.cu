@@ -13,9 +13,8 @@
 namespace inferbench::cuda_backend {
 namespace {
 
-constexpr int kUnitSteps = kBoxInputs / 16;  // mma instructions along a unit's inputs
-constexpr int kPitch = kBoxInputs * 2;       // bytes of a row of a box
-constexpr int kSharedBytes = 112 << 10;      // so that a block of the next product has room too
+constexpr int kPitch = kBoxInputs * 2;   // bytes of a row of a box
+constexpr int kSharedBytes = 176 << 10;  // so that blocks of attention and norms have room too
 constexpr int kBarrierBytes = 1024;
 constexpr int kAlignment = 1024;  // of boxes, for their swizzle
 constexpr int kStreamThreads = kStepThreads;
@@ -36,6 +35,8 @@ struct StreamSpace {
 };
 
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
+
+constexpr int kUnitSteps = kBoxInputs / 16;  // mma instructions along a unit's inputs
 
 __device__ __forceinline__ void copy_box(std::byte* to, const CUtensorMap& map, int input, int row,
                                          std::uint32_t barrier) {
@@ -106,32 +107,68 @@ __device__ void produce(const StreamedProduct& p, RingPlace ring) {
   }
 }
 
-/// This warp's product over one unit. Boxes are swizzled: the 16-byte piece i of row r is at piece i ^ r % 8.
-template <typename T, int kRows>
-__device__ __forceinline__ void multiply_unit(float (&sum)[2][kTiles][4], const std::byte* stage, int row0, int n0,
-                                              int group) {
-  using Space = StreamSpace<kRows>;
-  const int lane = static_cast<int>(threadIdx.x) % kWarp;
-  const std::uint32_t w = shared_address(stage) + (row0 + lane % 16) * kPitch;
-  const std::uint32_t x = shared_address(stage) + Space::kWeightBytes + (n0 + lane / 16 * 8 + lane % 8) * kPitch;
-  const int swizzle = lane % 8;
+/// What a warp needs for 16 inputs, in registers. Boxes are swizzled: the 16-byte piece i of row r is at piece i ^ r
+/// % 8.
+struct Fragments {
+  std::uint32_t w[2][4];
+  std::uint32_t x[kTiles / 2][4];
+
+  /// `w_rows`, `x_rows`: addresses of this lane's rows in shared memory.
+  __device__ __forceinline__ void load(std::uint32_t w_rows, std::uint32_t x_rows, int step) {
+    const int lane = static_cast<int>(threadIdx.x) % kWarp;
+    const std::uint32_t w_piece = static_cast<std::uint32_t>(((step * 2 + lane / 16) ^ (lane % 8)) * 16);
+    const std::uint32_t x_piece = static_cast<std::uint32_t>(((step * 2 + lane / 8 % 2) ^ (lane % 8)) * 16);
 #pragma unroll
-  for (int i = 0; i < kUnitSteps / Space::kGroups; ++i) {
-    const int step = group + i * Space::kGroups;
-    const std::uint32_t w_piece = static_cast<std::uint32_t>(((step * 2 + lane / 16) ^ swizzle) * 16);
-    const std::uint32_t x_piece = static_cast<std::uint32_t>(((step * 2 + lane / 8 % 2) ^ swizzle) * 16);
-    std::uint32_t a[2][4];
+    for (int m = 0; m < 2; ++m) load_fragments(w[m], w_rows + m * 16 * kPitch + w_piece);
 #pragma unroll
-    for (int m = 0; m < 2; ++m) load_fragments(a[m], w + m * 16 * kPitch + w_piece);
+    for (int n = 0; n < kTiles / 2; ++n) load_fragments(x[n], x_rows + n * 16 * kPitch + x_piece);
+  }
+  template <typename T>
+  __device__ __forceinline__ void multiply_into(float (&sum)[2][kTiles][4]) const {
 #pragma unroll
-    for (int n = 0; n < kTiles; n += 2) {
-      std::uint32_t b[4];
-      load_fragments(b, x + n * 8 * kPitch + x_piece);
+    for (int n = 0; n < kTiles; ++n) {
 #pragma unroll
       for (int m = 0; m < 2; ++m) {
-        multiply<T>(sum[m][n], a[m][0], a[m][1], a[m][2], a[m][3], b[0], b[1]);
-        multiply<T>(sum[m][n + 1], a[m][0], a[m][1], a[m][2], a[m][3], b[2], b[3]);
+        multiply<T>(sum[m][n], w[m][0], w[m][1], w[m][2], w[m][3], x[n / 2][n % 2 * 2], x[n / 2][n % 2 * 2 + 1]);
       }
+    }
+  }
+};
+
+/// A warp's sums over the units of an item. The next fragments are fetched before the present ones are multiplied.
+template <typename T, int kRows>
+__device__ __forceinline__ void multiply_units(RingPlace& ring, int n_units, int row0, int n0, int group,
+                                               float (&sum)[2][kTiles][4]) {
+  using Space = StreamSpace<kRows>;
+  constexpr int kSteps = kUnitSteps / Space::kGroups;
+  const int lane = static_cast<int>(threadIdx.x) % kWarp;
+  const std::uint32_t w_offset = (row0 + lane % 16) * kPitch;
+  const std::uint32_t x_offset = Space::kWeightBytes + (n0 + lane / 16 * 8 + lane % 8) * kPitch;
+  Fragments fragments[2];
+  const auto load = [&](Fragments& to, int step) {
+    const std::uint32_t stage = shared_address(ring.stage());
+    to.load(stage + w_offset, stage + x_offset, group + step * Space::kGroups);
+  };
+  ring.wait_full();
+  load(fragments[0], 0);
+#pragma unroll 1
+  for (int unit = 0; unit < n_units; unit += kSteps % 2 == 0 ? 1 : 2) {
+#pragma unroll
+    for (int i = 0; i < (kSteps % 2 == 0 ? kSteps : 2 * kSteps); ++i) {
+      const int in_item = unit + i / kSteps;
+      if (kSteps % 2 != 0 && in_item >= n_units) break;
+      if (i % kSteps + 1 < kSteps) {
+        load(fragments[(i + 1) % 2], i % kSteps + 1);
+      } else {
+        __syncwarp();
+        if (lane == 0) ring.release();
+        ring.advance();
+        if (in_item + 1 < n_units) {
+          ring.wait_full();
+          load(fragments[(i + 1) % 2], 0);
+        }
+      }
+      fragments[i % 2].template multiply_into<T>(sum);
     }
   }
 }
@@ -278,13 +315,7 @@ __device__ void consume(const StreamedProduct& p, RingPlace ring, float4* reduce
   [[maybe_unused]] unsigned long long best[kHead ? 2 * kTiles : 1] = {};
   for (StreamPlace place(p.cut); place.has_item(); place.next_item()) {
     float sum[2][kTiles][4] = {};
-    for (; place.unit < place.end; ++place.unit) {
-      ring.wait_full();
-      if (n0 < p.rows) multiply_unit<T, kRows>(sum, ring.stage(), row0, n0, group);
-      __syncwarp();
-      if (lane == 0) ring.release();
-      ring.advance();
-    }
+    multiply_units<T, kRows>(ring, place.end - place.unit, row0, n0, group, sum);
     if constexpr (Space::kGroups > 1) add_groups<kRows>(sum, reduce, group);
     if (group != 0) continue;
     const FragmentPlace at{place.tile * kRows + row0 + lane / 4, n0 + lane % 4 * 2, place.part};
@@ -302,7 +333,7 @@ __device__ void consume(const StreamedProduct& p, RingPlace ring, float4* reduce
 #endif
 
 template <typename T, int kRows, bool kHead>
-__global__ void __launch_bounds__(kStreamThreads, 2) streamed_product(const __grid_constant__ StreamedProduct p) {
+__global__ void __launch_bounds__(kStreamThreads, 1) streamed_product(const __grid_constant__ StreamedProduct p) {
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
   using Space = StreamSpace<kRows>;
   static_assert(Space::kStages >= 2);

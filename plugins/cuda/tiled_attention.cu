@@ -4,6 +4,7 @@
 // Dao et al., "FlashAttention", 2022.
 #include "cuda_call.hpp"
 #include "kernel_math.cuh"
+#include "launch.cuh"
 #include "rows.hpp"
 #include "step_ring.cuh"
 #include "value_type.hpp"
@@ -87,6 +88,8 @@ template <typename T, int kSize>
 __global__ void __launch_bounds__(kTileThreads) attend_tile(ModelData model, KvCache cache, std::int32_t window,
                                                             int layer_index, RowList rows, const T* query, RowsOf out) {
   extern __shared__ __align__(16) unsigned char shared_bytes[];
+  let_successor_begin();
+  wait_for_predecessors();
   using Space = TileSpace<kSize>;
   T* keys = reinterpret_cast<T*>(shared_bytes);
   T* values = keys + 2 * Space::kKeyValues;
@@ -214,8 +217,8 @@ void attend_tiles(const ModelData& model, const KvCache& cache, const LayerWeigh
     constexpr int kBytes = TileSpace<kSize>::kBytes;
     const auto kernel = attend_tile<T, kSize>;
     check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kBytes), "attention by tiles");
-    kernel<<<grid, kTileThreads, kBytes, stream>>>(model, cache, layer.window, layer_index, rows,
-                                                   static_cast<const T*>(query), out);
+    launch_early("attention by tiles", kernel, grid, kTileThreads, kBytes, stream, model, cache, layer.window,
+                 layer_index, rows, static_cast<const T*>(query), out);
   };
   const auto by_size = [&]<typename T>() {
     switch (model.shape.head_dim) {
@@ -232,7 +235,6 @@ void attend_tiles(const ModelData& model, const KvCache& cache, const LayerWeigh
   } else {
     by_size.template operator()<__nv_bfloat16>();
   }
-  check_launch("attention by tiles");
 }
 
 }  // namespace inferbench::cuda_backend
