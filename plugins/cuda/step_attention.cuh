@@ -50,15 +50,16 @@ struct AttentionItem {
   }
 };
 
-/// Work space of an item in shared memory; see attention_bytes in step_plan.cpp.
+/// Work space of an item of kHeads query heads in shared memory; see attention_bytes in step_plan.cpp.
+template <int kHeads>
 struct ItemSpace {
-  float* query;  // [kStepHeads][head_stride]
+  float* query;  // [kHeads][head_stride]
   float* key;    // [head_stride]
   float* value;  // the same
   float* parts;
 
   __device__ ItemSpace(float* shared, int head_stride)
-      : query(shared), key(query + kStepHeads * head_stride), value(key + head_stride), parts(value + head_stride) {}
+      : query(shared), key(query + kHeads * head_stride), value(key + head_stride), parts(value + head_stride) {}
 };
 
 /// The head's values, once they are there.
@@ -86,17 +87,17 @@ __device__ __forceinline__ HeadLanes await_head(const float* from, int head_dim)
 
 /// The item's queries, scaled and rotated, and the step's own key and value as the cache will hold them. Waits for
 /// them.
-template <typename T>
+template <typename T, int kHeads>
 __device__ __forceinline__ void load_item(const StepArguments& a, const LayerWeights& layer,
-                                          const AttentionItem<T>& item, const ItemSpace& space, const float* qkv,
-                                          int warp) {
+                                          const AttentionItem<T>& item, const ItemSpace<kHeads>& space,
+                                          const float* qkv, int warp) {
   const Shape& shape = a.model.shape;
   const int lane = threadIdx.x % kWarp;
   const int size = shape.head_dim;
   // Each of the first warps takes a query; the next ones take the key and the value.
-  const bool is_query = warp < kStepHeads;
-  const bool is_value = warp == kStepHeads + 1;
-  if (warp > kStepHeads + 1) return;
+  const bool is_query = warp < kHeads;
+  const bool is_value = warp == kHeads + 1;
+  if (warp > kHeads + 1) return;
   float* to = is_query ? space.query + warp * shape.head_stride : (is_value ? space.value : space.key);
 #pragma unroll 1
   for (int i = size + lane; i < shape.head_stride; i += kWarp) to[i] = 0;
@@ -124,9 +125,10 @@ __device__ __forceinline__ bool hands_on_values(const StepArguments& a) {
 
 template <typename T, int kHeads>
 __device__ __forceinline__ void attend_item(const StepArguments& a, const LayerWeights& layer, int layer_index,
-                                            const AttentionItem<T>& item, const ItemSpace& space,
-                                            std::uint32_t* exchange, int warp) {
+                                            const AttentionItem<T>& item, float* shared, std::uint32_t* exchange,
+                                            int warp) {
   const Shape& shape = a.model.shape;
+  const ItemSpace<kHeads> space(shared, shape.head_stride);
   int begin = item.begin;
   int end = begin + item.per_split;
   if (layer.window > 0 && layer.window <= item.position) {
@@ -191,19 +193,18 @@ __device__ __forceinline__ void attend_item(const StepArguments& a, const LayerW
 }
 
 /// All of this block's items of a layer. `item`: the last one that was computed, by which most blocks have no other.
-template <typename T>
+template <typename T, bool kOneRow>
 __device__ __forceinline__ void attend(const StepArguments& a, AttentionItem<T>& item, const LayerWeights& layer,
                                        int layer_index, float* shared, std::uint32_t* exchange, int warp) {
   const Shape& shape = a.model.shape;
-  const ItemSpace space(shared, shape.head_stride);
   const int n_items = a.n_rows * shape.n_kv_heads * a.plan.chunks_per_group * a.n_splits;
 #pragma unroll 1
   for (int i = static_cast<int>(blockIdx.x); i < n_items; i += static_cast<int>(gridDim.x)) {
     if (i != item.index) item.set(i, a);
-    if (a.plan.heads_per_item == 1) {
-      attend_item<T, 1>(a, layer, layer_index, item, space, exchange, warp);
+    if (kOneRow || a.plan.heads_per_item == 1) {
+      attend_item<T, 1>(a, layer, layer_index, item, shared, exchange, warp);
     } else {
-      attend_item<T, kStepHeads>(a, layer, layer_index, item, space, exchange, warp);
+      attend_item<T, kStepHeads>(a, layer, layer_index, item, shared, exchange, warp);
     }
     sync_consumers();
   }

@@ -56,7 +56,7 @@ class Step {
       const int product = index < n_products ? index % kLayerProducts : static_cast<int>(kHead);
       const LayerWeights& layer = layers_[index / kLayerProducts];  // of the head: one that is not there
       if (product == kOut) {
-        attend<T>(a_, item, layer, index / kLayerProducts, reinterpret_cast<float*>(rows_), exchange_, warp_);
+        attend<T, kOneRow>(a_, item, layer, index / kLayerProducts, reinterpret_cast<float*>(rows_), exchange_, warp_);
       } else if (product != kDown) {
         add_to_stream(row, index, norm_of(product, layer));
       }

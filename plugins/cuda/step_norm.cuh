@@ -117,7 +117,7 @@ __device__ __forceinline__ void store4(T* to, float4 x) {
 template <typename T, int kVectors, int kParts>
 class RowOfBlock {
  public:
-  /// `moments`: shared memory, 3 kStepWarps.
+  /// `moments`: shared memory, 2 kStepWarps.
   __device__ RowOfBlock(const StepArguments& a, int n, float2* moments)
       : shape_(a.model.shape), moments_(moments), first_(4 * static_cast<int>(threadIdx.x)) {
     const Embedding<T> embedding(a.model, a.rows[n]);
@@ -153,7 +153,7 @@ class RowOfBlock {
       for (int p = 1; p < kParts; ++p) sum[j] = plus(sum[j], as_floats(words[p * kVectors + j]));
     }
     if (post.weight != nullptr) {
-      const NormFactors by = factors(sum, delta.shift(shape_), 0);
+      const NormFactors by = factors(sum, delta.shift(shape_));
 #pragma unroll
       for (int j = 0; j < kVectors; ++j) {
         const int i = at(j);
@@ -167,8 +167,7 @@ class RowOfBlock {
   /// The row, normed, with zeros behind it to `stride` values: calls write(i, values i to i + 3).
   template <typename Write>
   __device__ __forceinline__ void norm(int stride, Write write) {
-    const NormFactors by = factors(x_, mean_, place_);
-    place_ = 3 * kStepWarps - place_;
+    const NormFactors by = factors(x_, mean_);
     mean_ = by.mean;  // near the next one, too
 #pragma unroll
     for (int j = 0; j < kVectors; ++j) {
@@ -182,19 +181,20 @@ class RowOfBlock {
     return first_ + j * kStepVector;
   }
 
-  /// `place`: a norm and the next one must not use the same moments. A block without items meets nowhere else.
-  __device__ NormFactors factors(const float4 (&x)[kVectors], float shift, int place) const {
+  /// A norm and the next one must not use the same moments: a block without items meets nowhere else.
+  __device__ NormFactors factors(const float4 (&x)[kVectors], float shift) {
+    place_ = kStepWarps - place_;
     Moments moments;
 #pragma unroll
     for (int j = 0; j < kVectors; ++j) moments.add(x[j], shift, at(j), shape_.hidden);
     moments.sum = warp_sum(moments.sum);
     moments.squares = warp_sum(moments.squares);
-    if (threadIdx.x % kWarp == 0) moments_[place + threadIdx.x / kWarp] = make_float2(moments.sum, moments.squares);
+    if (threadIdx.x % kWarp == 0) moments_[place_ + threadIdx.x / kWarp] = make_float2(moments.sum, moments.squares);
     sync_consumers();
     Moments all;
 #pragma unroll
     for (int w = 0; w < kStepWarps; ++w) {
-      const float2 part = moments_[place + w];
+      const float2 part = moments_[place_ + w];
       all.sum += part.x, all.squares += part.y;
     }
     return NormFactors(all, shift, shape_);
@@ -207,7 +207,7 @@ class RowOfBlock {
   float4 weight_[kVectors];
   float4 bias_[kVectors];
   float mean_ = 0;
-  int place_ = kStepWarps;  // of the next norm's moments: kStepWarps and 2 kStepWarps in turn
+  int place_ = 0;  // of the last norm's moments: 0 and kStepWarps in turn
 };
 
 }  // namespace inferbench::cuda_backend

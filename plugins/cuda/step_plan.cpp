@@ -93,7 +93,9 @@ StepPlan plan_step(const Shape& shape, const Products& products, std::int32_t sh
     plan.stage_bytes = std::max(plan.stage_bytes, aligned(product.chunk_bytes));
   }
   const std::int32_t group = shape.n_heads / shape.n_kv_heads;
-  plan.chunks_per_group = (group + kStepHeads - 1) / kStepHeads;
+  // More heads would read the keys less often; but a single row leaves blocks idle then, and needs more code.
+  const std::int32_t most_heads = most_rows > 1 ? kStepHeads : 1;
+  plan.chunks_per_group = (group + most_heads - 1) / most_heads;
   plan.heads_per_item = (group + plan.chunks_per_group - 1) / plan.chunks_per_group;
   if (products.qkv.format == Format::kF32 || shape.hidden > kMostStepHidden) return plan;
 
@@ -107,7 +109,7 @@ StepPlan plan_step(const Shape& shape, const Products& products, std::int32_t sh
     };
     plan.barriers_at = take(2 * kMostStages * 8);
     plan.layers_at = take(static_cast<std::int64_t>(shape.n_layers) * static_cast<std::int64_t>(sizeof(LayerWeights)));
-    plan.moments_at = take(3 * kStepWarps * 8);
+    plan.moments_at = take(2 * kStepWarps * 8);
     plan.reduce_at = take(kReduceFloats * 4);
     plan.rows_at = take(std::max(rows_bytes(plan, rows), attention_bytes(shape)));
     plan.n_stages = std::min((shared_bytes - at) / plan.stage_bytes, kMostStages);

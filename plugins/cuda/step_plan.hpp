@@ -72,7 +72,7 @@ struct StepPlan {
   std::int32_t copies_under_way;  ///< fewer than stages
   std::int32_t barriers_at;       ///< of the ring: full and empty for each stage
   std::int32_t layers_at;         ///< a copy of the layers' table
-  std::int32_t moments_at;        ///< 3 kStepWarps pairs of floats
+  std::int32_t moments_at;        ///< 2 kStepWarps pairs of floats
   std::int32_t reduce_at;         ///< kReduceFloats floats
   std::int32_t rows_at;           ///< activations that a product reads, or attention's work space
   std::int32_t shared_bytes;
