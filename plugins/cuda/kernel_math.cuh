@@ -39,6 +39,15 @@ __device__ __forceinline__ __nv_bfloat16 as_value<__nv_bfloat16>(float x) {
   return __float2bfloat16_rn(x);
 }
 
+/// Two neighbouring 16-bit values.
+template <typename T>
+__device__ __forceinline__ std::uint32_t pair_of(float low, float high) {
+  const T values[2] = {as_value<T>(low), as_value<T>(high)};
+  std::uint32_t bits = 0;
+  memcpy(&bits, values, sizeof bits);
+  return bits;
+}
+
 /// 8 neighbouring values, aligned to their total size (or 16 bytes), as floats. They may have been written by another
 /// block of this kernel, so they are read past the L1 cache.
 __device__ __forceinline__ void load8(const float* from, float (&to)[8]) {

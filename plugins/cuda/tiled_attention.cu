@@ -35,14 +35,6 @@ __device__ __forceinline__ void load_transposed(std::uint32_t (&to)[4], const vo
                : "r"(shared_address(row)));
 }
 
-template <typename T>
-__device__ __forceinline__ std::uint32_t pair_of(float low, float high) {
-  const T values[2] = {as_value<T>(low), as_value<T>(high)};
-  std::uint32_t bits = 0;
-  memcpy(&bits, values, sizeof bits);
-  return bits;
-}
-
 /// The running softmax of a lane's two queries, r and r + 8 of its warp's 16.
 template <int kSize>
 struct TileState {
