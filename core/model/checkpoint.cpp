@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "inferbench/backend_values.hpp"
-#include "model/checkpoint_names.hpp"
+#include "inferbench/safetensors_names.hpp"
 #include "model/families/families.hpp"
 #include "model/in_quotes.hpp"
 #include "model/mlx_quantized.hpp"

@@ -3,8 +3,8 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "inferbench/safetensors_names.hpp"
 #include "model/checkpoint.hpp"
-#include "model/checkpoint_names.hpp"
 #include "model/config_json.hpp"
 #include "model/families/families.hpp"
 #include "model/model.hpp"

@@ -8,7 +8,7 @@
 
 #include "inferbench/backend_values.hpp"
 #include "inferbench/decoder.hpp"
-#include "model/checkpoint_names.hpp"
+#include "inferbench/safetensors_names.hpp"
 #include "model/config_json.hpp"
 #include "model/families/families.hpp"
 #include "model/model.hpp"

@@ -1,22 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/families/gemma_like.hpp"
 
-#include <algorithm>
 #include <cmath>
 
 namespace inferbench {
 namespace {
-
-// Llama's names with four norms a layer.
-std::vector<StoredName> gemma_names() {
-  std::vector<StoredName> names(llama_names().begin(), llama_names().end());
-  for (StoredName& name : names) {
-    if (name.canonical == "mlp_norm") name.stored = "pre_feedforward_layernorm";
-  }
-  names.push_back({"attn_post_norm", "post_attention_layernorm"});
-  names.push_back({"mlp_post_norm", "post_feedforward_layernorm"});
-  return names;
-}
 
 double read_soft_cap(const ConfigFields& fields, const char* key, double otherwise) {
   return fields.is_null(key) ? 0 : fields.positive(key, 1e6, otherwise);
@@ -45,7 +33,7 @@ ModelConfig read_gemma_like(const ConfigFields& fields, GemmaDefaults defaults) 
 }
 
 std::vector<StoredTensor> gemma_like_tensors(const ModelConfig& config) {
-  std::vector<StoredTensor> list = llama_like_tensors(config, gemma_names());
+  std::vector<StoredTensor> list = llama_like_tensors(config);
   for (StoredTensor& stored : list) stored.add_one = stored.role == decoder::TensorRole::kNormWeight;
   return list;
 }

@@ -3,28 +3,14 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <array>
 #include <stdexcept>
+#include <utility>
+
+#include "inferbench/safetensors_names.hpp"
 
 namespace inferbench {
 namespace {
-
-constexpr std::array<StoredName, 14> kLlamaNames = {{
-    {"token_embedding", "embed_tokens"},
-    {"attn_norm", "input_layernorm"},
-    {"attn_q", "self_attn.q_proj"},
-    {"attn_k", "self_attn.k_proj"},
-    {"attn_v", "self_attn.v_proj"},
-    {"attn_q_norm", "self_attn.q_norm"},
-    {"attn_k_norm", "self_attn.k_norm"},
-    {"attn_out", "self_attn.o_proj"},
-    {"mlp_norm", "post_attention_layernorm"},
-    {"mlp_gate", "mlp.gate_proj"},
-    {"mlp_up", "mlp.up_proj"},
-    {"mlp_down", "mlp.down_proj"},
-    {"final_norm", "norm"},
-    {"head", "lm_head"},
-}};
 
 std::optional<std::int32_t> unless_zero(std::int32_t size) {
   return size == 0 ? std::nullopt : std::optional(size);
@@ -46,21 +32,6 @@ std::int32_t read_head_dim(const ConfigFields& fields, const ModelConfig& config
                 fmt::format("at most {} are accepted", config_limits::kHeadDim));
   }
   return head_dim;
-}
-
-// "layer.3.attn_q.weight" -> "layers.3.self_attn.q_proj.weight"
-std::string stored_name(const decoder::TensorSpec& spec, std::span<const StoredName> names) {
-  std::string_view rest = spec.name;
-  std::string prefix;
-  if (spec.layer >= 0) {
-    rest.remove_prefix(decoder::layer_tensor_name(spec.layer, "").size());
-    prefix = fmt::format("layers.{}.", spec.layer);
-  }
-  const std::size_t dot = rest.rfind('.');
-  const auto found = std::find_if(names.begin(), names.end(),
-                                  [&](const StoredName& name) { return name.canonical == rest.substr(0, dot); });
-  if (found == names.end()) throw std::logic_error(fmt::format("no checkpoint name for {}", spec.name));
-  return fmt::format("{}{}{}", prefix, found->stored, rest.substr(dot));
 }
 
 }  // namespace
@@ -94,14 +65,11 @@ ModelConfig read_llama_like(const ConfigFields& fields, const LlamaLikeDefaults&
   return config;
 }
 
-std::span<const StoredName> llama_names() {
-  return kLlamaNames;
-}
-
-std::vector<StoredTensor> llama_like_tensors(const ModelConfig& config, std::span<const StoredName> names) {
+std::vector<StoredTensor> llama_like_tensors(const ModelConfig& config) {
   std::vector<StoredTensor> list;
   for (decoder::TensorSpec& spec : decoder::tensors(model_desc(config))) {
-    StoredTensor stored{stored_name(spec, names), {spec.shape[0]}, spec.role, {}};
+    StoredTensor stored{safetensors_tensor_name(spec.name, config.post_norm), {spec.shape[0]}, spec.role, {}};
+    if (stored.name.empty()) throw std::logic_error(fmt::format("no checkpoint name for {}", spec.name));
     if (spec.rank == 2) stored.shape.push_back(spec.shape[1]);
     stored.views.push_back(
         {std::move(spec.name), 0, spec.rank, spec.shape,
@@ -109,10 +77,6 @@ std::vector<StoredTensor> llama_like_tensors(const ModelConfig& config, std::spa
     list.push_back(std::move(stored));
   }
   return list;
-}
-
-std::vector<StoredTensor> llama_like_tensors(const ModelConfig& config) {
-  return llama_like_tensors(config, kLlamaNames);
 }
 
 bool is_rotary_buffer(std::string_view name) {

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <optional>
-#include <span>
 #include <string_view>
 #include <vector>
 
@@ -31,18 +30,7 @@ struct LlamaLikeDefaults {
 /// Leaves `layers` and the rotary tables to the caller.
 ModelConfig read_llama_like(const ConfigFields& fields, const LlamaLikeDefaults& defaults = {});
 
-/// A tensor's name in the checkpoint, both without layer and without ".weight" or ".bias".
-struct StoredName {
-  std::string_view canonical;
-  std::string_view stored;
-};
-
-/// The names that Llama's checkpoints use; layers are "layers.{i}.".
-std::span<const StoredName> llama_names();
-
-/// The tensors of `config`, each stored in a tensor of its own.
-std::vector<StoredTensor> llama_like_tensors(const ModelConfig& config, std::span<const StoredName> names);
-/// With llama_names().
+/// The tensors of `config`, each stored in a tensor of its own, under the name of safetensors_names.hpp.
 std::vector<StoredTensor> llama_like_tensors(const ModelConfig& config);
 
 /// Whether `name` is a table of rotary frequencies, which old checkpoints store; they follow from config.json.
