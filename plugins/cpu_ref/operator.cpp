@@ -2,7 +2,6 @@
 #include "operator.hpp"
 
 #include <algorithm>
-#include <string>
 
 #include "forward.hpp"
 #include "inferbench/op_bench.hpp"
@@ -43,9 +42,7 @@ LayerParts parts_of_op(std::int32_t op) {
 }
 
 Model model_for(Context& context, const ib_op_desc& op) {
-  if (op.rows > kPassRows) {
-    throw Failure(IB_UNSUPPORTED, "a forward pass takes at most " + std::to_string(kPassRows) + " rows at once");
-  }
+  check_op_rows(op, kPassRows);
   require(op.past <= INT32_MAX - op.rows, "past and rows exceed 31 bits");
   return {context, kernels_for(op.precision, OptionReader(op.options, op.n_options)), shape_of_op(op), *op.desc};
 }

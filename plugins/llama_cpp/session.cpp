@@ -6,6 +6,7 @@
 #include <string>
 
 #include "inferbench/decoder.hpp"
+#include "inferbench/engine_passes.hpp"
 #include "log.hpp"
 
 namespace inferbench::llama_cpp {
@@ -80,11 +81,8 @@ Session::Session(Model& model, const ib_session_params& params)
 void Session::measure(std::uint64_t work_bytes) {
   const std::int64_t cells = static_cast<std::int64_t>(llama_n_ctx(context_.get()));
   const std::uint64_t row = 2 * ggml_row_size(model_.options.kv, decoder::kv_size(model_.desc));
-  info_.struct_size = sizeof info_;
-  info_.kv_bytes = static_cast<std::uint64_t>(cells * model_.desc.n_layers) * row;
-  info_.scratch_bytes = work_bytes;
-  info_.peak_bytes = model_.info().weights_bytes + info_.kv_bytes + info_.scratch_bytes;
-  if (model_.context.device() != nullptr) info_.device_bytes = info_.peak_bytes;
+  const std::uint64_t kv_bytes = static_cast<std::uint64_t>(cells * model_.desc.n_layers) * row;
+  info_ = session_memory(model_.info(), kv_bytes, work_bytes, model_.context.device() != nullptr);
 }
 
 void Session::forward(const ib_forward_params& params) {

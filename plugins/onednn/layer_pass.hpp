@@ -8,15 +8,13 @@
 #include <vector>
 
 #include "attention.hpp"
+#include "inferbench/engine_passes.hpp"
 #include "model.hpp"
 #include "norm.hpp"
 #include "product.hpp"
 #include "rotary.hpp"
 
 namespace inferbench::onednn {
-
-// Tokens that one pass through the layers takes; longer calls make several, which bounds the work space.
-constexpr std::int32_t kPassRows = 512;
 
 /// Limits of a pass and the size of its KV cache.
 struct PassSizes {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string>
 
+#include "inferbench/engine_passes.hpp"
 #include "inferbench/op_bench.hpp"
 #include "loader.hpp"
 
@@ -34,10 +35,6 @@ bool has_cache(std::int32_t op) {
   return op == IB_OP_ATTENTION || op == IB_OP_LAYER;
 }
 
-SessionLimits op_limits(const ib_op_desc& op) {
-  return {1, has_cache(op.op) ? op.past + op.rows : op.rows, op.rows, 0};
-}
-
 PassSizes op_sizes(const ib_op_desc& op) {
   PassSizes sizes;
   sizes.max_rows = op.rows;
@@ -59,11 +56,10 @@ Operator::Operator(Context& context, const ib_op_desc& desc)
       precision_(precision_of(desc.precision)),
       input_(desc.input, desc.input + rows_ * op_input_columns(desc)),
       result_(static_cast<std::size_t>(rows_ * op_output_columns(desc))),
-      plan_(op_limits(desc), kPassRows, segment_rows(*desc.desc, op_limits(desc).max_tokens)),
+      plan_(op_plan(desc, kPassRows, segment_rows(*desc.desc, std::int64_t{desc.past} + desc.rows))),
       pass_(context, precision_, desc_, RotaryTables(*desc.desc), op_sizes(desc)) {
   context.use_threads();
   load_weights(desc);
-  plan_.begin_rows(desc.rows, desc.past);
   pass_.rotary.set_positions(plan_.positions());
   if (has_cache(op_)) store_past(desc);
   info_.struct_size = sizeof info_;

@@ -7,9 +7,6 @@
 namespace inferbench::onednn {
 namespace {
 
-// Most rows of one head product: with a large vocabulary its results dominate the work space.
-constexpr std::int32_t kHeadRows = 64;
-
 std::int64_t head_rows(const PassPlan& plan) {
   return std::min(plan.max_rows(), kHeadRows);
 }
@@ -35,10 +32,8 @@ Session::Session(Model& model, const ib_session_params& params)
             pass_sizes(plan_, lengths_.limits(), model)),
       logits_(static_cast<std::size_t>(std::min(plan_.max_greedy(), kHeadRows)) *
               static_cast<std::size_t>(model.desc.vocab_size)) {
-  info_.struct_size = sizeof info_;
-  info_.kv_bytes = pass_.attention.kv_bytes();
-  info_.scratch_bytes = pass_.scratch_bytes() + logits_.size() * sizeof(float);
-  info_.peak_bytes = model.info().weights_bytes + info_.kv_bytes + info_.scratch_bytes;
+  info_ =
+      session_memory(model.info(), pass_.attention.kv_bytes(), pass_.scratch_bytes() + logits_.size() * sizeof(float));
 }
 
 void Session::forward(const ib_forward_params& params) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "description.hpp"
+#include "inferbench/engine_passes.hpp"
 #include "python_call.hpp"
 #include "signal_handlers.hpp"
 
@@ -60,11 +61,9 @@ void Session::open() {
   const SessionLimits& limits = lengths_.limits();
   Ref opened = Ref::take(PyObject_CallMethod(model_.backend.get(), "open", "iiL", limits.n_slots, limits.max_tokens,
                                              static_cast<long long>(limits.max_forward_tokens)));
-  info_.struct_size = sizeof info_;
-  info_.kv_bytes = bytes_attribute(opened, "kv_bytes", "what Backend.open returns");
-  info_.scratch_bytes =
-      bytes_attribute(opened, "scratch_bytes", "what Backend.open returns") + model_.context.python_bytes;
-  info_.peak_bytes = model_.info().weights_bytes + info_.kv_bytes + info_.scratch_bytes;
+  const std::uint64_t kv_bytes = bytes_attribute(opened, "kv_bytes", "what Backend.open returns");
+  const std::uint64_t scratch_bytes = bytes_attribute(opened, "scratch_bytes", "what Backend.open returns");
+  info_ = session_memory(model_.info(), kv_bytes, scratch_bytes + model_.context.python_bytes);
   forward_name_ = Ref::take(PyUnicode_InternFromString("forward"));
   session_ = std::move(opened);
 }

@@ -8,15 +8,14 @@
 #include <vector>
 
 #include "attention.hpp"
+#include "inferbench/engine_passes.hpp"
 #include "linear.hpp"
 #include "norm.hpp"
 #include "rotary.hpp"
 
 namespace inferbench::torch_backend {
 
-// Tokens that one pass through the layers takes; longer calls make several, which bounds the work space. A GPU needs
-// more of them to be busy.
-constexpr std::int32_t kPassRows = 512;
+// A GPU needs more rows in a pass to be busy.
 constexpr std::int32_t kDevicePassRows = 2048;
 inline std::int32_t pass_rows(c10::Device device) {
   return device.is_cpu() ? kPassRows : kDevicePassRows;

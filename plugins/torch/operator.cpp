@@ -4,8 +4,8 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <string>
 
+#include "inferbench/engine_passes.hpp"
 #include "inferbench/op_bench.hpp"
 #include "loader.hpp"
 #include "model.hpp"
@@ -16,9 +16,8 @@ namespace {
 
 /// The same segments and angles as in forward.
 Pass op_pass(const ib_op_desc& op, c10::Device device) {
-  const std::int32_t max_tokens = op.past + op.rows;
-  PassPlan plan({1, max_tokens, op.rows, 0}, pass_rows(device), segment_rows(*op.desc, max_tokens, device));
-  plan.begin_rows(op.rows, op.past);
+  const std::int64_t max_tokens = std::int64_t{op.past} + op.rows;
+  const PassPlan plan = op_plan(op, pass_rows(device), segment_rows(*op.desc, max_tokens, device));
   const at::Tensor positions = at::arange(op.past, max_tokens, at::TensorOptions(device).dtype(at::kInt));
   return {segments_of(plan.segments(), device), {RotaryTables(*op.desc, device), positions}};
 }

@@ -10,13 +10,6 @@
 #include "torch_call.hpp"
 
 namespace inferbench::torch_backend {
-namespace {
-
-// Most rows of one head product: with a large vocabulary its results dominate the work space.
-constexpr std::int32_t kHeadRows = 64;
-
-}  // namespace
-
 Session::Session(Model& model, const ib_session_params& params)
     : model_(model),
       release_(model.context.device),
@@ -30,12 +23,9 @@ Session::Session(Model& model, const ib_session_params& params)
                                  lengths_.limits().max_tokens, desc.attention_soft_cap},
                                 model.options());
   });
-  info_.struct_size = sizeof info_;
-  info_.kv_bytes = attention_->kv_bytes();
-  info_.scratch_bytes = scratch_bytes();
-  if (model.context.device.is_cpu()) {
-    info_.peak_bytes = model.info().weights_bytes + info_.kv_bytes + info_.scratch_bytes;
-  } else {
+  info_ = session_memory(model.info(), attention_->kv_bytes(), scratch_bytes());
+  if (!model.context.device.is_cpu()) {
+    info_.peak_bytes = 0;
     info_.device_bytes = device_use(model.context.device).held;
   }
 }
