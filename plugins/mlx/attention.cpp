@@ -68,10 +68,10 @@ std::size_t Attention::index(std::int32_t layer, std::int32_t slot) const {
   return static_cast<std::size_t>(layer) * static_cast<std::size_t>(n_slots_) + static_cast<std::size_t>(slot);
 }
 
-void Attention::append(std::int32_t layer, const PassSegment& segment, const Heads& heads) {
+void Attention::append(std::int32_t layer, const PassSegment& segment, const mx::array& keys, const mx::array& values) {
   const std::size_t i = index(layer, segment.slot);
-  store(keys_[i], by_heads(heads.keys, segment), segment.first_position);
-  store(values_[i], by_heads(heads.values, segment), segment.first_position);
+  store(keys_[i], by_heads(keys, segment), segment.first_position);
+  store(values_[i], by_heads(values, segment), segment.first_position);
 }
 
 // queries [1, n_heads, n, head_dim], keys and values [1, n_kv_heads, keys, head_dim] -> as queries
@@ -112,7 +112,7 @@ mx::array Attention::attend(std::int32_t layer, const ib_layer_desc& desc, Segme
 
 mx::array Attention::run(std::int32_t layer, const ib_layer_desc& desc, std::vector<Segment>& segments,
                          const Heads& heads) {
-  for (const Segment& segment : segments) append(layer, segment, heads);
+  for (const Segment& segment : segments) append(layer, segment, heads.keys, heads.values);
   std::vector<mx::array> parts;
   for (Segment& segment : segments) {
     const mx::array out = attend(layer, desc, segment, by_heads(heads.queries, segment));

@@ -43,10 +43,12 @@ class Attention {
   /// Stores the keys and values of all segments, and returns softmax(scale q k^T) v: [rows, n_heads head_dim].
   mx::array run(std::int32_t layer, const ib_layer_desc& desc, std::vector<Segment>& segments, const Heads& heads);
 
+  /// Stores the segment's rows of keys and values [rows, n_kv_heads, head_dim].
+  void append(std::int32_t layer, const PassSegment& segment, const mx::array& keys, const mx::array& values);
+
   std::uint64_t kv_bytes() const;
 
  private:
-  void append(std::int32_t layer, const PassSegment& segment, const Heads& heads);
   mx::array attend(std::int32_t layer, const ib_layer_desc& desc, Segment& segment, const mx::array& queries) const;
   mx::array capped(const mx::array& queries, const mx::array& keys, const mx::array& values, float scale,
                    const MaybeArray& mask) const;

@@ -53,28 +53,6 @@ mx::array with_post_norm(const Norm& norm, const ib_model_desc& desc, const mx::
   return norm.weight ? norm.run(x, desc.norm_epsilon) : x;
 }
 
-// Everything between the QKV projection and the output projection: qkv [rows, q + 2 kv] -> [rows, q].
-mx::array attend(const Layer& layer, std::int32_t index, const ib_model_desc& desc, const RotaryTables& tables,
-                 Pass& pass, Attention& attention, const mx::array& qkv) {
-  const int rows = qkv.shape(0);
-  const int n_heads = desc.n_heads;
-  const int n_kv_heads = desc.n_kv_heads;
-  const mx::array all = mx::reshape(qkv, {rows, n_heads + 2 * n_kv_heads, desc.head_dim});
-  const auto heads_of = [&](int begin, int n) {
-    return mx::slice(all, {0, begin, 0}, {rows, begin + n, desc.head_dim});
-  };
-  Heads heads{heads_of(0, n_heads), heads_of(n_heads, n_kv_heads), heads_of(n_heads + n_kv_heads, n_kv_heads)};
-  if (layer.q_norm) {
-    heads.queries = rms_norm(heads.queries, *layer.q_norm, desc.norm_epsilon);
-    heads.keys = rms_norm(heads.keys, *layer.k_norm, desc.norm_epsilon);
-  }
-  if (layer.desc.rotary_table >= 0) {
-    heads.queries = tables.run(layer.desc.rotary_table, heads.queries, pass.rows);
-    heads.keys = tables.run(layer.desc.rotary_table, heads.keys, pass.rows);
-  }
-  return attention.run(index, layer.desc, pass.segments, heads);
-}
-
 }  // namespace
 
 MaybeArray as_type(const MaybeArray& x, mx::Dtype dtype) {
@@ -111,16 +89,44 @@ Activation make_activation(const ib_model_desc& desc, bool is_compiled) {
   return is_compiled ? mx::compile(function, true) : function;
 }
 
+mx::array activated(const ib_model_desc& desc, const Activation& activation, const mx::array& x) {
+  if (desc.gated == 0) return activation({x})[0];
+  const std::int32_t n = desc.intermediate_size;
+  return activation({columns(x, 0, n), columns(x, n, 2 * n)})[0];
+}
+
+mx::array run_mlp(const Layer& layer, const ib_model_desc& desc, const Activation& activation, const mx::array& x) {
+  return layer.mlp_down.run(activated(desc, activation, layer.mlp_up.run(x)));
+}
+
+mx::array attend(const Layer& layer, std::int32_t index, const ib_model_desc& desc, const RotaryTables& tables,
+                 Pass& pass, Attention& attention, const mx::array& qkv) {
+  const int rows = qkv.shape(0);
+  const int n_heads = desc.n_heads;
+  const int n_kv_heads = desc.n_kv_heads;
+  const mx::array all = mx::reshape(qkv, {rows, n_heads + 2 * n_kv_heads, desc.head_dim});
+  const auto heads_of = [&](int begin, int n) {
+    return mx::slice(all, {0, begin, 0}, {rows, begin + n, desc.head_dim});
+  };
+  Heads heads{heads_of(0, n_heads), heads_of(n_heads, n_kv_heads), heads_of(n_heads + n_kv_heads, n_kv_heads)};
+  if (layer.q_norm) {
+    heads.queries = rms_norm(heads.queries, *layer.q_norm, desc.norm_epsilon);
+    heads.keys = rms_norm(heads.keys, *layer.k_norm, desc.norm_epsilon);
+  }
+  if (layer.desc.rotary_table >= 0) {
+    heads.queries = tables.run(layer.desc.rotary_table, heads.queries, pass.rows);
+    heads.keys = tables.run(layer.desc.rotary_table, heads.keys, pass.rows);
+  }
+  return attention.run(index, layer.desc, pass.segments, heads);
+}
+
 mx::array run_layer(const Layer& layer, std::int32_t index, const ib_model_desc& desc, const RotaryTables& tables,
                     const Activation& activation, Pass& pass, Attention& attention, const mx::array& x) {
   const mx::array qkv = layer.attn_qkv.run(layer.attn_norm.run(x, desc.norm_epsilon));
   const mx::array attended = layer.attn_out.run(attend(layer, index, desc, tables, pass, attention, qkv));
   const mx::array middle = mx::add(x, with_post_norm(layer.attn_post_norm, desc, attended));
-  const mx::array up = layer.mlp_up.run(layer.mlp_norm.run(middle, desc.norm_epsilon));
-  const std::int32_t n = desc.intermediate_size;
-  const mx::array inner =
-      desc.gated == 0 ? activation({up})[0] : activation({columns(up, 0, n), columns(up, n, 2 * n)})[0];
-  return mx::add(middle, with_post_norm(layer.mlp_post_norm, desc, layer.mlp_down.run(inner)));
+  const mx::array mlp = run_mlp(layer, desc, activation, layer.mlp_norm.run(middle, desc.norm_epsilon));
+  return mx::add(middle, with_post_norm(layer.mlp_post_norm, desc, mlp));
 }
 
 }  // namespace inferbench::mlx_backend

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <vector>
 
 #include "attention.hpp"
@@ -44,11 +45,27 @@ Activation make_activation(const ib_model_desc& desc, bool is_compiled);
 
 /// What all layers of a pass share.
 struct Pass {
+  explicit Pass(std::span<const PassSegment> pass_segments)
+      : segments(pass_segments.begin(), pass_segments.end()), rows(pass_segments.begin(), pass_segments.end()) {}
+
   std::vector<Segment> segments;
   std::vector<PassSegment> rows;  ///< the same, without masks
 };
 
-/// x [rows, hidden] through layer `index` of the cache. Of `desc` only numbers and flags are read.
+// The parts of a layer. Of `desc` they read only numbers and flags.
+
+/// activation(x) of x [rows, intermediate], or if gated activation(gate) * up of x [rows, 2 intermediate].
+mx::array activated(const ib_model_desc& desc, const Activation& activation, const mx::array& x);
+
+/// x [rows, hidden] -> [rows, hidden]
+mx::array run_mlp(const Layer& layer, const ib_model_desc& desc, const Activation& activation, const mx::array& x);
+
+/// Everything between the QKV projection and the output projection: qkv [rows, q + 2 kv] -> [rows, q].
+/// Stores keys and values in the cache, as those of layer `index`.
+mx::array attend(const Layer& layer, std::int32_t index, const ib_model_desc& desc, const RotaryTables& tables,
+                 Pass& pass, Attention& attention, const mx::array& qkv);
+
+/// x [rows, hidden] through layer `index` of the cache.
 mx::array run_layer(const Layer& layer, std::int32_t index, const ib_model_desc& desc, const RotaryTables& tables,
                     const Activation& activation, Pass& pass, Attention& attention, const mx::array& x);
 

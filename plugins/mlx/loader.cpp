@@ -4,6 +4,9 @@
 #include <mlx/allocator.h>
 #include <mlx/ops.h>
 
+#include <utility>
+#include <vector>
+
 namespace inferbench::mlx_backend {
 namespace {
 
@@ -26,7 +29,18 @@ MaybeArray LoaderEngine::matrix(std::int64_t rows, std::int64_t columns) const {
 
 LoaderEngine::Linear LoaderEngine::pack(const MaybeArray& weight, const WeightLayout& layout,
                                         const MaybeArray& bias) const {
-  return pack_linear(layout.by_outputs ? *weight : mx::contiguous(mx::transpose(*weight)), bias, format);
+  const mx::array by_outputs = layout.by_outputs ? *weight : mx::contiguous(mx::transpose(*weight));
+  return join_linear({pack_matrix(by_outputs, format)}, bias, format.dtype);
+}
+
+std::optional<LoaderEngine::Linear> LoaderEngine::stored(std::span<const LinearPart> parts, std::int64_t inputs,
+                                                         const MaybeArray& bias) const {
+  if (folder == nullptr) return std::nullopt;
+  std::vector<Matrix> matrices;
+  for (const LinearPart& part : parts) {
+    matrices.push_back(folder->matrix(part.name + ".weight", part.outputs, inputs, post_norm, format.dtype));
+  }
+  return join_linear(std::move(matrices), bias, format.dtype);
 }
 
 }  // namespace inferbench::mlx_backend

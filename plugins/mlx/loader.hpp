@@ -4,9 +4,12 @@
 #include <mlx/array.h>
 
 #include <cstdint>
+#include <optional>
+#include <span>
 
 #include "inferbench/decoder_loader.hpp"
 #include "layer.hpp"
+#include "quantized_folder.hpp"
 
 namespace inferbench::mlx_backend {
 
@@ -21,6 +24,7 @@ struct LoaderEngine {
   MaybeArray matrix(std::int64_t rows, std::int64_t columns) const;
   float* data(MaybeArray& buffer) const { return buffer->data<float>(); }
   Linear pack(const MaybeArray& weight, const WeightLayout& layout, const MaybeArray& bias) const;
+  std::optional<Linear> stored(std::span<const LinearPart> parts, std::int64_t inputs, const MaybeArray& bias) const;
   std::uint64_t bytes(const Linear& linear) const { return linear.bytes(); }
 
   template <typename Function>
@@ -29,6 +33,8 @@ struct LoaderEngine {
   }
 
   Format format;
+  const QuantizedFolder* folder = nullptr;  ///< where all matrices are, if not null
+  bool post_norm = false;                   ///< as in ib_model_desc
 };
 
 using Loader = DecoderLoader<LoaderEngine>;

@@ -1,12 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model.hpp"
 
+#include <memory>
+#include <string>
+#include <string_view>
+
 #include "loader.hpp"
 
 namespace inferbench::mlx_backend {
+namespace {
+
+// The folder whose matrices a precision takes as they are; null for the others.
+std::unique_ptr<QuantizedFolder> open_folder(const ib_model_params& params) {
+  if (std::string_view(params.precision) != kOfTheFolder) return nullptr;
+  return std::make_unique<QuantizedFolder>(params.folder == nullptr ? "" : params.folder);
+}
+
+}  // namespace
 
 Model::Model(Context& the_context, const ib_model_params& params)
-    : context(the_context), desc(numbers_of(*params.desc)), format(read_format(params, the_context.is_gpu())) {
+    : context(the_context),
+      desc(numbers_of(*params.desc)),
+      format(read_format(params.precision, OptionReader(params), the_context.is_gpu())) {
   check_model_params(params, kFeatures);
   check_codes(*params.desc);
   in_mlx([&] {
@@ -17,10 +32,10 @@ Model::Model(Context& the_context, const ib_model_params& params)
 
 void Model::load(const ib_model_params& params) {
   rotary_tables = RotaryTables(*params.desc);
-  activation = make_activation(desc, read_compile(params, context.is_gpu()));
-  Loader({format}, context.host, *params.desc).read_model(*this);
-  embedding = desc.tied_head != 0 ? head : pack_linear(*token_embedding, std::nullopt, format);
-  token_embedding.reset();
+  activation = make_activation(desc, read_compile(OptionReader(params), context.is_gpu()));
+  const std::unique_ptr<QuantizedFolder> folder = open_folder(params);
+  if (folder != nullptr && format.is_of_folder) format.dtype = folder->scales_type();
+  Loader({format, folder.get(), desc.post_norm != 0}, context.host, *params.desc).read_model(*this);
   position_embedding = as_type(position_embedding, format.dtype);
   final_norm.weight = as_type(final_norm.weight, format.dtype);
   final_norm.bias = as_type(final_norm.bias, format.dtype);

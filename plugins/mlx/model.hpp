@@ -26,12 +26,11 @@ class Model {
   Format format;
   RotaryTables rotary_tables;
   Activation activation;
-  MaybeArray token_embedding;     ///< as read; none once `embedding` has it
   MaybeArray position_embedding;  ///< [max_positions, hidden_size] or none
-  Linear embedding;               ///< of the vocabulary; shares its arrays with `head` where that is tied
+  Linear embedding;               ///< of the vocabulary
   std::vector<Layer> layers;
   Norm final_norm;
-  Linear head;  ///< hidden -> vocabulary
+  Linear head;  ///< hidden -> vocabulary; shares the arrays of `embedding` where it is tied
 
  private:
   void load(const ib_model_params& params);

@@ -7,15 +7,10 @@
 #include <algorithm>
 
 #include "inferbench/decoder.hpp"
+#include "inferbench/engine_passes.hpp"
 
 namespace inferbench::mlx_backend {
 namespace {
-
-// Tokens that one pass through the layers takes; longer calls make several, which bounds the work space.
-constexpr std::int32_t kPassRows = 512;
-
-// Most rows of one head product: with a large vocabulary its results dominate the work space.
-constexpr std::size_t kHeadRows = 64;
 
 mx::array ids_of(std::span<const std::int32_t> values) {
   return mx::array(values.data(), {extent(static_cast<std::int64_t>(values.size()))});
@@ -32,11 +27,7 @@ Session::Session(Model& model, const ib_session_params& params)
     model_.context.use_stream();
     attention_.emplace(model.desc, limits.n_slots, limits.max_tokens, model.format.dtype);
   });
-  info_.struct_size = sizeof info_;
-  info_.kv_bytes = attention_->kv_bytes();
-  info_.scratch_bytes = scratch_bytes();
-  info_.peak_bytes = model.info().weights_bytes + info_.kv_bytes + info_.scratch_bytes;
-  if (model.context.is_gpu()) info_.device_bytes = info_.peak_bytes;
+  info_ = session_memory(model.info(), attention_->kv_bytes(), scratch_bytes(), model.context.is_gpu());
 }
 
 // MLX allocates the results of operations before they are computed, some hundred ahead: all that a layer makes may be
@@ -74,11 +65,7 @@ void Session::truncate(std::int32_t slot, std::int32_t n_past) {
 // stop a call between them; a GPU gets layer after layer to do, without waiting for it.
 mx::array Session::run_pass() {
   const ib_model_desc& desc = model_.desc;
-  Pass pass;
-  for (const PassSegment& segment : plan_.segments()) {
-    pass.segments.emplace_back(segment);
-    pass.rows.push_back(segment);
-  }
+  Pass pass(plan_.segments());
   mx::array x = model_.embedding.rows(ids_of(plan_.tokens()), model_.format.dtype);
   if (desc.embedding_scale != 1) {
     x = mx::multiply(x, mx::array(static_cast<float>(desc.embedding_scale), x.dtype()));

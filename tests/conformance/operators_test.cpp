@@ -262,6 +262,10 @@ const std::vector<Subject> kSubjects{
     {"cpu_ref", "fp32", {}},
     {"cpu_quant", "int8", {IB_OP_ACTIVATION, IB_OP_SOFTMAX, IB_OP_ROTARY}},
     {"cpu_quant", "int4", {IB_OP_ACTIVATION, IB_OP_SOFTMAX, IB_OP_ROTARY}},
+#ifdef INFERBENCH_HAS_MLX_BACKEND
+    {"mlx", "fp32", {}},
+    {"mlx", "int8", {}},
+#endif
 #ifdef INFERBENCH_HAS_ONEDNN
     {"onednn", "fp32", {}},
     {"onednn", "int8", {}},

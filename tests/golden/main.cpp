@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // golden_check --plugin LIB.so [--precision P] [--device D] [--option k=v] --measure deviation|kl --bound X
-// [--bound-without-vnni Y] [--grid [--grid-group N]] [--gguf] --fixtures NAME...
+// [--bound-without-vnni Y] [--grid [--grid-group N]] [--as gguf|gguf-q8_0|mlx] --fixtures NAME...
 // Runs a backend on golden fixtures: logits must be within the bound, and greedy ids must be equal wherever the choice
-// is clear. With --grid, the weights are first moved to numbers that a 4-bit format can hold exactly. With --gguf, the
-// model is first written as a GGUF file.
+// is clear. With --grid, the weights are first moved to numbers that a 4-bit format can hold exactly. With --as, the
+// model is first written in that form; if that changes weights, the logits of the changed ones in float64 are expected.
 #include <cpuid.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,10 +18,9 @@
 #include "golden/fixture.hpp"
 #include "golden/grid_weights.hpp"
 #include "golden/judge.hpp"
+#include "golden/model_copy.hpp"
 #include "plugin/backend.hpp"
 #include "support/backend_settings.hpp"
-#include "support/gguf_of_model.hpp"
-#include "support/test_paths.hpp"
 
 namespace inferbench::golden {
 namespace {
@@ -35,7 +31,7 @@ struct Settings {
   double bound = 0;
   bool grid = false;
   std::size_t grid_group = 16;
-  bool gguf = false;
+  std::string form;  ///< empty: as it is
   std::vector<std::string> fixtures;
   int threads = 2;
 };
@@ -58,23 +54,6 @@ void check_greedy(const BackendSession& session, const Case& one, double error) 
   }
 }
 
-// A GGUF file of the fixture's model, removed by the destructor.
-class GgufCopy {
- public:
-  explicit GgufCopy(const std::string& fixture) {
-    path_ = std::filesystem::path(test_paths::kBinaryDir) / fmt::format("golden-{}.gguf", ::getpid());
-    std::ofstream file(path_, std::ios::binary);
-    file << gguf_of_model(model_reference(fixture)).bytes();
-  }
-  GgufCopy(const GgufCopy&) = delete;
-  GgufCopy& operator=(const GgufCopy&) = delete;
-  ~GgufCopy() { std::filesystem::remove(path_); }
-  std::string path() const { return path_.string(); }
-
- private:
-  std::filesystem::path path_;
-};
-
 // More than any fixture has, whatever its model allows.
 constexpr std::int32_t kPositions = 1024;
 
@@ -83,15 +62,15 @@ class GoldenTest : public testing::Test {
   GoldenTest(const Settings& settings, std::string fixture) : settings_(settings), fixture_(std::move(fixture)) {}
 
   void TestBody() override {
-    std::optional<GgufCopy> copy;
-    if (settings_.gguf) copy.emplace(fixture_);
+    std::optional<ModelCopy> copy;
+    if (!settings_.form.empty()) copy.emplace(fixture_, settings_.form);
     const Model model = Model::open(copy ? copy->path() : model_reference(fixture_));
     const auto vocab = static_cast<std::size_t>(model.config().vocab_size);
     const Weights weights = settings_.grid ? grid_weights(model.weights(), settings_.grid_group) : model.weights();
     const BackendModel packed = settings_.backend.create_model(weights, settings_.threads);
     const BackendSession session(packed, 1, std::min(model.config().max_positions, kPositions));
     std::vector<Case> cases = read_cases(fixture_);
-    if (settings_.grid) cases = with_float64_results(std::move(cases), weights);
+    if (settings_.grid || changes_weights(settings_.form)) cases = with_float64_results(std::move(cases), weights);
     for (const Case& one : cases) {
       const Distance found = distance(one.logits, logits_of(session, one, vocab), vocab);
       const double judged = settings_.measure == "kl" ? found.kl : found.deviation;
@@ -130,12 +109,14 @@ int run(int argc, char** argv) {
   app.add_flag("--grid", settings.grid, "Move the weights to numbers that a 4-bit format can hold exactly");
   app.add_option("--grid-group", settings.grid_group, "Inputs that share a step of the grid")
       ->check(CLI::PositiveNumber);
-  app.add_flag("--gguf", settings.gguf, "Read each model from a GGUF file that is written first");
+  app.add_option("--as", settings.form, "Read each model from a copy in this form")
+      ->check(CLI::IsMember(std::vector<std::string>(kCopyForms.begin(), kCopyForms.end())));
   app.add_option("--fixtures", settings.fixtures)->required();
   app.add_option("--threads", settings.threads);
   CLI11_PARSE(app, argc, argv);
   if (other->count() > 0 && !has_vnni()) settings.bound = without_vnni;
-  if (!settings.backend.is_supported()) return kSkipped;
+  // Other precisions than those of a copy may not take a fixture as it is.
+  if (settings.form.empty() && !settings.backend.is_supported()) return kSkipped;
   for (const std::string& fixture : settings.fixtures) {
     testing::RegisterTest("Golden", fixture.c_str(), nullptr, nullptr, __FILE__, __LINE__,
                           [&settings, fixture]() -> testing::Test* { return new GoldenTest(settings, fixture); });

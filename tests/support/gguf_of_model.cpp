@@ -4,10 +4,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "inferbench/backend_values.hpp"
@@ -50,6 +53,29 @@ std::string gguf_name_of(const std::string& name) {
   return prefix + (found == kNames.end() ? rest.substr(0, dot) : found->second) + rest.substr(dot);
 }
 
+constexpr std::size_t kQ8Block = 32;
+constexpr std::uint32_t kQ8Type = 8;
+
+// Of a positive number that binary16 has as a normal one: rounded down.
+std::uint16_t f16_below(float value) {
+  return static_cast<std::uint16_t>((std::bit_cast<std::uint32_t>(value) - (112U << 23U)) >> 13U);
+}
+
+// Blocks of a scale in binary16 and 32 numbers of 8 bits.
+std::string q8_0_bytes(const std::vector<float>& values) {
+  std::string bytes;
+  for (std::size_t begin = 0; begin < values.size(); begin += kQ8Block) {
+    float most = 0;
+    for (std::size_t i = begin; i < begin + kQ8Block; ++i) most = std::max(most, std::abs(values[i]));
+    const std::uint16_t scale = f16_below(std::max(most / 126, 1e-4F));
+    bytes += bytes_of(scale);
+    for (std::size_t i = begin; i < begin + kQ8Block; ++i) {
+      bytes += bytes_of(static_cast<std::int8_t>(std::lround(values[i] / float_of_f16(scale))));
+    }
+  }
+  return bytes;
+}
+
 // Bytes of the rows of a tensor in this order; of a matrix in its own type, of a vector in F32.
 std::string rows_bytes(const ib_tensor& tensor, const std::vector<std::int64_t>& order) {
   const bool is_matrix = tensor.rank == 2;
@@ -78,12 +104,27 @@ std::vector<std::int64_t> interleaved(std::int64_t rows, std::int64_t head_dim) 
   return order;
 }
 
+// As llama.cpp's quantizer chooses them: not the positions.
+bool is_quantized(const ib_tensor& tensor) {
+  return tensor.rank == 2 && static_cast<std::size_t>(tensor.shape[1]) % kQ8Block == 0 &&
+         std::string_view(tensor.name) != "position_embedding.weight";
+}
+
 std::uint32_t type_of(const ib_tensor& tensor) {
   if (tensor.rank == 1 || tensor.dtype == IB_DTYPE_F32) return 0;
   return tensor.dtype == IB_DTYPE_F16 ? 1 : 30;
 }
 
-void add_tensors(GgufWriter& writer, const ModelConfig& config, const Weights& weights) {
+std::vector<float> rows_values(const ib_tensor& tensor, const std::vector<std::int64_t>& order) {
+  const auto columns = static_cast<std::size_t>(tensor.shape[1]);
+  std::vector<float> values(order.size() * columns);
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    read_row(tensor, order[i], 0, tensor.shape[1], values.data() + i * columns);
+  }
+  return values;
+}
+
+void add_tensors(GgufWriter& writer, const ModelConfig& config, const Weights& weights, bool quantized) {
   std::map<std::string, std::string> fused;
   for (const ib_tensor& tensor : weights.tensors()) {
     const std::string name = gguf_name_of(tensor.name);
@@ -96,17 +137,19 @@ void add_tensors(GgufWriter& writer, const ModelConfig& config, const Weights& w
     } else {
       for (std::int64_t row = 0; row < tensor.shape[0]; ++row) order.push_back(row);
     }
-    std::string bytes = rows_bytes(tensor, order);
+    const bool is_q8 = quantized && is_quantized(tensor);
+    std::string bytes = is_q8 ? q8_0_bytes(rows_values(tensor, order)) : rows_bytes(tensor, order);
+    const std::uint32_t type = is_q8 ? kQ8Type : type_of(tensor);
     std::vector<std::uint64_t> shape(tensor.shape, tensor.shape + tensor.rank);
     if (config.model_type != "gpt2" || (!is_query && !is_key && !is_value)) {
-      writer.add_tensor(name, type_of(tensor), shape, std::move(bytes));
+      writer.add_tensor(name, type, shape, std::move(bytes));
       continue;
     }
     std::string fused_name = name;
     fused_name.replace(fused_name.find(".attn_"), 7, ".attn_qkv");
     fused[fused_name] += bytes;
     shape[0] *= 3;
-    if (is_value) writer.add_tensor(fused_name, type_of(tensor), shape, std::move(fused[fused_name]));
+    if (is_value) writer.add_tensor(fused_name, type, shape, std::move(fused[fused_name]));
   }
 }
 
@@ -163,7 +206,7 @@ void add_rotary_keys(GgufWriter& writer, const Json& json, const ModelConfig& co
 
 }  // namespace
 
-GgufWriter gguf_of_model(const std::filesystem::path& folder) {
+GgufWriter gguf_of_model(const std::filesystem::path& folder, bool quantized) {
   const Model model = Model::open(folder.string());
   const Json json = Json::parse(read_file(folder / "config.json"));
   const ModelConfig& config = model.config();
@@ -180,13 +223,13 @@ GgufWriter gguf_of_model(const std::filesystem::path& folder) {
   add("embedding_length", config.hidden_size);
   add("feed_forward_length", config.intermediate_size);
   add("attention.head_count", config.n_heads);
+  add("vocab_size", config.vocab_size);
   if (architecture == "gpt2") {
     writer.add_f32(prefix + "attention.layer_norm_epsilon", static_cast<float>(config.norm_epsilon));
   } else {
     add("attention.head_count_kv", config.n_kv_heads);
     add("attention.key_length", config.head_dim);
     add("attention.value_length", config.head_dim);
-    add("vocab_size", config.vocab_size);
     writer.add_f32(prefix + "attention.layer_norm_rms_epsilon", static_cast<float>(config.norm_epsilon));
     add_rotary_keys(writer, json, config, prefix);
   }
@@ -194,7 +237,7 @@ GgufWriter gguf_of_model(const std::filesystem::path& folder) {
   if (!config.end_tokens.empty()) {
     writer.add_u32("tokenizer.ggml.eos_token_id", static_cast<std::uint32_t>(config.end_tokens.front()));
   }
-  add_tensors(writer, config, model.weights());
+  add_tensors(writer, config, model.weights(), quantized);
   return writer;
 }
 

@@ -17,12 +17,16 @@
 //     // Where what is kept is not what was read, such as on a GPU:
 //     Buffer loaded(Buffer);                                 // of a norm or an embedding; pack() sees embeddings so
 //     std::uint64_t value_bytes();                           // of a value of an embedding that is kept
+//     // Where matrices are in files that the engine reads itself: the parts, one after the other. None: read as usual.
+//     std::optional<Linear> stored(std::span<const LinearPart>, std::int64_t inputs, const Buffer& bias);
 //   };
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -48,6 +52,12 @@ struct WeightLayout {
   std::int64_t outputs;
   std::int64_t inputs;
   bool by_outputs;  ///< [outputs, inputs], else [inputs, outputs]
+};
+
+/// One of several linear layers that are packed into one product.
+struct LinearPart {
+  std::string name;  ///< canonical, without ".weight"
+  std::int64_t outputs;
 };
 
 /// Reads and packs tensor after tensor; after each it reports progress and asks the host whether to go on. Names are
@@ -79,21 +89,21 @@ class DecoderLoader {
     return norm;
   }
 
-  /// One of several linear layers that are packed into one product.
-  struct Part {
-    std::string name;
-    std::int64_t outputs;
-  };
-  Linear linear(std::initializer_list<Part> parts, std::int64_t inputs, bool has_bias) {
+  Linear linear(std::initializer_list<LinearPart> parts, std::int64_t inputs, bool has_bias) {
+    Buffer bias = has_bias ? biases(parts) : Buffer{};
+    if constexpr (requires { engine_.stored(parts, inputs, bias); }) {
+      if (std::optional<Linear> stored = engine_.stored(parts, inputs, bias)) {
+        for (std::size_t i = 0; i < parts.size(); ++i) report();
+        return std::move(*stored);
+      }
+    }
     WeightLayout layout{0, inputs, is_by_outputs(*parts.begin(), inputs)};
-    for (const Part& part : parts) layout.outputs += part.outputs;
+    for (const LinearPart& part : parts) layout.outputs += part.outputs;
     Buffer weight = layout.by_outputs ? engine_.matrix(layout.outputs, inputs) : engine_.matrix(inputs, layout.outputs);
-    Buffer bias = has_bias ? engine_.vector(layout.outputs) : Buffer{};
     std::int64_t first = 0;
-    for (const Part& part : parts) {
+    for (const LinearPart& part : parts) {
       read_outputs(tensors_.get(part.name + ".weight", {part.outputs, inputs}), layout, first, engine_.data(weight));
       report();
-      if (has_bias) read_values_of(part.name + ".bias", part.outputs, engine_.data(bias) + first);
       first += part.outputs;
     }
     return engine_.pack(std::move(weight), layout, std::move(bias));
@@ -179,20 +189,30 @@ class DecoderLoader {
   // ---- a model ----
 
   /// Fills token_embedding, position_embedding, layers, final_norm and head of `model`. A tied head is packed from a
-  /// copy of the token embedding, which an engine may share. Returns the weight bytes that a decode step reads.
+  /// copy of the token embedding, which an engine may share. A Model with a Linear `embedding` has the table packed
+  /// there instead of in token_embedding, and a tied head is a copy of it. Returns the weight bytes that a decode step
+  /// reads.
   template <typename Model>
   std::uint64_t read_model(Model& model) {
     const std::int64_t hidden = desc_.hidden_size;
-    model.token_embedding = matrix("token_embedding", desc_.vocab_size, hidden);
+    if constexpr (requires { model.embedding; }) {
+      model.embedding = linear({{"token_embedding", desc_.vocab_size}}, hidden, false);
+    } else {
+      model.token_embedding = matrix("token_embedding", desc_.vocab_size, hidden);
+    }
     if (desc_.learned_positions != 0) {
       model.position_embedding = matrix("position_embedding", desc_.max_positions, hidden);
     }
     std::uint64_t step_bytes = 0;
     for (std::int32_t i = 0; i < desc_.n_layers; ++i) step_bytes += model.layers.emplace_back(layer(i)).bytes();
     model.final_norm = norm("final_norm");
-    model.head = desc_.tied_head != 0
-                     ? engine_.pack(Buffer(model.token_embedding), {desc_.vocab_size, hidden, true}, Buffer{})
-                     : linear({{"head", desc_.vocab_size}}, hidden, false);
+    if (desc_.tied_head == 0) {
+      model.head = linear({{"head", desc_.vocab_size}}, hidden, false);
+    } else if constexpr (requires { model.embedding; }) {
+      model.head = model.embedding;
+    } else {
+      model.head = engine_.pack(Buffer(model.token_embedding), {desc_.vocab_size, hidden, true}, Buffer{});
+    }
     const std::uint64_t n_embeddings = desc_.learned_positions != 0 ? 2 : 1;  // one row of each
     return step_bytes + model.final_norm.bytes() + engine_.bytes(model.head) +
            n_embeddings * static_cast<std::uint64_t>(hidden) * value_bytes();
@@ -208,6 +228,18 @@ class DecoderLoader {
     Buffer buffer = engine_.vector(n);
     read_values_of(name, n, engine_.data(buffer));
     return kept(std::move(buffer));
+  }
+
+  Buffer biases(std::span<const LinearPart> parts) {
+    std::int64_t n = 0;
+    for (const LinearPart& part : parts) n += part.outputs;
+    Buffer bias = engine_.vector(n);
+    float* to = engine_.data(bias);
+    for (const LinearPart& part : parts) {
+      read_values_of(part.name + ".bias", part.outputs, to);
+      to += part.outputs;
+    }
+    return bias;
   }
 
   Buffer kept(Buffer buffer) {
@@ -239,7 +271,7 @@ class DecoderLoader {
   }
 
   /// The order in which the part is stored: reading against it misses the cache at every element.
-  bool is_by_outputs(const Part& part, std::int64_t inputs) const {
+  bool is_by_outputs(const LinearPart& part, std::int64_t inputs) const {
     const ib_tensor& tensor = tensors_.get(part.name + ".weight", {part.outputs, inputs});
     return tensor.strides[1] <= tensor.strides[0];
   }
