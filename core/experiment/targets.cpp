@@ -13,6 +13,7 @@
 #include "experiment/section.hpp"
 #include "experiment/target_scope.hpp"
 #include "experiment/yaml_value.hpp"
+#include "support/counted.hpp"
 #include "support/error.hpp"
 #include "support/suggest.hpp"
 
@@ -102,17 +103,16 @@ struct MissingPoint {
 
 MissingPoint missing_point(const Metric& metric) {
   const bool batch = metric.points == MetricPoints::kBatch;
-  if (metric.points == MetricPoints::kScenario)
+  const std::string tokens = counted(metric.least_tokens, "generated token") + " or more";
+  if (metric.points == MetricPoints::kScenario) {
     return {"is measured by scenarios", "does", "add sweep.scenario: offline"};
+  }
   if (metric.points == MetricPoints::kSearch) {
     return {"is measured by a search for the highest rate", "does", "add find to sweep.scenario"};
   }
   if (batch && metric.least_tokens == 0) return {"needs a batch", "is", "add batch to sweep.scenario"};
-  if (batch) {
-    return {fmt::format("needs a batch that generates {} tokens or more", metric.least_tokens), "is",
-            "add such a point, or judge another metric"};
-  }
-  return {fmt::format("needs {} generated tokens or more", metric.least_tokens), "has", "raise sweep.generate_tokens"};
+  if (batch) return {"needs a batch with " + tokens, "is", "add such a point, or judge another metric"};
+  return {"needs " + tokens, "has", "raise sweep.generate_tokens"};
 }
 
 // Throws if no point that the target names can have the metric.

@@ -114,7 +114,7 @@ TEST(ExperimentServing, ATargetNeedsAPointWithItsMetric) {
       "/exp/e.yaml:4:11: targets: max_rate_per_s is measured by a search for the highest rate, which no point does");
   EXPECT_EQ(
       mistake(load + "decode_tokens_per_s, scenario: offline, at_least: 1}]\n"),
-      "/exp/e.yaml:4:11: targets: decode_tokens_per_s needs a batch that generates 2 tokens or more, which no point "
+      "/exp/e.yaml:4:11: targets: decode_tokens_per_s needs a batch with 2 generated tokens or more, which no point "
       "at scenario offline is");
 }
 
