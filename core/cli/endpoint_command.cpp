@@ -277,7 +277,7 @@ void add_endpoint_command(CLI::App& app, CommandContext& context) {
           "--scenario", arguments->scenario,
           "'closed N': N users; 'open R/s': R requests a second, with 'constant' at equal distances; 'offline'")
       ->capture_default_str()
-      ->type_name(kTextType);
+      ->type_name("SCENARIO");
   const auto add_number = [&](const char* name, std::int32_t& value, const char* doc) {
     command->add_option(name, value, doc)->capture_default_str()->check(CLI::Range(1, kMost))->type_name("N");
   };

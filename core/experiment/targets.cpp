@@ -94,25 +94,27 @@ Target read_judgement(const YamlNode& node, const std::string& name, bool allow_
   return target;
 }
 
-// Why a point may lack a metric, with the verb for "no point", and what to do.
-struct MissingPoint {
-  std::string why;
-  std::string_view verb;
+// What a point needs to have a metric, and how to get such a point.
+struct Need {
+  std::string what;
   std::string cure;
 };
 
-MissingPoint missing_point(const Metric& metric) {
-  const bool batch = metric.points == MetricPoints::kBatch;
+Need need_of(const Metric& metric) {
+  switch (metric.points) {
+    case MetricPoints::kScenario:
+      return {"a scenario", "add sweep.scenario: offline"};
+    case MetricPoints::kSearch:
+      return {"a search for the highest rate", "add find to sweep.scenario"};
+    case MetricPoints::kBatch:
+    case MetricPoints::kAll:
+      break;
+  }
+  const std::string batch = metric.points == MetricPoints::kBatch ? "a batch" : "";
+  const std::string cure = "add such a point, or judge another metric";
+  if (metric.least_tokens == 0) return {batch, cure};
   const std::string tokens = counted(metric.least_tokens, "generated token") + " or more";
-  if (metric.points == MetricPoints::kScenario) {
-    return {"is measured by scenarios", "does", "add sweep.scenario: offline"};
-  }
-  if (metric.points == MetricPoints::kSearch) {
-    return {"is measured by a search for the highest rate", "does", "add find to sweep.scenario"};
-  }
-  if (batch && metric.least_tokens == 0) return {"needs a batch", "is", "add batch to sweep.scenario"};
-  if (batch) return {"needs a batch with " + tokens, "is", "add such a point, or judge another metric"};
-  return {"needs " + tokens, "has", "raise sweep.generate_tokens"};
+  return {batch.empty() ? tokens : batch + " with " + tokens, cure};
 }
 
 // Throws if no point that the target names can have the metric.
@@ -122,12 +124,12 @@ void check_points(const YamlNode& node, const Target& target, const TargetScope&
     return matches(target.where, point) && is_measured_at(target.metric, point);
   });
   if (any) return;
-  const MissingPoint missing = missing_point(*find_metric(target.metric));
+  const Need need = need_of(*find_metric(target.metric));
   const std::string where = filter_text(target.where);
   fail(node.at,
-       fmt::format("targets: {} {}, which no point{} {}", target.metric, missing.why,
-                   where.empty() ? "" : " at " + where, missing.verb),
-       missing.cure);
+       fmt::format("targets: {} needs {}, which no point{} has", target.metric, need.what,
+                   where.empty() ? "" : " at " + where),
+       need.cure);
 }
 
 // Throws if the target uses a quality metric that the experiment does not measure.

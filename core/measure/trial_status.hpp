@@ -21,8 +21,7 @@ enum class TrialStatus {
   kSkipped,      ///< not tried; the error says why
 };
 
-/// "ok", "oom", "timeout", "crashed", "unsupported", "invalid", "wrong_output", "unreachable",
-/// "skipped".
+/// "ok", "oom", "timeout", "crashed", "unsupported", "invalid", "wrong_output", "unreachable", "skipped".
 std::string_view to_string(TrialStatus status);
 std::optional<TrialStatus> trial_status_from(std::string_view text);
 

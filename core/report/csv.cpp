@@ -77,7 +77,8 @@ std::optional<double> generated_per_second(const TrialRecord& trial) {
 std::vector<const Metric*> metric_columns(bool scenarios) {
   std::vector<const Metric*> columns;
   for (const Metric& metric : all_metrics()) {
-    if (metric.points >= MetricPoints::kScenario && !scenarios) continue;
+    const bool of_scenarios = metric.points == MetricPoints::kScenario || metric.points == MetricPoints::kSearch;
+    if (of_scenarios && !scenarios) continue;
     if (metric.get != nullptr && metric.name != "e2e_ms") columns.push_back(&metric);
   }
   return columns;

@@ -104,18 +104,17 @@ TEST(ExperimentServing, ASearchIsAPoint) {
 TEST(ExperimentServing, ATargetNeedsAPointWithItsMetric) {
   const std::string batch = "sweep: {threads: 1, generate_tokens: 1}\ntargets: [{metric: ";
   EXPECT_EQ(mistake(batch + "output_tokens_per_s, at_least: 1}]\n"),
-            "/exp/e.yaml:4:11: targets: output_tokens_per_s is measured by scenarios, which no point does");
+            "/exp/e.yaml:4:11: targets: output_tokens_per_s needs a scenario, which no point has");
   EXPECT_EQ(mistake(batch + "decode_ms_per_token, at_most: 1}]\n"),
             "/exp/e.yaml:4:11: targets: decode_ms_per_token needs 2 generated tokens or more, which no point has");
   EXPECT_EQ(mistake(batch + "prefill_tokens_per_s, at_least: 1}]\n"), "no error");
   const std::string load = "sweep: {threads: 1, scenario: offline}\ntargets: [{metric: ";
-  EXPECT_EQ(
-      mistake(load + "max_rate_per_s, at_least: 1}]\n"),
-      "/exp/e.yaml:4:11: targets: max_rate_per_s is measured by a search for the highest rate, which no point does");
+  EXPECT_EQ(mistake(load + "max_rate_per_s, at_least: 1}]\n"),
+            "/exp/e.yaml:4:11: targets: max_rate_per_s needs a search for the highest rate, which no point has");
   EXPECT_EQ(
       mistake(load + "decode_tokens_per_s, scenario: offline, at_least: 1}]\n"),
       "/exp/e.yaml:4:11: targets: decode_tokens_per_s needs a batch with 2 generated tokens or more, which no point "
-      "at scenario offline is");
+      "at scenario offline has");
 }
 
 TEST(ExperimentServing, EachScenarioRunsWithEachDelivery) {
