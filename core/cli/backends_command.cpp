@@ -184,8 +184,8 @@ void print_plugin(const PluginDescription& plugin, const std::filesystem::path& 
 
   rows.clear();
   for (const OptionDescription& option : plugin.options) {
-    rows.push_back({option.key, fmt::format("= {}", one_line(option.default_value, 80)), option_range(option),
-                    one_line(option.doc)});
+    const std::string fallback = option.default_value.empty() ? "(empty)" : one_line(option.default_value, 80);
+    rows.push_back({option.key, fmt::format("= {}", fallback), option_range(option), one_line(option.doc)});
   }
   print_rows("options", rows);
   print_features(plugin.features);
