@@ -29,9 +29,6 @@ class Metadata {
     gguf_set_val_f32(file_, (prefix_ + key).c_str(), static_cast<float>(value));
   }
   void text(const char* key, const char* value) { gguf_set_val_str(file_, (prefix_ + key).c_str(), value); }
-  void flags(const char* key, const std::vector<std::uint8_t>& values) {
-    gguf_set_arr_data(file_, (prefix_ + key).c_str(), GGUF_TYPE_BOOL, values.data(), values.size());
-  }
 
  private:
   gguf_context* file_;
@@ -82,6 +79,17 @@ std::int32_t only_window(const ib_model_desc& desc) {
     window = desc.layers[i].window;
   }
   return window;
+}
+
+// The period after which the last layer is a full one; more than the number of layers if all have windows. Lists of the
+// layers are ignored by llama.cpp in these families.
+std::int32_t window_period(const ib_model_desc& desc) {
+  for (std::int32_t period = 2; period <= desc.n_layers + 1; ++period) {
+    bool fits = true;
+    for (std::int32_t i = 0; i < desc.n_layers; ++i) fits = fits && has_window(desc, i) == (i % period < period - 1);
+    if (fits) return period;
+  }
+  refuse("full layers at uneven distances");
 }
 
 // The table of the layers with, or without, a window; -1: there are no such layers.
@@ -162,9 +170,7 @@ Architecture gemma(const ib_model_desc& desc, gguf_context* file) {
     if (!is_gemma3 && full >= 0 && full != local) refuse("a Gemma 2 with two rotary tables");
     metadata.integer("attention.sliding_window", window);
     metadata.number("rope.freq_base_swa", table.base);
-    std::vector<std::uint8_t> pattern;
-    for (std::int32_t i = 0; i < desc.n_layers; ++i) pattern.push_back(has_window(desc, i) ? 1 : 0);
-    metadata.flags("attention.sliding_window_pattern", pattern);
+    metadata.integer("attention.sliding_window_pattern", window_period(desc));
   } else if (!is_gemma3) {
     metadata.integer("attention.sliding_window", desc.max_positions);
   }
@@ -238,6 +244,12 @@ Architecture choose_architecture(const ib_model_desc& desc, gguf_context* metada
   Architecture architecture = llama_like(desc, metadata);
   set_query_factors(architecture, desc, plain_scale);
   return architecture;
+}
+
+std::int32_t count_window_layers(const ib_model_desc& desc) {
+  std::int32_t layers = 0;
+  for (std::int32_t i = 0; i < desc.n_layers; ++i) layers += has_window(desc, i) ? 1 : 0;
+  return layers;
 }
 
 }  // namespace inferbench::llama_cpp

@@ -3,6 +3,7 @@
 
 #include <gguf.h>
 
+#include <cstdint>
 #include <vector>
 
 #include "inferbench/backend.hpp"
@@ -21,5 +22,8 @@ struct Architecture {
 /// The graph for these numbers, and its metadata in `metadata`. Throws Failure(IB_UNSUPPORTED) that says what no graph
 /// has.
 Architecture choose_architecture(const ib_model_desc& desc, gguf_context* metadata);
+
+/// The layers whose sliding window is shorter than the longest sequence.
+std::int32_t count_window_layers(const ib_model_desc& desc);
 
 }  // namespace inferbench::llama_cpp

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "inferbench/linked_function.hpp"
 #include "log.hpp"
 
 namespace inferbench::llama_cpp {
@@ -112,7 +113,10 @@ Context::Context(const ib_init_params& params)
 }
 
 Context::~Context() {
-  if (threads_ != nullptr) cpu_function<decltype(ggml_threadpool_free)>("ggml_threadpool_free")(threads_);
+  if (threads_ == nullptr) return;
+  auto* const free_threads = cpu_function<decltype(ggml_threadpool_free)>("ggml_threadpool_free");
+  free_threads(threads_);
+  end_openmp_threads(reinterpret_cast<const void*>(free_threads));  // which a build with OpenMP computes with
 }
 
 }  // namespace inferbench::llama_cpp

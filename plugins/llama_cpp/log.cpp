@@ -16,8 +16,8 @@ std::string& errors() {
   return text;
 }
 
-BufferSizes*& listener() {
-  thread_local BufferSizes* present = nullptr;
+ContextMessages*& listener() {
+  thread_local ContextMessages* present = nullptr;
   return present;
 }
 
@@ -45,16 +45,37 @@ std::string take_errors() {
   return text;
 }
 
-BufferSizes::BufferSizes() {
+ContextMessages::ContextMessages() {
   listener() = this;
 }
 
-BufferSizes::~BufferSizes() {
+ContextMessages::~ContextMessages() {
   listener() = nullptr;
 }
 
+void ContextMessages::read(std::string_view line) {
+  read_buffer(line);
+  read_cache(line);
+}
+
+// "creating     SWA KV cache, size = 256 cells" or "creating non-SWA KV cache, ...", and then
+// "size = 2.00 MiB ( 256 cells,  3 layers,  1/1 seqs), K (f16): ...".
+void ContextMessages::read_cache(std::string_view line) {
+  constexpr std::string_view kLayers = " layers,";
+  if (line.find("SWA KV cache") != std::string_view::npos) {
+    is_window_cache_ = line.find("non-SWA") == std::string_view::npos;
+    if (is_window_cache_) window_layers_ = 0;  // a cache without layers says no more
+    return;
+  }
+  const std::size_t end = line.find(kLayers);
+  if (end == std::string_view::npos || !is_window_cache_) return;
+  std::size_t begin = end;
+  while (begin > 0 && line[begin - 1] >= '0' && line[begin - 1] <= '9') --begin;
+  window_layers_ = static_cast<std::int32_t>(std::strtol(std::string(line.substr(begin)).c_str(), nullptr, 10));
+}
+
 // "sched_reserve:        CPU compute buffer size =     4.26 MiB". A buffer that grows is told of again.
-void BufferSizes::read(std::string_view line) {
+void ContextMessages::read_buffer(std::string_view line) {
   constexpr std::string_view kSize = " buffer size =";
   constexpr double kMib = 1 << 20;
   const std::size_t end = line.find(kSize);
@@ -65,7 +86,7 @@ void BufferSizes::read(std::string_view line) {
   bytes_[std::string(name)] = static_cast<std::uint64_t>(std::strtod(number.c_str(), nullptr) * kMib);
 }
 
-std::uint64_t BufferSizes::work_bytes() const {
+std::uint64_t ContextMessages::work_bytes() const {
   std::uint64_t sum = 0;
   for (const auto& [name, bytes] : bytes_) sum += bytes;
   return sum;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,21 +16,28 @@ void capture_log();
 /// What llama.cpp complained of in this thread since the last call: one line, empty if nothing.
 std::string take_errors();
 
-/// Listens to what llama.cpp says in this thread about the buffers of a context that it makes, while *this lives:
-/// llama.h has no function that tells their sizes. One at a time.
-class BufferSizes {
+/// Listens to what llama.cpp says in this thread about a context that it makes, while *this lives: llama.h has no
+/// function that tells it. One at a time.
+class ContextMessages {
  public:
-  BufferSizes();
-  BufferSizes(const BufferSizes&) = delete;
-  BufferSizes& operator=(const BufferSizes&) = delete;
-  ~BufferSizes();
+  ContextMessages();
+  ContextMessages(const ContextMessages&) = delete;
+  ContextMessages& operator=(const ContextMessages&) = delete;
+  ~ContextMessages();
 
   /// A message of llama.cpp's.
   void read(std::string_view line);
   /// Of the compute buffers and the buffer for logits, on all devices.
   std::uint64_t work_bytes() const;
+  /// Layers with a sliding window. Without a value if the context has no cache of their own.
+  std::optional<std::int32_t> window_layers() const { return window_layers_; }
 
  private:
+  void read_buffer(std::string_view line);
+  void read_cache(std::string_view line);
+
+  bool is_window_cache_ = false;  // the cache that it makes now
+  std::optional<std::int32_t> window_layers_;
   std::map<std::string, std::uint64_t, std::less<>> bytes_;  // by what the message calls the buffer
 };
 

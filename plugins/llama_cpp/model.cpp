@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "architecture.hpp"
 #include "gguf_image.hpp"
 #include "inferbench/decoder_loader.hpp"
 #include "log.hpp"
@@ -99,6 +100,7 @@ Model::Model(Context& the_context, const ib_model_params& params)
     : context(the_context), desc(numbers_of(*params.desc)), options(read_options(params)) {
   check_model_params(params, kFeatures);
   check_codes(*params.desc);
+  window_layers = count_window_layers(*params.desc);
   take_errors();
   if (std::string_view(params.precision) == kOfTheFile) {
     const std::string_view folder = params.folder == nullptr ? "" : params.folder;

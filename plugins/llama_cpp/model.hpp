@@ -38,7 +38,8 @@ class Model {
   const ib_model_info& info() const { return info_; }
 
   Context& context;
-  ib_model_desc desc;  ///< numbers and flags
+  ib_model_desc desc;              ///< numbers and flags
+  std::int32_t window_layers = 0;  ///< those whose sliding window is shorter than the longest sequence
   SessionOptions options;
   llama_model* get() const { return model_.get(); }
 

@@ -7,7 +7,6 @@
 
 #include "inferbench/decoder.hpp"
 #include "inferbench/engine_passes.hpp"
-#include "log.hpp"
 
 namespace inferbench::llama_cpp {
 namespace {
@@ -65,7 +64,7 @@ Session::Session(Model& model, const ib_session_params& params)
   settings.no_perf = true;
   settings.abort_callback = is_cancelled;
   settings.abort_callback_data = const_cast<HostCalls*>(&model.context.host);
-  const BufferSizes sizes;
+  ContextMessages messages;
   context_.reset(llama_init_from_model(model.get(), settings));
   if (!context_) {
     const std::string errors = take_errors();
@@ -75,7 +74,16 @@ Session::Session(Model& model, const ib_session_params& params)
   llama_set_n_threads(context_.get(), model.context.n_threads, model.context.n_threads);
   if (model.context.threads() != nullptr) llama_attach_threadpool(context_.get(), model.context.threads(), nullptr);
   batch_ = llama_batch_init(plan_.max_rows(), 0, 1);
-  measure(sizes.work_bytes());
+  check_windows(messages);
+  measure(messages.work_bytes());
+}
+
+// Versions differ in how they read the order of the layers with windows, and a key that they do not know has no effect.
+void Session::check_windows(const ContextMessages& messages) const {
+  const std::int32_t wanted = model_.window_layers;
+  if (wanted == 0 || messages.window_layers().value_or(wanted) == wanted) return;
+  throw Failure(IB_UNSUPPORTED, "this llama.cpp gives " + std::to_string(*messages.window_layers()) +
+                                    " layers a sliding window, the model has " + std::to_string(wanted) + " of them");
 }
 
 void Session::measure(std::uint64_t work_bytes) {

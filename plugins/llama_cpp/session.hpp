@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "log.hpp"
 #include "model.hpp"
 
 namespace inferbench::llama_cpp {
@@ -30,6 +31,7 @@ class Session {
   void decode(std::int32_t begin, std::int32_t end);
   void write_outputs(const ib_forward_params& params, std::int32_t begin, std::int32_t end,
                      std::size_t& next_output) const;
+  void check_windows(const ContextMessages& messages) const;
   void measure(std::uint64_t work_bytes);
 
   const Model& model_;
