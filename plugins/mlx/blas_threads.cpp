@@ -4,6 +4,7 @@
 #include <mlx/scheduler.h>
 #include <mlx/version.h>
 
+#include <algorithm>
 #include <atomic>
 #include <utility>
 
@@ -28,10 +29,13 @@ void run_on(const mx::Stream& stream, Function function) {
 }  // namespace
 
 std::int32_t idle_blas_threads() noexcept {
-  constexpr int kOwnThreads = 1;  // neither none nor OpenMP's
-  auto* const kind = function_of_mlx<int()>("openblas_get_parallel");
-  auto* const count = function_of_mlx<int()>("openblas_get_num_threads");
-  return kind != nullptr && count != nullptr && kind() == kOwnThreads ? count() - 1 : 0;
+  static const std::int32_t at_start = [] {
+    constexpr int kOwnThreads = 1;  // neither none nor OpenMP's
+    auto* const kind = function_of_mlx<int()>("openblas_get_parallel");
+    auto* const count = function_of_mlx<int()>("openblas_get_num_threads");
+    return kind != nullptr && count != nullptr && kind() == kOwnThreads ? count() - 1 : 0;
+  }();
+  return at_start;
 }
 
 void set_blas_threads(const mx::Stream& cpu_stream, std::int32_t n) {
@@ -39,7 +43,10 @@ void set_blas_threads(const mx::Stream& cpu_stream, std::int32_t n) {
   if (present.exchange(n) == n) return;
   auto* const set = function_of_mlx<void(int)>("openblas_set_num_threads");
   if (set == nullptr) return;
-  run_on(cpu_stream, [set, n] { set(n); });
+  // It ends no thread before the process ends, so it gets no more than it started with: one a CPU.
+  const std::int32_t idle = idle_blas_threads();
+  const int most = idle > 0 ? std::min(n, idle + 1) : n;
+  run_on(cpu_stream, [set, most] { set(most); });
 }
 
 void end_blas_threads(const mx::Stream& cpu_stream) {
