@@ -202,6 +202,22 @@ TEST_F(PythonBackend, ResultsNameTheInterpreterAndTheModule) {
   EXPECT_THAT(result.err, ContainsRegex("python:fp32 \\(CPython 3\\.[0-9]+\\.[0-9]+, mine\\.py [0-9a-f]{12}\\)"));
 }
 
+// Golden tests check what the recipes compute, where their packages are installed.
+TEST_F(PythonBackend, EachRecipeWorksOrNamesTheMissingPackage) {
+  int n_recipes = 0;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::filesystem::path(test_paths::kDocs) / "../examples")) {
+    if (entry.path().extension() != ".py") continue;
+    ++n_recipes;
+    const ProgramResult result =
+        run_program_in(folder_, command("", {}, "tiny", std::filesystem::canonical(entry.path()).string()));
+    if (result.exit_code == 0) continue;
+    EXPECT_THAT(result.err, ContainsRegex("No module named '[a-z]+' \\(" + entry.path().stem().string() + ".py:"));
+    EXPECT_THAT(result.err, HasSubstr("its packages are those of Python 3."));
+  }
+  EXPECT_GE(n_recipes, 3);
+}
+
 TEST_F(PythonBackend, MemoryIsOnTheDeviceThatTheModuleNames) {
   for (const bool on_device : {false, true}) {
     std::ofstream(folder_ / "mine.py") << module_text(on_device ? "self.device = 'cuda:0'" : "self.device = 'cpu:0'",
