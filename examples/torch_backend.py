@@ -4,7 +4,7 @@
     inferbench generate --backend python --option module=examples/torch_backend.py --model MODEL --prompt "..."
 
 args: mode=eager (default) or compiled (torch.compile, from PyTorch 2.0 on); device=cpu (default), cuda or cuda:1.
-Tried with PyTorch 1.13.1 in fp32 and bf16, eager, on the CPU. Not run yet: compiled, and on a GPU.
+docs/python_backend.md says with which versions it was tried.
 The formulas are those of ib_model_desc in inferbench/backend.h. Shapes stand next to the tensors.
 """
 
@@ -32,7 +32,8 @@ class Backend:
 
     def load(self, description, tensors, settings):
         """Copies the weights: the host's memory is gone after this call."""
-        torch.set_num_threads(settings.threads)
+        if torch.get_num_threads() != settings.threads:  # OMP_NUM_THREADS says so; this would start another pool, too
+            torch.set_num_threads(settings.threads)
         self.desc = description
         self.device = torch.device(settings.args.get("device", "cpu"))
         self.dtype = TYPES[settings.precision]

@@ -37,6 +37,7 @@ struct ConformanceArguments {
   std::optional<double> rounding;
   std::optional<double> numerics;
   std::vector<std::filesystem::path> plugin_dirs;
+  bool whole_families = false;
   bool list = false;
   bool json = false;
 };
@@ -100,6 +101,7 @@ std::vector<Subject> subjects_of(const ConformanceArguments& arguments, const Pl
                                 : conformance::default_tolerance(arguments.judge_as),
                     as_declared ? precision : arguments.judge_as};
     subject.device = arguments.device;
+    subject.whole_families = arguments.whole_families;
     if (arguments.rounding) subject.tolerance.rounding = *arguments.rounding;
     if (arguments.numerics) subject.tolerance.numerics = *arguments.numerics;
     subjects.push_back(std::move(subject));
@@ -249,6 +251,8 @@ void add_conformance_command(CLI::App& app, CommandContext& context) {
                    "Largest root mean square error of the logits, in their standard deviations [by precision]")
       ->check(positive_number())
       ->type_name("X");
+  command->add_flag("--whole-families", arguments->whole_families,
+                    "Ask only for models such as published families have, as of a table with IB_FLAG_WHOLE_FAMILIES");
   command->add_flag("--list", arguments->list, "List the rules and exit");
   add_plugin_dir_option(*command, arguments->plugin_dirs);
   add_json_flag(*command, arguments->json);

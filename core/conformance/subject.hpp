@@ -36,6 +36,7 @@ struct Subject {
   const ib_backend* stand_in = nullptr;             ///< if not null, examined instead of the plugin
   std::string device{};                             ///< empty: the backend's first
   std::uint64_t only_features = ~std::uint64_t{0};  ///< of those that the plugin declares
+  bool whole_families = false;                      ///< as if the table had IB_FLAG_WHOLE_FAMILIES
 
   const ib_backend& table() const { return stand_in != nullptr ? *stand_in : plugin.table(); }
   std::vector<OptionDescription> option_schema() const;
@@ -43,7 +44,8 @@ struct Subject {
   /// IB_FEATURE_* that test models may need, and kWholeFamilies. A stand-in computes them, too.
   std::uint64_t features() const {
     const std::uint64_t declared = plugin.table().features & only_features;
-    return (plugin.table().flags & IB_FLAG_WHOLE_FAMILIES) != 0 ? declared | kWholeFamilies : declared;
+    const bool families = whole_families || (plugin.table().flags & IB_FLAG_WHOLE_FAMILIES) != 0;
+    return families ? declared | kWholeFamilies : declared;
   }
   ModelConfig plain() const { return plain_config(features()); }
   std::vector<NamedConfig> bases() const { return base_configs(features()); }

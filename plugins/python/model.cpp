@@ -26,6 +26,14 @@ Ref settings_object(const ib_model_params& params, std::int32_t n_threads, const
   return namespace_object(fields);
 }
 
+// What a function of the module `inferbench` says of the backend, as text.
+std::string described_by(const char* function, const Ref& backend) {
+  const Ref text = Ref::take(PyObject_CallOneArg(host_function(function).get(), backend.get()));
+  const char* const utf8 = PyUnicode_AsUTF8(text.get());
+  if (utf8 == nullptr) throw PythonRaised{};
+  return utf8;
+}
+
 std::uint64_t growth_since(std::uint64_t before) {
   const std::uint64_t now = anonymous_bytes();
   return now > before ? now - before : 0;
@@ -90,11 +98,9 @@ void Model::describe() {
   info_.struct_size = sizeof info_;
   info_.weights_bytes = bytes_attribute(backend, "weights_bytes", "Backend, after load,");
   info_.decode_weights_bytes = bytes_attribute(backend, "decode_weights_bytes", "Backend, after load,");
-  const Ref kernels = Ref::take(PyObject_CallOneArg(host_function("_kernels_of").get(), backend.get()));
-  const char* const text = PyUnicode_AsUTF8(kernels.get());
-  if (text == nullptr) throw PythonRaised{};
-  kernels_ = text;
-  info_.device = "cpu";
+  device_ = described_by("_device_of", backend);
+  kernels_ = described_by("_kernels_of", backend);
+  info_.device = device_.c_str();
   info_.kernels = kernels_.c_str();
 }
 

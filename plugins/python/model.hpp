@@ -30,6 +30,7 @@ class Model {
   Model(const Model&) = delete;
   Model& operator=(const Model&) = delete;
   const ib_model_info& info() const { return info_; }
+  bool is_on_cpu() const { return device_ == "cpu"; }
 
   Context& context;
   Ref backend;  ///< the instance
@@ -40,6 +41,7 @@ class Model {
   void load(const ib_model_params& params);
   void describe();
 
+  std::string device_;
   std::string kernels_;
   ib_model_info info_{};
 };

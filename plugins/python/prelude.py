@@ -148,6 +148,12 @@ def _bytes_of(thing, name, what, default=None):
     return int(value)
 
 
+def _device_of(backend):
+    """Where it computes: "cpu", or what its attribute `device` says, such as "cuda:0"."""
+    device = str(getattr(backend, "device", None) or "cpu")
+    return "cpu" if device.partition(":")[0] == "cpu" else device
+
+
 def _kernels_of(backend):
     """What computes: the interpreter, the packages that the class names, and which state of its file."""
     parts = [f"{platform.python_implementation()} {platform.python_version()}"]

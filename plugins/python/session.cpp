@@ -63,7 +63,13 @@ void Session::open() {
                                              static_cast<long long>(limits.max_forward_tokens)));
   const std::uint64_t kv_bytes = bytes_attribute(opened, "kv_bytes", "what Backend.open returns");
   const std::uint64_t scratch_bytes = bytes_attribute(opened, "scratch_bytes", "what Backend.open returns");
-  info_ = session_memory(model_.info(), kv_bytes, scratch_bytes + model_.context.python_bytes);
+  const std::uint64_t python_bytes = model_.context.python_bytes;
+  if (model_.is_on_cpu()) {
+    info_ = session_memory(model_.info(), kv_bytes, scratch_bytes + python_bytes);
+  } else {
+    info_ = session_memory(model_.info(), kv_bytes, scratch_bytes, true);
+    info_.peak_bytes = python_bytes;  // all else is on the device
+  }
   forward_name_ = Ref::take(PyUnicode_InternFromString("forward"));
   session_ = std::move(opened);
 }

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -20,6 +21,7 @@ namespace {
 using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::Not;
+using testing::StartsWith;
 
 // Each token is followed by its successor: logits 1 there, else 0. Lines are inserted at the start of each method.
 std::string module_text(const std::string& load, const std::string& forward) {
@@ -198,6 +200,55 @@ TEST_F(PythonBackend, ResultsNameTheInterpreterAndTheModule) {
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.err, Not(HasSubstr("warning")));
   EXPECT_THAT(result.err, ContainsRegex("python:fp32 \\(CPython 3\\.[0-9]+\\.[0-9]+, mine\\.py [0-9a-f]{12}\\)"));
+}
+
+// Golden tests check what the recipes compute, where their packages are installed.
+TEST_F(PythonBackend, EachRecipeWorksOrNamesTheMissingPackage) {
+  int n_recipes = 0;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::filesystem::path(test_paths::kDocs) / "../examples")) {
+    if (entry.path().extension() != ".py") continue;
+    ++n_recipes;
+    const ProgramResult result =
+        run_program_in(folder_, command("", {}, "tiny", std::filesystem::canonical(entry.path()).string()));
+    if (result.exit_code == 0) continue;
+    EXPECT_THAT(result.err, ContainsRegex("No module named '[a-z]+' \\(" + entry.path().stem().string() + ".py:"));
+    EXPECT_THAT(result.err, HasSubstr("its packages are those of Python 3."));
+  }
+  EXPECT_GE(n_recipes, 3);
+}
+
+TEST_F(PythonBackend, MemoryIsOnTheDeviceThatTheModuleNames) {
+  for (const bool on_device : {false, true}) {
+    std::ofstream(folder_ / "mine.py") << module_text(on_device ? "self.device = 'cuda:0'" : "self.device = 'cpu:0'",
+                                                      "pass");
+    const ProgramResult result =
+        run_program_in(folder_, {"conformance", "python", "--precision", "fp32", "--option", "module=./mine.py",
+                                 "--rule", "life.memory_report", "--json"});
+    EXPECT_EQ(result.out.find("memory is on a device") != std::string::npos, on_device) << result.out << result.err;
+  }
+}
+
+// A module that wraps a library's model classes cannot compute each feature on its own.
+TEST_F(PythonBackend, ConformanceAsksForWholeFamiliesIfTold) {
+  const std::string load =
+      "with open('seen', 'a') as seen: print(description.norm, description.learned_positions, file=seen)";
+  const auto asked_for = [&](const std::vector<std::string>& more) {
+    std::filesystem::remove(folder_ / "seen");
+    std::string text = module_text(load, "pass");
+    text.erase(text.find("    features = "), text.find("    def load") - text.find("    features = "));
+    std::ofstream(folder_ / "mine.py") << text;
+    std::vector<std::string> words = {"conformance", "python",           "--precision", "fp32",
+                                      "--option",    "module=./mine.py", "--rule",      "features.rms_norm"};
+    words.insert(words.end(), more.begin(), more.end());
+    EXPECT_EQ(run_program_in(folder_, words).exit_code, 1);
+    std::ostringstream seen;
+    seen << std::ifstream(folder_ / "seen").rdbuf();
+    return seen.str();
+  };
+  // First whether GPT-2 is supported at all, then the rule's models.
+  EXPECT_THAT(asked_for({}), StartsWith("layer True\nrms True\n"));
+  EXPECT_THAT(asked_for({"--whole-families"}), StartsWith("layer True\nrms False\n"));
 }
 
 }  // namespace
