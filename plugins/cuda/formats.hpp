@@ -12,8 +12,8 @@
 // 7 of rows r and r + 8. What such an instruction calls input 2 c, 2 c + 1, 2 c + 8, 2 c + 9 are then four neighbours
 // of the matrix; the other operand is read in the same order, so that the products agree.
 //   int8, 2048 bytes: for each half of the inputs, for rows r and then r + 8: [lane][j of 2][8] signed bytes
-//   int4, 1024 bytes: for rows r and then r + 8: [lane][j of 4] words; nibble i holds input 2 i, nibble 4 + i input
-//   2 i + 1, each plus 8
+//   int4, 1024 bytes: for rows r and then r + 8: [lane][j of 4] words; byte i holds inputs i (its lower half) and 4 +
+//   i, each plus 8
 #pragma once
 
 #include <cstdint>
@@ -86,7 +86,7 @@ IB_BOTH std::int32_t int4_word(std::int32_t row, std::int32_t input) {
   return row / 8 * 128 + lane * 4 + input / kGroup;
 }
 IB_BOTH std::int32_t int4_nibble(std::int32_t input) {
-  return input % 2 * 4 + input % 8 / 2;
+  return input % 4 * 2 + input % 8 / 4;
 }
 
 /// Index of a scale among the tile's, which follow the codes.

@@ -127,8 +127,8 @@ struct NewestHeads {
   }
 };
 
-/// A block makes its item's queries, the row's key and its value, attends, and where it is the first of those that share
-/// keys, writes key and value to the cache.
+/// A block makes its item's queries, the row's key and its value, attends, and where it is the first of those that
+/// share keys, writes key and value to the cache.
 template <typename T, int kHeads>
 __global__ void __launch_bounds__(kNewestThreads, kHeads == 1 ? 6 : 4)
     attend_newest_row(ModelData model, KvCache cache, LayerWeights layer, int layer_index, RowList rows, QkvParts qkv,

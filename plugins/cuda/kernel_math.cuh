@@ -64,22 +64,31 @@ __device__ __forceinline__ void load8(const T* from, float (&to)[8]) {
   for (int i = 0; i < 8; ++i) to[i] = as_float(values[i]);
 }
 
+/// 8 neighbouring 16-bit values.
+template <typename T>
+__device__ __forceinline__ void unpack8(uint4 bits, float4& low, float4& high) {
+  const T* values = reinterpret_cast<const T*>(&bits);
+  low = make_float4(as_float(values[0]), as_float(values[1]), as_float(values[2]), as_float(values[3]));
+  high = make_float4(as_float(values[4]), as_float(values[5]), as_float(values[6]), as_float(values[7]));
+}
+
 __device__ __forceinline__ float soft_cap(float x, float cap) {
   return cap == 0 ? x : cap * tanhf(x / cap);
 }
 
 __device__ __forceinline__ float activated(std::int32_t activation, float x) {
   switch (activation) {
-    case IB_ACTIVATION_GELU_TANH:
-      // 0.5 (1 + tanh y) is 1 / (1 + e^-2y).
-      return __fdividef(x, 1 + __expf(-1.5957691216057308F * (x + 0.044715F * x * x * x)));
     case IB_ACTIVATION_GELU_ERF:
       return 0.5F * x * (1 + erff(x * 0.7071067811865476F));
     case IB_ACTIVATION_RELU:
       return x > 0 ? x : (x < 0 ? 0.0F : x);  // NaN stays NaN
     default:
-      return __fdividef(x, 1 + __expf(-x));
+      break;
   }
+  // 0.5 (1 + tanh y) is 1 / (1 + e^-2y), so that GELU and SiLU differ by a factor only.
+  constexpr float kLinear = 1.5957691216057308F;
+  const float factor = activation == IB_ACTIVATION_GELU_TANH ? kLinear + kLinear * 0.044715F * x * x : 1.0F;
+  return __fdividef(x, 1 + __expf(-x * factor));
 }
 
 __device__ __forceinline__ float warp_sum(float x) {

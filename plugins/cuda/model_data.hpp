@@ -34,6 +34,7 @@ struct Shape {
   std::int32_t qk_norm;
   std::int32_t post_norm;
   std::int32_t gated;
+  std::int32_t has_windows;  ///< of any layer; set by lay_out
   float epsilon;
   float embedding_scale;
   float attention_cap;

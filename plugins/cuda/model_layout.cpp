@@ -130,6 +130,7 @@ ModelLayout lay_out(const ib_model_desc& desc, Format format, Arena& arena) {
     LayerWeights& layer = layout.layers.emplace_back(take_layer(arena, desc, data.shape, data.products));
     layer.attention_scale = static_cast<float>(desc.layers[i].attention_scale);
     layer.window = desc.layers[i].window;
+    if (layer.window > 0) data.shape.has_windows = 1;
     layer.rotary_table = desc.layers[i].rotary_table;
   }
   data.final_norm = take_norm(arena, data.shape);

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "kernel_math.cuh"
-#include "step_ring.cuh"
+#include "multiply.cuh"
 
 namespace inferbench::cuda_backend {
 

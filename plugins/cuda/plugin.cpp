@@ -18,8 +18,9 @@ constexpr ib_precision_info kPrecisions[] = {
     {"fp16", "weights, products' inputs and KV cache in binary16, sums and the residual stream in fp32", 16, 0},
     {"fp32", "all in IEEE binary32", 32, 0},
     {"int8",
-     "weights in 8 bits with a bfloat16 scale per 32 inputs; embeddings, products' inputs and KV cache in bfloat16", 8,
-     0},
+     "weights in 8 bits with a bfloat16 scale per 32 inputs; embeddings, products' inputs (15 bits with a scale per 32 "
+     "in steps of one sequence) and KV cache in bfloat16",
+     8, 0},
     {"int4", "as int8, but linear weights in 4 bits, scales by least squares; the head stays in 8", 4, 0},
 };
 

@@ -4,6 +4,7 @@
 // ones.
 #include "cuda_call.hpp"
 #include "kernel_math.cuh"
+#include "multiply.cuh"
 #include "rows.hpp"
 #include "step_ring.cuh"
 #include "value_type.hpp"

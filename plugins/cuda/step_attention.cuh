@@ -261,8 +261,15 @@ __device__ __forceinline__ float4 merged_splits(const float* parts, const float*
 }
 
 /// Values i to i + 3 of a row's heads; zeros behind them. `attended`: of the row.
+template <bool kSimple>
 __device__ __forceinline__ float4 attended_values(const StepArguments& a, const float* attended, int i) {
   const Shape& shape = a.model.shape;
+  if constexpr (kSimple) {
+    constexpr int kStride = kSimpleHead + kSplitPad;
+    if (i >= shape.query_size()) return {};
+    const float* from = attended + i / kSimpleHead * a.n_splits * kStride;
+    return merged_splits(from + i % kSimpleHead, from + kSimpleHead, a.n_splits, kStride);
+  }
   const int size = shape.head_dim;
   const int stride = shape.head_stride + kSplitPad;
   const auto head_of = [&](int k) { return a.plan.head_shift >= 0 ? k >> a.plan.head_shift : k / size; };
@@ -281,41 +288,43 @@ __device__ __forceinline__ float4 attended_values(const StepArguments& a, const 
   return values;
 }
 
-/// Inputs `first` to first + n - 1 of the product after attention, of all rows, to y [n_rows][n + kRowPad]. Waits for
-/// them.
-template <typename T, bool kOneRow>
-__device__ __forceinline__ void load_attended(const StepArguments& a, const std::uint32_t* exchange, T* y, int first,
-                                              int n, int warp) {
+/// Inputs `first` to first + n - 1 of the product after attention, of all rows: calls write(row, i, values i to i + 3),
+/// i from 0. Waits for them.
+template <bool kOneRow, bool kSimple, typename Write>
+__device__ __forceinline__ void load_attended(const StepArguments& a, const std::uint32_t* exchange, int first, int n,
+                                              int warp, Write write) {
   const Shape& shape = a.model.shape;
   const InputTurn<kOneRow> turn(a.n_rows, warp);
   if (turn.row >= a.n_rows) return;
   const float* attended = reinterpret_cast<const float*>(exchange + a.exchange.attended) +
                           turn.row * shape.n_heads * a.n_splits * (shape.head_stride + kSplitPad);
-  T* to = y + turn.row * (n + kRowPad);
 #pragma unroll 1
-  for (int i = turn.first * 4; i < n; i += turn.step * 4) store4(to + i, attended_values(a, attended, first + i));
+  for (int i = turn.first * 4; i < n; i += turn.step * 4)
+    write(turn.row, i, attended_values<kSimple>(a, attended, first + i));
 }
 
-/// The same from rows of 16 bits, `stride` apart, that have `size` values.
-template <typename T, bool kOneRow>
-__device__ __forceinline__ void load_rows(const StepArguments& a, const T* from, int stride, int size, T* y, int first,
-                                          int n, int warp) {
+/// The same from rows of 16 bits, `stride` apart, that have `size` values: calls write(row, i, the bits of values i to
+/// i + 7, whether they are there). Whole warps call it.
+template <typename T, bool kOneRow, typename Write>
+__device__ __forceinline__ void load_rows(const StepArguments& a, const T* from, int stride, int size, int first, int n,
+                                          int warp, Write write) {
   constexpr int kAtOnce = 4;
   const InputTurn<kOneRow> turn(a.n_rows, warp);
   if (turn.row >= a.n_rows) return;
   from += turn.row * stride + first;
-  T* to = y + turn.row * (n + kRowPad);
+  const int lane = static_cast<int>(threadIdx.x) % kWarp;
 #pragma unroll 1
-  for (int i = turn.first * 8; i < n; i += kAtOnce * turn.step * 8) {
+  for (int begin = (turn.first - lane) * 8; begin < n; begin += kAtOnce * turn.step * 8) {
     uint4 words[kAtOnce];
     await(words, [&](int k) -> const void* {
-      const int at = i + k * turn.step * 8;
+      const int at = begin + (lane + k * turn.step) * 8;
       return at < n && first + at < size ? from + at : nullptr;
     });
 #pragma unroll
     for (int k = 0; k < kAtOnce; ++k) {
-      const int at = i + k * turn.step * 8;
-      if (at < n) *reinterpret_cast<uint4*>(to + at) = words[k];
+      if (begin + k * turn.step * 8 >= n) break;  // for all lanes
+      const int at = begin + (lane + k * turn.step) * 8;
+      write(turn.row, at, words[k], at < n);
     }
   }
 }

@@ -2,11 +2,15 @@
 //
 // A decode step in one launch. See step_plan.hpp for how the weights are streamed; attention and norms have their own
 // headers.
+#include <type_traits>
+
 #include "cuda_call.hpp"
 #include "step.hpp"
 #include "step_attention.cuh"
 #include "step_exchange.cuh"
+#include "step_heads.cuh"
 #include "step_norm.cuh"
+#include "step_products.cuh"
 #include "step_ring.cuh"
 
 namespace inferbench::cuda_backend {
@@ -17,7 +21,7 @@ namespace {
 /// The innermost instruction cache holds 32 KiB, and what a layer needs beyond it is fetched anew in every layer, which
 /// takes longer than the work itself. So all products share one place in a loop, and nothing is written out twice that
 /// need not be. `kVectors`: the plan's.
-template <typename T, Format kFormat, Format kHeadFormat, int kVectors, bool kOneRow>
+template <typename T, Format kFormat, Format kHeadFormat, int kVectors, bool kOneRow, bool kSimple>
 class Step {
  public:
   __device__ Step(const StepArguments& a, std::byte* shared)
@@ -26,6 +30,7 @@ class Step {
         layers_(reinterpret_cast<const LayerWeights*>(shared + a.plan.layers_at)),
         reduce_(reinterpret_cast<float*>(shared + a.plan.reduce_at)),
         rows_(reinterpret_cast<T*>(shared + a.plan.rows_at)),
+        parts_(reinterpret_cast<float*>(shared + a.plan.parts_at)),
         moments_(reinterpret_cast<float2*>(shared + a.plan.moments_at)),
         warp_(static_cast<int>(threadIdx.x) / kWarp) {}
 
@@ -34,16 +39,16 @@ class Step {
     for (int i = 0; i < a_.model.shape.n_layers; ++i) {
       const LayerWeights& layer = layers_[i];
       prefetch_norms(layer);
-      stream_items<kFormat>(ring_, under_way, turn_, a_.plan.products[kQkv], layer.qkv);
-      stream_items<kFormat>(ring_, under_way, turn_, a_.plan.products[kOut], layer.out);
-      stream_items<kFormat>(ring_, under_way, turn_, a_.plan.products[kUp], layer.up);
-      stream_items<kFormat>(ring_, under_way, turn_, a_.plan.products[kDown], layer.down);
+#pragma unroll 1
+      for (int product = 0; product < kLayerProducts; ++product) {
+        stream_items<kFormat>(ring_, under_way, turn_, a_.plan.products[product], (&layer.qkv)[product]);
+      }
     }
     if (a_.wants_head != 0) stream_items<kHeadFormat>(ring_, under_way, turn_, a_.plan.products[kHead], a_.model.head);
   }
 
   __device__ void consume() {
-    AttentionItem<T> item;
+    std::conditional_t<kSimple, HeadItem<T>, AttentionItem<T>> item;
     Row row(a_, has_row() ? own_row() : 0, moments_);
     clear_other_set();
     exchange_ = a_.work.exchange[a_.set];
@@ -56,22 +61,26 @@ class Step {
       const int product = index < n_products ? index % kLayerProducts : static_cast<int>(kHead);
       const LayerWeights& layer = layers_[index / kLayerProducts];  // of the head: one that is not there
       if (product == kOut) {
-        attend<T, kOneRow>(a_, item, layer, index / kLayerProducts, reinterpret_cast<float*>(rows_), exchange_, warp_);
-      } else if (product != kDown) {
-        add_to_stream(row, index, norm_of(product, layer));
+        if constexpr (kSimple) {
+          attend_heads(a_, item, layer, index / kLayerProducts, parts_, exchange_, warp_);
+        } else {
+          attend<T, kOneRow>(a_, item, layer, index / kLayerProducts, reinterpret_cast<float*>(rows_), exchange_,
+                             warp_);
+        }
       }
-      run<kFormat>(static_cast<StepProduct>(product), product == kHead ? a_.model.head : (&layer.qkv)[product], row);
+      run<kFormat>(static_cast<StepProduct>(product), product == kHead ? a_.model.head : (&layer.qkv)[product], row,
+                   index, norm_of(product, layer));
       if (product == kDown) exchange_ += a_.exchange.layer_words;
     }
     if (a_.wants_head == 0) return;
-    if constexpr (!kHeadIsAlike) {
-      add_to_stream(row, n_products, a_.model.final_norm);
-      run<kHeadFormat>(kHead, a_.model.head, row);
-    }
+    if constexpr (!kHeadIsAlike) run<kHeadFormat>(kHead, a_.model.head, row, n_products, a_.model.final_norm);
     finish_head();
   }
 
  private:
+  static constexpr bool kIsCoded = kOneRow && is_quantized(kFormat);
+  /// Larger models have no registers left for that, and gain less.
+  static constexpr bool kAhead = kSimple && kVectors == 1;
   using Row = RowOfBlock<T, kVectors, kOneRow ? kMostParts / kVectors : kMostParts>;
 
   __device__ static int own_row() {
@@ -121,7 +130,7 @@ class Step {
       const LayerWeights& layer = layers_[(index - 1) / kLayerProducts];
       row.add({reinterpret_cast<const float*>(from) + own_row() * stride, a_.plan.products[is_out ? kOut : kDown].parts,
                a_.n_rows * stride},
-              is_out ? layer.attn_post_norm : layer.mlp_post_norm);
+              kSimple ? NormWeights{} : (is_out ? layer.attn_post_norm : layer.mlp_post_norm));
     }
     if constexpr (!kOneRow) {
       T* to = reinterpret_cast<T*>(exchange_ + (is_out ? a_.exchange.mlp_input : a_.exchange.attn_input)) +
@@ -136,10 +145,18 @@ class Step {
   /// A part of a product's inputs: waits for them and brings them into shared memory.
   __device__ __forceinline__ void load(StepProduct product, Row& row, int first, int n) {
     const Shape& shape = a_.model.shape;
+    const CodedRow coded(rows_, n);
+    const auto write4 = [&](int r, int i, float4 values) {
+      if constexpr (kIsCoded) {
+        store_coded4(coded, i, values);
+      } else {
+        store4(rows_ + r * (n + kRowPad) + i, values);
+      }
+    };
     if (product == kOut && !hands_on_values(a_)) {
-      load_attended<T, kOneRow>(a_, exchange_, rows_, first, n, warp_);
+      load_attended<kOneRow, kSimple>(a_, exchange_, first, n, warp_, write4);
     } else if (kOneRow && product != kOut && product != kDown) {
-      row.norm(n, [&](int i, float4 values) { store4(rows_ + i, values); });
+      row.norm(n, [&](int i, float4 values) { write4(0, i, values); });
     } else {
       const int at = product == kOut    ? a_.exchange.attended
                      : product == kDown ? a_.exchange.mlp
@@ -149,67 +166,101 @@ class Step {
                          : product == kDown ? shape.mlp_stride
                                             : shape.hidden_stride;
       const int size = product == kOut ? shape.query_size() : product == kDown ? shape.intermediate : stride;
-      load_rows<T, kOneRow>(a_, reinterpret_cast<const T*>(exchange_ + at), stride, size, rows_, first, n, warp_);
+      load_rows<T, kOneRow>(a_, reinterpret_cast<const T*>(exchange_ + at), stride, size, first, n, warp_,
+                            [&](int r, int i, uint4 bits, bool is_there) {
+                              if constexpr (kIsCoded) {
+                                float4 low;
+                                float4 high;
+                                unpack8<T>(bits, low, high);
+                                store_coded8(coded, i, low, high, is_there);
+                              } else if (is_there) {
+                                *reinterpret_cast<uint4*>(rows_ + r * (n + kRowPad) + i) = bits;
+                              }
+                            });
     }
   }
 
-  struct Biases {
-    float own;
-    float partner;
+  /// What is fetched before a product for one of its values.
+  struct Fetched {
+    float bias;
+    float partner_bias;
+    void* to;  // where kAhead
   };
 
+  __device__ __forceinline__ Fetched before(StepProduct product, const float* bias, int part, int tile, int r) const {
+    const int row = tile * kTileRows + r;
+    Fetched fetched{};
+    if (bias != nullptr) {
+      fetched.bias = bias[row];
+      if (r < 8) fetched.partner_bias = bias[row + 8];
+    }
+    if (kAhead) fetched.to = place_of(product, part, tile, r, 0);
+    return fetched;
+  }
+
+  /// Where a layer's value goes, of activation row n.
+  __device__ __forceinline__ void* place_of(StepProduct product, int part, int tile, int r, int n) const {
+    const Shape& shape = a_.model.shape;
+    const int row = tile * kTileRows + r;
+    if (product == kUp) {
+      return reinterpret_cast<T*>(exchange_ + a_.exchange.mlp) + n * shape.mlp_stride +
+             (shape.gated != 0 ? tile * 8 + r : row);
+    }
+    const int at = product == kQkv ? a_.exchange.qkv : (product == kOut ? a_.exchange.out : a_.exchange.down);
+    const int stride = product == kQkv ? shape.qkv_stride : shape.hidden_stride;
+    return exchange_ + at + (part * a_.n_rows + n) * stride + row;
+  }
+
   template <Format kOf>
-  __device__ __forceinline__ void run(StepProduct product, const Matrix& matrix, Row& row) {
+  __device__ __forceinline__ void run(StepProduct product, const Matrix& matrix, Row& row, int index,
+                                      const NormWeights& norm) {
     const StreamShape& shape = a_.plan.products[product];
+    const bool reads_stream = product != kOut && product != kDown;
+    if (!kAhead && reads_stream) add_to_stream(row, index, norm);
     const ItemRange items(turn_, shape);
     const float* bias = items.part == 0 ? matrix.bias : nullptr;
-    run_items<T, kOf, kOneRow>(
+    run_items<T, kOf, kOneRow, kAhead>(
         ring_, shape, items, rows_, a_.n_rows, warp_, reduce_,
-        [&](int tile, int r) {
-          Biases fetched{};
-          if (bias == nullptr) return fetched;
-          fetched.own = bias[tile * kTileRows + r];
-          if (r < 8) fetched.partner = bias[tile * kTileRows + r + 8];
-          return fetched;
-        },
-        [&] {
+        [&](int tile, int r) { return before(product, bias, items.part, tile, r); },
+        [&](bool has_items) {
+          if (kAhead && reads_stream) add_to_stream(row, index, norm);
+          if (!has_items) return;
           load(product, row, items.part * shape.part_inputs, shape.part_inputs);
           sync_consumers();
         },
-        [&](bool has_value, int tile, int r, int n, float value, float partner, const Biases& biases) {
-          finish(product, has_value, items.part, tile, r, n, value + biases.own, partner + biases.partner);
+        [&](bool has_value, int tile, int r, int n, float value, float partner, const Fetched& fetched) {
+          finish(product, has_value, items.part, tile, r, n, value + fetched.bias, partner + fetched.partner_bias,
+                 fetched.to);
         });
     turn_.next_product(shape.turn);
   }
 
   /// Takes a value of a product: output r of a tile, of activation row n. `partner`: of output r + 8, see run_items.
+  /// `to`: its place, where kAhead.
   __device__ __forceinline__ void finish(StepProduct product, bool has_value, int part, int tile, int r, int n,
-                                         float value, float partner) {
+                                         float value, float partner, void* to) {
     const Shape& shape = a_.model.shape;
-    const int row = tile * kTileRows + r;
     if (product == kUp) {
       value = activated(shape.activation, value);
       const bool gated = shape.gated != 0;
       if (gated) value *= partner;
       const float next = __shfl_down_sync(kAllLanes, value, 1 << RoundPlace<kOneRow>(a_.n_rows).shift);
       if (has_value && r % 2 == 0 && (!gated || r < 8)) {
-        const int at = gated ? tile * 8 + r : row;
-        publish_pair(reinterpret_cast<T*>(exchange_ + a_.exchange.mlp) + n * shape.mlp_stride + at, value, next);
+        publish_pair(static_cast<T*>(kAhead ? to : place_of(product, part, tile, r, n)), value, next);
       }
       return;
     }
     if (!has_value) return;
     if (product == kHead) {
+      const int row = tile * kTileRows + r;
       if (row >= shape.vocab) return;
-      value = soft_cap(value, shape.logit_cap);
+      if (!kSimple) value = soft_cap(value, shape.logit_cap);
       if (a_.rows[n].wants_logits != 0)
         __stcg(a_.work.logits + static_cast<std::int64_t>(n) * shape.vocab + row, value);
       best_ = max(best_, argmax_key(value, static_cast<std::uint32_t>(row)));
       return;
     }
-    const int at = product == kQkv ? a_.exchange.qkv : (product == kOut ? a_.exchange.out : a_.exchange.down);
-    const int stride = product == kQkv ? shape.qkv_stride : shape.hidden_stride;
-    publish(reinterpret_cast<float*>(exchange_ + at) + (part * a_.n_rows + n) * stride + row, value);
+    publish(static_cast<float*>(kAhead ? to : place_of(product, part, tile, r, n)), value);
   }
 
   /// The argmax over all blocks; the last one hands the ids to the host.
@@ -237,6 +288,7 @@ class Step {
   const LayerWeights* layers_;
   float* reduce_;
   T* rows_;
+  float* parts_;
   float2* moments_;
   int warp_;
   std::uint32_t* exchange_ = nullptr;  // of the present layer
@@ -245,7 +297,7 @@ class Step {
 
 #endif
 
-template <typename T, Format kFormat, Format kHead, int kVectors, bool kOneRow>
+template <typename T, Format kFormat, Format kHead, int kVectors, bool kOneRow, bool kSimple>
 __global__ void __launch_bounds__(kStepThreads, 1) step_kernel(const __grid_constant__ StepArguments a) {
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
   extern __shared__ __align__(128) std::byte shared[];
@@ -255,7 +307,7 @@ __global__ void __launch_bounds__(kStepThreads, 1) step_kernel(const __grid_cons
   for (int i = static_cast<int>(threadIdx.x); i < words; i += kStepThreads) to[i] = from[i];
   if (threadIdx.x == 0) RingPlace(shared, a.plan).init();
   __syncthreads();
-  Step<T, kFormat, kHead, kVectors, kOneRow> step(a, shared);
+  Step<T, kFormat, kHead, kVectors, kOneRow, kSimple> step(a, shared);
   if (threadIdx.x / kWarp == kStepWarps) {
     step.produce();
   } else {
@@ -264,17 +316,17 @@ __global__ void __launch_bounds__(kStepThreads, 1) step_kernel(const __grid_cons
 #endif
 }
 
-template <int kVectors, bool kOneRow, typename Use>
+template <int kVectors, bool kOneRow, bool kSimple = false, typename Use>
 void with_format(Format format, Use use) {
   switch (format) {
     case Format::kF16:
-      return use(step_kernel<__half, Format::kF16, Format::kF16, kVectors, kOneRow>);
+      return use(step_kernel<__half, Format::kF16, Format::kF16, kVectors, kOneRow, kSimple>);
     case Format::kInt8:
-      return use(step_kernel<__nv_bfloat16, Format::kInt8, Format::kInt8, kVectors, kOneRow>);
+      return use(step_kernel<__nv_bfloat16, Format::kInt8, Format::kInt8, kVectors, kOneRow, kSimple>);
     case Format::kInt4:
-      return use(step_kernel<__nv_bfloat16, Format::kInt4, Format::kInt8, kVectors, kOneRow>);
+      return use(step_kernel<__nv_bfloat16, Format::kInt4, Format::kInt8, kVectors, kOneRow, kSimple>);
     default:
-      return use(step_kernel<__nv_bfloat16, Format::kBf16, Format::kBf16, kVectors, kOneRow>);
+      return use(step_kernel<__nv_bfloat16, Format::kBf16, Format::kBf16, kVectors, kOneRow, kSimple>);
   }
 }
 
@@ -283,6 +335,9 @@ template <typename Use>
 void with_kernel(Format format, const StepPlan& plan, Use use) {
   constexpr int kMost = kMostStepHidden / kStepVector;
   const bool one_row = plan.max_rows == 1;
+  if (plan.simple != 0) {
+    return plan.vectors == 1 ? with_format<1, true, true>(format, use) : with_format<2, true, true>(format, use);
+  }
   switch (plan.vectors) {
     case 1:
       return with_format<1, true>(format, use);

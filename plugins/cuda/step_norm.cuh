@@ -187,7 +187,7 @@ class RowOfBlock {
     Moments moments;
 #pragma unroll
     for (int j = 0; j < kVectors; ++j) moments.add(x[j], shift, at(j), shape_.hidden);
-    moments.sum = warp_sum(moments.sum);
+    if (shape_.norm == IB_NORM_LAYER) moments.sum = warp_sum(moments.sum);
     moments.squares = warp_sum(moments.squares);
     if (threadIdx.x % kWarp == 0) moments_[place_ + threadIdx.x / kWarp] = make_float2(moments.sum, moments.squares);
     sync_consumers();

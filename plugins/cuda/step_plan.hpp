@@ -25,8 +25,11 @@ constexpr std::int32_t kChunkPad = 64;   ///< bytes behind a row of a chunk, aga
 /// Inputs of a chunk of a plain format, at most: pieces of 2 KiB, one a row, reach the memory's speed, of 1 KiB only
 /// 3.2 of its 4.5 TB/s (measured on an H200).
 constexpr std::int32_t kChunkInputs = 1024;
-constexpr std::int32_t kBytesUnderWay = 96 << 10;  ///< that a producer's copies have under way at a time
-constexpr std::int32_t kRowPad = 32;               ///< values behind a row of activations, likewise
+/// That a producer's copies have under way at a time: more would not be faster, but what blocks hand to each other
+/// would have to wait behind them.
+constexpr std::int32_t kBytesUnderWay = 66 << 10;
+constexpr std::int32_t kRowPad = 32;   ///< values behind a row of activations, likewise
+constexpr std::int32_t kCodePad = 32;  ///< bytes behind a row of coded activations, likewise
 /// A row of the residual stream lies in a block's registers: every block holds the only one, else block n holds row n.
 constexpr std::int32_t kMostStepHidden = 4096;
 constexpr std::int32_t kStepVector = 4 * kStepWarps * 32;  ///< values that all threads hold in one vector each
@@ -35,6 +38,7 @@ constexpr std::int32_t kRoundValues = 256;
 constexpr std::int32_t kReduceFloats = 2 * kStepWarps * kRoundValues;
 
 constexpr std::int32_t kSplitPad = 4;       ///< floats behind the values of a part of a sequence's positions
+constexpr std::int32_t kSimpleHead = 64;    ///< values of a head of simple models
 constexpr std::int32_t kStepHeads = 2;      ///< query heads that one item of attention takes, at most
 constexpr std::int32_t kPartInputs = 4096;  ///< of which there should be at most as many: they lie in shared memory
 constexpr std::int32_t kManyRowsPartInputs = 1024;
@@ -59,6 +63,12 @@ struct StreamShape {
 StreamShape stream_shape(const MatrixShape& shape, std::int32_t n_blocks, std::int32_t most_parts = 1,
                          std::int32_t most_part_inputs = kPartInputs);
 
+/// Of a single row of coded activations: the upper bytes and the lower bytes, and a scale for each group; see
+/// step_codes.cuh.
+constexpr std::int64_t coded_row_bytes(std::int64_t inputs) {
+  return 2 * (inputs + kCodePad) + inputs / kGroup * 4;
+}
+
 /// The products of a layer in their order, and the head.
 enum StepProduct : std::int32_t { kQkv, kOut, kUp, kDown, kHead, kProducts };
 constexpr std::int32_t kLayerProducts = kHead;
@@ -74,12 +84,16 @@ struct StepPlan {
   std::int32_t layers_at;         ///< a copy of the layers' table
   std::int32_t moments_at;        ///< 2 kStepWarps pairs of floats
   std::int32_t reduce_at;         ///< kReduceFloats floats
+  std::int32_t parts_at;          ///< of simple models: the parts of an attention item from all warps
   std::int32_t rows_at;           ///< activations that a product reads, or attention's work space
   std::int32_t shared_bytes;
   std::int32_t heads_per_item;  ///< query heads that one item of attention takes
   std::int32_t chunks_per_group;
   std::int32_t head_shift;  ///< binary logarithm of head_dim; -1: it is no power of 2
-  std::int32_t vectors;     ///< of 4 values, of the residual stream, that a thread holds where there is one row
+  /// There is one row, the model is small, heads have kSimpleHead values, and there is no norm of heads or after a
+  /// product, no cap and no window: the kernel leaves out the code for all that.
+  std::int32_t simple;
+  std::int32_t vectors;  ///< of 4 values, of the residual stream, that a thread holds where there is one row
 };
 
 /// A plan for as many rows as fit, at most `most_rows`: a single row leaves more memory to the ring. `shared_bytes`:

@@ -6,6 +6,7 @@
 
 #include "cuda_call.hpp"
 #include "launch.cuh"
+#include "multiply.cuh"
 #include "step_ring.cuh"
 #include "streamed_product.hpp"
 #include "tensor_map.hpp"

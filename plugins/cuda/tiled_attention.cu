@@ -5,6 +5,7 @@
 #include "cuda_call.hpp"
 #include "kernel_math.cuh"
 #include "launch.cuh"
+#include "multiply.cuh"
 #include "rows.hpp"
 #include "step_ring.cuh"
 #include "value_type.hpp"

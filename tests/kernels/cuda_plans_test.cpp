@@ -39,6 +39,14 @@ TEST(CudaFormats, EveryCodeOfATileHasItsOwnPlace) {
   EXPECT_EQ(scales.size(), 64U);
 }
 
+TEST(CudaFormats, BytesOfInt4HaveNeighboursInTheirLowerAndInTheirUpperHalves) {
+  for (std::int32_t input = 0; input < kTileInputs; ++input) {
+    EXPECT_EQ(int4_nibble(input) / 2, input % 4);
+    EXPECT_EQ(int4_nibble(input) % 2, input % 8 / 4);
+    EXPECT_EQ(int4_word(3, input), int4_word(3, input / 8 * 8));
+  }
+}
+
 TEST(CudaFormats, GateAndUpShareTiles) {
   std::set<std::int64_t> rows;
   for (std::int64_t i = 0; i < 24; ++i) {
@@ -182,6 +190,44 @@ TEST(CudaStepPlan, SharedMemoryIsEnough) {
       }
     }
   }
+}
+
+TEST(CudaStepPlan, ARowOfCodesFitsBesideTheRing) {
+  for (const std::int32_t mlp : {1536, 8192, 14336}) {
+    const Shape shape = shape_of(description(2048, 32, 8, mlp));
+    for (const Format format : {Format::kInt8, Format::kInt4}) {
+      const StepPlan plan = plan_step(shape, products_of(shape, format), kH200Shared, kH200Blocks, 1);
+      std::int32_t inputs = 0;
+      for (const StreamShape& product : plan.products) inputs = std::max(inputs, product.part_inputs);
+      EXPECT_EQ(inputs % kTileInputs, 0) << "whole warps encode them";
+      EXPECT_GE(plan.shared_bytes - plan.n_stages * plan.stage_bytes - plan.rows_at, coded_row_bytes(inputs)) << mlp;
+    }
+  }
+}
+
+TEST(CudaStepPlan, SimpleKernelsAreForModelsThatNeedNoMore) {
+  const auto is_simple = [](const Shape& shape, Format format, std::int32_t most_rows) {
+    return plan_step(shape, products_of(shape, format), kH200Shared, kH200Blocks, most_rows).simple != 0;
+  };
+  const Shape small = shape_of(description(576, 9, 3, 1536));
+  EXPECT_TRUE(is_simple(small, Format::kBf16, 1));
+  EXPECT_FALSE(is_simple(small, Format::kBf16, kStepRows)) << "it has one row only";
+  const auto with = [&small](auto change) {
+    Shape shape = small;
+    change(shape);
+    return shape;
+  };
+  EXPECT_FALSE(is_simple(with([](Shape& shape) { shape.head_dim = 32; }), Format::kBf16, 1));
+  EXPECT_FALSE(is_simple(with([](Shape& shape) { shape.qk_norm = 1; }), Format::kBf16, 1));
+  EXPECT_FALSE(is_simple(with([](Shape& shape) { shape.post_norm = 1; }), Format::kBf16, 1));
+  EXPECT_FALSE(is_simple(with([](Shape& shape) { shape.has_windows = 1; }), Format::kBf16, 1));
+  EXPECT_FALSE(is_simple(with([](Shape& shape) { shape.attention_cap = 30; }), Format::kBf16, 1));
+  EXPECT_FALSE(is_simple(with([](Shape& shape) { shape.logit_cap = 30; }), Format::kBf16, 1));
+  const Shape shared_keys = shape_of(description(2048, 32, 8, 8192));
+  EXPECT_FALSE(is_simple(shared_keys, Format::kBf16, 1));
+  EXPECT_TRUE(is_simple(shared_keys, Format::kInt4, 1));
+  EXPECT_TRUE(is_simple(shape_of(description(1600, 25, 25, 6400)), Format::kBf16, 1));
+  EXPECT_FALSE(is_simple(shape_of(description(4096, 64, 64, 14336)), Format::kInt4, 1));
 }
 
 TEST(CudaStepPlan, ExchangedPiecesDoNotOverlap) {

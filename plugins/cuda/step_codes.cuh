@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Products of one sequence with quantized weights, in integers. Activations become integers of 15 bits, with a scale
+// for each group of 32 inputs, which loses less than bfloat16 does. mma.m16n8k32 multiplies bytes, so each of these
+// integers is two, an upper and a lower one: two of the eight columns. Their sums are put together, exactly, before
+// they are scaled. (All blocks would have to do so for all rows of several sequences, which takes longer than it
+// saves.)
+#pragma once
+
+#include "kernel_math.cuh"
+#include "multiply.cuh"
+#include "step_plan.hpp"
+
+namespace inferbench::cuda_backend {
+
+constexpr float kMostCode = 127 * 128;
+/// Groups without a greater magnitude than this float's are zeros.
+constexpr std::uint32_t kLeastCodedBits = 0x0da24260U;  // 1e-30
+
+/// A row of activations in shared memory, as coded_row_bytes in step_plan.hpp says: value = scale * (128 * upper +
+/// lower), upper -127 to 127, lower 0 to 127.
+struct CodedRow {
+  std::int8_t* upper;  // [inputs + kCodePad]
+  std::int8_t* lower;  // the same
+  float* scales;       // of the groups
+
+  __device__ CodedRow(void* memory, int inputs)
+      : upper(static_cast<std::int8_t*>(memory)),
+        lower(upper + inputs + kCodePad),
+        scales(reinterpret_cast<float*>(lower + inputs + kCodePad)) {}
+};
+
+/// The low bytes of four words.
+__device__ __forceinline__ std::uint32_t low_bytes(int a, int b, int c, int d) {
+  return __byte_perm(__byte_perm(static_cast<unsigned>(a), static_cast<unsigned>(b), 0x0040),
+                     __byte_perm(static_cast<unsigned>(c), static_cast<unsigned>(d), 0x0040), 0x5410);
+}
+
+/// Integers begin with the bits of this float, 1.5 * 2^23: it plus an integer, as a float, has the integer in its last
+/// bits. That takes less time than a conversion.
+constexpr float kIntegerBase = 12582912.0F;
+constexpr int kIntegerBaseBits = 0x4B400000;
+
+/// Four neighbouring values as bytes; `factor` takes the group's greatest magnitude to kMostCode.
+__device__ __forceinline__ void encode4(float4 x, float factor, std::uint32_t& upper, std::uint32_t& lower) {
+  const int a = __float_as_int(x.x * factor + kIntegerBase);
+  const int b = __float_as_int(x.y * factor + kIntegerBase);
+  const int c = __float_as_int(x.z * factor + kIntegerBase);
+  const int d = __float_as_int(x.w * factor + kIntegerBase);
+  upper = low_bytes(a >> 7, b >> 7, c >> 7, d >> 7);
+  lower = low_bytes(a, b, c, d) & 0x7f7f7f7fU;
+}
+
+/// By bits, so that a NaN is greater than all numbers.
+__device__ __forceinline__ std::uint32_t greatest_bits(float4 x) {
+  constexpr std::uint32_t kMagnitude = 0x7fffffffU;
+  return max(max(__float_as_uint(x.x) & kMagnitude, __float_as_uint(x.y) & kMagnitude),
+             max(__float_as_uint(x.z) & kMagnitude, __float_as_uint(x.w) & kMagnitude));
+}
+template <int kLanes>
+__device__ __forceinline__ std::uint32_t greatest_of_lanes(std::uint32_t bits) {
+#pragma unroll
+  for (int offset = 1; offset < kLanes; offset *= 2) bits = max(bits, __shfl_xor_sync(kAllLanes, bits, offset));
+  return bits;
+}
+/// NaN and infinity make the scale so, too, and thus all that is multiplied by it.
+__device__ __forceinline__ float code_factor(std::uint32_t bits) {
+  return bits < kLeastCodedBits ? 0.0F : __fdividef(kMostCode, __uint_as_float(bits));
+}
+
+/// Values i to i + 3. Whole warps call it; 8 neighbouring lanes have a group.
+__device__ __forceinline__ void store_coded4(const CodedRow& row, int i, float4 x) {
+  const std::uint32_t bits = greatest_of_lanes<8>(greatest_bits(x));
+  std::uint32_t upper = 0;
+  std::uint32_t lower = 0;
+  encode4(x, code_factor(bits), upper, lower);
+  *reinterpret_cast<std::uint32_t*>(row.upper + i) = upper;
+  *reinterpret_cast<std::uint32_t*>(row.lower + i) = lower;
+  if (i % kGroup == 0) row.scales[i / kGroup] = __uint_as_float(bits) * (1 / kMostCode);
+}
+
+/// The same with 8 values a lane, where `is_there`; 4 neighbouring lanes have a group.
+__device__ __forceinline__ void store_coded8(const CodedRow& row, int i, float4 x, float4 y, bool is_there) {
+  const std::uint32_t bits = greatest_of_lanes<4>(max(greatest_bits(x), greatest_bits(y)));
+  if (!is_there) return;
+  const float factor = code_factor(bits);
+  uint2 upper;
+  uint2 lower;
+  encode4(x, factor, upper.x, lower.x);
+  encode4(y, factor, upper.y, lower.y);
+  *reinterpret_cast<uint2*>(row.upper + i) = upper;
+  *reinterpret_cast<uint2*>(row.lower + i) = lower;
+  if (i % kGroup == 0) row.scales[i / kGroup] = __uint_as_float(bits) * (1 / kMostCode);
+}
+
+/// What a lane takes of a coded row: the first column of an operand has the upper bytes, the second one the lower
+/// bytes.
+struct CodedLane {
+  const std::int8_t* codes;
+  const float* scales;
+  bool has_codes;
+
+  __device__ explicit CodedLane(const CodedRow& row) {
+    const int column = static_cast<int>(threadIdx.x) % kWarp / 4;
+    codes = (column == 0 ? row.upper : row.lower) + static_cast<int>(threadIdx.x) % 4 * 8;
+    scales = row.scales;
+    has_codes = column < 2;
+  }
+};
+
+static_assert(kGroup * 128 * 127 < 1 << 22);  // a sum of products keeps its bits apart from kIntegerBase's
+
+__device__ __forceinline__ float sum_of_codes(int upper, int lower) {
+  return (__int_as_float(upper) - kIntegerBase) * 128.0F + (__int_as_float(lower) - kIntegerBase);
+}
+
+__device__ __forceinline__ void multiply_bytes(int (&sum)[4], const std::uint32_t (&a)[4], uint2 b) {
+  asm("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+      : "+r"(sum[0]), "+r"(sum[1]), "+r"(sum[2]), "+r"(sum[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b.x), "r"(b.y));
+}
+
+/// The bfloat16 at `index` (0 to 3) of 8 bytes.
+__device__ __forceinline__ float scale_at(uint2 scales, int index) {
+  const std::uint32_t word = index < 2 ? scales.x : scales.y;
+  return __uint_as_float(index % 2 == 0 ? word << 16U : word & 0xffff0000U);
+}
+
+__device__ __forceinline__ float value_of(float4 values, int i) {
+  return i == 0 ? values.x : i == 1 ? values.y : i == 2 ? values.z : values.w;
+}
+
+/// 4 signed bytes as 2 pairs of bfloat16. A byte with 128 added, in the low bits of 2^23, is that float plus the byte.
+__device__ __forceinline__ void bytes_to_pairs(std::uint32_t bytes, std::uint32_t& low, std::uint32_t& high) {
+  const std::uint32_t shifted = bytes ^ 0x80808080U;
+  constexpr std::uint32_t kBase = 0x4B000000U;
+  constexpr float kOffset = 8388608.0F + 128.0F;
+  float value[4];
+#pragma unroll
+  for (unsigned i = 0; i < 4; ++i) value[i] = __uint_as_float(__byte_perm(shifted, kBase, 0x7440U | i)) - kOffset;
+  low = pair_of<__nv_bfloat16>(value[0], value[1]);
+  high = pair_of<__nv_bfloat16>(value[2], value[3]);
+}
+
+/// Bytes i and i + 1 of four from 0 to 15, minus 8, as a pair of bfloat16: as the low bits of 128 they are 128 plus the
+/// byte, exactly.
+__device__ __forceinline__ std::uint32_t nibble_pair(std::uint32_t bytes, unsigned i) {
+  const std::uint32_t bits = __byte_perm(bytes, 0x43434343U, 0x4140U | i << 8U | i);
+  const __nv_bfloat162 value = __hsub2(*reinterpret_cast<const __nv_bfloat162*>(&bits), __float2bfloat162_rn(136.0F));
+  return *reinterpret_cast<const std::uint32_t*>(&value);
+}
+
+/// A lane's codes of a tile, group by group.
+template <Format kFormat>
+struct TileCodes {
+  uint4 low[kFormat == Format::kInt8 ? 2 : 1];   // of row r
+  uint4 high[kFormat == Format::kInt8 ? 2 : 1];  // of row r + 8
+
+  __device__ __forceinline__ void load(const std::byte* tile) {
+    const std::byte* mine = tile + threadIdx.x % kWarp * 16;
+#pragma unroll
+    for (int half = 0; half < (kFormat == Format::kInt8 ? 2 : 1); ++half) {
+      low[half] = *reinterpret_cast<const uint4*>(mine + half * 1024);
+      high[half] = *reinterpret_cast<const uint4*>(mine + half * 1024 + 512);
+    }
+  }
+
+  /// A group as operands of bfloat16: [neighbouring inputs 2 i and 2 i + 1][row r, r + 8].
+  __device__ __forceinline__ void pairs(int group, std::uint32_t (&a)[4][2]) const {
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {  // rows r and r + 8
+      if constexpr (kFormat == Format::kInt8) {
+        const uint4& words = half == 0 ? low[group / 2] : high[group / 2];
+        bytes_to_pairs(word_of(words, group % 2 * 2), a[0][half], a[1][half]);
+        bytes_to_pairs(word_of(words, group % 2 * 2 + 1), a[2][half], a[3][half]);
+      } else {
+        const std::uint32_t word = word_of(half == 0 ? low[0] : high[0], group);
+        const std::uint32_t first = word & 0x0f0f0f0fU;
+        const std::uint32_t second = word >> 4U & 0x0f0f0f0fU;
+        a[0][half] = nibble_pair(first, 0);
+        a[1][half] = nibble_pair(first, 2);
+        a[2][half] = nibble_pair(second, 0);
+        a[3][half] = nibble_pair(second, 2);
+      }
+    }
+  }
+
+  /// The operand of a group as bytes. int4: 16 times the codes.
+  __device__ __forceinline__ void group(int group, std::uint32_t (&a)[4]) const {
+    if constexpr (kFormat == Format::kInt8) {
+      a[0] = word_of(low[group / 2], group % 2 * 2);
+      a[1] = word_of(high[group / 2], group % 2 * 2);
+      a[2] = word_of(low[group / 2], group % 2 * 2 + 1);
+      a[3] = word_of(high[group / 2], group % 2 * 2 + 1);
+    } else {
+      // A nibble is a code plus 8; in the upper half of a byte, with its first bit turned, it is 16 times the code.
+      constexpr std::uint32_t kUpper = 0xf0f0f0f0U;
+      constexpr std::uint32_t kTurned = 0x80808080U;
+      a[0] = (word_of(low[0], group) << 4U & kUpper) ^ kTurned;
+      a[1] = (word_of(high[0], group) << 4U & kUpper) ^ kTurned;
+      a[2] = (word_of(low[0], group) & kUpper) ^ kTurned;
+      a[3] = (word_of(high[0], group) & kUpper) ^ kTurned;
+    }
+  }
+};
+
+/// A lane's part of a tile.
+template <Format kFormat>
+struct TileOfLane {
+  TileCodes<kFormat> codes;
+  uint2 low_scales;   // of row r
+  uint2 high_scales;  // of row r + 8
+
+  __device__ __forceinline__ void load(const std::byte* tile) {
+    const int r = static_cast<int>(threadIdx.x) % kWarp / 4;
+    const std::byte* scales = tile + tile_bytes(kFormat) - kScaleBytes;
+    codes.load(tile);
+    low_scales = *reinterpret_cast<const uint2*>(scales + r * 8);
+    high_scales = *reinterpret_cast<const uint2*>(scales + (r + 8) * 8);
+  }
+};
+
+/// One quantized tile times a row's activations from `input` on. The first of four lanes get the sums, of rows r and
+/// r + 8 of the tile.
+template <Format kFormat>
+__device__ __forceinline__ void multiply_tile(float& low_sum, float& high_sum, const TileOfLane<kFormat>& tile,
+                                              const CodedLane& x, int input) {
+  const float4 scales = *reinterpret_cast<const float4*>(x.scales + input / kGroup);
+#pragma unroll
+  for (int group = 0; group < kGroups; ++group) {
+    std::uint32_t a[4];
+    tile.codes.group(group, a);
+    int sum[4] = {kIntegerBaseBits, kIntegerBaseBits, kIntegerBaseBits, kIntegerBaseBits};
+    const int at = input + group * kGroup;
+    multiply_bytes(sum, a, x.has_codes ? *reinterpret_cast<const uint2*>(x.codes + at) : uint2{});
+    const float scale = value_of(scales, group) * (kFormat == Format::kInt4 ? 1.0F / 16 : 1.0F);
+    low_sum += scale_at(tile.low_scales, group) * scale * sum_of_codes(sum[0], sum[1]);
+    high_sum += scale_at(tile.high_scales, group) * scale * sum_of_codes(sum[2], sum[3]);
+  }
+}
+
+/// One quantized tile, as bfloat16, times several rows; see multiply_chunks. `x`: of this lane, at the tile's first
+/// input.
+template <Format kFormat>
+__device__ __forceinline__ void multiply_tile(float (&sum)[4], const std::byte* tile, const __nv_bfloat16* x,
+                                              bool has_x) {
+  TileOfLane<kFormat> mine;
+  mine.load(tile);
+#pragma unroll
+  for (int group = 0; group < kGroups; ++group) {
+    std::uint32_t a[4][2];
+    mine.codes.pairs(group, a);
+    const uint4 values = has_x ? *reinterpret_cast<const uint4*>(x + group * kGroup) : uint4{};
+    float part[4] = {};
+    multiply<__nv_bfloat16>(part, a[0][0], a[0][1], a[1][0], a[1][1], values.x, values.y);
+    multiply<__nv_bfloat16>(part, a[2][0], a[2][1], a[3][0], a[3][1], values.z, values.w);
+    const float low_scale = scale_at(mine.low_scales, group);
+    const float high_scale = scale_at(mine.high_scales, group);
+    sum[0] += low_scale * part[0];
+    sum[1] += low_scale * part[1];
+    sum[2] += high_scale * part[2];
+    sum[3] += high_scale * part[3];
+  }
+}
+
+}  // namespace inferbench::cuda_backend

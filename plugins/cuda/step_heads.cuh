@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Attention of a step of one sequence, for simple models (see StepPlan): an item is a query head and a part of the
+// positions. It is short, because what a layer executes must fit into the instruction cache: a lane needs nothing from
+// other lanes until it has its scores, and warps meet once.
+#pragma once
+
+#include "step.hpp"
+#include "step_exchange.cuh"
+#include "step_ring.cuh"
+
+namespace inferbench::cuda_backend {
+
+constexpr int kHeadLanes = kSimpleHead / 8;  // that share a position, 8 values each
+constexpr int kHeadGroups = kStepWarps * kWarp / kHeadLanes;
+constexpr int kHeadParts = kSimpleHead + 4;  // floats of a warp's part, with padding
+
+/// 8 neighbouring words of fp32.
+struct EightWords {
+  uint4 low;
+  uint4 high;
+
+  __device__ __forceinline__ void load(const float* from) {
+    low = load_words4(from);
+    high = load_words4(from + 4);
+  }
+  __device__ bool are_whole() const { return is_whole(low) && is_whole(high); }
+  __device__ __forceinline__ void values(float (&to)[8]) const {
+    const std::uint32_t words[8] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
+#pragma unroll
+    for (int i = 0; i < 8; ++i) to[i] = __uint_as_float(words[i]);
+  }
+};
+
+template <typename T>
+__device__ __forceinline__ void unpack8(uint4 bits, float (&to)[8]) {
+  const T* values = reinterpret_cast<const T*>(&bits);
+#pragma unroll
+  for (int i = 0; i < 8; ++i) to[i] = as_float(values[i]);
+}
+template <typename T>
+__device__ __forceinline__ uint4 pack8(const float (&x)[8]) {
+  return make_uint4(pair_of<T>(x[0], x[1]), pair_of<T>(x[2], x[3]), pair_of<T>(x[4], x[5]), pair_of<T>(x[6], x[7]));
+}
+
+/// An item as a lane sees it, the same in every layer. The lane takes 8 values of every kHeadGroups-th position.
+template <typename T>
+struct HeadItem {
+  int index = -1;
+  int head;
+  int split;
+  int query_at;  // words from exchange.qkv to the lane's 8 values of the query, the key and the value
+  int key_at;
+  int value_at;
+  int partner;             // words from its values to those with which they are rotated
+  int n;                   // positions, the new one among them
+  int group;               // the first one is the lane's
+  bool has_new;            // the last position is the step's own
+  bool has_own;            // its warp has that one
+  bool writes;             // it is to be kept in the cache
+  T* keys;                 // of layer 0: the lane's values of its first position
+  const float2* rotation;  // of table 0 and the lane's values
+
+  __device__ void set(int item, const StepArguments& a, int warp) {
+    const Shape& shape = a.model.shape;
+    const int lane = static_cast<int>(threadIdx.x) % kWarp;
+    const int part = lane % kHeadLanes;
+    const int kv_group = shape.n_heads / shape.n_kv_heads;
+    const StepRow& row = a.rows[0];
+    index = item;
+    head = item / a.n_splits;
+    split = item - head * a.n_splits;
+    const int kv_head = head / kv_group;
+    query_at = head * kSimpleHead + part * 8;
+    key_at = (shape.n_heads + kv_head) * kSimpleHead + part * 8;
+    value_at = key_at + shape.kv_size();
+    partner = part < kHeadLanes / 2 ? kSimpleHead / 2 : -kSimpleHead / 2;
+    const int per_split = (row.position + a.n_splits) / a.n_splits;
+    const int begin = split * per_split;
+    n = max(min(per_split, row.position + 1 - begin), 0);
+    group = warp * (kWarp / kHeadLanes) + lane / kHeadLanes;
+    has_new = n > 0 && begin + n == row.position + 1;
+    has_own = has_new && (n - 1) % kHeadGroups / (kWarp / kHeadLanes) == warp;
+    writes = has_own && (n - 1) % kHeadGroups == group && head % kv_group == 0;
+    keys = static_cast<T*>(a.cache.data) + a.cache.place(shape, row.slot, 0, 0, kv_head) +
+           static_cast<std::int64_t>(begin + group) * kSimpleHead + part * 8;
+    rotation = a.cache.rotation + row.position * (kSimpleHead / 2) + part % (kHeadLanes / 2) * 8;
+  }
+};
+
+/// Turns a lane's values by its position; `sign`: -1 in the first half of a head, 1 in the second.
+__device__ __forceinline__ void rotate8(float (&own)[8], const float (&other)[8], const float4 (&turns)[4],
+                                        float sign) {
+#pragma unroll
+  for (int i = 0; i < 8; ++i) {
+    const float cosine = i % 2 == 0 ? turns[i / 2].x : turns[i / 2].z;
+    const float sine = i % 2 == 0 ? turns[i / 2].y : turns[i / 2].w;
+    own[i] = own[i] * cosine + sign * sine * other[i];
+  }
+}
+
+/// A lane's part of the query, the key and the value of the step's own position.
+template <typename T>
+struct OwnHead {
+  float query[8];
+  uint4 key;    // where the item's has_own holds
+  uint4 value;  // the same
+
+  /// Waits for them.
+  __device__ __forceinline__ void load(const StepArguments& a, const LayerWeights& layer, const HeadItem<T>& item,
+                                       const float* qkv) {
+    const bool is_rotated = layer.rotary_table >= 0;
+    float4 turns[4] = {};
+    if (is_rotated) {
+      const auto* from = reinterpret_cast<const float4*>(item.rotation + static_cast<std::int64_t>(layer.rotary_table) *
+                                                                             a.cache.max_tokens * (kSimpleHead / 2));
+#pragma unroll
+      for (int i = 0; i < 4; ++i) turns[i] = from[i];
+    }
+    EightWords q{};
+    EightWords other_q{};
+    EightWords k{};
+    EightWords other_k{};
+    EightWords v{};
+    bool is_there = false;
+    do {
+      q.load(qkv + item.query_at);
+      if (is_rotated) other_q.load(qkv + item.query_at + item.partner);
+      if (item.has_own) {
+        k.load(qkv + item.key_at);
+        v.load(qkv + item.value_at);
+        if (is_rotated) other_k.load(qkv + item.key_at + item.partner);
+      }
+      is_there = q.are_whole() && other_q.are_whole();
+      if (item.has_own) is_there = is_there && k.are_whole() && v.are_whole() && other_k.are_whole();
+    } while (!is_there);
+    __syncwarp();
+    const float sign = item.partner > 0 ? -1.0F : 1.0F;
+    float other[8];
+    q.values(query);
+    if (is_rotated) {
+      other_q.values(other);
+      rotate8(query, other, turns, sign);
+    }
+#pragma unroll
+    for (int i = 0; i < 8; ++i) query[i] = as_float(as_value<T>(query[i] * layer.attention_scale));
+    if (!item.has_own) return;
+    float values[8];
+    v.values(values);
+    value = pack8<T>(values);
+    k.values(values);
+    if (is_rotated) {
+      other_k.values(other);
+      rotate8(values, other, turns, sign);
+    }
+    key = pack8<T>(values);
+  }
+};
+
+/// The running softmax of a warp: each lane has its 8 values of its own positions.
+struct HeadSums {
+  float most = -INFINITY;  // of the warp
+  float sum = 0;
+  float values[8] = {};
+
+  /// Positions of which `score` is minus infinity do not count.
+  template <typename T, int kN>
+  __device__ __forceinline__ void add(const float (&score)[kN], const uint4 (&from)[kN]) {
+    float top = most;
+#pragma unroll
+    for (int u = 0; u < kN; ++u) top = fmaxf(top, score[u]);
+#pragma unroll
+    for (int offset = kHeadLanes; offset < kWarp; offset *= 2) {
+      top = fmaxf(top, __shfl_xor_sync(kAllLanes, top, offset));
+    }
+    const float base = top == -INFINITY ? 0.0F : top;
+    const float keep = __expf(most - base);
+    most = top;
+    sum *= keep;
+#pragma unroll
+    for (int i = 0; i < 8; ++i) values[i] *= keep;
+#pragma unroll
+    for (int u = 0; u < kN; ++u) {
+      const float weight = __expf(score[u] - base);
+      float value[8];
+      unpack8<T>(from[u], value);
+      sum += weight;
+#pragma unroll
+      for (int i = 0; i < 8; ++i) values[i] += weight * value[i];
+    }
+  }
+
+  /// The warp's part: values, then the greatest score and the sum.
+  __device__ __forceinline__ void store(float* parts, int warp) {
+    const int lane = static_cast<int>(threadIdx.x) % kWarp;
+#pragma unroll
+    for (int offset = kHeadLanes; offset < kWarp; offset *= 2) {
+      sum += __shfl_xor_sync(kAllLanes, sum, offset);
+#pragma unroll
+      for (int i = 0; i < 8; ++i) values[i] += __shfl_xor_sync(kAllLanes, values[i], offset);
+    }
+    float* to = parts + warp * kHeadParts;
+    if (lane < kHeadLanes) {
+      reinterpret_cast<float4*>(to)[lane * 2] = make_float4(values[0], values[1], values[2], values[3]);
+      reinterpret_cast<float4*>(to)[lane * 2 + 1] = make_float4(values[4], values[5], values[6], values[7]);
+    }
+    if (lane == 0) *reinterpret_cast<float2*>(to + kSimpleHead) = make_float2(most, sum);
+  }
+};
+
+/// Two neighbouring values of the head from the parts of all warps, by the first warp, to the other blocks.
+template <typename T>
+__device__ __forceinline__ void hand_on_head(const StepArguments& a, const HeadItem<T>& item, const float* parts,
+                                             std::uint32_t* attended) {
+  const int lane = static_cast<int>(threadIdx.x) % kWarp;
+  float2 stats[kStepWarps];
+  float most = -INFINITY;
+#pragma unroll
+  for (int w = 0; w < kStepWarps; ++w) {
+    stats[w] = *reinterpret_cast<const float2*>(parts + w * kHeadParts + kSimpleHead);
+    most = fmaxf(most, stats[w].x);
+  }
+  const float base = most == -INFINITY ? 0.0F : most;
+  float sum = 0;
+  float2 value{};
+#pragma unroll
+  for (int w = 0; w < kStepWarps; ++w) {
+    const float weight = __expf(stats[w].x - base);
+    const float2 part = reinterpret_cast<const float2*>(parts + w * kHeadParts)[lane];
+    sum += weight * stats[w].y;
+    value.x += weight * part.x;
+    value.y += weight * part.y;
+  }
+  if (a.n_splits == 1) {
+    const float factor = __fdividef(1.0F, sum);
+    publish_pair(reinterpret_cast<T*>(attended) + item.head * kSimpleHead + lane * 2, value.x * factor,
+                 value.y * factor);
+    return;
+  }
+  float* to = reinterpret_cast<float*>(attended) + item.index * (kSimpleHead + kSplitPad);
+  publish(to + lane * 2, value.x);
+  publish(to + lane * 2 + 1, value.y);
+  if (lane < kSplitPad) publish(to + kSimpleHead + lane, lane == 0 ? most : (lane == 1 ? sum : 0.0F));
+}
+
+/// One item. `parts`: kStepWarps times kHeadParts floats of shared memory, that nothing else uses.
+template <typename T>
+__device__ __forceinline__ void attend_head(const StepArguments& a, const LayerWeights& layer, int layer_index,
+                                            const HeadItem<T>& item, float* parts, std::uint32_t* exchange, int warp) {
+  constexpr int kAtOnce = 2;  // positions whose loads are under way together
+  const std::int64_t half = a.cache.half_stride(a.model.shape);
+  T* keys = item.keys + layer_index * 2 * half;
+  T* values = keys + half;
+  const int n_old = item.n - (item.has_new ? 1 : 0);
+  const int n_rounds = (item.n + kHeadGroups - 1) / kHeadGroups;
+  uint4 key[kAtOnce];
+  uint4 value[kAtOnce];
+  const auto load = [&](int round) {
+#pragma unroll
+    for (int u = 0; u < kAtOnce; ++u) {
+      key[u] = value[u] = {};
+      const int at = (round + u) * kHeadGroups;
+      if (at + item.group >= n_old) continue;
+      key[u] = __ldcg(reinterpret_cast<const uint4*>(keys + at * kSimpleHead));
+      value[u] = __ldcg(reinterpret_cast<const uint4*>(values + at * kSimpleHead));
+    }
+  };
+  load(0);
+  OwnHead<T> own;
+  own.load(a, layer, item, reinterpret_cast<const float*>(exchange + a.exchange.qkv));
+  HeadSums sums;
+#pragma unroll 1
+  for (int round = 0; round < n_rounds; round += kAtOnce) {
+    if (round != 0) load(round);
+    float score[kAtOnce] = {};
+#pragma unroll
+    for (int u = 0; u < kAtOnce; ++u) {
+      if (item.has_new && (round + u) * kHeadGroups + item.group == n_old) key[u] = own.key, value[u] = own.value;
+      float k[8];
+      unpack8<T>(key[u], k);
+#pragma unroll
+      for (int i = 0; i < 8; ++i) score[u] += own.query[i] * k[i];
+    }
+#pragma unroll
+    for (int offset = kHeadLanes / 2; offset > 0; offset /= 2) {
+#pragma unroll
+      for (int u = 0; u < kAtOnce; ++u) score[u] += __shfl_xor_sync(kAllLanes, score[u], offset);
+    }
+#pragma unroll
+    for (int u = 0; u < kAtOnce; ++u) {
+      if ((round + u) * kHeadGroups + item.group >= item.n) score[u] = -INFINITY;
+    }
+    sums.add<T>(score, value);
+  }
+  sums.store(parts, warp);
+  sync_consumers();
+  if (warp == 0) hand_on_head(a, item, parts, exchange + a.exchange.attended);
+  if (item.writes) {
+    const int at = (item.n - 1) / kHeadGroups * kHeadGroups * kSimpleHead;
+    *reinterpret_cast<uint4*>(keys + at) = own.key;
+    *reinterpret_cast<uint4*>(values + at) = own.value;
+  }
+}
+
+/// All of this block's items of a layer. `item`: the last one that was computed, by which most blocks have no other.
+template <typename T>
+__device__ __forceinline__ void attend_heads(const StepArguments& a, HeadItem<T>& item, const LayerWeights& layer,
+                                             int layer_index, float* parts, std::uint32_t* exchange, int warp) {
+  const int n_items = a.model.shape.n_heads * a.n_splits;
+#pragma unroll 1
+  for (int i = static_cast<int>(blockIdx.x); i < n_items; i += static_cast<int>(gridDim.x)) {
+    if (i != item.index) {
+      item.set(i, a, warp);
+      sync_consumers();  // the first warp may still read the parts of another item
+    }
+    attend_head(a, layer, layer_index, item, parts, exchange, warp);
+  }
+}
+
+}  // namespace inferbench::cuda_backend
