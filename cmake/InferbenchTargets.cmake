@@ -85,6 +85,10 @@ function(inferbench_plugin name)
   set_property(GLOBAL APPEND PROPERTY INFERBENCH_PLUGINS ${name})
 endfunction()
 
+# By default OpenMP's threads spin while waiting for each other. With many short operations and other tests running, that
+# takes ten to twenty times as long.
+set(INFERBENCH_TEST_ENVIRONMENT OMP_WAIT_POLICY=passive)
+
 # A GoogleTest program under ctest: inferbench_test(name SOURCES a.cpp LIBS inferbench_model LABEL unit). Each of its
 # tests becomes one ctest test, in a separate process. With WHOLE, the entire program is one ctest test, because its
 # tests share an expensive fixture.
@@ -115,8 +119,10 @@ function(inferbench_test name)
   endif()
   if(ARG_WHOLE)
     add_test(NAME ${name} COMMAND ${name})
-    set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABEL}" TIMEOUT ${ARG_TIMEOUT})
+    set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABEL}" TIMEOUT ${ARG_TIMEOUT}
+                                 ENVIRONMENT "${INFERBENCH_TEST_ENVIRONMENT}")
     return()
   endif()
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES LABELS "${ARG_LABEL}" TIMEOUT ${ARG_TIMEOUT})
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES LABELS "${ARG_LABEL}" TIMEOUT ${ARG_TIMEOUT}
+                       ENVIRONMENT "${INFERBENCH_TEST_ENVIRONMENT}")
 endfunction()
