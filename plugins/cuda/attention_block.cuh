@@ -3,6 +3,7 @@
 // Attention of one token, computed by a block: some query heads that share keys and values, over a range of positions.
 #pragma once
 
+#include "cache_codes.cuh"
 #include "kernel_math.cuh"
 
 namespace inferbench::cuda_backend {
@@ -10,6 +11,7 @@ namespace inferbench::cuda_backend {
 /// Query heads that a block takes at once. More would not fit into registers.
 constexpr int kBlockHeads = 4;
 
+/// `T`: of the cache.
 template <typename T>
 struct AttendRange {
   const T* keys;           // of position 0 of the slot, layer and head: rows of head_stride
@@ -20,6 +22,8 @@ struct AttendRange {
   int end;
   int head_stride;
   float cap;
+  const float* key_scales = nullptr;  // of codes, by position
+  const float* value_scales = nullptr;
 };
 
 /// Floats of shared memory that attend_range needs.
@@ -32,7 +36,7 @@ template <typename T>
 struct Eight {
   uint4 bits[sizeof(T) / 2] = {};
 
-  __device__ void load(const T* from) {
+  __device__ void load(const T* from, const float* /*scales*/, int /*position*/) {
 #pragma unroll
     for (int i = 0; i < static_cast<int>(sizeof(T) / 2); ++i)
       bits[i] = __ldcg(reinterpret_cast<const uint4*>(from) + i);
@@ -42,6 +46,17 @@ struct Eight {
 #pragma unroll
     for (int i = 0; i < 8; ++i) to[i] = as_float(values[i]);
   }
+};
+template <>
+struct Eight<std::int8_t> {
+  uint2 bits = {};
+  float scale = 0;
+
+  __device__ void load(const std::int8_t* from, const float* scales, int position) {
+    bits = __ldcg(reinterpret_cast<const uint2*>(from));
+    scale = __ldcg(scales + position);
+  }
+  __device__ void unpack(float (&to)[8]) const { unpack_codes(bits, scale, to); }
 };
 
 /// Scores of one position, for all heads, and the running softmax.
@@ -144,8 +159,8 @@ __device__ __forceinline__ void attend_range(const AttendRange<T>& range, const 
       const int position = range.begin + (round + u) * n_groups + group;
       if (position >= range.end || !has_values) continue;
       const std::int64_t at = static_cast<std::int64_t>(position) * range.head_stride + first;
-      keys[u].load(range.keys + at);
-      values[u].load(range.values + at);
+      keys[u].load(range.keys + at, range.key_scales, position);
+      values[u].load(range.values + at, range.value_scales, position);
     }
   };
   load(0);

@@ -16,6 +16,7 @@
 //   i, each plus 8
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 
@@ -92,6 +93,18 @@ IB_BOTH std::int32_t int4_nibble(std::int32_t input) {
 /// Index of a scale among the tile's, which follow the codes.
 IB_BOTH std::int32_t scale_place(std::int32_t row, std::int32_t input) {
   return row * kGroups + input / kGroup;
+}
+
+// ---- keys and values in 8 bits ----
+
+/// A head's values at a position share a scale: each is about scale * code, codes are -127 to 127. `most`: the greatest
+/// magnitude. What is not finite is passed on: a scale of infinity or NaN makes values that are not finite either.
+IB_BOTH float head_scale(float most) {
+  return most / 127.0F;
+}
+IB_BOTH std::int8_t head_code(float value, float scale) {
+  const float code = std::rint(value * (scale > 1e-30F ? 1.0F / scale : 0.0F));
+  return static_cast<std::int8_t>(code >= -127.0F ? (code <= 127.0F ? code : 127.0F) : -127.0F);
 }
 
 // ---- bfloat16 by bits ----

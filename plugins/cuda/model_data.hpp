@@ -97,7 +97,7 @@ struct ModelData {
   Shape shape;
   Products products;
   Format format;             ///< of the linear layers
-  Format values;             ///< of embeddings, of activations that products read, and of the KV cache
+  Format values;             ///< of embeddings and of activations that products read; of most KV caches
   void* token_embedding;     ///< [vocab][embedding_stride]
   void* position_embedding;  ///< [max_positions][embedding_stride]; null: none
   std::int32_t embedding_stride;
@@ -110,6 +110,7 @@ struct ModelData {
 /// The keys and values of a session, and the cosines and sines of its positions.
 struct KvCache {
   void* data;        ///< [slot][layer][keys, values][kv head][max_tokens][head_stride]
+  float* scales;     ///< of 8-bit codes: [slot][layer][keys, values][kv head][max_tokens]; null: data has model values
   float2* rotation;  ///< [table][max_tokens][head_dim / 2]: cosine and sine, times the table's scale; null: none
   std::int32_t max_tokens;
   std::int32_t reserved;
@@ -123,6 +124,15 @@ struct KvCache {
                              std::int32_t head) const {
     const std::int64_t pair = (static_cast<std::int64_t>(slot) * shape.n_layers + layer) * 2 + part;
     return pair * half_stride(shape) + static_cast<std::int64_t>(head) * max_tokens * shape.head_stride;
+  }
+  /// The same of scales, of which each position has one.
+  IB_BOTH std::int64_t scales_half_stride(const Shape& shape) const {
+    return static_cast<std::int64_t>(shape.n_kv_heads) * max_tokens;
+  }
+  IB_BOTH std::int64_t scale_place(const Shape& shape, std::int32_t slot, std::int32_t layer, std::int32_t part,
+                                   std::int32_t head) const {
+    const std::int64_t pair = (static_cast<std::int64_t>(slot) * shape.n_layers + layer) * 2 + part;
+    return pair * scales_half_stride(shape) + static_cast<std::int64_t>(head) * max_tokens;
   }
 };
 

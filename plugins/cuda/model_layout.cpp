@@ -111,6 +111,13 @@ Products products_of(const Shape& shape, Format format) {
           matrix_shape(head_format_of(format), shape.vocab, shape.hidden)};
 }
 
+CacheBytes cache_bytes(const Shape& shape, Format format, std::int64_t positions) {
+  const auto heads = static_cast<std::uint64_t>(positions * 2 * shape.n_layers * shape.n_kv_heads);
+  const auto stride = static_cast<std::uint64_t>(shape.head_stride);
+  if (format == Format::kInt8) return {heads * stride, heads * sizeof(float)};
+  return {heads * stride * static_cast<std::uint64_t>(value_bytes(format)), 0};
+}
+
 ModelLayout lay_out(const ib_model_desc& desc, Format format, Arena& arena) {
   ModelLayout layout;
   ModelData& data = layout.data;

@@ -18,12 +18,19 @@ Shape shape_of(const ib_model_desc& desc);
 
 /// Throws Failure(IB_UNSUPPORTED) for a precision that is unknown.
 Format format_of(std::string_view precision);
-/// Of activations, embeddings and the KV cache beside weights of `format`.
+/// Of activations, embeddings and, unless it is kInt8, the KV cache beside weights of `format`.
 Format values_of(Format format);
 /// Of the head beside linear layers of `format`: int4 is too coarse for it.
 Format head_format_of(Format format);
 
 Products products_of(const Shape& shape, Format format);
+
+/// What a KV cache of `positions` (of all slots together) takes in `format`.
+struct CacheBytes {
+  std::uint64_t data;
+  std::uint64_t scales;  ///< of kInt8
+};
+CacheBytes cache_bytes(const Shape& shape, Format format, std::int64_t positions);
 
 /// Where all weights lie in one allocation. With an arena without memory, all pointers are null and only its size is
 /// counted. `layers` of `data` is taken from the arena; its contents are returned in `layers`.

@@ -5,6 +5,8 @@
 
 namespace inferbench::cuda_backend {
 
+inline constexpr const char* kKvChoices[] = {"auto", "int8", nullptr};
+
 /// The schema of model_create's options.
 inline constexpr ib_option_info kOptionSchema[] = {
     {"step_kernel", IB_OPTION_BOOL, 0, "true", 0, 0, nullptr,
@@ -14,6 +16,9 @@ inline constexpr ib_option_info kOptionSchema[] = {
      "kernel"},
     {"cublaslt", IB_OPTION_BOOL, 0, "true", 0, 0, nullptr,
      "16-bit products of many rows go to cuBLASLt where its library is found; else to the backend's own kernel"},
+    {"kv", IB_OPTION_CHOICE, 0, "auto", 0, 0, kKvChoices,
+     "format of the KV cache; int8 has a scale per position and head, and no fused_pass; auto: as the inputs of "
+     "products"},
 };
 
 }  // namespace inferbench::cuda_backend

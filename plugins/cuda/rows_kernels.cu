@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "attention_block.cuh"
+#include "cache_codes.cuh"
 #include "cuda_call.hpp"
 #include "kernel_math.cuh"
 #include "launch.cuh"
@@ -87,8 +88,18 @@ __global__ void add_normed(Shape shape, NormWeights weights, const float* delta,
   }
 }
 
+// A warp encodes a head. `visit`: calls its argument with (i, value) for all values of this lane; it is called twice.
+template <typename Visit>
+__device__ void store_codes(std::int8_t* to, float* scale_to, Visit visit) {
+  HeadMagnitude magnitude;
+  visit([&](int, float x) { magnitude.add(x); });
+  const float scale = magnitude.scale();
+  visit([&](int i, float x) { to[i] = head_code(x, scale); });
+  if (threadIdx.x % kWarp == 0) *scale_to = scale;
+}
+
 // One warp for each head of each row.
-template <typename T, typename From>
+template <typename T, typename Cached, typename From>
 __global__ void heads(ModelData model, KvCache cache, LayerWeights layer, int layer_index, RowList rows, RowsOf qkv,
                       T* query) {
   let_successor_begin();
@@ -115,18 +126,26 @@ __global__ void heads(ModelData model, KvCache cache, LayerWeights layer, int la
   }
   const bool is_key = head < shape.n_heads + shape.n_kv_heads;
   const int kv_head = head - shape.n_heads - (is_key ? 0 : shape.n_kv_heads);
-  T* to = static_cast<T*>(cache.data) + cache.place(shape, rows.slots[row], layer_index, is_key ? 0 : 1, kv_head) +
-          static_cast<std::int64_t>(position) * shape.head_stride;
-  const auto store = [to](int i, float x) { to[i] = as_value<T>(x); };
-  if (is_key) {
-    write_head(read_head(from, size), size, layer.k_norm, shape.epsilon, rotation, 1.0F, store);
+  const int slot = rows.slots[row];
+  Cached* to = static_cast<Cached*>(cache.data) + cache.place(shape, slot, layer_index, is_key ? 0 : 1, kv_head) +
+               static_cast<std::int64_t>(position) * shape.head_stride;
+  const auto visit = [&](auto write) {
+    if (is_key) {
+      write_head(read_head(from, size), size, layer.k_norm, shape.epsilon, rotation, 1.0F, write);
+    } else {
+      write_head(read_head(from, size), size, nullptr, 0.0F, nullptr, 1.0F, write);
+    }
+  };
+  if constexpr (kIsCode<Cached>) {
+    store_codes(to, cache.scales + cache.scale_place(shape, slot, layer_index, is_key ? 0 : 1, kv_head) + position,
+                visit);
   } else {
-    write_head(read_head(from, size), size, nullptr, 0.0F, nullptr, 1.0F, store);
+    visit([to](int i, float x) { to[i] = as_value<T>(x); });
   }
 }
 
 /// A block takes some heads of a row that share keys.
-template <typename T, int kHeads>
+template <typename T, typename Cached, int kHeads>
 __global__ void attend_one(ModelData model, KvCache cache, LayerWeights layer, int layer_index, RowList rows,
                            const T* query, RowsOf out, int heads_per_item) {
   extern __shared__ float shared[];
@@ -150,16 +169,21 @@ __global__ void attend_one(ModelData model, KvCache cache, LayerWeights layer, i
   __syncthreads();
   const int position = rows.positions[row];
   const int begin = layer.window > 0 ? max(0, position + 1 - layer.window) : 0;
-  const T* data = static_cast<const T*>(cache.data);
-  const AttendRange<T> range{data + cache.place(shape, rows.slots[row], layer_index, 0, kv_head),
-                             data + cache.place(shape, rows.slots[row], layer_index, 1, kv_head),
-                             nullptr,
-                             nullptr,
-                             begin,
-                             position + 1,
-                             stride,
-                             shape.attention_cap};
-  attend_range<T, kHeads>(range, q, lanes_of(stride), static_cast<int>(threadIdx.x) / kWarp, kWarps, parts, [] {});
+  const int slot = rows.slots[row];
+  const Cached* data = static_cast<const Cached*>(cache.data);
+  AttendRange<Cached> range{data + cache.place(shape, slot, layer_index, 0, kv_head),
+                            data + cache.place(shape, slot, layer_index, 1, kv_head),
+                            nullptr,
+                            nullptr,
+                            begin,
+                            position + 1,
+                            stride,
+                            shape.attention_cap};
+  if constexpr (kIsCode<Cached>) {
+    range.key_scales = cache.scales + cache.scale_place(shape, slot, layer_index, 0, kv_head);
+    range.value_scales = range.key_scales + cache.scales_half_stride(shape);
+  }
+  attend_range<Cached, kHeads>(range, q, lanes_of(stride), static_cast<int>(threadIdx.x) / kWarp, kWarps, parts, [] {});
   __syncthreads();
   T* to = static_cast<T*>(out.data) + static_cast<std::int64_t>(row) * out.stride + first_head * shape.head_dim;
   for (int i = static_cast<int>(threadIdx.x); i < n_heads * shape.head_dim; i += kThreads) {
@@ -260,12 +284,12 @@ void store_heads(const ModelData& model, const KvCache& cache, const LayerWeight
                  const RowList& rows, RowsOf qkv, void* query, cudaStream_t stream) {
   const Shape& shape = model.shape;
   const std::int64_t items = static_cast<std::int64_t>(rows.n_rows) * (shape.n_heads + 2 * shape.n_kv_heads);
-  with_value_type(model.values, [&]<typename T>() {
+  with_cache_type(model.values, cache.scales != nullptr, [&]<typename T, typename Cached>() {
     const auto launch = [&](auto kernel) {
       launch_early("storing heads", kernel, dim3(blocks_of(items, kWarps)), kThreads, 0, stream, model, cache, layer,
                    layer_index, rows, qkv, static_cast<T*>(query));
     };
-    qkv.is_float ? launch(heads<T, float>) : launch(heads<T, T>);
+    qkv.is_float ? launch(heads<T, Cached, float>) : launch(heads<T, Cached, T>);
   });
 }
 
@@ -280,20 +304,20 @@ void attend_rows(const ModelData& model, const KvCache& cache, const LayerWeight
   const auto bytes =
       static_cast<std::size_t>(kBlockHeads * shape.head_stride + attend_floats(kWarps, shape.head_stride)) *
       sizeof(float);
-  with_value_type(model.values, [&]<typename T>() {
+  with_cache_type(model.values, cache.scales != nullptr, [&]<typename T, typename Cached>() {
     const auto launch = [&](auto kernel) {
       launch_early("attention", kernel, grid, kThreads, bytes, stream, model, cache, layer, layer_index, rows,
                    static_cast<const T*>(query), out, per_item);
     };
     switch (per_item) {
       case 1:
-        return launch(attend_one<T, 1>);
+        return launch(attend_one<T, Cached, 1>);
       case 2:
-        return launch(attend_one<T, 2>);
+        return launch(attend_one<T, Cached, 2>);
       case 3:
-        return launch(attend_one<T, 3>);
+        return launch(attend_one<T, Cached, 3>);
       default:
-        return launch(attend_one<T, 4>);
+        return launch(attend_one<T, Cached, 4>);
     }
   });
 }

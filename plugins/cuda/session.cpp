@@ -57,10 +57,11 @@ void Session::create_cache() {
   const SessionLimits& limits = lengths_.limits();
   const std::int32_t half = shape.head_dim / 2;
   cache_.max_tokens = limits.max_tokens;
-  const std::int64_t values =
-      2 * cache_.half_stride(shape) * shape.n_layers * limits.n_slots * value_bytes(model.values);
+  const CacheBytes bytes = cache_bytes(shape, model_.options.int8_cache ? Format::kInt8 : model.values,
+                                       std::int64_t{limits.n_slots} * limits.max_tokens);
   const auto take = [&](Arena& arena) {
-    cache_.data = arena.take<std::byte>(static_cast<std::uint64_t>(values));
+    cache_.data = arena.take<std::byte>(bytes.data);
+    if (bytes.scales > 0) cache_.scales = arena.take<float>(bytes.scales / sizeof(float));
     const auto turns =
         static_cast<std::uint64_t>(model.n_rotary_tables) * static_cast<std::uint64_t>(limits.max_tokens);
     if (turns > 0) cache_.rotation = arena.take<float2>(turns * static_cast<std::uint64_t>(half));
@@ -90,8 +91,9 @@ void Session::create_step() {
   const ModelData& model = model_.data();
   if (!model_.options.step_kernel || !model_.context.has_bulk_copies) return;
   const std::int32_t n_blocks = model_.context.n_multiprocessors;
-  step_plans_[0] = plan_step(model.shape, model.products, model_.context.shared_bytes, n_blocks, 1);
-  step_plans_[1] = plan_step(model.shape, model.products, model_.context.shared_bytes, n_blocks, kStepRows);
+  const bool is_coded = cache_.scales != nullptr;
+  step_plans_[0] = plan_step(model.shape, model.products, model_.context.shared_bytes, n_blocks, 1, is_coded);
+  step_plans_[1] = plan_step(model.shape, model.products, model_.context.shared_bytes, n_blocks, kStepRows, is_coded);
   if (step_plans_[0].max_rows == 0) return;
   const std::int64_t words = std::max(most_exchange_words(step_plans_[0], model.shape, n_blocks),
                                       most_exchange_words(step_plans_[1], model.shape, n_blocks));
@@ -108,10 +110,11 @@ void Session::create_step() {
   step_.work.ids = step_ids_.as<std::int32_t>();
   step_.model = model;
   step_.cache = cache_;
-  for (const StepPlan& plan : step_plans_) prepare_step(model, plan);
+  for (const StepPlan& plan : step_plans_) prepare_step(model, cache_, plan);
 }
 
 void Session::create_fused_pass() {
+  if (cache_.scales != nullptr) return;  // its attention reads values, not codes
   const TensorMaps maps;
   if (lengths_.limits().n_slots < FusedPass::kFewestRows || !FusedPass::takes(model_, maps)) return;
   if (plan_.max_rows() >= kStreamedRows) fused_.emplace(model_, maps, rows_.logits());

@@ -41,8 +41,8 @@ struct StepArguments {
   StepRow rows[kStepRows];
 };
 
-/// Prepares the kernel of this model and plan for launches. Throws Failure.
-void prepare_step(const ModelData& model, const StepPlan& plan);
+/// Prepares the kernel of this model, cache and plan for launches. Throws Failure.
+void prepare_step(const ModelData& model, const KvCache& cache, const StepPlan& plan);
 /// Throws Failure.
 void launch_step(const StepArguments& arguments, std::int32_t n_blocks, cudaStream_t stream);
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "attention_block.cuh"
+#include "cache_codes.cuh"
 #include "step.hpp"
 #include "step_exchange.cuh"
 #include "step_norm.cuh"
@@ -12,7 +13,7 @@
 namespace inferbench::cuda_backend {
 
 /// An item, with all that is the same in every layer.
-template <typename T>
+template <typename Cached>
 struct AttentionItem {
   int index = -1;
   int row;
@@ -25,7 +26,8 @@ struct AttentionItem {
   int begin;      // the first of the split's positions, where no window leaves some out
   int per_split;  // and how many they are, the last split may have fewer
   int lanes;      // see attend_range
-  T* keys;        // of layer 0: rows of head_stride
+  Cached* keys;   // of layer 0: rows of head_stride
+  float* scales;  // of these keys, if they are codes
   int out;        // words from exchange.attended to the first head's values
 
   __device__ void set(int item, const StepArguments& a) {
@@ -45,7 +47,9 @@ struct AttentionItem {
     per_split = (position + a.n_splits) / a.n_splits;
     begin = split * per_split;
     lanes = lanes_of(shape.head_stride);
-    keys = static_cast<T*>(a.cache.data) + a.cache.place(shape, a.rows[row].slot, 0, 0, kv_head);
+    keys = static_cast<Cached*>(a.cache.data) + a.cache.place(shape, a.rows[row].slot, 0, 0, kv_head);
+    if constexpr (kIsCode<Cached>)
+      scales = a.cache.scales + a.cache.scale_place(shape, a.rows[row].slot, 0, 0, kv_head);
     out = ((row * shape.n_heads + first_head) * a.n_splits + split) * (shape.head_stride + kSplitPad);
   }
 };
@@ -85,12 +89,32 @@ __device__ __forceinline__ HeadLanes await_head(const float* from, int head_dim)
   return head;
 }
 
+/// Where the codes of an item's new key or value go in the cache. Null: they are not to be written.
+struct NewCodes {
+  std::int8_t* codes;
+  float* scale;
+};
+
+/// Of a head of `size` values, which a warp has: its codes, to the cache, and in `head` what they stand for.
+__device__ __forceinline__ void encode_head(float* head, int size, const HeadMagnitude& magnitude, const NewCodes& to) {
+  const int lane = threadIdx.x % kWarp;
+  const float scale = magnitude.scale();
+  __syncwarp();
+#pragma unroll 1
+  for (int i = lane; i < size; i += kWarp) {
+    const std::int8_t code = head_code(head[i], scale);
+    head[i] = scale * static_cast<float>(code);
+    if (to.codes != nullptr) to.codes[i] = code;
+  }
+  if (lane == 0 && to.codes != nullptr) *to.scale = scale;
+}
+
 /// The item's queries, scaled and rotated, and the step's own key and value as the cache will hold them. Waits for
-/// them.
-template <typename T, int kHeads>
+/// them. `new_codes`: called with 0 for the key, 1 for the value, only where the cache has codes.
+template <typename T, typename Cached, int kHeads, typename Codes>
 __device__ __forceinline__ void load_item(const StepArguments& a, const LayerWeights& layer,
-                                          const AttentionItem<T>& item, const ItemSpace<kHeads>& space,
-                                          const float* qkv, int warp) {
+                                          const AttentionItem<Cached>& item, const ItemSpace<kHeads>& space,
+                                          const float* qkv, int warp, Codes new_codes) {
   const Shape& shape = a.model.shape;
   const int lane = threadIdx.x % kWarp;
   const int size = shape.head_dim;
@@ -114,8 +138,19 @@ __device__ __forceinline__ void load_item(const StepArguments& a, const LayerWei
                (static_cast<std::int64_t>(layer.rotary_table) * a.cache.max_tokens + item.position) * (size / 2);
     if (lane * 16 < size / 2) asm volatile("prefetch.global.L1 [%0];" ::"l"(rotation + lane * 16));
   }
-  write_head(await_head(qkv + item.row * shape.qkv_stride + head * size, size), size, weight, shape.epsilon, rotation,
-             is_query ? layer.attention_scale : 1.0F, [&](int i, float x) { to[i] = as_float(as_value<T>(x)); });
+  const HeadLanes lanes = await_head(qkv + item.row * shape.qkv_stride + head * size, size);
+  const float scale = is_query ? layer.attention_scale : 1.0F;
+  if constexpr (kIsCode<Cached>) {
+    HeadMagnitude magnitude;
+    write_head(lanes, size, weight, shape.epsilon, rotation, scale, [&](int i, float x) {
+      magnitude.add(x);
+      to[i] = is_query ? as_float(as_value<T>(x)) : x;
+    });
+    if (!is_query) encode_head(to, size, magnitude, new_codes(is_value ? 1 : 0));
+  } else {
+    write_head(lanes, size, weight, shape.epsilon, rotation, scale,
+               [&](int i, float x) { to[i] = as_float(as_value<T>(x)); });
+  }
 }
 
 /// Whether attention hands on its result in 16 bits, not parts that are to be added up.
@@ -123,9 +158,9 @@ __device__ __forceinline__ bool hands_on_values(const StepArguments& a) {
   return a.n_splits == 1 && a.model.shape.head_dim % 8 == 0;
 }
 
-template <typename T, int kHeads>
+template <typename T, typename Cached, int kHeads>
 __device__ __forceinline__ void attend_item(const StepArguments& a, const LayerWeights& layer, int layer_index,
-                                            const AttentionItem<T>& item, float* shared, std::uint32_t* exchange,
+                                            const AttentionItem<Cached>& item, float* shared, std::uint32_t* exchange,
                                             int warp) {
   const Shape& shape = a.model.shape;
   const ItemSpace<kHeads> space(shared, shape.head_stride);
@@ -139,18 +174,31 @@ __device__ __forceinline__ void attend_item(const StepArguments& a, const LayerW
   }
   end = min(end, item.position + 1);
   const bool has_new = begin <= item.position && end == item.position + 1;
-  T* keys = item.keys + layer_index * (2 * a.cache.half_stride(shape));
-  T* values = keys + a.cache.half_stride(shape);
-  const AttendRange<T> range{keys,
-                             values,
-                             has_new ? space.key : nullptr,
-                             space.value,
-                             begin,
-                             has_new ? item.position : max(begin, end),
-                             shape.head_stride,
-                             shape.attention_cap};
-  attend_range<T, kHeads>(range, space.query, item.lanes, warp, kStepWarps, space.parts, [&] {
-    load_item<T>(a, layer, item, space, reinterpret_cast<const float*>(exchange + a.exchange.qkv), warp);
+  const bool writes = has_new && item.is_first_chunk;
+  const std::int64_t new_at = static_cast<std::int64_t>(item.position) * shape.head_stride;
+  Cached* keys = item.keys + layer_index * (2 * a.cache.half_stride(shape));
+  Cached* values = keys + a.cache.half_stride(shape);
+  AttendRange<Cached> range{keys,
+                            values,
+                            has_new ? space.key : nullptr,
+                            space.value,
+                            begin,
+                            has_new ? item.position : max(begin, end),
+                            shape.head_stride,
+                            shape.attention_cap};
+  float* scales = nullptr;
+  if constexpr (kIsCode<Cached>) {
+    scales = item.scales + layer_index * (2 * a.cache.scales_half_stride(shape));
+    range.key_scales = scales;
+    range.value_scales = scales + a.cache.scales_half_stride(shape);
+  }
+  const auto new_codes = [&](int part) {
+    if (!writes) return NewCodes{};
+    return NewCodes{reinterpret_cast<std::int8_t*>(part == 0 ? keys : values) + new_at,
+                    scales + part * a.cache.scales_half_stride(shape) + item.position};
+  };
+  attend_range<Cached, kHeads>(range, space.query, item.lanes, warp, kStepWarps, space.parts, [&] {
+    load_item<T>(a, layer, item, space, reinterpret_cast<const float*>(exchange + a.exchange.qkv), warp, new_codes);
     sync_consumers();
   });
   sync_consumers();
@@ -182,19 +230,19 @@ __device__ __forceinline__ void attend_item(const StepArguments& a, const LayerW
       if (j < kSplitPad) publish(to + shape.head_stride + j, j == 0 ? most : (j == 1 ? sum : 0.0F));
     }
   }
-  if (has_new && item.is_first_chunk) {
-    const std::int64_t at = static_cast<std::int64_t>(item.position) * shape.head_stride;
+  if constexpr (!kIsCode<Cached>) {  // codes are there already
+    if (!writes) return;
 #pragma unroll 1
     for (int i = static_cast<int>(threadIdx.x); i < shape.head_stride; i += kStepWarps * kWarp) {
-      keys[at + i] = as_value<T>(space.key[i]);
-      values[at + i] = as_value<T>(space.value[i]);
+      keys[new_at + i] = as_value<T>(space.key[i]);
+      values[new_at + i] = as_value<T>(space.value[i]);
     }
   }
 }
 
 /// All of this block's items of a layer. `item`: the last one that was computed, by which most blocks have no other.
-template <typename T, bool kOneRow>
-__device__ __forceinline__ void attend(const StepArguments& a, AttentionItem<T>& item, const LayerWeights& layer,
+template <typename T, bool kOneRow, typename Cached>
+__device__ __forceinline__ void attend(const StepArguments& a, AttentionItem<Cached>& item, const LayerWeights& layer,
                                        int layer_index, float* shared, std::uint32_t* exchange, int warp) {
   const Shape& shape = a.model.shape;
   const int n_items = a.n_rows * shape.n_kv_heads * a.plan.chunks_per_group * a.n_splits;
@@ -202,9 +250,9 @@ __device__ __forceinline__ void attend(const StepArguments& a, AttentionItem<T>&
   for (int i = static_cast<int>(blockIdx.x); i < n_items; i += static_cast<int>(gridDim.x)) {
     if (i != item.index) item.set(i, a);
     if (kOneRow || a.plan.heads_per_item == 1) {
-      attend_item<T, 1>(a, layer, layer_index, item, shared, exchange, warp);
+      attend_item<T, Cached, 1>(a, layer, layer_index, item, shared, exchange, warp);
     } else {
-      attend_item<T, kStepHeads>(a, layer, layer_index, item, shared, exchange, warp);
+      attend_item<T, Cached, kStepHeads>(a, layer, layer_index, item, shared, exchange, warp);
     }
     sync_consumers();
   }

@@ -20,8 +20,8 @@ namespace {
 
 /// The innermost instruction cache holds 32 KiB, and what a layer needs beyond it is fetched anew in every layer, which
 /// takes longer than the work itself. So all products share one place in a loop, and nothing is written out twice that
-/// need not be. `kVectors`: the plan's.
-template <typename T, Format kFormat, Format kHeadFormat, int kVectors, bool kOneRow, bool kSimple>
+/// need not be. `kVectors`: the plan's. `Cached`: what the KV cache holds.
+template <typename T, typename Cached, Format kFormat, Format kHeadFormat, int kVectors, bool kOneRow, bool kSimple>
 class Step {
  public:
   __device__ Step(const StepArguments& a, std::byte* shared)
@@ -48,7 +48,7 @@ class Step {
   }
 
   __device__ void consume() {
-    std::conditional_t<kSimple, HeadItem<T>, AttentionItem<T>> item;
+    std::conditional_t<kSimple, HeadItem<T>, AttentionItem<Cached>> item;
     Row row(a_, has_row() ? own_row() : 0, moments_);
     clear_other_set();
     exchange_ = a_.work.exchange[a_.set];
@@ -297,7 +297,7 @@ class Step {
 
 #endif
 
-template <typename T, Format kFormat, Format kHead, int kVectors, bool kOneRow, bool kSimple>
+template <typename T, typename Cached, Format kFormat, Format kHead, int kVectors, bool kOneRow, bool kSimple>
 __global__ void __launch_bounds__(kStepThreads, 1) step_kernel(const __grid_constant__ StepArguments a) {
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
   extern __shared__ __align__(128) std::byte shared[];
@@ -307,7 +307,7 @@ __global__ void __launch_bounds__(kStepThreads, 1) step_kernel(const __grid_cons
   for (int i = static_cast<int>(threadIdx.x); i < words; i += kStepThreads) to[i] = from[i];
   if (threadIdx.x == 0) RingPlace(shared, a.plan).init();
   __syncthreads();
-  Step<T, kFormat, kHead, kVectors, kOneRow, kSimple> step(a, shared);
+  Step<T, Cached, kFormat, kHead, kVectors, kOneRow, kSimple> step(a, shared);
   if (threadIdx.x / kWarp == kStepWarps) {
     step.produce();
   } else {
@@ -316,49 +316,61 @@ __global__ void __launch_bounds__(kStepThreads, 1) step_kernel(const __grid_cons
 #endif
 }
 
-template <int kVectors, bool kOneRow, bool kSimple = false, typename Use>
+template <bool kIsCoded, int kVectors, bool kOneRow, bool kSimple = false, typename Use>
 void with_format(Format format, Use use) {
+  const auto use_of = [&]<typename T, Format kFormat, Format kHeadFormat>() {
+    using Cached = std::conditional_t<kIsCoded, std::int8_t, T>;
+    return use(step_kernel<T, Cached, kFormat, kHeadFormat, kVectors, kOneRow, kSimple>);
+  };
   switch (format) {
     case Format::kF16:
-      return use(step_kernel<__half, Format::kF16, Format::kF16, kVectors, kOneRow, kSimple>);
+      return use_of.template operator()<__half, Format::kF16, Format::kF16>();
     case Format::kInt8:
-      return use(step_kernel<__nv_bfloat16, Format::kInt8, Format::kInt8, kVectors, kOneRow, kSimple>);
+      return use_of.template operator()<__nv_bfloat16, Format::kInt8, Format::kInt8>();
     case Format::kInt4:
-      return use(step_kernel<__nv_bfloat16, Format::kInt4, Format::kInt8, kVectors, kOneRow, kSimple>);
+      return use_of.template operator()<__nv_bfloat16, Format::kInt4, Format::kInt8>();
     default:
-      return use(step_kernel<__nv_bfloat16, Format::kBf16, Format::kBf16, kVectors, kOneRow, kSimple>);
+      return use_of.template operator()<__nv_bfloat16, Format::kBf16, Format::kBf16>();
   }
 }
 
-/// The kernel for one row, or for several.
-template <typename Use>
-void with_kernel(Format format, const StepPlan& plan, Use use) {
+template <bool kIsCoded, typename Use>
+void with_general_kernel(Format format, const StepPlan& plan, Use use) {
   constexpr int kMost = kMostStepHidden / kStepVector;
   const bool one_row = plan.max_rows == 1;
-  if (plan.simple != 0) {
-    return plan.vectors == 1 ? with_format<1, true, true>(format, use) : with_format<2, true, true>(format, use);
-  }
   switch (plan.vectors) {
     case 1:
-      return with_format<1, true>(format, use);
+      return with_format<kIsCoded, 1, true>(format, use);
     case 2:
-      return one_row ? with_format<2, true>(format, use) : with_format<2, false>(format, use);
+      return one_row ? with_format<kIsCoded, 2, true>(format, use) : with_format<kIsCoded, 2, false>(format, use);
     default:
-      return one_row ? with_format<kMost, true>(format, use) : with_format<kMost, false>(format, use);
+      return one_row ? with_format<kIsCoded, kMost, true>(format, use)
+                     : with_format<kIsCoded, kMost, false>(format, use);
   }
+}
+
+/// The kernel for one row, or for several; the simple one has no codes in its cache.
+template <typename Use>
+void with_kernel(Format format, const KvCache& cache, const StepPlan& plan, Use use) {
+  if (plan.simple != 0) {
+    return plan.vectors == 1 ? with_format<false, 1, true, true>(format, use)
+                             : with_format<false, 2, true, true>(format, use);
+  }
+  return cache.scales != nullptr ? with_general_kernel<true>(format, plan, use)
+                                 : with_general_kernel<false>(format, plan, use);
 }
 
 }  // namespace
 
-void prepare_step(const ModelData& model, const StepPlan& plan) {
-  with_kernel(model.format, plan, [&](auto kernel) {
+void prepare_step(const ModelData& model, const KvCache& cache, const StepPlan& plan) {
+  with_kernel(model.format, cache, plan, [&](auto kernel) {
     check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, plan.shared_bytes),
           "giving the step's kernel its shared memory");
   });
 }
 
 void launch_step(const StepArguments& arguments, std::int32_t n_blocks, cudaStream_t stream) {
-  with_kernel(arguments.model.format, arguments.plan, [&](auto kernel) {
+  with_kernel(arguments.model.format, arguments.cache, arguments.plan, [&](auto kernel) {
     void* parameters[] = {const_cast<StepArguments*>(&arguments)};
     check(cudaLaunchCooperativeKernel(reinterpret_cast<const void*>(kernel), dim3(static_cast<unsigned>(n_blocks)),
                                       dim3(kStepThreads), parameters,

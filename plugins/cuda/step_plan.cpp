@@ -87,14 +87,15 @@ StreamShape stream_shape(const MatrixShape& shape, std::int32_t n_blocks, std::i
 }
 
 StepPlan plan_step(const Shape& shape, const Products& products, std::int32_t shared_bytes, std::int32_t n_blocks,
-                   std::int32_t most_rows) {
+                   std::int32_t most_rows, bool is_coded) {
   StepPlan plan{};
   const auto size = static_cast<std::uint32_t>(shape.head_dim);
   plan.head_shift = std::has_single_bit(size) ? std::countr_zero(size) : -1;
   const std::int32_t vectors = (shape.hidden_stride + kStepVector - 1) / kStepVector;
   plan.vectors = vectors <= 2 ? vectors : kMostStepHidden / kStepVector;
   if (most_rows > 1) plan.vectors = std::max(plan.vectors, 2);
-  plan.simple = most_rows == 1 && is_simple(shape) && gains_by_simple(shape, products, plan.vectors) ? 1 : 0;
+  const bool may_be_simple = most_rows == 1 && !is_coded && is_simple(shape);
+  plan.simple = may_be_simple && gains_by_simple(shape, products, plan.vectors) ? 1 : 0;
   // Every thread that holds a row takes all parts of its vectors at once. With several rows, every block reads the
   // inputs of all of them, so few inputs are worth more.
   const std::int32_t most_parts = most_rows > 1 ? kMostParts : std::max(1, kMostParts / plan.vectors);

@@ -91,15 +91,15 @@ struct StepPlan {
   std::int32_t chunks_per_group;
   std::int32_t head_shift;  ///< binary logarithm of head_dim; -1: it is no power of 2
   /// There is one row, the model is small, heads have kSimpleHead values, and there is no norm of heads or after a
-  /// product, no cap and no window: the kernel leaves out the code for all that.
+  /// product, no cap, no window and no 8-bit cache: the kernel leaves out the code for all that.
   std::int32_t simple;
   std::int32_t vectors;  ///< of 4 values, of the residual stream, that a thread holds where there is one row
 };
 
 /// A plan for as many rows as fit, at most `most_rows`: a single row leaves more memory to the ring. `shared_bytes`:
-/// most that a block may have.
+/// most that a block may have. `is_coded`: the KV cache has 8-bit codes.
 StepPlan plan_step(const Shape& shape, const Products& products, std::int32_t shared_bytes, std::int32_t n_blocks,
-                   std::int32_t most_rows);
+                   std::int32_t most_rows, bool is_coded = false);
 
 /// Into how many parts a sequence's positions are cut so that all blocks have work.
 std::int32_t attention_splits(const StepPlan& plan, const Shape& shape, std::int32_t n_rows, std::int32_t longest,

@@ -2,6 +2,7 @@
 //
 // Attention of many tokens of a sequence, by tiles of 64 queries and 64 keys on tensor cores, with a running softmax:
 // Dao et al., "FlashAttention", 2022.
+#include "cache_codes.cuh"
 #include "cuda_call.hpp"
 #include "kernel_math.cuh"
 #include "launch.cuh"
@@ -77,7 +78,16 @@ __device__ void soften(TileState<kSize>& state, float (&scores)[kKeys / 8][4]) {
   }
 }
 
-template <typename T, int kSize>
+/// 8 values, from 8 codes of `from`; zeros unless they are there.
+template <typename T>
+__device__ __forceinline__ void copy_codes(T* to, const std::int8_t* from, const float* scale, bool is_there) {
+  float values[8] = {};
+  if (is_there) unpack_codes(__ldcg(reinterpret_cast<const uint2*>(from)), __ldcg(scale), values);
+  *reinterpret_cast<uint4*>(to) = make_uint4(pair_of<T>(values[0], values[1]), pair_of<T>(values[2], values[3]),
+                                             pair_of<T>(values[4], values[5]), pair_of<T>(values[6], values[7]));
+}
+
+template <typename T, typename Cached, int kSize>
 __global__ void __launch_bounds__(kTileThreads) attend_tile(ModelData model, KvCache cache, std::int32_t window,
                                                             int layer_index, RowList rows, const T* query, RowsOf out) {
   extern __shared__ __align__(16) unsigned char shared_bytes[];
@@ -94,8 +104,11 @@ __global__ void __launch_bounds__(kTileThreads) attend_tile(ModelData model, KvC
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   const int r = lane / 4;
   const int c = lane % 4;
-  const T* all_keys = static_cast<const T*>(cache.data) + cache.place(shape, tile.slot, layer_index, 0, kv_head);
-  const T* all_values = static_cast<const T*>(cache.data) + cache.place(shape, tile.slot, layer_index, 1, kv_head);
+  const auto* cached = static_cast<const Cached*>(cache.data);
+  const Cached* all_keys = cached + cache.place(shape, tile.slot, layer_index, 0, kv_head);
+  const Cached* all_values = cached + cache.place(shape, tile.slot, layer_index, 1, kv_head);
+  const float* scales = nullptr;  // of keys
+  if constexpr (kIsCode<Cached>) scales = cache.scales + cache.scale_place(shape, tile.slot, layer_index, 0, kv_head);
 
   uint4 q[kSize / 32][2];
   int position[2];
@@ -122,9 +135,17 @@ __global__ void __launch_bounds__(kTileThreads) attend_tile(ModelData model, KvC
       const int row = i / (kSize / 8);
       const int column = i % (kSize / 8) * 8;
       const bool is_there = index * kKeys + row < end;
-      const std::int64_t at = static_cast<std::int64_t>(is_there ? index * kKeys + row : 0) * kSize + column;
-      copy16(to_keys + row * Space::kKeyPitch + column, all_keys + at, is_there);
-      copy16(to_values + row * Space::kValuePitch + column, all_values + at, is_there);
+      const int position = is_there ? index * kKeys + row : 0;
+      const std::int64_t at = static_cast<std::int64_t>(position) * kSize + column;
+      if constexpr (kIsCode<Cached>) {
+        const float* scale = scales + position;
+        copy_codes(to_keys + row * Space::kKeyPitch + column, all_keys + at, scale, is_there);
+        copy_codes(to_values + row * Space::kValuePitch + column, all_values + at,
+                   scale + cache.scales_half_stride(shape), is_there);
+      } else {
+        copy16(to_keys + row * Space::kKeyPitch + column, all_keys + at, is_there);
+        copy16(to_values + row * Space::kValuePitch + column, all_values + at, is_there);
+      }
     }
     asm volatile("cp.async.commit_group;" ::: "memory");
   };
@@ -206,28 +227,26 @@ void attend_tiles(const ModelData& model, const KvCache& cache, const LayerWeigh
                   const RowList& rows, const void* query, RowsOf out, cudaStream_t stream) {
   if (rows.n_tiles == 0) return;
   const dim3 grid(static_cast<unsigned>(model.shape.n_heads), static_cast<unsigned>(rows.n_tiles));
-  const auto launch = [&]<typename T, int kSize>() {
+  const auto launch = [&]<typename T, typename Cached, int kSize>() {
     constexpr int kBytes = TileSpace<kSize>::kBytes;
-    const auto kernel = attend_tile<T, kSize>;
+    const auto kernel = attend_tile<T, Cached, kSize>;
     check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kBytes), "attention by tiles");
     launch_early("attention by tiles", kernel, grid, kTileThreads, kBytes, stream, model, cache, layer.window,
                  layer_index, rows, static_cast<const T*>(query), out);
   };
-  const auto by_size = [&]<typename T>() {
+  const auto by_size = [&]<typename T, typename Cached>() {
     switch (model.shape.head_dim) {
       case 64:
-        return launch.template operator()<T, 64>();
+        return launch.template operator()<T, Cached, 64>();
       case 128:
-        return launch.template operator()<T, 128>();
+        return launch.template operator()<T, Cached, 128>();
       default:
-        return launch.template operator()<T, 256>();
+        return launch.template operator()<T, Cached, 256>();
     }
   };
-  if (model.values == Format::kF16) {
-    by_size.template operator()<__half>();
-  } else {
-    by_size.template operator()<__nv_bfloat16>();
-  }
+  with_cache_type(model.values, cache.scales != nullptr, [&]<typename T, typename Cached>() {
+    if constexpr (!std::is_same_v<T, float>) by_size.template operator()<T, Cached>();
+  });
 }
 
 }  // namespace inferbench::cuda_backend

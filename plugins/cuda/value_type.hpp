@@ -4,6 +4,8 @@
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 
+#include <cstdint>
+
 #include "formats.hpp"
 
 namespace inferbench::cuda_backend {
@@ -19,6 +21,14 @@ void with_value_type(Format values, Use use) {
     default:
       return use.template operator()<__nv_bfloat16>();
   }
+}
+
+/// Calls use<T, Cached>() with the types of values and of what a cache holds: codes, or the same values.
+template <typename Use>
+void with_cache_type(Format values, bool is_coded, Use use) {
+  with_value_type(values, [&]<typename T>() {
+    return is_coded ? use.template operator()<T, std::int8_t>() : use.template operator()<T, T>();
+  });
 }
 
 }  // namespace inferbench::cuda_backend

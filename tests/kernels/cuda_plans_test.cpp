@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <set>
 #include <utility>
 #include <vector>
@@ -112,6 +113,32 @@ TEST(CudaFormats, StepsOfTheGoldenGridAreExact) {
   }
 }
 
+TEST(CudaCache, CodesAreWithinHalfAStepAndReachTheGreatestMagnitude) {
+  for (std::uint32_t seed = 0; seed < 50; ++seed) {
+    const auto values = some_weights(seed);
+    float most = 0;
+    for (const float value : values) most = std::max(most, std::abs(value));
+    const float scale = head_scale(most);
+    int greatest = 0;
+    for (const float value : values) {
+      const int code = head_code(value, scale);
+      EXPECT_LE(std::abs(value - scale * static_cast<float>(code)), 0.5001F * scale) << seed;
+      greatest = std::max(greatest, std::abs(code));
+    }
+    EXPECT_EQ(greatest, 127);
+  }
+}
+
+TEST(CudaCache, ZerosAreExactAndWhatIsNotFiniteStaysSo) {
+  EXPECT_EQ(head_code(0, head_scale(0)), 0);
+  EXPECT_EQ(head_code(1e-38F, head_scale(1e-38F)), 0) << "too small for a scale";
+  for (const float most : {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+    for (const float value : {0.0F, 1.0F, most}) {
+      EXPECT_FALSE(std::isfinite(head_scale(most) * static_cast<float>(head_code(value, head_scale(most)))));
+    }
+  }
+}
+
 ib_model_desc description(std::int32_t hidden, std::int32_t heads, std::int32_t kv_heads, std::int32_t mlp) {
   ib_model_desc desc{};
   desc.struct_size = sizeof desc;
@@ -128,6 +155,51 @@ ib_model_desc description(std::int32_t hidden, std::int32_t heads, std::int32_t 
   desc.gated = 1;
   desc.norm_epsilon = 1e-5;
   return desc;
+}
+
+TEST(CudaCache, EveryHeadAndPositionHasItsOwnPlaceAndTheyFillTheCache) {
+  ib_model_desc desc = description(240, 6, 3, 512);
+  desc.n_layers = 2;
+  desc.head_dim = 36;
+  const Shape shape = shape_of(desc);
+  ASSERT_EQ(shape.head_stride, 40);
+  KvCache cache{};
+  cache.max_tokens = 5;
+  constexpr std::int32_t kSlots = 3;
+  std::set<std::int64_t> places;
+  std::set<std::int64_t> scales;
+  for (std::int32_t slot = 0; slot < kSlots; ++slot) {
+    for (std::int32_t layer = 0; layer < shape.n_layers; ++layer) {
+      for (std::int32_t head = 0; head < shape.n_kv_heads; ++head) {
+        const std::int64_t keys = cache.place(shape, slot, layer, 0, head);
+        const std::int64_t key_scales = cache.scale_place(shape, slot, layer, 0, head);
+        EXPECT_EQ(cache.place(shape, slot, layer, 1, head), keys + cache.half_stride(shape));
+        EXPECT_EQ(cache.scale_place(shape, slot, layer, 1, head), key_scales + cache.scales_half_stride(shape));
+        for (std::int32_t position = 0; position < cache.max_tokens; ++position) {
+          places.insert({keys + position * 40, keys + cache.half_stride(shape) + position * 40});
+          scales.insert({key_scales + position, key_scales + cache.scales_half_stride(shape) + position});
+        }
+      }
+    }
+  }
+  const CacheBytes bytes = cache_bytes(shape, Format::kInt8, kSlots * cache.max_tokens);
+  EXPECT_EQ(places.size() * 40, bytes.data);
+  EXPECT_EQ(*places.rbegin() + 40, static_cast<std::int64_t>(bytes.data));
+  EXPECT_EQ(scales.size() * sizeof(float), bytes.scales);
+  EXPECT_EQ((*scales.rbegin() + 1) * 4, static_cast<std::int64_t>(bytes.scales));
+}
+
+TEST(CudaCache, EightBitsTakeAByteAValueAndFourAHead) {
+  const Shape shape = shape_of(description(2048, 32, 8, 8192));
+  constexpr std::int64_t kPositions = 1000;
+  constexpr std::uint64_t kHeads = kPositions * 16 * 2 * 8;  // of keys and values in 16 layers
+  EXPECT_EQ(cache_bytes(shape, Format::kInt8, kPositions).data, kHeads * 64);
+  EXPECT_EQ(cache_bytes(shape, Format::kInt8, kPositions).scales, kHeads * 4);
+  for (const Format format : {Format::kBf16, Format::kF16, Format::kF32}) {
+    const CacheBytes bytes = cache_bytes(shape, format, kPositions);
+    EXPECT_EQ(bytes.data, kHeads * 64 * (format == Format::kF32 ? 4 : 2));
+    EXPECT_EQ(bytes.scales, 0U);
+  }
 }
 
 TEST(CudaStepPlan, ChunksCoverTheInputsAndFitIntoAStage) {
@@ -223,6 +295,8 @@ TEST(CudaStepPlan, SimpleKernelsAreForModelsThatNeedNoMore) {
   EXPECT_FALSE(is_simple(with([](Shape& shape) { shape.has_windows = 1; }), Format::kBf16, 1));
   EXPECT_FALSE(is_simple(with([](Shape& shape) { shape.attention_cap = 30; }), Format::kBf16, 1));
   EXPECT_FALSE(is_simple(with([](Shape& shape) { shape.logit_cap = 30; }), Format::kBf16, 1));
+  EXPECT_EQ(plan_step(small, products_of(small, Format::kBf16), kH200Shared, kH200Blocks, 1, true).simple, 0)
+      << "it reads no codes";
   const Shape shared_keys = shape_of(description(2048, 32, 8, 8192));
   EXPECT_FALSE(is_simple(shared_keys, Format::kBf16, 1));
   EXPECT_TRUE(is_simple(shared_keys, Format::kInt4, 1));
