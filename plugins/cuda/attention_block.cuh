@@ -46,17 +46,22 @@ struct Eight {
 #pragma unroll
     for (int i = 0; i < 8; ++i) to[i] = as_float(values[i]);
   }
+  /// What is meant, from a product with the unpacked values.
+  __device__ static float scaled(float product) {
+    return product;
+  }
 };
 template <>
 struct Eight<std::int8_t> {
   uint2 bits = {};
-  float scale = 0;
+  float scale = 1;
 
   __device__ void load(const std::int8_t* from, const float* scales, int position) {
     bits = __ldcg(reinterpret_cast<const uint2*>(from));
     scale = __ldcg(scales + position);
   }
-  __device__ void unpack(float (&to)[8]) const { unpack_codes(bits, scale, to); }
+  __device__ void unpack(float (&to)[8]) const { unpack_codes(bits, to); }
+  __device__ float scaled(float product) const { return product * scale; }
 };
 
 /// Scores of one position, for all heads, and the running softmax.
@@ -76,9 +81,10 @@ struct RunningSoftmax {
     }
   }
 
-  /// Adds kN positions; a score of minus infinity stands for none.
+  /// Takes kN positions, whose scores become weights; a score of minus infinity stands for none. Their values are to be
+  /// added to `values`.
   template <int kN>
-  __device__ void add(int h, const float (&score)[kN], const float (&value)[kN][8]) {
+  __device__ void weigh(int h, float (&score)[kN]) {
     float top = most[h];
 #pragma unroll
     for (int u = 0; u < kN; ++u) top = fmaxf(top, score[u]);
@@ -90,10 +96,8 @@ struct RunningSoftmax {
     for (int i = 0; i < 8; ++i) values[h][i] *= keep;
 #pragma unroll
     for (int u = 0; u < kN; ++u) {
-      const float weight = __expf(score[u] - base);
-      sum[h] += weight;
-#pragma unroll
-      for (int i = 0; i < 8; ++i) values[h][i] += weight * value[u][i];
+      score[u] = __expf(score[u] - base);
+      sum[h] += score[u];
     }
   }
 
@@ -147,7 +151,8 @@ __device__ __forceinline__ void attend_range(const AttendRange<T>& range, const 
   RunningSoftmax<kHeads> running;
   running.clear();
   const int n = range.end - range.begin + (range.new_key != nullptr ? 1 : 0);
-  constexpr int kAtOnce = 2;  // positions whose loads are under way together
+  // Positions whose loads are under way together: as many bytes, where there are registers.
+  constexpr int kAtOnce = kIsCode<T> && kHeads == 1 ? 4 : 2;
   // Every lane takes part in the shuffles, so all groups of a warp make the same number of rounds.
   const int n_rounds = (n + n_groups - 1) >> (31 - __clz(n_groups));
   Eight<T> keys[kAtOnce];
@@ -179,21 +184,23 @@ __device__ __forceinline__ void attend_range(const AttendRange<T>& range, const 
 #pragma unroll
     for (int u = 0; u < kAtOnce; ++u) now_keys[u] = keys[u], now_values[u] = values[u];
     if (kAhead) load(round + kAtOnce);
+    const auto is_new = [&](int u) {
+      return range.new_key != nullptr && range.begin + (round + u) * n_groups + group == range.end && has_values;
+    };
     float score[kHeads][kAtOnce] = {};
-    float value[kAtOnce][8];
 #pragma unroll
     for (int u = 0; u < kAtOnce; ++u) {
       float key[8];
       now_keys[u].unpack(key);
-      now_values[u].unpack(value[u]);
-      if (range.begin + (round + u) * n_groups + group == range.end && range.new_key != nullptr && has_values) {
+      if (is_new(u)) {
 #pragma unroll
-        for (int i = 0; i < 8; ++i) key[i] = range.new_key[first + i], value[u][i] = range.new_value[first + i];
+        for (int i = 0; i < 8; ++i) key[i] = range.new_key[first + i];
       }
 #pragma unroll
       for (int h = 0; h < kHeads; ++h) {
 #pragma unroll
         for (int i = 0; i < 8; ++i) score[h][u] += q[h][i] * key[i];
+        score[h][u] = now_keys[u].scaled(score[h][u]);
       }
     }
 #pragma unroll 1
@@ -211,7 +218,22 @@ __device__ __forceinline__ void attend_range(const AttendRange<T>& range, const 
         const bool is_there = (round + u) * n_groups + group < n;
         score[h][u] = is_there ? soft_cap(score[h][u], range.cap) : -INFINITY;
       }
-      running.add(h, score[h], value);
+      running.weigh(h, score[h]);
+    }
+#pragma unroll
+    for (int u = 0; u < kAtOnce; ++u) {
+      float value[8];
+      now_values[u].unpack(value);
+      if (is_new(u)) {
+#pragma unroll
+        for (int i = 0; i < 8; ++i) value[i] = range.new_value[first + i];
+      }
+#pragma unroll
+      for (int h = 0; h < kHeads; ++h) {
+        const float weight = now_values[u].scaled(score[h][u]);
+#pragma unroll
+        for (int i = 0; i < 8; ++i) running.values[h][i] += weight * value[i];
+      }
     }
   }
   running.merge_groups(lanes);

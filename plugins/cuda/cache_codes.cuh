@@ -3,6 +3,7 @@
 // Keys and values in 8 bits, with a scale for each head and position: see head_code in formats.hpp.
 #pragma once
 
+#include <cstdint>
 #include <type_traits>
 
 #include "kernel_math.cuh"
@@ -13,14 +14,13 @@ namespace inferbench::cuda_backend {
 template <typename Cached>
 constexpr bool kIsCode = std::is_same_v<Cached, std::int8_t>;
 
-/// 8 codes, times their scale. A byte of which the top bit is turned is the code plus 128; below the exponent of 2^23
-/// it makes that a float.
-__device__ __forceinline__ void unpack_codes(uint2 bits, float scale, float (&to)[8]) {
+/// 8 codes as floats. A byte with its top bit turned is the code plus 128, and as the last bits of 2^23 adds that to it.
+__device__ __forceinline__ void unpack_codes(uint2 bits, float (&to)[8]) {
   const std::uint32_t words[2] = {bits.x ^ 0x80808080U, bits.y ^ 0x80808080U};
 #pragma unroll
   for (int i = 0; i < 8; ++i) {
     const std::uint32_t shifted = __byte_perm(words[i / 4], 0x4b000000U, 0x7440U + static_cast<unsigned>(i % 4));
-    to[i] = (__uint_as_float(shifted) - 8388736.0F) * scale;
+    to[i] = __uint_as_float(shifted) - 8388736.0F;
   }
 }
 

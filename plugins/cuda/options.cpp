@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "options.hpp"
 
+#include <string_view>
+
 #include "inferbench/backend.hpp"
 #include "option_schema.hpp"
 

@@ -2,6 +2,8 @@
 //
 // Attention of many tokens of a sequence, by tiles of 64 queries and 64 keys on tensor cores, with a running softmax:
 // Dao et al., "FlashAttention", 2022.
+#include <type_traits>
+
 #include "cache_codes.cuh"
 #include "cuda_call.hpp"
 #include "kernel_math.cuh"
@@ -82,7 +84,13 @@ __device__ void soften(TileState<kSize>& state, float (&scores)[kKeys / 8][4]) {
 template <typename T>
 __device__ __forceinline__ void copy_codes(T* to, const std::int8_t* from, const float* scale, bool is_there) {
   float values[8] = {};
-  if (is_there) unpack_codes(__ldcg(reinterpret_cast<const uint2*>(from)), __ldcg(scale), values);
+  if (is_there) {
+    const uint2 bits = __ldcg(reinterpret_cast<const uint2*>(from));
+    const float factor = __ldcg(scale);
+    unpack_codes(bits, values);
+#pragma unroll
+    for (float& value : values) value *= factor;
+  }
   *reinterpret_cast<uint4*>(to) = make_uint4(pair_of<T>(values[0], values[1]), pair_of<T>(values[2], values[3]),
                                              pair_of<T>(values[4], values[5]), pair_of<T>(values[6], values[7]));
 }
