@@ -14,7 +14,7 @@ namespace inferbench::cuda_backend {
 template <typename Cached>
 constexpr bool kIsCode = std::is_same_v<Cached, std::int8_t>;
 
-/// 8 codes as floats. A byte with its top bit turned is the code plus 128, and as the last bits of 2^23 adds that to it.
+/// 8 codes as floats. A byte with its top bit turned is the code plus 128; as the last bits of 2^23 it adds that.
 __device__ __forceinline__ void unpack_codes(uint2 bits, float (&to)[8]) {
   const std::uint32_t words[2] = {bits.x ^ 0x80808080U, bits.y ^ 0x80808080U};
 #pragma unroll
