@@ -342,35 +342,35 @@ TEST(ProcessRunner, SaysHowAWorkerEnded) {
   EXPECT_THROW(ProcessRunner({"/nowhere/inferbench"}).load(sample_load()), ShortageError) << "no fault of a backend";
 }
 
-TEST(ProcessRunner, SaysWhatTheWorkerWasTakingDown) {
+// What a worker's load ends with that sends these messages and then runs a shell's commands.
+LoadOutcome outcome_after(const std::vector<Json>& messages, const std::string& end, const LoadRequest& request) {
   const test::TemporaryFolder folder;
   const auto file = folder.path() / "answer";
-  const auto outcome_after = [&](const std::vector<Json>& messages, const std::string& end) {
-    std::ofstream stream(file, std::ios::binary);
-    for (const Json& message : messages) {
-      const Bytes frame = encode_frame(message);
-      stream.write(reinterpret_cast<const char*>(frame.data()), static_cast<std::streamsize>(frame.size()));
-    }
-    stream.close();
-    ProcessRunner runner({"/bin/sh", "-c", "cat " + file.string() + " >&3; " + end});
-    return runner.load(sample_load());
-  };
+  std::ofstream stream(file, std::ios::binary);
+  for (const Json& message : messages) {
+    const Bytes frame = encode_frame(message);
+    stream.write(reinterpret_cast<const char*>(frame.data()), static_cast<std::streamsize>(frame.size()));
+  }
+  stream.close();
+  return ProcessRunner({"/bin/sh", "-c", "cat " + file.string() + " >&3; " + end}).load(request);
+}
+
+TEST(ProcessRunner, SaysWhatTheWorkerWasTakingDown) {
   const Json hello = hello_message();
-  EXPECT_THAT(outcome_after({hello, teardown_message("shutdown", "")}, "exit 3").error,
+  EXPECT_THAT(outcome_after({hello, teardown_message("shutdown", "")}, "exit 3", sample_load()).error,
               HasSubstr("in shutdown: the worker exited with code 3"));
-  EXPECT_THAT(outcome_after({hello, teardown_message("shutdown", ""), teardown_message("", "")}, "exit 3").error,
-              testing::StartsWith("the worker exited with code 3"));
-  EXPECT_THAT(outcome_after({hello, teardown_message("model_destroy", "")}, "sleep 60").error,
+  EXPECT_THAT(
+      outcome_after({hello, teardown_message("shutdown", ""), teardown_message("", "")}, "exit 3", sample_load()).error,
+      testing::StartsWith("the worker exited with code 3"));
+  EXPECT_THAT(outcome_after({hello, teardown_message("model_destroy", "")}, "sleep 60", sample_load()).error,
               HasSubstr("in model_destroy: longer than 1.5 s"));
 }
 
 // A stop signal that only the worker receives: the host is its parent and is notified.
 TEST(ProcessRunner, SaysThatASignalStoppedTheWorker) {
-  const LoadOutcome outcome = ProcessRunner({"/bin/sh", "-c", "kill -STOP $$; sleep 60"}).load([] {
-    LoadRequest request = sample_load();
-    request.timeout_s = 0.1;
-    return request;
-  }());
+  LoadRequest request = sample_load();
+  request.timeout_s = 0.1;
+  const LoadOutcome outcome = outcome_after({hello_message()}, "kill -STOP $$; sleep 60", request);
   EXPECT_EQ(outcome.status, TrialStatus::kTimeout);
   EXPECT_THAT(outcome.error, HasSubstr("SIGSTOP stopped it"));
 }
