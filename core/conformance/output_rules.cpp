@@ -50,13 +50,18 @@ void greedy_takes_lowest(Check& check) {
     altered.copy_row("head.weight", winner, config.vocab_size - 1);
     const Candidate model(check.subject(), altered.desc());
     const Session session(model);
-    // By the backend's own logits: a library may sum the columns of a product in different orders, so that equal rows
-    // have logits that differ in the last bit.
     const auto logits = session.last_logits(0, ids);
     session.truncate(0);
-    check.expect_equal(
-        session.greedy(0, ids), std::max_element(logits.begin(), logits.end()) - logits.begin(),
-        fmt::format("greedy, with rows {}, {} and {} of the head equal", low, winner, config.vocab_size - 1));
+    const std::string rows =
+        fmt::format("rows {}, {} and {} of the head are equal", low, winner, config.vocab_size - 1);
+    // A library may sum the columns of a product in different orders, so that equal rows have logits that differ in the
+    // last bit.
+    const auto logit_of = [&](std::int32_t id) { return logits[static_cast<std::size_t>(id)]; };
+    if (logit_of(low) != logit_of(winner) || logits.back() != logit_of(winner)) {
+      check.not_tried(rows + ", but not their logits");
+      continue;
+    }
+    check.expect_equal(session.greedy(0, ids), std::min(low, winner), rows + ", greedy");
   }
 }
 

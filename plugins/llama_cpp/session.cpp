@@ -81,8 +81,9 @@ Session::Session(Model& model, const ib_session_params& params)
 // Versions differ in how they read the order of the layers with windows, and a key that they do not know has no effect.
 void Session::check_windows(const ContextMessages& messages) const {
   const std::int32_t wanted = model_.window_layers;
-  if (wanted == 0 || messages.window_layers().value_or(wanted) == wanted) return;
-  throw Failure(IB_UNSUPPORTED, "this llama.cpp gives " + std::to_string(*messages.window_layers()) +
+  const std::int32_t found = messages.window_layers().value_or(0);  // silence is no proof of them
+  if (wanted == 0 || found == wanted) return;
+  throw Failure(IB_UNSUPPORTED, "this llama.cpp gives " + std::to_string(found) +
                                     " layers a sliding window, the model has " + std::to_string(wanted) + " of them");
 }
 
