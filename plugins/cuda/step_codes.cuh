@@ -2,9 +2,10 @@
 //
 // Products of one sequence with quantized weights, in integers. Activations become integers of 15 bits, with a scale
 // for each group of 32 inputs, which loses less than bfloat16 does. mma.m16n8k32 multiplies bytes, so each of these
-// integers is two, an upper and a lower one: two of the eight columns. Their sums are put together, exactly, before
-// they are scaled. (All blocks would have to do so for all rows of several sequences, which takes longer than it
-// saves.)
+// integers is two, an upper and a lower one. Each of the four groups of a tile has two of the eight columns, so that
+// the sums of all groups are in the same registers, and each lane scales those of one group. The upper and the lower
+// sum are put together, exactly, before. (All blocks would have to do so for all rows of several sequences, which takes
+// longer than it saves.)
 #pragma once
 
 #include "kernel_math.cuh"
@@ -17,18 +18,25 @@ constexpr float kMostCode = 127 * 128;
 /// Groups without a greater magnitude than this float's are zeros.
 constexpr std::uint32_t kLeastCodedBits = 0x0da24260U;  // 1e-30
 
-/// A row of activations in shared memory, as coded_row_bytes in step_plan.hpp says: value = scale * (128 * upper +
-/// lower), upper -127 to 127, lower 0 to 127.
+/// A row of activations in shared memory, as coded_row_bytes in step_plan.hpp says: value = scale * unit * (128 * upper
+/// + lower), upper -127 to 127, lower 0 to 127.
 struct CodedRow {
   std::int8_t* upper;  // [inputs + kCodePad]
   std::int8_t* lower;  // the same
   float* scales;       // of the groups
+  float factor;        // of their greatest magnitude: the scale
 
-  __device__ CodedRow(void* memory, int inputs)
+  /// `unit`: of weights' codes as they are multiplied.
+  __device__ CodedRow(void* memory, int inputs, float unit)
       : upper(static_cast<std::int8_t*>(memory)),
         lower(upper + inputs + kCodePad),
-        scales(reinterpret_cast<float*>(lower + inputs + kCodePad)) {}
+        scales(reinterpret_cast<float*>(lower + inputs + kCodePad)),
+        factor(1 / (kMostCode * unit)) {}
 };
+/// int4 codes are multiplied in the upper halves of bytes.
+constexpr float code_unit(Format format) {
+  return format == Format::kInt4 ? 16.0F : 1.0F;
+}
 
 /// The low bytes of four words.
 __device__ __forceinline__ std::uint32_t low_bytes(int a, int b, int c, int d) {
@@ -76,7 +84,7 @@ __device__ __forceinline__ void store_coded4(const CodedRow& row, int i, float4 
   encode4(x, code_factor(bits), upper, lower);
   *reinterpret_cast<std::uint32_t*>(row.upper + i) = upper;
   *reinterpret_cast<std::uint32_t*>(row.lower + i) = lower;
-  if (i % kGroup == 0) row.scales[i / kGroup] = __uint_as_float(bits) * (1 / kMostCode);
+  if (i % kGroup == 0) row.scales[i / kGroup] = __uint_as_float(bits) * row.factor;
 }
 
 /// The same with 8 values a lane, where `is_there`; 4 neighbouring lanes have a group.
@@ -90,22 +98,20 @@ __device__ __forceinline__ void store_coded8(const CodedRow& row, int i, float4 
   encode4(y, factor, upper.y, lower.y);
   *reinterpret_cast<uint2*>(row.upper + i) = upper;
   *reinterpret_cast<uint2*>(row.lower + i) = lower;
-  if (i % kGroup == 0) row.scales[i / kGroup] = __uint_as_float(bits) * (1 / kMostCode);
+  if (i % kGroup == 0) row.scales[i / kGroup] = __uint_as_float(bits) * row.factor;
 }
 
-/// What a lane takes of a coded row: the first column of an operand has the upper bytes, the second one the lower
-/// bytes.
+/// What a lane takes of a coded row: of a tile's four groups, columns 2 g and 2 g + 1 of an operand have the upper and
+/// the lower bytes of group g. So a lane has inputs of one group, and the sums of another one.
 struct CodedLane {
-  const std::int8_t* codes;
-  const float* scales;
-  bool has_codes;
+  const std::int8_t* codes;  // at the tile's first input
+  const float* scales;       // of the group whose sums it has, likewise
+  int group;
 
-  __device__ explicit CodedLane(const CodedRow& row) {
-    const int column = static_cast<int>(threadIdx.x) % kWarp / 4;
-    codes = (column == 0 ? row.upper : row.lower) + static_cast<int>(threadIdx.x) % 4 * 8;
-    scales = row.scales;
-    has_codes = column < 2;
-  }
+  __device__ CodedLane(const CodedRow& row, int lane)
+      : codes((lane / 4 % 2 == 0 ? row.upper : row.lower) + lane / 8 * kGroup + lane % 4 * 8),
+        scales(row.scales + lane % 4),
+        group(lane / 8) {}
 };
 
 static_assert(kGroup * 128 * 127 < 1 << 22);  // a sum of products keeps its bits apart from kIntegerBase's
@@ -148,6 +154,13 @@ __device__ __forceinline__ std::uint32_t nibble_pair(std::uint32_t bytes, unsign
   const std::uint32_t bits = __byte_perm(bytes, 0x43434343U, 0x4140U | i << 8U | i);
   const __nv_bfloat162 value = __hsub2(*reinterpret_cast<const __nv_bfloat162*>(&bits), __float2bfloat162_rn(136.0F));
   return *reinterpret_cast<const std::uint32_t*>(&value);
+}
+
+/// (a & b) ^ c in one instruction; compiled from these operators it is two.
+__device__ __forceinline__ std::uint32_t and_xor(std::uint32_t a, std::uint32_t b, std::uint32_t c) {
+  std::uint32_t result = 0;
+  asm("lop3.b32 %0, %1, %2, %3, 0x6a;" : "=r"(result) : "r"(a), "r"(b), "r"(c));
+  return result;
 }
 
 /// A lane's codes of a tile, group by group.
@@ -196,10 +209,12 @@ struct TileCodes {
       // A nibble is a code plus 8; in the upper half of a byte, with its first bit turned, it is 16 times the code.
       constexpr std::uint32_t kUpper = 0xf0f0f0f0U;
       constexpr std::uint32_t kTurned = 0x80808080U;
-      a[0] = (word_of(low[0], group) << 4U & kUpper) ^ kTurned;
-      a[1] = (word_of(high[0], group) << 4U & kUpper) ^ kTurned;
-      a[2] = (word_of(low[0], group) & kUpper) ^ kTurned;
-      a[3] = (word_of(high[0], group) & kUpper) ^ kTurned;
+      const std::uint32_t low_word = word_of(low[0], group);
+      const std::uint32_t high_word = word_of(high[0], group);
+      a[0] = and_xor(low_word << 4U, kUpper, kTurned);
+      a[1] = and_xor(high_word << 4U, kUpper, kTurned);
+      a[2] = and_xor(low_word, kUpper, kTurned);
+      a[3] = and_xor(high_word, kUpper, kTurned);
     }
   }
 };
@@ -220,23 +235,38 @@ struct TileOfLane {
   }
 };
 
-/// One quantized tile times a row's activations from `input` on. The first of four lanes get the sums, of rows r and
-/// r + 8 of the tile.
+/// The same for one sequence: with the scales of the group whose sums the lane has.
 template <Format kFormat>
-__device__ __forceinline__ void multiply_tile(float& low_sum, float& high_sum, const TileOfLane<kFormat>& tile,
+struct CodedTileOfLane {
+  TileCodes<kFormat> codes;
+  std::uint16_t low_scale;   // of row r
+  std::uint16_t high_scale;  // of row r + 8
+
+  __device__ __forceinline__ void load(const std::byte* tile, int lane) {
+    const auto* scales = reinterpret_cast<const std::uint16_t*>(tile + tile_bytes(kFormat) - kScaleBytes) + lane;
+    codes.load(tile);
+    low_scale = scales[0];
+    high_scale = scales[kWarp];
+  }
+};
+static_assert(kScaleBytes == 2 * 2 * kWarp && kGroups == 4);  // a lane and its index agree
+
+/// One quantized tile times a row's activations from `input` on: adds the sums of this lane's group, of rows r and
+/// r + 8 of the tile. Those of four neighbouring lanes add up to the product.
+template <Format kFormat>
+__device__ __forceinline__ void multiply_tile(float& low_sum, float& high_sum, const CodedTileOfLane<kFormat>& tile,
                                               const CodedLane& x, int input) {
-  const float4 scales = *reinterpret_cast<const float4*>(x.scales + input / kGroup);
+  const uint2 mine = *reinterpret_cast<const uint2*>(x.codes + input);
+  const float scale = x.scales[input / kGroup];
+  int sum[4] = {kIntegerBaseBits, kIntegerBaseBits, kIntegerBaseBits, kIntegerBaseBits};
 #pragma unroll
   for (int group = 0; group < kGroups; ++group) {
     std::uint32_t a[4];
     tile.codes.group(group, a);
-    int sum[4] = {kIntegerBaseBits, kIntegerBaseBits, kIntegerBaseBits, kIntegerBaseBits};
-    const int at = input + group * kGroup;
-    multiply_bytes(sum, a, x.has_codes ? *reinterpret_cast<const uint2*>(x.codes + at) : uint2{});
-    const float scale = value_of(scales, group) * (kFormat == Format::kInt4 ? 1.0F / 16 : 1.0F);
-    low_sum += scale_at(tile.low_scales, group) * scale * sum_of_codes(sum[0], sum[1]);
-    high_sum += scale_at(tile.high_scales, group) * scale * sum_of_codes(sum[2], sum[3]);
+    multiply_bytes(sum, a, group == x.group ? mine : uint2{});
   }
+  low_sum += __uint_as_float(std::uint32_t{tile.low_scale} << 16U) * scale * sum_of_codes(sum[0], sum[1]);
+  high_sum += __uint_as_float(std::uint32_t{tile.high_scale} << 16U) * scale * sum_of_codes(sum[2], sum[3]);
 }
 
 /// One quantized tile, as bfloat16, times several rows; see multiply_chunks. `x`: of this lane, at the tile's first

@@ -143,9 +143,10 @@ class Step {
   }
 
   /// A part of a product's inputs: waits for them and brings them into shared memory.
+  template <Format kOf>
   __device__ __forceinline__ void load(StepProduct product, Row& row, int first, int n) {
     const Shape& shape = a_.model.shape;
-    const CodedRow coded(rows_, n);
+    const CodedRow coded(rows_, n, code_unit(kOf));
     const auto write4 = [&](int r, int i, float4 values) {
       if constexpr (kIsCoded) {
         store_coded4(coded, i, values);
@@ -225,7 +226,7 @@ class Step {
         [&](bool has_items) {
           if (kAhead && reads_stream) add_to_stream(row, index, norm);
           if (!has_items) return;
-          load(product, row, items.part * shape.part_inputs, shape.part_inputs);
+          load<kOf>(product, row, items.part * shape.part_inputs, shape.part_inputs);
           sync_consumers();
         },
         [&](bool has_value, int tile, int r, int n, float value, float partner, const Fetched& fetched) {

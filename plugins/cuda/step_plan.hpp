@@ -29,7 +29,7 @@ constexpr std::int32_t kChunkInputs = 1024;
 /// would have to wait behind them.
 constexpr std::int32_t kBytesUnderWay = 66 << 10;
 constexpr std::int32_t kRowPad = 32;   ///< values behind a row of activations, likewise
-constexpr std::int32_t kCodePad = 32;  ///< bytes behind a row of coded activations, likewise
+constexpr std::int32_t kCodePad = 64;  ///< bytes behind a row of coded activations, likewise
 /// A row of the residual stream lies in a block's registers: every block holds the only one, else block n holds row n.
 constexpr std::int32_t kMostStepHidden = 4096;
 constexpr std::int32_t kStepVector = 4 * kStepWarps * 32;  ///< values that all threads hold in one vector each

@@ -118,43 +118,48 @@ class ChunkProduct {
   uint4 high_[kSteps];
 };
 
-/// The same for quantized weights: the first of the warp's tiles of a chunk is fetched ahead. `x`: a CodedRow.
+/// The same for quantized weights: the first of the warp's tiles of a chunk is fetched ahead. `x`: a CodedRow. A lane's
+/// sum[0] and sum[2] are parts of a row: see multiply_tile.
 template <typename T, Format kFormat>
 requires(is_quantized(kFormat)) class ChunkProduct<T, kFormat> {
  public:
   __device__ ChunkProduct(RingPlace& ring, const StreamShape& shape, T* x, int warp)
-      : ring_(ring), shape_(shape), warp_(warp), x_(CodedRow(x, shape.part_inputs)) {}
+      : ring_(ring),
+        shape_(shape),
+        warp_(warp),
+        lane_(static_cast<int>(threadIdx.x) % kWarp),
+        x_(CodedRow(x, shape.part_inputs, code_unit(kFormat)), lane_) {}
 
   __device__ __forceinline__ void fetch(int begin) {
+    n_units_ = min(shape_.per_chunk, shape_.units - begin);
     unit_ = (warp_ - begin) & (kStepWarps - 1);
     ring_.wait_full();
-    load(begin);
+    load();
   }
 
   __device__ __forceinline__ void add(int begin, float (&sum)[4]) {
 #pragma unroll 1
-    while (has_tile(begin)) {
+    while (unit_ < n_units_) {
       multiply_tile<kFormat>(sum[0], sum[2], tile_, x_, (begin + unit_) * kTileInputs);
       unit_ += kStepWarps;
-      load(begin);
+      load();
     }
     give_back(ring_);
   }
 
  private:
-  __device__ bool has_tile(int begin) const {
-    return unit_ < min(shape_.per_chunk, shape_.units - begin);
-  }
-  __device__ __forceinline__ void load(int begin) {
-    if (has_tile(begin)) tile_.load(ring_.stage() + unit_ * tile_bytes(kFormat));
+  __device__ __forceinline__ void load() {
+    if (unit_ < n_units_) tile_.load(ring_.stage() + unit_ * tile_bytes(kFormat), lane_);
   }
 
   RingPlace& ring_;
   const StreamShape& shape_;
   int warp_;
+  int lane_;
   CodedLane x_;
   int unit_ = 0;
-  TileOfLane<kFormat> tile_;
+  int n_units_ = 0;  // of the chunk
+  CodedTileOfLane<kFormat> tile_;
 };
 
 /// What a thread adds up in a round: value (tile, row, activation row).
@@ -229,6 +234,15 @@ __device__ __forceinline__ void run_items(RingPlace& ring, const StreamShape& sh
         }
       } else {
         multiply_chunks<T, kFormat>(ring, shape, x, n_rows, warp, sum);
+      }
+      if constexpr (kOneRow && is_quantized(kFormat)) {
+        // Even lanes go on with row r, odd ones with row r + 8.
+        const bool is_even = lane % 2 == 0;
+        float mine = is_even ? sum[0] : sum[2];
+        mine += __shfl_xor_sync(kAllLanes, is_even ? sum[2] : sum[0], 1);
+        mine += __shfl_xor_sync(kAllLanes, mine, 2);
+        if (lane % 4 < 2) parts[place.part(i, warp, lane / 4 + lane % 2 * 8)] = mine;
+        continue;
       }
       const int n = lane % 4 * 2;
       float* low = parts + place.part(i, warp, lane / 4) + n;
