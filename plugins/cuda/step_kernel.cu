@@ -12,6 +12,7 @@
 #include "step_norm.cuh"
 #include "step_products.cuh"
 #include "step_ring.cuh"
+#include "step_row_products.cuh"
 
 namespace inferbench::cuda_backend {
 namespace {
@@ -32,7 +33,10 @@ class Step {
         rows_(reinterpret_cast<T*>(shared + a.plan.rows_at)),
         parts_(reinterpret_cast<float*>(shared + a.plan.parts_at)),
         moments_(reinterpret_cast<float2*>(shared + a.plan.moments_at)),
-        warp_(static_cast<int>(threadIdx.x) / kWarp) {}
+        thread_(static_cast<int>(threadIdx.x)),
+        warp_(thread_ / kWarp) {
+    if (kOneRow) keep(thread_);
+  }
 
   __device__ void produce() {
     CopiesUnderWay under_way(ring_, a_.plan.copies_under_way);
@@ -220,19 +224,28 @@ class Step {
     if (!kAhead && reads_stream) add_to_stream(row, index, norm);
     const ItemRange items(turn_, shape);
     const float* bias = items.part == 0 ? matrix.bias : nullptr;
-    run_items<T, kOf, kOneRow, kAhead>(
-        ring_, shape, items, rows_, a_.n_rows, warp_, reduce_,
-        [&](int tile, int r) { return before(product, bias, items.part, tile, r); },
-        [&](bool has_items) {
-          if (kAhead && reads_stream) add_to_stream(row, index, norm);
-          if (!has_items) return;
-          load<kOf>(product, row, items.part * shape.part_inputs, shape.part_inputs);
-          sync_consumers();
-        },
-        [&](bool has_value, int tile, int r, int n, float value, float partner, const Fetched& fetched) {
-          finish(product, has_value, items.part, tile, r, n, value + fetched.bias, partner + fetched.partner_bias,
-                 fetched.to);
-        });
+    const auto fetch = [&](int tile, int r) { return before(product, bias, items.part, tile, r); };
+    const auto load_inputs = [&](bool has_items) {
+      if (kAhead && reads_stream) add_to_stream(row, index, norm);
+      if (!has_items) return;
+      load<kOf>(product, row, items.part * shape.part_inputs, shape.part_inputs);
+      sync_consumers();
+    };
+    if constexpr (kAhead || kIsCoded) {
+      run_row_items<T, kOf, kAhead>(
+          ring_, shape, items, rows_, thread_, warp_, reduce_, fetch, load_inputs,
+          [&](bool has_value, int tile, int r, float value, float partner, const Fetched& fetched) {
+            finish(product, has_value, items.part, tile, r, 0, value + fetched.bias, partner + fetched.partner_bias,
+                   fetched.to);
+          });
+    } else {
+      run_items<T, kOf, kOneRow>(
+          ring_, shape, items, rows_, a_.n_rows, warp_, reduce_, fetch, load_inputs,
+          [&](bool has_value, int tile, int r, int n, float value, float partner, const Fetched& fetched) {
+            finish(product, has_value, items.part, tile, r, n, value + fetched.bias, partner + fetched.partner_bias,
+                   fetched.to);
+          });
+    }
     turn_.next_product(shape.turn);
   }
 
@@ -291,6 +304,7 @@ class Step {
   T* rows_;
   float* parts_;
   float2* moments_;
+  int thread_;
   int warp_;
   std::uint32_t* exchange_ = nullptr;  // of the present layer
   unsigned long long best_ = 0;        // of this thread's logits

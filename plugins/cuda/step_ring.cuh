@@ -79,6 +79,13 @@ class RingPlace {
   std::uint32_t parity_ = 0;
 };
 
+/// A warp has read the stage.
+__device__ __forceinline__ void give_back(RingPlace& ring, int lane) {
+  __syncwarp();
+  if (lane == 0) ring.release();
+  ring.advance();
+}
+
 /// Which items of the present product are this block's. Item i of a product goes to block (i + offset) % blocks.
 class ItemTurn {
  public:
