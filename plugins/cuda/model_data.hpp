@@ -35,6 +35,7 @@ struct Shape {
   std::int32_t post_norm;
   std::int32_t gated;
   std::int32_t has_windows;  ///< of any layer; set by lay_out
+  std::int32_t has_rotary;   ///< the same
   float epsilon;
   float embedding_scale;
   float attention_cap;

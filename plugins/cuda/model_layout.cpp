@@ -139,6 +139,7 @@ ModelLayout lay_out(const ib_model_desc& desc, Format format, Arena& arena) {
     layer.window = desc.layers[i].window;
     if (layer.window > 0) data.shape.has_windows = 1;
     layer.rotary_table = desc.layers[i].rotary_table;
+    if (layer.rotary_table >= 0) data.shape.has_rotary = 1;
   }
   data.final_norm = take_norm(arena, data.shape);
   const bool is_shared = desc.tied_head != 0 && !is_quantized(format);

@@ -7,6 +7,7 @@
 
 #include "step.hpp"
 #include "step_exchange.cuh"
+#include "step_family.cuh"
 #include "step_ring.cuh"
 
 namespace inferbench::cuda_backend {
@@ -100,7 +101,7 @@ __device__ __forceinline__ void rotate8(float (&own)[8], const float (&other)[8]
 }
 
 /// A lane's part of the query, the key and the value of the step's own position.
-template <typename T>
+template <typename T, typename Traits>
 struct OwnHead {
   float query[8];
   uint4 key;    // where the item's has_own holds
@@ -109,7 +110,7 @@ struct OwnHead {
   /// Waits for them.
   __device__ __forceinline__ void load(const StepArguments& a, const LayerWeights& layer, const HeadItem<T>& item,
                                        const float* qkv) {
-    const bool is_rotated = layer.rotary_table >= 0;
+    const bool is_rotated = Traits::is_rotated(layer);
     float4 turns[4] = {};
     if (is_rotated) {
       const auto* from = reinterpret_cast<const float4*>(item.rotation + static_cast<std::int64_t>(layer.rotary_table) *
@@ -244,7 +245,7 @@ __device__ __forceinline__ void hand_on_head(const StepArguments& a, const HeadI
 }
 
 /// One item. `parts`: kStepWarps times kHeadParts floats of shared memory, that nothing else uses.
-template <typename T>
+template <typename Traits, typename T>
 __device__ __forceinline__ void attend_head(const StepArguments& a, const LayerWeights& layer, int layer_index,
                                             const HeadItem<T>& item, float* parts, std::uint32_t* exchange, int warp) {
   constexpr int kAtOnce = 2;  // positions whose loads are under way together
@@ -266,7 +267,7 @@ __device__ __forceinline__ void attend_head(const StepArguments& a, const LayerW
     }
   };
   load(0);
-  OwnHead<T> own;
+  OwnHead<T, Traits> own;
   own.load(a, layer, item, reinterpret_cast<const float*>(exchange + a.exchange.qkv));
   HeadSums sums;
 #pragma unroll 1
@@ -303,7 +304,7 @@ __device__ __forceinline__ void attend_head(const StepArguments& a, const LayerW
 }
 
 /// All of this block's items of a layer. `item`: the last one that was computed, by which most blocks have no other.
-template <typename T>
+template <typename Traits, typename T>
 __device__ __forceinline__ void attend_heads(const StepArguments& a, HeadItem<T>& item, const LayerWeights& layer,
                                              int layer_index, float* parts, std::uint32_t* exchange, int warp) {
   const int n_items = a.model.shape.n_heads * a.n_splits;
@@ -313,7 +314,7 @@ __device__ __forceinline__ void attend_heads(const StepArguments& a, HeadItem<T>
       item.set(i, a, warp);
       sync_consumers();  // the first warp may still read the parts of another item
     }
-    attend_head(a, layer, layer_index, item, parts, exchange, warp);
+    attend_head<Traits>(a, layer, layer_index, item, parts, exchange, warp);
   }
 }
 

@@ -8,6 +8,7 @@
 #include "step.hpp"
 #include "step_attention.cuh"
 #include "step_exchange.cuh"
+#include "step_family.cuh"
 #include "step_heads.cuh"
 #include "step_norm.cuh"
 #include "step_products.cuh"
@@ -22,7 +23,8 @@ namespace {
 /// The innermost instruction cache holds 32 KiB, and what a layer needs beyond it is fetched anew in every layer, which
 /// takes longer than the work itself. So all products share one place in a loop, and nothing is written out twice that
 /// need not be. `kVectors`: the plan's. `Cached`: what the KV cache holds.
-template <typename T, typename Cached, Format kFormat, Format kHeadFormat, int kVectors, bool kOneRow, bool kSimple>
+template <typename T, typename Cached, Format kFormat, Format kHeadFormat, int kVectors, bool kOneRow,
+          StepFamily kFamily>
 class Step {
  public:
   __device__ Step(const StepArguments& a, std::byte* shared)
@@ -62,40 +64,42 @@ class Step {
     const int end = n_products + (kHeadIsAlike && a_.wants_head != 0 ? 1 : 0);
 #pragma unroll 1
     for (int index = 0; index < end; ++index) {
-      const int product = index < n_products ? index % kLayerProducts : static_cast<int>(kHead);
-      const LayerWeights& layer = layers_[index / kLayerProducts];  // of the head: one that is not there
+      const int in_layer = index % kLayerProducts;
+      const int product = index < n_products ? in_layer : static_cast<int>(kHead);
+      const LayerWeights& layer = layers_[index / kLayerProducts];
       if (product == kOut) {
         if constexpr (kSimple) {
-          attend_heads(a_, item, layer, index / kLayerProducts, parts_, exchange_, warp_);
+          attend_heads<Traits>(a_, item, layer, index / kLayerProducts, parts_, exchange_, warp_);
         } else {
           attend<T, kOneRow>(a_, item, layer, index / kLayerProducts, reinterpret_cast<float*>(rows_), exchange_,
                              warp_);
         }
       }
-      run<kFormat>(static_cast<StepProduct>(product), product == kHead ? a_.model.head : (&layer.qkv)[product], row,
-                   index, norm_of(product, layer));
+      run<kFormat>(static_cast<StepProduct>(product), (&layer.qkv)[in_layer], row, index,
+                   in_layer == kQkv ? layer.attn_norm : layer.mlp_norm);
       if (product == kDown) exchange_ += a_.exchange.layer_words;
     }
     if (a_.wants_head == 0) return;
-    if constexpr (!kHeadIsAlike) run<kHeadFormat>(kHead, a_.model.head, row, n_products, a_.model.final_norm);
+    if constexpr (!kHeadIsAlike) {
+      const LayerWeights& head = layers_[a_.model.shape.n_layers];
+      run<kHeadFormat>(kHead, head.qkv, row, n_products, head.attn_norm);
+    }
     finish_head();
   }
 
  private:
+  using Traits = StepTraits<kFamily>;
+  static constexpr bool kSimple = Traits::kSimple;
   static constexpr bool kIsCoded = kOneRow && is_quantized(kFormat);
   /// Larger models have no registers left for that, and gain less.
   static constexpr bool kAhead = kSimple && kVectors == 1;
-  using Row = RowOfBlock<T, kVectors, kOneRow ? kMostParts / kVectors : kMostParts>;
+  using Row = RowOfBlock<T, Traits, kVectors, kOneRow ? kMostParts / kVectors : kMostParts>;
 
   __device__ static int own_row() {
     return kOneRow ? 0 : static_cast<int>(blockIdx.x);
   }
   __device__ bool has_row() const {
     return kOneRow || own_row() < a_.n_rows;
-  }
-
-  __device__ const NormWeights& norm_of(int product, const LayerWeights& layer) const {
-    return product == kHead ? a_.model.final_norm : product == kQkv ? layer.attn_norm : layer.mlp_norm;
   }
 
   /// Norms are small and not part of the ring: one block has them fetched from memory ahead of their use.
@@ -209,7 +213,7 @@ class Step {
     const int row = tile * kTileRows + r;
     if (product == kUp) {
       return reinterpret_cast<T*>(exchange_ + a_.exchange.mlp) + n * shape.mlp_stride +
-             (shape.gated != 0 ? tile * 8 + r : row);
+             (Traits::is_gated(shape) ? tile * 8 + r : row);
     }
     const int at = product == kQkv ? a_.exchange.qkv : (product == kOut ? a_.exchange.out : a_.exchange.down);
     const int stride = product == kQkv ? shape.qkv_stride : shape.hidden_stride;
@@ -255,8 +259,8 @@ class Step {
                                          float value, float partner, void* to) {
     const Shape& shape = a_.model.shape;
     if (product == kUp) {
-      value = activated(shape.activation, value);
-      const bool gated = shape.gated != 0;
+      value = activated(Traits::activation(shape), value);
+      const bool gated = Traits::is_gated(shape);
       if (gated) value *= partner;
       const float next = __shfl_down_sync(kAllLanes, value, 1 << RoundPlace<kOneRow>(a_.n_rows).shift);
       if (has_value && r % 2 == 0 && (!gated || r < 8)) {
@@ -312,7 +316,7 @@ class Step {
 
 #endif
 
-template <typename T, typename Cached, Format kFormat, Format kHead, int kVectors, bool kOneRow, bool kSimple>
+template <typename T, typename Cached, Format kFormat, Format kHead, int kVectors, bool kOneRow, StepFamily kFamily>
 __global__ void __launch_bounds__(kStepThreads, 1) step_kernel(const __grid_constant__ StepArguments a) {
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
   extern __shared__ __align__(128) std::byte shared[];
@@ -320,9 +324,14 @@ __global__ void __launch_bounds__(kStepThreads, 1) step_kernel(const __grid_cons
   auto* to = reinterpret_cast<std::uint32_t*>(shared + a.plan.layers_at);
   const int words = a.model.shape.n_layers * static_cast<int>(sizeof(LayerWeights) / sizeof(std::uint32_t));
   for (int i = static_cast<int>(threadIdx.x); i < words; i += kStepThreads) to[i] = from[i];
-  if (threadIdx.x == 0) RingPlace(shared, a.plan).init();
+  if (threadIdx.x == 0) {
+    RingPlace(shared, a.plan).init();
+    LayerWeights& head = reinterpret_cast<LayerWeights*>(to)[a.model.shape.n_layers];
+    head.qkv = a.model.head;
+    head.attn_norm = a.model.final_norm;
+  }
   __syncthreads();
-  Step<T, Cached, kFormat, kHead, kVectors, kOneRow, kSimple> step(a, shared);
+  Step<T, Cached, kFormat, kHead, kVectors, kOneRow, kFamily> step(a, shared);
   if (threadIdx.x / kWarp == kStepWarps) {
     step.produce();
   } else {
@@ -331,11 +340,11 @@ __global__ void __launch_bounds__(kStepThreads, 1) step_kernel(const __grid_cons
 #endif
 }
 
-template <bool kIsCoded, int kVectors, bool kOneRow, bool kSimple = false, typename Use>
+template <bool kIsCoded, int kVectors, bool kOneRow, StepFamily kFamily = StepFamily::kAny, typename Use>
 void with_format(Format format, Use use) {
   const auto use_of = [&]<typename T, Format kFormat, Format kHeadFormat>() {
     using Cached = std::conditional_t<kIsCoded, std::int8_t, T>;
-    return use(step_kernel<T, Cached, kFormat, kHeadFormat, kVectors, kOneRow, kSimple>);
+    return use(step_kernel<T, Cached, kFormat, kHeadFormat, kVectors, kOneRow, kFamily>);
   };
   switch (format) {
     case Format::kF16:
@@ -364,15 +373,24 @@ void with_general_kernel(Format format, const StepPlan& plan, Use use) {
   }
 }
 
-/// The kernel for one row, or for several; the simple one has no codes in its cache.
+template <StepFamily kFamily, typename Use>
+void with_family_kernel(Format format, const StepPlan& plan, Use use) {
+  return plan.vectors == 1 ? with_format<false, 1, true, kFamily>(format, use)
+                           : with_format<false, 2, true, kFamily>(format, use);
+}
+
+/// The kernel for one row, or for several; those of a family have no codes in their cache.
 template <typename Use>
 void with_kernel(Format format, const KvCache& cache, const StepPlan& plan, Use use) {
-  if (plan.simple != 0) {
-    return plan.vectors == 1 ? with_format<false, 1, true, true>(format, use)
-                             : with_format<false, 2, true, true>(format, use);
+  switch (plan.family) {
+    case StepFamily::kGpt:
+      return with_family_kernel<StepFamily::kGpt>(format, plan, use);
+    case StepFamily::kLlama:
+      return with_family_kernel<StepFamily::kLlama>(format, plan, use);
+    default:
+      return cache.scales != nullptr ? with_general_kernel<true>(format, plan, use)
+                                     : with_general_kernel<false>(format, plan, use);
   }
-  return cache.scales != nullptr ? with_general_kernel<true>(format, plan, use)
-                                 : with_general_kernel<false>(format, plan, use);
 }
 
 }  // namespace

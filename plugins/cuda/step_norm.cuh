@@ -7,6 +7,7 @@
 
 #include "step.hpp"
 #include "step_exchange.cuh"
+#include "step_family.cuh"
 #include "step_ring.cuh"
 
 namespace inferbench::cuda_backend {
@@ -82,10 +83,10 @@ struct NormFactors {
   float mean;  // 0 for RMS norms
   float scale;
 
-  __device__ NormFactors(Moments moments, float shift, const Shape& shape) {
+  __device__ NormFactors(Moments moments, float shift, const Shape& shape, bool has_mean) {
     const float share = __fdividef(1.0F, static_cast<float>(shape.hidden));
-    const float offset = shape.norm == IB_NORM_LAYER ? moments.sum * share : 0.0F;
-    mean = shape.norm == IB_NORM_LAYER ? shift + offset : 0.0F;
+    const float offset = has_mean ? moments.sum * share : 0.0F;
+    mean = has_mean ? shift + offset : 0.0F;
     scale = rsqrtf(fmaxf(moments.squares * share - offset * offset, 0.0F) + shape.epsilon);
   }
   __device__ float4 apply(float4 x, float4 weight, float4 bias) const {
@@ -114,7 +115,7 @@ __device__ __forceinline__ void store4(T* to, float4 x) {
 }
 
 /// A row: each thread holds kVectors vectors of 4 values, kStepVector apart. `kParts`: most parts of a delta.
-template <typename T, int kVectors, int kParts>
+template <typename T, typename Traits, int kVectors, int kParts>
 class RowOfBlock {
  public:
   /// `moments`: shared memory, 2 kStepWarps.
@@ -123,7 +124,7 @@ class RowOfBlock {
     const Embedding<T> embedding(a.model, a.rows[n]);
 #pragma unroll
     for (int j = 0; j < kVectors; ++j) x_[j] = at(j) < shape_.hidden ? embedding.load(at(j)) : float4{};
-    if (shape_.norm == IB_NORM_LAYER) mean_ = embedding.load(0).x;  // any value near the mean will do
+    if (has_mean()) mean_ = embedding.load(0).x;  // any value near the mean will do
   }
 
   /// Fetches the weights of the next norm, while others still compute what it needs.
@@ -132,7 +133,7 @@ class RowOfBlock {
     for (int j = 0; j < kVectors; ++j) {
       if (at(j) >= shape_.hidden) continue;
       weight_[j] = weight_at(norm, at(j));
-      bias_[j] = bias_at(norm, at(j));
+      bias_[j] = has_mean() ? bias_at(norm, at(j)) : float4{};
     }
   }
 
@@ -177,6 +178,9 @@ class RowOfBlock {
   }
 
  private:
+  __device__ bool has_mean() const {
+    return Traits::has_layer_norm(shape_);
+  }
   __device__ int at(int j) const {
     return first_ + j * kStepVector;
   }
@@ -187,7 +191,7 @@ class RowOfBlock {
     Moments moments;
 #pragma unroll
     for (int j = 0; j < kVectors; ++j) moments.add(x[j], shift, at(j), shape_.hidden);
-    if (shape_.norm == IB_NORM_LAYER) moments.sum = warp_sum(moments.sum);
+    if (has_mean()) moments.sum = warp_sum(moments.sum);
     moments.squares = warp_sum(moments.squares);
     if (threadIdx.x % kWarp == 0) moments_[place_ + threadIdx.x / kWarp] = make_float2(moments.sum, moments.squares);
     sync_consumers();
@@ -197,7 +201,7 @@ class RowOfBlock {
       const float2 part = moments_[place_ + w];
       all.sum += part.x, all.squares += part.y;
     }
-    return NormFactors(all, shift, shape_);
+    return NormFactors(all, shift, shape_, has_mean());
   }
 
   const Shape& shape_;

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "inferbench/backend.h"
+
 namespace inferbench::cuda_backend {
 namespace {
 
@@ -13,15 +15,24 @@ constexpr std::int32_t kQuantizedChunkBytes = 32 << 10;
 // With fewer positions, adding up the parts takes longer than going through the positions.
 constexpr std::int32_t kPositionsPerSplit = 64;
 
-bool is_simple(const Shape& shape) {
-  return shape.head_dim == kSimpleHead && shape.qk_norm == 0 && shape.post_norm == 0 && shape.has_windows == 0 &&
-         shape.attention_cap == 0 && shape.logit_cap == 0;
+StepFamily family_of(const Shape& shape) {
+  if (shape.head_dim != kSimpleHead || shape.qk_norm != 0 || shape.post_norm != 0 || shape.has_windows != 0 ||
+      shape.attention_cap != 0 || shape.logit_cap != 0) {
+    return StepFamily::kAny;
+  }
+  const bool is_gated = shape.gated != 0;
+  if (shape.norm == IB_NORM_LAYER && shape.activation == IB_ACTIVATION_GELU_TANH && !is_gated &&
+      shape.has_rotary == 0) {
+    return StepFamily::kGpt;
+  }
+  const bool is_llama = shape.norm == IB_NORM_RMS && shape.activation == IB_ACTIVATION_SILU && is_gated;
+  return is_llama ? StepFamily::kLlama : StepFamily::kAny;
 }
 
 /// The shorter code gains where instructions are the limit: not in large models. Measured on an H200, with two vectors:
 /// of GPT-2 1.5B, 1121 us a step instead of 1144 us, but of Llama-3.2-1B, whose heads share keys, 722 us instead of 703
 /// us.
-bool gains_by_simple(const Shape& shape, const Products& products, std::int32_t vectors) {
+bool gains_by_family(const Shape& shape, const Products& products, std::int32_t vectors) {
   const bool share_keys = shape.n_kv_heads != shape.n_heads;
   return vectors == 1 || (vectors == 2 && (!share_keys || is_quantized(products.qkv.format)));
 }
@@ -94,8 +105,7 @@ StepPlan plan_step(const Shape& shape, const Products& products, std::int32_t sh
   const std::int32_t vectors = (shape.hidden_stride + kStepVector - 1) / kStepVector;
   plan.vectors = vectors <= 2 ? vectors : kMostStepHidden / kStepVector;
   if (most_rows > 1) plan.vectors = std::max(plan.vectors, 2);
-  const bool may_be_simple = most_rows == 1 && !is_coded && is_simple(shape);
-  plan.simple = may_be_simple && gains_by_simple(shape, products, plan.vectors) ? 1 : 0;
+  if (most_rows == 1 && !is_coded && gains_by_family(shape, products, plan.vectors)) plan.family = family_of(shape);
   // Every thread that holds a row takes all parts of its vectors at once. With several rows, every block reads the
   // inputs of all of them, so few inputs are worth more.
   const std::int32_t most_parts = most_rows > 1 ? kMostParts : std::max(1, kMostParts / plan.vectors);
@@ -124,10 +134,10 @@ StepPlan plan_step(const Shape& shape, const Products& products, std::int32_t sh
       return begin;
     };
     plan.barriers_at = take(2 * kMostStages * 8);
-    plan.layers_at = take(static_cast<std::int64_t>(shape.n_layers) * static_cast<std::int64_t>(sizeof(LayerWeights)));
+    plan.layers_at = take(std::int64_t{shape.n_layers + 1} * static_cast<std::int64_t>(sizeof(LayerWeights)));
     plan.moments_at = take(2 * kStepWarps * 8);
     plan.reduce_at = take(kReduceFloats * 4);
-    plan.parts_at = take(plan.simple != 0 ? kStepWarps * (kSimpleHead + 4) * 4 : 0);
+    plan.parts_at = take(plan.family != StepFamily::kAny ? kStepWarps * (kSimpleHead + 4) * 4 : 0);
     plan.rows_at = take(std::max(rows_bytes(plan, products.qkv.format, rows), attention_bytes(shape)));
     plan.n_stages = std::min((shared_bytes - at) / plan.stage_bytes, kMostStages);
     if (plan.n_stages < kFewestStages) continue;

@@ -73,6 +73,15 @@ constexpr std::int64_t coded_row_bytes(std::int64_t inputs) {
 enum StepProduct : std::int32_t { kQkv, kOut, kUp, kDown, kHead, kProducts };
 constexpr std::int32_t kLayerProducts = kHead;
 
+/// Models of these families have kernels of their own for one row, where they are small, heads have kSimpleHead values,
+/// and there is no norm of heads or after a product, no cap, no window and no 8-bit cache: the code for all that, and
+/// for what the other family has, is left out.
+enum class StepFamily : std::int32_t {
+  kAny,
+  kGpt,   ///< LayerNorm, GELU (tanh), no gate, no rotation
+  kLlama  ///< RMS norms, gated by SiLU
+};
+
 /// Shared memory of a block, and the products. Offsets are in bytes.
 struct StepPlan {
   StreamShape products[kProducts];  ///< by StepProduct
@@ -81,7 +90,7 @@ struct StepPlan {
   std::int32_t stage_bytes;
   std::int32_t copies_under_way;  ///< fewer than stages
   std::int32_t barriers_at;       ///< of the ring: full and empty for each stage
-  std::int32_t layers_at;         ///< a copy of the layers' table
+  std::int32_t layers_at;         ///< a copy of the layers' table; the head and its norm are a last layer's first ones
   std::int32_t moments_at;        ///< 2 kStepWarps pairs of floats
   std::int32_t reduce_at;         ///< kReduceFloats floats
   std::int32_t parts_at;          ///< of simple models: the parts of an attention item from all warps
@@ -90,9 +99,7 @@ struct StepPlan {
   std::int32_t heads_per_item;  ///< query heads that one item of attention takes
   std::int32_t chunks_per_group;
   std::int32_t head_shift;  ///< binary logarithm of head_dim; -1: it is no power of 2
-  /// There is one row, the model is small, heads have kSimpleHead values, and there is no norm of heads or after a
-  /// product, no cap, no window and no 8-bit cache: the kernel leaves out the code for all that.
-  std::int32_t simple;
+  StepFamily family;
   std::int32_t vectors;  ///< of 4 values, of the residual stream, that a thread holds where there is one row
 };
 

@@ -58,9 +58,7 @@ class ChunkProduct {
       : ring_(ring), turn_(shape), warp_(warp), lane_(lane), x_(shared_address(x) + 16 * (lane % 4)) {
     keep(x_);
   }
-  __device__ const ChunkTurn& turn() const {
-    return turn_;
-  }
+  __device__ const ChunkTurn& turn() const { return turn_; }
 
   /// Waits for the chunk that begins at a unit.
   __device__ __forceinline__ void fetch(int begin) {
@@ -129,9 +127,7 @@ requires(is_quantized(kFormat)) class ChunkProduct<T, kFormat> {
         warp_(warp),
         lane_(lane),
         x_(CodedRow(x, shape.part_inputs, code_unit(kFormat)), lane) {}
-  __device__ const ChunkTurn& turn() const {
-    return turn_;
-  }
+  __device__ const ChunkTurn& turn() const { return turn_; }
 
   __device__ __forceinline__ void fetch(int begin) {
     n_units_ = min(turn_.per_chunk, turn_.units - begin);
