@@ -28,9 +28,11 @@ __device__ __forceinline__ std::uint32_t load_word(const void* at) {
   asm volatile("ld.relaxed.gpu.global.u32 %0, [%1];" : "=r"(word) : "l"(at) : "memory");
   return word;
 }
-__device__ __forceinline__ bool is_whole(uint4 words) {
-  return words.x != kAbsent && words.y != kAbsent && words.z != kAbsent && words.w != kAbsent;
+/// kAbsent, the greatest of all words, if one is absent. Comparing word by word would take longer.
+__device__ __forceinline__ std::uint32_t greatest(uint4 words) {
+  return max(max(words.x, words.y), max(words.z, words.w));
 }
+static_assert(kAbsent == 0xffffffffU);
 
 __device__ __forceinline__ void publish_word(void* at, std::uint32_t word) {
   asm volatile("st.relaxed.gpu.global.u32 [%0], %1;" ::"l"(at), "r"(word == kAbsent ? 0x7fffffffU : word) : "memory");
@@ -52,17 +54,17 @@ __device__ __forceinline__ void publish_pair(T* at, float first, float second) {
 /// together.
 template <int kN, typename Place>
 __device__ __forceinline__ void await(uint4 (&words)[kN], Place place) {
-  bool is_missing = false;
+  std::uint32_t most = 0;
   do {
-    is_missing = false;
+    most = 0;
 #pragma unroll
     for (int k = 0; k < kN; ++k) {
       const void* at = place(k);
       words[k] = at != nullptr ? load_words4(at) : uint4{};
     }
 #pragma unroll
-    for (int k = 0; k < kN; ++k) is_missing = is_missing || !is_whole(words[k]);
-  } while (is_missing);
+    for (int k = 0; k < kN; ++k) most = max(most, greatest(words[k]));
+  } while (most == kAbsent);
 }
 __device__ __forceinline__ float await(const float* at) {
   std::uint32_t word = load_word(at);

@@ -25,7 +25,7 @@ struct EightWords {
     low = load_words4(from);
     high = load_words4(from + 4);
   }
-  __device__ bool are_whole() const { return is_whole(low) && is_whole(high); }
+  __device__ std::uint32_t greatest_of() const { return max(greatest(low), greatest(high)); }
   __device__ __forceinline__ void values(float (&to)[8]) const {
     const std::uint32_t words[8] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
 #pragma unroll
@@ -123,7 +123,7 @@ struct OwnHead {
     EightWords k{};
     EightWords other_k{};
     EightWords v{};
-    bool is_there = false;
+    std::uint32_t most = 0;
     do {
       q.load(qkv + item.query_at);
       if (is_rotated) other_q.load(qkv + item.query_at + item.partner);
@@ -132,9 +132,9 @@ struct OwnHead {
         v.load(qkv + item.value_at);
         if (is_rotated) other_k.load(qkv + item.key_at + item.partner);
       }
-      is_there = q.are_whole() && other_q.are_whole();
-      if (item.has_own) is_there = is_there && k.are_whole() && v.are_whole() && other_k.are_whole();
-    } while (!is_there);
+      most = max(q.greatest_of(), other_q.greatest_of());
+      most = max(most, max(max(k.greatest_of(), v.greatest_of()), other_k.greatest_of()));
+    } while (most == kAbsent);
     __syncwarp();
     const float sign = item.partner > 0 ? -1.0F : 1.0F;
     float other[8];

@@ -83,6 +83,8 @@ struct NormFactors {
   float mean;  // 0 for RMS norms
   float scale;
 
+  __device__ NormFactors(Moments moments, float shift, const Shape& shape)
+      : NormFactors(moments, shift, shape, shape.norm == IB_NORM_LAYER) {}
   __device__ NormFactors(Moments moments, float shift, const Shape& shape, bool has_mean) {
     const float share = __fdividef(1.0F, static_cast<float>(shape.hidden));
     const float offset = has_mean ? moments.sum * share : 0.0F;

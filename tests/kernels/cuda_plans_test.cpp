@@ -277,31 +277,46 @@ TEST(CudaStepPlan, ARowOfCodesFitsBesideTheRing) {
   }
 }
 
-TEST(CudaStepPlan, SimpleKernelsAreForModelsThatNeedNoMore) {
-  const auto is_simple = [](const Shape& shape, Format format, std::int32_t most_rows) {
-    return plan_step(shape, products_of(shape, format), kH200Shared, kH200Blocks, most_rows).simple != 0;
+TEST(CudaStepPlan, FamiliesHaveKernelsOfTheirOwnWhereTheyNeedNoMore) {
+  const auto family = [](const Shape& shape, Format format, std::int32_t most_rows, bool is_coded = false) {
+    return plan_step(shape, products_of(shape, format), kH200Shared, kH200Blocks, most_rows, is_coded).family;
   };
   const Shape small = shape_of(description(576, 9, 3, 1536));
-  EXPECT_TRUE(is_simple(small, Format::kBf16, 1));
-  EXPECT_FALSE(is_simple(small, Format::kBf16, kStepRows)) << "it has one row only";
-  const auto with = [&small](auto change) {
+  EXPECT_EQ(family(small, Format::kBf16, 1), StepFamily::kLlama);
+  EXPECT_EQ(family(small, Format::kBf16, kStepRows), StepFamily::kAny) << "it has one row only";
+  EXPECT_EQ(family(small, Format::kBf16, 1, true), StepFamily::kAny) << "it reads no codes";
+  const auto without = [&](auto change) {
     Shape shape = small;
     change(shape);
-    return shape;
+    return family(shape, Format::kBf16, 1);
   };
-  EXPECT_FALSE(is_simple(with([](Shape& shape) { shape.head_dim = 32; }), Format::kBf16, 1));
-  EXPECT_FALSE(is_simple(with([](Shape& shape) { shape.qk_norm = 1; }), Format::kBf16, 1));
-  EXPECT_FALSE(is_simple(with([](Shape& shape) { shape.post_norm = 1; }), Format::kBf16, 1));
-  EXPECT_FALSE(is_simple(with([](Shape& shape) { shape.has_windows = 1; }), Format::kBf16, 1));
-  EXPECT_FALSE(is_simple(with([](Shape& shape) { shape.attention_cap = 30; }), Format::kBf16, 1));
-  EXPECT_FALSE(is_simple(with([](Shape& shape) { shape.logit_cap = 30; }), Format::kBf16, 1));
-  EXPECT_EQ(plan_step(small, products_of(small, Format::kBf16), kH200Shared, kH200Blocks, 1, true).simple, 0)
-      << "it reads no codes";
+  EXPECT_EQ(without([](Shape& shape) { shape.head_dim = 32; }), StepFamily::kAny);
+  EXPECT_EQ(without([](Shape& shape) { shape.qk_norm = 1; }), StepFamily::kAny);
+  EXPECT_EQ(without([](Shape& shape) { shape.post_norm = 1; }), StepFamily::kAny);
+  EXPECT_EQ(without([](Shape& shape) { shape.has_windows = 1; }), StepFamily::kAny);
+  EXPECT_EQ(without([](Shape& shape) { shape.attention_cap = 30; }), StepFamily::kAny);
+  EXPECT_EQ(without([](Shape& shape) { shape.logit_cap = 30; }), StepFamily::kAny);
+  EXPECT_EQ(without([](Shape& shape) { shape.activation = IB_ACTIVATION_GELU_TANH; }), StepFamily::kAny);
+  EXPECT_EQ(without([](Shape& shape) { shape.gated = 0; }), StepFamily::kAny);
+  EXPECT_EQ(without([](Shape& shape) { shape.norm = IB_NORM_LAYER; }), StepFamily::kAny);
+  EXPECT_EQ(without([](Shape& shape) { shape.has_rotary = 1; }), StepFamily::kLlama);
+  const auto gpt = [&](auto change) {
+    return without([&](Shape& shape) {
+      shape.norm = IB_NORM_LAYER;
+      shape.activation = IB_ACTIVATION_GELU_TANH;
+      shape.gated = 0;
+      change(shape);
+    });
+  };
+  EXPECT_EQ(gpt([](Shape& /*shape*/) {}), StepFamily::kGpt);
+  EXPECT_EQ(gpt([](Shape& shape) { shape.has_rotary = 1; }), StepFamily::kAny);
+  EXPECT_EQ(gpt([](Shape& shape) { shape.activation = IB_ACTIVATION_RELU; }), StepFamily::kAny);
+  EXPECT_EQ(gpt([](Shape& shape) { shape.norm = IB_NORM_RMS; }), StepFamily::kAny);
   const Shape shared_keys = shape_of(description(2048, 32, 8, 8192));
-  EXPECT_FALSE(is_simple(shared_keys, Format::kBf16, 1));
-  EXPECT_TRUE(is_simple(shared_keys, Format::kInt4, 1));
-  EXPECT_TRUE(is_simple(shape_of(description(1600, 25, 25, 6400)), Format::kBf16, 1));
-  EXPECT_FALSE(is_simple(shape_of(description(4096, 64, 64, 14336)), Format::kInt4, 1));
+  EXPECT_EQ(family(shared_keys, Format::kBf16, 1), StepFamily::kAny) << "the general kernel is quicker";
+  EXPECT_EQ(family(shared_keys, Format::kInt4, 1), StepFamily::kLlama);
+  EXPECT_EQ(family(shape_of(description(1600, 25, 25, 6400)), Format::kBf16, 1), StepFamily::kLlama);
+  EXPECT_EQ(family(shape_of(description(4096, 64, 64, 14336)), Format::kInt4, 1), StepFamily::kAny);
 }
 
 TEST(CudaStepPlan, ExchangedPiecesDoNotOverlap) {
