@@ -68,7 +68,7 @@ endfunction()
 # Sources that include the same large headers are compiled in groups (CMake's unity build). A name in an unnamed
 # namespace must be unique within its library. Kernels are not grouped, because each is tuned as a separate file.
 function(inferbench_group_sources target)
-  set_target_properties(${target} PROPERTIES UNITY_BUILD ${INFERBENCH_GROUPED} UNITY_BUILD_BATCH_SIZE 6)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ${INFERBENCH_GROUPED} UNITY_BUILD_BATCH_SIZE 12)
 endfunction()
 
 # A static library of the host: inferbench_library(model safetensors.cpp ...) creates inferbench_model.

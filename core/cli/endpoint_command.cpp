@@ -33,6 +33,8 @@
 namespace inferbench {
 namespace {
 
+using Json = nlohmann::ordered_json;
+
 struct EndpointArguments {
   Endpoint endpoint;
   std::string api_key_env;
@@ -125,7 +127,6 @@ nlohmann::ordered_json summary_json(const std::vector<double>& values) {
 }
 
 void print_endpoint_json(const EndpointArguments& arguments, const Measured& measured) {
-  using Json = nlohmann::ordered_json;
   const LoadMetrics& metrics = measured.metrics;
   Json requests = Json::array();
   for (const EndpointOutcome& outcome : measured.result.outcomes) {

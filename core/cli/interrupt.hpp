@@ -3,6 +3,8 @@
 
 namespace inferbench {
 
+constexpr int kInterrupted = 130;  ///< Exit code after Ctrl-C: 128 + SIGINT, like a shell's.
+
 /// During its lifetime, the first SIGINT or SIGTERM only requests a stop; the second ends the program immediately. Only
 /// one instance may exist at a time.
 class InterruptGuard {

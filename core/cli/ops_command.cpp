@@ -29,8 +29,6 @@
 namespace inferbench {
 namespace {
 
-constexpr int kInterrupted = 130;  // 128 + SIGINT, like a shell
-
 struct OpsArguments {
   std::filesystem::path experiment;
   OperatorFlags flags;
@@ -55,7 +53,7 @@ std::vector<std::int32_t> thread_counts(const OperatorExperiment& experiment) {
   return counts;
 }
 
-int run(const OpsArguments& arguments) {
+int run_ops(const OpsArguments& arguments) {
   const PluginPath plugins(arguments.plugin_dirs);
   const auto file = arguments.experiment.empty() ? std::nullopt : std::optional(find_experiment(arguments.experiment));
   OperatorResults results;
@@ -149,7 +147,7 @@ void add_ops_command(CLI::App& app, CommandContext& context) {
   add_plugin_dir_option(command, arguments->plugin_dirs);
   add_json_flag(command, arguments->json);
   command.footer(kOpsFooter);
-  command.callback([arguments, &context] { context.exit_code = run(*arguments); });
+  command.callback([arguments, &context] { context.exit_code = run_ops(*arguments); });
 }
 
 }  // namespace inferbench

@@ -50,8 +50,6 @@ namespace inferbench {
 
 namespace {
 
-constexpr int kInterrupted = 130;  // 128 + SIGINT, like a shell
-
 struct RunOptions {
   RunChoice source;
   std::filesystem::path out = "results";

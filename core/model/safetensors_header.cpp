@@ -17,7 +17,7 @@
 namespace inferbench {
 namespace {
 
-constexpr const char* kCure = "the file is damaged or not a safetensors file; fetch it again";
+constexpr const char* kHeaderCure = "the file is damaged or not a safetensors file; fetch it again";
 
 // Reads the header event by event: memory use is limited to the data kept, and a JSON bomb fails at its first wrong
 // token.
@@ -119,7 +119,7 @@ class HeaderReader final : public nlohmann::json_sax<nlohmann::json> {
 
   bool parse_error(std::size_t /*position*/, const std::string& /*token*/,
                    const nlohmann::detail::exception& error) override {
-    throw Error(fmt::format("{}: header is not valid JSON: {}", file_, json_complaint(error.what())), kCure);
+    throw Error(fmt::format("{}: header is not valid JSON: {}", file_, json_complaint(error.what())), kHeaderCure);
   }
 
  private:
@@ -142,7 +142,7 @@ class HeaderReader final : public nlohmann::json_sax<nlohmann::json> {
 
   void begin_entry(std::string& name) {
     if (!names_.insert(name).second) {
-      throw Error(fmt::format("{}: tensor {} occurs twice in the header", file_, in_quotes(name)), kCure);
+      throw Error(fmt::format("{}: tensor {} occurs twice in the header", file_, in_quotes(name)), kHeaderCure);
     }
     if (name == "__metadata__") {
       state_ = State::kMetadataEntry;
@@ -173,7 +173,7 @@ class HeaderReader final : public nlohmann::json_sax<nlohmann::json> {
   }
 
   [[noreturn]] void unexpected(std::string_view what) const {
-    if (state_ == State::kStart) throw Error(fmt::format("{}: header is not a JSON object", file_), kCure);
+    if (state_ == State::kStart) throw Error(fmt::format("{}: header is not a JSON object", file_), kHeaderCure);
     fail(fmt::format("{} where the format has none", what));
   }
 
@@ -181,7 +181,7 @@ class HeaderReader final : public nlohmann::json_sax<nlohmann::json> {
     const bool in_metadata =
         state_ == State::kMetadataEntry || state_ == State::kMetadata || state_ == State::kMetadataValue;
     const std::string where = in_metadata ? "__metadata__" : fmt::format("tensor {}", in_quotes(tensor_.name));
-    throw Error(fmt::format("{}: {}: {}", file_, where, what), kCure);
+    throw Error(fmt::format("{}: {}: {}", file_, where, what), kHeaderCure);
   }
 
   const std::string& file_;
@@ -215,16 +215,16 @@ std::optional<std::uint64_t> safetensors_element_bytes(std::string_view dtype) {
 std::uint64_t safetensors_header_bytes(std::span<const std::byte> head, std::uint64_t file_size,
                                        const std::string& file) {
   if (file_size < 8 || head.size() < 8) {
-    throw Error(fmt::format("{}: only {} bytes: no safetensors header", file, file_size), kCure);
+    throw Error(fmt::format("{}: only {} bytes: no safetensors header", file, file_size), kHeaderCure);
   }
   std::uint64_t length = 0;
   for (std::size_t i = 0; i < 8; ++i) length |= std::to_integer<std::uint64_t>(head[i]) << (8 * i);
   if (length > kMaxSafetensorsHeader) {
     throw Error(fmt::format("{}: header of {} bytes; the format allows {}", file, length, kMaxSafetensorsHeader),
-                kCure);
+                kHeaderCure);
   }
   if (length > file_size - 8) {
-    throw Error(fmt::format("{}: header of {} bytes in a file of {}", file, length, file_size), kCure);
+    throw Error(fmt::format("{}: header of {} bytes in a file of {}", file, length, file_size), kHeaderCure);
   }
   return length;
 }
@@ -233,12 +233,12 @@ SafetensorsHeader parse_safetensors_header(std::span<const std::byte> head, std:
                                            const std::string& file) {
   const std::uint64_t length = safetensors_header_bytes(head, file_size, file);
   if (length > head.size() - 8) {
-    throw Error(fmt::format("{}: {} bytes of a header of {} were read", file, head.size() - 8, length), kCure);
+    throw Error(fmt::format("{}: {} bytes of a header of {} were read", file, head.size() - 8, length), kHeaderCure);
   }
   const std::string_view json(reinterpret_cast<const char*>(head.data()) + 8, static_cast<std::size_t>(length));
-  if (!json.starts_with('{')) throw Error(fmt::format("{}: header does not begin with '{{'", file), kCure);
+  if (!json.starts_with('{')) throw Error(fmt::format("{}: header does not begin with '{{'", file), kHeaderCure);
   // The parser would take a NUL as the end of the text and ignore the rest.
-  if (json.find('\0') != std::string_view::npos) throw Error(fmt::format("{}: NUL in the header", file), kCure);
+  if (json.find('\0') != std::string_view::npos) throw Error(fmt::format("{}: NUL in the header", file), kHeaderCure);
 
   SafetensorsHeader header;
   header.data_begin = 8 + length;

@@ -9,7 +9,7 @@ namespace {
 
 constexpr double kUnit = 1e9;
 
-const ThreadLimits& nearest(const MachineLimits& limits, std::int32_t threads) {
+const ThreadLimits& nearest_limits(const MachineLimits& limits, std::int32_t threads) {
   const auto distance = [&](const ThreadLimits& here) {
     return std::abs(std::log(static_cast<double>(here.threads) / threads));
   };
@@ -38,7 +38,7 @@ WorkLimits machine_rates(const Setting& setting, std::int32_t threads, double by
   if (!setting.knows_limits()) return {kUnit, kUnit, kUnit};
   if (!setting.device.empty()) return rates_of(*setting.limits->find(setting.device), setting, bytes);
   if (setting.limits->by_threads.empty()) return {kUnit, kUnit, kUnit};
-  return rates_of(nearest(*setting.limits, threads), setting, bytes);
+  return rates_of(nearest_limits(*setting.limits, threads), setting, bytes);
 }
 
 }  // namespace inferbench

@@ -14,7 +14,7 @@ namespace inferbench {
 namespace {
 
 constexpr std::size_t kNameWidth = 20;  // "* physical and trees"
-constexpr std::size_t kCellWidth = 16;
+constexpr std::size_t kSchemeWidth = 16;
 constexpr std::size_t kSchemesAcross = 5;  // fill 100 columns
 
 using Schemes = std::span<const std::string>;
@@ -50,14 +50,14 @@ void put_rows(std::string& text, const TargetPredictor& target, Schemes schemes,
   for (const MethodValidation& validation : target.validation) {
     const char* mark = validation.method == target.model.method ? "*" : " ";
     text += fmt::format("{} {:<{}}", mark, to_string(validation.method), kNameWidth - 2);
-    for (const std::string& scheme : schemes) text += fmt::format("{:>{}}", cell(validation, scheme), kCellWidth);
+    for (const std::string& scheme : schemes) text += fmt::format("{:>{}}", cell(validation, scheme), kSchemeWidth);
     text += "\n";
   }
 }
 
-std::string header(Schemes schemes) {
+std::string schemes_header(Schemes schemes) {
   std::string line = fmt::format("{:<{}}", "left out: each", kNameWidth);
-  for (const std::string& scheme : schemes) line += fmt::format("{:>{}}", scheme, kCellWidth);
+  for (const std::string& scheme : schemes) line += fmt::format("{:>{}}", scheme, kSchemeWidth);
   return line + "\n";
 }
 
@@ -72,7 +72,7 @@ void for_each_width(Schemes schemes, Put put) {
 void put_errors(std::string& text, const Predictor& predictor, Schemes schemes) {
   text += "\nmean absolute percentage error and R2 on left-out configurations (*: chosen)\n";
   for_each_width(schemes, [&](Schemes part) {
-    text += header(part);
+    text += schemes_header(part);
     for (const auto& [name, target] : predictor.targets) {
       text += name + "\n";
       put_rows(text, target, part, score_cell);
@@ -89,7 +89,7 @@ void put_interactive(std::string& text, const Predictor& predictor, Schemes sche
       fmt::format("\nat most {:g} ms per token (yes: {}, no: {}): accuracy and ROC-AUC on left-out configurations\n",
                   predictor.threshold_ms, all.meets, all.misses);
   for_each_width(schemes, [&](Schemes part) {
-    text += header(part);
+    text += schemes_header(part);
     put_rows(text, decode->second, part, interactive_cell);
   });
   if (all.meets == 0 || all.misses == 0) {

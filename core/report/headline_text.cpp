@@ -12,7 +12,7 @@ namespace inferbench {
 
 namespace {
 
-const OverallSpeed* speed_of(const Headline& headline, const std::string& contender) {
+const OverallSpeed* overall_speed_of(const Headline& headline, const std::string& contender) {
   const auto found = std::find_if(headline.speeds.begin(), headline.speeds.end(),
                                   [&](const OverallSpeed& speed) { return speed.contender == contender; });
   return found == headline.speeds.end() ? nullptr : &*found;
@@ -62,7 +62,7 @@ std::string headline_text(const Headline& headline, const std::string& baseline)
   const bool equal = headline.ahead && judge(*headline.ahead) == Verdict::kSame;
   std::string text = equal ? fmt::format("{} and {} are", headline.fastest, headline.second) : headline.fastest + " is";
   text += fmt::format(" {} in {}{}", standing_word(headline), phase_of(headline.metric), doubt_text(headline));
-  if (const OverallSpeed* speed = speed_of(headline, headline.fastest)) {
+  if (const OverallSpeed* speed = overall_speed_of(headline, headline.fastest)) {
     text += fmt::format(": {} the speed of {} {}", speed_text(speed->ratio), baseline, over_points(*speed));
   }
   if (headline.ahead && headline.fastest == baseline) {

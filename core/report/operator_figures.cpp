@@ -15,7 +15,7 @@ std::vector<double> run_seconds(const OperatorRow& row) {
   return values;
 }
 
-std::optional<SpeedRatio> speed_of(const OperatorRow& row, const OperatorRow& baseline) {
+std::optional<SpeedRatio> speed_ratio_of(const OperatorRow& row, const OperatorRow& baseline) {
   std::vector<double> ours;
   std::vector<double> theirs;
   for (const OperatorTime& time : row.times) {
@@ -58,7 +58,7 @@ std::optional<OperatorFigures> operator_figures(const OperatorResults& results, 
       row.times.begin(), row.times.end(), [](const OperatorTime& time) { return !time.disturbed_by.empty(); }));
   if (row.contender == results.experiment.baseline) return figures;
   for (const OperatorRow& other : point.rows) {
-    if (other.contender == results.experiment.baseline && other.ok()) figures.speed = speed_of(row, other);
+    if (other.contender == results.experiment.baseline && other.ok()) figures.speed = speed_ratio_of(row, other);
   }
   return figures;
 }

@@ -27,7 +27,7 @@ using ::testing::StartsWith;
 
 const fs::path kGood = fs::path(INFERBENCH_TEST_PLUGINS) / "libminimal_c.so";
 
-constexpr const char* kTable = "compare its table with the comments of inferbench/backend.h and build it again";
+constexpr const char* kTableCure = "compare its table with the comments of inferbench/backend.h and build it again";
 constexpr const char* kConstructor =
     "a backend must do its work in init(), not in static constructors; tell its author, or remove the file";
 
@@ -231,11 +231,11 @@ TEST(PluginFaults, ShortTable) {
 }
 
 TEST(PluginFaults, NullFunction) {
-  expect_failure(faulty("null_function"), "its required function 'init' is null", kTable);
+  expect_failure(faulty("null_function"), "its required function 'init' is null", kTableCure);
 }
 
 TEST(PluginFaults, NullString) {
-  expect_failure(faulty("null_string"), "its required string 'build' is null", kTable);
+  expect_failure(faulty("null_string"), "its required string 'build' is null", kTableCure);
 }
 
 TEST(PluginFaults, WildPointer) {
@@ -244,32 +244,32 @@ TEST(PluginFaults, WildPointer) {
 }
 
 TEST(PluginFaults, BadName) {
-  expect_failure(faulty("bad_name"), "its name 'Bad Name' is not [a-z0-9_]+ of at most 64 characters", kTable);
+  expect_failure(faulty("bad_name"), "its name 'Bad Name' is not [a-z0-9_]+ of at most 64 characters", kTableCure);
 }
 
 TEST(PluginFaults, NoPrecision) {
-  expect_failure(faulty("no_precision"), "it offers no precision", kTable);
+  expect_failure(faulty("no_precision"), "it offers no precision", kTableCure);
 }
 
 TEST(PluginFaults, DuplicatePrecision) {
-  expect_failure(faulty("duplicate_precision"), "it offers precision 'int8' twice", kTable);
+  expect_failure(faulty("duplicate_precision"), "it offers precision 'int8' twice", kTableCure);
 }
 
 TEST(PluginFaults, DuplicateOption) {
-  expect_failure(faulty("duplicate_option"), "it has option 'tile' twice", kTable);
+  expect_failure(faulty("duplicate_option"), "it has option 'tile' twice", kTableCure);
 }
 
 TEST(PluginFaults, OptionDefault) {
   expect_failure(faulty("option_default"),
-                 "it refuses its own default: option 'tile': '65' is not a whole number from 1 to 64", kTable);
+                 "it refuses its own default: option 'tile': '65' is not a whole number from 1 to 64", kTableCure);
 }
 
 TEST(PluginFaults, OptionType) {
-  expect_failure(faulty("option_type"), "option 'tile' has the unknown type 17", kTable);
+  expect_failure(faulty("option_type"), "option 'tile' has the unknown type 17", kTableCure);
 }
 
 TEST(PluginFaults, OptionChoices) {
-  expect_failure(faulty("option_choices"), "option 'isa' has no choices", kTable);
+  expect_failure(faulty("option_choices"), "option 'isa' has no choices", kTableCure);
 }
 
 // ---- valid plugins ----

@@ -17,7 +17,7 @@
 namespace inferbench {
 namespace {
 
-constexpr std::int32_t kBlocks = 50;
+constexpr std::int32_t kManyBlocks = 50;
 constexpr std::int32_t kPromised = 200'000;
 
 std::int32_t wanted_trials() {
@@ -29,15 +29,15 @@ std::int32_t wanted_trials() {
 void make_run(const std::filesystem::path& folder, std::int32_t trials) {
   RunInfo info = test::sample_info();
   info.points.clear();
-  for (std::int32_t i = 0; i < trials / (2 * kBlocks); ++i) {
+  for (std::int32_t i = 0; i < trials / (2 * kManyBlocks); ++i) {
     info.points.push_back({"synthetic:gpt2", 16 + i / 16, 8, 1 << (i % 4), 1 << (i / 4 % 4)});
   }
-  info.blocks = kBlocks;
+  info.blocks = kManyBlocks;
   info.planned_trials = static_cast<std::uint64_t>(trials);
   std::ofstream(folder / "run.json") << to_json_text(info);
   std::ofstream lines(folder / "trials.jsonl");
   for (std::size_t p = 0; p < info.points.size(); ++p) {
-    for (std::int32_t block = 0; block < kBlocks; ++block) {
+    for (std::int32_t block = 0; block < kManyBlocks; ++block) {
       for (const char* contender : {"reference", "quant"}) {
         TrialRecord trial = test::sample_trial(contender, block, 1 + 0.01 * (static_cast<double>(p % 7) + block));
         trial.point = info.points[p];
@@ -51,7 +51,7 @@ void make_run(const std::filesystem::path& folder, std::int32_t trials) {
 // A lower bound for the size of a format that shows all trials or all points.
 std::uintmax_t least_bytes(const std::string& format, std::int32_t trials) {
   const auto all = static_cast<std::uintmax_t>(trials);
-  return format == "csv" ? all * 200 : all / (2 * kBlocks) * 100;
+  return format == "csv" ? all * 200 : all / (2 * kManyBlocks) * 100;
 }
 
 // The highest peak of any child that has ended so far.

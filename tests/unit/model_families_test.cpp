@@ -252,7 +252,7 @@ struct Found {
   const SafetensorsTensor* tensor;
 };
 
-Found find_stored(const std::vector<SafetensorsFile>& files, const std::string& name) {
+Found find_in_files(const std::vector<SafetensorsFile>& files, const std::string& name) {
   for (const SafetensorsFile& file : files) {
     if (const SafetensorsTensor* tensor = file.find(name)) return {&file, tensor};
   }
@@ -306,7 +306,7 @@ TEST_P(FamilyFixture, EveryTensorIsAViewOfItsFile) {
   for (std::size_t i = 0; i < specs.size(); ++i) {
     const ib_tensor& tensor = weights.tensors()[i];
     ASSERT_EQ(tensor.name, specs[i].name);
-    const auto found = find_stored(files, hugging_face_name(specs[i], gemma));
+    const auto found = find_in_files(files, hugging_face_name(specs[i], gemma));
     const std::vector<std::uint64_t> shape(tensor.shape, tensor.shape + tensor.rank);
     ASSERT_EQ(shape, found.tensor->shape) << tensor.name;
     EXPECT_EQ(tensor.strides[0], tensor.rank == 2 ? tensor.shape[1] : 1) << tensor.name;
