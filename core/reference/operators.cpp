@@ -19,17 +19,26 @@ double half_to_double(std::uint16_t bits) {
   return (bits >> 15U) != 0 ? -magnitude : magnitude;
 }
 
-double value_at(const void* data, std::int32_t dtype, std::int64_t index) {
-  const auto* bytes = static_cast<const std::byte*>(data);
-  if (dtype == IB_DTYPE_F32) {
-    float value = 0;
-    std::memcpy(&value, bytes + index * static_cast<std::int64_t>(sizeof(value)), sizeof(value));
-    return value;
+double f32_to_double(std::uint32_t bits) {
+  return std::bit_cast<float>(bits);
+}
+
+double bf16_to_double(std::uint16_t bits) {
+  return f32_to_double(static_cast<std::uint32_t>(bits) << 16U);
+}
+
+// The elements, which are stored as Bits each and may have any strides, dense and converted.
+template <class Bits, double (*convert)(Bits)>
+void convert_elements(const ib_tensor& tensor, std::int64_t rows, std::int64_t columns, double* to) {
+  const auto* bytes = static_cast<const std::byte*>(tensor.data);
+  for (std::int64_t i = 0; i < rows; ++i) {
+    for (std::int64_t j = 0; j < columns; ++j) {
+      const std::int64_t index = i * tensor.strides[0] + j * tensor.strides[1];
+      Bits bits = 0;
+      std::memcpy(&bits, bytes + index * static_cast<std::int64_t>(sizeof(bits)), sizeof(bits));
+      *to++ = convert(bits);
+    }
   }
-  std::uint16_t bits = 0;
-  std::memcpy(&bits, bytes + index * static_cast<std::int64_t>(sizeof(bits)), sizeof(bits));
-  return dtype == IB_DTYPE_F16 ? half_to_double(bits)
-                               : double{std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16U)};
 }
 
 // scores -> softmax(scores), in place.
@@ -59,12 +68,13 @@ double dot(const double* a, const double* b, std::size_t n) {
 Values values_of(const ib_tensor& tensor) {
   const std::int64_t rows = tensor.shape[0];
   const std::int64_t columns = tensor.rank == 2 ? tensor.shape[1] : 1;
-  Values values;
-  values.reserve(static_cast<std::size_t>(rows * columns));
-  for (std::int64_t i = 0; i < rows; ++i) {
-    for (std::int64_t j = 0; j < columns; ++j) {
-      values.push_back(value_at(tensor.data, tensor.dtype, i * tensor.strides[0] + j * tensor.strides[1]));
-    }
+  Values values(static_cast<std::size_t>(rows * columns));
+  if (tensor.dtype == IB_DTYPE_F32) {
+    convert_elements<std::uint32_t, f32_to_double>(tensor, rows, columns, values.data());
+  } else if (tensor.dtype == IB_DTYPE_F16) {
+    convert_elements<std::uint16_t, half_to_double>(tensor, rows, columns, values.data());
+  } else {
+    convert_elements<std::uint16_t, bf16_to_double>(tensor, rows, columns, values.data());
   }
   return values;
 }
