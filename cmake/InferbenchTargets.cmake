@@ -47,8 +47,17 @@ function(inferbench_configure target)
                                              -fno-sanitize-recover=all)
     target_link_options(${target} PRIVATE -fsanitize=${INFERBENCH_SANITIZE})
   endif()
-  if(INFERBENCH_FUZZ)
-    target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
+endfunction()
+
+# The same for code of tests. With AddressSanitizer, only the code under test is instrumented: instrumenting GoogleTest's
+# and valijson's templates takes four times as long as the rest of the build. (ThreadSanitizer must see all code, or it
+# reports false races.)
+function(inferbench_configure_test target)
+  if(INFERBENCH_SANITIZE MATCHES address)
+    inferbench_warnings(${target})
+    target_link_options(${target} PRIVATE -fsanitize=${INFERBENCH_SANITIZE})
+  else()
+    inferbench_configure(${target})
   endif()
 endfunction()
 
@@ -107,16 +116,9 @@ function(inferbench_test name)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   inferbench_group_sources(${name})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
-  if(INFERBENCH_SANITIZE MATCHES address)
-    # Only the code under test is instrumented. Instrumenting GoogleTest's templates takes four times as long as the
-    # rest of the build. (ThreadSanitizer must see all code, or it reports false races.)
-    inferbench_warnings(${name})
-    if(NOT ARG_LABEL STREQUAL kernels) # their plain loops would take minutes at -O0
-      target_compile_options(${name} PRIVATE -O0)
-    endif()
-    target_link_options(${name} PRIVATE -fsanitize=${INFERBENCH_SANITIZE})
-  else()
-    inferbench_configure(${name})
+  inferbench_configure_test(${name})
+  if(NOT ARG_LABEL STREQUAL kernels) # their plain loops would take minutes at -O0
+    inferbench_compile_unoptimized_for_asan(${name})
   endif()
   if(ARG_LABEL MATCHES "^(unit|e2e)$") # a third of the build, and most of what they do is done by the libraries
     target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O0>)
