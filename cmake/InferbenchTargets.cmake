@@ -105,11 +105,20 @@ endfunction()
 # takes ten to twenty times as long.
 set(INFERBENCH_TEST_ENVIRONMENT OMP_WAIT_POLICY=passive)
 
+# ctest begins with the tests of the highest cost, so that no long one is left alone at the end. About the seconds that a
+# test with this label can take; others cost nothing.
+set(INFERBENCH_TEST_COST_conformance 20)
+set(INFERBENCH_TEST_COST_package 30)
+set(INFERBENCH_TEST_COST_e2e 10)
+set(INFERBENCH_TEST_COST_golden 10)
+set(INFERBENCH_TEST_COST_fuzz 5)
+set(INFERBENCH_TEST_COST_abi 2)
+
 # A GoogleTest program under ctest: inferbench_test(name SOURCES a.cpp LIBS inferbench_model LABEL unit). Each of its
 # tests becomes one ctest test, in a separate process. With WHOLE, the entire program is one ctest test, because its
-# tests share an expensive fixture.
+# tests share an expensive fixture. COST replaces that of its label.
 function(inferbench_test name)
-  cmake_parse_arguments(ARG "WHOLE" "LABEL;TIMEOUT" "SOURCES;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "WHOLE" "LABEL;TIMEOUT;COST" "SOURCES;LIBS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   set_property(GLOBAL APPEND PROPERTY INFERBENCH_TESTS_${ARG_LABEL} ${name})
   target_link_libraries(${name} PRIVATE ${ARG_LIBS} inferbench_test_support GTest::gmock_main)
@@ -128,12 +137,17 @@ function(inferbench_test name)
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 300)
   endif()
+  if(NOT ARG_COST AND DEFINED INFERBENCH_TEST_COST_${ARG_LABEL})
+    set(ARG_COST ${INFERBENCH_TEST_COST_${ARG_LABEL}})
+  elseif(NOT ARG_COST)
+    set(ARG_COST 0)
+  endif()
   if(ARG_WHOLE)
     add_test(NAME ${name} COMMAND ${name})
-    set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABEL}" TIMEOUT ${ARG_TIMEOUT}
+    set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABEL}" TIMEOUT ${ARG_TIMEOUT} COST ${ARG_COST}
                                  ENVIRONMENT "${INFERBENCH_TEST_ENVIRONMENT}")
     return()
   endif()
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES LABELS "${ARG_LABEL}" TIMEOUT ${ARG_TIMEOUT}
-                       ENVIRONMENT "${INFERBENCH_TEST_ENVIRONMENT}")
+                       COST ${ARG_COST} ENVIRONMENT "${INFERBENCH_TEST_ENVIRONMENT}")
 endfunction()
