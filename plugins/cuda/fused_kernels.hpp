@@ -34,13 +34,6 @@ void add_and_norm_rows(const ModelData& model, const DeltaParts& delta, const No
                        const NormWeights& norm, const std::int32_t* pick, float* x, RowsOf y, std::int32_t n,
                        cudaStream_t stream);
 
-/// Queries, keys and values, `part_stride` values from part to part; the parts are to be added up.
-struct QkvParts {
-  RowsOf rows;
-  std::int32_t parts;
-  std::int64_t part_stride;
-};
-
 /// Attention where each row is the newest token of its own sequence: store_heads and attend_rows in one kernel.
 void attend_newest(const ModelData& model, const KvCache& cache, const LayerWeights& layer, std::int32_t layer_index,
                    const RowList& rows, const QkvParts& qkv, RowsOf out, cudaStream_t stream);

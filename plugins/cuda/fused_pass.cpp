@@ -87,14 +87,14 @@ FusedPass::Work FusedPass::take_work(Arena& arena) {
 }
 
 void FusedPass::run(const PassPlan& plan, const KvCache& cache, const ib_forward_params& params) {
-  lists_.fill(plan, false);
+  lists_.fill(plan, 0, 0);
   const std::span<const PassOutput> outputs = plan.outputs();
   const auto is_greedy = [](const PassOutput& output) { return output.greedy; };
   const bool in_graph = !outputs.empty() && std::all_of(outputs.begin(), outputs.end(), is_greedy);
   // A graph cannot be called back; it takes a millisecond or two. So the host is asked for all layers before it.
   for (std::int32_t i = 0; i < model_.data().shape.n_layers; ++i) model_.context.host.throw_if_cancelled();
   const std::int32_t n_ids = in_graph ? static_cast<std::int32_t>(outputs.size()) : 0;
-  graphs_.run({lists_.rows().n_rows, n_ids, 0}, model_.context.stream, [&] {
+  graphs_.run({lists_.rows().n_rows, n_ids}, model_.context.stream, [&] {
     run_layers(cache);
     if (n_ids == 0) return;
     norm_outputs(n_ids);

@@ -9,6 +9,13 @@ namespace {
 
 // Segments of fewer rows attend row by row.
 constexpr std::int32_t kFewestTiled = 8;
+// For fewer rows, reading 8-bit keys costs less than copying them.
+constexpr std::int32_t kFewestExpanded = 256;
+
+template <typename Entry>
+void store(std::int32_t* list, std::int32_t index, const Entry& entry) {
+  std::memcpy(list + static_cast<std::size_t>(index) * sizeof entry / sizeof *list, &entry, sizeof entry);
+}
 
 }  // namespace
 
@@ -23,30 +30,40 @@ void PassLists::place(std::int32_t* lists) {
   rows_.single_rows = lists + single_rows();
   rows_.output_rows = lists + output_rows();
   rows_.tiles = reinterpret_cast<QueryTile*>(lists + tiles());
+  rows_.contexts = reinterpret_cast<CodedContext*>(lists + contexts());
 }
 
-void PassLists::fill(const PassPlan& plan, bool has_tiles) {
+void PassLists::fill(const PassPlan& plan, std::int32_t tile_queries, std::int32_t expanded_positions) {
   auto* lists = host_.as<std::int32_t>();
   std::copy(plan.tokens().begin(), plan.tokens().end(), lists);
   std::copy(plan.positions().begin(), plan.positions().end(), lists + positions());
   std::copy(plan.output_rows().begin(), plan.output_rows().end(), lists + output_rows());
   rows_.n_rows = plan.n_rows();
-  rows_.n_single = rows_.n_tiles = 0;
+  rows_.tile_queries = tile_queries;
+  rows_.n_single = rows_.n_tiles = rows_.n_contexts = 0;
+  std::int32_t n_expanded = 0;
   for (const PassSegment& segment : plan.segments()) {
     for (std::int32_t i = 0; i < segment.n_rows; ++i) {
       lists[slots() + static_cast<std::size_t>(segment.first_row + i)] = segment.slot;
     }
-    if (!has_tiles || segment.n_rows < kFewestTiled) {
+    if (tile_queries == 0 || segment.n_rows < kFewestTiled) {
       for (std::int32_t i = 0; i < segment.n_rows; ++i) {
         lists[single_rows() + static_cast<std::size_t>(rows_.n_single++)] = segment.first_row + i;
       }
       continue;
     }
-    for (std::int32_t i = 0; i < segment.n_rows; i += kTileQueries) {
-      const QueryTile tile{segment.first_row + i, std::min(kTileQueries, segment.n_rows - i),
-                           segment.first_position + i, segment.slot};
-      std::memcpy(lists + tiles() + static_cast<std::size_t>(rows_.n_tiles++) * sizeof tile / sizeof *lists, &tile,
-                  sizeof tile);
+    const std::int32_t n_positions = segment.first_position + segment.n_rows;
+    std::int32_t expanded = -1;
+    if (segment.n_rows >= kFewestExpanded && n_positions <= expanded_positions - n_expanded) {
+      expanded = n_expanded;
+      n_expanded += n_positions;
+      store(lists + contexts(), rows_.n_contexts++,
+            CodedContext{segment.slot, n_positions, segment.first_position, expanded});
+    }
+    for (std::int32_t i = 0; i < segment.n_rows; i += tile_queries) {
+      store(lists + tiles(), rows_.n_tiles++,
+            QueryTile{segment.first_row + i, std::min(tile_queries, segment.n_rows - i), segment.first_position + i,
+                      segment.slot, expanded});
     }
   }
 }

@@ -16,11 +16,12 @@ class PassLists {
   explicit PassLists(std::int32_t max_rows);
 
   /// 32-bit integers of all lists together.
-  std::size_t size() const { return 5 * n_ + n_ * sizeof(QueryTile) / sizeof(std::int32_t); }
+  std::size_t size() const { return contexts() + n_ * sizeof(CodedContext) / sizeof(std::int32_t); }
   /// Where the device will have them.
   void place(std::int32_t* lists);
-  /// `has_tiles`: whether there is attention by tiles; it takes segments of at least 8 rows.
-  void fill(const PassPlan& plan, bool has_tiles);
+  /// `tile_queries`: of attention by tiles, which takes segments of at least 8 rows; 0: there is none.
+  /// `expanded_positions`: room for 16-bit copies of 8-bit keys and values, given to long segments in turn.
+  void fill(const PassPlan& plan, std::int32_t tile_queries, std::int32_t expanded_positions);
 
   const std::int32_t* host() const { return host_.as<std::int32_t>(); }
   std::int32_t* device() const { return rows_.tokens; }
@@ -35,6 +36,7 @@ class PassLists {
   std::size_t single_rows() const { return 3 * n_; }
   std::size_t output_rows() const { return 4 * n_; }
   std::size_t tiles() const { return 5 * n_; }
+  std::size_t contexts() const { return tiles() + n_ * sizeof(QueryTile) / sizeof(std::int32_t); }
 
   std::size_t n_;
   HostBuffer host_;

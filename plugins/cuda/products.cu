@@ -8,6 +8,7 @@
 #include "rows.hpp"
 #include "step_ring.cuh"
 #include "value_type.hpp"
+#include "weight_codes.cuh"
 
 namespace inferbench::cuda_backend {
 namespace {
@@ -165,36 +166,31 @@ __global__ void __launch_bounds__(kFloatThreads) product32(Product p) {
 
 // ---- quantized weights ----
 
-// A thread takes 8 inputs of a row, which are neighbours in both forms.
+constexpr int kTileWarps = 8;  // of a block, each with a tile
+
 template <Format kFormat>
-__global__ void dequantize_rows(MatrixShape shape, const std::byte* from, __nv_bfloat16* to) {
-  const std::int64_t per_row = shape.padded_inputs / 8;
-  const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
-  if (i >= per_row * shape.row_tiles * kTileRows) return;
-  const auto row = static_cast<int>(i / per_row);
-  const auto input = static_cast<int>(i % per_row * 8);
-  const std::byte* tile =
-      from + (static_cast<std::int64_t>(row / kTileRows) * (shape.padded_inputs / kTileInputs) + input / kTileInputs) *
-                 tile_bytes(kFormat);
-  const int r = row % kTileRows;
-  const int k = input % kTileInputs;
-  const auto* scales = reinterpret_cast<const std::uint16_t*>(tile + tile_bytes(kFormat) - kScaleBytes);
-  const float scale = __uint_as_float(static_cast<std::uint32_t>(scales[scale_place(r, k)]) << 16U);
-  __align__(16) __nv_bfloat16 values[8];
-  if constexpr (kFormat == Format::kInt8) {
-    const auto* codes = reinterpret_cast<const signed char*>(tile) + int8_place(r, k);
+__global__ void __launch_bounds__(kTileWarps * kWarp)
+    dequantize_tiles(MatrixShape shape, const std::byte* from, __nv_bfloat16* to) {
+  const int across = shape.padded_inputs / kTileInputs;
+  const int index = static_cast<int>(blockIdx.x) * kTileWarps + static_cast<int>(threadIdx.x) / kWarp;
+  const int row_tile = index / across;
+  if (row_tile >= shape.row_tiles) return;
+  const int lane = static_cast<int>(threadIdx.x) % kWarp;
+  LaneCodes<kFormat> codes[2];
 #pragma unroll
-    for (int j = 0; j < 8; ++j) values[j] = __float2bfloat16_rn(scale * static_cast<float>(codes[j]));
-  } else {
-    const std::uint32_t word = reinterpret_cast<const std::uint32_t*>(tile)[int4_word(r, k)];
+  for (int half = 0; half < 2; ++half) {
+    codes[half].load(from + static_cast<std::int64_t>(index) * tile_bytes(kFormat), half);
+  }
+  __nv_bfloat16* rows = to + (static_cast<std::int64_t>(row_tile) * kTileRows + lane / 4) * shape.padded_inputs +
+                        (index - row_tile * across) * kTileInputs + lane % 4 * 8;
 #pragma unroll
-    for (int j = 0; j < 8; ++j) {
-      const int code = static_cast<int>(word >> (4 * int4_nibble(j)) & 15U) - 8;
-      values[j] = __float2bfloat16_rn(scale * static_cast<float>(code));
+  for (int half = 0; half < 2; ++half) {
+#pragma unroll
+    for (int j = 0; j < kTileInputs / 32; ++j) {
+      *reinterpret_cast<uint4*>(rows + static_cast<std::int64_t>(half) * 8 * shape.padded_inputs + j * 32) =
+          codes[half].values(j);
     }
   }
-  *reinterpret_cast<uint4*>(to + static_cast<std::int64_t>(row) * shape.padded_inputs + input) =
-      *reinterpret_cast<const uint4*>(values);
 }
 
 }  // namespace
@@ -215,16 +211,13 @@ void run_product(const Product& product, cudaStream_t stream) {
 }
 
 void dequantize(const MatrixShape& shape, const void* from, void* to, cudaStream_t stream) {
-  constexpr int kThreads = 256;
-  const std::int64_t items = static_cast<std::int64_t>(shape.padded_inputs / 8) * shape.row_tiles * kTileRows;
-  const auto blocks = static_cast<unsigned>((items + kThreads - 1) / kThreads);
-  if (shape.format == Format::kInt8) {
-    dequantize_rows<Format::kInt8>
-        <<<blocks, kThreads, 0, stream>>>(shape, static_cast<const std::byte*>(from), static_cast<__nv_bfloat16*>(to));
-  } else {
-    dequantize_rows<Format::kInt4>
-        <<<blocks, kThreads, 0, stream>>>(shape, static_cast<const std::byte*>(from), static_cast<__nv_bfloat16*>(to));
-  }
+  const int tiles = shape.row_tiles * (shape.padded_inputs / kTileInputs);
+  const auto blocks = static_cast<unsigned>((tiles + kTileWarps - 1) / kTileWarps);
+  const auto launch = [&](auto kernel) {
+    kernel<<<blocks, kTileWarps * kWarp, 0, stream>>>(shape, static_cast<const std::byte*>(from),
+                                                      static_cast<__nv_bfloat16*>(to));
+  };
+  shape.format == Format::kInt8 ? launch(dequantize_tiles<Format::kInt8>) : launch(dequantize_tiles<Format::kInt4>);
   check_launch("dequantizing");
 }
 

@@ -15,11 +15,20 @@ namespace inferbench::cuda_backend {
 /// A piece of a segment that a block of the tiled attention takes.
 struct QueryTile {
   std::int32_t first_row;  ///< of the pass
-  std::int32_t n_rows;     ///< at most kTileQueries
+  std::int32_t n_rows;     ///< at most RowList::tile_queries
   std::int32_t position;   ///< of the first row
   std::int32_t slot;
+  std::int32_t expanded;  ///< where the slot's positions begin in an ExpandedCache; -1: they are not there
 };
-constexpr std::int32_t kTileQueries = 64;
+constexpr std::int32_t kMostTileQueries = 128;
+
+/// A sequence slot whose 8-bit keys and values become 16-bit ones before attention.
+struct CodedContext {
+  std::int32_t slot;
+  std::int32_t n_positions;
+  std::int32_t first_query;  ///< position of the segment's first row
+  std::int32_t expanded;     ///< as in QueryTile
+};
 
 /// What the rows of a pass are: arrays in device memory.
 struct RowList {
@@ -28,10 +37,24 @@ struct RowList {
   std::int32_t* slots;
   std::int32_t* single_rows;  ///< rows that attend one by one
   QueryTile* tiles;           ///< the others
+  CodedContext* contexts;     ///< of the tiles that have `expanded`
   std::int32_t* output_rows;
   std::int32_t n_rows;
   std::int32_t n_single;
   std::int32_t n_tiles;
+  std::int32_t n_contexts;
+  std::int32_t tile_queries;  ///< kMostTileQueries or half of that
+};
+
+/// Work space for a layer's keys and values as 16-bit values: [keys, values][kv head][position][head_stride].
+struct ExpandedCache {
+  void* data;
+  std::int32_t positions;  ///< 0: there is none
+
+  /// Value [part][head][position 0 of a slot that begins at `begin`].
+  IB_BOTH std::int64_t place(const Shape& shape, std::int32_t part, std::int32_t head, std::int32_t begin) const {
+    return ((static_cast<std::int64_t>(part) * shape.n_kv_heads + head) * positions + begin) * shape.head_stride;
+  }
 };
 
 /// A matrix of rows in device memory.
@@ -51,18 +74,32 @@ void norm_rows(const ModelData& model, const NormWeights& norm, const float* x, 
 void add_normed_rows(const ModelData& model, const NormWeights& norm, const float* delta, float* x, std::int32_t n,
                      cudaStream_t stream);
 
+/// Queries, keys and values of rows, `part_stride` values from part to part; the parts are to be added up. Several parts
+/// are fp32.
+struct QkvParts {
+  RowsOf rows;
+  std::int32_t parts;
+  std::int64_t part_stride;
+};
+
 /// Norms and rotates the heads in qkv: queries, scaled, to `query` [n_rows][n_heads][head_stride], keys and values to
 /// the cache.
 void store_heads(const ModelData& model, const KvCache& cache, const LayerWeights& layer, std::int32_t layer_index,
-                 const RowList& rows, RowsOf qkv, void* query, cudaStream_t stream);
+                 const RowList& rows, const QkvParts& qkv, void* query, cudaStream_t stream);
 
 /// Whether attention by tiles takes this model.
 bool has_tiled_attention(const ModelData& model);
+/// How many queries a tile has in a pass of `n_rows`.
+std::int32_t tile_queries(const ModelData& model, std::int32_t n_rows, std::int32_t n_multiprocessors);
+/// Fills `expanded` with the contexts of `rows`.
+void expand_cache(const ModelData& model, const KvCache& cache, const ExpandedCache& expanded,
+                  const LayerWeights& layer, std::int32_t layer_index, const RowList& rows, cudaStream_t stream);
 /// Attention of rows.single_rows and rows.tiles: out [n_rows][n_heads * head_dim].
 void attend_rows(const ModelData& model, const KvCache& cache, const LayerWeights& layer, std::int32_t layer_index,
                  const RowList& rows, const void* query, RowsOf out, cudaStream_t stream);
-void attend_tiles(const ModelData& model, const KvCache& cache, const LayerWeights& layer, std::int32_t layer_index,
-                  const RowList& rows, const void* query, RowsOf out, cudaStream_t stream);
+void attend_tiles(const ModelData& model, const KvCache& cache, const ExpandedCache& expanded,
+                  const LayerWeights& layer, std::int32_t layer_index, const RowList& rows, const void* query,
+                  RowsOf out, cudaStream_t stream);
 
 /// mlp = activation(up), or activation(gate) * up where gated (interleaved as gated_row says).
 void activate_rows(const ModelData& model, RowsOf up, RowsOf mlp, std::int32_t n, cudaStream_t stream);
@@ -73,9 +110,15 @@ void dequantize(const MatrixShape& shape, const void* from, void* to, cudaStream
 /// Products by the backend's own kernels. The inputs count with their padding, which is zero.
 void run_product(const Product& product, cudaStream_t stream);
 
-/// logits [n][vocab], rows `stride` apart: soft cap in place; ids[i], where not null, the argmax of row i.
+/// What the argmax of rows needs: zeros before and after.
+struct ArgmaxWork {
+  unsigned long long* best;  ///< [n]
+  unsigned* finished;        ///< [n]
+};
+/// logits [n][vocab], rows `stride` apart: soft cap in place; ids[i], where not null, the argmax of row i. `ids`: memory
+/// that the device can write.
 void finish_logits(const ModelData& model, float* logits, std::int32_t stride, std::int32_t n, std::int32_t* ids,
-                   cudaStream_t stream);
+                   const ArgmaxWork& work, cudaStream_t stream);
 
 /// Cosines and sines of all positions: see KvCache. `frequencies` [n_tables][half], `scales` [n_tables], device memory.
 void fill_rotation(float2* rotation, const double* frequencies, const double* scales, std::int32_t n_tables,

@@ -4,11 +4,13 @@
 #include <cstdint>
 
 #include "device_memory.hpp"
+#include "fused_kernels.hpp"
 #include "graph_cache.hpp"
 #include "inferbench/pass_plan.hpp"
 #include "model.hpp"
 #include "pass_lists.hpp"
 #include "rows.hpp"
+#include "tile_product.hpp"
 
 namespace inferbench::cuda_backend {
 
@@ -20,8 +22,8 @@ class RowsPass {
   /// Most rows of one head product: with a large vocabulary its results dominate the work space.
   static constexpr std::int32_t kHeadRows = 64;
 
-  /// `max_rows`: of a pass.
-  RowsPass(const Model& model, std::int32_t max_rows);
+  /// `max_rows`: of a pass. `max_tokens`: of a sequence.
+  RowsPass(const Model& model, std::int32_t max_rows, std::int32_t max_tokens);
 
   std::uint64_t bytes() const { return memory_.bytes(); }
   /// Work space for logits of up to kHeadRows rows, fp32, which is free between passes.
@@ -34,16 +36,17 @@ class RowsPass {
  private:
   struct Work {
     float* x;
-    float* delta;
+    float* delta;  ///< of norms after products, or of products by tiles, in parts; null: there is neither
     RowsOf y;
     RowsOf qkv;
     void* query;
     RowsOf attended;
     RowsOf up;
     RowsOf mlp;
-    void* plain;    ///< a quantized matrix as plain rows; null: none is
-    RowsOf logits;  ///< fp32
-    std::int32_t* ids;
+    void* plain;             ///< a quantized matrix as plain rows; null: none is
+    ExpandedCache expanded;  ///< of an 8-bit cache
+    RowsOf logits;           ///< fp32
+    ArgmaxWork argmax;
   };
   Work take_work(Arena& arena);
 
@@ -51,16 +54,36 @@ class RowsPass {
   void run_layers(const KvCache& cache, bool polls);
   void run_layer(std::int32_t index, const KvCache& cache);
   void write_outputs(const PassPlan& plan, const ib_forward_params& params);
-  void multiply(const MatrixShape& shape, const Matrix& matrix, RowsOf x, std::int32_t n, void* y,
-                std::int32_t y_stride, Format y_format, bool accumulate);
   void norm(const NormWeights& weights, const std::int32_t* pick, std::int32_t n);
+
+  /// Whether a product of `n` rows is one by tiles. All of a pass are, or none.
+  bool has_tiles(std::int32_t n) const { return tiles_fit_ && n <= kMostTileRows; }
+  TileCut cut(const MatrixShape& shape, std::int32_t n, std::int32_t most_parts) const;
+  std::uint64_t most_part_values(const MatrixShape& shape, std::int32_t stride) const;
+  void multiply_tiles(const MatrixShape& shape, const Matrix& matrix, RowsOf x, std::int32_t n, const TileCut& cut,
+                      RowsOf y, bool activates);
+  QkvParts project_heads(const LayerWeights& layer);
+  void project_up(const LayerWeights& layer);
   void project_back(const MatrixShape& shape, const Matrix& matrix, RowsOf x, const NormWeights& post);
+  void project_to_logits(std::int32_t n);
+  void multiply(const MatrixShape& shape, const Matrix& matrix, RowsOf x, std::int32_t n, RowsOf y, bool accumulate);
+
+  /// What the residual stream lacks until the next norm adds it.
+  struct Pending {
+    DeltaParts delta;
+    NormWeights post;
+  };
+  Pending pending_of(const MatrixShape& shape, const NormWeights& post) const;
 
   const Model& model_;
   std::int32_t max_rows_;
+  std::int32_t max_tokens_;
+  bool tiles_fit_;  ///< the model and the GPU allow products by tiles
   DeviceBuffer memory_;
+  HostBuffer ids_;
   PassLists lists_;
   Work work_{};
+  Pending pending_{};
   GraphCache graphs_;
 };
 

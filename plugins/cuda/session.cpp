@@ -36,7 +36,7 @@ Session::Session(Model& model, const ib_session_params& params)
     : model_(model),
       lengths_(checked_session_limits(params, model.max_positions, model.data().shape.vocab)),
       plan_(lengths_.limits(), RowsPass::kMostRows),
-      rows_((model.context.use(), model), plan_.max_rows()) {
+      rows_((model.context.use(), model), plan_.max_rows(), lengths_.limits().max_tokens) {
   create_cache();
   create_step();
   create_fused_pass();

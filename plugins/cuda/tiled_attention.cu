@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Attention of many tokens of a sequence, by tiles of 64 queries and 64 keys on tensor cores, with a running softmax:
-// Dao et al., "FlashAttention", 2022.
+// Attention of many tokens of a sequence, by tiles of 64 or 128 queries and 64 keys on tensor cores, with a running
+// softmax: Dao et al., "FlashAttention", 2022.
 #include <type_traits>
 
 #include "cache_codes.cuh"
@@ -18,6 +18,7 @@ namespace {
 
 constexpr int kTileThreads = 128;  // 4 warps of 16 queries
 constexpr int kKeys = 64;
+constexpr int kExpandThreads = 256;
 
 template <int kSize>
 struct TileSpace {
@@ -39,17 +40,24 @@ __device__ __forceinline__ void load_transposed(std::uint32_t (&to)[4], const vo
                : "r"(shared_address(row)));
 }
 
-/// The running softmax of a lane's two queries, r and r + 8 of its warp's 16.
+__device__ __forceinline__ float power_of_2(float x) {
+  float result = 0;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
+  return result;
+}
+
+/// The running softmax of a lane's two queries, r and r + 8 of 16.
 template <int kSize>
 struct TileState {
   float most[2] = {-INFINITY, -INFINITY};
-  float sum[2] = {0, 0};
+  float sum[2] = {0, 0};  // of this lane's keys
   float values[kSize / 8][4] = {};
 };
 
 /// scores [key / 8][...] become weights; what was added up before is scaled to the new greatest score.
 template <int kSize>
-__device__ void soften(TileState<kSize>& state, float (&scores)[kKeys / 8][4]) {
+__device__ __forceinline__ void soften(TileState<kSize>& state, float (&scores)[kKeys / 8][4]) {
+  constexpr float kLog2E = 1.4426950408889634F;
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
     float top = state.most[half];
@@ -57,20 +65,18 @@ __device__ void soften(TileState<kSize>& state, float (&scores)[kKeys / 8][4]) {
     for (int n = 0; n < kKeys / 8; ++n) top = fmaxf(top, fmaxf(scores[n][half * 2], scores[n][half * 2 + 1]));
     top = fmaxf(top, __shfl_xor_sync(kAllLanes, top, 1));
     top = fmaxf(top, __shfl_xor_sync(kAllLanes, top, 2));
-    const float base = top == -INFINITY ? 0.0F : top;  // nothing seen yet
-    const float keep = __expf(state.most[half] - base);
+    const float base = top == -INFINITY ? 0.0F : top * kLog2E;  // nothing seen yet
+    const float keep = power_of_2(fmaf(state.most[half], kLog2E, -base));
     state.most[half] = top;
     float sum = 0;
 #pragma unroll
     for (int n = 0; n < kKeys / 8; ++n) {
 #pragma unroll
       for (int i = half * 2; i < half * 2 + 2; ++i) {
-        scores[n][i] = __expf(scores[n][i] - base);
+        scores[n][i] = power_of_2(fmaf(scores[n][i], kLog2E, -base));
         sum += scores[n][i];
       }
     }
-    sum += __shfl_xor_sync(kAllLanes, sum, 1);
-    sum += __shfl_xor_sync(kAllLanes, sum, 2);
     state.sum[half] = state.sum[half] * keep + sum;
 #pragma unroll
     for (int d = 0; d < kSize / 8; ++d) {
@@ -95,73 +101,108 @@ __device__ __forceinline__ void copy_codes(T* to, const std::int8_t* from, const
                                              pair_of<T>(values[4], values[5]), pair_of<T>(values[6], values[7]));
 }
 
+/// The keys and values that a block reads: plain ones, or codes with their scales.
+template <typename T, typename Cached>
+struct KeySource {
+  const T* keys;  // null: there are only codes
+  const T* values;
+  const Cached* key_codes;
+  const Cached* value_codes;
+  const float* key_scales;
+  const float* value_scales;
+
+  __device__ KeySource(const Shape& shape, const KvCache& cache, const ExpandedCache& expanded, const QueryTile& tile,
+                       int layer_index, int kv_head)
+      : keys(nullptr), values(nullptr), key_scales(nullptr), value_scales(nullptr) {
+    key_codes = static_cast<const Cached*>(cache.data) + cache.place(shape, tile.slot, layer_index, 0, kv_head);
+    value_codes = key_codes + cache.half_stride(shape);
+    if constexpr (!kIsCode<Cached>) {
+      keys = key_codes;
+      values = value_codes;
+    } else {
+      key_scales = cache.scales + cache.scale_place(shape, tile.slot, layer_index, 0, kv_head);
+      value_scales = key_scales + cache.scales_half_stride(shape);
+      if (tile.expanded < 0) return;
+      keys = static_cast<const T*>(expanded.data) + expanded.place(shape, 0, kv_head, tile.expanded);
+      values = static_cast<const T*>(expanded.data) + expanded.place(shape, 1, kv_head, tile.expanded);
+    }
+  }
+};
+
+/// Copies kKeys keys from `first` on, and their values; zeros from `end` on.
 template <typename T, typename Cached, int kSize>
-__global__ void __launch_bounds__(kTileThreads) attend_tile(ModelData model, KvCache cache, std::int32_t window,
-                                                            int layer_index, RowList rows, const T* query, RowsOf out) {
+__device__ __forceinline__ void copy_keys(const KeySource<T, Cached>& from, T* keys, T* values, int first, int end) {
+  using Space = TileSpace<kSize>;
+#pragma unroll
+  for (int i = static_cast<int>(threadIdx.x); i < kKeys * kSize / 8; i += kTileThreads) {
+    const int row = i / (kSize / 8);
+    const int column = i % (kSize / 8) * 8;
+    const bool is_there = first + row < end;
+    const int position = is_there ? first + row : 0;
+    const std::int64_t at = static_cast<std::int64_t>(position) * kSize + column;
+    T* to_key = keys + row * Space::kKeyPitch + column;
+    T* to_value = values + row * Space::kValuePitch + column;
+    if constexpr (kIsCode<Cached>) {
+      if (from.keys == nullptr) {
+        copy_codes(to_key, from.key_codes + at, from.key_scales + position, is_there);
+        copy_codes(to_value, from.value_codes + at, from.value_scales + position, is_there);
+        continue;
+      }
+    }
+    copy16(to_key, from.keys + at, is_there);
+    copy16(to_value, from.values + at, is_there);
+  }
+  asm volatile("cp.async.commit_group;" ::: "memory");
+}
+
+/// Each of 4 warps takes kM times 16 queries.
+template <typename T, typename Cached, int kSize, int kM>
+__global__ void __launch_bounds__(kTileThreads)
+    attend_tile(const __grid_constant__ ModelData model, KvCache cache, ExpandedCache expanded, std::int32_t window,
+                int layer_index, RowList rows, const T* query, RowsOf out) {
   extern __shared__ __align__(16) unsigned char shared_bytes[];
   let_successor_begin();
-  wait_for_predecessors();
   using Space = TileSpace<kSize>;
   T* keys = reinterpret_cast<T*>(shared_bytes);
   T* values = keys + 2 * Space::kKeyValues;
   const Shape& shape = model.shape;
   const QueryTile tile = rows.tiles[rows.n_tiles - 1 - static_cast<int>(blockIdx.y)];  // the longest first
   const int head = static_cast<int>(blockIdx.x);
-  const int kv_head = head / (shape.n_heads / shape.n_kv_heads);
   const int warp = static_cast<int>(threadIdx.x) / kWarp;
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   const int r = lane / 4;
   const int c = lane % 4;
-  const auto* cached = static_cast<const Cached*>(cache.data);
-  const Cached* all_keys = cached + cache.place(shape, tile.slot, layer_index, 0, kv_head);
-  const Cached* all_values = cached + cache.place(shape, tile.slot, layer_index, 1, kv_head);
-  const float* scales = nullptr;  // of keys
-  if constexpr (kIsCode<Cached>) scales = cache.scales + cache.scale_place(shape, tile.slot, layer_index, 0, kv_head);
-
-  uint4 q[kSize / 32][2];
-  int position[2];
-#pragma unroll
-  for (int half = 0; half < 2; ++half) {
-    const int in_tile = warp * 16 + half * 8 + r;
-    const bool is_there = in_tile < tile.n_rows;
-    position[half] = tile.position + in_tile;
-    const std::int64_t row = tile.first_row + (is_there ? in_tile : 0);
-    const T* from = query + (row * shape.n_heads + head) * kSize + c * 8;
-#pragma unroll
-    for (int k = 0; k < kSize / 32; ++k) {
-      q[k][half] = is_there ? *reinterpret_cast<const uint4*>(from + k * 32) : uint4{};
-    }
-  }
+  const KeySource<T, Cached> source(shape, cache, expanded, tile, layer_index,
+                                    head / (shape.n_heads / shape.n_kv_heads));
   const int end = tile.position + tile.n_rows;
   const int first_seen = window > 0 ? max(0, tile.position + 1 - window) : 0;
   const int first_tile = first_seen / kKeys;
   const int n_tiles = (end + kKeys - 1) / kKeys;
-  const auto copy_keys = [&](int index) {
-    T* to_keys = keys + index % 2 * Space::kKeyValues;
-    T* to_values = values + index % 2 * kKeys * Space::kValuePitch;
-    for (int i = static_cast<int>(threadIdx.x); i < kKeys * kSize / 8; i += kTileThreads) {
-      const int row = i / (kSize / 8);
-      const int column = i % (kSize / 8) * 8;
-      const bool is_there = index * kKeys + row < end;
-      const int position = is_there ? index * kKeys + row : 0;
-      const std::int64_t at = static_cast<std::int64_t>(position) * kSize + column;
-      if constexpr (kIsCode<Cached>) {
-        const float* scale = scales + position;
-        copy_codes(to_keys + row * Space::kKeyPitch + column, all_keys + at, scale, is_there);
-        copy_codes(to_values + row * Space::kValuePitch + column, all_values + at,
-                   scale + cache.scales_half_stride(shape), is_there);
-      } else {
-        copy16(to_keys + row * Space::kKeyPitch + column, all_keys + at, is_there);
-        copy16(to_values + row * Space::kValuePitch + column, all_values + at, is_there);
-      }
-    }
-    asm volatile("cp.async.commit_group;" ::: "memory");
+  const auto copy = [&](int index) {
+    copy_keys<T, Cached, kSize>(source, keys + index % 2 * Space::kKeyValues,
+                                values + index % 2 * kKeys * Space::kValuePitch, index * kKeys, end);
   };
-  TileState<kSize> state;
-  copy_keys(first_tile);
+  wait_for_predecessors();
+  copy(first_tile);
+  const int row0 = warp * 16 * kM;  // of the tile
+  uint4 q[kM][kSize / 32][2];
+#pragma unroll
+  for (int i = 0; i < 2 * kM; ++i) {
+    const int in_tile = row0 + i * 8 + r;
+    const bool is_there = in_tile < tile.n_rows;
+    const std::int64_t row = tile.first_row + (is_there ? in_tile : 0);
+    const T* from = query + (row * shape.n_heads + head) * kSize + c * 8;
+#pragma unroll
+    for (int k = 0; k < kSize / 32; ++k) {
+      q[i / 2][k][i % 2] = is_there ? __ldcg(reinterpret_cast<const uint4*>(from + k * 32)) : uint4{};
+    }
+  }
+  const int first_position = tile.position + row0;  // of this warp
+  TileState<kSize> state[kM];
+#pragma unroll 1
   for (int index = first_tile; index < n_tiles; ++index) {
     if (index + 1 < n_tiles) {
-      copy_keys(index + 1);
+      copy(index + 1);
       asm volatile("cp.async.wait_group 1;" ::: "memory");
     } else {
       asm volatile("cp.async.wait_group 0;" ::: "memory");
@@ -169,58 +210,104 @@ __global__ void __launch_bounds__(kTileThreads) attend_tile(ModelData model, KvC
     __syncthreads();
     const T* tile_keys = keys + index % 2 * Space::kKeyValues;
     const T* tile_values = values + index % 2 * kKeys * Space::kValuePitch;
-    float scores[kKeys / 8][4] = {};
-#pragma unroll
-    for (int n = 0; n < kKeys / 8; ++n) {
-#pragma unroll
-      for (int k = 0; k < kSize / 32; ++k) {
-        const uint4 b = *reinterpret_cast<const uint4*>(tile_keys + (n * 8 + r) * Space::kKeyPitch + k * 32 + c * 8);
-        multiply<T>(scores[n], q[k][0].x, q[k][1].x, q[k][0].y, q[k][1].y, b.x, b.y);
-        multiply<T>(scores[n], q[k][0].z, q[k][1].z, q[k][0].w, q[k][1].w, b.z, b.w);
-      }
-    }
-    const bool is_inner = (index + 1) * kKeys <= tile.position + 1 &&
-                          (window <= 0 || index * kKeys > tile.position + kTileQueries - 1 - window);
-    if (!is_inner || shape.attention_cap != 0) {
+    if (index * kKeys < first_position + 16 * kM) {  // else no query of this warp sees them
+      float scores[kM][kKeys / 8][4] = {};
 #pragma unroll
       for (int n = 0; n < kKeys / 8; ++n) {
 #pragma unroll
-        for (int i = 0; i < 4; ++i) {
-          const int key = index * kKeys + n * 8 + c * 2 + i % 2;
-          const int at = position[i / 2];
-          const bool is_seen = key <= at && (window <= 0 || key > at - window);
-          scores[n][i] = is_seen ? soft_cap(scores[n][i], shape.attention_cap) : -INFINITY;
+        for (int k = 0; k < kSize / 32; ++k) {
+          const uint4 b = *reinterpret_cast<const uint4*>(tile_keys + (n * 8 + r) * Space::kKeyPitch + k * 32 + c * 8);
+#pragma unroll
+          for (int m = 0; m < kM; ++m) {
+            const uint4(&of)[2] = q[m][k];
+            multiply<T>(scores[m][n], of[0].x, of[1].x, of[0].y, of[1].y, b.x, b.y);
+            multiply<T>(scores[m][n], of[0].z, of[1].z, of[0].w, of[1].w, b.z, b.w);
+          }
         }
       }
-    }
-    soften<kSize>(state, scores);
+      const bool is_inner = (index + 1) * kKeys <= first_position + 1 &&
+                            (window <= 0 || index * kKeys > first_position + 16 * kM - 1 - window);
+      if (!is_inner || shape.attention_cap != 0) {
 #pragma unroll
-    for (int k = 0; k < kKeys / 16; ++k) {
-      const std::uint32_t a0 = pair_of<T>(scores[2 * k][0], scores[2 * k][1]);
-      const std::uint32_t a1 = pair_of<T>(scores[2 * k][2], scores[2 * k][3]);
-      const std::uint32_t a2 = pair_of<T>(scores[2 * k + 1][0], scores[2 * k + 1][1]);
-      const std::uint32_t a3 = pair_of<T>(scores[2 * k + 1][2], scores[2 * k + 1][3]);
+        for (int m = 0; m < kM; ++m) {
 #pragma unroll
-      for (int d = 0; d < kSize / 16; ++d) {
-        std::uint32_t b[4];
-        load_transposed(b, tile_values + (k * 16 + lane % 16) * Space::kValuePitch + d * 16 + lane / 16 * 8);
-        multiply<T>(state.values[2 * d], a0, a1, a2, a3, b[0], b[1]);
-        multiply<T>(state.values[2 * d + 1], a0, a1, a2, a3, b[2], b[3]);
+          for (int n = 0; n < kKeys / 8; ++n) {
+#pragma unroll
+            for (int i = 0; i < 4; ++i) {
+              const int key = index * kKeys + n * 8 + c * 2 + i % 2;
+              const int at = first_position + m * 16 + i / 2 * 8 + r;
+              const bool is_seen = key <= at && (window <= 0 || key > at - window);
+              scores[m][n][i] = is_seen ? soft_cap(scores[m][n][i], shape.attention_cap) : -INFINITY;
+            }
+          }
+        }
+      }
+#pragma unroll
+      for (int m = 0; m < kM; ++m) soften<kSize>(state[m], scores[m]);
+#pragma unroll
+      for (int k = 0; k < kKeys / 16; ++k) {
+        std::uint32_t a[kM][4];
+#pragma unroll
+        for (int m = 0; m < kM; ++m) {
+#pragma unroll
+          for (int i = 0; i < 4; ++i) {
+            const float(&of)[4] = scores[m][2 * k + i / 2];
+            a[m][i] = pair_of<T>(of[i % 2 * 2], of[i % 2 * 2 + 1]);
+          }
+        }
+#pragma unroll
+        for (int d = 0; d < kSize / 16; ++d) {
+          std::uint32_t b[4];
+          load_transposed(b, tile_values + (k * 16 + lane % 16) * Space::kValuePitch + d * 16 + lane / 16 * 8);
+#pragma unroll
+          for (int m = 0; m < kM; ++m) {
+            multiply<T>(state[m].values[2 * d], a[m][0], a[m][1], a[m][2], a[m][3], b[0], b[1]);
+            multiply<T>(state[m].values[2 * d + 1], a[m][0], a[m][1], a[m][2], a[m][3], b[2], b[3]);
+          }
+        }
       }
     }
     __syncthreads();
   }
 #pragma unroll
-  for (int half = 0; half < 2; ++half) {
-    const int in_tile = warp * 16 + half * 8 + r;
+  for (int i = 0; i < 2 * kM; ++i) {
+    const int half = i % 2;
+    TileState<kSize>& of = state[i / 2];
+    float sum = of.sum[half];
+    sum += __shfl_xor_sync(kAllLanes, sum, 1);
+    sum += __shfl_xor_sync(kAllLanes, sum, 2);
+    const int in_tile = row0 + i * 8 + r;
     if (in_tile >= tile.n_rows) continue;
     T* to = static_cast<T*>(out.data) + static_cast<std::int64_t>(tile.first_row + in_tile) * out.stride + head * kSize;
-    const float scale = 1 / state.sum[half];
+    const float scale = 1 / sum;
 #pragma unroll
     for (int d = 0; d < kSize / 8; ++d) {
-      const std::uint32_t bits = pair_of<T>(state.values[d][half * 2] * scale, state.values[d][half * 2 + 1] * scale);
+      const std::uint32_t bits = pair_of<T>(of.values[d][half * 2] * scale, of.values[d][half * 2 + 1] * scale);
       *reinterpret_cast<std::uint32_t*>(to + d * 8 + c * 2) = bits;
     }
+  }
+}
+
+// Block x of a head of a context: every gridDim.x-th group of positions. A thread takes 8 values at a time.
+template <typename T>
+__global__ void __launch_bounds__(kExpandThreads)
+    expand_contexts(const __grid_constant__ ModelData model, KvCache cache, ExpandedCache expanded, std::int32_t window,
+                    int layer_index, RowList rows) {
+  let_successor_begin();
+  const Shape& shape = model.shape;
+  const CodedContext context = rows.contexts[blockIdx.z];
+  const int part = static_cast<int>(blockIdx.y) % 2;
+  const int kv_head = static_cast<int>(blockIdx.y) / 2;
+  const auto* codes = static_cast<const std::int8_t*>(cache.data) +
+                      cache.place(shape, context.slot, layer_index, part, kv_head);
+  const float* scales = cache.scales + cache.scale_place(shape, context.slot, layer_index, part, kv_head);
+  T* to = static_cast<T*>(expanded.data) + expanded.place(shape, part, kv_head, context.expanded);
+  const int per_position = shape.head_stride / 8;
+  const int first = window > 0 ? max(0, context.first_query + 1 - window) : 0;
+  wait_for_predecessors();
+  for (int i = first * per_position + static_cast<int>(blockIdx.x * kExpandThreads + threadIdx.x);
+       i < context.n_positions * per_position; i += static_cast<int>(gridDim.x) * kExpandThreads) {
+    copy_codes(to + std::int64_t{i} * 8, codes + std::int64_t{i} * 8, scales + i / per_position, true);
   }
 }
 
@@ -231,25 +318,46 @@ bool has_tiled_attention(const ModelData& model) {
   return model.values != Format::kF32 && (size == 64 || size == 128 || size == 256);
 }
 
-void attend_tiles(const ModelData& model, const KvCache& cache, const LayerWeights& layer, std::int32_t layer_index,
-                  const RowList& rows, const void* query, RowsOf out, cudaStream_t stream) {
+std::int32_t tile_queries(const ModelData& model, std::int32_t n_rows, std::int32_t n_multiprocessors) {
+  const bool fills = n_rows / kMostTileQueries * model.shape.n_heads >= n_multiprocessors;
+  return model.shape.head_dim == 64 && fills ? kMostTileQueries : kMostTileQueries / 2;
+}
+
+void expand_cache(const ModelData& model, const KvCache& cache, const ExpandedCache& expanded,
+                  const LayerWeights& layer, std::int32_t layer_index, const RowList& rows, cudaStream_t stream) {
+  if (rows.n_contexts == 0) return;
+  constexpr unsigned kBlocksOfHead = 32;
+  const dim3 grid(kBlocksOfHead, static_cast<unsigned>(2 * model.shape.n_kv_heads),
+                  static_cast<unsigned>(rows.n_contexts));
+  with_value_type(model.values, [&]<typename T>() {
+    if constexpr (!std::is_same_v<T, float>) {
+      launch_early("expanding the cache", expand_contexts<T>, grid, kExpandThreads, 0, stream, model, cache, expanded,
+                   layer.window, layer_index, rows);
+    }
+  });
+}
+
+void attend_tiles(const ModelData& model, const KvCache& cache, const ExpandedCache& expanded,
+                  const LayerWeights& layer, std::int32_t layer_index, const RowList& rows, const void* query,
+                  RowsOf out, cudaStream_t stream) {
   if (rows.n_tiles == 0) return;
   const dim3 grid(static_cast<unsigned>(model.shape.n_heads), static_cast<unsigned>(rows.n_tiles));
-  const auto launch = [&]<typename T, typename Cached, int kSize>() {
+  const auto launch = [&]<typename T, typename Cached, int kSize, int kM>() {
     constexpr int kBytes = TileSpace<kSize>::kBytes;
-    const auto kernel = attend_tile<T, Cached, kSize>;
+    const auto kernel = attend_tile<T, Cached, kSize, kM>;
     check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kBytes), "attention by tiles");
-    launch_early("attention by tiles", kernel, grid, kTileThreads, kBytes, stream, model, cache, layer.window,
+    launch_early("attention by tiles", kernel, grid, kTileThreads, kBytes, stream, model, cache, expanded, layer.window,
                  layer_index, rows, static_cast<const T*>(query), out);
   };
   const auto by_size = [&]<typename T, typename Cached>() {
     switch (model.shape.head_dim) {
       case 64:
-        return launch.template operator()<T, Cached, 64>();
+        return rows.tile_queries == kMostTileQueries ? launch.template operator()<T, Cached, 64, 2>()
+                                                     : launch.template operator()<T, Cached, 64, 1>();
       case 128:
-        return launch.template operator()<T, Cached, 128>();
+        return launch.template operator()<T, Cached, 128, 1>();
       default:
-        return launch.template operator()<T, Cached, 256>();
+        return launch.template operator()<T, Cached, 256, 1>();
     }
   };
   with_cache_type(model.values, cache.scales != nullptr, [&]<typename T, typename Cached>() {

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How a product of many rows is cut into tiles for the multiprocessors. Plain C++, covered by the host's tests.
+#pragma once
+
+#include <cstdint>
+
+#include "model_data.hpp"
+
+namespace inferbench::cuda_backend {
+
+/// Rows of activations of products by tiles, at most.
+constexpr std::int32_t kMostTileRows = 256;
+constexpr std::int32_t kMostTileParts = 8;
+
+/// A product's items: tiles of `outputs` weight rows by `rows` rows of activations, each cut along the inputs into
+/// `parts` of `part_units` units (the last one may have fewer). The parts of a result are added up by its reader.
+struct TileCut {
+  std::int32_t outputs;  ///< 64 or 128
+  std::int32_t rows;     ///< 8, 64 or 128; 8 only with 128 outputs
+  std::int32_t output_tiles;
+  std::int32_t row_tiles;
+  std::int32_t parts;
+  std::int32_t units;  ///< of kTileInputs
+  std::int32_t part_units;
+
+  IB_BOTH std::int32_t items() const { return output_tiles * row_tiles * parts; }
+};
+
+/// The cut that is estimated to be the fastest. `most_parts` up to kMostTileParts.
+TileCut cut_tiles(const MatrixShape& shape, std::int32_t rows, std::int32_t n_blocks, std::int32_t most_parts);
+
+}  // namespace inferbench::cuda_backend

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Products of up to some hundred rows, with weights of any 16-bit or quantized format: quantized ones become bfloat16
+// on their way from shared memory to the matrix instructions. Launches only; errors are thrown as Failure.
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <cstdint>
+
+#include "model_data.hpp"
+#include "rows.hpp"
+#include "tile_plan.hpp"
+
+namespace inferbench::cuda_backend {
+
+struct TileProduct {
+  MatrixShape shape;
+  TileCut cut;
+  const void* w;
+  const float* bias;  ///< may be null
+  RowsOf x;           ///< 16 bits, zeros behind the inputs up to a multiple of kTileInputs
+  std::int32_t rows;  ///< of x
+  /// Not activated: fp32 [part][row][outputs], the first part has the bias. Activated: 16 bits [row][intermediate], see
+  /// activate_rows; only with a single part.
+  RowsOf y;
+  std::int64_t part_stride;  ///< values of y
+  bool activates;
+  Shape model;
+};
+
+/// Bytes of shared memory that a block needs at least.
+std::int32_t tile_product_bytes();
+/// To be called once before the first launch on a device. `values`: of x.
+void prepare_tile_products(Format values, Format weights);
+void run_tile_product(const TileProduct& product, Format values, std::int32_t n_blocks, cudaStream_t stream);
+
+}  // namespace inferbench::cuda_backend
