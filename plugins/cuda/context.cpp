@@ -25,6 +25,7 @@ Context::Context(const ib_init_params& params)
   const int major = attribute(cudaDevAttrComputeCapabilityMajor);
   if (major < 8) throw Failure(IB_UNSUPPORTED, device + " has a compute capability below 8.0");
   has_bulk_copies = major >= 9;
+  has_warpgroup_products = major == 9 && attribute(cudaDevAttrComputeCapabilityMinor) == 0;
   check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "creating a stream");
 }
 

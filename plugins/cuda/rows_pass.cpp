@@ -27,7 +27,7 @@ std::uint64_t most_plain_bytes(const ModelData& model) {
 bool tiles_fit(const Model& model) {
   const ModelData& data = model.data();
   return model.options.fused_pass && data.values != Format::kF32 && data.shape.hidden_stride <= kMostFusedHidden &&
-         model.context.shared_bytes >= tile_product_bytes();
+         model.context.has_warpgroup_products && model.context.shared_bytes >= kTileSharedBytes;
 }
 
 }  // namespace
@@ -229,7 +229,7 @@ void RowsPass::multiply_tiles(const MatrixShape& shape, const Matrix& matrix, Ro
   const std::int64_t part_stride = std::int64_t{n} * y.stride;
   const TileProduct product{shape, cut,         matrix.data, matrix.bias,         x, n,
                             y,     part_stride, activates,   model_.data().shape};
-  run_tile_product(product, model_.data().values, model_.context.n_multiprocessors, model_.context.stream);
+  run_tile_product(product, model_.data().values, model_.context.stream);
 }
 
 void RowsPass::multiply(const MatrixShape& shape, const Matrix& matrix, RowsOf x, std::int32_t n, RowsOf y,

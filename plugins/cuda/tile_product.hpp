@@ -29,10 +29,11 @@ struct TileProduct {
   Shape model;
 };
 
-/// Bytes of shared memory that a block needs at least.
-std::int32_t tile_product_bytes();
+/// Shared memory that the kernels need of a multiprocessor of compute capability 9.0, the only one that has their
+/// instructions.
+constexpr std::int32_t kTileSharedBytes = 224 << 10;
 /// To be called once before the first launch on a device. `values`: of x.
 void prepare_tile_products(Format values, Format weights);
-void run_tile_product(const TileProduct& product, Format values, std::int32_t n_blocks, cudaStream_t stream);
+void run_tile_product(const TileProduct& product, Format values, cudaStream_t stream);
 
 }  // namespace inferbench::cuda_backend
