@@ -24,16 +24,18 @@ std::uint64_t most_plain_bytes(const ModelData& model) {
   return static_cast<std::uint64_t>(most);
 }
 
-bool tiles_fit(const Model& model) {
+bool tiles_fit(const Model& model, const TensorMaps& maps) {
   const ModelData& data = model.data();
-  return model.options.fused_pass && data.values != Format::kF32 && data.shape.hidden_stride <= kMostFusedHidden &&
+  return maps.are_there() && model.options.fused_pass && data.values != Format::kF32 && data.shape.hidden_stride <= kMostFusedHidden &&
          model.context.has_warpgroup_products && model.context.shared_bytes >= kTileSharedBytes;
 }
 
 }  // namespace
 
 RowsPass::RowsPass(const Model& model, std::int32_t max_rows, std::int32_t max_tokens)
-    : model_(model), max_rows_(max_rows), max_tokens_(max_tokens), tiles_fit_(tiles_fit(model)), lists_(max_rows) {
+    : model_(model), max_rows_(max_rows), max_tokens_(max_tokens), lists_(max_rows) {
+  const TensorMaps maps;
+  tiles_fit_ = tiles_fit(model, maps);
   Arena counting;
   take_work(counting);
   memory_ = DeviceBuffer(counting.used(), "work space");
@@ -46,8 +48,33 @@ RowsPass::RowsPass(const Model& model, std::int32_t max_rows, std::int32_t max_t
   };
   clear(work_.argmax.best, static_cast<std::size_t>(head_rows) * sizeof *work_.argmax.best);
   clear(work_.argmax.finished, static_cast<std::size_t>(head_rows) * sizeof *work_.argmax.finished);
-  if (tiles_fit_) prepare_tile_products(model.data().values, model.data().format);
-  if (tiles_fit_) prepare_tile_products(model.data().values, model.data().products.head.format);
+  if (!tiles_fit_) return;
+  prepare_tile_products(model.data().values, model.data().format);
+  prepare_tile_products(model.data().values, model.data().products.head.format);
+  describe_matrices(maps);
+}
+
+void RowsPass::describe_matrices(const TensorMaps& maps) {
+  const ModelData& model = model_.data();
+  for (const RowsOf& x : {work_.y, work_.attended, work_.mlp}) {
+    for (const std::int32_t box : kTileRowSizes) {
+      maps_[{x.data, box}] = maps.make(model.values, x.data, max_rows_, x.stride, x.stride, box);
+    }
+  }
+  const auto add = [&](const MatrixShape& shape, const Matrix& matrix) {
+    if (is_quantized(shape.format)) return;
+    maps_[{matrix.data, kTileOutputs}] =
+        maps.make(model.values, matrix.data, std::int64_t{shape.row_tiles} * kTileRows, shape.padded_inputs,
+                  shape.padded_inputs, kTileOutputs);
+  };
+  const Products& products = model.products;
+  for (const LayerWeights& layer : model_.layout.layers) {
+    add(products.qkv, layer.qkv);
+    add(products.out, layer.out);
+    add(products.up, layer.up);
+    add(products.down, layer.down);
+  }
+  add(products.head, model.head);
 }
 
 RowsPass::Work RowsPass::take_work(Arena& arena) {
@@ -226,9 +253,18 @@ void RowsPass::project_to_logits(std::int32_t n) {
 
 void RowsPass::multiply_tiles(const MatrixShape& shape, const Matrix& matrix, RowsOf x, std::int32_t n,
                               const TileCut& cut, RowsOf y, bool activates) {
-  const std::int64_t part_stride = std::int64_t{n} * y.stride;
-  const TileProduct product{shape, cut,         matrix.data, matrix.bias,         x, n,
-                            y,     part_stride, activates,   model_.data().shape};
+  TileProduct product{};
+  product.x_map = maps_.at({x.data, cut.rows});
+  if (!is_quantized(shape.format)) product.w_map = maps_.at({matrix.data, kTileOutputs});
+  product.shape = shape;
+  product.cut = cut;
+  product.w = matrix.data;
+  product.bias = matrix.bias;
+  product.rows = n;
+  product.y = y;
+  product.part_stride = std::int64_t{n} * y.stride;
+  product.activates = activates;
+  product.model = model_.data().shape;
   run_tile_product(product, model_.data().values, model_.context.stream);
 }
 

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <utility>
 
 #include "device_memory.hpp"
 #include "fused_kernels.hpp"
@@ -10,6 +12,7 @@
 #include "model.hpp"
 #include "pass_lists.hpp"
 #include "rows.hpp"
+#include "tensor_map.hpp"
 #include "tile_product.hpp"
 
 namespace inferbench::cuda_backend {
@@ -60,6 +63,7 @@ class RowsPass {
   bool has_tiles(std::int32_t n) const { return tiles_fit_ && n <= kMostTileRows; }
   TileCut cut(const MatrixShape& shape, std::int32_t n, std::int32_t most_parts) const;
   std::uint64_t most_part_values(const MatrixShape& shape, std::int32_t stride) const;
+  void describe_matrices(const TensorMaps& maps);
   void multiply_tiles(const MatrixShape& shape, const Matrix& matrix, RowsOf x, std::int32_t n, const TileCut& cut,
                       RowsOf y, bool activates);
   QkvParts project_heads(const LayerWeights& layer);
@@ -78,12 +82,15 @@ class RowsPass {
   const Model& model_;
   std::int32_t max_rows_;
   std::int32_t max_tokens_;
-  bool tiles_fit_;  ///< the model and the GPU allow products by tiles
+  bool tiles_fit_ = false;  ///< the model and the GPU allow products by tiles
   DeviceBuffer memory_;
   HostBuffer ids_;
   PassLists lists_;
   Work work_{};
   Pending pending_{};
+  /// Of matrices by their data, which products by tiles read: activations in boxes of each of kTileRowSizes, and plain
+  /// weights.
+  std::map<std::pair<const void*, std::int32_t>, CUtensorMap> maps_;
   GraphCache graphs_;
 };
 

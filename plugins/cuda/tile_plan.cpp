@@ -18,10 +18,10 @@ double cycles(const TileCut& cut, const MatrixShape& shape, std::int32_t rows, s
   constexpr double kCacheBytesPerCycle = 40;
   constexpr double kUnitCycles = 200;  // barriers, addresses
   constexpr double kItemCycles = 1000;
-  const std::int32_t together = cut.rows == 8 ? 2 : kMostTileOutputs / cut.outputs;  // blocks of a multiprocessor
+  const std::int32_t together = cut.rows == 8 ? 2 : 1;  // blocks of a multiprocessor
   const std::int32_t n_blocks = together * n_multiprocessors;
-  const double multiply = static_cast<double>(cut.outputs) * cut.rows * kTileInputs / kProductsPerCycle;
-  const double fetch = cut.outputs * kTileInputs * bytes_per_weight(shape.format) / kMemoryBytesPerCycle +
+  const double multiply = static_cast<double>(kTileOutputs) * cut.rows * kTileInputs / kProductsPerCycle;
+  const double fetch = kTileOutputs * kTileInputs * bytes_per_weight(shape.format) / kMemoryBytesPerCycle +
                        cut.rows * kTileInputs * 2 / kCacheBytesPerCycle;
   const std::int32_t rounds = (cut.items() + n_blocks - 1) / n_blocks;
   const double sums = 8.0 * (cut.parts - 1) * shape.rows * rows / (n_multiprocessors * kCacheBytesPerCycle);
@@ -36,24 +36,20 @@ TileCut cut_tiles(const MatrixShape& shape, std::int32_t rows, std::int32_t n_mu
   const std::int32_t units = tiles_of(shape.padded_inputs, kTileInputs);
   TileCut best{};
   double least = 0;
-  for (const std::int32_t tile_rows : {8, 64, 128}) {
-    if (tile_rows == 8 ? rows > 8 : rows <= 8) continue;
-    for (const std::int32_t outputs : {kMostTileOutputs, kMostTileOutputs / 2}) {
-      if (tile_rows != 64 && outputs != kMostTileOutputs) continue;
-      for (std::int32_t wanted = 1; wanted <= std::min(most_parts, units); ++wanted) {
-        const std::int32_t part_units = tiles_of(units, wanted);
-        const TileCut cut{outputs,
-                          tile_rows,
-                          tiles_of(shape.rows, outputs),
-                          tiles_of(rows, tile_rows),
-                          tiles_of(units, part_units),
-                          units,
-                          part_units};
-        const double time = cycles(cut, shape, rows, n_multiprocessors);
-        if (best.outputs != 0 && time >= least) continue;
-        least = time;
-        best = cut;
-      }
+  for (const std::int32_t tile_rows : kTileRowSizes) {
+    if ((tile_rows == kTileRowSizes[0]) != (rows <= kTileRowSizes[0])) continue;
+    for (std::int32_t wanted = 1; wanted <= std::min(most_parts, units); ++wanted) {
+      const std::int32_t part_units = tiles_of(units, wanted);
+      const TileCut cut{tile_rows,
+                        tiles_of(shape.rows, kTileOutputs),
+                        tiles_of(rows, tile_rows),
+                        tiles_of(units, part_units),
+                        units,
+                        part_units};
+      const double time = cycles(cut, shape, rows, n_multiprocessors);
+      if (best.rows != 0 && time >= least) continue;
+      least = time;
+      best = cut;
     }
   }
   return best;

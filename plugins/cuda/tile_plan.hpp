@@ -12,13 +12,13 @@ namespace inferbench::cuda_backend {
 /// Rows of activations of products by tiles, at most.
 constexpr std::int32_t kMostTileRows = 256;
 constexpr std::int32_t kMostTileParts = 8;
-constexpr std::int32_t kMostTileOutputs = 128;
+constexpr std::int32_t kTileRowSizes[] = {8, 64, 128};
+constexpr std::int32_t kTileOutputs = 128;  ///< weight rows of a tile
 
-/// A product's items: tiles of `outputs` weight rows by `rows` rows of activations, each cut along the inputs into
+/// A product's items: tiles of kTileOutputs weight rows by `rows` rows of activations, each cut along the inputs into
 /// `parts` of `part_units` units (the last one may have fewer). The parts of a result are added up by its reader.
 struct TileCut {
-  std::int32_t outputs;  ///< kMostTileOutputs, or half of that, of which a multiprocessor has two blocks
-  std::int32_t rows;     ///< 8, 64 or 128; 64 only with half the outputs
+  std::int32_t rows;  ///< one of kTileRowSizes
   std::int32_t output_tiles;
   std::int32_t row_tiles;
   std::int32_t parts;

@@ -4,6 +4,7 @@
 // on their way from shared memory to the matrix instructions. Launches only; errors are thrown as Failure.
 #pragma once
 
+#include <cuda.h>
 #include <cuda_runtime_api.h>
 
 #include <cstdint>
@@ -15,11 +16,12 @@
 namespace inferbench::cuda_backend {
 
 struct TileProduct {
+  CUtensorMap x_map;  ///< 16 bits, boxes of cut.rows; zeros behind the inputs up to a multiple of kTileInputs
+  CUtensorMap w_map;  ///< of plain weights, boxes of kTileOutputs
   MatrixShape shape;
   TileCut cut;
-  const void* w;
+  const void* w;      ///< quantized weights
   const float* bias;  ///< may be null
-  RowsOf x;           ///< 16 bits, zeros behind the inputs up to a multiple of kTileInputs
   std::int32_t rows;  ///< of x
   /// Not activated: fp32 [part][row][outputs], the first part has the bias. Activated: 16 bits [row][intermediate], see
   /// activate_rows; only with a single part.
