@@ -41,6 +41,7 @@ void PassLists::fill(const PassPlan& plan, std::int32_t tile_queries, std::int32
   rows_.n_rows = plan.n_rows();
   rows_.tile_queries = tile_queries;
   rows_.n_single = rows_.n_tiles = rows_.n_contexts = 0;
+  rows_.all_expanded = true;
   std::int32_t n_expanded = 0;
   for (const PassSegment& segment : plan.segments()) {
     for (std::int32_t i = 0; i < segment.n_rows; ++i) {
@@ -60,6 +61,7 @@ void PassLists::fill(const PassPlan& plan, std::int32_t tile_queries, std::int32
       store(lists + contexts(), rows_.n_contexts++,
             CodedContext{segment.slot, n_positions, segment.first_position, expanded});
     }
+    rows_.all_expanded = rows_.all_expanded && expanded >= 0;
     for (std::int32_t i = 0; i < segment.n_rows; i += tile_queries) {
       store(lists + tiles(), rows_.n_tiles++,
             QueryTile{segment.first_row + i, std::min(tile_queries, segment.n_rows - i), segment.first_position + i,

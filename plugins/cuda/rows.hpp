@@ -44,6 +44,7 @@ struct RowList {
   std::int32_t n_tiles;
   std::int32_t n_contexts;
   std::int32_t tile_queries;  ///< kMostTileQueries or half of that
+  bool all_expanded;          ///< all tiles are
 };
 
 /// Work space for a layer's keys and values as 16-bit values: [keys, values][kv head][position][head_stride].

@@ -219,6 +219,7 @@ __global__ void __launch_bounds__(kThreads)
   float high[8];
   load8(from, low);
   load8(from + kSize / 2, high);
+#pragma unroll 4
   for (int p = 1; p < qkv.parts; ++p) {
     float more[2][8];
     load8(from + p * qkv.part_stride, more[0]);

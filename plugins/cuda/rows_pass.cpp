@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "cuda_call.hpp"
+#include "group_attention.hpp"
 
 namespace inferbench::cuda_backend {
 namespace {
@@ -22,6 +23,11 @@ std::uint64_t most_plain_bytes(const ModelData& model) {
     most = std::max(most, static_cast<std::int64_t>(shape.row_tiles) * kTileRows * shape.padded_inputs * 2);
   }
   return static_cast<std::uint64_t>(most);
+}
+
+bool has_group_attention(const Model& model) {
+  const std::int32_t size = model.data().shape.head_dim;
+  return model.context.has_warpgroup_products && has_tiled_attention(model.data()) && (size == 64 || size == 128);
 }
 
 bool tiles_fit(const Model& model, const TensorMaps& maps) {
@@ -157,8 +163,8 @@ void RowsPass::run(const PassPlan& plan, const KvCache& cache, const ib_forward_
   } else {
     // A graph cannot be called back; it takes some milliseconds at most. So the host is asked for all layers before it.
     for (std::int32_t i = 0; i < model_.data().shape.n_layers; ++i) model_.context.host.throw_if_cancelled();
-    graphs_.run({rows.n_rows, rows.n_single, rows.n_tiles, rows.n_contexts}, model_.context.stream,
-                [&] { run_layers(cache, false); });
+    graphs_.run({rows.n_rows, rows.n_single, rows.n_tiles, rows.n_contexts, rows.all_expanded ? 1 : 0},
+                model_.context.stream, [&] { run_layers(cache, false); });
   }
   pending_ = {};
   if (has_tiles(rows.n_rows)) {
@@ -188,7 +194,9 @@ void RowsPass::run_layer(std::int32_t index, const KvCache& cache) {
   store_heads(model, cache, layer, index, rows, project_heads(layer), work_.query, stream);
   attend_rows(model, cache, layer, index, rows, work_.query, work_.attended, stream);
   expand_cache(model, cache, work_.expanded, layer, index, rows, stream);
-  attend_tiles(model, cache, work_.expanded, layer, index, rows, work_.query, work_.attended, stream);
+  const bool by_groups = has_group_attention(model_) && (cache.scales == nullptr || rows.all_expanded);
+  (by_groups ? attend_groups : attend_tiles)(model, cache, work_.expanded, layer, index, rows, work_.query,
+                                             work_.attended, stream);
   project_back(model.products.out, layer.out, work_.attended, layer.attn_post_norm);
   norm(layer.mlp_norm, nullptr, rows.n_rows);
   project_up(layer);

@@ -13,18 +13,20 @@ double bytes_per_weight(Format format) {
 
 // Cycles of the multiprocessor that has most to do, at the rates of an H200: what counts is only which cut takes fewest.
 double cycles(const TileCut& cut, const MatrixShape& shape, std::int32_t rows, std::int32_t n_multiprocessors) {
-  constexpr double kProductsPerCycle = 1500;
+  constexpr double kProductsPerCycle = 1000;
   constexpr double kMemoryBytesPerCycle = 18;
   constexpr double kCacheBytesPerCycle = 40;
   constexpr double kUnitCycles = 200;  // barriers, addresses
   constexpr double kItemCycles = 1000;
+  constexpr double kPartCycles = 200;  // of the reader
   const std::int32_t together = cut.rows == 8 ? 2 : 1;  // blocks of a multiprocessor
   const std::int32_t n_blocks = together * n_multiprocessors;
   const double multiply = static_cast<double>(kTileOutputs) * cut.rows * kTileInputs / kProductsPerCycle;
   const double fetch = kTileOutputs * kTileInputs * bytes_per_weight(shape.format) / kMemoryBytesPerCycle +
                        cut.rows * kTileInputs * 2 / kCacheBytesPerCycle;
   const std::int32_t rounds = (cut.items() + n_blocks - 1) / n_blocks;
-  const double sums = 8.0 * (cut.parts - 1) * shape.rows * rows / (n_multiprocessors * kCacheBytesPerCycle);
+  const double sums = (cut.parts - 1) * (kPartCycles + 8.0 * shape.rows * rows /
+                                                            (n_multiprocessors * kCacheBytesPerCycle));
   return rounds * (cut.part_units * (together * std::max(multiply, fetch) + kUnitCycles) + kItemCycles) + sums;
 }
 

@@ -11,13 +11,13 @@
 #include "multiply.cuh"
 #include "rows.hpp"
 #include "step_ring.cuh"
+#include "tile_softmax.cuh"
 #include "value_type.hpp"
 
 namespace inferbench::cuda_backend {
 namespace {
 
 constexpr int kTileThreads = 128;  // 4 warps of 16 queries
-constexpr int kKeys = 64;
 constexpr int kExpandThreads = 256;
 
 template <int kSize>
@@ -38,66 +38,6 @@ __device__ __forceinline__ void load_transposed(std::uint32_t (&to)[4], const vo
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
                : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
                : "r"(shared_address(row)));
-}
-
-__device__ __forceinline__ float power_of_2(float x) {
-  float result = 0;
-  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
-  return result;
-}
-
-/// See soft_cap. Short code: the errors of its exponential are far below those of 16-bit queries and keys.
-template <int kM>
-__device__ __forceinline__ void cap_scores(float (&scores)[kM][kKeys / 8][4], float cap) {
-  const float factor = 2.0F * 1.4426950408889634F / cap;
-#pragma unroll
-  for (int m = 0; m < kM; ++m) {
-#pragma unroll
-    for (int n = 0; n < kKeys / 8; ++n) {
-#pragma unroll
-      for (float& score : scores[m][n]) score = cap - __fdividef(2.0F * cap, 1.0F + power_of_2(score * factor));
-    }
-  }
-}
-
-/// The running softmax of a lane's two queries, r and r + 8 of 16.
-template <int kSize>
-struct TileState {
-  float most[2] = {-INFINITY, -INFINITY};
-  float sum[2] = {0, 0};  // of this lane's keys
-  float values[kSize / 8][4] = {};
-};
-
-/// scores [key / 8][...] become weights; what was added up before is scaled to the new greatest score.
-template <int kSize>
-__device__ __forceinline__ void soften(TileState<kSize>& state, float (&scores)[kKeys / 8][4]) {
-  constexpr float kLog2E = 1.4426950408889634F;
-#pragma unroll
-  for (int half = 0; half < 2; ++half) {
-    float top = state.most[half];
-#pragma unroll
-    for (int n = 0; n < kKeys / 8; ++n) top = fmaxf(top, fmaxf(scores[n][half * 2], scores[n][half * 2 + 1]));
-    top = fmaxf(top, __shfl_xor_sync(kAllLanes, top, 1));
-    top = fmaxf(top, __shfl_xor_sync(kAllLanes, top, 2));
-    const float base = top == -INFINITY ? 0.0F : top * kLog2E;  // nothing seen yet
-    const float keep = power_of_2(fmaf(state.most[half], kLog2E, -base));
-    state.most[half] = top;
-    float sum = 0;
-#pragma unroll
-    for (int n = 0; n < kKeys / 8; ++n) {
-#pragma unroll
-      for (int i = half * 2; i < half * 2 + 2; ++i) {
-        scores[n][i] = power_of_2(fmaf(scores[n][i], kLog2E, -base));
-        sum += scores[n][i];
-      }
-    }
-    state.sum[half] = state.sum[half] * keep + sum;
-#pragma unroll
-    for (int d = 0; d < kSize / 8; ++d) {
-      state.values[d][half * 2] *= keep;
-      state.values[d][half * 2 + 1] *= keep;
-    }
-  }
 }
 
 /// 8 values, from 8 codes of `from`; zeros unless they are there.
@@ -239,25 +179,14 @@ __global__ void __launch_bounds__(kTileThreads)
           }
         }
       }
-      if (shape.attention_cap != 0) cap_scores(scores, shape.attention_cap);
       const bool is_inner = (index + 1) * kKeys <= first_position + 1 &&
                             (window <= 0 || index * kKeys > first_position + 16 * kM - 1 - window);
-      if (!is_inner) {
 #pragma unroll
-        for (int m = 0; m < kM; ++m) {
-#pragma unroll
-          for (int i = 0; i < 4; ++i) {
-            const int last = first_position + m * 16 + i / 2 * 8 + r - index * kKeys - c * 2 - i % 2;
-            const int first = window > 0 ? last - window : -1;
-#pragma unroll
-            for (int n = 0; n < kKeys / 8; ++n) {
-              if (n * 8 > last || n * 8 <= first) scores[m][n][i] = -INFINITY;
-            }
-          }
-        }
+      for (int m = 0; m < kM; ++m) {
+        if (shape.attention_cap != 0) cap_scores(scores[m], shape.attention_cap);
+        if (!is_inner) mask_scores(scores[m], first_position + m * 16, index * kKeys, window);
+        soften<kSize>(state[m], scores[m]);
       }
-#pragma unroll
-      for (int m = 0; m < kM; ++m) soften<kSize>(state[m], scores[m]);
 #pragma unroll
       for (int k = 0; k < kKeys / 16; ++k) {
         std::uint32_t a[kM][4];
@@ -284,21 +213,12 @@ __global__ void __launch_bounds__(kTileThreads)
     __syncthreads();
   }
 #pragma unroll
-  for (int i = 0; i < 2 * kM; ++i) {
-    const int half = i % 2;
-    TileState<kSize>& of = state[i / 2];
-    float sum = of.sum[half];
-    sum += __shfl_xor_sync(kAllLanes, sum, 1);
-    sum += __shfl_xor_sync(kAllLanes, sum, 2);
-    const int in_tile = row0 + i * 8 + r;
-    if (in_tile >= tile.n_rows) continue;
-    T* to = static_cast<T*>(out.data) + static_cast<std::int64_t>(tile.first_row + in_tile) * out.stride + head * kSize;
-    const float scale = 1 / sum;
-#pragma unroll
-    for (int d = 0; d < kSize / 8; ++d) {
-      const std::uint32_t bits = pair_of<T>(of.values[d][half * 2] * scale, of.values[d][half * 2 + 1] * scale);
-      *reinterpret_cast<std::uint32_t*>(to + d * 8 + c * 2) = bits;
-    }
+  for (int m = 0; m < kM; ++m) {
+    const int first = row0 + m * 16;
+    store_values<T, kSize>(state[m],
+                           static_cast<T*>(out.data) + static_cast<std::int64_t>(tile.first_row + first) * out.stride +
+                               head * kSize,
+                           out.stride, tile.n_rows - first);
   }
 }
 
