@@ -26,8 +26,8 @@ class Context {
   HostCalls host;
   std::string device;  ///< "cuda:0"
   int n_multiprocessors = 0;
-  int shared_bytes = 0;          ///< most that a block may have
-  int cache_bytes = 0;           ///< of the L2 cache
+  int shared_bytes = 0;                 ///< most that a block may have
+  int cache_bytes = 0;                  ///< of the L2 cache
   bool has_bulk_copies = false;         ///< compute capability 9.0 and later
   bool has_warpgroup_products = false;  ///< compute capability 9.0 only
   cudaStream_t stream = nullptr;

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Attention by tiles where a warpgroup takes 64 queries: it multiplies them with keys in shared memory, and the weights,
-// in registers, with values in shared memory.
-#include "group_attention.hpp"
-
+// Attention by tiles where a warpgroup takes 64 queries: it multiplies them with keys in shared memory, and the
+// weights, in registers, with values in shared memory.
 #include <type_traits>
 
 #include "cuda_call.hpp"
+#include "group_attention.hpp"
 #include "launch.cuh"
 #include "step_ring.cuh"
 #include "tile_softmax.cuh"
@@ -137,8 +136,7 @@ __global__ void __launch_bounds__(GroupSpace<kSize, kGroups>::kThreads)
   }
   const int first = row0 + static_cast<int>(threadIdx.x) % kWarpgroup / kWarp * 16;
   store_values<T, kSize>(
-      state,
-      static_cast<T*>(out.data) + static_cast<std::int64_t>(tile.first_row + first) * out.stride + head * kSize,
+      state, static_cast<T*>(out.data) + static_cast<std::int64_t>(tile.first_row + first) * out.stride + head * kSize,
       out.stride, tile.n_rows - first);
 }
 

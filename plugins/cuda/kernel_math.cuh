@@ -64,6 +64,18 @@ __device__ __forceinline__ void load8(const T* from, float (&to)[8]) {
   for (int i = 0; i < 8; ++i) to[i] = as_float(values[i]);
 }
 
+/// The same way back.
+template <typename T>
+__device__ __forceinline__ void store8(T* to, const float (&values)[8]) {
+  __align__(16) T converted[8];
+#pragma unroll
+  for (int i = 0; i < 8; ++i) converted[i] = as_value<T>(values[i]);
+#pragma unroll
+  for (int i = 0; i < static_cast<int>(sizeof converted / sizeof(uint4)); ++i) {
+    reinterpret_cast<uint4*>(to)[i] = reinterpret_cast<const uint4*>(converted)[i];
+  }
+}
+
 /// 8 neighbouring 16-bit values.
 template <typename T>
 __device__ __forceinline__ void unpack8(uint4 bits, float4& low, float4& high) {

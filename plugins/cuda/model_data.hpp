@@ -137,4 +137,15 @@ struct KvCache {
   }
 };
 
+/// Work space for a layer's keys and values as 16-bit values: [keys, values][kv head][position][head_stride].
+struct ExpandedCache {
+  void* data;
+  std::int32_t positions;  ///< 0: there is none
+
+  /// Value [part][head][position 0 of a slot that begins at `begin`].
+  IB_BOTH std::int64_t place(const Shape& shape, std::int32_t part, std::int32_t head, std::int32_t begin) const {
+    return ((static_cast<std::int64_t>(part) * shape.n_kv_heads + head) * positions + begin) * shape.head_stride;
+  }
+};
+
 }  // namespace inferbench::cuda_backend

@@ -7,11 +7,6 @@
 namespace inferbench::cuda_backend {
 namespace {
 
-// Segments of fewer rows attend row by row.
-constexpr std::int32_t kFewestTiled = 8;
-// For fewer rows, reading 8-bit keys costs less than copying them.
-constexpr std::int32_t kFewestExpanded = 256;
-
 template <typename Entry>
 void store(std::int32_t* list, std::int32_t index, const Entry& entry) {
   std::memcpy(list + static_cast<std::size_t>(index) * sizeof entry / sizeof *list, &entry, sizeof entry);
@@ -42,7 +37,7 @@ void PassLists::fill(const PassPlan& plan, std::int32_t tile_queries, std::int32
   rows_.tile_queries = tile_queries;
   rows_.n_single = rows_.n_tiles = rows_.n_contexts = 0;
   rows_.all_expanded = true;
-  std::int32_t n_expanded = 0;
+  ExpandedRoom room(expanded_positions);
   for (const PassSegment& segment : plan.segments()) {
     for (std::int32_t i = 0; i < segment.n_rows; ++i) {
       lists[slots() + static_cast<std::size_t>(segment.first_row + i)] = segment.slot;
@@ -54,10 +49,8 @@ void PassLists::fill(const PassPlan& plan, std::int32_t tile_queries, std::int32
       continue;
     }
     const std::int32_t n_positions = segment.first_position + segment.n_rows;
-    std::int32_t expanded = -1;
-    if (segment.n_rows >= kFewestExpanded && n_positions <= expanded_positions - n_expanded) {
-      expanded = n_expanded;
-      n_expanded += n_positions;
+    const std::int32_t expanded = room.take(segment.n_rows, n_positions);
+    if (expanded >= 0) {
       store(lists + contexts(), rows_.n_contexts++,
             CodedContext{segment.slot, n_positions, segment.first_position, expanded});
     }

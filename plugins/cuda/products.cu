@@ -169,7 +169,7 @@ __global__ void __launch_bounds__(kFloatThreads) product32(Product p) {
 constexpr int kTileWarps = 8;  // of a block, each with a tile
 
 template <Format kFormat>
-__global__ void __launch_bounds__(kTileWarps * kWarp)
+__global__ void __launch_bounds__(kTileWarps* kWarp)
     dequantize_tiles(MatrixShape shape, const std::byte* from, __nv_bfloat16* to) {
   const int across = shape.padded_inputs / kTileInputs;
   const int index = static_cast<int>(blockIdx.x) * kTileWarps + static_cast<int>(threadIdx.x) / kWarp;

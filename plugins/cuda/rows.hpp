@@ -47,17 +47,6 @@ struct RowList {
   bool all_expanded;          ///< all tiles are
 };
 
-/// Work space for a layer's keys and values as 16-bit values: [keys, values][kv head][position][head_stride].
-struct ExpandedCache {
-  void* data;
-  std::int32_t positions;  ///< 0: there is none
-
-  /// Value [part][head][position 0 of a slot that begins at `begin`].
-  IB_BOTH std::int64_t place(const Shape& shape, std::int32_t part, std::int32_t head, std::int32_t begin) const {
-    return ((static_cast<std::int64_t>(part) * shape.n_kv_heads + head) * positions + begin) * shape.head_stride;
-  }
-};
-
 /// A matrix of rows in device memory.
 struct RowsOf {
   void* data;
@@ -75,8 +64,8 @@ void norm_rows(const ModelData& model, const NormWeights& norm, const float* x, 
 void add_normed_rows(const ModelData& model, const NormWeights& norm, const float* delta, float* x, std::int32_t n,
                      cudaStream_t stream);
 
-/// Queries, keys and values of rows, `part_stride` values from part to part; the parts are to be added up. Several parts
-/// are fp32.
+/// Queries, keys and values of rows, `part_stride` values from part to part; the parts are to be added up. Several
+/// parts are fp32.
 struct QkvParts {
   RowsOf rows;
   std::int32_t parts;
@@ -116,8 +105,8 @@ struct ArgmaxWork {
   unsigned long long* best;  ///< [n]
   unsigned* finished;        ///< [n]
 };
-/// logits [n][vocab], rows `stride` apart: soft cap in place; ids[i], where not null, the argmax of row i. `ids`: memory
-/// that the device can write.
+/// logits [n][vocab], rows `stride` apart: soft cap in place; ids[i], where not null, the argmax of row i. `ids`:
+/// memory that the device can write.
 void finish_logits(const ModelData& model, float* logits, std::int32_t stride, std::int32_t n, std::int32_t* ids,
                    const ArgmaxWork& work, cudaStream_t stream);
 

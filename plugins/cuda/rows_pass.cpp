@@ -32,8 +32,9 @@ bool has_group_attention(const Model& model) {
 
 bool tiles_fit(const Model& model, const TensorMaps& maps) {
   const ModelData& data = model.data();
-  return maps.are_there() && model.options.fused_pass && data.values != Format::kF32 && data.shape.hidden_stride <= kMostFusedHidden &&
-         model.context.has_warpgroup_products && model.context.shared_bytes >= kTileSharedBytes;
+  return maps.are_there() && model.options.fused_pass && data.values != Format::kF32 &&
+         data.shape.hidden_stride <= kMostFusedHidden && model.context.has_warpgroup_products &&
+         model.context.shared_bytes >= kTileSharedBytes;
 }
 
 }  // namespace
@@ -69,9 +70,8 @@ void RowsPass::describe_matrices(const TensorMaps& maps) {
   }
   const auto add = [&](const MatrixShape& shape, const Matrix& matrix) {
     if (is_quantized(shape.format)) return;
-    maps_[{matrix.data, kTileOutputs}] =
-        maps.make(model.values, matrix.data, std::int64_t{shape.row_tiles} * kTileRows, shape.padded_inputs,
-                  shape.padded_inputs, kTileOutputs);
+    maps_[{matrix.data, kTileOutputs}] = maps.make(model.values, matrix.data, std::int64_t{shape.row_tiles} * kTileRows,
+                                                   shape.padded_inputs, shape.padded_inputs, kTileOutputs);
   };
   const Products& products = model.products;
   for (const LayerWeights& layer : model_.layout.layers) {

@@ -29,7 +29,27 @@ struct TileCut {
 };
 
 /// The cut that is estimated to be the fastest. `most_parts` up to kMostTileParts.
-TileCut cut_tiles(const MatrixShape& shape, std::int32_t rows, std::int32_t n_multiprocessors,
-                  std::int32_t most_parts);
+TileCut cut_tiles(const MatrixShape& shape, std::int32_t rows, std::int32_t n_multiprocessors, std::int32_t most_parts);
+
+/// Gives segments of a pass room in an ExpandedCache, in turn.
+class ExpandedRoom {
+ public:
+  /// For fewer rows, reading 8-bit keys costs less than copying them.
+  static constexpr std::int32_t kFewestRows = 256;
+
+  explicit ExpandedRoom(std::int32_t positions) : left_(positions) {}
+  /// Where the positions of a segment's slot begin; -1: they have no room, or the segment has too few rows.
+  std::int32_t take(std::int32_t rows, std::int32_t positions) {
+    if (rows < kFewestRows || positions > left_) return -1;
+    const std::int32_t begin = next_;
+    next_ += positions;
+    left_ -= positions;
+    return begin;
+  }
+
+ private:
+  std::int32_t next_ = 0;
+  std::int32_t left_;
+};
 
 }  // namespace inferbench::cuda_backend

@@ -2,12 +2,11 @@
 //
 // A producer thread copies units of 128 inputs, of weights and of activations, through a ring of stages, and two
 // warpgroups multiply them. The first weights are on their way before the kernels in front have ended.
-#include "tile_product.hpp"
-
 #include "cuda_call.hpp"
 #include "launch.cuh"
 #include "step_ring.cuh"
 #include "tensor_map.hpp"
+#include "tile_product.hpp"
 #include "warpgroup.cuh"
 #include "weight_codes.cuh"
 
@@ -73,8 +72,8 @@ __device__ __forceinline__ void copy_unit(std::byte* to, const CUtensorMap& map,
 #pragma unroll
   for (int half = 0; half < kTileInputs / kBoxInputs; ++half) {
     asm volatile(
-        "cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3}], [%4];" ::
-            "r"(shared_address(to + half * n_rows * kSwizzledPitch)),
+        "cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3}], "
+        "[%4];" ::"r"(shared_address(to + half * n_rows * kSwizzledPitch)),
         "l"(&map), "r"(unit * kTileInputs + half * kBoxInputs), "r"(row), "r"(barrier)
         : "memory");
   }

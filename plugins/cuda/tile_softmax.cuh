@@ -27,8 +27,8 @@ __device__ __forceinline__ void cap_scores(float (&scores)[kKeys / 8][4], float 
   }
 }
 
-/// Hides the keys that queries do not see. `position`: of query 0 of the warp; `first_key`: of the tile; `window`: 0 for
-/// all positions.
+/// Hides the keys that queries do not see. `position`: of query 0 of the warp; `first_key`: of the tile; `window`: 0
+/// for all positions.
 __device__ __forceinline__ void mask_scores(float (&scores)[kKeys / 8][4], int position, int first_key, int window) {
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
 #pragma unroll

@@ -215,10 +215,10 @@ __global__ void __launch_bounds__(kTileThreads)
 #pragma unroll
   for (int m = 0; m < kM; ++m) {
     const int first = row0 + m * 16;
-    store_values<T, kSize>(state[m],
-                           static_cast<T*>(out.data) + static_cast<std::int64_t>(tile.first_row + first) * out.stride +
-                               head * kSize,
-                           out.stride, tile.n_rows - first);
+    store_values<T, kSize>(
+        state[m],
+        static_cast<T*>(out.data) + static_cast<std::int64_t>(tile.first_row + first) * out.stride + head * kSize,
+        out.stride, tile.n_rows - first);
   }
 }
 
@@ -232,8 +232,8 @@ __global__ void __launch_bounds__(kExpandThreads)
   const CodedContext context = rows.contexts[blockIdx.z];
   const int part = static_cast<int>(blockIdx.y) % 2;
   const int kv_head = static_cast<int>(blockIdx.y) / 2;
-  const auto* codes = static_cast<const std::int8_t*>(cache.data) +
-                      cache.place(shape, context.slot, layer_index, part, kv_head);
+  const auto* codes =
+      static_cast<const std::int8_t*>(cache.data) + cache.place(shape, context.slot, layer_index, part, kv_head);
   const float* scales = cache.scales + cache.scale_place(shape, context.slot, layer_index, part, kv_head);
   T* to = static_cast<T*>(expanded.data) + expanded.place(shape, part, kv_head, context.expanded);
   const int per_position = shape.head_stride / 8;

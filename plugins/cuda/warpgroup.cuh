@@ -39,11 +39,10 @@ __device__ __forceinline__ void wait_groups() {
   asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(kPending) : "memory");
 }
 
-/// wgmma.m64n(8 kN)k16, asynchronous: sum = a [64][16] times the transpose of b [8 kN][16], or adds it. Lane 4 r + c of warp w has of
-/// the sums rows 16 w + r (sum[n][0], sum[n][1]) and 16 w + r + 8, columns 8 n + 2 c and 8 n + 2 c + 1.
+/// wgmma.m64n(8 kN)k16, asynchronous: sum = a [64][16] times the transpose of b [8 kN][16], or adds it. Lane 4 r + c of
+/// warp w has of the sums rows 16 w + r (sum[n][0], sum[n][1]) and 16 w + r + 8, columns 8 n + 2 c and 8 n + 2 c + 1.
 template <typename T, int kN>
-__device__ __forceinline__ void multiply_group(float (&sum)[kN][4], std::uint64_t a, std::uint64_t b,
-                                               bool accumulates);
+__device__ __forceinline__ void multiply_group(float (&sum)[kN][4], std::uint64_t a, std::uint64_t b, bool accumulates);
 
 /// wgmma.m64n64k16, asynchronous: adds a [64][16], in registers, times b [16][64]. Lane 4 r + c of warp w has rows
 /// 16 w + r and, in a[1] and a[3], 16 w + r + 8, columns 2 c and 2 c + 1 and, in a[2] and a[3], 2 c + 8 and 2 c + 9. Of

@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <iterator>
 #include <limits>
 #include <set>
 #include <utility>
@@ -15,6 +16,7 @@
 #include "model_layout.hpp"
 #include "product_cut.hpp"
 #include "step_plan.hpp"
+#include "tile_plan.hpp"
 
 namespace inferbench::cuda_backend {
 namespace {
@@ -379,6 +381,64 @@ TEST(CudaProductCut, FewRowsAreCutAlongTheirInputs) {
   EXPECT_EQ(up.tile_rows * 1000 + up.parts, 128001);
   // Where parts are not allowed, smaller tiles make up for them.
   EXPECT_EQ(cut_product({3072, 768, 768, 192, Format::kBf16}, kH200Blocks, 1).tile_rows, 32);
+}
+
+TEST(CudaTileCut, ItemsCoverTheProduct) {
+  for (const Format format : {Format::kBf16, Format::kInt8, Format::kInt4}) {
+    for (const std::int32_t outputs : {16, 257, 768, 16384}) {
+      for (const std::int32_t inputs : {64, 96, 576, 8192}) {
+        for (const std::int32_t rows : {1, 8, 9, 64, 65, 129, kMostTileRows}) {
+          for (const std::int32_t most_parts : {1, kMostTileParts}) {
+            const auto padded = static_cast<std::int32_t>(padded_inputs(format, inputs));
+            const TileCut cut =
+                cut_tiles({outputs, inputs, padded, (outputs + 15) / 16, format}, rows, kH200Blocks, most_parts);
+            EXPECT_EQ(std::count(std::begin(kTileRowSizes), std::end(kTileRowSizes), cut.rows), 1);
+            EXPECT_EQ(cut.rows == 8, rows <= 8);
+            EXPECT_GE(cut.row_tiles * cut.rows, rows);
+            EXPECT_GE(cut.output_tiles * kTileOutputs, outputs);
+            EXPECT_GE(cut.units * kTileInputs, padded);
+            EXPECT_LT((cut.units - 1) * kTileInputs, padded);
+            EXPECT_LE(cut.parts, most_parts);
+            EXPECT_GE(cut.parts * cut.part_units, cut.units);
+            EXPECT_LT((cut.parts - 1) * cut.part_units, cut.units) << "the last part would be empty";
+            EXPECT_EQ(cut.items(), cut.output_tiles * cut.row_tiles * cut.parts);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(CudaTileCut, ProductsOfFewTilesAreCutAlongTheirInputs) {
+  const TileCut down = cut_tiles({2048, 8192, 8192, 128, Format::kInt4}, 128, kH200Blocks, kMostTileParts);
+  EXPECT_EQ(down.rows * 1000 + down.parts, 128008);
+  const TileCut up = cut_tiles({16384, 2048, 2048, 1024, Format::kInt4}, 128, kH200Blocks, 1);
+  EXPECT_EQ(up.items(), 128);
+}
+
+TEST(CudaExpandedRoom, SegmentsHaveTheirOwnPositionsAsLongAsThereAreSome) {
+  ExpandedRoom room(1000);
+  EXPECT_EQ(room.take(255, 255), -1) << "too few rows";
+  EXPECT_EQ(room.take(256, 300), 0);
+  EXPECT_EQ(room.take(256, 701), -1) << "no room";
+  EXPECT_EQ(room.take(300, 700), 300);
+  EXPECT_EQ(room.take(256, 256), -1);
+  EXPECT_EQ(ExpandedRoom(0).take(256, 256), -1);
+}
+
+TEST(CudaExpandedCache, EveryHeadAndPositionHasItsOwnPlace) {
+  const Shape shape = shape_of(description(256, 4, 2, 512));
+  const ExpandedCache expanded{nullptr, 7};
+  std::set<std::int64_t> places;
+  for (std::int32_t part = 0; part < 2; ++part) {
+    for (std::int32_t head = 0; head < shape.n_kv_heads; ++head) {
+      for (std::int32_t position = 0; position < expanded.positions; ++position) {
+        places.insert(expanded.place(shape, part, head, position));
+      }
+    }
+  }
+  EXPECT_EQ(places.size(), 28U);
+  EXPECT_EQ(*places.rbegin(), 27 * 64);
 }
 
 }  // namespace
