@@ -17,20 +17,16 @@ double cycles(const TileCut& cut, const MatrixShape& shape, std::int32_t rows, s
   constexpr double kProductsPerCycle = 1500;
   constexpr double kMemoryBytesPerCycle = 18;
   constexpr double kCacheBytesPerCycle = 40;
-  constexpr double kConvertCycles = 1800;  // of a unit of codes
-  constexpr double kUnitCycles = 200;      // barriers, addresses
+  constexpr double kUnitCycles = 200;  // barriers, addresses
   constexpr double kItemCycles = 1000;
-  constexpr double kPartCycles = 200;                   // of the reader
   const std::int32_t together = cut.rows == 8 ? 2 : 1;  // blocks of a multiprocessor
   const std::int32_t n_blocks = together * n_multiprocessors;
   const double multiply = static_cast<double>(kTileOutputs) * cut.rows * kTileInputs / kProductsPerCycle;
   const double fetch = kTileOutputs * kTileInputs * bytes_per_weight(shape.format) / kMemoryBytesPerCycle +
                        cut.rows * kTileInputs * 2 / kCacheBytesPerCycle;
-  const double convert = is_quantized(shape.format) ? kConvertCycles : 0;
   const std::int32_t rounds = (cut.items() + n_blocks - 1) / n_blocks;
-  const double unit = together * std::max({multiply, fetch, convert}) + kUnitCycles;
-  const double sum = kPartCycles + 8.0 * shape.rows * rows / (n_multiprocessors * kCacheBytesPerCycle);
-  return rounds * (cut.part_units * unit + kItemCycles) + (cut.parts - 1) * sum;
+  const double sums = 8.0 * (cut.parts - 1) * shape.rows * rows / (n_multiprocessors * kCacheBytesPerCycle);
+  return rounds * (cut.part_units * (together * std::max(multiply, fetch) + kUnitCycles) + kItemCycles) + sums;
 }
 
 }  // namespace
