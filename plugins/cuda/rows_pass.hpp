@@ -59,7 +59,7 @@ class RowsPass {
   void write_outputs(const PassPlan& plan, const ib_forward_params& params);
   void norm(const NormWeights& weights, const std::int32_t* pick, std::int32_t n);
 
-  /// Whether a product of `n` rows is one by tiles. All of a pass are, or none.
+  /// Whether a product of `n` rows is one by tiles.
   bool has_tiles(std::int32_t n) const { return tiles_fit_ && n <= kMostTileRows; }
   TileCut cut(const MatrixShape& shape, std::int32_t n, std::int32_t most_parts) const;
   std::uint64_t most_part_values(const MatrixShape& shape, std::int32_t stride) const;
