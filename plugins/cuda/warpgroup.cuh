@@ -171,7 +171,8 @@ __device__ __forceinline__ void multiply_group<__half, 16>(float (&sum)[16][4], 
       : "l"(a), "l"(b), "r"(static_cast<int>(accumulates)));
 }
 template <>
-__device__ __forceinline__ void add_weighted<__nv_bfloat16>(float (&sum)[8][4], const std::uint32_t (&a)[4], std::uint64_t b) {
+__device__ __forceinline__ void add_weighted<__nv_bfloat16>(float (&sum)[8][4], const std::uint32_t (&a)[4],
+                                             std::uint64_t b) {
   asm volatile(
       "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {"
       "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
@@ -188,7 +189,8 @@ __device__ __forceinline__ void add_weighted<__nv_bfloat16>(float (&sum)[8][4], 
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
 }
 template <>
-__device__ __forceinline__ void add_weighted<__half>(float (&sum)[8][4], const std::uint32_t (&a)[4], std::uint64_t b) {
+__device__ __forceinline__ void add_weighted<__half>(float (&sum)[8][4], const std::uint32_t (&a)[4],
+                                             std::uint64_t b) {
   asm volatile(
       "wgmma.mma_async.sync.aligned.m64n64k16.f32.f16.f16 {"
       "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
