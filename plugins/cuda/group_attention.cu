@@ -83,7 +83,8 @@ __global__ void __launch_bounds__(GroupSpace<kSize, kGroups>::kThreads)
   wait_for_predecessors();
   copy_operand<kSize, kWarpgroup>(
       queries + group * Space::kQueryBytes,
-      query + (static_cast<std::int64_t>(tile.first_row + row0) * shape.n_heads + head) * kSize,
+      query +
+          (static_cast<std::int64_t>(tile.first_row + (row0 < tile.n_rows ? row0 : 0)) * shape.n_heads + head) * kSize,
       static_cast<std::int64_t>(shape.n_heads) * kSize, tile.n_rows - row0);
   copy(first_tile);
   const int first_position = tile.position + row0;  // of this warpgroup

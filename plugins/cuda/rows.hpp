@@ -77,8 +77,8 @@ struct QkvParts {
 void store_heads(const ModelData& model, const KvCache& cache, const LayerWeights& layer, std::int32_t layer_index,
                  const RowList& rows, const QkvParts& qkv, void* query, cudaStream_t stream);
 
-/// Whether attention by tiles takes this model.
-bool has_tiled_attention(const ModelData& model);
+/// Whether attention by tiles takes this model. `shared_bytes`: most that a block may have.
+bool has_tiled_attention(const ModelData& model, std::int32_t shared_bytes);
 /// How many queries a tile has in a pass of `n_rows`.
 std::int32_t tile_queries(const ModelData& model, std::int32_t n_rows, std::int32_t n_multiprocessors);
 /// Fills `expanded` with the contexts of `rows`.

@@ -139,7 +139,7 @@ __global__ void attend_one(ModelData model, KvCache cache, LayerWeights layer, i
   }
 }
 
-// A thread takes 8 values. What lies behind the last one of a row is zero, and every activation of 0 is 0.
+// A thread takes 8 values. What lies behind the last one of a row becomes zero: it may be of an earlier pass.
 template <typename T, typename From>
 __global__ void activate(Shape shape, RowsOf up, RowsOf mlp) {
   let_successor_begin();
@@ -156,6 +156,9 @@ __global__ void activate(Shape shape, RowsOf up, RowsOf mlp) {
     load8(from + gated_row(i, 1), factors);
 #pragma unroll
     for (int j = 0; j < 8; ++j) values[j] *= factors[j];
+  } else {
+#pragma unroll
+    for (int j = 0; j < 8; ++j) values[j] = i + j < shape.intermediate ? values[j] : 0.0F;
   }
   store8(static_cast<T*>(mlp.data) + static_cast<std::int64_t>(blockIdx.y) * mlp.stride + i, values);
 }

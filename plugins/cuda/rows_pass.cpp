@@ -27,7 +27,8 @@ std::uint64_t most_plain_bytes(const ModelData& model) {
 
 bool has_group_attention(const Model& model) {
   const std::int32_t size = model.data().shape.head_dim;
-  return model.context.has_warpgroup_products && has_tiled_attention(model.data()) && (size == 64 || size == 128);
+  return model.context.has_warpgroup_products && model.options.fused_pass &&
+         has_tiled_attention(model.data(), model.context.shared_bytes) && (size == 64 || size == 128);
 }
 
 bool tiles_fit(const Model& model, const TensorMaps& maps) {
@@ -111,7 +112,8 @@ RowsPass::Work RowsPass::take_work(Arena& arena) {
   work.up = take_results(static_cast<std::int32_t>(round_up(shape.up_rows(), kRowValues)), 0);
   work.mlp = take_rows(shape.mlp_stride);
   if (const std::uint64_t plain = most_plain_bytes(model); plain > 0) work.plain = arena.take<std::byte>(plain);
-  if (model_.options.int8_cache && has_tiled_attention(model)) {
+  const bool may_expand = max_rows_ >= ExpandedRoom::kFewestRows;
+  if (model_.options.int8_cache && may_expand && has_tiled_attention(model, model_.context.shared_bytes)) {
     work.expanded.positions = max_tokens_;
     work.expanded.data = arena.take<std::byte>(cache_bytes(shape, model.values, max_tokens_).data /
                                                static_cast<std::uint64_t>(shape.n_layers));
@@ -147,8 +149,9 @@ RowsPass::Pending RowsPass::pending_of(const MatrixShape& shape, const NormWeigh
 
 void RowsPass::upload_lists(const PassPlan& plan) {
   const ModelData& model = model_.data();
-  const std::int32_t queries =
-      has_tiled_attention(model) ? tile_queries(model, plan.n_rows(), model_.context.n_multiprocessors) : 0;
+  const std::int32_t queries = has_tiled_attention(model, model_.context.shared_bytes)
+                                   ? tile_queries(model, plan.n_rows(), model_.context.n_multiprocessors)
+                                   : 0;
   lists_.fill(plan, queries, work_.expanded.positions);
   check(cudaMemcpyAsync(lists_.device(), lists_.host(), lists_.size() * sizeof(std::int32_t), cudaMemcpyHostToDevice,
                         model_.context.stream),

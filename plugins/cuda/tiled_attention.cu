@@ -237,7 +237,8 @@ __global__ void __launch_bounds__(kExpandThreads)
   const float* scales = cache.scales + cache.scale_place(shape, context.slot, layer_index, part, kv_head);
   T* to = static_cast<T*>(expanded.data) + expanded.place(shape, part, kv_head, context.expanded);
   const int per_position = shape.head_stride / 8;
-  const int first = window > 0 ? max(0, context.first_query + 1 - window) : 0;
+  // Attention reads from there, rounded down to whole tiles of keys.
+  const int first = window > 0 ? max(0, context.first_query + 1 - window) / kKeys * kKeys : 0;
   wait_for_predecessors();
   for (int i = first * per_position + static_cast<int>(blockIdx.x * kExpandThreads + threadIdx.x);
        i < context.n_positions * per_position; i += static_cast<int>(gridDim.x) * kExpandThreads) {
@@ -247,9 +248,18 @@ __global__ void __launch_bounds__(kExpandThreads)
 
 }  // namespace
 
-bool has_tiled_attention(const ModelData& model) {
-  const std::int32_t size = model.shape.head_dim;
-  return model.values != Format::kF32 && (size == 64 || size == 128 || size == 256);
+bool has_tiled_attention(const ModelData& model, std::int32_t shared_bytes) {
+  if (model.values == Format::kF32) return false;
+  switch (model.shape.head_dim) {
+    case 64:
+      return TileSpace<64>::kBytes <= shared_bytes;
+    case 128:
+      return TileSpace<128>::kBytes <= shared_bytes;
+    case 256:
+      return TileSpace<256>::kBytes <= shared_bytes;
+    default:
+      return false;
+  }
 }
 
 std::int32_t tile_queries(const ModelData& model, std::int32_t n_rows, std::int32_t n_multiprocessors) {
