@@ -51,7 +51,7 @@ cudaDataType_t type_of(Format format) {
 // clang-format on
 
 struct BlasLt::Library {
-#define IB_DECLARE(name) decltype(&::name) name = nullptr;
+#define IB_DECLARE(name) decltype(&::name) name = nullptr;  // NOLINT(bugprone-macro-parentheses): a declared name
   IB_CUBLASLT_FUNCTIONS(IB_DECLARE)
 #undef IB_DECLARE
 
@@ -68,9 +68,9 @@ struct BlasLt::Library {
 
   bool load(void* from) {
     bool whole = true;
-#define IB_LOAD(name)                                             \
-  name = reinterpret_cast<decltype(&::name)>(dlsym(from, #name)); \
-  whole = whole && name != nullptr;
+#define IB_LOAD(name)                                               \
+  (name) = reinterpret_cast<decltype(&::name)>(dlsym(from, #name)); \
+  whole = whole && (name) != nullptr;
     IB_CUBLASLT_FUNCTIONS(IB_LOAD)
 #undef IB_LOAD
     return whole && cublasLtCreate(&handle) == CUBLAS_STATUS_SUCCESS;

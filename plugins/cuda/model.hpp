@@ -11,7 +11,8 @@
 
 namespace inferbench::cuda_backend {
 
-/// What this backend computes.
+/// What this backend computes. Families share features.
+// NOLINTNEXTLINE(misc-redundant-expression)
 constexpr std::uint64_t kFeatures = IB_FEATURES_GPT2 | IB_FEATURES_LLAMA | IB_FEATURES_GEMMA;
 
 /// A decoder's weights in device memory. Immutable once created. Throws Failure, std::bad_alloc.

@@ -13,6 +13,7 @@
 namespace inferbench::llama_cpp {
 
 /// What this backend computes, in the combinations of llama.cpp's graphs.
+// NOLINTNEXTLINE(misc-redundant-expression): families share features
 constexpr std::uint64_t kFeatures =
     (IB_FEATURES_GPT2 | IB_FEATURES_LLAMA | IB_FEATURES_GEMMA) & ~(IB_FEATURE_GELU_ERF | IB_FEATURE_RELU);
 

@@ -13,6 +13,7 @@
 namespace inferbench::mlx_backend {
 
 /// What this backend computes.
+// NOLINTNEXTLINE(misc-redundant-expression): families share features
 constexpr std::uint64_t kFeatures = IB_FEATURES_GPT2 | IB_FEATURES_LLAMA | IB_FEATURES_GEMMA;
 
 /// A decoder's weights as MLX's arrays. Immutable once created. Throws Failure, std::bad_alloc.
