@@ -84,6 +84,12 @@ __device__ __forceinline__ void unpack8(uint4 bits, float4& low, float4& high) {
   high = make_float4(as_float(values[4]), as_float(values[5]), as_float(values[6]), as_float(values[7]));
 }
 
+/// The bfloat16 at `index` (0 to 3) of 8 bytes: one of the scales of a row of a quantized tile.
+__device__ __forceinline__ float scale_at(uint2 scales, int index) {
+  const std::uint32_t word = index < 2 ? scales.x : scales.y;
+  return __uint_as_float(index % 2 == 0 ? word << 16U : word & 0xffff0000U);
+}
+
 __device__ __forceinline__ float soft_cap(float x, float cap) {
   return cap == 0 ? x : cap * tanhf(x / cap);
 }

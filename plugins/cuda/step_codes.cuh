@@ -126,12 +126,6 @@ __device__ __forceinline__ void multiply_bytes(int (&sum)[4], const std::uint32_
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b.x), "r"(b.y));
 }
 
-/// The bfloat16 at `index` (0 to 3) of 8 bytes.
-__device__ __forceinline__ float scale_at(uint2 scales, int index) {
-  const std::uint32_t word = index < 2 ? scales.x : scales.y;
-  return __uint_as_float(index % 2 == 0 ? word << 16U : word & 0xffff0000U);
-}
-
 __device__ __forceinline__ float value_of(float4 values, int i) {
   return i == 0 ? values.x : i == 1 ? values.y : i == 2 ? values.z : values.w;
 }

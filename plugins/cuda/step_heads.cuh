@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Attention of a step of one sequence, for simple models (see StepPlan): an item is a query head and a part of the
-// positions. It is short, because what a layer executes must fit into the instruction cache: a lane needs nothing from
-// other lanes until it has its scores, and warps meet once.
+// Attention of a step of one sequence, for models of a family (see StepFamily): an item is a query head and a part of
+// the positions. It is short, because what a layer executes must fit into the instruction cache: a lane needs nothing
+// from other lanes until it has its scores, and warps meet once.
 #pragma once
 
 #include "step.hpp"

@@ -38,7 +38,7 @@ constexpr std::int32_t kRoundValues = 256;
 constexpr std::int32_t kReduceFloats = 2 * kStepWarps * kRoundValues;
 
 constexpr std::int32_t kSplitPad = 4;       ///< floats behind the values of a part of a sequence's positions
-constexpr std::int32_t kSimpleHead = 64;    ///< values of a head of simple models
+constexpr std::int32_t kSimpleHead = 64;    ///< values of a head of models of a family
 constexpr std::int32_t kStepHeads = 2;      ///< query heads that one item of attention takes, at most
 constexpr std::int32_t kPartInputs = 4096;  ///< of which there should be at most as many: they lie in shared memory
 constexpr std::int32_t kManyRowsPartInputs = 1024;
@@ -93,7 +93,7 @@ struct StepPlan {
   std::int32_t layers_at;         ///< a copy of the layers' table; the head and its norm are a last layer's first ones
   std::int32_t moments_at;        ///< 2 kStepWarps pairs of floats
   std::int32_t reduce_at;         ///< kReduceFloats floats
-  std::int32_t parts_at;          ///< of simple models: the parts of an attention item from all warps
+  std::int32_t parts_at;          ///< of models of a family: the parts of an attention item from all warps
   std::int32_t rows_at;           ///< activations that a product reads, or attention's work space
   std::int32_t shared_bytes;
   std::int32_t heads_per_item;  ///< query heads that one item of attention takes

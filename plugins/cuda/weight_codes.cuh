@@ -7,12 +7,6 @@
 
 namespace inferbench::cuda_backend {
 
-/// One of a row's four scales in a tile.
-__device__ __forceinline__ float scale_of(uint2 scales, int group) {
-  const std::uint32_t word = group < 2 ? scales.x : scales.y;
-  return __uint_as_float(group % 2 == 0 ? word << 16U : word & 0xffff0000U);
-}
-
 /// 8 codes of int8. A byte with its top bit turned is the code plus 128; as the lowest whole bits of 2^15 it adds that.
 __device__ __forceinline__ uint4 values_of_int8(std::uint32_t low, std::uint32_t high, float scale) {
   const float shift = -32896.0F * scale;  // 2^15 + 128; exact, like the sum before it is rounded to bfloat16
@@ -60,7 +54,7 @@ struct LaneCodes {
   }
   /// Inputs 32 j + 8 c and the next 7.
   __device__ __forceinline__ uint4 values(int j) const {
-    const float scale = scale_of(scales, j);
+    const float scale = scale_at(scales, j);
     if constexpr (kFormat == Format::kInt8) {
       const uint4& four = codes[j / 2];
       return j % 2 == 0 ? values_of_int8(four.x, four.y, scale) : values_of_int8(four.z, four.w, scale);

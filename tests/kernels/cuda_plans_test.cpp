@@ -159,6 +159,24 @@ ib_model_desc description(std::int32_t hidden, std::int32_t heads, std::int32_t 
   return desc;
 }
 
+// A kernel for models without rotation would compute others wrongly, and nothing else would say so.
+TEST(CudaLayout, KnowsWhetherAnyLayerIsRotatedOrHasAWindow) {
+  ib_model_desc desc = description(128, 2, 2, 256);
+  std::vector<ib_layer_desc> layers(static_cast<std::size_t>(desc.n_layers), ib_layer_desc{0, -1, 0.125});
+  desc.layers = layers.data();
+  const auto shape = [&desc] {
+    Arena arena;
+    return lay_out(desc, Format::kBf16, arena).data.shape;
+  };
+  EXPECT_EQ(shape().has_rotary, 0);
+  EXPECT_EQ(shape().has_windows, 0);
+  layers.back().rotary_table = 0;
+  EXPECT_EQ(shape().has_rotary, 1);
+  EXPECT_EQ(shape().has_windows, 0);
+  layers.front().window = 100;
+  EXPECT_EQ(shape().has_windows, 1);
+}
+
 TEST(CudaCache, EveryHeadAndPositionHasItsOwnPlaceAndTheyFillTheCache) {
   ib_model_desc desc = description(240, 6, 3, 512);
   desc.n_layers = 2;
