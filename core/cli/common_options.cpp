@@ -47,16 +47,6 @@ void add_json_flag(CLI::App& command, bool& json) {
   command.add_flag("--json", json, "Print JSON");
 }
 
-BackendReference parse_backend_reference(const std::string& text) {
-  const auto colon = text.rfind(':');
-  if (colon == std::string::npos || text.find('/', colon) != std::string::npos) return {text, ""};
-  BackendReference reference{text.substr(0, colon), text.substr(colon + 1)};
-  if (reference.plugin.empty() || reference.precision.empty()) {
-    throw Error("--backend '" + text + "' is not BACKEND or BACKEND:PRECISION", "for example --backend cpu_quant:int8");
-  }
-  return reference;
-}
-
 std::map<std::string, std::string> parse_options(const std::vector<std::string>& texts) {
   std::map<std::string, std::string> options;
   for (const std::string& text : texts) {

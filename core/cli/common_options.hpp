@@ -35,12 +35,8 @@ void add_counter_options(CLI::App& command, CounterPlaces& places);
 /// Adds --json.
 void add_json_flag(CLI::App& command, bool& json);
 
-/// The value of --backend: B[:PRECISION].
-struct BackendReference {
-  std::string plugin;
-  std::string precision;  ///< empty: the backend's first
-};
-BackendReference parse_backend_reference(const std::string& text);
+/// The type name of --backend and its like.
+inline constexpr const char* kBackendType = "B[:PRECISION][@DEVICE]";
 
 /// Parses repeated --option values: KEY=VALUE -> key and value as text. Throws Error for another form or a repeated
 /// key.

@@ -68,15 +68,6 @@ PluginDescription find_plugin(const ConformanceArguments& arguments) {
   return PluginPath(arguments.plugin_dirs).find(is_file ? "./" + arguments.plugin : arguments.plugin);
 }
 
-void require_device(const PluginDescription& plugin, const std::string& device) {
-  std::vector<std::string> known;
-  for (const DeviceDescription& one : plugin.devices) known.push_back(one.id);
-  if (device.empty() || std::find(known.begin(), known.end(), device) != known.end()) return;
-  throw Error(fmt::format("backend {} has no device '{}' here{}", plugin.name, device,
-                          plugin.device_problem.empty() ? "" : ": " + plugin.device_problem),
-              suggestion(device, "devices", known));
-}
-
 std::vector<Subject> subjects_of(const ConformanceArguments& arguments, const Plugin& plugin) {
   std::vector<std::string> precisions = arguments.precisions;
   if (precisions.empty()) {
@@ -84,7 +75,7 @@ std::vector<Subject> subjects_of(const ConformanceArguments& arguments, const Pl
   }
   const auto options = parse_options(arguments.options);
   static_cast<void>(OptionValues(plugin.options(), options));  // only to check them
-  require_device(plugin.description(), arguments.device);
+  plugin.description().require_device(arguments.device);
   if (!arguments.judge_as.empty() && !conformance::says_its_bits(arguments.judge_as)) {
     throw Error(fmt::format("--judge-as: unknown precision '{}'", arguments.judge_as),
                 "use a name that contains the number of bits, such as fp32, bf16, fp16, int8 or int4");

@@ -53,10 +53,10 @@ void add_generate_command(CLI::App& app, CommandContext&) {
   CLI::App* command = app.add_subcommand("generate", "Continue a text, token by token");
   command
       ->add_option("--backend", arguments->backends,
-                   "Backend and precision [its first]; give several to compare them side by side")
+                   "Backend, precision and device [its first of each]; give several to compare them side by side")
       ->required()
       ->allow_extra_args(false)
-      ->type_name("B[:PRECISION]");
+      ->type_name(kBackendType);
   command->add_option("--model", arguments->model, "Folder or hub name")->required()->type_name("MODEL");
   command->add_option("--prompt", arguments->prompt, "Text to continue; - reads standard input")->type_name(kTextType);
   command->add_flag("--chat", arguments->chat,

@@ -33,7 +33,7 @@ void measure_costs(const IpcArguments& arguments) {
   const std::vector<SampleMessage> messages = sample_messages();
   IpcCosts costs;
   costs.backend = found.plugin.name;
-  costs.calls = measure_calls({found.plugin, found.precision, parse_options(arguments.options)}, effort);
+  costs.calls = measure_calls({found.plugin, found.precision, parse_options(arguments.options), found.device}, effort);
   costs.frames = measure_frames(messages, effort);
   costs.round_trips = measure_round_trips({"/proc/self/exe", "worker"}, messages, effort);
   print_result("{}", arguments.json ? to_json(costs).dump(2) + "\n" : to_text(costs));
@@ -46,7 +46,7 @@ void add_ipc_command(CLI::App& app, CommandContext&) {
   CLI::App* command =
       app.add_subcommand("ipc", "Measure the overhead of inferbench: backend call, frame, round trip to the worker");
   command->add_option("--backend", arguments->backend, "Backend whose calls are measured; null does nothing")
-      ->type_name("B[:PRECISION]")
+      ->type_name(kBackendType)
       ->capture_default_str();
   command->add_option("--option", arguments->options, "Option of the backend, KEY=VALUE; may be given again")
       ->allow_extra_args(false)

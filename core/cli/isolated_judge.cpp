@@ -20,6 +20,7 @@ namespace {
 // Requests: one of these, or a batch of windows. Each window has its number of ids, the first judged one, and the ids.
 constexpr char kLoadTested = 't';
 constexpr char kLoadReference = 'r';
+constexpr char kDevice = 'd';
 constexpr char kJudge = 'j';
 
 std::string judge_request(std::span<const Window> windows) {
@@ -63,6 +64,7 @@ class JudgeServer {
       tested_.emplace(load_backend(found_, settings_, weights_, callbacks_));
       return tested_->info().kernels;
     }
+    if (request.front() == kDevice) return tested_->info().device;
     if (request.front() == kLoadReference) {
       BackendArguments settings = settings_;
       settings.options.clear();
@@ -102,6 +104,7 @@ IsolatedJudge::IsolatedJudge(const FoundBackend& tested, const std::optional<Fou
           reference ? fmt::format("backend {} or its reference {}", tested.name(), reference->name())
                     : "backend " + tested.name()) {
   kernels_ = child_.call(std::string(1, kLoadTested), "load of " + tested.name());
+  device_ = child_.call(std::string(1, kDevice), "what it says of " + tested.name());
   if (reference) child_.call(std::string(1, kLoadReference), "load of " + reference->name());
 }
 

@@ -34,7 +34,9 @@ class IsolatedJudge {
   IsolatedJudge(const IsolatedJudge&) = delete;
   IsolatedJudge& operator=(const IsolatedJudge&) = delete;
 
-  const std::string& kernels() const { return kernels_; }  ///< of the tested backend
+  // What the tested backend says of itself.
+  const std::string& kernels() const { return kernels_; }
+  const std::string& device() const { return device_; }
 
   /// At most `shape.batch` windows. Returns one result per window, in order.
   std::vector<WindowAgreement> judge(std::span<const Window> windows);
@@ -42,6 +44,7 @@ class IsolatedJudge {
  private:
   BackendChild child_;
   std::string kernels_;
+  std::string device_;
 };
 
 }  // namespace inferbench

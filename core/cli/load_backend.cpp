@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "cli/common_options.hpp"
+#include "plugin/backend_reference.hpp"
 #include "support/error.hpp"
 #include "support/print.hpp"
 
@@ -15,7 +16,8 @@ namespace inferbench {
 FoundBackend find_backend(const std::string& reference, const std::vector<std::filesystem::path>& plugin_dirs) {
   const BackendReference wanted = parse_backend_reference(reference);
   const PluginDescription plugin = PluginPath(plugin_dirs).find(wanted.plugin);
-  if (wanted.precision.empty()) return {plugin, plugin.precisions.front().name};
+  plugin.require_device(wanted.device);
+  if (wanted.precision.empty()) return {plugin, plugin.precisions.front().name, wanted.device};
   if (!plugin.has_precision(wanted.precision)) {
     std::string known;
     for (const PrecisionDescription& precision : plugin.precisions) {
@@ -23,7 +25,7 @@ FoundBackend find_backend(const std::string& reference, const std::vector<std::f
     }
     throw Error(fmt::format("backend {} has no precision '{}'", plugin.name, wanted.precision), "it has: " + known);
   }
-  return {plugin, wanted.precision};
+  return {plugin, wanted.precision, wanted.device};
 }
 
 FoundBackend find_backend(const std::string& reference, const BackendArguments& settings) {
@@ -35,7 +37,7 @@ FoundBackend find_backend(const std::string& reference, const BackendArguments& 
 BackendModel load_backend(const FoundBackend& found, const BackendArguments& settings, const Weights& weights,
                           HostCallbacks callbacks) {
   const OptionValues options(found.plugin.options, parse_options(settings.options));
-  BackendContext context(Plugin::load(found.plugin.path), settings.threads, std::move(callbacks));
+  BackendContext context(Plugin::load(found.plugin.path), settings.threads, std::move(callbacks), found.device);
   return {std::move(context), weights, found.precision, options};
 }
 

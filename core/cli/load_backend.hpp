@@ -18,17 +18,18 @@ struct BackendArguments {
   std::vector<std::filesystem::path> plugin_dirs;
 };
 
-/// The backend and the precision named by B[:PRECISION]; without a precision, the backend's first.
+/// What B[:PRECISION][@DEVICE] names; without a precision, the backend's first.
 struct FoundBackend {
   PluginDescription plugin;
   std::string precision;  ///< never empty
+  std::string device;     ///< empty: the backend's first
 
-  /// "cpu_quant:int8"
-  std::string name() const { return plugin.name + ":" + precision; }
+  /// "cpu_quant:int8" or, with a device, "torch:bf16@cuda:0"
+  std::string name() const { return plugin.name + ":" + precision + (device.empty() ? "" : "@" + device); }
 };
 
 /// Does not load the backend in this process. Throws Error if there is no such backend or it does not have the
-/// precision.
+/// precision or the device.
 FoundBackend find_backend(const std::string& reference, const std::vector<std::filesystem::path>& plugin_dirs);
 
 /// Also checks the options against the backend's schema. Throws Error.

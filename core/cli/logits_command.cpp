@@ -145,9 +145,9 @@ void add_logits_command(CLI::App& app, CommandContext&) {
   auto arguments = std::make_shared<LogitsArguments>();
   CLI::App* command =
       app.add_subcommand("logits", "Write the logits at every position of given token ids to a safetensors file");
-  command->add_option("--backend", arguments->backend, "Backend and precision [its first]")
+  command->add_option("--backend", arguments->backend, "Backend, precision and device [its first of each]")
       ->required()
-      ->type_name("B[:PRECISION]");
+      ->type_name(kBackendType);
   command->add_option("--model", arguments->model, "Folder, hub name, or synthetic:SHAPE")
       ->required()
       ->type_name("MODEL");

@@ -131,7 +131,7 @@ void add_ops_command(CLI::App& app, CommandContext& context) {
   command
       .add_option("experiment", arguments->experiment, "Backends, operators and shapes, such as configs/operators.yaml")
       ->type_name("EXPERIMENT.yaml");
-  repeated("--backend", flags.backends, "BACKEND[:PRECISION]", "A contender; may be given again");
+  repeated("--backend", flags.backends, kBackendType, "A contender; may be given again");
   repeated("--op", flags.ops, "OP",
            "norm, linear, attention, activation, softmax, mlp, layer or rotary; may be given again");
   repeated("--shape", flags.shapes, "KEY=VALUE,...", "A shape, such as rows=[1,128],in=768; lists multiply out");

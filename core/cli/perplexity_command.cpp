@@ -139,13 +139,14 @@ void print_text(const PerplexityArguments& arguments, const std::string& backend
   }
 }
 
-void print_perplexity_json(const PerplexityArguments& arguments, const FoundBackend& tested, const std::string& kernels,
+void print_perplexity_json(const PerplexityArguments& arguments, const FoundBackend& tested, const IsolatedJudge& judge,
                            const std::optional<FoundBackend>& reference, std::size_t context,
                            const Agreement& agreement, const TextSize& size) {
   const TextLoss loss = text_loss(agreement, size);
   nlohmann::ordered_json json = {{"backend", tested.plugin.name},
                                  {"precision", tested.precision},
-                                 {"kernels", kernels},
+                                 {"device", judge.device()},
+                                 {"kernels", judge.kernels()},
                                  {"reference", nullptr},
                                  {"model", arguments.model},
                                  {"text", arguments.text.string()},
@@ -174,7 +175,7 @@ ExitCode perplexity(const PerplexityArguments& arguments) {
   const auto windows = judge_text(arguments, std::move(batch), source, judge);
   const Agreement agreement = summarize_agreement(windows, reference.has_value());
   if (arguments.json) {
-    print_perplexity_json(arguments, tested, judge.kernels(), reference, source.context(), agreement, source.judged());
+    print_perplexity_json(arguments, tested, judge, reference, source.context(), agreement, source.judged());
   } else {
     print_text(arguments, tested.name(), reference ? reference->name() : "", agreement, source.judged());
   }
@@ -191,13 +192,13 @@ void add_perplexity_command(CLI::App& app, CommandContext& context) {
   auto arguments = std::make_shared<PerplexityArguments>();
   CLI::App* command = app.add_subcommand(
       "perplexity", "How well a backend predicts a text, and how far its logits are from a reference");
-  command->add_option("--backend", arguments->backend, "Backend and precision [its first]")
+  command->add_option("--backend", arguments->backend, "Backend, precision and device [its first of each]")
       ->required()
-      ->type_name("B[:PRECISION]");
+      ->type_name(kBackendType);
   command->add_option("--model", arguments->model, "Folder or hub name")->required()->type_name("MODEL");
   command->add_option("--text", arguments->text, "Text to predict, of any length")->required()->type_name("FILE");
   command->add_option("--reference", arguments->reference, "Compare all logits with this backend's, such as cpu_ref")
-      ->type_name("B[:PRECISION]");
+      ->type_name(kBackendType);
   command->add_option("--batch", arguments->batch, "Windows per call")
       ->check(CLI::Range(1, 4096))
       ->capture_default_str()

@@ -24,7 +24,7 @@ void add_serve_command(CLI::App& app, CommandContext&) {
   const auto add = [&](const char* name, auto& value, const char* doc, const char* type) {
     return command->add_option(name, value, doc)->type_name(type);
   };
-  add("--backend", arguments->backend, "Backend and precision [its first]", "B[:PRECISION]")->required();
+  add("--backend", arguments->backend, "Backend, precision and device [its first of each]", kBackendType)->required();
   add("--model", arguments->model, "Folder or hub name", "MODEL")->required();
   add("--name", arguments->name, "What clients call the model [the last part of --model]", "NAME");
   add("--host", arguments->host, "Address to listen on", "ADDRESS")->capture_default_str();

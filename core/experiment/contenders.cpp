@@ -11,6 +11,7 @@
 #include "experiment/endpoint_entry.hpp"
 #include "experiment/section.hpp"
 #include "experiment/yaml_value.hpp"
+#include "plugin/backend_reference.hpp"
 #include "plugin/options.hpp"
 #include "support/counted.hpp"
 #include "support/error.hpp"
@@ -31,6 +32,7 @@ struct Entry {
   BackendSchema schema;
   std::vector<std::string> precisions;
   std::vector<std::string> devices;  // as Contender::device
+  bool names_device = false;         // in the contenders' names, even if it has only one
   std::vector<std::pair<std::string, std::vector<std::string>>> options;
 
   std::int64_t expansions() const {
@@ -70,21 +72,32 @@ class ContenderReader {
     add(std::move(contender), name == nullptr ? node.at : name->at, "{endpoint: ..., model: ..., name: ...}");
   }
 
-  // "PLUGIN" or "PLUGIN:PRECISION".
+  // PLUGIN[:PRECISION][@DEVICE]
   Entry read_short(const YamlNode& node) {
-    const std::string text = read_text(node, "backends");
-    const std::size_t colon = text.rfind(':');
-    const bool has_precision = colon != std::string::npos && text.find('/', colon) == std::string::npos;
+    const BackendReference wanted = read_reference(node);
     Entry entry;
     entry.at = node.at;
-    entry.schema = find(text.substr(0, has_precision ? colon : std::string::npos), node);
-    if (has_precision) {
-      entry.precisions.push_back(checked_precision(text.substr(colon + 1), node, entry.schema));
-    } else {
+    entry.schema = find(wanted.plugin, node);
+    if (wanted.precision.empty()) {
       entry.precisions.emplace_back(entry.schema.precisions.front().name);
+    } else {
+      entry.precisions.push_back(checked_precision(wanted.precision, node, entry.schema));
     }
-    entry.devices.push_back(default_device(entry.schema));
+    if (wanted.device.empty()) {
+      entry.devices.push_back(default_device(entry.schema));
+    } else {
+      entry.names_device = true;
+      add_device(entry, wanted.device, node);
+    }
     return entry;
+  }
+
+  static BackendReference read_reference(const YamlNode& node) {
+    try {
+      return parse_backend_reference(read_text(node, "backends"));
+    } catch (const Error& error) {
+      fail_lookup(node.at, error, kListCure);
+    }
   }
 
   Entry read_map(const YamlNode& node) {
@@ -287,7 +300,8 @@ class ContenderReader {
     contender.precision = entry.precisions[static_cast<std::size_t>(index / n_devices)];
     contender.name = entry.name.empty() ? entry.schema.name : entry.name;
     if (entry.name.empty() || entry.precisions.size() > 1) contender.name += ":" + contender.precision;
-    if (n_devices > 1) contender.name += "@" + (contender.device.empty() ? "cpu" : contender.device);
+    if (n_devices > 1 || entry.names_device)
+      contender.name += "@" + (contender.device.empty() ? "cpu" : contender.device);
     contender.name += varying;
     return contender;
   }

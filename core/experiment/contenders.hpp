@@ -21,12 +21,12 @@ struct ContenderList {
   std::optional<Position> endpoint_at{};  ///< the entry of the first server; absent: there is none
 };
 
-/// Reads `backends`: an entry is "PLUGIN", "PLUGIN:PRECISION", {plugin, name, precision, device, options, optional}, or
-/// {endpoint, model, ...} where `keys` has it (see read_endpoint).
-/// Lists of precisions, devices and option values multiply out; the precision varies slowest, then the device. A
-/// contender without a name is called plugin:precision@device/option=value, with the devices and options that vary. A
-/// name that expands to several contenders gets what varies as a suffix. With `optional: true`, a backend that does not
-/// load, and a precision or device that it does not offer here, are left out. Throws Error with the position.
+/// Reads `backends`: an entry is "PLUGIN[:PRECISION][@DEVICE]", {plugin, name, precision, device, options, optional},
+/// or {endpoint, model, ...} where `keys` has it (see read_endpoint). Lists of precisions, devices and option values
+/// multiply out; the precision varies slowest, then the device. A contender without a name is called
+/// plugin:precision@device/option=value, with the devices and options that vary, and with a device that the short form
+/// names. A name that expands to several contenders gets what varies as a suffix. With `optional: true`, a backend that
+/// does not load, and a precision or device that it does not offer here, are left out. Throws Error with the position.
 ContenderList read_contenders(const YamlNode& backends, const ExperimentLookups& lookups,
                               const KeyTable& keys = experiment_keys());
 

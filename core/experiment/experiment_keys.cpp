@@ -36,7 +36,7 @@ std::vector<Key> backend_rows() {
        .type = KeyType::kMap,
        .list = true,
        .required = true,
-       .short_form = "PLUGIN or PLUGIN:PRECISION",
+       .short_form = "PLUGIN[:PRECISION][@DEVICE]",
        .meaning = "The contenders. Lists of precisions, devices and option values give one contender per combination.",
        .example = "[cpu_ref, {plugin: cpu_quant, precision: [int8, int4]}]"},
       {.path = "backends.plugin",

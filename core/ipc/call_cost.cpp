@@ -72,7 +72,7 @@ std::vector<Cost> measure_shapes(const CallSubject& subject, const CostEffort& e
   const Weights weights(config, std::make_shared<ZeroWeights>(config));
   const Plugin plugin = Plugin::load(subject.plugin.path);
   const OptionValues options(plugin.options(), subject.options);
-  const BackendModel model(BackendContext(plugin, 1), weights, subject.precision, options);
+  const BackendModel model(BackendContext(plugin, 1, {}, subject.device), weights, subject.precision, options);
   std::vector<Cost> costs;
   for (const Shape& shape : kShapes) {
     Call call(model, shape.batch, shape.n_tokens);

@@ -21,6 +21,7 @@ struct CallSubject {
   PluginDescription plugin;
   std::string precision;
   std::map<std::string, std::string> options{};
+  std::string device{};  ///< empty: the backend's first
 };
 
 /// Measures a forward call through the ABI on a model that is too small to matter: decode steps of one and eight

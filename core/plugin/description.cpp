@@ -1,18 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plugin/description.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "inferbench/decoder.hpp"
 #include "inferbench/device_probe.h"
 #include "inferbench/op_bench.h"
 #include "plugin/table_check.hpp"
+#include "support/error.hpp"
 #include "support/one_line.hpp"
+#include "support/suggest.hpp"
 
 namespace inferbench {
 
 bool PluginDescription::has_precision(std::string_view precision) const {
   return std::any_of(precisions.begin(), precisions.end(), [&](const auto& info) { return info.name == precision; });
+}
+
+void PluginDescription::require_device(std::string_view device) const {
+  if (device.empty()) return;
+  std::vector<std::string> known;
+  for (const DeviceDescription& one : devices) known.push_back(one.id);
+  if (std::find(known.begin(), known.end(), device) != known.end()) return;
+  throw Error(
+      fmt::format("backend {} has no device '{}' here{}", name, one_line(device, 100),
+                  device_problem.empty() ? "" : ": " + device_problem),
+      known.empty() ? "inferbench backends shows what each backend needs" : suggestion(device, "devices", known));
 }
 
 std::optional<PrecisionMeaning> PluginDescription::meaning_of(std::string_view precision) const {

@@ -66,6 +66,8 @@ struct PluginDescription {
   std::string device_problem;              ///< the backend's words for why this machine has no device for it
 
   bool has_precision(std::string_view precision) const;
+  /// Throws Error, with a suggestion, if this machine has no such device for the backend; empty: its first.
+  void require_device(std::string_view device) const;
   /// What the backend says of one of its precisions; empty: of the first. nullopt if it has none of that name.
   std::optional<PrecisionMeaning> meaning_of(std::string_view precision) const;
 

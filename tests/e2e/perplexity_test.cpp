@@ -44,6 +44,20 @@ TEST(Perplexity, OfTheReferenceIsThePublishedOne) {
   EXPECT_GT(json["perplexity_interval"][1].get<double>(), published);
 }
 
+TEST(Perplexity, IsOfTheDeviceThatIsNamed) {
+  setenv("INFERBENCH_INNER_BACKEND", (std::string(test_paths::kPlugins) + "/libcpu_ref.so").c_str(), 1);
+  const std::string backend = INFERBENCH_FAULTY_DIR "/libdevice.so";
+  const std::vector<std::string> one_window{"--json", "--windows", "1", "--reference", "cpu_ref@cpu"};
+  const auto second = json_of(perplexity(backend + "@cuda:1", one_window));
+  EXPECT_EQ(second["device"], "cuda:1");
+  EXPECT_EQ(second["reference"], "cpu_ref:fp32@cpu");
+  EXPECT_EQ(json_of(perplexity(backend + ":fp32", one_window))["device"], "cuda:0");
+  const ProgramResult third = perplexity(backend + "@cuda:2", one_window);
+  EXPECT_EQ(third.exit_code, 2);
+  EXPECT_THAT(third.err, AllOf(HasSubstr("backend device has no device 'cuda:2' here"), HasSubstr("cuda:1")));
+  unsetenv("INFERBENCH_INNER_BACKEND");
+}
+
 TEST(Perplexity, ABatchOfWindowsGivesTheSame) {
   const auto one = json_of(perplexity("cpu_ref", {"--json", "--windows", "21"}));
   const auto batch = json_of(perplexity("cpu_ref", {"--json", "--windows", "21", "--batch", "8"}));

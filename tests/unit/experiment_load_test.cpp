@@ -86,6 +86,18 @@ models: synthetic:gpt2
   EXPECT_EQ(StubWorld{}.load(e.resolved_yaml).contenders, e.contenders);
 }
 
+TEST(ExperimentLoad, TheShortFormNamesADevice) {
+  const Experiment e = StubWorld{}.load(R"(
+backends: [cuda, "cuda@cuda:1", "cuda:int8@cuda:1", cpu_ref@cpu]
+models: synthetic:gpt2
+)");
+  EXPECT_THAT(names(e), ElementsAre("cuda:bf16", "cuda:bf16@cuda:1", "cuda:int8@cuda:1", "cpu_ref:fp32@cpu"));
+  std::vector<std::string> devices;
+  for (const Contender& contender : e.contenders) devices.push_back(contender.device);
+  EXPECT_THAT(devices, ElementsAre("cuda:0", "cuda:1", "cuda:1", ""));
+  EXPECT_EQ(StubWorld{}.load(e.resolved_yaml).contenders, e.contenders);
+}
+
 TEST(ExperimentLoad, OptionalContendersWithoutADeviceHereAreLeftOut) {
   const Experiment e = StubWorld{}.load(R"(
 backends:

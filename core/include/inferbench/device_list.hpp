@@ -146,7 +146,7 @@ ib_status list_devices_of_child(const ib_device_info** devices, std::uint64_t* n
     static const detail::DeviceList* list = nullptr;  // never freed: the host keeps its strings
     const std::lock_guard lock(mutex);
     if (list == nullptr) list = new detail::DeviceList(ask);
-    if (list->infos.empty()) throw Failure(IB_UNSUPPORTED, std::string("no device: ") + list->answer.problem);
+    if (list->infos.empty()) throw Failure(IB_UNSUPPORTED, list->answer.problem);
     *devices = list->infos.data();
     *n_devices = list->infos.size();
   });
