@@ -8,16 +8,21 @@
 namespace inferbench::cuda_backend {
 namespace {
 
-/// When a call ends, nothing of it is left in the stream: the ABI wants the device idle, after errors too.
+/// When a call fails, nothing of it is left in the stream: the ABI wants the device idle then, too.
 class StreamGuard {
  public:
   explicit StreamGuard(cudaStream_t stream) : stream_(stream) {}
-  ~StreamGuard() { cudaStreamSynchronize(stream_); }
+  ~StreamGuard() {
+    if (!is_done_) cudaStreamSynchronize(stream_);
+  }
+  /// The call has waited for what it launched.
+  void done() { is_done_ = true; }
   StreamGuard(const StreamGuard&) = delete;
   StreamGuard& operator=(const StreamGuard&) = delete;
 
  private:
   cudaStream_t stream_;
+  bool is_done_ = false;
 };
 
 /// `words`: of an exchange set.
@@ -106,8 +111,8 @@ void Session::create_step() {
     check(cudaMemsetAsync(set, 0xff, static_cast<std::size_t>(words) * sizeof *set, model_.context.stream),
           "clearing work space");
   }
-  step_ids_ = HostBuffer(kStepRows * sizeof(std::int32_t));
-  step_.work.ids = step_ids_.as<std::int32_t>();
+  step_ids_ = HostIds(kStepRows);
+  step_.work.ids = step_ids_.data();
   step_.model = model;
   step_.cache = cache_;
   for (const StepPlan& plan : step_plans_) prepare_step(model, cache_, plan);
@@ -129,7 +134,7 @@ bool Session::is_step(const ib_forward_params& params) const {
 void Session::forward(const ib_forward_params& params) {
   lengths_.check(params);
   model_.context.use();
-  const StreamGuard guard(model_.context.stream);
+  StreamGuard guard(model_.context.stream);
   if (is_step(params)) {
     run_step(params);
   } else {
@@ -142,12 +147,12 @@ void Session::forward(const ib_forward_params& params) {
       }
     }
   }
+  guard.done();
   lengths_.advance(params);
 }
 
 void Session::run_step(const ib_forward_params& params) {
-  // A launch cannot be called back; it takes a millisecond or so. So the host is asked for all layers before it.
-  for (std::int32_t i = 0; i < model_.data().shape.n_layers; ++i) model_.context.host.throw_if_cancelled();
+  model_.context.host.throw_if_cancelled();
   step_.n_rows = params.n_sequences;
   step_.plan = step_plan(step_.n_rows);
   step_.wants_head = 0;
@@ -162,13 +167,23 @@ void Session::run_step(const ib_forward_params& params) {
   const std::int32_t n_blocks = model_.context.n_multiprocessors;
   step_.n_splits = attention_splits(step_.plan, model_.data().shape, step_.n_rows, longest, n_blocks);
   step_.exchange = plan_exchange(step_.plan, model_.data().shape, step_.n_rows, step_.n_splits);
+  step_ids_.expect(step_.n_rows);
   launch_step(step_, n_blocks, model_.context.stream);
   step_.set ^= 1;
   step_.words_to_clear = exchange_words(step_.exchange, model_.data().shape);
-  copy_step_outputs(params);
+  // A launch cannot be called back; it takes a millisecond or so. The host is asked while the device works.
+  for (std::int32_t i = 1; i < model_.data().shape.n_layers; ++i) model_.context.host.throw_if_cancelled();
+  copy_step_logits(params);
+  if (step_.wants_head == 0) return check(cudaStreamSynchronize(model_.context.stream), "a step");
+  step_ids_.await(step_.n_rows, model_.context.stream);
+  std::int64_t n_ids = 0;
+  for (std::int32_t i = 0; i < params.n_sequences; ++i) {
+    if (params.sequences[i].output == IB_OUTPUT_GREEDY) params.ids[n_ids++] = step_ids_.data()[i];
+  }
 }
 
-void Session::copy_step_outputs(const ib_forward_params& params) {
+// Returns when they are there.
+void Session::copy_step_logits(const ib_forward_params& params) {
   const cudaStream_t stream = model_.context.stream;
   const auto vocab = static_cast<std::int64_t>(model_.data().shape.vocab);
   std::int64_t n_logits = 0;
@@ -178,11 +193,7 @@ void Session::copy_step_outputs(const ib_forward_params& params) {
                           static_cast<std::size_t>(vocab) * sizeof(float), cudaMemcpyDeviceToHost, stream),
           "copying logits");
   }
-  check(cudaStreamSynchronize(stream), "a step");
-  std::int64_t n_ids = 0;
-  for (std::int32_t i = 0; i < params.n_sequences; ++i) {
-    if (params.sequences[i].output == IB_OUTPUT_GREEDY) params.ids[n_ids++] = step_.work.ids[i];
-  }
+  if (n_logits > 0) check(cudaStreamSynchronize(stream), "a step");
 }
 
 void Session::truncate(std::int32_t slot, std::int32_t n_past) {

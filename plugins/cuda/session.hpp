@@ -5,6 +5,7 @@
 
 #include "device_memory.hpp"
 #include "fused_pass.hpp"
+#include "host_ids.hpp"
 #include "model.hpp"
 #include "rows_pass.hpp"
 #include "step.hpp"
@@ -30,7 +31,7 @@ class Session {
   const StepPlan& step_plan(std::int32_t n_rows) const { return step_plans_[n_rows == 1 ? 0 : 1]; }
   bool is_step(const ib_forward_params& params) const;
   void run_step(const ib_forward_params& params);
-  void copy_step_outputs(const ib_forward_params& params);
+  void copy_step_logits(const ib_forward_params& params);
 
   const Model& model_;
   SlotLengths lengths_;
@@ -38,7 +39,7 @@ class Session {
   DeviceBuffer cache_memory_;
   KvCache cache_{};
   DeviceBuffer step_memory_;
-  HostBuffer step_ids_;
+  HostIds step_ids_;
   StepPlan step_plans_[2]{};  ///< for one row, for several
   StepArguments step_{};      ///< what stays the same from step to step is set
   RowsPass rows_;

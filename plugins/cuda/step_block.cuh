@@ -292,10 +292,11 @@ class Step {
     sync_consumers();
     if (threadIdx.x == 0 && atomicAdd(a_.work.finished, 1U) == gridDim.x - 1) {
       __threadfence();
-      for (int i = 0; i < a_.n_rows; ++i) {
-        a_.work.ids[i] = argmax_index(atomicExch(a_.work.best + i, 0ULL));
-      }
       *a_.work.finished = 0;
+      for (int i = 0; i < a_.n_rows; ++i) {
+        // Where the host has all ids, it may begin the next step.
+        *static_cast<volatile std::int32_t*>(a_.work.ids + i) = argmax_index(atomicExch(a_.work.best + i, 0ULL));
+      }
     }
   }
 
