@@ -100,8 +100,9 @@ __global__ void __launch_bounds__(kRowThreads)
   const std::int64_t position_list = rows.positions - rows.tokens;
   const StepRow source{host.data[row], host.data[position_list + row], 0, 0};
   wait_for_predecessors();
-  if (row == 0) {
-    for (int i = static_cast<int>(threadIdx.x); i < host.n; i += kRowThreads) rows.tokens[i] = host.data[i];
+  const int n_threads = static_cast<int>(gridDim.x) * kRowThreads;
+  for (int i = row * kRowThreads + static_cast<int>(threadIdx.x); i < host.n; i += n_threads) {
+    rows.tokens[i] = host.data[i];
   }
   const Embedding<T> embedding(model, source);
   RowVectors<kVectors> mine;
@@ -136,10 +137,22 @@ __global__ void __launch_bounds__(kRowThreads)
   };
 #pragma unroll
   for (int j = 0; j < kVectors; ++j) mine.x[j] = vector_at(x, j);
-#pragma unroll 4
-  for (int p = 0; p < delta.n; ++p) {
+  constexpr int kTogether = 8 / kVectors * 2;  // parts whose values are all on their way before the first is added
+#pragma unroll 1
+  for (int first = 0; first < delta.n; first += kTogether) {
+    RowVectors<kVectors> of[kTogether];
 #pragma unroll
-    for (int j = 0; j < kVectors; ++j) sum.x[j] = plus(sum.x[j], vector_at(delta.data + p * delta.stride, j));
+    for (int p = 0; p < kTogether; ++p) {
+#pragma unroll
+      for (int j = 0; j < kVectors; ++j) {
+        of[p].x[j] = first + p < delta.n ? vector_at(delta.data + (first + p) * delta.stride, j) : float4{};
+      }
+    }
+#pragma unroll
+    for (int p = 0; p < kTogether; ++p) {
+#pragma unroll
+      for (int j = 0; j < kVectors; ++j) sum.x[j] = plus(sum.x[j], of[p].x[j]);
+    }
   }
   if (post.weight != nullptr) {
     const NormFactors by = sum.factors(shape, parts + 2 * kRowWarps);

@@ -82,7 +82,7 @@ FusedPass::Work FusedPass::take_work(Arena& arena) {
   work.mlp = take_rows(shape.mlp_stride);
   work.best = arena.take<unsigned long long>(kStreamedRows);
   work.finished = arena.take<unsigned>(1);
-  lists_.place(arena.take<std::int32_t>(lists_.size()));
+  lists_.place(arena.take<std::int32_t>(lists_.most_size()));
   return work;
 }
 

@@ -14,7 +14,7 @@ namespace inferbench::cuda_backend {
 /// is captured behind its first pass, while the device works on that.
 class GraphCache {
  public:
-  using Shape = std::array<std::int32_t, 5>;
+  using Shape = std::array<std::int32_t, 7>;
 
   GraphCache() = default;
   ~GraphCache();

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // From the product for queries, keys and values to attention: norms and rotation of heads, and the KV cache.
-#include "cache_codes.cuh"
 #include "cuda_call.hpp"
-#include "kernel_math.cuh"
+#include "head_values.cuh"
 #include "launch.cuh"
-#include "rows.hpp"
 #include "value_type.hpp"
 
 namespace inferbench::cuda_backend {
@@ -24,33 +22,6 @@ __device__ void store_codes(std::int8_t* to, float* scale_to, Visit visit) {
   if (threadIdx.x % kWarp == 0) *scale_to = scale;
 }
 
-/// Where a head of a row comes from and goes to.
-struct HeadPlace {
-  int row;
-  int head;      // of queries, keys and values together
-  int position;  // of the row
-  int kv_head;   // -1: a query
-  bool is_key;
-
-  __device__ HeadPlace(const Shape& shape, const RowList& rows, std::int64_t item) {
-    const int n_heads = shape.n_heads + 2 * shape.n_kv_heads;
-    row = static_cast<int>(item / n_heads);
-    head = static_cast<int>(item - static_cast<std::int64_t>(row) * n_heads);
-    position = rows.positions[row];
-    is_key = head < shape.n_heads + shape.n_kv_heads;
-    kv_head = head < shape.n_heads ? -1 : head - shape.n_heads - (is_key ? 0 : shape.n_kv_heads);
-  }
-  /// Null: no rotation.
-  __device__ const float2* rotation(const KvCache& cache, const LayerWeights& layer, int size) const {
-    if (layer.rotary_table < 0 || (kv_head >= 0 && !is_key)) return nullptr;
-    return cache.rotation + (static_cast<std::int64_t>(layer.rotary_table) * cache.max_tokens + position) * (size / 2);
-  }
-  /// Null: no norm.
-  __device__ const float* norm(const LayerWeights& layer) const {
-    return kv_head < 0 ? layer.q_norm : is_key ? layer.k_norm : nullptr;
-  }
-};
-
 template <typename From>
 __device__ __forceinline__ const From* head_source(const QkvParts& qkv, const HeadPlace& place, int size) {
   return static_cast<const From*>(qkv.rows.data) + static_cast<std::int64_t>(place.row) * qkv.rows.stride +
@@ -67,7 +38,8 @@ __global__ void heads(ModelData model, KvCache cache, LayerWeights layer, int la
   const int n_heads = shape.n_heads + 2 * shape.n_kv_heads;
   const std::int64_t item = static_cast<std::int64_t>(blockIdx.x) * kWarps + threadIdx.x / kWarp;
   if (item >= static_cast<std::int64_t>(rows.n_rows) * n_heads) return;
-  const HeadPlace place(shape, rows, item);
+  const auto row = static_cast<int>(item / n_heads);
+  const HeadPlace place(shape, rows, row, static_cast<int>(item - std::int64_t{row} * n_heads));
   const int size = shape.head_dim;
   const From* from = head_source<From>(qkv, place, size);
   HeadLanes head = read_head(from, size);
@@ -87,50 +59,32 @@ __global__ void heads(ModelData model, KvCache cache, LayerWeights layer, int la
     T* to = query + (static_cast<std::int64_t>(place.row) * shape.n_heads + place.head) * shape.head_stride;
     return visit([to](int i, float x) { to[i] = as_value<T>(x); });
   }
-  const int slot = rows.slots[place.row];
-  const int part = place.is_key ? 0 : 1;
-  Cached* to = static_cast<Cached*>(cache.data) + cache.place(shape, slot, layer_index, part, place.kv_head) +
+  Cached* to = static_cast<Cached*>(cache.data) + place.cached_at(shape, cache, layer_index) +
                static_cast<std::int64_t>(place.position) * shape.head_stride;
   if constexpr (kIsCode<Cached>) {
-    store_codes(to, cache.scales + cache.scale_place(shape, slot, layer_index, part, place.kv_head) + place.position,
-                visit);
+    store_codes(to, cache.scales + place.scale_at(shape, cache, layer_index), visit);
   } else {
     visit([to](int i, float x) { to[i] = as_value<T>(x); });
   }
 }
 
-__device__ __forceinline__ void store8_codes(std::int8_t* to, const float (&values)[8], float scale) {
-  __align__(8) std::int8_t codes[8];
-#pragma unroll
-  for (int i = 0; i < 8; ++i) codes[i] = head_code(values[i], scale);
-  *reinterpret_cast<uint2*>(to) = *reinterpret_cast<const uint2*>(codes);
-}
-
-// kSize / 16 threads for each head of each row, each with 8 values of the first half and those that rotate with them.
 template <typename T, typename Cached, typename From, int kSize>
 __global__ void __launch_bounds__(kThreads)
     vector_heads(const __grid_constant__ ModelData model, KvCache cache, const __grid_constant__ LayerWeights layer,
                  int layer_index, RowList rows, QkvParts qkv, T* query) {
-  constexpr int kLanes = kSize / 16;
   let_successor_begin();
   const Shape& shape = model.shape;
-  const std::int64_t n_items = static_cast<std::int64_t>(rows.n_rows) * (shape.n_heads + 2 * shape.n_kv_heads);
-  const std::int64_t item = (static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x) / kLanes;
-  const bool is_there = item < n_items;  // all lanes take part in sums
-  const HeadPlace place(shape, rows, is_there ? item : 0);
-  const int at = static_cast<int>(threadIdx.x) % kLanes * 8;
-  const float2* rotation = place.rotation(cache, layer, kSize);
-  float4 turns[4] = {};
-  if (rotation != nullptr) {
-#pragma unroll
-    for (int i = 0; i < 4; ++i) turns[i] = reinterpret_cast<const float4*>(rotation + at)[i];
-  }
+  const int n_heads = shape.n_heads + 2 * shape.n_kv_heads;
+  const std::int64_t item = (static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x) / HeadPiece<kSize>::kLanes;
+  const auto row = static_cast<int>(item / n_heads);
+  const bool is_there = row < rows.n_rows;  // all lanes take part in sums
+  const HeadPlace place(shape, rows, is_there ? row : 0, static_cast<int>(item - std::int64_t{row} * n_heads));
+  HeadPiece<kSize> piece;
+  piece.load_turns(place.rotation(cache, layer, kSize));
   wait_for_predecessors();
-  const From* from = head_source<From>(qkv, place, kSize) + at;
-  float low[8];
-  float high[8];
-  load8(from, low);
-  load8(from + kSize / 2, high);
+  const From* from = head_source<From>(qkv, place, kSize) + piece.at;
+  load8(from, piece.low);
+  load8(from + kSize / 2, piece.high);
 #pragma unroll 4
   for (int p = 1; p < qkv.parts; ++p) {
     float more[2][8];
@@ -138,72 +92,11 @@ __global__ void __launch_bounds__(kThreads)
     load8(from + p * qkv.part_stride + kSize / 2, more[1]);
 #pragma unroll
     for (int i = 0; i < 8; ++i) {
-      low[i] += more[0][i];
-      high[i] += more[1][i];
+      piece.low[i] += more[0][i];
+      piece.high[i] += more[1][i];
     }
   }
-  if (const float* weight = place.norm(layer); shape.qk_norm != 0) {
-    float squares = 0;
-#pragma unroll
-    for (int i = 0; i < 8; ++i) squares += low[i] * low[i] + high[i] * high[i];
-#pragma unroll
-    for (int offset = kLanes / 2; offset > 0; offset /= 2) squares += __shfl_xor_sync(kAllLanes, squares, offset);
-    const float factor = rsqrtf(squares / kSize + shape.epsilon);
-    if (weight != nullptr) {
-#pragma unroll
-      for (int i = 0; i < 8; ++i) {
-        low[i] *= factor * weight[at + i];
-        high[i] *= factor * weight[kSize / 2 + at + i];
-      }
-    }
-  }
-  if (rotation != nullptr) {
-#pragma unroll
-    for (int i = 0; i < 8; ++i) {
-      const float cosine = i % 2 == 0 ? turns[i / 2].x : turns[i / 2].z;
-      const float sine = i % 2 == 0 ? turns[i / 2].y : turns[i / 2].w;
-      const float turned = low[i] * cosine - high[i] * sine;
-      high[i] = high[i] * cosine + low[i] * sine;
-      low[i] = turned;
-    }
-  }
-  float scale = 0;
-  if constexpr (kIsCode<Cached>) {
-    std::uint32_t most = 0;  // by bits, so that NaN is the greatest
-#pragma unroll
-    for (int i = 0; i < 8; ++i) {
-      most = max(most, max(__float_as_uint(fabsf(low[i])), __float_as_uint(fabsf(high[i]))));
-    }
-#pragma unroll
-    for (int offset = kLanes / 2; offset > 0; offset /= 2) most = max(most, __shfl_xor_sync(kAllLanes, most, offset));
-    scale = head_scale(__uint_as_float(most));
-  }
-  if (!is_there) return;
-  if (place.kv_head < 0) {
-    T* to = query + (static_cast<std::int64_t>(place.row) * shape.n_heads + place.head) * kSize + at;
-#pragma unroll
-    for (int i = 0; i < 8; ++i) {
-      low[i] *= layer.attention_scale;
-      high[i] *= layer.attention_scale;
-    }
-    store8(to, low);
-    store8(to + kSize / 2, high);
-    return;
-  }
-  const int slot = rows.slots[place.row];
-  const int part = place.is_key ? 0 : 1;
-  Cached* to = static_cast<Cached*>(cache.data) + cache.place(shape, slot, layer_index, part, place.kv_head) +
-               static_cast<std::int64_t>(place.position) * kSize + at;
-  if constexpr (kIsCode<Cached>) {
-    store8_codes(to, low, scale);
-    store8_codes(to + kSize / 2, high, scale);
-    if (at == 0) {
-      cache.scales[cache.scale_place(shape, slot, layer_index, part, place.kv_head) + place.position] = scale;
-    }
-  } else {
-    store8(to, low);
-    store8(to + kSize / 2, high);
-  }
+  finish_head<T, Cached, kSize>(shape, cache, layer, layer_index, place, piece, query, is_there);
 }
 
 }  // namespace

@@ -109,6 +109,10 @@ __device__ __forceinline__ float activated(std::int32_t activation, float x) {
   return __fdividef(x, 1 + __expf(-x * factor));
 }
 
+__device__ __forceinline__ float4 plus(float4 a, float4 b) {
+  return make_float4(a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w);
+}
+
 __device__ __forceinline__ float warp_sum(float x) {
 #pragma unroll
   for (int offset = kWarp / 2; offset > 0; offset /= 2) x += __shfl_xor_sync(kAllLanes, x, offset);

@@ -6,6 +6,8 @@
 
 #include <cuda_runtime.h>
 
+#include <utility>
+
 #include "cuda_call.hpp"
 
 namespace inferbench::cuda_backend {
@@ -31,13 +33,15 @@ __device__ __forceinline__ void prefetch_bulk(const void* from, int bytes) {
 #endif
 }
 
-/// Every kernel of a chain that is launched so must call wait_for_predecessors(): the next one only waits for it.
+/// When a kernel may begin: while the one in front of it still runs, or not.
+enum class Begin { kEarly, kLate };
+
 template <typename... Parameters, typename... Arguments>
-void launch_early(const char* what, void (*kernel)(Parameters...), dim3 grid, unsigned threads, std::size_t bytes,
-                  cudaStream_t stream, Arguments&&... arguments) {
+void launch_kernel(Begin begin, const char* what, void (*kernel)(Parameters...), dim3 grid, unsigned threads,
+                   std::size_t bytes, cudaStream_t stream, Arguments&&... arguments) {
   cudaLaunchAttribute attribute{};
   attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-  attribute.val.programmaticStreamSerializationAllowed = 1;
+  attribute.val.programmaticStreamSerializationAllowed = begin == Begin::kEarly ? 1 : 0;
   cudaLaunchConfig_t config{};
   config.gridDim = grid;
   config.blockDim = dim3(threads);
@@ -46,6 +50,13 @@ void launch_early(const char* what, void (*kernel)(Parameters...), dim3 grid, un
   config.attrs = &attribute;
   config.numAttrs = 1;
   check(cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(arguments)...), what);
+}
+
+/// Every kernel of a chain that is launched so must call wait_for_predecessors(): the next one only waits for it.
+template <typename... Parameters, typename... Arguments>
+void launch_early(const char* what, void (*kernel)(Parameters...), dim3 grid, unsigned threads, std::size_t bytes,
+                  cudaStream_t stream, Arguments&&... arguments) {
+  launch_kernel(Begin::kEarly, what, kernel, grid, threads, bytes, stream, std::forward<Arguments>(arguments)...);
 }
 
 }  // namespace inferbench::cuda_backend

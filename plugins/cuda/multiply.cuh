@@ -27,6 +27,13 @@ __device__ __forceinline__ void multiply<__half>(float (&sum)[4], std::uint32_t 
       : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
 }
 
+/// Four matrices of 8 rows of 8 values in shared memory, transposed. `row`: lane l gives row l % 8 of matrix l / 8.
+__device__ __forceinline__ void load_transposed(std::uint32_t (&to)[4], const void* row) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
+               : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
+               : "r"(static_cast<std::uint32_t>(__cvta_generic_to_shared(row))));
+}
+
 /// One of four words, by an index that is known when this is compiled.
 __device__ __forceinline__ std::uint32_t word_of(uint4 words, int i) {
   return i == 0 ? words.x : i == 1 ? words.y : i == 2 ? words.z : words.w;

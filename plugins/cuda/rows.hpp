@@ -8,27 +8,10 @@
 #include <cstdint>
 
 #include "blas_lt.hpp"
+#include "list_places.hpp"
 #include "model_data.hpp"
 
 namespace inferbench::cuda_backend {
-
-/// A piece of a segment that a block of the tiled attention takes.
-struct QueryTile {
-  std::int32_t first_row;  ///< of the pass
-  std::int32_t n_rows;     ///< at most RowList::tile_queries
-  std::int32_t position;   ///< of the first row
-  std::int32_t slot;
-  std::int32_t expanded;  ///< where the slot's positions begin in an ExpandedCache; -1: they are not there
-};
-constexpr std::int32_t kMostTileQueries = 128;
-
-/// A sequence slot whose 8-bit keys and values become 16-bit ones before attention.
-struct CodedContext {
-  std::int32_t slot;
-  std::int32_t n_positions;
-  std::int32_t first_query;  ///< position of the segment's first row
-  std::int32_t expanded;     ///< as in QueryTile
-};
 
 /// What the rows of a pass are: arrays in device memory.
 struct RowList {
@@ -43,7 +26,7 @@ struct RowList {
   std::int32_t n_single;
   std::int32_t n_tiles;
   std::int32_t n_contexts;
-  std::int32_t tile_queries;  ///< kMostTileQueries or half of that
+  std::int32_t tile_queries;  ///< kMostTileQueries, half of that, or kFewestTileQueries of attend_short
   bool all_expanded;          ///< all tiles are
 };
 
@@ -70,6 +53,16 @@ struct QkvParts {
   RowsOf rows;
   std::int32_t parts;
   std::int64_t part_stride;
+};
+
+/// Where the heads of rows go: queries, scaled, to `query` [n_rows][n_heads][head_stride], keys and values to the
+/// cache.
+struct HeadsTarget {
+  KvCache cache;
+  LayerWeights layer;
+  RowList rows;
+  void* query;
+  std::int32_t layer_index;
 };
 
 /// Norms and rotates the heads in qkv: queries, scaled, to `query` [n_rows][n_heads][head_stride], keys and values to

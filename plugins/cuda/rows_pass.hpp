@@ -22,6 +22,9 @@ class RowsPass {
  public:
   /// Rows of a pass at most.
   static constexpr std::int32_t kMostRows = 2048;
+  /// In passes of up to this many rows, what products give stays in fp32: it costs nothing, and a token gets the same
+  /// roundings as in a step.
+  static constexpr std::int32_t kMostFloatRows = 1024;
   /// Most rows of one head product: with a large vocabulary its results dominate the work space.
   static constexpr std::int32_t kHeadRows = 64;
 
@@ -53,9 +56,15 @@ class RowsPass {
   };
   Work take_work(Arena& arena);
 
-  void upload_lists(const PassPlan& plan);
+  void fill_lists(const PassPlan& plan);
+  /// Whether all tiles of a pass are those of attend_short.
+  bool attends_short(const PassPlan& plan) const;
+  /// Whether the first kernel of a pass fetches the lists, and norms the embeddings for the first layer.
+  bool begins_with_norm() const;
   void run_layers(const KvCache& cache, bool polls);
   void run_layer(std::int32_t index, const KvCache& cache);
+  void run_graph(const KvCache& cache, std::int32_t n_ids);
+  void run_head(std::int32_t first, std::int32_t n, std::int32_t* ids);
   void write_outputs(const PassPlan& plan, const ib_forward_params& params);
   void norm(const NormWeights& weights, const std::int32_t* pick, std::int32_t n);
 
@@ -64,9 +73,10 @@ class RowsPass {
   TileCut cut(const MatrixShape& shape, std::int32_t n, std::int32_t most_parts) const;
   std::uint64_t most_part_values(const MatrixShape& shape, std::int32_t stride) const;
   void describe_matrices(const TensorMaps& maps);
-  void multiply_tiles(const MatrixShape& shape, const Matrix& matrix, RowsOf x, std::int32_t n, const TileCut& cut,
-                      RowsOf y, bool activates);
-  QkvParts project_heads(const LayerWeights& layer);
+  TileProduct tile_product(const MatrixShape& shape, const Matrix& matrix, RowsOf x, std::int32_t n, const TileCut& cut,
+                           RowsOf y) const;
+  void multiply_tiles(const TileProduct& product) const;
+  void project_heads(std::int32_t index, const LayerWeights& layer, const KvCache& cache);
   void project_up(const LayerWeights& layer);
   void project_back(const MatrixShape& shape, const Matrix& matrix, RowsOf x, const NormWeights& post);
   void project_to_logits(std::int32_t n);

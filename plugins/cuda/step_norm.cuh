@@ -97,9 +97,6 @@ struct NormFactors {
   }
 };
 
-__device__ __forceinline__ float4 plus(float4 a, float4 b) {
-  return make_float4(a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w);
-}
 __device__ __forceinline__ float4 weight_at(const NormWeights& norm, int i) {
   return *reinterpret_cast<const float4*>(norm.weight + i);
 }

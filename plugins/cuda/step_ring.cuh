@@ -32,11 +32,11 @@ class RingPlace {
       : RingPlace(shared + plan.barriers_at, shared + plan.shared_bytes - plan.n_stages * plan.stage_bytes,
                   plan.n_stages, plan.stage_bytes) {}
 
-  /// `copies`: how many times expect() is called for a stage.
-  __device__ void init(int copies = 1) const {
+  /// `copies`: how many times expect() is called for a stage. `readers`: how many times release() is.
+  __device__ void init(int copies = 1, int readers = kStepWarps) const {
     for (int i = 0; i < n_stages_; ++i) {
       asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(full_ + 8 * i), "r"(copies) : "memory");
-      asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(empty_ + 8 * i), "n"(kStepWarps) : "memory");
+      asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(empty_ + 8 * i), "r"(readers) : "memory");
     }
     asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
   }

@@ -7,39 +7,45 @@
 #include "step_ring.cuh"
 #include "tensor_map.hpp"
 #include "tile_product.hpp"
+#include "tile_results.cuh"
 #include "warpgroup.cuh"
 #include "weight_codes.cuh"
 
 namespace inferbench::cuda_backend {
 namespace {
 
-constexpr int kWarpgroup = 4 * kWarp;
-constexpr int kConsumers = kStepWarps * kWarp;  // two warpgroups
-constexpr int kThreads = kConsumers + kWarp;    // and the producer
-constexpr int kMostStages = 6;
-constexpr int kBarrierBytes = 1024;
-constexpr int kSumPitch = 64 + 4;  // floats of a row of sums in shared memory: neighbouring lanes in different banks
+constexpr int kThreads = kConsumers + kWarp;  // and the producer
+constexpr int kMostStages = 9;
+constexpr int kBarrierBytes = 1024;  // of barriers, and of the tile's bias
+constexpr int kBiasAt = kBarrierBytes - kTileOutputs * 4;
+static_assert(2 * kMostStages * 8 <= kBiasAt);
 
-/// A warpgroup multiplies 64 weight rows by all rows of activations. A stage has activations, then weights. Quantized
-/// weights are converted to one of two buffers, while the other one is read; of few rows, that is read soon enough.
-template <Format kFormat, int kRows>
+/// A warpgroup multiplies 64 weight rows by the rows of activations of the tile. A stage has activations, then weights.
+/// Quantized weights are converted to one of two buffers, while the other one is read; of few rows, that is read soon
+/// enough.
+template <Format kFormat, int kRows, int kOutputs>
 struct TileSpace {
+  static constexpr int kShares = kTileOutputs / kOutputs;  // warpgroups that share weight rows, and take units in turn
   static constexpr bool kCoded = is_quantized(kFormat);
   static constexpr int kBlocks = kRows == 8 ? 2 : 1;  // of a multiprocessor
   static constexpr int kN = kRows / 8;
+  // Inputs of a stage. Smaller stages of large tiles leave more of the shared memory to copies under way.
+  static constexpr int kInputs = !kCoded && kRows > 8 && kOutputs == kTileOutputs ? kBoxInputs : kTileInputs;
+  static constexpr int kUnitStages = kTileInputs / kInputs;
   static constexpr int kSharedBytes = kTileSharedBytes / kBlocks - kSwizzledAlignment - kBarrierBytes;
-  static constexpr int kRowBytes = kRows * kTileInputs * 2;
-  static constexpr int kPlainBytes = kTileOutputs * kTileInputs * 2;
+  static constexpr int kRowBytes = kRows * kInputs * 2;
+  static constexpr int kPlainBytes = kOutputs * kInputs * 2;
   static constexpr int kTileBytes = static_cast<int>(tile_bytes(kFormat));
-  static constexpr int kWeightBytes = kCoded ? kTileOutputs / kTileRows * kTileBytes : kPlainBytes;
+  static constexpr int kWeightBytes = kCoded ? kOutputs / kTileRows * kTileBytes : kPlainBytes;
   static constexpr int kStageBytes =
       static_cast<int>(round_up(kRowBytes + kWeightBytes, std::int64_t{kSwizzledAlignment}));
-  static constexpr int kBuffers = !kCoded ? 0 : kRows == 8 ? 1 : 2;
-  static constexpr int kBufferBytes = kBuffers * kPlainBytes;
+  static constexpr int kBuffers = !kCoded ? 0 : kRows == 8 ? 1 : 2;  // of a share
+  static constexpr int kBufferBytes = kShares * kBuffers * kPlainBytes;
   static constexpr int kFit = (kSharedBytes - kBufferBytes) / kStageBytes;
   static constexpr int kStages = kFit < kMostStages ? kFit : kMostStages;
   static constexpr int kBytes = kBufferBytes + kStages * kStageBytes + kBarrierBytes + kSwizzledAlignment;
-  static_assert(kStages >= 3 && kStageBytes >= kRows * kSumPitch * 4);
+  static constexpr int kSums = kRows * kSumPitch;  // floats of a warpgroup's sums, in the place of stages
+  static_assert(kStages >= 3 && kStages * kStageBytes >= 2 * kSums * 4);
 };
 
 /// Where piece `piece` of 16 bytes of a row of a unit is: a unit of `n_rows` rows is two operands.
@@ -47,46 +53,28 @@ __device__ __forceinline__ int piece_place(int n_rows, int row, int piece) {
   return piece / 8 * n_rows * kSwizzledPitch + swizzled_place(row, piece % 8);
 }
 
-/// A block's item, and its units.
-struct TilePlace {
-  int output_tile;
-  int row_tile;
-  int part;
-  int first_unit;
-  int n_units;
-
-  __device__ explicit TilePlace(const TileCut& cut) {
-    const int item = static_cast<int>(blockIdx.x);
-    const int tile = item / cut.row_tiles;  // blocks that share weights are neighbours
-    row_tile = item - tile * cut.row_tiles;
-    part = tile / cut.output_tiles;
-    output_tile = tile - part * cut.output_tiles;
-    first_unit = part * cut.part_units;
-    n_units = min(cut.part_units, cut.units - first_unit);
-  }
-};
-
-/// A unit of rows of 16-bit values; what is outside the matrix becomes zeros.
-__device__ __forceinline__ void copy_unit(std::byte* to, const CUtensorMap& map, int n_rows, int unit, int row,
-                                          std::uint32_t barrier) {
+/// Stage `index` of kInputs inputs of rows of 16-bit values; what is outside the matrix becomes zeros.
+template <int kInputs>
+__device__ __forceinline__ void copy_stage(std::byte* to, const CUtensorMap& map, int n_rows, int index, int row,
+                                           std::uint32_t barrier) {
 #pragma unroll
-  for (int half = 0; half < kTileInputs / kBoxInputs; ++half) {
+  for (int half = 0; half < kInputs / kBoxInputs; ++half) {
     asm volatile(
         "cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3}], "
         "[%4];" ::"r"(shared_address(to + half * n_rows * kSwizzledPitch)),
-        "l"(&map), "r"(unit * kTileInputs + half * kBoxInputs), "r"(row), "r"(barrier)
+        "l"(&map), "r"(index * kInputs + half * kBoxInputs), "r"(row), "r"(barrier)
         : "memory");
   }
 }
 
-template <Format kFormat, int kRows>
+template <Format kFormat, int kRows, int kOutputs>
 __device__ void produce(const TileProduct& p, const TilePlace& place, RingPlace ring) {
-  using Space = TileSpace<kFormat, kRows>;
+  using Space = TileSpace<kFormat, kRows, kOutputs>;
   const auto copy_weights = [&](const RingPlace& at, int unit) {
     std::byte* to = at.stage() + Space::kRowBytes;
     if constexpr (Space::kCoded) {
-      const int first_tile = place.output_tile * (kTileOutputs / kTileRows);
-      const int n_tiles = min(kTileOutputs / kTileRows, p.shape.row_tiles - first_tile);
+      const int first_tile = place.output_tile * (kOutputs / kTileRows);
+      const int n_tiles = min(kOutputs / kTileRows, p.shape.row_tiles - first_tile);
       at.expect(n_tiles * Space::kTileBytes);
       const std::int64_t first = static_cast<std::int64_t>(first_tile) * p.cut.units + place.first_unit + unit;
       const auto* from = static_cast<const std::byte*>(p.w) + first * Space::kTileBytes;
@@ -96,12 +84,13 @@ __device__ void produce(const TileProduct& p, const TilePlace& place, RingPlace 
       }
     } else {
       at.expect(Space::kPlainBytes);
-      copy_unit(to, p.w_map, kTileOutputs, place.first_unit + unit, place.output_tile * kTileOutputs, at.full());
+      copy_stage<Space::kInputs>(to, p.w_map, kOutputs, place.first_unit + unit, place.output_tile * kOutputs,
+                                 at.full());
     }
   };
   const auto copy_activations = [&](const RingPlace& at, int unit) {
     at.expect(Space::kRowBytes);
-    copy_unit(at.stage(), p.x_map, kRows, place.first_unit + unit, place.row_tile * kRows, at.full());
+    copy_stage<Space::kInputs>(at.stage(), p.x_map, kRows, place.first_unit + unit, place.row_tile * kRows, at.full());
   };
   RingPlace first = ring;
   const int n_ahead = min(Space::kStages, place.n_units);
@@ -118,8 +107,8 @@ __device__ void produce(const TileProduct& p, const TilePlace& place, RingPlace 
   }
 }
 
-/// This warp's tile of a unit of codes becomes bfloat16. `warp`: of the block.
-template <Format kFormat>
+/// Tile `warp` of a unit of codes becomes bfloat16.
+template <Format kFormat, int kOutputs>
 __device__ __forceinline__ void convert_tile(const std::byte* codes, std::byte* to, int warp) {
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
 #pragma unroll
@@ -129,7 +118,7 @@ __device__ __forceinline__ void convert_tile(const std::byte* codes, std::byte* 
     const int row = warp * kTileRows + half * 8 + lane / 4;
 #pragma unroll
     for (int j = 0; j < kTileInputs / 32; ++j) {
-      *reinterpret_cast<uint4*>(to + piece_place(kTileOutputs, row, j * 4 + lane % 4)) = mine.values(j);
+      *reinterpret_cast<uint4*>(to + piece_place(kOutputs, row, j * 4 + lane % 4)) = mine.values(j);
     }
   }
 }
@@ -139,143 +128,118 @@ __device__ __forceinline__ void sync_warpgroup(int group) {
   asm volatile("bar.sync %0, %1;" ::"r"(group + kFirst), "n"(kWarpgroup) : "memory");
 }
 
-/// A warpgroup's sums in shared memory: [row of activations][64 weight rows], so that they are stored by a short loop.
-/// Long code is slow the first time that it runs: with an activation for each register, its instructions took longer to
-/// arrive than all else.
-template <int kN>
-__device__ __forceinline__ void spread_sums(const float (&sum)[kN][4], float* to) {
-  const int warp = static_cast<int>(threadIdx.x) % kWarpgroup / kWarp;
-  const int lane = static_cast<int>(threadIdx.x) % kWarp;
-  float* mine = to + lane % 4 * 2 * kSumPitch + warp * kTileRows + lane / 4;
-#pragma unroll
-  for (int n = 0; n < kN; ++n) {
-#pragma unroll
-    for (int i = 0; i < 4; ++i) mine[(n * 8 + i % 2) * kSumPitch + i / 2 * 8] = sum[n][i];
-  }
-}
-
-__device__ __forceinline__ float4 sums_at(const TileProduct& p, const float* row, int in_tile, int output, int part) {
-  float4 sums = *reinterpret_cast<const float4*>(row + in_tile);
-  if (p.bias == nullptr || part != 0) return sums;
-  const float4 bias = *reinterpret_cast<const float4*>(p.bias + output);
-  return make_float4(sums.x + bias.x, sums.y + bias.y, sums.z + bias.z, sums.w + bias.w);
-}
-
-/// The code of the error function, only once.
-__device__ __noinline__ float activated_by_erf(float x) {
-  return activated(IB_ACTIVATION_GELU_ERF, x);
-}
-__device__ __forceinline__ float activated_value(std::int32_t activation, float x) {
-  if (activation == IB_ACTIVATION_GELU_ERF) return activated_by_erf(x);
-  return activated(activation, x);
-}
-
-/// Of 16 rows of a gated product, the first 8 are gates of the others. What is behind the matrix is zero.
-template <typename T, int kRows>
-__device__ __forceinline__ void store_sums(const TileProduct& p, const float* sums, int first_output, int first_row,
-                                           int part) {
-  const bool gated = p.activates && p.model.gated != 0;
-  const int per_row = gated ? 3 : 4;  // as a power of 2: four values at a time
-#pragma unroll 1
-  for (int i = static_cast<int>(threadIdx.x) % kWarpgroup; i < kRows << per_row; i += kWarpgroup) {
-    const int in_row = i & ((1 << per_row) - 1);
-    const int in_tile = gated ? in_row / 2 * 16 + in_row % 2 * 4 : in_row * 4;
-    const int output = first_output + in_tile;
-    const int n = first_row + (i >> per_row);
-    if (n >= p.rows || output >= p.shape.row_tiles * kTileRows) continue;
-    const float* row = sums + (i >> per_row) * kSumPitch;
-    float4 values = sums_at(p, row, in_tile, output, part);
-    const std::int64_t at = part * p.part_stride + static_cast<std::int64_t>(n) * p.y.stride;
-    if (!p.activates) {
-      *reinterpret_cast<float4*>(static_cast<float*>(p.y.data) + at + output) = values;
-      continue;
-    }
-    values.x = activated_value(p.model.activation, values.x);
-    values.y = activated_value(p.model.activation, values.y);
-    values.z = activated_value(p.model.activation, values.z);
-    values.w = activated_value(p.model.activation, values.w);
-    int to = output;
-    if (gated) {
-      const float4 factors = sums_at(p, row, in_tile + 8, output + 8, part);
-      values = make_float4(values.x * factors.x, values.y * factors.y, values.z * factors.z, values.w * factors.w);
-      to = output / 16 * 8 + output % 16;
-    }
-    *reinterpret_cast<uint2*>(static_cast<T*>(p.y.data) + at + to) =
-        make_uint2(pair_of<T>(values.x, values.y), pair_of<T>(values.z, values.w));
-  }
-}
-
-template <typename T, Format kFormat, int kRows>
-__device__ void consume(const TileProduct& p, const TilePlace& place, RingPlace ring, std::byte* buffers,
-                        std::byte* stages) {
-  using Space = TileSpace<kFormat, kRows>;
+/// Adds up the units of this warpgroup's share.
+template <typename T, Format kFormat, int kRows, int kOutputs>
+__device__ __forceinline__ void multiply_units(const TilePlace& place, RingPlace ring, std::byte* buffers,
+                                               float (&sum)[kRows / 8][4]) {
+  using Space = TileSpace<kFormat, kRows, kOutputs>;
+  constexpr int kShares = Space::kShares;
   constexpr int kPending = Space::kBuffers == 1 ? 0 : 1;
-  const int warp = static_cast<int>(threadIdx.x) / kWarp;
+  constexpr int kWarps = kStepWarps / kShares;
+  const int warp = static_cast<int>(threadIdx.x) / kWarp % kWarps;
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
-  const int group = warp / 4;
+  const int group = static_cast<int>(threadIdx.x) / kWarpgroup;
+  const int first = kShares > 1 ? group : 0;
+  if (first > 0) ring.advance();
   RingPlace multiplied = ring;
-  float sum[Space::kN][4];
+  std::byte* buffer = buffers + first * Space::kBuffers * Space::kPlainBytes;
+  int turn = 0;
 #pragma unroll 1
-  for (int unit = 0; unit < place.n_units; ++unit, ring.advance()) {
+  for (int unit = first; unit < place.n_units; unit += kShares) {
     ring.wait_full();
     std::byte* weights = ring.stage() + Space::kRowBytes;
     if constexpr (Space::kCoded) {
-      std::byte* buffer = buffers + unit % Space::kBuffers * Space::kPlainBytes;
-      convert_tile<kFormat>(weights, buffer, warp);
+      std::byte* converted = buffer + turn * Space::kPlainBytes;
+      turn = (turn + 1) % Space::kBuffers;
+      convert_tile<kFormat, kOutputs>(weights, converted, warp);
       publish_to_instructions();
       sync_warpgroup(group);
-      weights = buffer;
+      weights = converted;
     }
-    const std::uint64_t a = operand(shared_address(weights) + group * 64 * kSwizzledPitch);
+    const std::uint64_t a = operand(shared_address(weights) + (kShares > 1 ? 0 : group * 64 * kSwizzledPitch));
     const std::uint64_t b = operand(shared_address(ring.stage()));
     begin_group();
 #pragma unroll
-    for (int k = 0; k < kTileInputs / 16; ++k) {
-      multiply_group<T, Space::kN>(sum, a + (k / 4 * kTileOutputs * kSwizzledPitch / 16 + k % 4 * 2),
-                                   b + (k / 4 * kRows * kSwizzledPitch / 16 + k % 4 * 2), unit + k > 0);
+    for (int k = 0; k < Space::kInputs / 16; ++k) {
+      multiply_group<T, Space::kN>(sum, a + (k / 4 * kOutputs * kSwizzledPitch / 16 + k % 4 * 2),
+                                   b + (k / 4 * kRows * kSwizzledPitch / 16 + k % 4 * 2), unit - first + k > 0);
     }
     commit_group();
     wait_groups<kPending>();
-    if (unit < kPending) continue;
+#pragma unroll
+    for (int i = 0; i < kShares; ++i) ring.advance();
+    if (unit < first + kPending * kShares) continue;
     if (lane == 0) multiplied.release();
-    multiplied.advance();
+#pragma unroll
+    for (int i = 0; i < kShares; ++i) multiplied.advance();
   }
   wait_groups<0>();
-  sync_consumers();  // all stages have been multiplied
-  auto* sums = reinterpret_cast<float*>(stages + group * Space::kStageBytes);
-  spread_sums(sum, sums);
-  sync_warpgroup(group);
-  store_sums<T, kRows>(p, sums, place.output_tile * kTileOutputs + group * 64, place.row_tile * kRows, place.part);
 }
 
-template <typename T, Format kFormat, int kRows>
-__global__ void __launch_bounds__(kThreads, TileSpace<kFormat, kRows>::kBlocks)
+template <typename T, Format kFormat, int kRows, int kOutputs>
+__device__ void consume(const TileProduct& p, const TilePlace& place, const RingPlace& ring, std::byte* buffers,
+                        std::byte* stages, float* bias) {
+  using Space = TileSpace<kFormat, kRows, kOutputs>;
+  const int group = static_cast<int>(threadIdx.x) / kWarpgroup;
+  auto* sums = reinterpret_cast<float*>(stages);
+  const int first_output = place.output_tile * kOutputs;
+  const int first_row = place.row_tile * kRows;
+  copy_bias(p, place, kOutputs, bias);
+  if constexpr (Space::kShares > 1) {
+    constexpr int kSecond = Space::kSums;
+    HeadSums<T, kSecond> head(p, place);
+    float sum[Space::kN][4] = {};  // a share may have no units
+    multiply_units<T, kFormat, kRows, kOutputs>(place, ring, buffers, sum);
+    sync_consumers();  // all stages have been multiplied
+    spread_sums(sum, sums + group * kSecond);
+    sync_consumers();
+    const TileSums<kSecond> both{sums, bias};
+    if (p.heads.query != nullptr) return head.store(p, both);
+    store_sums<T, kRows>(p, both, first_output, first_row, place.part);
+  } else {
+    float sum[Space::kN][4];
+    multiply_units<T, kFormat, kRows, kOutputs>(place, ring, buffers, sum);
+    sync_consumers();
+    sums += group * Space::kSums;
+    spread_sums(sum, sums);
+    sync_warpgroup(group);
+    const int in_tile = group * kGroupOutputs;
+    store_sums<T, kRows>(p, TileSums<0>{sums, bias + in_tile}, first_output + in_tile, first_row, place.part);
+  }
+}
+
+template <typename T, Format kFormat, int kRows, int kOutputs>
+__global__ void __launch_bounds__(kThreads, TileSpace<kFormat, kRows, kOutputs>::kBlocks)
     tile_product(const __grid_constant__ TileProduct p) {
-  using Space = TileSpace<kFormat, kRows>;
+  using Space = TileSpace<kFormat, kRows, kOutputs>;
   extern __shared__ std::byte shared_bytes[];
   std::byte* buffers = shared_bytes + (-shared_address(shared_bytes) & (kSwizzledAlignment - 1));
   std::byte* stages = buffers + Space::kBufferBytes;
-  const RingPlace ring(stages + Space::kStages * Space::kStageBytes, stages, Space::kStages, Space::kStageBytes);
-  if (threadIdx.x == 0) ring.init(2);
+  std::byte* barriers = stages + Space::kStages * Space::kStageBytes;
+  const RingPlace ring(barriers, stages, Space::kStages, Space::kStageBytes);
+  if (threadIdx.x == 0) ring.init(2, kStepWarps / Space::kShares);
   __syncthreads();
   let_successor_begin();
-  const TilePlace place(p.cut);
+  const TilePlace place(p.cut, Space::kUnitStages);
   if (threadIdx.x < kConsumers) {
-    consume<T, kFormat, kRows>(p, place, ring, buffers, stages);
+    consume<T, kFormat, kRows, kOutputs>(p, place, ring, buffers, stages, reinterpret_cast<float*>(barriers + kBiasAt));
   } else if (threadIdx.x == kConsumers) {
-    produce<kFormat, kRows>(p, place, ring);
+    produce<kFormat, kRows, kOutputs>(p, place, ring);
   }
 }
 
-/// Calls use(kernel, bytes of shared memory) with the kernels for cuts that `is_wanted(rows)` holds for.
+/// Calls use(kernel, bytes of shared memory) with the kernels for cuts that `is_wanted(rows, outputs)` holds for.
 template <typename T, Format kFormat, typename IsWanted, typename Use>
 void with_kernels(IsWanted is_wanted, Use use) {
-  const auto one = [&]<int kRows>() {
-    if (is_wanted(kRows)) use(tile_product<T, kFormat, kRows>, TileSpace<kFormat, kRows>::kBytes);
+  const auto one = [&]<int kRows, int kOutputs>() {
+    if (is_wanted(kRows, kOutputs)) {
+      use(tile_product<T, kFormat, kRows, kOutputs>, TileSpace<kFormat, kRows, kOutputs>::kBytes);
+    }
   };
-  one.template operator()<8>();
-  one.template operator()<64>();
-  one.template operator()<128>();
+  one.template operator()<8, kTileOutputs>();
+  one.template operator()<64, kTileOutputs>();
+  one.template operator()<128, kTileOutputs>();
+  one.template operator()<kSharedRows, kSharedOutputs>();
 }
 template <typename IsWanted, typename Use>
 void with_kernels(Format values, Format weights, IsWanted is_wanted, Use use) {
@@ -294,7 +258,7 @@ void with_kernels(Format values, Format weights, IsWanted is_wanted, Use use) {
 
 void prepare_tile_products(Format values, Format weights) {
   with_kernels(
-      values, weights, [](int) { return true; },
+      values, weights, [](int, int) { return true; },
       [](auto kernel, int bytes) {
         check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes),
               "giving products their shared memory");
@@ -303,10 +267,12 @@ void prepare_tile_products(Format values, Format weights) {
 
 void run_tile_product(const TileProduct& product, Format values, cudaStream_t stream) {
   with_kernels(
-      values, product.shape.format, [&](int rows) { return rows == product.cut.rows; },
+      values, product.shape.format,
+      [&](int rows, int outputs) { return rows == product.cut.rows && outputs == product.cut.outputs; },
       [&](auto kernel, int bytes) {
-        launch_early("a product", kernel, dim3(static_cast<unsigned>(product.cut.items())), kThreads,
-                     static_cast<std::size_t>(bytes), stream, product);
+        launch_kernel(product.begins_late ? Begin::kLate : Begin::kEarly, "a product", kernel,
+                      dim3(static_cast<unsigned>(product.cut.items())), kThreads, static_cast<std::size_t>(bytes),
+                      stream, product);
       });
 }
 

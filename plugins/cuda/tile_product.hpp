@@ -17,7 +17,7 @@ namespace inferbench::cuda_backend {
 
 struct TileProduct {
   CUtensorMap x_map;  ///< 16 bits, boxes of cut.rows; zeros behind the inputs up to a multiple of kTileInputs
-  CUtensorMap w_map;  ///< of plain weights, boxes of kTileOutputs
+  CUtensorMap w_map;  ///< of plain weights, boxes of cut.outputs
   MatrixShape shape;
   TileCut cut;
   const void* w;      ///< quantized weights
@@ -28,7 +28,11 @@ struct TileProduct {
   RowsOf y;
   std::int64_t part_stride;  ///< values of y
   bool activates;
+  bool begins_late;  ///< after all kernels in front, so that kernels behind may read at once what those have written
   Shape model;
+  /// Where heads of 64 values go at once, normed and rotated, instead of to y; none if heads.query is null. Only with
+  /// tiles of kSharedOutputs in a single part, and a cache of values of x's type.
+  HeadsTarget heads;
 };
 
 /// Shared memory that the kernels need of a multiprocessor of compute capability 9.0, the only one that has their

@@ -18,25 +18,27 @@ __device__ __forceinline__ float power_of_2(float x) {
 }
 
 /// See soft_cap. Short code: the errors of its exponential are far below those of 16-bit queries and keys.
-__device__ __forceinline__ void cap_scores(float (&scores)[kKeys / 8][4], float cap) {
+template <int kN>
+__device__ __forceinline__ void cap_scores(float (&scores)[kN][4], float cap) {
   const float factor = 2.0F * 1.4426950408889634F / cap;
 #pragma unroll
-  for (int n = 0; n < kKeys / 8; ++n) {
+  for (int n = 0; n < kN; ++n) {
 #pragma unroll
     for (float& score : scores[n]) score = cap - __fdividef(2.0F * cap, 1.0F + power_of_2(score * factor));
   }
 }
 
-/// Hides the keys that queries do not see. `position`: of query 0 of the warp; `first_key`: of the tile; `window`: 0
+/// Hides the keys that queries do not see. `position`: of query 0 of the warp; `first_key`: of the scores; `window`: 0
 /// for all positions.
-__device__ __forceinline__ void mask_scores(float (&scores)[kKeys / 8][4], int position, int first_key, int window) {
+template <int kN>
+__device__ __forceinline__ void mask_scores(float (&scores)[kN][4], int position, int first_key, int window) {
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
 #pragma unroll
   for (int i = 0; i < 4; ++i) {
     const int last = position + i / 2 * 8 + lane / 4 - first_key - lane % 4 * 2 - i % 2;
     const int hidden = window > 0 ? last - window : -1;
 #pragma unroll
-    for (int n = 0; n < kKeys / 8; ++n) {
+    for (int n = 0; n < kN; ++n) {
       if (n * 8 > last || n * 8 <= hidden) scores[n][i] = -INFINITY;
     }
   }
@@ -51,14 +53,14 @@ struct TileState {
 };
 
 /// scores [key / 8][...] become weights; what was added up before is scaled to the new greatest score.
-template <int kSize>
-__device__ __forceinline__ void soften(TileState<kSize>& state, float (&scores)[kKeys / 8][4]) {
+template <int kSize, int kN>
+__device__ __forceinline__ void soften(TileState<kSize>& state, float (&scores)[kN][4]) {
   constexpr float kLog2E = 1.4426950408889634F;
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
     float top = state.most[half];
 #pragma unroll
-    for (int n = 0; n < kKeys / 8; ++n) top = fmaxf(top, fmaxf(scores[n][half * 2], scores[n][half * 2 + 1]));
+    for (int n = 0; n < kN; ++n) top = fmaxf(top, fmaxf(scores[n][half * 2], scores[n][half * 2 + 1]));
     top = fmaxf(top, __shfl_xor_sync(kAllLanes, top, 1));
     top = fmaxf(top, __shfl_xor_sync(kAllLanes, top, 2));
     const float base = top == -INFINITY ? 0.0F : top * kLog2E;  // nothing seen yet
@@ -66,7 +68,7 @@ __device__ __forceinline__ void soften(TileState<kSize>& state, float (&scores)[
     state.most[half] = top;
     float sum = 0;
 #pragma unroll
-    for (int n = 0; n < kKeys / 8; ++n) {
+    for (int n = 0; n < kN; ++n) {
 #pragma unroll
       for (int i = half * 2; i < half * 2 + 2; ++i) {
         scores[n][i] = power_of_2(fmaf(scores[n][i], kLog2E, -base));

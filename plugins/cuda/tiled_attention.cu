@@ -34,12 +34,6 @@ __device__ __forceinline__ void copy16(void* to, const void* from, bool is_there
                : "memory");
 }
 
-__device__ __forceinline__ void load_transposed(std::uint32_t (&to)[4], const void* row) {
-  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
-               : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
-               : "r"(shared_address(row)));
-}
-
 /// 8 values, from 8 codes of `from`; zeros unless they are there.
 template <typename T>
 __device__ __forceinline__ void copy_codes(T* to, const std::int8_t* from, const float* scale, bool is_there) {

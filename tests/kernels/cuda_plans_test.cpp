@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "formats.hpp"
+#include "list_places.hpp"
 #include "model_layout.hpp"
 #include "product_cut.hpp"
 #include "step_plan.hpp"
@@ -413,7 +414,9 @@ TEST(CudaTileCut, ItemsCoverTheProduct) {
             EXPECT_EQ(std::count(std::begin(kTileRowSizes), std::end(kTileRowSizes), cut.rows), 1);
             EXPECT_EQ(cut.rows == 8, rows <= 8);
             EXPECT_GE(cut.row_tiles * cut.rows, rows);
-            EXPECT_GE(cut.output_tiles * kTileOutputs, outputs);
+            EXPECT_TRUE(cut.outputs == kTileOutputs || (cut.outputs == kSharedOutputs && cut.rows == kSharedRows));
+            EXPECT_GE(cut.output_tiles * cut.outputs, outputs);
+            EXPECT_LT((cut.output_tiles - 1) * cut.outputs, outputs);
             EXPECT_GE(cut.units * kTileInputs, padded);
             EXPECT_LT((cut.units - 1) * kTileInputs, padded);
             EXPECT_LE(cut.parts, most_parts);
@@ -432,6 +435,53 @@ TEST(CudaTileCut, ProductsOfFewTilesAreCutAlongTheirInputs) {
   EXPECT_EQ(down.rows * 1000 + down.parts, 128008);
   const TileCut up = cut_tiles({16384, 2048, 2048, 1024, Format::kInt4}, 128, kH200Blocks, 1);
   EXPECT_EQ(up.items(), 128);
+}
+
+TEST(CudaTileCut, MoreMultiprocessorsHaveWorkWithSmallerTiles) {
+  // 3072 rows are only 24 tiles of kTileOutputs.
+  const TileCut up = cut_tiles({3072, 768, 768, 192, Format::kBf16}, 128, kH200Blocks, 1);
+  EXPECT_EQ(up.outputs, kSharedOutputs);
+  EXPECT_EQ(up.items(), 96);
+  // A round of two tiles each would take longer than parts that have to be added up.
+  const TileCut down = cut_tiles({768, 3072, 3072, 48, Format::kBf16}, 128, kH200Blocks, kMostTileParts);
+  EXPECT_LE(down.items(), kH200Blocks);
+  EXPECT_GT(down.parts, 1);
+}
+
+TEST(CudaTileCut, TilesOfHeadsAreHeads) {
+  // Queries, keys and values of GPT-2 124M, SmolLM2-135M, Qwen2.5-0.5B, Llama-3.2-1B.
+  for (const auto& [outputs, inputs] :
+       {std::pair{2304, 768}, std::pair{960, 576}, std::pair{1152, 896}, std::pair{3072, 2048}}) {
+    for (const Format format : {Format::kBf16, Format::kInt4}) {
+      const auto padded = static_cast<std::int32_t>(padded_inputs(format, inputs));
+      const MatrixShape shape{outputs, inputs, padded, outputs / 16, format};
+      const TileCut cut = cut_head_tiles(shape, 128, kH200Blocks);
+      EXPECT_TRUE(has_head_tiles(cut)) << outputs;
+      EXPECT_EQ(cut.output_tiles * 64, outputs);
+      EXPECT_EQ(cut.row_tiles, 2);
+      EXPECT_FALSE(has_head_tiles(cut_head_tiles(shape, 8, kH200Blocks))) << "there is no such kernel of 8 rows";
+    }
+  }
+  EXPECT_FALSE(has_head_tiles({64, kSharedOutputs, 12, 2, 2, 6, 3})) << "the parts are not added up";
+  EXPECT_FALSE(has_head_tiles({64, kTileOutputs, 6, 2, 1, 6, 6}));
+}
+
+TEST(CudaListPlaces, EveryTileHasRoom) {
+  for (const std::size_t n : {1U, 7U, 8U, 9U, 128U, 255U, 256U, 512U, 2048U}) {
+    const ListPlaces places(n);
+    EXPECT_EQ(places.positions, n);
+    EXPECT_EQ(places.slots - places.positions, n);
+    EXPECT_EQ(places.single_rows - places.slots, n);
+    EXPECT_EQ(places.output_rows - places.single_rows, n);
+    EXPECT_EQ(places.tiles - places.output_rows, n);
+    const std::size_t most_tiles = (places.contexts - places.tiles) * sizeof(std::int32_t) / sizeof(QueryTile);
+    for (std::size_t rows = ListPlaces::kFewestTiled; rows <= n; ++rows) {
+      const std::size_t tiles_of_segment = (rows + kFewestTileQueries - 1) / kFewestTileQueries;
+      EXPECT_LE(n / rows * tiles_of_segment, most_tiles) << n << " rows, segments of " << rows;
+    }
+    EXPECT_GE((places.end - places.contexts) * sizeof(std::int32_t) / sizeof(CodedContext),
+              n / ExpandedRoom::kFewestRows);
+  }
 }
 
 TEST(CudaExpandedRoom, SegmentsHaveTheirOwnPositionsAsLongAsThereAreSome) {
