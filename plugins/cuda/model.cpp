@@ -49,6 +49,9 @@ class Loader {
     }
     if (quantized) upload_.end_quantized(shape, to.data);
   }
+  void fold(const Matrix& matrix, const MatrixShape& shape, const NormWeights& norm) {
+    upload_.fold(matrix, shape, norm);
+  }
 
   void layer(std::int32_t index, const LayerWeights& to) {
     const auto name = [index](const char* of) { return decoder::layer_tensor_name(index, of); };
@@ -73,6 +76,8 @@ class Loader {
     }
     matrix({{name("mlp_down"), desc_.hidden_size, {}}}, products.down, to.down);
     norm(name("mlp_post_norm"), to.mlp_post_norm);
+    fold(to.qkv, products.qkv, to.attn_norm);
+    fold(to.up, products.up, to.mlp_norm);
   }
 
  private:
@@ -131,6 +136,7 @@ void Model::load(const ib_model_desc& desc) {
     const char* name = desc.tied_head != 0 ? "token_embedding" : "head";
     loader.matrix({{name, desc.vocab_size, {}}}, model.products.head, model.head);
   }
+  loader.fold(model.head, model.products.head, model.final_norm);
   const std::uint64_t bytes = layout.layers.size() * sizeof(LayerWeights);
   check(cudaMemcpyAsync(model.layers, layout.layers.data(), bytes, cudaMemcpyHostToDevice, context.stream),
         "copying the layers' table");

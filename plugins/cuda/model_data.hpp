@@ -51,7 +51,9 @@ struct Shape {
 /// A linear layer. Its rows, inputs and format are the same in all layers of a model: see Products.
 struct Matrix {
   void* data;
-  float* bias;  ///< [rows], padded to a multiple of 16; null: none
+  float* bias;     ///< [rows], padded to a multiple of 16; null: none
+  float2* folded;  ///< [rows] likewise, behind a LayerNorm: the row times the norm's weight; the row times its bias,
+                   ///< plus the row's own bias. null: of other matrices
 };
 
 struct MatrixShape {

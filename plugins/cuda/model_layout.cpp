@@ -6,11 +6,17 @@
 namespace inferbench::cuda_backend {
 namespace {
 
-Matrix take_matrix(Arena& arena, const MatrixShape& shape, bool bias) {
+/// For Matrix::folded, of which this file does not know the type.
+float2* take_pairs(Arena& arena, std::int32_t n) {
+  return reinterpret_cast<float2*>(arena.take<float>(std::uint64_t{2} * static_cast<std::uint64_t>(n)));
+}
+
+Matrix take_matrix(Arena& arena, const MatrixShape& shape, bool bias, bool folded = false) {
   Matrix matrix{};
   matrix.data = arena.take<std::byte>(static_cast<std::uint64_t>(matrix_bytes(shape.format, shape.rows, shape.inputs)));
   const std::int32_t padded_rows = shape.row_tiles * kTileRows;
   if (bias) matrix.bias = arena.take<float>(static_cast<std::uint64_t>(padded_rows));
+  if (folded) matrix.folded = take_pairs(arena, padded_rows);
   return matrix;
 }
 
@@ -26,7 +32,8 @@ NormWeights take_norm(Arena& arena, const Shape& shape, bool is_there = true) {
 LayerWeights take_layer(Arena& arena, const ib_model_desc& desc, const Shape& shape, const Products& products) {
   LayerWeights layer{};
   layer.attn_norm = take_norm(arena, shape);
-  layer.qkv = take_matrix(arena, products.qkv, desc.qkv_bias != 0);
+  const bool has_layer_norm = shape.norm == IB_NORM_LAYER;
+  layer.qkv = take_matrix(arena, products.qkv, desc.qkv_bias != 0, has_layer_norm);
   if (shape.qk_norm != 0) {
     layer.q_norm = arena.take<float>(static_cast<std::uint64_t>(shape.head_stride));
     layer.k_norm = arena.take<float>(static_cast<std::uint64_t>(shape.head_stride));
@@ -34,7 +41,7 @@ LayerWeights take_layer(Arena& arena, const ib_model_desc& desc, const Shape& sh
   layer.out = take_matrix(arena, products.out, desc.attn_out_bias != 0);
   layer.attn_post_norm = take_norm(arena, shape, shape.post_norm != 0);
   layer.mlp_norm = take_norm(arena, shape);
-  layer.up = take_matrix(arena, products.up, desc.mlp_bias != 0);
+  layer.up = take_matrix(arena, products.up, desc.mlp_bias != 0, has_layer_norm);
   layer.down = take_matrix(arena, products.down, desc.mlp_bias != 0);
   layer.mlp_post_norm = take_norm(arena, shape, shape.post_norm != 0);
   return layer;
@@ -143,7 +150,11 @@ ModelLayout lay_out(const ib_model_desc& desc, Format format, Arena& arena) {
   }
   data.final_norm = take_norm(arena, data.shape);
   const bool is_shared = desc.tied_head != 0 && !is_quantized(format);
-  data.head = is_shared ? Matrix{data.token_embedding, nullptr} : take_matrix(arena, data.products.head, false);
+  data.head =
+      is_shared ? Matrix{data.token_embedding, nullptr, nullptr} : take_matrix(arena, data.products.head, false);
+  if (data.shape.norm == IB_NORM_LAYER) {
+    data.head.folded = take_pairs(arena, data.products.head.row_tiles * kTileRows);
+  }
   return layout;
 }
 

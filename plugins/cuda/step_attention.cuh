@@ -309,15 +309,8 @@ __device__ __forceinline__ float4 merged_splits(const float* parts, const float*
 }
 
 /// Values i to i + 3 of a row's heads; zeros behind them. `attended`: of the row.
-template <bool kSimple>
 __device__ __forceinline__ float4 attended_values(const StepArguments& a, const float* attended, int i) {
   const Shape& shape = a.model.shape;
-  if constexpr (kSimple) {
-    constexpr int kStride = kSimpleHead + kSplitPad;
-    if (i >= shape.query_size()) return {};
-    const float* from = attended + i / kSimpleHead * a.n_splits * kStride;
-    return merged_splits(from + i % kSimpleHead, from + kSimpleHead, a.n_splits, kStride);
-  }
   const int size = shape.head_dim;
   const int stride = shape.head_stride + kSplitPad;
   const auto head_of = [&](int k) { return a.plan.head_shift >= 0 ? k >> a.plan.head_shift : k / size; };
@@ -338,7 +331,7 @@ __device__ __forceinline__ float4 attended_values(const StepArguments& a, const 
 
 /// Inputs `first` to first + n - 1 of the product after attention, of all rows: calls write(row, i, values i to i + 3),
 /// i from 0. Waits for them.
-template <bool kOneRow, bool kSimple, typename Write>
+template <bool kOneRow, typename Write>
 __device__ __forceinline__ void load_attended(const StepArguments& a, const std::uint32_t* exchange, int first, int n,
                                               int warp, Write write) {
   const Shape& shape = a.model.shape;
@@ -347,8 +340,7 @@ __device__ __forceinline__ void load_attended(const StepArguments& a, const std:
   const float* attended = reinterpret_cast<const float*>(exchange + a.exchange.attended) +
                           turn.row * shape.n_heads * a.n_splits * (shape.head_stride + kSplitPad);
 #pragma unroll 1
-  for (int i = turn.first * 4; i < n; i += turn.step * 4)
-    write(turn.row, i, attended_values<kSimple>(a, attended, first + i));
+  for (int i = turn.first * 4; i < n; i += turn.step * 4) write(turn.row, i, attended_values(a, attended, first + i));
 }
 
 /// The same from rows of 16 bits, `stride` apart, that have `size` values: calls write(row, i, the bits of values i to

@@ -4,13 +4,10 @@
 // how the weights are streamed; products, attention, norms and exchanges have their own headers.
 #pragma once
 
-#include <type_traits>
-
 #include "step.hpp"
 #include "step_attention.cuh"
+#include "step_common.cuh"
 #include "step_exchange.cuh"
-#include "step_family.cuh"
-#include "step_heads.cuh"
 #include "step_norm.cuh"
 #include "step_products.cuh"
 #include "step_ring.cuh"
@@ -22,8 +19,7 @@ namespace inferbench::cuda_backend {
 /// since most need the one before. The innermost instruction cache holds 32 KiB, and what a layer needs beyond it is
 /// fetched anew in every layer. So all products share one place in a loop, and nothing is written out twice that need
 /// not be. `kVectors`: the plan's. `Cached`: what the KV cache holds.
-template <typename T, typename Cached, Format kFormat, Format kHeadFormat, int kVectors, bool kOneRow,
-          StepFamily kFamily>
+template <typename T, typename Cached, Format kFormat, Format kHeadFormat, int kVectors, bool kOneRow>
 class Step {
  public:
   __device__ Step(const StepArguments& a, std::byte* shared)
@@ -32,30 +28,19 @@ class Step {
         layers_(reinterpret_cast<const LayerWeights*>(shared + a.plan.layers_at)),
         reduce_(reinterpret_cast<float*>(shared + a.plan.reduce_at)),
         rows_(reinterpret_cast<T*>(shared + a.plan.rows_at)),
-        parts_(reinterpret_cast<float*>(shared + a.plan.parts_at)),
         moments_(reinterpret_cast<float2*>(shared + a.plan.moments_at)),
         thread_(static_cast<int>(threadIdx.x)),
-        warp_(thread_ / kWarp) {
+        warp_(thread_ / kWarp),
+        row_items_{threadIdx.x, shared_address(reduce_)} {
     if (kOneRow) keep(thread_);
   }
 
-  __device__ void produce() {
-    CopiesUnderWay under_way(ring_, a_.plan.copies_under_way);
-    for (int i = 0; i < a_.model.shape.n_layers; ++i) {
-      const LayerWeights& layer = layers_[i];
-      prefetch_norms(layer);
-#pragma unroll 1
-      for (int product = 0; product < kLayerProducts; ++product) {
-        stream_items<kFormat>(ring_, under_way, turn_, a_.plan.products[product], (&layer.qkv)[product]);
-      }
-    }
-    if (a_.wants_head != 0) stream_items<kHeadFormat>(ring_, under_way, turn_, a_.plan.products[kHead], a_.model.head);
-  }
+  __device__ void produce() { stream_model<kFormat, kHeadFormat>(a_, ring_, turn_, layers_); }
 
   __device__ void consume() {
-    std::conditional_t<kSimple, HeadItem<T>, AttentionItem<Cached>> item;
+    AttentionItem<Cached> item;
     Row row(a_, has_row() ? own_row() : 0, moments_);
-    clear_other_set();
+    clear_other_set(a_);
     exchange_ = a_.work.exchange[a_.set];
     const int n_products = a_.model.shape.n_layers * kLayerProducts;
     // The head shares the others' code where it has their format.
@@ -67,12 +52,7 @@ class Step {
       const int product = index < n_products ? in_layer : static_cast<int>(kHead);
       const LayerWeights& layer = layers_[index / kLayerProducts];
       if (product == kOut) {
-        if constexpr (kSimple) {
-          attend_heads<Traits>(a_, item, layer, index / kLayerProducts, parts_, exchange_, warp_);
-        } else {
-          attend<T, kOneRow>(a_, item, layer, index / kLayerProducts, reinterpret_cast<float*>(rows_), exchange_,
-                             warp_);
-        }
+        attend<T, kOneRow>(a_, item, layer, index / kLayerProducts, reinterpret_cast<float*>(rows_), exchange_, warp_);
       }
       run<kFormat>(static_cast<StepProduct>(product), (&layer.qkv)[in_layer], row, index,
                    in_layer == kQkv ? layer.attn_norm : layer.mlp_norm);
@@ -83,45 +63,19 @@ class Step {
       const LayerWeights& head = layers_[a_.model.shape.n_layers];
       run<kHeadFormat>(kHead, head.qkv, row, n_products, head.attn_norm);
     }
-    finish_head();
+    const RoundPlace<kOneRow> place(a_.n_rows);  // a thread has always had this row
+    finish_head(a_, best_, place.n, place.shift);
   }
 
  private:
-  using Traits = StepTraits<kFamily>;
-  static constexpr bool kSimple = Traits::kSimple;
   static constexpr bool kIsCoded = kOneRow && is_quantized(kFormat);
-  /// Larger models have no registers left for that, and gain less.
-  static constexpr bool kAhead = kSimple && kVectors == 1;
-  using Row = RowOfBlock<T, Traits, kVectors, kOneRow ? kMostParts / kVectors : kMostParts>;
+  using Row = RowOfBlock<T, kVectors, kOneRow ? kMostParts / kVectors : kMostParts>;
 
   __device__ static int own_row() {
     return kOneRow ? 0 : static_cast<int>(blockIdx.x);
   }
   __device__ bool has_row() const {
     return kOneRow || own_row() < a_.n_rows;
-  }
-
-  /// Norms are small and not part of the ring: one block has them fetched from memory ahead of their use.
-  __device__ void prefetch_norms(const LayerWeights& layer) const {
-    if (blockIdx.x != gridDim.x - 1) return;
-    for (int i = static_cast<int>(threadIdx.x) % kWarp * 32; i < a_.model.shape.hidden; i += kWarp * 32) {
-      const NormWeights norms[] = {layer.attn_norm, layer.mlp_norm, layer.attn_post_norm, layer.mlp_post_norm};
-#pragma unroll
-      for (const NormWeights& norm : norms) {
-        if (norm.weight != nullptr) prefetch_line(norm.weight + i);
-        if (norm.bias != nullptr) prefetch_line(norm.bias + i);
-      }
-    }
-  }
-
-  /// See step_exchange.cuh.
-  __device__ void clear_other_set() const {
-    auto* words = reinterpret_cast<uint4*>(a_.work.exchange[a_.set ^ 1]);
-    const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * (kStepWarps * kWarp);
-    for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * (kStepWarps * kWarp) + threadIdx.x;
-         i < a_.words_to_clear / 4; i += step) {
-      words[i] = make_uint4(kAbsent, kAbsent, kAbsent, kAbsent);
-    }
   }
 
   /// Adds the result of the product two before `index` to the residual stream, where there is one. `norm`: the next
@@ -137,7 +91,7 @@ class Step {
       const LayerWeights& layer = layers_[(index - 1) / kLayerProducts];
       row.add({reinterpret_cast<const float*>(from) + own_row() * stride, a_.plan.products[is_out ? kOut : kDown].parts,
                a_.n_rows * stride},
-              kSimple ? NormWeights{} : (is_out ? layer.attn_post_norm : layer.mlp_post_norm));
+              is_out ? layer.attn_post_norm : layer.mlp_post_norm);
     }
     if constexpr (!kOneRow) {
       T* to = reinterpret_cast<T*>(exchange_ + (is_out ? a_.exchange.mlp_input : a_.exchange.attn_input)) +
@@ -153,7 +107,7 @@ class Step {
   template <Format kOf>
   __device__ __forceinline__ void load(StepProduct product, Row& row, int first, int n) {
     const Shape& shape = a_.model.shape;
-    const CodedRow coded(rows_, n, code_unit(kOf));
+    const CodedRow coded(shared_address(rows_), n, code_unit(kOf));
     const auto write4 = [&](int r, int i, float4 values) {
       if constexpr (kIsCoded) {
         store_coded4(coded, i, values);
@@ -162,7 +116,7 @@ class Step {
       }
     };
     if (product == kOut && !hands_on_values(a_)) {
-      load_attended<kOneRow, kSimple>(a_, exchange_, first, n, warp_, write4);
+      load_attended<kOneRow>(a_, exchange_, first, n, warp_, write4);
     } else if (kOneRow && product != kOut && product != kDown) {
       row.norm(n, [&](int i, float4 values) { write4(0, i, values); });
     } else {
@@ -192,17 +146,15 @@ class Step {
   struct Fetched {
     float bias;
     float partner_bias;
-    void* to;  // where kAhead
   };
 
-  __device__ __forceinline__ Fetched before(StepProduct product, const float* bias, int part, int tile, int r) const {
+  __device__ __forceinline__ Fetched before(const float* bias, int tile, int r) const {
     const int row = tile * kTileRows + r;
     Fetched fetched{};
     if (bias != nullptr) {
       fetched.bias = bias[row];
       if (r < 8) fetched.partner_bias = bias[row + 8];
     }
-    if (kAhead) fetched.to = place_of(product, part, tile, r, 0);
     return fetched;
   }
 
@@ -212,7 +164,7 @@ class Step {
     const int row = tile * kTileRows + r;
     if (product == kUp) {
       return reinterpret_cast<T*>(exchange_ + a_.exchange.mlp) + n * shape.mlp_stride +
-             (Traits::is_gated(shape) ? tile * 8 + r : row);
+             (shape.gated != 0 ? tile * 8 + r : row);
     }
     const int at = product == kQkv ? a_.exchange.qkv : (product == kOut ? a_.exchange.out : a_.exchange.down);
     const int stride = product == kQkv ? shape.qkv_stride : shape.hidden_stride;
@@ -223,47 +175,49 @@ class Step {
   __device__ __forceinline__ void run(StepProduct product, const Matrix& matrix, Row& row, int index,
                                       const NormWeights& norm) {
     const StreamShape& shape = a_.plan.products[product];
-    const bool reads_stream = product != kOut && product != kDown;
-    if (!kAhead && reads_stream) add_to_stream(row, index, norm);
     const ItemRange items(turn_, shape);
+    const bool reads_stream = product != kOut && product != kDown;
+    if (reads_stream) add_to_stream(row, index, norm);
     const float* bias = items.part == 0 ? matrix.bias : nullptr;
-    const auto fetch = [&](int tile, int r) { return before(product, bias, items.part, tile, r); };
+    const auto fetch = [&](int tile, int r) { return before(bias, tile, r); };
     const auto load_inputs = [&](bool has_items) {
-      if (kAhead && reads_stream) add_to_stream(row, index, norm);
       if (!has_items) return;
       load<kOf>(product, row, items.part * shape.part_inputs, shape.part_inputs);
       sync_consumers();
     };
-    if constexpr (kAhead || kIsCoded) {
-      run_row_items<T, kOf, kAhead>(
-          ring_, shape, items, rows_, thread_, warp_, reduce_, fetch, load_inputs,
-          [&](bool has_value, int tile, int r, float value, float partner, const Fetched& fetched) {
-            finish(product, has_value, items.part, tile, r, 0, value + fetched.bias, partner + fetched.partner_bias,
-                   fetched.to);
+    if constexpr (kIsCoded) {
+      run_row_items<T, kOf, false>(
+          ring_, shape, items, shared_address(rows_), row_items_, fetch, load_inputs, [](int) {},
+          [](bool has_items, auto then) {
+            if (has_items) sync_consumers();
+            then();
+          },
+          [&](bool has_value, int tile, int r, float value, const Fetched& fetched) {
+            value += fetched.bias;
+            const float partner = __shfl_down_sync(kAllLanes, value, 8);
+            finish(product, has_value, items.part, tile, r, 0, value, partner);
           });
     } else {
       run_items<T, kOf, kOneRow>(
           ring_, shape, items, rows_, a_.n_rows, warp_, reduce_, fetch, load_inputs,
           [&](bool has_value, int tile, int r, int n, float value, float partner, const Fetched& fetched) {
-            finish(product, has_value, items.part, tile, r, n, value + fetched.bias, partner + fetched.partner_bias,
-                   fetched.to);
+            finish(product, has_value, items.part, tile, r, n, value + fetched.bias, partner + fetched.partner_bias);
           });
     }
     turn_.next_product(shape.turn);
   }
 
   /// Takes a value of a product: output r of a tile, of activation row n. `partner`: of output r + 8, see run_items.
-  /// `to`: its place, where kAhead.
   __device__ __forceinline__ void finish(StepProduct product, bool has_value, int part, int tile, int r, int n,
-                                         float value, float partner, void* to) {
+                                         float value, float partner) {
     const Shape& shape = a_.model.shape;
     if (product == kUp) {
-      value = activated(Traits::activation(shape), value);
-      const bool gated = Traits::is_gated(shape);
+      value = activated(shape.activation, value);
+      const bool gated = shape.gated != 0;
       if (gated) value *= partner;
       const float next = __shfl_down_sync(kAllLanes, value, 1 << RoundPlace<kOneRow>(a_.n_rows).shift);
       if (has_value && r % 2 == 0 && (!gated || r < 8)) {
-        publish_pair(static_cast<T*>(kAhead ? to : place_of(product, part, tile, r, n)), value, next);
+        publish_pair(static_cast<T*>(place_of(product, part, tile, r, n)), value, next);
       }
       return;
     }
@@ -271,33 +225,13 @@ class Step {
     if (product == kHead) {
       const int row = tile * kTileRows + r;
       if (row >= shape.vocab) return;
-      if (!kSimple) value = soft_cap(value, shape.logit_cap);
+      value = soft_cap(value, shape.logit_cap);
       if (a_.rows[n].wants_logits != 0)
         __stcg(a_.work.logits + static_cast<std::int64_t>(n) * shape.vocab + row, value);
       best_ = max(best_, argmax_key(value, static_cast<std::uint32_t>(row)));
       return;
     }
-    publish(static_cast<float*>(kAhead ? to : place_of(product, part, tile, r, n)), value);
-  }
-
-  /// The argmax over all blocks; the last one hands the ids to the host.
-  __device__ void finish_head() {
-    const RoundPlace<kOneRow> place(a_.n_rows);  // a thread has always had this row
-    for (int offset = 1 << place.shift; offset < kWarp; offset *= 2) {
-      best_ = max(best_, __shfl_xor_sync(kAllLanes, best_, offset));
-    }
-    const bool is_first = threadIdx.x % kWarp < 1U << place.shift;
-    if (is_first && place.n < a_.n_rows && best_ != 0) atomicMax(a_.work.best + place.n, best_);
-    __threadfence();
-    sync_consumers();
-    if (threadIdx.x == 0 && atomicAdd(a_.work.finished, 1U) == gridDim.x - 1) {
-      __threadfence();
-      *a_.work.finished = 0;
-      for (int i = 0; i < a_.n_rows; ++i) {
-        // Where the host has all ids, it may begin the next step.
-        *static_cast<volatile std::int32_t*>(a_.work.ids + i) = argmax_index(atomicExch(a_.work.best + i, 0ULL));
-      }
-    }
+    publish(static_cast<float*>(place_of(product, part, tile, r, n)), value);
   }
 
   const StepArguments& a_;
@@ -306,10 +240,10 @@ class Step {
   const LayerWeights* layers_;
   float* reduce_;
   T* rows_;
-  float* parts_;
   float2* moments_;
   int thread_;
   int warp_;
+  RowItems row_items_;
   std::uint32_t* exchange_ = nullptr;  // of the present layer
   unsigned long long best_ = 0;        // of this thread's logits
 };

@@ -11,6 +11,7 @@
 #include "kernel_math.cuh"
 #include "multiply.cuh"
 #include "step_plan.hpp"
+#include "step_ring.cuh"
 
 namespace inferbench::cuda_backend {
 
@@ -21,16 +22,16 @@ constexpr std::uint32_t kLeastCodedBits = 0x0da24260U;  // 1e-30
 /// A row of activations in shared memory, as coded_row_bytes in step_plan.hpp says: value = scale * unit * (128 * upper
 /// + lower), upper -127 to 127, lower 0 to 127.
 struct CodedRow {
-  std::int8_t* upper;  // [inputs + kCodePad]
-  std::int8_t* lower;  // the same
-  float* scales;       // of the groups
-  float factor;        // of their greatest magnitude: the scale
+  std::uint32_t upper;   // bytes, [inputs + kCodePad]
+  std::uint32_t lower;   // the same
+  std::uint32_t scales;  // floats, of the groups
+  float factor;          // of their greatest magnitude: the scale
 
   /// `unit`: of weights' codes as they are multiplied.
-  __device__ CodedRow(void* memory, int inputs, float unit)
-      : upper(static_cast<std::int8_t*>(memory)),
-        lower(upper + inputs + kCodePad),
-        scales(reinterpret_cast<float*>(lower + inputs + kCodePad)),
+  __device__ CodedRow(std::uint32_t memory, int inputs, float unit)
+      : upper(memory),
+        lower(upper + static_cast<std::uint32_t>(inputs + kCodePad)),
+        scales(lower + static_cast<std::uint32_t>(inputs + kCodePad)),
         factor(1 / (kMostCode * unit)) {}
 };
 /// int4 codes are multiplied in the upper halves of bytes.
@@ -76,15 +77,17 @@ __device__ __forceinline__ float code_factor(std::uint32_t bits) {
   return bits < kLeastCodedBits ? 0.0F : __fdividef(kMostCode, __uint_as_float(bits));
 }
 
-/// Values i to i + 3. Whole warps call it; 8 neighbouring lanes have a group.
-__device__ __forceinline__ void store_coded4(const CodedRow& row, int i, float4 x) {
+/// Values i to i + 3, where `is_there`. Whole warps call it; 8 neighbouring lanes have a group.
+__device__ __forceinline__ void store_coded4(const CodedRow& row, int i, float4 x, bool is_there = true) {
   const std::uint32_t bits = greatest_of_lanes<8>(greatest_bits(x));
+  if (!is_there) return;
   std::uint32_t upper = 0;
   std::uint32_t lower = 0;
   encode4(x, code_factor(bits), upper, lower);
-  *reinterpret_cast<std::uint32_t*>(row.upper + i) = upper;
-  *reinterpret_cast<std::uint32_t*>(row.lower + i) = lower;
-  if (i % kGroup == 0) row.scales[i / kGroup] = __uint_as_float(bits) * row.factor;
+  const auto at = static_cast<std::uint32_t>(i);
+  store_shared(row.upper + at, upper);
+  store_shared(row.lower + at, lower);
+  if (at % kGroup == 0) store_shared(row.scales + at / kGroup * 4, __uint_as_float(bits) * row.factor);
 }
 
 /// The same with 8 values a lane, where `is_there`; 4 neighbouring lanes have a group.
@@ -96,22 +99,26 @@ __device__ __forceinline__ void store_coded8(const CodedRow& row, int i, float4 
   uint2 lower;
   encode4(x, factor, upper.x, lower.x);
   encode4(y, factor, upper.y, lower.y);
-  *reinterpret_cast<uint2*>(row.upper + i) = upper;
-  *reinterpret_cast<uint2*>(row.lower + i) = lower;
-  if (i % kGroup == 0) row.scales[i / kGroup] = __uint_as_float(bits) * row.factor;
+  const auto at = static_cast<std::uint32_t>(i);
+  store_shared8(row.upper + at, upper);
+  store_shared8(row.lower + at, lower);
+  if (at % kGroup == 0) store_shared(row.scales + at / kGroup * 4, __uint_as_float(bits) * row.factor);
 }
 
 /// What a lane takes of a coded row: of a tile's four groups, columns 2 g and 2 g + 1 of an operand have the upper and
 /// the lower bytes of group g. So a lane has inputs of one group, and the sums of another one.
 struct CodedLane {
-  const std::int8_t* codes;  // at the tile's first input
-  const float* scales;       // of the group whose sums it has, likewise
+  std::uint32_t codes;   // at the tile's first input
+  std::uint32_t scales;  // of the group whose sums it has, likewise
   int group;
 
   __device__ CodedLane(const CodedRow& row, int lane)
-      : codes((lane / 4 % 2 == 0 ? row.upper : row.lower) + lane / 8 * kGroup + lane % 4 * 8),
-        scales(row.scales + lane % 4),
-        group(lane / 8) {}
+      : codes((lane / 4 % 2 == 0 ? row.upper : row.lower) +
+              static_cast<std::uint32_t>(lane / 8 * kGroup + lane % 4 * 8)),
+        scales(row.scales + static_cast<std::uint32_t>(lane % 4 * 4)),
+        group(lane / 8) {
+    keep(codes), keep(scales), keep(group);
+  }
 };
 
 static_assert(kGroup * 128 * 127 < 1 << 22);  // a sum of products keeps its bits apart from kIntegerBase's
@@ -236,31 +243,66 @@ struct CodedTileOfLane {
   std::uint16_t low_scale;   // of row r
   std::uint16_t high_scale;  // of row r + 8
 
-  __device__ __forceinline__ void load(const std::byte* tile, int lane) {
-    const auto* scales = reinterpret_cast<const std::uint16_t*>(tile + tile_bytes(kFormat) - kScaleBytes) + lane;
-    codes.load(tile);
-    low_scale = scales[0];
-    high_scale = scales[kWarp];
+  /// `tile`: in shared memory.
+  __device__ __forceinline__ void load(std::uint32_t tile, int lane) {
+    const std::uint32_t mine = tile + static_cast<std::uint32_t>(lane * 16);
+#pragma unroll
+    for (int half = 0; half < (kFormat == Format::kInt8 ? 2 : 1); ++half) {
+      codes.low[half] = load_shared16(mine + half * 1024);
+      codes.high[half] = load_shared16(mine + half * 1024 + 512);
+    }
+    const std::uint32_t scales =
+        tile + static_cast<std::uint32_t>(tile_bytes(kFormat) - kScaleBytes) + static_cast<std::uint32_t>(lane * 2);
+    asm volatile("ld.shared.u16 %0, [%1];" : "=h"(low_scale) : "r"(scales) : "memory");
+    asm volatile("ld.shared.u16 %0, [%1];" : "=h"(high_scale) : "r"(scales + kWarp * 2) : "memory");
   }
 };
 static_assert(kScaleBytes == 2 * 2 * kWarp && kGroups == 4);  // a lane and its index agree
 
-/// One quantized tile times a row's activations from `input` on: adds the sums of this lane's group, of rows r and
-/// r + 8 of the tile. Those of four neighbouring lanes add up to the product.
-template <Format kFormat>
-__device__ __forceinline__ void multiply_tile(float& low_sum, float& high_sum, const CodedTileOfLane<kFormat>& tile,
-                                              const CodedLane& x, int input) {
-  const uint2 mine = *reinterpret_cast<const uint2*>(x.codes + input);
-  const float scale = x.scales[input / kGroup];
-  int sum[4] = {kIntegerBaseBits, kIntegerBaseBits, kIntegerBaseBits, kIntegerBaseBits};
+/// A lane's part of a tile's inputs: for each group, its bytes or, in columns of other groups, zeros.
+struct CodedInputs {
+  uint2 groups[kGroups];
+  float scale;
+
+  /// `input`: the tile's first one.
+  __device__ __forceinline__ void load(const CodedLane& x, int input) {
+    const auto at = static_cast<std::uint32_t>(input);
+    const uint2 mine = load_shared8(x.codes + at);
+    scale = load_shared(x.scales + at / kGroup * 4);
+#pragma unroll
+    for (int group = 0; group < kGroups; ++group) groups[group] = group == x.group ? mine : uint2{};
+  }
+};
+
+/// Quantized tiles times their inputs: adds the sums of this lane's group, of rows r and r + 8 of the tiles. Those of
+/// four neighbouring lanes add up to the product.
+template <Format kFormat, int kTiles>
+__device__ __forceinline__ void multiply_tiles(float& low_sum, float& high_sum,
+                                               const CodedTileOfLane<kFormat> (&tiles)[kTiles],
+                                               const CodedInputs (&x)[kTiles]) {
+  int sum[kTiles][4];
+#pragma unroll
+  for (int k = 0; k < kTiles; ++k) {
+#pragma unroll
+    for (int i = 0; i < 4; ++i) sum[k][i] = kIntegerBaseBits;
+  }
 #pragma unroll
   for (int group = 0; group < kGroups; ++group) {
-    std::uint32_t a[4];
-    tile.codes.group(group, a);
-    multiply_bytes(sum, a, group == x.group ? mine : uint2{});
+#pragma unroll
+    for (int k = 0; k < kTiles; ++k) {
+      std::uint32_t a[4];
+      tiles[k].codes.group(group, a);
+      multiply_bytes(sum[k], a, x[k].groups[group]);
+    }
   }
-  low_sum += __uint_as_float(std::uint32_t{tile.low_scale} << 16U) * scale * sum_of_codes(sum[0], sum[1]);
-  high_sum += __uint_as_float(std::uint32_t{tile.high_scale} << 16U) * scale * sum_of_codes(sum[2], sum[3]);
+#pragma unroll
+  for (int k = 0; k < kTiles; ++k) {
+    const auto scaled = [&](std::uint16_t scale, int upper, int lower) {
+      return __uint_as_float(std::uint32_t{scale} << 16U) * x[k].scale * sum_of_codes(upper, lower);
+    };
+    low_sum += scaled(tiles[k].low_scale, sum[k][0], sum[k][1]);
+    high_sum += scaled(tiles[k].high_scale, sum[k][2], sum[k][3]);
+  }
 }
 
 /// One quantized tile, as bfloat16, times several rows; see multiply_chunks. `x`: of this lane, at the tile's first

@@ -23,6 +23,11 @@ __device__ __forceinline__ uint4 load_words4(const void* at) {
                : "memory");
   return words;
 }
+__device__ __forceinline__ uint2 load_words2(const void* at) {
+  uint2 words;
+  asm volatile("ld.relaxed.gpu.global.v2.u32 {%0,%1}, [%2];" : "=r"(words.x), "=r"(words.y) : "l"(at) : "memory");
+  return words;
+}
 __device__ __forceinline__ std::uint32_t load_word(const void* at) {
   std::uint32_t word = 0;
   asm volatile("ld.relaxed.gpu.global.u32 %0, [%1];" : "=r"(word) : "l"(at) : "memory");
@@ -65,6 +70,19 @@ __device__ __forceinline__ void await(uint4 (&words)[kN], Place place) {
 #pragma unroll
     for (int k = 0; k < kN; ++k) most = max(most, greatest(words[k]));
   } while (most == kAbsent);
+}
+/// The same for a whole warp, whose lanes then go on together. `has(k)`: whether a lane has these words; else zeros.
+/// `at`: of the first ones; the others are `stride` bytes apart.
+template <int kN, typename Has>
+__device__ __forceinline__ void await_together(uint4 (&words)[kN], const std::byte* at, std::int64_t stride, Has has) {
+  std::uint32_t most = 0;
+  do {
+    most = 0;
+#pragma unroll
+    for (int k = 0; k < kN; ++k) words[k] = has(k) ? load_words4(at + k * stride) : uint4{};
+#pragma unroll
+    for (int k = 0; k < kN; ++k) most = max(most, greatest(words[k]));
+  } while (__any_sync(kAllLanes, most == kAbsent));
 }
 __device__ __forceinline__ float await(const float* at) {
   std::uint32_t word = load_word(at);

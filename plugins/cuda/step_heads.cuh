@@ -8,10 +8,12 @@
 #include "step.hpp"
 #include "step_exchange.cuh"
 #include "step_family.cuh"
+#include "step_head_parts.cuh"
 #include "step_ring.cuh"
 
 namespace inferbench::cuda_backend {
 
+constexpr float kLog2E = 1.4426950408889634F;
 constexpr int kHeadLanes = kSimpleHead / 8;  // that share a position, 8 values each
 constexpr int kHeadGroups = kStepWarps * kWarp / kHeadLanes;
 constexpr int kHeadParts = kSimpleHead + 4;  // floats of a warp's part, with padding
@@ -44,12 +46,32 @@ __device__ __forceinline__ uint4 pack8(const float (&x)[8]) {
   return make_uint4(pair_of<T>(x[0], x[1]), pair_of<T>(x[2], x[3]), pair_of<T>(x[4], x[5]), pair_of<T>(x[6], x[7]));
 }
 
-/// An item as a lane sees it, the same in every layer. The lane takes 8 values of every kHeadGroups-th position.
-template <typename T>
-struct HeadItem {
+/// An item, the same in every layer.
+struct HeadTurn {
   int index = -1;
   int head;
-  int split;
+  int kv_head;
+  int begin;  // the first position
+  int n;      // positions, the new one among them
+  bool is_first_of_group;
+
+  __device__ void set(int item, const StepArguments& a) {
+    const Shape& shape = a.model.shape;
+    const StepRow& row = a.rows[0];
+    const int kv_group = shape.n_heads / shape.n_kv_heads;
+    index = item;
+    head = item / a.n_splits;
+    kv_head = head / kv_group;
+    is_first_of_group = head % kv_group == 0;
+    const int per_split = (row.position + a.n_splits) / a.n_splits;
+    begin = (item - head * a.n_splits) * per_split;
+    n = max(min(per_split, row.position + 1 - begin), 0);
+  }
+};
+
+/// The same as a lane sees it. The lane takes 8 values of every kHeadGroups-th position.
+template <typename T>
+struct HeadItem {
   int query_at;  // words from exchange.qkv to the lane's 8 values of the query, the key and the value
   int key_at;
   int value_at;
@@ -62,29 +84,24 @@ struct HeadItem {
   T* keys;                 // of layer 0: the lane's values of its first position
   const float2* rotation;  // of table 0 and the lane's values
 
-  __device__ void set(int item, const StepArguments& a, int warp) {
+  __device__ __forceinline__ HeadItem(const HeadTurn& turn, const StepArguments& a) {
     const Shape& shape = a.model.shape;
-    const int lane = static_cast<int>(threadIdx.x) % kWarp;
-    const int part = lane % kHeadLanes;
-    const int kv_group = shape.n_heads / shape.n_kv_heads;
+    const unsigned thread = threadIdx.x;
+    const int warp = static_cast<int>(thread / kWarp);
+    const int part = static_cast<int>(thread % kHeadLanes);
     const StepRow& row = a.rows[0];
-    index = item;
-    head = item / a.n_splits;
-    split = item - head * a.n_splits;
-    const int kv_head = head / kv_group;
-    query_at = head * kSimpleHead + part * 8;
-    key_at = (shape.n_heads + kv_head) * kSimpleHead + part * 8;
+    query_at = turn.head * kSimpleHead + part * 8;
+    key_at = (shape.n_heads + turn.kv_head) * kSimpleHead + part * 8;
     value_at = key_at + shape.kv_size();
     partner = part < kHeadLanes / 2 ? kSimpleHead / 2 : -kSimpleHead / 2;
-    const int per_split = (row.position + a.n_splits) / a.n_splits;
-    const int begin = split * per_split;
-    n = max(min(per_split, row.position + 1 - begin), 0);
-    group = warp * (kWarp / kHeadLanes) + lane / kHeadLanes;
-    has_new = n > 0 && begin + n == row.position + 1;
-    has_own = has_new && (n - 1) % kHeadGroups / (kWarp / kHeadLanes) == warp;
-    writes = has_own && (n - 1) % kHeadGroups == group && head % kv_group == 0;
-    keys = static_cast<T*>(a.cache.data) + a.cache.place(shape, row.slot, 0, 0, kv_head) +
-           static_cast<std::int64_t>(begin + group) * kSimpleHead + part * 8;
+    n = turn.n;
+    group = static_cast<int>(thread / kHeadLanes);
+    const int last = static_cast<int>(static_cast<unsigned>(n - 1) % kHeadGroups);
+    has_new = n > 0 && turn.begin + n == row.position + 1;
+    has_own = has_new && last / (kWarp / kHeadLanes) == warp;
+    writes = has_own && last == group && turn.is_first_of_group;
+    keys = static_cast<T*>(a.cache.data) + a.cache.place(shape, row.slot, 0, 0, turn.kv_head) +
+           static_cast<std::int64_t>(turn.begin + group) * kSimpleHead + part * 8;
     rotation = a.cache.rotation + row.position * (kSimpleHead / 2) + part % (kHeadLanes / 2) * 8;
   }
 };
@@ -134,9 +151,9 @@ struct OwnHead {
       }
       most = max(q.greatest_of(), other_q.greatest_of());
       most = max(most, max(max(k.greatest_of(), v.greatest_of()), other_k.greatest_of()));
-    } while (most == kAbsent);
-    __syncwarp();
+    } while (__any_sync(kAllLanes, most == kAbsent));
     const float sign = item.partner > 0 ? -1.0F : 1.0F;
+    const float scale = layer.attention_scale * kLog2E;
     float other[8];
     q.values(query);
     if (is_rotated) {
@@ -144,7 +161,7 @@ struct OwnHead {
       rotate8(query, other, turns, sign);
     }
 #pragma unroll
-    for (int i = 0; i < 8; ++i) query[i] = as_float(as_value<T>(query[i] * layer.attention_scale));
+    for (int i = 0; i < 8; ++i) query[i] = as_float(as_value<T>(query[i] * scale));
     if (!item.has_own) return;
     float values[8];
     v.values(values);
@@ -175,14 +192,14 @@ struct HeadSums {
       top = fmaxf(top, __shfl_xor_sync(kAllLanes, top, offset));
     }
     const float base = top == -INFINITY ? 0.0F : top;
-    const float keep = __expf(most - base);
+    const float keep = power_of_2(most - base);
     most = top;
     sum *= keep;
 #pragma unroll
     for (int i = 0; i < 8; ++i) values[i] *= keep;
 #pragma unroll
     for (int u = 0; u < kN; ++u) {
-      const float weight = __expf(score[u] - base);
+      const float weight = power_of_2(score[u] - base);
       float value[8];
       unpack8<T>(from[u], value);
       sum += weight;
@@ -191,27 +208,32 @@ struct HeadSums {
     }
   }
 
-  /// The warp's part: values, then the greatest score and the sum.
+  /// The warp's part: values, then the greatest score and the sum. The groups of lanes add up each other's values, and
+  /// keep a quarter of them.
   __device__ __forceinline__ void store(float* parts, int warp) {
-    const int lane = static_cast<int>(threadIdx.x) % kWarp;
+    static_assert(kWarp / kHeadLanes == 4);
+    const int lane = static_cast<int>(threadIdx.x % kWarp);
+    const bool upper = lane % 32 >= 16;
+    const bool odd = lane % 16 >= 8;
+    float half[4];
 #pragma unroll
-    for (int offset = kHeadLanes; offset < kWarp; offset *= 2) {
-      sum += __shfl_xor_sync(kAllLanes, sum, offset);
-#pragma unroll
-      for (int i = 0; i < 8; ++i) values[i] += __shfl_xor_sync(kAllLanes, values[i], offset);
+    for (int i = 0; i < 4; ++i) {
+      half[i] = (upper ? values[4 + i] : values[i]) + __shfl_xor_sync(kAllLanes, upper ? values[i] : values[4 + i], 16);
     }
+    sum += __shfl_xor_sync(kAllLanes, sum, 16);
+    float2 mine;
+    mine.x = (odd ? half[2] : half[0]) + __shfl_xor_sync(kAllLanes, odd ? half[0] : half[2], 8);
+    mine.y = (odd ? half[3] : half[1]) + __shfl_xor_sync(kAllLanes, odd ? half[1] : half[3], 8);
+    sum += __shfl_xor_sync(kAllLanes, sum, 8);
     float* to = parts + warp * kHeadParts;
-    if (lane < kHeadLanes) {
-      reinterpret_cast<float4*>(to)[lane * 2] = make_float4(values[0], values[1], values[2], values[3]);
-      reinterpret_cast<float4*>(to)[lane * 2 + 1] = make_float4(values[4], values[5], values[6], values[7]);
-    }
+    reinterpret_cast<float2*>(to)[lane % kHeadLanes * 4 + (upper ? 2 : 0) + (odd ? 1 : 0)] = mine;
     if (lane == 0) *reinterpret_cast<float2*>(to + kSimpleHead) = make_float2(most, sum);
   }
 };
 
 /// Two neighbouring values of the head from the parts of all warps, by the first warp, to the other blocks.
 template <typename T>
-__device__ __forceinline__ void hand_on_head(const StepArguments& a, const HeadItem<T>& item, const float* parts,
+__device__ __forceinline__ void hand_on_head(const StepArguments& a, const HeadTurn& item, const float* parts,
                                              std::uint32_t* attended) {
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   float2 stats[kStepWarps];
@@ -226,7 +248,7 @@ __device__ __forceinline__ void hand_on_head(const StepArguments& a, const HeadI
   float2 value{};
 #pragma unroll
   for (int w = 0; w < kStepWarps; ++w) {
-    const float weight = __expf(stats[w].x - base);
+    const float weight = power_of_2(stats[w].x - base);
     const float2 part = reinterpret_cast<const float2*>(parts + w * kHeadParts)[lane];
     sum += weight * stats[w].y;
     value.x += weight * part.x;
@@ -247,7 +269,8 @@ __device__ __forceinline__ void hand_on_head(const StepArguments& a, const HeadI
 /// One item. `parts`: kStepWarps times kHeadParts floats of shared memory, that nothing else uses.
 template <typename Traits, typename T>
 __device__ __forceinline__ void attend_head(const StepArguments& a, const LayerWeights& layer, int layer_index,
-                                            const HeadItem<T>& item, float* parts, std::uint32_t* exchange, int warp) {
+                                            const HeadTurn& turn, float* parts, std::uint32_t* exchange, int warp) {
+  const HeadItem<T> item(turn, a);
   constexpr int kAtOnce = 2;  // positions whose loads are under way together
   const std::int64_t half = a.cache.half_stride(a.model.shape);
   T* keys = item.keys + layer_index * 2 * half;
@@ -295,7 +318,7 @@ __device__ __forceinline__ void attend_head(const StepArguments& a, const LayerW
   }
   sums.store(parts, warp);
   sync_consumers();
-  if (warp == 0) hand_on_head(a, item, parts, exchange + a.exchange.attended);
+  if (warp == 0) hand_on_head<T>(a, turn, parts, exchange + a.exchange.attended);
   if (item.writes) {
     const int at = (item.n - 1) / kHeadGroups * kHeadGroups * kSimpleHead;
     *reinterpret_cast<uint4*>(keys + at) = own.key;
@@ -305,16 +328,16 @@ __device__ __forceinline__ void attend_head(const StepArguments& a, const LayerW
 
 /// All of this block's items of a layer. `item`: the last one that was computed, by which most blocks have no other.
 template <typename Traits, typename T>
-__device__ __forceinline__ void attend_heads(const StepArguments& a, HeadItem<T>& item, const LayerWeights& layer,
+__device__ __forceinline__ void attend_heads(const StepArguments& a, HeadTurn& item, const LayerWeights& layer,
                                              int layer_index, float* parts, std::uint32_t* exchange, int warp) {
   const int n_items = a.model.shape.n_heads * a.n_splits;
 #pragma unroll 1
   for (int i = static_cast<int>(blockIdx.x); i < n_items; i += static_cast<int>(gridDim.x)) {
     if (i != item.index) {
-      item.set(i, a, warp);
+      item.set(i, a);
       sync_consumers();  // the first warp may still read the parts of another item
     }
-    attend_head<Traits>(a, layer, layer_index, item, parts, exchange, warp);
+    attend_head<Traits, T>(a, layer, layer_index, item, parts, exchange, warp);
   }
 }
 

@@ -6,9 +6,14 @@
 #include "cuda_call.hpp"
 #include "step.hpp"
 #include "step_block.cuh"
+#include "step_family_block.cuh"
 
 namespace inferbench::cuda_backend {
 namespace {
+
+template <typename T, typename Cached, Format kFormat, Format kHead, int kVectors, bool kOneRow, StepFamily kFamily>
+using StepOf = std::conditional_t<kFamily == StepFamily::kAny, Step<T, Cached, kFormat, kHead, kVectors, kOneRow>,
+                                  FamilyStep<T, kFormat, kHead, kVectors, kFamily>>;
 
 template <typename T, typename Cached, Format kFormat, Format kHead, int kVectors, bool kOneRow, StepFamily kFamily>
 __global__ void __launch_bounds__(kStepThreads, 1) step_kernel(const __grid_constant__ StepArguments a) {
@@ -25,7 +30,7 @@ __global__ void __launch_bounds__(kStepThreads, 1) step_kernel(const __grid_cons
     head.attn_norm = a.model.final_norm;
   }
   __syncthreads();
-  Step<T, Cached, kFormat, kHead, kVectors, kOneRow, kFamily> step(a, shared);
+  StepOf<T, Cached, kFormat, kHead, kVectors, kOneRow, kFamily> step(a, shared);
   if (threadIdx.x / kWarp == kStepWarps) {
     step.produce();
   } else {

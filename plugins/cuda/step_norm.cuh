@@ -7,7 +7,6 @@
 
 #include "step.hpp"
 #include "step_exchange.cuh"
-#include "step_family.cuh"
 #include "step_ring.cuh"
 
 namespace inferbench::cuda_backend {
@@ -114,7 +113,7 @@ __device__ __forceinline__ void store4(T* to, float4 x) {
 }
 
 /// A row: each thread holds kVectors vectors of 4 values, kStepVector apart. `kParts`: most parts of a delta.
-template <typename T, typename Traits, int kVectors, int kParts>
+template <typename T, int kVectors, int kParts>
 class RowOfBlock {
  public:
   /// `moments`: shared memory, 2 kStepWarps.
@@ -178,7 +177,7 @@ class RowOfBlock {
 
  private:
   __device__ bool has_mean() const {
-    return Traits::has_layer_norm(shape_);
+    return shape_.norm == IB_NORM_LAYER;
   }
   __device__ int at(int j) const {
     return first_ + j * kStepVector;

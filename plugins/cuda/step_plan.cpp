@@ -11,13 +11,12 @@ namespace {
 
 constexpr std::int32_t kFewestStages = 3;
 constexpr std::int32_t kMostStages = 32;
-constexpr std::int32_t kQuantizedChunkBytes = 32 << 10;
 // With fewer positions, adding up the parts takes longer than going through the positions.
 constexpr std::int32_t kPositionsPerSplit = 64;
 
 StepFamily family_of(const Shape& shape) {
-  if (shape.head_dim != kSimpleHead || shape.qk_norm != 0 || shape.post_norm != 0 || shape.has_windows != 0 ||
-      shape.attention_cap != 0 || shape.logit_cap != 0) {
+  if (shape.head_dim != kSimpleHead || shape.hidden % 4 != 0 || shape.qk_norm != 0 || shape.post_norm != 0 ||
+      shape.has_windows != 0 || shape.attention_cap != 0 || shape.logit_cap != 0) {
     return StepFamily::kAny;
   }
   const bool is_gated = shape.gated != 0;
@@ -27,14 +26,6 @@ StepFamily family_of(const Shape& shape) {
   }
   const bool is_llama = shape.norm == IB_NORM_RMS && shape.activation == IB_ACTIVATION_SILU && is_gated;
   return is_llama ? StepFamily::kLlama : StepFamily::kAny;
-}
-
-/// The shorter code gains where instructions are the limit: not in large models. Measured on an H200, with two vectors:
-/// of GPT-2 1.5B, 1121 us a step instead of 1144 us, but of Llama-3.2-1B, whose heads share keys, 722 us instead of 703
-/// us.
-bool gains_by_family(const Shape& shape, const Products& products, std::int32_t vectors) {
-  const bool share_keys = shape.n_kv_heads != shape.n_heads;
-  return vectors == 1 || (vectors == 2 && (!share_keys || is_quantized(products.qkv.format)));
 }
 
 std::int32_t aligned(std::int64_t bytes) {
@@ -50,7 +41,12 @@ std::int64_t attention_bytes(const Shape& shape) {
 std::int64_t rows_bytes(const StepPlan& plan, Format format, std::int32_t n_rows) {
   std::int32_t inputs = 0;
   for (const StreamShape& product : plan.products) inputs = std::max(inputs, product.part_inputs);
-  const std::int64_t plain = std::int64_t{2} * n_rows * (inputs + kRowPad);
+  std::int64_t plain = std::int64_t{2} * n_rows * (inputs + kRowPad);
+  if (plan.family != StepFamily::kAny) {
+    for (const StreamShape& product : plan.products) {
+      plain = std::max(plain, std::int64_t{2} * (product.pieces + product.pieces % 2) * kPieceRoom);
+    }
+  }
   return n_rows == 1 && is_quantized(format) ? std::max(plain, coded_row_bytes(inputs)) : plain;
 }
 
@@ -75,8 +71,7 @@ StreamShape stream_shape(const MatrixShape& shape, std::int32_t n_blocks, std::i
                          std::int32_t most_part_inputs) {
   const bool quantized = is_quantized(shape.format);
   const std::int32_t unit_inputs = quantized ? kTileInputs : kPlainInputs;
-  const std::int32_t most = quantized ? static_cast<std::int32_t>(kQuantizedChunkBytes / tile_bytes(shape.format))
-                                      : kChunkInputs / kPlainInputs;
+  const std::int32_t most = quantized ? kMostChunkTiles : kChunkInputs / kPlainInputs;
   const std::int32_t all_units = shape.padded_inputs / unit_inputs;
   const std::int32_t parts = parts_of(shape.row_tiles, all_units, most_part_inputs / unit_inputs, n_blocks, most_parts);
   const std::int32_t units = all_units / parts;
@@ -84,6 +79,9 @@ StreamShape stream_shape(const MatrixShape& shape, std::int32_t n_blocks, std::i
   const std::int32_t per_chunk = (units + n_chunks - 1) / n_chunks;
   const std::int32_t bytes = quantized ? per_chunk * static_cast<std::int32_t>(tile_bytes(shape.format))
                                        : kTileRows * (per_chunk * kPlainInputs * 2 + kChunkPad);
+  // A chunk's steps of 32 inputs are shared out evenly; of quantized tiles, warp w has every eighth one.
+  const std::int32_t piece = quantized ? kPieceRoom : per_chunk * kPlainInputs;
+  const std::int32_t slice = quantized ? kSliceRoom : (per_chunk * 2 + kStepWarps - 1) / kStepWarps * 32;
   return {shape.row_tiles,
           shape.rows,
           parts,
@@ -94,7 +92,10 @@ StreamShape stream_shape(const MatrixShape& shape, std::int32_t n_blocks, std::i
           shape.row_tiles * parts % n_blocks,
           n_blocks / parts,
           65536 / parts + 1,
-          bytes};
+          bytes,
+          piece,
+          (shape.padded_inputs / parts + piece - 1) / piece,
+          slice};
 }
 
 StepPlan plan_step(const Shape& shape, const Products& products, std::int32_t shared_bytes, std::int32_t n_blocks,
@@ -103,15 +104,19 @@ StepPlan plan_step(const Shape& shape, const Products& products, std::int32_t sh
   const auto size = static_cast<std::uint32_t>(shape.head_dim);
   plan.head_shift = std::has_single_bit(size) ? std::countr_zero(size) : -1;
   const std::int32_t vectors = (shape.hidden_stride + kStepVector - 1) / kStepVector;
+  plan.hidden_share = 1.0F / static_cast<float>(shape.hidden);
   plan.vectors = vectors <= 2 ? vectors : kMostStepHidden / kStepVector;
   if (most_rows > 1) plan.vectors = std::max(plan.vectors, 2);
-  if (most_rows == 1 && !is_coded && gains_by_family(shape, products, plan.vectors)) plan.family = family_of(shape);
+  if (most_rows == 1 && !is_coded && plan.vectors <= 2) plan.family = family_of(shape);
   // Every thread that holds a row takes all parts of its vectors at once. With several rows, every block reads the
   // inputs of all of them, so few inputs are worth more.
   const std::int32_t most_parts = most_rows > 1 ? kMostParts : std::max(1, kMostParts / plan.vectors);
   const std::int32_t most_inputs = most_rows > 1 ? kManyRowsPartInputs : kPartInputs;
   plan.products[kQkv] = stream_shape(products.qkv, n_blocks);
-  plan.products[kOut] = stream_shape(products.out, n_blocks, most_parts, most_inputs);
+  // Of models of a family, attention's output is short, and few blocks are enough to multiply it: parts of the result
+  // take longer to hand on.
+  const std::int32_t out_parts = plan.family != StepFamily::kAny ? 1 : most_parts;
+  plan.products[kOut] = stream_shape(products.out, n_blocks, out_parts, most_inputs);
   plan.products[kUp] = stream_shape(products.up, n_blocks);
   plan.products[kDown] = stream_shape(products.down, n_blocks, most_parts, most_inputs);
   plan.products[kHead] = stream_shape(products.head, n_blocks);
@@ -138,7 +143,8 @@ StepPlan plan_step(const Shape& shape, const Products& products, std::int32_t sh
     plan.moments_at = take(2 * kStepWarps * 8);
     plan.reduce_at = take(kReduceFloats * 4);
     plan.parts_at = take(plan.family != StepFamily::kAny ? kStepWarps * (kSimpleHead + 4) * 4 : 0);
-    plan.rows_at = take(std::max(rows_bytes(plan, products.qkv.format, rows), attention_bytes(shape)));
+    plan.rows_bytes = aligned(std::max(rows_bytes(plan, products.qkv.format, rows), attention_bytes(shape)));
+    plan.rows_at = take(plan.rows_bytes);
     plan.n_stages = std::min((shared_bytes - at) / plan.stage_bytes, kMostStages);
     if (plan.n_stages < kFewestStages) continue;
     plan.max_rows = rows;

@@ -28,6 +28,8 @@ constexpr std::int32_t kChunkInputs = 1024;
 /// That a producer's copies have under way at a time: more would not be faster, but what blocks hand to each other
 /// would have to wait behind them.
 constexpr std::int32_t kBytesUnderWay = 66 << 10;
+/// Tiles of a chunk of a quantized format, at most: two for each warp.
+constexpr std::int32_t kMostChunkTiles = 16;
 constexpr std::int32_t kRowPad = 32;   ///< values behind a row of activations, likewise
 constexpr std::int32_t kCodePad = 64;  ///< bytes behind a row of coded activations, likewise
 /// A row of the residual stream lies in a block's registers: every block holds the only one, else block n holds row n.
@@ -45,6 +47,11 @@ constexpr std::int32_t kManyRowsPartInputs = 1024;
 /// Parts along the inputs into which an item's product may be cut, at most.
 constexpr std::int32_t kMostParts = 4;
 
+/// In kernels of a family, each warp has its own slice of every piece of a row of inputs, which no other warp reads.
+/// Slices lie in shared memory as if all had this many values.
+constexpr std::int32_t kSliceRoom = 128;
+constexpr std::int32_t kPieceRoom = kStepWarps * kSliceRoom;
+
 /// How a product is streamed. A unit is 64 inputs of a plain format or one quantized tile.
 struct StreamShape {
   std::int32_t row_tiles;
@@ -54,10 +61,13 @@ struct StreamShape {
   std::int32_t per_chunk;    ///< units of a chunk, the last one may have fewer
   std::int32_t part_inputs;  ///< with padding
   std::int32_t padded_inputs;
-  std::int32_t turn;         ///< items % blocks: by how many blocks the next product begins later
-  std::int32_t tile_step;    ///< from a block's item to its next one
-  std::int32_t part_factor;  ///< i * part_factor >> 16 is i / parts for i below the number of blocks
-  std::int32_t chunk_bytes;  ///< of a stage that a chunk takes
+  std::int32_t turn;          ///< items % blocks: by how many blocks the next product begins later
+  std::int32_t tile_step;     ///< from a block's item to its next one
+  std::int32_t part_factor;   ///< i * part_factor >> 16 is i / parts for i below the number of blocks
+  std::int32_t chunk_bytes;   ///< of a stage that a chunk takes
+  std::int32_t piece_inputs;  ///< of models of a family: inputs from a warp's slice to its next one
+  std::int32_t pieces;        ///< of a part
+  std::int32_t slice_inputs;  ///< that a warp multiplies of each piece: a multiple of 32, at most kSliceRoom
 };
 /// `most_parts`: into how many parts the product may be cut, so that a part has at most `most_part_inputs` if possible.
 StreamShape stream_shape(const MatrixShape& shape, std::int32_t n_blocks, std::int32_t most_parts = 1,
@@ -95,11 +105,13 @@ struct StepPlan {
   std::int32_t reduce_at;         ///< kReduceFloats floats
   std::int32_t parts_at;          ///< of models of a family: the parts of an attention item from all warps
   std::int32_t rows_at;           ///< activations that a product reads, or attention's work space
+  std::int32_t rows_bytes;        ///< of them
   std::int32_t shared_bytes;
   std::int32_t heads_per_item;  ///< query heads that one item of attention takes
   std::int32_t chunks_per_group;
   std::int32_t head_shift;  ///< binary logarithm of head_dim; -1: it is no power of 2
   StepFamily family;
+  float hidden_share;    ///< 1 / hidden
   std::int32_t vectors;  ///< of 4 values, of the residual stream, that a thread holds where there is one row
 };
 

@@ -12,6 +12,51 @@ __device__ __forceinline__ std::uint32_t shared_address(const void* pointer) {
   return static_cast<std::uint32_t>(__cvta_generic_to_shared(pointer));
 }
 
+/// Keeps a value in its register. The compiler would rather compute it anew where it is used.
+__device__ __forceinline__ void keep(int& value) {
+  asm volatile("" : "+r"(value));
+}
+__device__ __forceinline__ void keep(std::uint32_t& value) {
+  asm volatile("" : "+r"(value));
+}
+
+__device__ __forceinline__ uint4 load_shared16(std::uint32_t at) {
+  uint4 words;
+  asm volatile("ld.shared.v4.u32 {%0,%1,%2,%3}, [%4];"
+               : "=r"(words.x), "=r"(words.y), "=r"(words.z), "=r"(words.w)
+               : "r"(at)
+               : "memory");
+  return words;
+}
+__device__ __forceinline__ uint2 load_shared8(std::uint32_t at) {
+  uint2 words;
+  asm volatile("ld.shared.v2.u32 {%0,%1}, [%2];" : "=r"(words.x), "=r"(words.y) : "r"(at) : "memory");
+  return words;
+}
+__device__ __forceinline__ float load_shared(std::uint32_t at) {
+  float value = 0;
+  asm volatile("ld.shared.f32 %0, [%1];" : "=f"(value) : "r"(at) : "memory");
+  return value;
+}
+__device__ __forceinline__ float4 load_shared_floats(std::uint32_t at) {
+  const uint4 words = load_shared16(at);
+  return make_float4(__uint_as_float(words.x), __uint_as_float(words.y), __uint_as_float(words.z),
+                     __uint_as_float(words.w));
+}
+__device__ __forceinline__ void store_shared(std::uint32_t at, float value) {
+  asm volatile("st.shared.f32 [%0], %1;" ::"r"(at), "f"(value) : "memory");
+}
+__device__ __forceinline__ void store_shared(std::uint32_t at, std::uint32_t word) {
+  asm volatile("st.shared.u32 [%0], %1;" ::"r"(at), "r"(word) : "memory");
+}
+__device__ __forceinline__ void store_shared8(std::uint32_t at, uint2 words) {
+  asm volatile("st.shared.v2.u32 [%0], {%1,%2};" ::"r"(at), "r"(words.x), "r"(words.y) : "memory");
+}
+__device__ __forceinline__ void store_shared16(std::uint32_t at, uint4 words) {
+  asm volatile("st.shared.v4.u32 [%0], {%1,%2,%3,%4};" ::"r"(at), "r"(words.x), "r"(words.y), "r"(words.z), "r"(words.w)
+               : "memory");
+}
+
 /// The consumers of a block meet; the producer does not take part. Warps that waiting for words has split must be whole
 /// again before: the barrier counts warps.
 __device__ __forceinline__ void sync_consumers() {
@@ -26,11 +71,15 @@ class RingPlace {
       : full_(shared_address(barriers)),
         empty_(full_ + 8 * static_cast<std::uint32_t>(n_stages)),
         stages_(stages),
+        stages_at_(shared_address(stages)),
         n_stages_(n_stages),
         stage_bytes_(stage_bytes) {}
   __device__ RingPlace(std::byte* shared, const StepPlan& plan)
       : RingPlace(shared + plan.barriers_at, shared + plan.shared_bytes - plan.n_stages * plan.stage_bytes,
                   plan.n_stages, plan.stage_bytes) {}
+
+  /// Keeps the addresses in registers.
+  __device__ void hold() { keep(full_), keep(empty_), keep(stages_at_); }
 
   /// `copies`: how many times expect() is called for a stage. `readers`: how many times release() is.
   __device__ void init(int copies = 1, int readers = kStepWarps) const {
@@ -42,6 +91,9 @@ class RingPlace {
   }
 
   __device__ std::byte* stage() const { return stages_ + stage_ * stage_bytes_; }
+  __device__ std::uint32_t stage_address() const {
+    return stages_at_ + static_cast<std::uint32_t>(stage_ * stage_bytes_);
+  }
   __device__ std::uint32_t full() const { return full_ + 8 * stage_; }
 
   __device__ void wait_full() const { wait(full_ + 8 * stage_, parity_); }
@@ -73,6 +125,7 @@ class RingPlace {
   std::uint32_t full_;
   std::uint32_t empty_;
   std::byte* stages_;
+  std::uint32_t stages_at_;  // the same
   int n_stages_;
   int stage_bytes_;
   int stage_ = 0;
@@ -175,7 +228,10 @@ __device__ void stream_items(RingPlace& ring, CopiesUnderWay& under_way, ItemTur
                              const Matrix& matrix) {
   const ItemRange items(turn, shape);
   for (int tile = items.tile; tile < shape.row_tiles; tile += items.step) {
-    if (matrix.bias != nullptr && threadIdx.x % kWarp == 0) prefetch_line(matrix.bias + tile * kTileRows);
+    if (threadIdx.x % kWarp == 0) {
+      if (matrix.bias != nullptr) prefetch_line(matrix.bias + tile * kTileRows);
+      if (matrix.folded != nullptr) prefetch_line(matrix.folded + tile * kTileRows);
+    }
     for (int unit = 0; unit < shape.units; unit += shape.per_chunk) {
       ring.wait_empty();
       under_way.wait();

@@ -86,6 +86,46 @@ __global__ void quantize_groups(const float* from, MatrixShape shape, std::byte*
   scales[scale_place(r, in_tile)] = static_cast<std::uint16_t>(bits_of(group.scale) >> 16U);
 }
 
+__device__ float weight_at(const void* data, const MatrixShape& shape, std::int64_t row, std::int32_t input) {
+  if (!is_quantized(shape.format)) {
+    const std::int32_t dtype = shape.format == Format::kF32   ? IB_DTYPE_F32
+                               : shape.format == Format::kF16 ? IB_DTYPE_F16
+                                                              : IB_DTYPE_BF16;
+    return value_at(data, dtype, row * shape.padded_inputs + input);
+  }
+  const std::int64_t tile = row / kTileRows * (shape.padded_inputs / kTileInputs) + input / kTileInputs;
+  const auto* at = static_cast<const std::byte*>(data) + tile * tile_bytes(shape.format);
+  const auto r = static_cast<std::int32_t>(row % kTileRows);
+  const std::int32_t i = input % kTileInputs;
+  const auto* scales = reinterpret_cast<const std::uint16_t*>(at + tile_bytes(shape.format) - kScaleBytes);
+  const float scale = float_of(std::uint32_t{scales[scale_place(r, i)]} << 16U);
+  if (shape.format == Format::kInt8) {
+    return scale * static_cast<float>(static_cast<std::int8_t>(at[int8_place(r, i)]));
+  }
+  const std::uint32_t word = reinterpret_cast<const std::uint32_t*>(at)[int4_word(r, i)];
+  return scale * (static_cast<float>(word >> (4 * int4_nibble(i)) & 15U) - 8.0F);
+}
+
+/// A warp has a row.
+__global__ void fold_norm(Matrix matrix, MatrixShape shape, NormWeights norm) {
+  const std::int64_t row = (static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x) / 32;
+  if (row >= shape.rows) return;
+  float weighted = 0;
+  float biased = 0;
+  for (auto i = static_cast<std::int32_t>(threadIdx.x % 32); i < shape.inputs; i += 32) {
+    const float weight = weight_at(matrix.data, shape, row, i);
+    weighted += weight * norm.weight[i];
+    biased += weight * norm.bias[i];
+  }
+  for (int offset = 16; offset > 0; offset /= 2) {
+    weighted += __shfl_xor_sync(0xffffffffU, weighted, offset);
+    biased += __shfl_xor_sync(0xffffffffU, biased, offset);
+  }
+  if (threadIdx.x % 32 == 0) {
+    matrix.folded[row] = make_float2(weighted, biased + (matrix.bias != nullptr ? matrix.bias[row] : 0.0F));
+  }
+}
+
 unsigned blocks_for(std::int64_t threads) {
   return static_cast<unsigned>((threads + kThreads - 1) / kThreads);
 }
@@ -156,6 +196,15 @@ void WeightUpload::end_quantized(const MatrixShape& shape, void* to) {
   }
   check_launch("quantizing weights");
   check(cudaStreamSynchronize(stream_), "quantizing weights");
+}
+
+void WeightUpload::fold(const Matrix& matrix, const MatrixShape& shape, const NormWeights& norm) {
+  if (matrix.folded == nullptr) return;
+  const std::int64_t padded = static_cast<std::int64_t>(shape.row_tiles) * kTileRows;
+  check(cudaMemsetAsync(matrix.folded, 0, static_cast<std::size_t>(padded) * sizeof(float2), stream_),
+        "folding a norm");
+  fold_norm<<<blocks_for(std::int64_t{32} * shape.rows), kThreads, 0, stream_>>>(matrix, shape, norm);
+  check_launch("folding a norm");
 }
 
 }  // namespace inferbench::cuda_backend

@@ -30,6 +30,9 @@ class WeightUpload {
   /// Quantizes them.
   void end_quantized(const MatrixShape& shape, void* to);
 
+  /// Fills matrix.folded, unless it is null, from the weights as they are on the device. `norm`: in front of it.
+  void fold(const Matrix& matrix, const MatrixShape& shape, const NormWeights& norm);
+
  private:
   const void* stage(const void* data, std::uint64_t bytes);
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <iterator>
 #include <limits>
@@ -178,6 +179,30 @@ TEST(CudaLayout, KnowsWhetherAnyLayerIsRotatedOrHasAWindow) {
   EXPECT_EQ(shape().has_windows, 1);
 }
 
+TEST(CudaLayout, MatricesBehindALayerNormHaveRoomForWhatFollowsFromIt) {
+  ib_model_desc desc = description(128, 2, 2, 256);
+  std::vector<ib_layer_desc> layers(static_cast<std::size_t>(desc.n_layers), ib_layer_desc{0, -1, 0.125});
+  desc.layers = layers.data();
+  for (const bool has_layer_norm : {false, true}) {
+    desc.norm = has_layer_norm ? IB_NORM_LAYER : IB_NORM_RMS;
+    for (const std::int32_t tied : {0, 1}) {
+      desc.tied_head = tied;
+      Arena counting;
+      lay_out(desc, Format::kBf16, counting);
+      std::vector<std::byte> memory(counting.used());
+      Arena arena(memory.data());
+      const ModelLayout layout = lay_out(desc, Format::kBf16, arena);
+      for (const LayerWeights& layer : layout.layers) {
+        EXPECT_EQ(layer.qkv.folded != nullptr, has_layer_norm);
+        EXPECT_EQ(layer.up.folded != nullptr, has_layer_norm);
+        EXPECT_EQ(layer.out.folded, nullptr);
+        EXPECT_EQ(layer.down.folded, nullptr);
+      }
+      EXPECT_EQ(layout.data.head.folded != nullptr, has_layer_norm);
+    }
+  }
+}
+
 TEST(CudaCache, EveryHeadAndPositionHasItsOwnPlaceAndTheyFillTheCache) {
   ib_model_desc desc = description(240, 6, 3, 512);
   desc.n_layers = 2;
@@ -242,6 +267,61 @@ TEST(CudaStepPlan, ChunksCoverTheInputsAndFitIntoAStage) {
         EXPECT_EQ(bytes, shape.chunk_bytes) << inputs;
         EXPECT_EQ(shape.turn, 7 * shape.parts);
       }
+    }
+  }
+}
+
+// A warp waits for the inputs of its own slices only, so that an input of no slice, or of another one than its weights,
+// would never be multiplied.
+TEST(CudaStepPlan, EveryInputIsInTheSliceOfTheWarpThatHasItsWeights) {
+  for (const Format format : {Format::kBf16, Format::kInt8, Format::kInt4}) {
+    for (const std::int32_t inputs : {24, 576, 768, 896, 1600, 3072, 4864, 8192}) {
+      const auto padded = static_cast<std::int32_t>(padded_inputs(format, inputs));
+      const StreamShape shape = stream_shape({100, inputs, padded, 7, format}, kH200Blocks, kMostParts);
+      ASSERT_GT(shape.slice_inputs, 0);
+      EXPECT_EQ(shape.slice_inputs % 32, 0);
+      EXPECT_LE(shape.slice_inputs, kSliceRoom);
+      EXPECT_EQ(shape.pieces, (shape.part_inputs + shape.piece_inputs - 1) / shape.piece_inputs);
+      for (std::int32_t i = 0; i < shape.part_inputs; i += 32) {
+        const std::int32_t in_piece = i % shape.piece_inputs;
+        const std::int32_t warp = in_piece / shape.slice_inputs;
+        EXPECT_LT(warp, kStepWarps) << inputs;
+        if (is_quantized(format)) {
+          EXPECT_EQ(warp, i / kTileInputs % kStepWarps) << "warps take every eighth tile";
+          EXPECT_EQ(i / shape.piece_inputs * kPieceRoom + warp * kSliceRoom + in_piece % shape.slice_inputs, i)
+              << "codes lie in the order of the inputs";
+        }
+      }
+      if (is_quantized(format)) {
+        EXPECT_LE(shape.per_chunk, kMostChunkTiles) << "a warp has registers for two tiles";
+      } else {
+        EXPECT_EQ(shape.piece_inputs, shape.per_chunk * kPlainInputs) << "slices are of chunks";
+      }
+    }
+  }
+}
+
+TEST(CudaStepPlan, FamiliesHaveRoomForTheSlicesAndHandOnWholeOutputsOfAttention) {
+  for (const auto& [hidden, heads, mlp] :
+       {std::array{256, 4, 1000}, std::array{576, 9, 1536}, std::array{896, 14, 4864}, std::array{1024, 16, 4096},
+        std::array{1600, 25, 6400}}) {
+    const Shape shape = shape_of(description(hidden, heads, heads, mlp));
+    for (const Format format : {Format::kBf16, Format::kInt8}) {
+      const StepPlan plan = plan_step(shape, products_of(shape, format), kH200Shared, kH200Blocks, 1);
+      ASSERT_EQ(plan.family, StepFamily::kLlama);
+      EXPECT_EQ(plan.products[kOut].parts, 1) << hidden;
+      EXPECT_EQ(plan.hidden_share, 1.0F / static_cast<float>(hidden));
+      for (const StreamShape& product : plan.products) {
+        if (is_quantized(format)) continue;
+        // A lane writes two pieces at a time.
+        EXPECT_GE(plan.rows_bytes, (product.pieces + product.pieces % 2) * kPieceRoom * 2) << hidden;
+      }
+      EXPECT_LE(plan.rows_at + plan.rows_bytes, plan.shared_bytes - plan.n_stages * plan.stage_bytes);
+    }
+    for (const StepProduct product : {kUp, kHead}) {  // they read the stream, each warp its own slices
+      const StepPlan plan = plan_step(shape, products_of(shape, Format::kInt4), kH200Shared, kH200Blocks, 1);
+      EXPECT_EQ(plan.products[product].slice_inputs, plan.products[kQkv].slice_inputs);
+      EXPECT_EQ(plan.products[product].piece_inputs, plan.products[kQkv].piece_inputs);
     }
   }
 }
@@ -312,6 +392,7 @@ TEST(CudaStepPlan, FamiliesHaveKernelsOfTheirOwnWhereTheyNeedNoMore) {
     return family(shape, Format::kBf16, 1);
   };
   EXPECT_EQ(without([](Shape& shape) { shape.head_dim = 32; }), StepFamily::kAny);
+  EXPECT_EQ(without([](Shape& shape) { shape.hidden = 574; }), StepFamily::kAny) << "lanes take 4 values";
   EXPECT_EQ(without([](Shape& shape) { shape.qk_norm = 1; }), StepFamily::kAny);
   EXPECT_EQ(without([](Shape& shape) { shape.post_norm = 1; }), StepFamily::kAny);
   EXPECT_EQ(without([](Shape& shape) { shape.has_windows = 1; }), StepFamily::kAny);
@@ -334,7 +415,7 @@ TEST(CudaStepPlan, FamiliesHaveKernelsOfTheirOwnWhereTheyNeedNoMore) {
   EXPECT_EQ(gpt([](Shape& shape) { shape.activation = IB_ACTIVATION_RELU; }), StepFamily::kAny);
   EXPECT_EQ(gpt([](Shape& shape) { shape.norm = IB_NORM_RMS; }), StepFamily::kAny);
   const Shape shared_keys = shape_of(description(2048, 32, 8, 8192));
-  EXPECT_EQ(family(shared_keys, Format::kBf16, 1), StepFamily::kAny) << "the general kernel is quicker";
+  EXPECT_EQ(family(shared_keys, Format::kBf16, 1), StepFamily::kLlama);
   EXPECT_EQ(family(shared_keys, Format::kInt4, 1), StepFamily::kLlama);
   EXPECT_EQ(family(shape_of(description(1600, 25, 25, 6400)), Format::kBf16, 1), StepFamily::kLlama);
   EXPECT_EQ(family(shape_of(description(4096, 64, 64, 14336)), Format::kInt4, 1), StepFamily::kAny);
