@@ -163,6 +163,7 @@ std::uint64_t step_bytes(const ib_model_desc& desc, const ModelData& data) {
   for (std::int32_t i = 0; i < desc.n_layers; ++i) take_layer(layers, desc, data.shape, data.products);
   take_norm(layers, data.shape);
   const MatrixShape& head = data.products.head;
+  if (data.head.folded != nullptr) take_pairs(layers, head.row_tiles * kTileRows);
   const std::uint64_t n_embeddings = desc.learned_positions != 0 ? 2 : 1;
   return layers.used() + static_cast<std::uint64_t>(matrix_bytes(head.format, head.rows, head.inputs)) +
          n_embeddings * static_cast<std::uint64_t>(data.shape.hidden * value_bytes(data.values));

@@ -3,17 +3,11 @@
 // Heads of models of a family, from the parts into which attention cuts their positions. See step_heads.cuh.
 #pragma once
 
+#include "kernel_math.cuh"
 #include "step_exchange.cuh"
 #include "step_plan.hpp"
 
 namespace inferbench::cuda_backend {
-
-/// Scores are binary logarithms. What is below the least normal float is 0.
-__device__ __forceinline__ float power_of_2(float x) {
-  float y = 0;
-  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-  return y;
-}
 
 constexpr int kHeadStride = kSimpleHead + kSplitPad;  // floats from a part of a head's positions to the next one
 

@@ -189,7 +189,7 @@ __device__ void consume(const TileProduct& p, const TilePlace& place, const Ring
   copy_bias(p, place, kOutputs, bias);
   if constexpr (Space::kShares > 1) {
     constexpr int kSecond = Space::kSums;
-    HeadSums<T, kSecond> head(p, place);
+    HeadResults<T, kSecond> head(p, place);
     float sum[Space::kN][4] = {};  // a share may have no units
     multiply_units<T, kFormat, kRows, kOutputs>(place, ring, buffers, sum);
     sync_consumers();  // all stages have been multiplied

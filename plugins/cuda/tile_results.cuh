@@ -122,10 +122,10 @@ __device__ __forceinline__ void store_sums(const TileProduct& p, const TileSums<
 
 /// The head that a tile of kSharedOutputs is, if it is one: four lanes for each row.
 template <typename T, int kSecond>
-class HeadSums {
+class HeadResults {
  public:
   /// Fetches what does not depend on the sums.
-  __device__ HeadSums(const TileProduct& p, const TilePlace& place)
+  __device__ HeadResults(const TileProduct& p, const TilePlace& place)
       : row_(static_cast<int>(threadIdx.x) / Piece::kLanes),
         is_there_(place.row_tile * kSharedRows + row_ < p.rows),
         place_(head_place(p, place)) {

@@ -11,12 +11,6 @@ namespace inferbench::cuda_backend {
 
 constexpr int kKeys = 64;  // of a tile
 
-__device__ __forceinline__ float power_of_2(float x) {
-  float result = 0;
-  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
-  return result;
-}
-
 /// See soft_cap. Short code: the errors of its exponential are far below those of 16-bit queries and keys.
 template <int kN>
 __device__ __forceinline__ void cap_scores(float (&scores)[kN][4], float cap) {

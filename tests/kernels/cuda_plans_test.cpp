@@ -199,6 +199,12 @@ TEST(CudaLayout, MatricesBehindALayerNormHaveRoomForWhatFollowsFromIt) {
         EXPECT_EQ(layer.down.folded, nullptr);
       }
       EXPECT_EQ(layout.data.head.folded != nullptr, has_layer_norm);
+      ModelData without = layout.data;
+      without.head.folded = nullptr;
+      constexpr std::int64_t kPairBytes = 8;
+      const std::int64_t pairs = layout.data.products.head.row_tiles * kTileRows;
+      const auto read = static_cast<std::uint64_t>(round_up(pairs * kPairBytes, 256));  // of the arena
+      EXPECT_EQ(step_bytes(desc, layout.data) - step_bytes(desc, without), has_layer_norm ? read : 0);
     }
   }
 }
