@@ -470,10 +470,10 @@ std::vector<Key> target_rows() {
 }  // namespace
 
 const KeyTable& experiment_keys() {
-  static const KeyTable table(
+  static const KeyTable kTable(
       join_rows({file_rows(), backend_or_endpoint_rows(), sweep_rows(), prompt_rows(), serving_rows(), measure_rows(),
                  load_rows(), limit_rows(), quality_rows(), target_rows(), regression_rows()}));
-  return table;
+  return kTable;
 }
 
 }  // namespace inferbench

@@ -160,9 +160,9 @@ std::vector<Key> operator_measure_rows() {
 }  // namespace
 
 const KeyTable& operator_experiment_keys() {
-  static const KeyTable table(
+  static const KeyTable kTable(
       join_rows({file_rows(), backend_rows(), operator_rows(), operator_measure_rows(), limit_rows()}));
-  return table;
+  return kTable;
 }
 
 }  // namespace inferbench

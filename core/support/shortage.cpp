@@ -24,8 +24,8 @@ rlimit read_file_limit() {
 
 // The limit is per process, so its initial value is too.
 const rlimit& file_limit_at_start() {
-  static const rlimit limit = read_file_limit();
-  return limit;
+  static const rlimit kLimit = read_file_limit();
+  return kLimit;
 }
 
 std::string limit_text(__rlimit_resource resource) {
