@@ -75,7 +75,7 @@ struct Point {
   /// the lengths are the longest of its requests.
   std::string scenario{};
 
-  friend auto operator<=>(const Point&, const Point&) = default;
+  friend auto operator<=>(const Point&, const Point&) = default;  // NOLINT(modernize-use-nullptr): of its own 0
 };
 
 /// Cache positions that each sequence of the point needs. The last generated token is never fed, so it needs none.
