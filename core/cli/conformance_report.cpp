@@ -14,7 +14,6 @@ namespace inferbench {
 namespace {
 
 using conformance::Finding;
-using conformance::LikelyCause;
 using RuleVerdict = conformance::Verdict;
 using Json = nlohmann::ordered_json;
 
@@ -35,7 +34,7 @@ std::string verdict_line(const Examined& examined) {
   if (!examined.unsupported.empty()) return "unsupported here: " + examined.unsupported;
   const std::size_t n_broken = examined.count(RuleVerdict::kBroken);
   if (n_broken == 0) return counted(examined.count(RuleVerdict::kKept), "rule") + " kept" + not_applicable(examined);
-  const std::string broken = counted(n_broken, "rule") + " broken";
+  std::string broken = counted(n_broken, "rule") + " broken";
   if (!examined.cause.text.empty()) return broken + ", likely cause: " + examined.cause.text;
   // If the cause is unknown, the most useful finding is the first broken rule that does not follow from another one.
   const auto first = std::find_if(examined.findings.begin(), examined.findings.end(), [](const Finding& finding) {

@@ -49,7 +49,7 @@ fs::path find_experiment(const fs::path& given) {
   const std::optional<fs::path> prefix = install_prefix();
   if (!prefix) return given;
   const fs::path folder = *prefix / kConfigsFromPrefix;
-  const fs::path installed = folder / given;
+  fs::path installed = folder / given;
   if (fs::is_regular_file(installed, problem)) {
     print_message("inferbench: note: running the installed {}\n", installed.string());
     return installed;
