@@ -61,7 +61,7 @@ void write_scripts(const SlurmSweep& sweep) {
 
 std::string parse_job_id(const std::string& answer) {
   const std::string line = one_line(answer);
-  const std::string id = line.substr(0, line.find(';'));
+  std::string id = line.substr(0, line.find(';'));
   const bool digits = std::all_of(id.begin(), id.end(), [](char c) { return c >= '0' && c <= '9'; });
   if (!id.empty() && digits) return id;
   throw Error(fmt::format("sbatch answered '{}', not a job id", line), "look at the queue: squeue --me");
