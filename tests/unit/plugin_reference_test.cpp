@@ -23,7 +23,9 @@ TEST(BackendReference, HasUpToThreeParts) {
   EXPECT_EQ(parts_of("torch:bf16@cuda:0"), "torch|bf16|cuda:0");
 }
 
-TEST(BackendReference, FoldersMayHaveBothSigns) {
+TEST(BackendReference, FoldersAndFilesMayHaveBothSigns) {
+  EXPECT_EQ(parts_of("./my@2:a.so"), "./my@2:a.so||");
+  EXPECT_EQ(parts_of("./my@2:a.so:int8@cuda:1"), "./my@2:a.so|int8|cuda:1");
   EXPECT_EQ(parts_of("/a@b:c/libmine.so"), "/a@b:c/libmine.so||");
   EXPECT_EQ(parts_of("./v1:2/libmine.so:fp32@cpu"), "./v1:2/libmine.so|fp32|cpu");
 }
