@@ -35,9 +35,6 @@ void add_counter_options(CLI::App& command, CounterPlaces& places);
 /// Adds --json.
 void add_json_flag(CLI::App& command, bool& json);
 
-/// The type name of --backend and its like.
-inline constexpr const char* kBackendType = "B[:PRECISION][@DEVICE]";
-
 /// Parses repeated --option values: KEY=VALUE -> key and value as text. Throws Error for another form or a repeated
 /// key.
 std::map<std::string, std::string> parse_options(const std::vector<std::string>& texts);

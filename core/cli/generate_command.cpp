@@ -8,6 +8,7 @@
 #include "cli/commands.hpp"
 #include "cli/common_options.hpp"
 #include "cli/generate_shared.hpp"
+#include "plugin/backend_reference.hpp"
 #include "support/error.hpp"
 
 namespace inferbench {
@@ -56,7 +57,7 @@ void add_generate_command(CLI::App& app, CommandContext&) {
                    "Backend, precision and device [its first of each]; give several to compare them side by side")
       ->required()
       ->allow_extra_args(false)
-      ->type_name(kBackendType);
+      ->type_name(kReferenceForm);
   command->add_option("--model", arguments->model, "Folder or hub name")->required()->type_name("MODEL");
   command->add_option("--prompt", arguments->prompt, "Text to continue; - reads standard input")->type_name(kTextType);
   command->add_flag("--chat", arguments->chat,

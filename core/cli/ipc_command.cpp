@@ -12,6 +12,7 @@
 #include "cli/common_options.hpp"
 #include "cli/load_backend.hpp"
 #include "ipc/cost_text.hpp"
+#include "plugin/backend_reference.hpp"
 #include "support/print.hpp"
 
 namespace inferbench {
@@ -46,7 +47,7 @@ void add_ipc_command(CLI::App& app, CommandContext&) {
   CLI::App* command =
       app.add_subcommand("ipc", "Measure the overhead of inferbench: backend call, frame, round trip to the worker");
   command->add_option("--backend", arguments->backend, "Backend whose calls are measured; null does nothing")
-      ->type_name(kBackendType)
+      ->type_name(kReferenceForm)
       ->capture_default_str();
   command->add_option("--option", arguments->options, "Option of the backend, KEY=VALUE; may be given again")
       ->allow_extra_args(false)

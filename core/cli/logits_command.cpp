@@ -22,6 +22,7 @@
 #include "model/model.hpp"
 #include "model/safetensors_writer.hpp"
 #include "plugin/backend.hpp"
+#include "plugin/backend_reference.hpp"
 #include "support/counted.hpp"
 #include "support/error.hpp"
 #include "support/one_line.hpp"
@@ -147,7 +148,7 @@ void add_logits_command(CLI::App& app, CommandContext&) {
       app.add_subcommand("logits", "Write the logits at every position of given token ids to a safetensors file");
   command->add_option("--backend", arguments->backend, "Backend, precision and device [its first of each]")
       ->required()
-      ->type_name(kBackendType);
+      ->type_name(kReferenceForm);
   command->add_option("--model", arguments->model, "Folder, hub name, or synthetic:SHAPE")
       ->required()
       ->type_name("MODEL");

@@ -17,6 +17,7 @@
 #include "experiment/operator_experiment.hpp"
 #include "measure/affinity.hpp"
 #include "model/input_files.hpp"
+#include "plugin/backend_reference.hpp"
 #include "plugin/plugin_path.hpp"
 #include "report/console_style.hpp"
 #include "report/operator_report.hpp"
@@ -131,7 +132,7 @@ void add_ops_command(CLI::App& app, CommandContext& context) {
   command
       .add_option("experiment", arguments->experiment, "Backends, operators and shapes, such as configs/operators.yaml")
       ->type_name("EXPERIMENT.yaml");
-  repeated("--backend", flags.backends, kBackendType, "A contender; may be given again");
+  repeated("--backend", flags.backends, kReferenceForm, "A contender; may be given again");
   repeated("--op", flags.ops, "OP",
            "norm, linear, attention, activation, softmax, mlp, layer or rotary; may be given again");
   repeated("--shape", flags.shapes, "KEY=VALUE,...", "A shape, such as rows=[1,128],in=768; lists multiply out");

@@ -17,6 +17,7 @@
 #include "measure/clock.hpp"
 #include "model/model.hpp"
 #include "plugin/backend.hpp"
+#include "plugin/backend_reference.hpp"
 #include "quality/agreement.hpp"
 #include "quality/window_source.hpp"
 #include "support/counted.hpp"
@@ -194,11 +195,11 @@ void add_perplexity_command(CLI::App& app, CommandContext& context) {
       "perplexity", "How well a backend predicts a text, and how far its logits are from a reference");
   command->add_option("--backend", arguments->backend, "Backend, precision and device [its first of each]")
       ->required()
-      ->type_name(kBackendType);
+      ->type_name(kReferenceForm);
   command->add_option("--model", arguments->model, "Folder or hub name")->required()->type_name("MODEL");
   command->add_option("--text", arguments->text, "Text to predict, of any length")->required()->type_name("FILE");
   command->add_option("--reference", arguments->reference, "Compare all logits with this backend's, such as cpu_ref")
-      ->type_name(kBackendType);
+      ->type_name(kReferenceForm);
   command->add_option("--batch", arguments->batch, "Windows per call")
       ->check(CLI::Range(1, 4096))
       ->capture_default_str()

@@ -6,6 +6,7 @@
 #include "cli/commands.hpp"
 #include "cli/common_options.hpp"
 #include "cli/serve_loop.hpp"
+#include "plugin/backend_reference.hpp"
 #include "support/error.hpp"
 
 namespace inferbench {
@@ -24,7 +25,7 @@ void add_serve_command(CLI::App& app, CommandContext&) {
   const auto add = [&](const char* name, auto& value, const char* doc, const char* type) {
     return command->add_option(name, value, doc)->type_name(type);
   };
-  add("--backend", arguments->backend, "Backend, precision and device [its first of each]", kBackendType)->required();
+  add("--backend", arguments->backend, "Backend, precision and device [its first of each]", kReferenceForm)->required();
   add("--model", arguments->model, "Folder or hub name", "MODEL")->required();
   add("--name", arguments->name, "What clients call the model [the last part of --model]", "NAME");
   add("--host", arguments->host, "Address to listen on", "ADDRESS")->capture_default_str();
